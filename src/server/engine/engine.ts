@@ -1,0 +1,57 @@
+/**
+ * The port between the services and whatever decides for them.
+ *
+ * What an engine hands out comes in the order in which it was decided: the answer to a command before the events of any
+ * later one, and none of them before its changes are kept as durably as the configuration asks.
+ */
+
+import type { Command, MachineEvent, OutcomeOf } from "../machine/command.ts";
+import type { LeaseView, LimiterView, Page, WaiterView } from "../machine/view.ts";
+import type { StreamId } from "../machine/waiter.ts";
+
+/** What a stream is told between its own commands. */
+export type StreamNews =
+  | MachineEvent
+  /** Its place in the queue may have changed; `waiter` of the engine says to what. */
+  | { readonly kind: "moved" };
+
+export type OutcomesOf<C extends readonly Command[]> = { readonly [I in keyof C]: OutcomeOf<C[I]> };
+
+export interface Engine {
+  /** Carries out commands in order, at one instant. `answer` is called once, with the outcomes in the same order. */
+  submit<const C extends readonly Command[]>(commands: C, answer: (outcomes: OutcomesOf<C>) => void): void;
+
+  /** Opens a stream for the waiters and leases of one call. */
+  openStream(listener: (news: StreamNews) => void): StreamId;
+  /** Nothing more is said to this stream. It does not end what the stream holds: that is the `leave` command. */
+  closeStream(stream: StreamId): void;
+
+  /** One limiter; of a keyed one, `key` asks for the status of that key alone. */
+  limiter(name: string, key: string): Promise<LimiterView | undefined>;
+  /** Limiters by name, those after `after`. */
+  limiters(query: { readonly after: string; readonly limit: number }): Promise<Page<LimiterView>>;
+  /** Leases, the longest held first. Empty `limiter` or `key`: any. */
+  leases(query: LeaseQuery): Promise<Page<LeaseView>>;
+  /** Waiters of one limiter in the order of arrival; undefined if there is no such limiter. */
+  waiters(query: LeaseQuery): Promise<Page<WaiterView> | undefined>;
+  /** One waiter, as it stands now; undefined once it has left. Cheap: its stream asks again and again. */
+  waiter(id: string): WaiterView | undefined | Promise<WaiterView | undefined>;
+  /** Calls back, a few times a second at most, with what changed; returns what ends that. */
+  watch(listener: (changed: LimiterChanges) => void): () => void;
+
+  /** Says nothing more, and keeps what it has to keep. */
+  close(): Promise<void>;
+}
+
+export interface LeaseQuery {
+  readonly limiter: string;
+  readonly key: string;
+  /** The page token of the page before; empty: from the start. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+export interface LimiterChanges {
+  readonly changed: readonly LimiterView[];
+  readonly removed: readonly string[];
+}

@@ -1,0 +1,39 @@
+/** Ids and secrets: the only file that asks for randomness. */
+
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+
+export interface Ids {
+  /** A fresh id for a waiter and the lease that it will be: unguessable, and sorted by nothing. */
+  next(): string;
+  /** The secret of a lease: always the same for one id, so that no lease's secret has to be kept. */
+  secretOf(leaseId: string): string;
+  /** Whether `secret` is that of the lease, in constant time. */
+  isSecretOf(leaseId: string, secret: string): boolean;
+}
+
+const ID_BYTES = 15;
+const POOL_IDS = 256;
+
+/** `key`: 32 bytes under which secrets are made; a restart with the same key knows the secrets of before. */
+export function createIds(key: Uint8Array = randomBytes(32)): Ids {
+  let pool = Buffer.alloc(0);
+  let used = 0;
+  const secretOf = (leaseId: string) => createHmac("sha256", key).update(leaseId).digest("base64url");
+  return {
+    next() {
+      // One call for many ids: asking the operating system for each costs more than a grant.
+      if (used === pool.length) {
+        pool = randomBytes(ID_BYTES * POOL_IDS);
+        used = 0;
+      }
+      used += ID_BYTES;
+      return pool.toString("base64url", used - ID_BYTES, used);
+    },
+    secretOf,
+    isSecretOf(leaseId, secret) {
+      const expected = Buffer.from(secretOf(leaseId));
+      const given = Buffer.from(secret);
+      return expected.length === given.length && timingSafeEqual(expected, given);
+    },
+  };
+}

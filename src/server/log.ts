@@ -1,0 +1,28 @@
+/** What the server writes to standard error: one JSON object a line. The only file that knows the logger. */
+
+import { destination, type Logger, pino } from "pino";
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Log {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+  setLevel(level: LogLevel): void;
+}
+
+export function createLog(level: LogLevel): Log {
+  // Written in place, not buffered: the last words before a crash are those that matter.
+  const logger: Logger = pino({ level, base: undefined }, destination({ fd: 2, sync: true }));
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    setLevel: (next) => {
+      logger.level = next;
+    },
+  };
+}

@@ -1,0 +1,212 @@
+/** What goes into the machine, and what comes out of it. Times are monotonic µs. */
+
+import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
+import type { Instance, Limiter, LimiterConfig } from "./limiter.ts";
+import type { Refusal } from "./reasons.ts";
+import type { Claim, StreamId, Waiter } from "./waiter.ts";
+
+export interface Acquire {
+  readonly kind: "acquire";
+  /** Fresh; the waiter's id and then the lease's. */
+  readonly id: string;
+  readonly claims: readonly Claim[];
+  readonly holder: string;
+  /** µs; undefined: as long as the limiters allow. 0: now or not at all. */
+  readonly maxWait: number | undefined;
+  /** µs; undefined: what the limiters say. */
+  readonly ttl: number | undefined;
+  /** Empty: no retry will come. */
+  readonly requestId: string;
+  readonly stream: StreamId;
+  /** Whether the server can probe the stream's connection. */
+  readonly probed: boolean;
+}
+
+export interface TryAcquire {
+  readonly kind: "try-acquire";
+  /** Fresh; the lease's id. */
+  readonly id: string;
+  readonly claims: readonly Claim[];
+  readonly holder: string;
+  readonly ttl: number | undefined;
+  readonly requestId: string;
+}
+
+/** Attaches a stream to a lease that has lost its own, or displaces an older stream. */
+export interface Resume {
+  readonly kind: "resume";
+  readonly leaseId: string;
+  readonly stream: StreamId;
+  readonly probed: boolean;
+}
+
+/** The stream of a waiter or a lease has ended without the machine's doing. */
+export interface Leave {
+  readonly kind: "leave";
+  /** The waiter's or lease's id. */
+  readonly id: string;
+  readonly stream: StreamId;
+  readonly how: "cancelled" | "lost";
+}
+
+export interface Renew {
+  readonly kind: "renew";
+  readonly leaseId: string;
+}
+
+export interface Release {
+  readonly kind: "release";
+  readonly leaseId: string;
+  readonly workOutcome: WorkOutcome;
+}
+
+export interface Revoke {
+  readonly kind: "revoke";
+  readonly leaseId: string;
+  readonly force: boolean;
+  readonly message: string;
+}
+
+export interface CancelWaiter {
+  readonly kind: "cancel-waiter";
+  readonly waiterId: string;
+}
+
+export interface CreateLimiter {
+  readonly kind: "create-limiter";
+  readonly config: LimiterConfig;
+}
+
+export interface UpdateLimiter {
+  readonly kind: "update-limiter";
+  readonly config: LimiterConfig;
+  /** The revision that it must have; undefined: any. */
+  readonly revision: number | undefined;
+}
+
+export interface DeleteLimiter {
+  readonly kind: "delete-limiter";
+  readonly name: string;
+  readonly revision: number | undefined;
+  readonly force: boolean;
+}
+
+/** The limiters that the configuration file declares, all of them: what is no longer declared is deleted. */
+export interface Declare {
+  readonly kind: "declare";
+  readonly configs: readonly LimiterConfig[];
+}
+
+/** Does nothing but bring the state up to now. */
+export interface Wake {
+  readonly kind: "wake";
+}
+
+export type Command =
+  | Acquire
+  | TryAcquire
+  | Resume
+  | Leave
+  | Renew
+  | Release
+  | Revoke
+  | CancelWaiter
+  | CreateLimiter
+  | UpdateLimiter
+  | DeleteLimiter
+  | Declare
+  | Wake;
+
+/** A grant: of a lease that lives on if it holds permits, else of one that has left nothing behind. */
+export interface Granted {
+  readonly kind: "granted";
+  readonly lease: Lease;
+  readonly held: boolean;
+  /** Granted before, and found again. */
+  readonly resumed: boolean;
+}
+
+export interface Waiting {
+  readonly kind: "waiting";
+  readonly waiterId: string;
+  readonly waitersAhead: number;
+  /** µs; undefined where it cannot be known. */
+  readonly estimatedWait: number | undefined;
+}
+
+export interface Ended {
+  readonly kind: "ended";
+  readonly leaseId: string;
+  readonly end: LeaseEnd;
+  /** Whether it had ended before this command. */
+  readonly already: boolean;
+}
+
+export interface Renewed {
+  readonly kind: "renewed";
+  readonly lease: Lease;
+}
+
+export interface Revoking {
+  readonly kind: "revoking";
+  readonly lease: Lease;
+  readonly message: string;
+}
+
+export interface LimiterChanged {
+  readonly kind: "limiter";
+  readonly limiter: Limiter;
+}
+
+export interface LimiterDeleted {
+  readonly kind: "limiter-deleted";
+  readonly name: string;
+  /** Leases that it waits for; 0: it is gone. */
+  readonly drainingLeases: number;
+}
+
+export interface Done {
+  readonly kind: "done";
+}
+
+/** What each command is answered with. */
+export interface Outcomes {
+  acquire: Granted | Waiting | Refusal;
+  "try-acquire": Granted | Refusal;
+  resume: Granted | Refusal;
+  leave: Done;
+  renew: Renewed | Ended | Refusal;
+  release: Ended | Refusal;
+  revoke: Revoking | Ended | Refusal;
+  "cancel-waiter": Done | Refusal;
+  "create-limiter": LimiterChanged | Refusal;
+  "update-limiter": LimiterChanged | Refusal;
+  "delete-limiter": LimiterDeleted | Refusal;
+  declare: Done;
+  wake: Done;
+}
+
+export type OutcomeOf<C extends Command> = Outcomes[C["kind"]];
+export type Outcome = Outcomes[Command["kind"]];
+
+/** What the step means for the stream of somebody else than the asker. */
+export type MachineEvent = { readonly to: StreamId } & (
+  | Granted
+  /** Leaves the queue without a grant; the stream ends. */
+  | Refusal
+  | Revoking
+  /** The lease has ended; so does the stream. */
+  | Ended
+  /** Another stream took the place or the lease; this one ends. */
+  | { readonly kind: "displaced"; readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED" }
+);
+
+/** A record to keep. It refers to live state: whoever keeps it copies what it needs before the next step. */
+export type Change =
+  | { readonly kind: "lease-put"; readonly lease: Lease }
+  | { readonly kind: "lease-ended"; readonly lease: Lease; readonly end: LeaseEnd }
+  | { readonly kind: "tokens-spent"; readonly instance: Instance }
+  | { readonly kind: "waiter-put"; readonly waiter: Waiter }
+  | { readonly kind: "waiter-left"; readonly waiter: Waiter }
+  | { readonly kind: "limiter-put"; readonly limiter: Limiter }
+  | { readonly kind: "limiter-removed"; readonly name: string };

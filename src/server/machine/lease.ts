@@ -1,0 +1,52 @@
+/** A timed right to permits, as the machine keeps it. */
+
+import type { Due } from "./deadlines.ts";
+import type { Instance } from "./limiter.ts";
+import type { StreamId } from "./waiter.ts";
+
+/** How a lease ended; each ends exactly once. */
+export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted";
+
+/** How the guarded work went. */
+export type WorkOutcome = "success" | "overloaded" | "ignored";
+
+/** What a lease holds of one instance. */
+export interface HeldClaim {
+  readonly instance: Instance;
+  readonly permits: number;
+  readonly tokens: number;
+  readonly fencingToken: number;
+  readonly slots: readonly number[];
+}
+
+/** How the holder shows that it lives. */
+export type Attachment =
+  /** A stream is open. If the server cannot probe its connection (HTTP/1.1), the lease needs Renew all the same. */
+  | { readonly kind: "attached"; readonly stream: StreamId; readonly probed: boolean }
+  /** The stream's connection is lost; the ttl runs. */
+  | { readonly kind: "orphaned" }
+  /** It never had a stream. */
+  | { readonly kind: "detached" };
+
+export const ORPHANED: Attachment = { kind: "orphaned" };
+export const DETACHED: Attachment = { kind: "detached" };
+
+export interface Lease extends Due {
+  readonly kind: "lease";
+  readonly id: string;
+  readonly holder: string;
+  readonly claims: readonly HeldClaim[];
+  readonly grantedAt: number;
+  /** µs. 0: it ends with its stream, whichever way that ends. */
+  readonly ttl: number;
+  readonly trustCancel: boolean;
+  readonly requestId: string;
+  attachment: Attachment;
+  /** When an operator asked for it back. */
+  revokedAt: number | undefined;
+}
+
+/** When the lease ends unless its holder shows itself; undefined while nothing runs out. */
+export function expiresAt(lease: Lease): number | undefined {
+  return lease.heapIndex === -1 ? undefined : lease.dueAt;
+}

@@ -1,0 +1,190 @@
+/** The limiter and, for each of its keys, the instance that has a bucket, a count of permits and a queue of its own. */
+
+import type { Due } from "./deadlines.ts";
+import { Fifo } from "./fifo.ts";
+import { Durations, Meter } from "./meter.ts";
+import type { Reason } from "./reasons.ts";
+import type { Slots } from "./slots.ts";
+import { type Bucket, microsUntil, microsUntilFull, type Rate, refill, TOKEN } from "./token-bucket.ts";
+import type { Place } from "./waiter.ts";
+
+/** What an operator decides about a limiter; every default has been filled in. Times in µs. */
+export interface LimiterConfig {
+  readonly name: string;
+  readonly description: string;
+  readonly rate: Rate | undefined;
+  /** Permits; undefined: no concurrency limit. */
+  readonly maxConcurrent: number | undefined;
+  readonly keyed: boolean;
+  readonly maxKeys: number;
+  readonly maxWaiters: number;
+  readonly maxWait: number | undefined;
+  readonly refuseLongWaits: boolean;
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly trustCancel: boolean;
+  readonly paused: boolean;
+}
+
+export interface Limiter extends Due {
+  readonly kind: "limiter";
+  config: LimiterConfig;
+  /** The file's last word on it; undefined if it was made by RPC. */
+  declaration: LimiterConfig | undefined;
+  /** Rises with each change of `config`. */
+  revision: number;
+  readonly createdAt: number;
+  updatedAt: number;
+  deleting: boolean;
+  readonly instances: Map<string, Instance>;
+  /** Keys of which nothing is held and for which nobody waits, the longest idle first. */
+  readonly idle: IdleList;
+  leases: number;
+  readonly statistics: Statistics;
+}
+
+/** One key's share of a limiter; a limiter without keys has one, under the empty key. */
+export interface Instance extends Due {
+  readonly kind: "instance";
+  readonly limiter: Limiter;
+  readonly key: string;
+  readonly bucket: Bucket;
+  permitsInUse: number;
+  readonly queue: Fifo<Place>;
+  /** Sums over those present in the queue. */
+  queuedPermits: number;
+  queuedTokens: number;
+  slots: Slots | undefined;
+  /** In `limiter.idle`. */
+  idle: boolean;
+  idlePrevious: Instance | undefined;
+  idleNext: Instance | undefined;
+  /** Noted for another look at its queue before the step ends. */
+  unsettled: boolean;
+  /** Whether its queue has changed since somebody last told those in it. */
+  queueMoved: boolean;
+}
+
+/** What is measured of a limiter. */
+export interface Statistics {
+  readonly arrivals: Meter;
+  readonly grants: Meter;
+  readonly completions: Meter;
+  readonly waits: Durations;
+  readonly holds: Durations;
+  readonly refusals: Map<Reason, number>;
+  overloaded: number;
+  /** Rises with everything above and with every change of the limiter: what a watcher compares. */
+  activity: number;
+}
+
+export function createLimiter(config: LimiterConfig, declaration: LimiterConfig | undefined, now: number): Limiter {
+  return {
+    kind: "limiter",
+    config,
+    declaration,
+    revision: 1,
+    createdAt: now,
+    updatedAt: now,
+    deleting: false,
+    instances: new Map(),
+    idle: new IdleList(),
+    leases: 0,
+    statistics: {
+      arrivals: new Meter(now),
+      grants: new Meter(now),
+      completions: new Meter(now),
+      waits: new Durations(now),
+      holds: new Durations(now),
+      refusals: new Map(),
+      overloaded: 0,
+      activity: 0,
+    },
+    dueAt: 0,
+    heapIndex: -1,
+  };
+}
+
+export function createInstance(limiter: Limiter, key: string, now: number): Instance {
+  return {
+    kind: "instance",
+    limiter,
+    key,
+    bucket: { level: limiter.config.rate?.capacity ?? 0, at: now },
+    permitsInUse: 0,
+    queue: new Fifo(),
+    queuedPermits: 0,
+    queuedTokens: 0,
+    slots: undefined,
+    idle: false,
+    idlePrevious: undefined,
+    idleNext: undefined,
+    unsettled: false,
+    queueMoved: false,
+    dueAt: 0,
+    heapIndex: -1,
+  };
+}
+
+/** Permits that a claim charges: none without a concurrency limit. */
+export function chargedPermits(limiter: Limiter, permits: number): number {
+  return limiter.config.maxConcurrent === undefined ? 0 : permits;
+}
+
+/** Tokens that a claim charges: none without a rate limit. */
+export function chargedTokens(limiter: Limiter, tokens: number): number {
+  return limiter.config.rate === undefined ? 0 : tokens;
+}
+
+/** Whether the limiter, when idle, has what the claim asks. */
+export function canEverFit({ config }: Limiter, permits: number, tokens: number): boolean {
+  return (
+    (config.maxConcurrent === undefined || permits <= config.maxConcurrent) &&
+    (config.rate === undefined || tokens * TOKEN <= config.rate.capacity)
+  );
+}
+
+export function permitsFit(instance: Instance, permits: number): boolean {
+  const { maxConcurrent } = instance.limiter.config;
+  return maxConcurrent === undefined || permits === 0 || instance.permitsInUse + permits <= maxConcurrent;
+}
+
+/** µs from `now` until the instance has gained so many tokens, on top of what `queuedTokens` others take first. */
+export function microsUntilTokens(instance: Instance, tokens: number, now: number): number {
+  const { rate } = instance.limiter.config;
+  if (rate === undefined || tokens === 0) return 0;
+  refill(instance.bucket, rate, now);
+  return microsUntil(instance.bucket, rate, tokens);
+}
+
+/** µs from `now` until the bucket is full. */
+export function microsUntilIdleIsFull(instance: Instance, now: number): number {
+  const { rate } = instance.limiter.config;
+  if (rate === undefined) return 0;
+  refill(instance.bucket, rate, now);
+  return microsUntilFull(instance.bucket, rate);
+}
+
+/** Keys in the order in which they fell idle, linked through the instances. */
+export class IdleList {
+  first: Instance | undefined = undefined;
+  #last: Instance | undefined = undefined;
+
+  append(instance: Instance): void {
+    instance.idle = true;
+    instance.idlePrevious = this.#last;
+    if (this.#last) this.#last.idleNext = instance;
+    else this.first = instance;
+    this.#last = instance;
+  }
+
+  remove(instance: Instance): void {
+    if (instance.idlePrevious) instance.idlePrevious.idleNext = instance.idleNext;
+    else this.first = instance.idleNext;
+    if (instance.idleNext) instance.idleNext.idlePrevious = instance.idlePrevious;
+    else this.#last = instance.idlePrevious;
+    instance.idle = false;
+    instance.idlePrevious = undefined;
+    instance.idleNext = undefined;
+  }
+}

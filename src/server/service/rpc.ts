@@ -1,0 +1,89 @@
+/**
+ * What a service looks like to a transport: the contract's methods as plain functions, whichever wire they came over.
+ *
+ * Streams push. A lease is granted in the middle of somebody else's call, and the words that say so must leave in the
+ * order in which the machine decided; an async generator would put a microtask between the two.
+ */
+
+import type { DescMethod, DescService, MessageShape } from "@bufbuild/protobuf";
+import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
+import type { WireError } from "../wire/error-wire.ts";
+
+/** How a stream ended that its server did not end: a cancel over a living connection, or anything else. */
+export type StreamEnd = "cancelled" | "lost";
+
+/** What is known of a call besides its message. */
+export interface Call {
+  /** The other end, for logs: address and port. */
+  readonly peer: string;
+  /** µs that the caller's deadline leaves, counted from the start of the call; undefined: it set none. */
+  readonly timeout: number | undefined;
+}
+
+/** The server's side of a stream. After `end`, `fail` or `onEnd`'s call, sending does nothing. */
+export interface ServerStream<O> extends Call {
+  /** Whether the transport finds out by itself when the connection is dead (HTTP/2 pings). */
+  readonly probed: boolean;
+  /** Sends one message. False: the reader is behind; hold the next one back until `onWritable` calls. */
+  send(message: O): boolean;
+  /** The one listener that is called each time when the reader has caught up. */
+  onWritable(listener: () => void): void;
+  /** Ends the stream with OK, after all that was sent. */
+  end(): void;
+  /** Ends the stream with an error, after all that was sent. */
+  fail(error: WireError): void;
+  /** The one listener that is called once, when the stream ends without the server's doing. */
+  onEnd(listener: (how: StreamEnd) => void): void;
+}
+
+/** A stream in both directions. */
+export interface BidiStream<I, O> extends ServerStream<O> {
+  /** The one listener for requests, in order. Requests that arrive before there is one are kept. */
+  onMessage(listener: (message: I) => void): void;
+  /** The one listener that is called when no more requests will come. */
+  onHalfClose(listener: () => void): void;
+}
+
+/** Answers, or throws: a `WireError` goes to the caller, anything else is a bug. */
+export type UnaryHandler<I, O> = (request: I, call: Call) => O | Promise<O>;
+/** Throws before it has sent anything, or talks through the stream. */
+export type ServerStreamHandler<I, O> = (request: I, stream: ServerStream<O>) => void;
+export type BidiHandler<I, O> = (stream: BidiStream<I, O>) => void;
+
+type Handler<M extends GenServiceMethods[string]> = M["methodKind"] extends "unary"
+  ? UnaryHandler<MessageShape<M["input"]>, MessageShape<M["output"]>>
+  : M["methodKind"] extends "server_streaming"
+    ? ServerStreamHandler<MessageShape<M["input"]>, MessageShape<M["output"]>>
+    : BidiHandler<MessageShape<M["input"]>, MessageShape<M["output"]>>;
+
+/** A function for each method of the contract; one that is missing is answered with UNIMPLEMENTED. */
+export type Handlers<S> = S extends GenService<infer M> ? { readonly [K in keyof M]?: Handler<M[K]> } : never;
+
+/** A service as transports take it: each method with its function. */
+export interface RpcService {
+  readonly descriptor: DescService;
+  readonly methods: readonly RpcMethod[];
+}
+
+export type RpcMethod =
+  | { readonly kind: "unary"; readonly descriptor: DescMethod; readonly handle: UnaryHandler<unknown, unknown> }
+  | {
+      readonly kind: "server_streaming";
+      readonly descriptor: DescMethod;
+      readonly handle: ServerStreamHandler<unknown, unknown>;
+    }
+  | { readonly kind: "bidi_streaming"; readonly descriptor: DescMethod; readonly handle: BidiHandler<unknown, unknown> }
+  | { readonly kind: "unimplemented"; readonly descriptor: DescMethod };
+
+/** Joins a service's contract with its functions. */
+export function createRpcService<S extends DescService>(descriptor: S, handlers: Handlers<S>): RpcService {
+  const functions = handlers as Record<string, unknown>;
+  const methods = descriptor.methods.map((method): RpcMethod => {
+    const handle = functions[method.localName];
+    if (handle === undefined || method.methodKind === "client_streaming") {
+      return { kind: "unimplemented", descriptor: method };
+    }
+    return { kind: method.methodKind, descriptor: method, handle } as RpcMethod;
+  });
+  return { descriptor, methods };
+}

@@ -1,0 +1,195 @@
+/** Refusals as they travel: the only file that knows status codes. */
+
+import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  ResourceInfoSchema,
+  RetryInfoSchema,
+} from "../../client/gen/google/rpc/error_details_pb.ts";
+import type { Reason, Refusal } from "../machine/reasons.ts";
+import { microsToDuration } from "./time-wire.ts";
+
+export { Code };
+
+/** What a detail of an error says, before it is packed. */
+export interface WireDetail {
+  readonly desc: DescMessage;
+  readonly value: MessageInitShape<DescMessage>;
+}
+
+/** An error that the caller is meant to see, as every transport sends it. */
+export class WireError extends Error {
+  override readonly name = "WireError";
+  readonly code: Code;
+  readonly details: readonly WireDetail[];
+
+  constructor(code: Code, message: string, details: readonly WireDetail[] = []) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** What a field of a request did wrong; `field` is its path, as `claims[1].key`. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+  /** Which rule, for programs. */
+  readonly reason: string;
+}
+
+/** The reasons that are no machine's. */
+type ServerReason = "INVALID_REQUEST" | "DRAINING" | "TOO_MANY_STREAMS";
+
+const DOMAIN = "ggen.backpressure";
+
+const CODES: Record<Reason, Code> = {
+  LIMITER_NOT_FOUND: Code.NotFound,
+  LEASE_NOT_FOUND: Code.NotFound,
+  WAITER_NOT_FOUND: Code.NotFound,
+  CLAIM_EXCEEDS_LIMIT: Code.FailedPrecondition,
+  REQUEST_ID_REUSED: Code.FailedPrecondition,
+  DECLARED: Code.FailedPrecondition,
+  LEASE_SECRET_MISMATCH: Code.PermissionDenied,
+  LIMITER_EXISTS: Code.AlreadyExists,
+  KEY_REQUIRED: Code.InvalidArgument,
+  KEY_NOT_ALLOWED: Code.InvalidArgument,
+  CONCURRENCY_EXHAUSTED: Code.ResourceExhausted,
+  RATE_EXHAUSTED: Code.ResourceExhausted,
+  WAITERS_AHEAD: Code.ResourceExhausted,
+  PAUSED: Code.ResourceExhausted,
+  QUEUE_FULL: Code.ResourceExhausted,
+  KEYS_EXHAUSTED: Code.ResourceExhausted,
+  WAIT_TOO_LONG: Code.ResourceExhausted,
+  WAIT_TIMEOUT: Code.DeadlineExceeded,
+  ETAG_MISMATCH: Code.Aborted,
+  WAITER_CANCELLED: Code.Aborted,
+  WAITER_DISPLACED: Code.Aborted,
+  LEASE_REVOKED: Code.Aborted,
+  LEASE_EXPIRED: Code.Aborted,
+  LEASE_DISPLACED: Code.Aborted,
+  LIMITER_DELETED: Code.Aborted,
+  LEASE_ENDED: Code.Aborted,
+};
+
+/** The "not now" that brings a RetryInfo even where nobody can know the time, so that clients back off. */
+const FALLBACK_RETRY_MICROS = 1_000_000;
+const NOT_NOW: ReadonlySet<Reason> = new Set([
+  "CONCURRENCY_EXHAUSTED",
+  "RATE_EXHAUSTED",
+  "WAITERS_AHEAD",
+  "PAUSED",
+  "QUEUE_FULL",
+  "KEYS_EXHAUSTED",
+  "WAIT_TOO_LONG",
+]);
+
+/** A refusal as the error that it is where it is one. */
+export function refusalError(refusal: Refusal): WireError {
+  if (refusal.reason === "KEY_REQUIRED" || refusal.reason === "KEY_NOT_ALLOWED") {
+    const field = refusal.claim < 0 ? "key" : `claims[${refusal.claim}].key`;
+    return invalidRequest([{ field, description: refusalMessage(refusal), reason: refusal.reason }]);
+  }
+  const code = CODES[refusal.reason];
+  const details = [errorInfo(refusal.reason, { limiter: refusal.limiter, key: refusal.key })];
+  if (code === Code.NotFound || code === Code.AlreadyExists) {
+    const [resourceType] = refusal.reason.toLowerCase().split("_", 1);
+    details.push(detail(ResourceInfoSchema, { resourceType, resourceName: refusal.limiter }));
+  }
+  if (NOT_NOW.has(refusal.reason)) {
+    const retryDelay = microsToDuration(refusal.retryAfter ?? FALLBACK_RETRY_MICROS);
+    details.push(detail(RetryInfoSchema, { retryDelay }));
+  }
+  return new WireError(code, refusalMessage(refusal), details);
+}
+
+/** A request that breaks rules of the contract; `violations` is not empty. */
+export function invalidRequest(violations: readonly FieldViolation[]): WireError {
+  const summary = violations.map((v) => (v.field === "" ? v.description : `${v.field}: ${v.description}`)).join("; ");
+  const fieldViolations = violations.map((v) => ({ ...v }));
+  return new WireError(Code.InvalidArgument, summary, [
+    errorInfo("INVALID_REQUEST", {}),
+    detail(BadRequestSchema, { fieldViolations }),
+  ]);
+}
+
+/** The server is about to stop; `retryAfter` in µs. */
+export function draining(retryAfter: number): WireError {
+  return new WireError(Code.Unavailable, "the server is about to stop and takes nothing new; try another, or later", [
+    errorInfo("DRAINING", {}),
+    detail(RetryInfoSchema, { retryDelay: microsToDuration(retryAfter) }),
+  ]);
+}
+
+/** The connection has as many calls open as one may. */
+export function tooManyStreams(limit: number): WireError {
+  return new WireError(
+    Code.ResourceExhausted,
+    `this connection has ${limit} calls open, as many as one may; open another connection`,
+    [errorInfo("TOO_MANY_STREAMS", {})],
+  );
+}
+
+export function unimplemented(method: string): WireError {
+  return new WireError(Code.Unimplemented, `${method} is not served by this version`);
+}
+
+/** A bug, with nothing of its inside: whoever sends it has logged that whole. */
+export function internalError(): WireError {
+  return new WireError(Code.Internal, "an internal error; the server's log says more");
+}
+
+/** A refusal in one sentence for people. */
+export function refusalMessage(refusal: Refusal): string {
+  const key = refusal.key === "" ? "" : ` (key ${quote(refusal.key)})`;
+  return MESSAGES[refusal.reason](`${quote(refusal.limiter)}${key}`, refusal);
+}
+
+const MESSAGES: Record<Reason, (name: string, refusal: Refusal) => string> = {
+  LIMITER_NOT_FOUND: (name) => `no limiter is named ${name}, or it is being deleted; ListLimiters says what there is`,
+  LEASE_NOT_FOUND: () => "no lease has this id, or it ended long ago",
+  WAITER_NOT_FOUND: () => "nobody waits under this id; they may have been granted, or have left",
+  CLAIM_EXCEEDS_LIMIT: (name) => `limiter ${name} never has as much as the claim asks, not even when idle`,
+  REQUEST_ID_REUSED: () => "this request_id was used for another call or other claims; use a fresh one",
+  DECLARED: (name) => `limiter ${name} is declared in the server's file; take its declaration out instead`,
+  LEASE_SECRET_MISMATCH: () => "the secret is not that of this lease; only its holder has it",
+  LIMITER_EXISTS: (name) =>
+    `limiter ${name} exists with other content, or still drains after its deletion; UpdateLimiter changes one`,
+  KEY_REQUIRED: (name) => `limiter ${name} is keyed: the claim must name a key`,
+  KEY_NOT_ALLOWED: (name) => `limiter ${name} is not keyed: the claim must not name a key`,
+  CONCURRENCY_EXHAUSTED: (name) => `limiter ${name} has too few free permits now`,
+  RATE_EXHAUSTED: (name) => `limiter ${name} has too few tokens now`,
+  WAITERS_AHEAD: (name, { waitersAhead }) => `limiter ${name} has ${waitersAhead} waiting, and nobody overtakes`,
+  PAUSED: (name) => `limiter ${name} is paused and admits nobody`,
+  QUEUE_FULL: (name, { waitersAhead, limiter }) =>
+    limiter === ""
+      ? "the server has as many waiters as it will bear"
+      : `limiter ${name} has ${waitersAhead} waiting, as many as may`,
+  KEYS_EXHAUSTED: (name) => `limiter ${name} has as many keys in use as it may (max_keys)`,
+  WAIT_TOO_LONG: (name) => `limiter ${name} would let you wait longer than you will`,
+  WAIT_TIMEOUT: (name) => `limiter ${name} did not admit you within your max_wait, deadline, or its own bound`,
+  ETAG_MISMATCH: (name) => `limiter ${name} has changed since you read it; read it again`,
+  WAITER_CANCELLED: () => "an operator took you out of the queue",
+  WAITER_DISPLACED: () => "another stream came with the same request_id and took this one's place",
+  LEASE_REVOKED: () => "an operator revoked the lease",
+  LEASE_EXPIRED: () => "the lease outlived the last sign of its holder by its ttl",
+  LEASE_DISPLACED: () => "another stream resumed the lease; it lives on there",
+  LIMITER_DELETED: (name) =>
+    name === '""' ? "the limiter was deleted by force" : `limiter ${name} was deleted by force`,
+  LEASE_ENDED: () => "the lease that this request_id stands for has ended; use a fresh request_id for a new one",
+};
+
+function errorInfo(reason: Reason | ServerReason, metadata: Record<string, string>): WireDetail {
+  const said = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== ""));
+  return detail(ErrorInfoSchema, { reason, domain: DOMAIN, metadata: said });
+}
+
+function detail<D extends DescMessage>(desc: D, value: MessageInitShape<D>): WireDetail {
+  return { desc, value };
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name);
+}

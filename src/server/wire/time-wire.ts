@@ -1,0 +1,29 @@
+/** Durations and instants: µs in the domain, well-known types on the wire. */
+
+import { create } from "@bufbuild/protobuf";
+import { type Duration, DurationSchema, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+
+const MICROS = 1_000_000;
+
+/** The duration of so many µs; a fraction of one is rounded. */
+export function microsToDuration(micros: number): Duration {
+  const whole = Math.round(micros);
+  return create(DurationSchema, {
+    seconds: BigInt(Math.trunc(whole / MICROS)),
+    nanos: (whole % MICROS) * 1000,
+  });
+}
+
+/** µs, rounded up, so that a bound never shrinks to nothing. */
+export function durationToMicros(duration: Duration): number {
+  return Number(duration.seconds) * MICROS + Math.ceil(duration.nanos / 1000);
+}
+
+/** The timestamp of so many ms since 1970. */
+export function msToTimestamp(ms: number): Timestamp {
+  const seconds = Math.floor(ms / 1000);
+  return create(TimestampSchema, {
+    seconds: BigInt(seconds),
+    nanos: Math.floor((ms - seconds * 1000) * 1e6),
+  });
+}
