@@ -165,6 +165,15 @@ export interface LimiterDeleted {
   readonly drainingLeases: number;
 }
 
+/** What a file's declarations came to, by name; `refused`: `keyed` cannot be changed, so nothing was. */
+export interface Declared {
+  readonly kind: "declared";
+  readonly created: readonly string[];
+  readonly changed: readonly string[];
+  readonly deleted: readonly string[];
+  readonly refused: readonly string[];
+}
+
 export interface Done {
   readonly kind: "done";
 }
@@ -182,7 +191,7 @@ export interface Outcomes {
   "create-limiter": LimiterChanged | Refusal;
   "update-limiter": LimiterChanged | Refusal;
   "delete-limiter": LimiterDeleted | Refusal;
-  declare: Done;
+  declare: Declared;
   wake: Done;
 }
 

@@ -15,9 +15,14 @@ export class Deadlines<T extends Due> {
     return this.#heap.length;
   }
 
+  /** What falls due first, if anything does. */
+  get first(): T | undefined {
+    return this.#heap[0];
+  }
+
   /** When the earliest falls due; Infinity if nothing does. */
   get earliest(): number {
-    return this.#heap.length === 0 ? Number.POSITIVE_INFINITY : this.#at(0).dueAt;
+    return this.first?.dueAt ?? Number.POSITIVE_INFINITY;
   }
 
   /** Sets or moves a deadline. */
@@ -46,8 +51,8 @@ export class Deadlines<T extends Due> {
 
   /** Takes out the earliest if it is due at `now`. */
   takeDue(now: number): T | undefined {
-    if (this.earliest > now) return undefined;
-    const item = this.#at(0);
+    const item = this.first;
+    if (item === undefined || item.dueAt > now) return undefined;
     this.clear(item);
     return item;
   }

@@ -1,80 +1,119 @@
 /**
- * The queue of one instance: a linked list in order of arrival, where anybody can leave in O(1).
+ * The queue of one instance, in order of arrival, where anybody can leave in O(1).
  *
- * A waiter whose connection was lost may come back to its old place. Its node then stays in the list, away: it blocks
- * nobody, counts for nobody, and is passed over when the first present node is looked for.
+ * A waiter whose connection was lost may come back to its old place. While it is away it is in no list: it blocks
+ * nobody, counts for nobody, and costs nobody anything. One that came back cannot be linked in without walking to its
+ * place, so those stand in a heap beside the list, and the next to be served is the earlier of the two heads. Whatever
+ * comes and goes in whatever order, an operation is O(1), or O(log n) in how many have come back.
  */
+
+import { Deadlines, type Due } from "./deadlines.ts";
 
 /** A node; the queued thing extends it, so that queueing allocates nothing. */
 export interface FifoNode<T extends FifoNode<T>> {
-  /** Rises with each arrival; the list is sorted by it. */
+  /** Rises with each arrival; the queue is sorted by it. */
   readonly arrival: number;
   present: boolean;
   previous: T | undefined;
   next: T | undefined;
+  /** Its entry in the heap of those who came back; undefined if it never left, or is away. */
+  returned: Returned<T> | undefined;
+}
+
+/** The entry of a node that came back: what it is sorted by, `dueAt`, is its arrival. */
+export interface Returned<T> extends Due {
+  readonly node: T;
 }
 
 export class Fifo<T extends FifoNode<T>> {
-  /** The next to be served. */
-  first: T | undefined = undefined;
-  /** How many are present. */
-  presentCount = 0;
-  /** How many there are, those away included. */
-  size = 0;
+  /** Those who never left, a linked list. */
   #oldest: T | undefined = undefined;
   #newest: T | undefined = undefined;
+  /** Those who left and came back. */
+  readonly #returned = new Deadlines<Returned<T>>();
+  readonly #away = new Set<T>();
+  #presentCount = 0;
+
+  /** The next to be served. */
+  get first(): T | undefined {
+    const returned = this.#returned.first?.node;
+    if (returned === undefined) return this.#oldest;
+    return this.#oldest === undefined || returned.arrival < this.#oldest.arrival ? returned : this.#oldest;
+  }
+
+  /** How many are present. */
+  get presentCount(): number {
+    return this.#presentCount;
+  }
+
+  /** How many there are, those away included. */
+  get size(): number {
+    return this.#presentCount + this.#away.size;
+  }
 
   /** Puts a present node behind all others. */
   append(node: T): void {
     node.previous = this.#newest;
-    node.next = undefined;
     if (this.#newest) this.#newest.next = node;
     else this.#oldest = node;
     this.#newest = node;
-    this.first ??= node;
-    this.presentCount += 1;
-    this.size += 1;
+    this.#presentCount += 1;
   }
 
   /** Takes a node out, present or away. */
   remove(node: T): void {
-    if (node.present) this.leave(node);
+    if (node.present) this.#unlink(node);
+    else this.#away.delete(node);
+  }
+
+  /** Marks a present node away; it keeps its place. */
+  leave(node: T): void {
+    node.present = false;
+    this.#unlink(node);
+    this.#away.add(node);
+  }
+
+  /** Marks a node that is away present again, in its old place. */
+  comeBack(node: T): void {
+    node.present = true;
+    this.#away.delete(node);
+    node.returned = { node, dueAt: node.arrival, heapIndex: -1 };
+    this.#returned.set(node.returned, node.arrival);
+    this.#presentCount += 1;
+  }
+
+  /** Those present, in order; the queue may not change meanwhile. */
+  *present(): IterableIterator<T> {
+    const returned = inOrder(Array.from(this.#returned.items(), ({ node }) => node));
+    let next = 0;
+    for (let node = this.#oldest; node; node = node.next) {
+      for (let back = returned[next]; back && back.arrival < node.arrival; back = returned[++next]) yield back;
+      yield node;
+    }
+    yield* returned.slice(next);
+  }
+
+  /** All, those away included, in order; the queue may not change meanwhile. */
+  all(): Iterable<T> {
+    return this.#away.size === 0 ? this.present() : inOrder([...this.present(), ...this.#away]);
+  }
+
+  #unlink(node: T): void {
+    this.#presentCount -= 1;
+    if (node.returned) {
+      this.#returned.clear(node.returned);
+      node.returned = undefined;
+      return;
+    }
     if (node.previous) node.previous.next = node.next;
     else this.#oldest = node.next;
     if (node.next) node.next.previous = node.previous;
     else this.#newest = node.previous;
     node.previous = undefined;
     node.next = undefined;
-    this.size -= 1;
-  }
-
-  /** Marks a present node away; it keeps its place. */
-  leave(node: T): void {
-    node.present = false;
-    this.presentCount -= 1;
-    if (this.first === node) this.first = presentFrom(node.next);
-  }
-
-  /** Marks a node present again, in its old place. */
-  comeBack(node: T): void {
-    node.present = true;
-    this.presentCount += 1;
-    if (!this.first || node.arrival < this.first.arrival) this.first = node;
-  }
-
-  /** Those present, in order. */
-  *present(): IterableIterator<T> {
-    for (let node = this.first; node; node = presentFrom(node.next)) yield node;
-  }
-
-  /** All, those away included, in order. */
-  *all(): IterableIterator<T> {
-    for (let node = this.#oldest; node; node = node.next) yield node;
   }
 }
 
-function presentFrom<T extends FifoNode<T>>(start: T | undefined): T | undefined {
-  let node = start;
-  while (node && !node.present) node = node.next;
-  return node;
+function inOrder<T extends FifoNode<T>>(nodes: T[]): T[] {
+  return nodes.sort((a, b) => a.arrival - b.arrival);
 }

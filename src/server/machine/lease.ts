@@ -1,8 +1,8 @@
 /** A timed right to permits, as the machine keeps it. */
 
 import type { Due } from "./deadlines.ts";
-import type { Instance } from "./limiter.ts";
-import type { StreamId } from "./waiter.ts";
+import type { Instance, Limiter } from "./limiter.ts";
+import type { Claim, StreamId } from "./waiter.ts";
 
 /** How a lease ended; each ends exactly once. */
 export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted";
@@ -34,7 +34,12 @@ export const DETACHED: Attachment = { kind: "detached" };
 export interface Lease extends Due {
   readonly kind: "lease";
   readonly id: string;
+  /** Rises with each grant: the order of lists. */
+  readonly serial: number;
   readonly holder: string;
+  /** Which call was answered with it, and what that had asked for. */
+  readonly call: "acquire" | "try-acquire";
+  readonly asked: readonly Claim[];
   readonly claims: readonly HeldClaim[];
   readonly grantedAt: number;
   /** µs. 0: it ends with its stream, whichever way that ends. */
@@ -49,4 +54,13 @@ export interface Lease extends Due {
 /** When the lease ends unless its holder shows itself; undefined while nothing runs out. */
 export function expiresAt(lease: Lease): number | undefined {
   return lease.heapIndex === -1 ? undefined : lease.dueAt;
+}
+
+/** The limiters of which the lease holds permits, each once. */
+export function heldLimiters({ claims }: Lease): Limiter[] {
+  const limiters: Limiter[] = [];
+  for (const { permits, instance } of claims) {
+    if (permits > 0 && !limiters.includes(instance.limiter)) limiters.push(instance.limiter);
+  }
+  return limiters;
 }

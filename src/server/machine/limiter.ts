@@ -1,6 +1,6 @@
 /** The limiter and, for each of its keys, the instance that has a bucket, a count of permits and a queue of its own. */
 
-import type { Due } from "./deadlines.ts";
+import { Deadlines, type Due } from "./deadlines.ts";
 import { Fifo } from "./fifo.ts";
 import { Durations, Meter } from "./meter.ts";
 import type { Reason } from "./reasons.ts";
@@ -37,9 +37,15 @@ export interface Limiter extends Due {
   updatedAt: number;
   deleting: boolean;
   readonly instances: Map<string, Instance>;
-  /** Keys of which nothing is held and for which nobody waits, the longest idle first. */
-  readonly idle: IdleList;
+  /** Instances of which nothing is held and for which nobody waits, by the instant at which their bucket is full. */
+  readonly idle: Deadlines<Instance>;
+  /** The highest token that was granted. */
+  fencingToken: number;
+  /** Counts over all instances, kept so that nobody has to add them up. */
   leases: number;
+  orphanedLeases: number;
+  permitsInUse: number;
+  waiters: number;
   readonly statistics: Statistics;
 }
 
@@ -55,10 +61,10 @@ export interface Instance extends Due {
   queuedPermits: number;
   queuedTokens: number;
   slots: Slots | undefined;
-  /** In `limiter.idle`. */
+  /** In `limiter.idle`, whose heap then has its deadline; otherwise that is when its head will have its tokens. */
   idle: boolean;
-  idlePrevious: Instance | undefined;
-  idleNext: Instance | undefined;
+  /** Waking late for its deadline would lose tokens: the bucket has no room for what comes in meanwhile. */
+  precise: boolean;
   /** Noted for another look at its queue before the step ends. */
   unsettled: boolean;
   /** Whether its queue has changed since somebody last told those in it. */
@@ -78,7 +84,14 @@ export interface Statistics {
   activity: number;
 }
 
-export function createLimiter(config: LimiterConfig, declaration: LimiterConfig | undefined, now: number): Limiter {
+interface LimiterOrigin {
+  readonly config: LimiterConfig;
+  readonly declaration: LimiterConfig | undefined;
+  /** Its first grant gets a fencing token above this. */
+  readonly fencingToken: number;
+}
+
+export function createLimiter({ config, declaration, fencingToken }: LimiterOrigin, now: number): Limiter {
   return {
     kind: "limiter",
     config,
@@ -88,8 +101,12 @@ export function createLimiter(config: LimiterConfig, declaration: LimiterConfig 
     updatedAt: now,
     deleting: false,
     instances: new Map(),
-    idle: new IdleList(),
+    idle: new Deadlines(),
+    fencingToken,
     leases: 0,
+    orphanedLeases: 0,
+    permitsInUse: 0,
+    waiters: 0,
     statistics: {
       arrivals: new Meter(now),
       grants: new Meter(now),
@@ -117,13 +134,23 @@ export function createInstance(limiter: Limiter, key: string, now: number): Inst
     queuedTokens: 0,
     slots: undefined,
     idle: false,
-    idlePrevious: undefined,
-    idleNext: undefined,
+    precise: false,
     unsettled: false,
     queueMoved: false,
     dueAt: 0,
     heapIndex: -1,
   };
+}
+
+/** Whether two configurations say the same. */
+export function sameConfig(a: LimiterConfig, b: LimiterConfig): boolean {
+  const { rate: rateA, ...restA } = a;
+  const { rate: rateB, ...restB } = b;
+  return (
+    rateA?.milliRps === rateB?.milliRps &&
+    rateA?.capacity === rateB?.capacity &&
+    (Object.keys(restA) as (keyof typeof restA)[]).every((field) => restA[field] === restB[field])
+  );
 }
 
 /** Permits that a claim charges: none without a concurrency limit. */
@@ -149,7 +176,7 @@ export function permitsFit(instance: Instance, permits: number): boolean {
   return maxConcurrent === undefined || permits === 0 || instance.permitsInUse + permits <= maxConcurrent;
 }
 
-/** µs from `now` until the instance has gained so many tokens, on top of what `queuedTokens` others take first. */
+/** µs from `now` until the instance has gained so many tokens. */
 export function microsUntilTokens(instance: Instance, tokens: number, now: number): number {
   const { rate } = instance.limiter.config;
   if (rate === undefined || tokens === 0) return 0;
@@ -157,34 +184,10 @@ export function microsUntilTokens(instance: Instance, tokens: number, now: numbe
   return microsUntil(instance.bucket, rate, tokens);
 }
 
-/** µs from `now` until the bucket is full. */
-export function microsUntilIdleIsFull(instance: Instance, now: number): number {
+/** µs from `now` until the bucket is full: with nothing held, the instance then cannot be told from a new one. */
+export function microsUntilAsNew(instance: Instance, now: number): number {
   const { rate } = instance.limiter.config;
   if (rate === undefined) return 0;
   refill(instance.bucket, rate, now);
   return microsUntilFull(instance.bucket, rate);
-}
-
-/** Keys in the order in which they fell idle, linked through the instances. */
-export class IdleList {
-  first: Instance | undefined = undefined;
-  #last: Instance | undefined = undefined;
-
-  append(instance: Instance): void {
-    instance.idle = true;
-    instance.idlePrevious = this.#last;
-    if (this.#last) this.#last.idleNext = instance;
-    else this.first = instance;
-    this.#last = instance;
-  }
-
-  remove(instance: Instance): void {
-    if (instance.idlePrevious) instance.idlePrevious.idleNext = instance.idleNext;
-    else this.first = instance.idleNext;
-    if (instance.idleNext) instance.idleNext.idlePrevious = instance.idlePrevious;
-    else this.#last = instance.idlePrevious;
-    instance.idle = false;
-    instance.idlePrevious = undefined;
-    instance.idleNext = undefined;
-  }
 }

@@ -22,6 +22,10 @@ export interface Place extends FifoNode<Place> {
   readonly waiter: Waiter;
   readonly instance: Instance;
   readonly claim: Claim;
+  /** How many present waiters stood before it when the queue was last surveyed. */
+  ahead: number;
+  /** µs that it would then still have waited here; undefined where that could not be known. */
+  estimate: number | undefined;
 }
 
 export interface Waiter extends Due {
@@ -42,4 +46,6 @@ export interface Waiter extends Due {
   probed: boolean;
   /** When it gives up; Infinity: when it is cancelled. */
   deadline: number;
+  /** `ahead` as its stream was last told. */
+  toldAhead: number;
 }

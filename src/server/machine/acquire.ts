@@ -1,0 +1,165 @@
+/** Asking: Acquire, TryAcquire and Resume. */
+
+import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./command.ts";
+import { END_REASONS } from "./ending.ts";
+import { longest, waitersAhead } from "./estimate.ts";
+import { type Grantee, grant, startClock } from "./grant.ts";
+import { type Attachment, DETACHED, heldLimiters, type Lease } from "./lease.ts";
+import type { Limiter } from "./limiter.ts";
+import { dequeue, enqueue, stepBack } from "./queue.ts";
+import { type Refusal, refusal } from "./reasons.ts";
+import { recall } from "./requests.ts";
+import { countRefusal } from "./settle.ts";
+import type { State } from "./state.ts";
+import { estimateIn, inVain, openAll, refusalNow, resolve, roomForKeys, roomInQueues, type Target } from "./target.ts";
+import type { Waiter } from "./waiter.ts";
+
+/** µs: how long a lease without a stream lives where neither the request nor a limiter says. */
+const DETACHED_TTL = 10_000_000;
+
+export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
+  const attachment: Attachment = { kind: "attached", stream: command.stream, probed: command.probed };
+  const known = recall(state, command);
+  if (known?.kind === "waiter") return takeOver(state, known, command);
+  if (known !== undefined) return known.kind === "lease" ? attach(state, known, attachment) : known;
+  const target = resolve(state, command.claims);
+  if (target.kind === "refused") return refuse(state, target);
+  const no = refusalNow(state, command.claims, target);
+  if (no === undefined) return grantNow(state, command, target, attachment);
+  return waitInstead(state, command, target, no);
+}
+
+export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acquire"] {
+  const known = recall(state, command);
+  if (known?.kind === "lease") {
+    startClock(state, known);
+    return { kind: "granted", lease: known, held: true, resumed: true };
+  }
+  if (known?.kind === "waiter") return refusal("REQUEST_ID_REUSED");
+  if (known !== undefined) return known;
+  const target = resolve(state, command.claims);
+  if (target.kind === "refused") return refuse(state, target);
+  const no = refusalNow(state, command.claims, target);
+  return no === undefined ? grantNow(state, command, target, DETACHED) : refuse(state, no);
+}
+
+export function resume(state: State, command: Resume): Outcomes["resume"] {
+  const lease = state.leases.get(command.leaseId);
+  if (lease !== undefined) {
+    return attach(state, lease, { kind: "attached", stream: command.stream, probed: command.probed });
+  }
+  const end = state.pastLeases.get(command.leaseId);
+  return refusal(end === undefined ? "LEASE_NOT_FOUND" : END_REASONS[end]);
+}
+
+function grantNow(state: State, command: Acquire | TryAcquire, target: Target, attachment: Attachment): Granted {
+  const grantee: Grantee = {
+    id: command.id,
+    call: command.kind,
+    claims: command.claims,
+    holder: command.holder,
+    requestId: command.requestId,
+    ttl: ttlOf(command, target.limiters),
+    trustCancel: target.limiters.every((limiter) => limiter.config.trustCancel),
+    arrivedAt: state.now,
+    attachment,
+  };
+  return grant(state, grantee, openAll(state, command.claims, target));
+}
+
+/** Joins the queues, if the caller will wait, there is room, and the limiters do not know that it is in vain. */
+function waitInstead(state: State, command: Acquire, target: Target, no: Refusal): Waiting | Refusal {
+  const maxWait = maxWaitOf(command, target.limiters);
+  if (maxWait === 0) return refuse(state, no);
+  if (no.reason === "KEYS_EXHAUSTED") return refuse(state, no);
+  const roomless = roomForKeys(state, command.claims, target) ?? roomInQueues(state, command.claims, target);
+  if (roomless !== undefined) return refuse(state, roomless);
+  const tooLong = inVain(state, command.claims, target, maxWait);
+  if (tooLong !== undefined) return refuse(state, tooLong);
+  const instances = openAll(state, command.claims, target);
+  const waiter: Waiter = {
+    kind: "waiter",
+    id: command.id,
+    holder: command.holder,
+    claims: command.claims,
+    places: [],
+    arrivedAt: state.now,
+    ttl: ttlOf(command, target.limiters),
+    trustCancel: target.limiters.every((limiter) => limiter.config.trustCancel),
+    requestId: command.requestId,
+    stream: command.stream,
+    probed: command.probed,
+    deadline: state.now + maxWait,
+    toldAhead: 0,
+    dueAt: 0,
+    heapIndex: -1,
+  };
+  const estimates = command.claims.map((claim, i) => estimateIn(instances[i], claim, state.now));
+  enqueue(state, waiter, instances);
+  for (const [index, place] of waiter.places.entries()) place.estimate = estimates[index];
+  return waiting(waiter);
+}
+
+/** A retry has found its waiter: it waits on in the same place, on the new stream, for as long as the retry says. */
+function takeOver(state: State, waiter: Waiter, command: Acquire): Waiting | Refusal {
+  const { stream } = waiter;
+  if (stream !== undefined) state.events.push({ to: stream, kind: "displaced", reason: "WAITER_DISPLACED" });
+  const limiters = waiter.places.map((place) => place.instance.limiter);
+  const maxWait = maxWaitOf(command, limiters);
+  if (maxWait === 0) {
+    const instances = waiter.places.map((place) => place.instance);
+    dequeue(state, waiter);
+    const target: Target = { kind: "target", limiters, instances };
+    return refuse(state, refusalNow(state, waiter.claims, target) ?? refusal("WAIT_TIMEOUT", waiter.claims[0]));
+  }
+  waiter.deadline = state.now + maxWait;
+  if (maxWait === Number.POSITIVE_INFINITY) state.deadlines.clear(waiter);
+  else state.deadlines.set(waiter, waiter.deadline);
+  waiter.probed = command.probed;
+  waiter.stream = command.stream;
+  if (stream === undefined) stepBack(state, waiter);
+  return waiting(waiter);
+}
+
+/** Gives a live lease a stream; an older one is told that it has lost it. */
+function attach(state: State, lease: Lease, attachment: Attachment & { kind: "attached" }): Granted {
+  const before = lease.attachment;
+  if (before.kind === "attached" && before.stream !== attachment.stream) {
+    state.events.push({ to: before.stream, kind: "displaced", reason: "LEASE_DISPLACED" });
+  }
+  if (before.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
+  lease.attachment = attachment;
+  startClock(state, lease);
+  state.changes.push({ kind: "lease-put", lease });
+  return { kind: "granted", lease, held: true, resumed: true };
+}
+
+function waiting(waiter: Waiter): Waiting {
+  const ahead = waitersAhead(waiter);
+  waiter.toldAhead = ahead;
+  return {
+    kind: "waiting",
+    waiterId: waiter.id,
+    waitersAhead: ahead,
+    estimatedWait: longest(waiter.places.map((place) => place.estimate)),
+  };
+}
+
+function maxWaitOf(command: Acquire, limiters: readonly Limiter[]): number {
+  let most = command.maxWait ?? Number.POSITIVE_INFINITY;
+  for (const { config } of limiters) most = Math.min(most, config.maxWait ?? Number.POSITIVE_INFINITY);
+  return most;
+}
+
+/** The lease's ttl: what the request says or the least of the limiters', within what all of them allow. */
+function ttlOf(command: Acquire | TryAcquire, limiters: readonly Limiter[]): number {
+  let ttl = command.ttl ?? Math.min(...limiters.map((limiter) => limiter.config.ttl));
+  if (command.kind === "try-acquire" && ttl === 0) ttl = DETACHED_TTL;
+  for (const { config } of limiters) ttl = Math.min(ttl, config.maxTtl);
+  return ttl;
+}
+
+function refuse(state: State, no: Refusal): Refusal {
+  countRefusal(state, no.limiter, no.reason);
+  return no;
+}

@@ -1,0 +1,144 @@
+/** Making, changing and deleting limiters: each change takes effect at one instant and settles the queue at once. */
+
+import type { CreateLimiter, Declare, DeleteLimiter, Outcomes, UpdateLimiter } from "./command.ts";
+import { endLease, removeIfDrained } from "./ending.ts";
+import { rescheduleIdle } from "./instances.ts";
+import { heldLimiters } from "./lease.ts";
+import {
+  canEverFit,
+  createInstance,
+  type Instance,
+  type Limiter,
+  type LimiterConfig,
+  createLimiter as newLimiter,
+  sameConfig,
+} from "./limiter.ts";
+import { dequeue, unsettle } from "./queue.ts";
+import { type Reason, refusal } from "./reasons.ts";
+import { countRefusal } from "./settle.ts";
+import type { State } from "./state.ts";
+import { refill } from "./token-bucket.ts";
+
+export function createLimiter(state: State, { config }: CreateLimiter): Outcomes["create-limiter"] {
+  const limiter = state.limiters.get(config.name);
+  if (limiter === undefined) return { kind: "limiter", limiter: add(state, config, undefined) };
+  // While it drains its name is not reborn: that would be the same capacity twice.
+  if (limiter.deleting || !sameConfig(limiter.config, config)) {
+    return refusal("LIMITER_EXISTS", { limiter: config.name });
+  }
+  return { kind: "limiter", limiter };
+}
+
+export function updateLimiter(state: State, { config, revision }: UpdateLimiter): Outcomes["update-limiter"] {
+  const limiter = state.limiters.get(config.name);
+  if (limiter === undefined || limiter.deleting) return refusal("LIMITER_NOT_FOUND", { limiter: config.name });
+  if (revision !== undefined && revision !== limiter.revision) {
+    return refusal("ETAG_MISMATCH", { limiter: config.name });
+  }
+  configure(state, limiter, config);
+  return { kind: "limiter", limiter };
+}
+
+export function deleteLimiter(state: State, command: DeleteLimiter): Outcomes["delete-limiter"] {
+  const { name, revision, force } = command;
+  const limiter = state.limiters.get(name);
+  if (limiter === undefined) return refusal("LIMITER_NOT_FOUND", { limiter: name });
+  if (limiter.declaration !== undefined) return refusal("DECLARED", { limiter: name });
+  if (revision !== undefined && revision !== limiter.revision) return refusal("ETAG_MISMATCH", { limiter: name });
+  return remove(state, limiter, force);
+}
+
+/** Takes up what the file declares. A limiter whose declaration is as before keeps what was changed by RPC. */
+export function declare(state: State, { configs }: Declare): Outcomes["declare"] {
+  const outcome = {
+    created: [] as string[],
+    changed: [] as string[],
+    deleted: [] as string[],
+    refused: [] as string[],
+  };
+  for (const config of configs) {
+    const limiter = state.limiters.get(config.name);
+    if (limiter === undefined) {
+      add(state, config, config);
+      outcome.created.push(config.name);
+    } else if (limiter.config.keyed !== config.keyed) {
+      outcome.refused.push(config.name);
+    } else if (limiter.deleting || limiter.declaration === undefined || !sameConfig(limiter.declaration, config)) {
+      // Declared again while it drains, it lives on, and what is still held of it counts.
+      limiter.deleting = false;
+      limiter.declaration = config;
+      configure(state, limiter, config);
+      outcome.changed.push(config.name);
+    }
+  }
+  const declared = new Set(configs.map((config) => config.name));
+  for (const limiter of [...state.limiters.values()]) {
+    if (limiter.declaration === undefined || declared.has(limiter.config.name)) continue;
+    limiter.declaration = undefined;
+    remove(state, limiter, false);
+    outcome.deleted.push(limiter.config.name);
+  }
+  return { kind: "declared", ...outcome };
+}
+
+function add(state: State, config: LimiterConfig, declaration: LimiterConfig | undefined): Limiter {
+  const fencingToken = state.fencingEpoch + state.now;
+  const limiter = newLimiter({ config, declaration, fencingToken }, state.now);
+  if (!config.keyed) limiter.instances.set("", createInstance(limiter, "", state.now));
+  state.limiters.set(config.name, limiter);
+  state.changes.push({ kind: "limiter-put", limiter });
+  return limiter;
+}
+
+function configure(state: State, limiter: Limiter, config: LimiterConfig): void {
+  const before = limiter.config.rate;
+  for (const instance of limiter.instances.values()) {
+    // What was gained so far was gained at the old rate. A rate limit that is new begins full, as a new limiter does.
+    if (before !== undefined) refill(instance.bucket, before, state.now);
+    instance.bucket.at = state.now;
+    const capacity = config.rate?.capacity ?? 0;
+    instance.bucket.level = before === undefined ? capacity : Math.min(instance.bucket.level, capacity);
+  }
+  limiter.config = config;
+  limiter.revision += 1;
+  limiter.updatedAt = state.now;
+  limiter.statistics.activity += 1;
+  state.changes.push({ kind: "limiter-put", limiter });
+  rescheduleIdle(state, limiter);
+  for (const instance of limiter.instances.values()) {
+    turnAway(state, instance, "CLAIM_EXCEEDS_LIMIT", (permits, tokens) => !canEverFit(limiter, permits, tokens));
+    unsettle(state, instance);
+  }
+}
+
+function remove(state: State, limiter: Limiter, force: boolean): Outcomes["delete-limiter"] {
+  limiter.deleting = true;
+  limiter.updatedAt = state.now;
+  limiter.statistics.activity += 1;
+  for (const instance of limiter.instances.values()) turnAway(state, instance, "LIMITER_NOT_FOUND", () => true);
+  if (force) {
+    for (const lease of [...state.leases.values()]) {
+      if (heldLimiters(lease).includes(limiter)) endLease(state, lease, "deleted");
+    }
+  }
+  const gone = removeIfDrained(state, limiter) || !state.limiters.has(limiter.config.name);
+  if (!gone) state.changes.push({ kind: "limiter-put", limiter });
+  return { kind: "limiter-deleted", name: limiter.config.name, drainingLeases: gone ? 0 : limiter.leases };
+}
+
+/** Refuses those in a queue, present or away, whose claim is of a kind that can never be granted. */
+function turnAway(
+  state: State,
+  instance: Instance,
+  reason: Reason,
+  hopeless: (permits: number, tokens: number) => boolean,
+): void {
+  const { limiter, key } = instance;
+  for (const { waiter, claim } of [...instance.queue.all()]) {
+    if (!hopeless(claim.permits, claim.tokens)) continue;
+    dequeue(state, waiter);
+    countRefusal(state, limiter.config.name, reason);
+    if (waiter.stream === undefined) continue;
+    state.events.push({ to: waiter.stream, ...refusal(reason, { limiter: limiter.config.name, key }) });
+  }
+}

@@ -1,0 +1,79 @@
+/** How leases end: each leaves the live set exactly once, by one of five ends. */
+
+import type { Ended } from "./command.ts";
+import { startClock } from "./grant.ts";
+import { closeIfIdle } from "./instances.ts";
+import { heldLimiters, type Lease, type LeaseEnd, ORPHANED } from "./lease.ts";
+import type { Limiter } from "./limiter.ts";
+import { unsettle } from "./queue.ts";
+import type { Reason } from "./reasons.ts";
+import type { State } from "./state.ts";
+
+/** Ends a live lease: its permits are free, its stream is told, whoever stands at the head is looked at. */
+export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
+  const { now } = state;
+  state.leases.delete(lease.id);
+  state.deadlines.clear(lease);
+  state.pastLeases.set(lease.id, end, now);
+  if (lease.requestId !== "") {
+    state.requests.delete(lease.requestId);
+    state.pastRequests.set(lease.requestId, { kind: "ended", call: lease.call, asked: lease.asked, end }, now);
+  }
+  const limiters = heldLimiters(lease);
+  for (const limiter of limiters) {
+    limiter.leases -= 1;
+    if (lease.attachment.kind === "orphaned") limiter.orphanedLeases -= 1;
+  }
+  for (const { instance, permits, slots } of lease.claims) {
+    if (permits === 0) continue;
+    const { limiter } = instance;
+    instance.permitsInUse -= permits;
+    limiter.permitsInUse -= permits;
+    instance.slots?.giveBack(slots);
+    limiter.statistics.completions.count(now);
+    limiter.statistics.holds.record(now - lease.grantedAt, now);
+    limiter.statistics.activity += 1;
+    unsettle(state, instance);
+    closeIfIdle(state, instance);
+  }
+  state.changes.push({ kind: "lease-ended", lease, end });
+  if (lease.attachment.kind === "attached") {
+    state.events.push({ to: lease.attachment.stream, kind: "ended", leaseId: lease.id, end, already: false });
+  }
+  for (const limiter of limiters) removeIfDrained(state, limiter);
+}
+
+/** The lease's connection is lost: the ttl runs. */
+export function orphan(state: State, lease: Lease): void {
+  lease.attachment = ORPHANED;
+  for (const limiter of heldLimiters(lease)) {
+    limiter.orphanedLeases += 1;
+    limiter.statistics.activity += 1;
+  }
+  startClock(state, lease);
+  state.changes.push({ kind: "lease-put", lease });
+}
+
+/** A limiter that was deleted goes with its last lease. */
+export function removeIfDrained(state: State, limiter: Limiter): boolean {
+  if (!limiter.deleting || limiter.leases > 0) return false;
+  state.limiters.delete(limiter.config.name);
+  state.deadlines.clear(limiter);
+  state.changes.push({ kind: "limiter-removed", name: limiter.config.name });
+  return true;
+}
+
+/** How a lease that is gone had ended; undefined if nobody remembers. */
+export function pastEnd(state: State, leaseId: string): Ended | undefined {
+  const end = state.pastLeases.get(leaseId);
+  return end === undefined ? undefined : { kind: "ended", leaseId, end, already: true };
+}
+
+/** What is said to somebody who wants a lease that has ended so. */
+export const END_REASONS: Record<LeaseEnd, Reason> = {
+  released: "LEASE_ENDED",
+  cancelled: "LEASE_ENDED",
+  expired: "LEASE_EXPIRED",
+  revoked: "LEASE_REVOKED",
+  deleted: "LIMITER_DELETED",
+};

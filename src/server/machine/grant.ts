@@ -1,0 +1,114 @@
+/** The grant: the one instant at which permits and tokens are charged, together and for all claims. */
+
+import type { Granted } from "./command.ts";
+import { closeIfIdle } from "./instances.ts";
+import { type Attachment, type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
+import { chargedPermits, chargedTokens, type Instance, microsUntilTokens, permitsFit } from "./limiter.ts";
+import { Slots } from "./slots.ts";
+import type { State } from "./state.ts";
+import { TOKEN } from "./token-bucket.ts";
+import type { Claim } from "./waiter.ts";
+
+/** Why a claim does not fit an instance now, besides those who wait. */
+export type Obstacle =
+  | { readonly kind: "paused" }
+  | { readonly kind: "permits" }
+  /** µs until the tokens are there. */
+  | { readonly kind: "tokens"; readonly wait: number };
+
+const PAUSED: Obstacle = { kind: "paused" };
+const PERMITS: Obstacle = { kind: "permits" };
+
+/** What stands in the way of one claim; undefined: nothing. */
+export function obstacle(instance: Instance, claim: Claim, now: number): Obstacle | undefined {
+  if (instance.limiter.config.paused) return PAUSED;
+  if (!permitsFit(instance, claim.permits)) return PERMITS;
+  const wait = microsUntilTokens(instance, claim.tokens, now);
+  return wait === 0 ? undefined : { kind: "tokens", wait };
+}
+
+/** What of a request, or of the waiter that it became, goes into its lease. */
+export interface Grantee {
+  readonly id: string;
+  readonly call: "acquire" | "try-acquire";
+  readonly claims: readonly Claim[];
+  readonly holder: string;
+  readonly requestId: string;
+  readonly ttl: number;
+  readonly trustCancel: boolean;
+  readonly arrivedAt: number;
+  readonly attachment: Attachment;
+}
+
+/** Charges all claims, which fit, and makes the lease; one that holds nothing is not kept. */
+export function grant(state: State, grantee: Grantee, instances: readonly Instance[]): Granted {
+  const { now } = state;
+  const claims = grantee.claims.map((claim, index) => charge(state, instances[index] as Instance, claim));
+  const held = claims.some((claim) => claim.permits > 0);
+  state.serial += 1;
+  const lease: Lease = {
+    kind: "lease",
+    id: grantee.id,
+    serial: state.serial,
+    holder: grantee.holder,
+    call: grantee.call,
+    asked: grantee.claims,
+    claims,
+    grantedAt: now,
+    ttl: grantee.ttl,
+    trustCancel: grantee.trustCancel,
+    requestId: grantee.requestId,
+    attachment: grantee.attachment,
+    revokedAt: undefined,
+    dueAt: 0,
+    heapIndex: -1,
+  };
+  for (const { instance, permits } of claims) {
+    const { statistics } = instance.limiter;
+    statistics.grants.count(now);
+    statistics.waits.record(now - grantee.arrivedAt, now);
+    statistics.activity += 1;
+    if (permits > 0) continue;
+    statistics.completions.count(now);
+    closeIfIdle(state, instance);
+  }
+  if (held) {
+    state.leases.set(lease.id, lease);
+    for (const limiter of heldLimiters(lease)) limiter.leases += 1;
+    if (lease.requestId !== "") state.requests.set(lease.requestId, lease);
+    startClock(state, lease);
+    state.changes.push({ kind: "lease-put", lease });
+  } else if (lease.requestId !== "") {
+    state.pastRequests.set(lease.requestId, { kind: "spent", call: lease.call, asked: lease.asked, lease }, now);
+  }
+  return { kind: "granted", lease, held, resumed: false };
+}
+
+/** Sets when the lease ends unless its holder shows itself, as its attachment has it. */
+export function startClock(state: State, lease: Lease): void {
+  if (lease.revokedAt !== undefined) return;
+  const { attachment, ttl } = lease;
+  const outlivesSilence = attachment.kind === "attached" && (attachment.probed || ttl === 0);
+  if (outlivesSilence) state.deadlines.clear(lease);
+  else state.deadlines.set(lease, state.now + ttl);
+}
+
+function charge(state: State, instance: Instance, claim: Claim): HeldClaim {
+  const { limiter } = instance;
+  const permits = chargedPermits(limiter, claim.permits);
+  const tokens = chargedTokens(limiter, claim.tokens);
+  instance.permitsInUse += permits;
+  limiter.permitsInUse += permits;
+  // `obstacle` has brought the bucket up to now.
+  instance.bucket.level -= tokens * TOKEN;
+  if (tokens > 0) state.changes.push({ kind: "tokens-spent", instance });
+  limiter.fencingToken += 1;
+  let slots: readonly number[] = NO_SLOTS;
+  if (claim.slots && permits > 0) {
+    instance.slots ??= new Slots();
+    slots = instance.slots.take(permits);
+  }
+  return { instance, permits, tokens, fencingToken: limiter.fencingToken, slots };
+}
+
+const NO_SLOTS: readonly number[] = [];

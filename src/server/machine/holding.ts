@@ -1,0 +1,87 @@
+/** Holding: what becomes of waiters and leases once they are there. */
+
+import type { CancelWaiter, Leave, Outcomes, Release, Renew, Revoke } from "./command.ts";
+import { endLease, orphan, pastEnd } from "./ending.ts";
+import { startClock } from "./grant.ts";
+import { DETACHED, expiresAt, heldLimiters, type Lease } from "./lease.ts";
+import { dequeue, stepAside } from "./queue.ts";
+import { refusal } from "./reasons.ts";
+import type { State } from "./state.ts";
+import type { Waiter } from "./waiter.ts";
+
+/** A stream has ended: a cancel gives everything back, a lost connection leaves time to come back. */
+export function leave(state: State, command: Leave): Outcomes["leave"] {
+  const waiter = state.waiters.get(command.id);
+  if (waiter?.stream === command.stream) leaveQueue(state, waiter, command.how);
+  const lease = state.leases.get(command.id);
+  if (lease?.attachment.kind === "attached" && lease.attachment.stream === command.stream) {
+    leaveLease(state, lease, command.how);
+  }
+  return { kind: "done" };
+}
+
+function leaveQueue(state: State, waiter: Waiter, how: Leave["how"]): void {
+  const mayComeBack = how === "lost" && waiter.requestId !== "" && waiter.ttl > 0;
+  if (mayComeBack) stepAside(state, waiter, Math.min(waiter.deadline, state.now + waiter.ttl));
+  else dequeue(state, waiter);
+}
+
+function leaveLease(state: State, lease: Lease, how: Leave["how"]): void {
+  const freesAtOnce = lease.ttl === 0 || (how === "cancelled" && lease.trustCancel);
+  if (!freesAtOnce) {
+    orphan(state, lease);
+    return;
+  }
+  // Nobody is left at its stream to be told.
+  lease.attachment = DETACHED;
+  endLease(state, lease, "cancelled");
+}
+
+export function renew(state: State, command: Renew): Outcomes["renew"] {
+  const lease = state.leases.get(command.leaseId);
+  if (lease === undefined) return pastEnd(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
+  startClock(state, lease);
+  return { kind: "renewed", lease };
+}
+
+export function release(state: State, command: Release): Outcomes["release"] {
+  const lease = state.leases.get(command.leaseId);
+  if (lease === undefined) return pastEnd(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
+  if (command.workOutcome === "overloaded") {
+    for (const limiter of heldLimiters(lease)) limiter.statistics.overloaded += 1;
+  }
+  endLease(state, lease, "released");
+  return { kind: "ended", leaseId: lease.id, end: "released", already: false };
+}
+
+/** Asks the holder for the lease back, which then ends a ttl from now at the latest; by force it ends now. */
+export function revoke(state: State, command: Revoke): Outcomes["revoke"] {
+  const lease = state.leases.get(command.leaseId);
+  if (lease === undefined) return pastEnd(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
+  if (command.force || lease.ttl === 0) {
+    endLease(state, lease, "revoked");
+    return { kind: "ended", leaseId: lease.id, end: "revoked", already: false };
+  }
+  if (lease.revokedAt === undefined) {
+    lease.revokedAt = state.now;
+    state.deadlines.set(lease, Math.min(expiresAt(lease) ?? Number.POSITIVE_INFINITY, state.now + lease.ttl));
+    state.changes.push({ kind: "lease-put", lease });
+  }
+  const { message } = command;
+  if (lease.attachment.kind === "attached") {
+    state.events.push({ to: lease.attachment.stream, kind: "revoking", lease, message });
+  }
+  return { kind: "revoking", lease, message };
+}
+
+export function cancelWaiter(state: State, command: CancelWaiter): Outcomes["cancel-waiter"] {
+  const waiter = state.waiters.get(command.waiterId);
+  if (waiter === undefined) return refusal("WAITER_NOT_FOUND");
+  dequeue(state, waiter);
+  const [first] = waiter.claims;
+  if (waiter.stream !== undefined && first !== undefined) {
+    const no = refusal("WAITER_CANCELLED", { limiter: first.limiter, key: first.key });
+    state.events.push({ to: waiter.stream, ...no });
+  }
+  return { kind: "done" };
+}

@@ -1,0 +1,101 @@
+/** Instances on demand: a keyed limiter makes one for a key that is asked for, and forgets it when it is as good as new. */
+
+import { createInstance, type Instance, type Limiter, microsUntilAsNew } from "./limiter.ts";
+import type { State } from "./state.ts";
+
+/** µs that an instance is kept after it is as good as new, so that a busy key is not made anew with every request. */
+const LINGER = 1_000_000;
+/** The most that one step forgets; the rest comes in the next. */
+const FORGET_AT_ONCE = 1_000;
+
+/** The limiter's instance for a key; undefined if there is none (yet). */
+export function findInstance(limiter: Limiter, key: string): Instance | undefined {
+  return limiter.instances.get(key);
+}
+
+/** The limiter's instance for a key, made if need be; the caller has made sure of room. */
+export function openInstance(state: State, limiter: Limiter, key: string): Instance {
+  let instance = limiter.instances.get(key);
+  if (instance === undefined) {
+    instance = createInstance(limiter, key, state.now);
+    limiter.instances.set(key, instance);
+  } else if (instance.idle) {
+    limiter.idle.clear(instance);
+    instance.idle = false;
+  }
+  return instance;
+}
+
+/**
+ * Whether `count` more keys find room, after forgetting what is as good as new; `inUse` are instances that the same
+ * request claims and that must stay.
+ */
+export function makeRoom(
+  state: State,
+  limiter: Limiter,
+  count: number,
+  inUse: readonly (Instance | undefined)[],
+): boolean {
+  const excess = limiter.instances.size + count - limiter.config.maxKeys;
+  if (excess <= 0) return true;
+  const kept = inUse.filter((instance) => instance?.idle === true && instance.limiter === limiter) as Instance[];
+  for (const instance of kept) limiter.idle.clear(instance);
+  const forgotten = forgetIdle(state, limiter, excess);
+  for (const instance of kept) limiter.idle.set(instance, instance.dueAt);
+  return forgotten === excess;
+}
+
+/** Puts an instance aside if nothing is held and nobody waits. */
+export function closeIfIdle(state: State, instance: Instance): void {
+  const { limiter } = instance;
+  if (!limiter.config.keyed || instance.idle || instance.permitsInUse > 0 || instance.queue.size > 0) return;
+  clearHeadDeadline(state, instance);
+  instance.idle = true;
+  limiter.idle.set(instance, state.now + microsUntilAsNew(instance, state.now));
+  if (limiter.heapIndex === -1) state.deadlines.set(limiter, limiter.idle.earliest + LINGER);
+}
+
+/** Forgets a limiter's instances that are as good as new, and sees to the next ones. */
+export function forgetAsNew(state: State, limiter: Limiter): void {
+  const forgotten = forgetIdle(state, limiter, FORGET_AT_ONCE);
+  if (limiter.idle.size === 0) return;
+  state.deadlines.set(limiter, forgotten === FORGET_AT_ONCE ? state.now : limiter.idle.earliest + LINGER);
+}
+
+/** After a change of the rate: when each idle instance will be full has changed. */
+export function rescheduleIdle(state: State, limiter: Limiter): void {
+  for (const instance of [...limiter.idle.items()]) {
+    limiter.idle.set(instance, state.now + microsUntilAsNew(instance, state.now));
+  }
+}
+
+/** Sets when the head of the instance's queue will have its tokens; `precise`: being late would lose some. */
+export function setHeadDeadline(
+  state: State,
+  instance: Instance,
+  { at, precise }: { readonly at: number; readonly precise: boolean },
+): void {
+  clearHeadDeadline(state, instance);
+  state.deadlines.set(instance, at);
+  instance.precise = precise;
+  if (precise) state.preciseDeadlines += 1;
+}
+
+export function clearHeadDeadline(state: State, instance: Instance): void {
+  // The deadline of an idle instance is its limiter's affair.
+  if (instance.idle) return;
+  state.deadlines.clear(instance);
+  if (instance.precise) state.preciseDeadlines -= 1;
+  instance.precise = false;
+}
+
+function forgetIdle(state: State, limiter: Limiter, atMost: number): number {
+  let forgotten = 0;
+  while (forgotten < atMost) {
+    const instance = limiter.idle.takeDue(state.now);
+    if (instance === undefined) break;
+    limiter.instances.delete(instance.key);
+    forgotten += 1;
+  }
+  return forgotten;
+}

@@ -1,0 +1,87 @@
+/** Standing in line: a request stands in the queue of each instance that it claims, and is served when first in all. */
+
+import { closeIfIdle } from "./instances.ts";
+import type { Instance } from "./limiter.ts";
+import type { State } from "./state.ts";
+import type { Place, Waiter } from "./waiter.ts";
+
+/** Puts a waiter behind all others, in every queue that it claims. */
+export function enqueue(state: State, waiter: Waiter, instances: readonly Instance[]): void {
+  state.arrival += 1;
+  state.waiters.set(waiter.id, waiter);
+  if (waiter.requestId !== "") state.requests.set(waiter.requestId, waiter);
+  if (waiter.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(waiter, waiter.deadline);
+  for (const [index, claim] of waiter.claims.entries()) {
+    const instance = instances[index] as Instance;
+    const place: Place = {
+      waiter,
+      instance,
+      claim,
+      arrival: state.arrival,
+      present: true,
+      previous: undefined,
+      next: undefined,
+      returned: undefined,
+      ahead: instance.queue.presentCount,
+      estimate: undefined,
+    };
+    waiter.places.push(place);
+    instance.queue.append(place);
+    count(place, 1);
+  }
+  state.changes.push({ kind: "waiter-put", waiter });
+}
+
+/** Takes a waiter out of every queue, whatever comes of it, and looks again at who stood behind it. */
+export function dequeue(state: State, waiter: Waiter): void {
+  state.waiters.delete(waiter.id);
+  if (waiter.requestId !== "") state.requests.delete(waiter.requestId);
+  state.deadlines.clear(waiter);
+  for (const place of waiter.places) {
+    if (place.present) count(place, -1);
+    place.instance.queue.remove(place);
+    noteMoved(state, place.instance);
+    closeIfIdle(state, place.instance);
+  }
+  state.changes.push({ kind: "waiter-left", waiter });
+}
+
+/** The waiter's connection is lost: it blocks and counts for nobody until it comes back, or until `until`. */
+export function stepAside(state: State, waiter: Waiter, until: number): void {
+  waiter.stream = undefined;
+  state.deadlines.set(waiter, until);
+  for (const place of waiter.places) {
+    count(place, -1);
+    place.instance.queue.leave(place);
+    noteMoved(state, place.instance);
+  }
+}
+
+/** The waiter is back, in its old place, which may be the first. */
+export function stepBack(state: State, waiter: Waiter): void {
+  for (const place of waiter.places) {
+    count(place, 1);
+    place.instance.queue.comeBack(place);
+    noteMoved(state, place.instance);
+  }
+}
+
+export function unsettle(state: State, instance: Instance): void {
+  if (instance.unsettled) return;
+  instance.unsettled = true;
+  state.unsettled.push(instance);
+}
+
+function noteMoved(state: State, instance: Instance): void {
+  unsettle(state, instance);
+  if (instance.queueMoved) return;
+  instance.queueMoved = true;
+  state.moved.push(instance);
+}
+
+function count({ instance, claim }: Place, sign: 1 | -1): void {
+  instance.queuedPermits += sign * claim.permits;
+  instance.queuedTokens += sign * claim.tokens;
+  instance.limiter.waiters += sign;
+  instance.limiter.statistics.activity += 1;
+}

@@ -1,0 +1,83 @@
+/** The machine's state, which one owner changes in place, and what a step has to say about it. */
+
+import type { Change, MachineEvent } from "./command.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { Lease, LeaseEnd } from "./lease.ts";
+import type { Instance, Limiter } from "./limiter.ts";
+import { Recall } from "./recall.ts";
+import type { Claim, Waiter } from "./waiter.ts";
+
+export interface MachineOptions {
+  /** How many may wait at once, over all limiters; can be changed later. */
+  readonly maxWaiters: number;
+  /**
+   * µs to add to the machine's time for the fencing token of a limiter's first grant. With the wall clock's µs since
+   * 1970 at the machine's time zero, tokens rise across restarts too: no limiter grants more than once a µs, so a later
+   * start is above all tokens of an earlier one. 0 where nobody restarts.
+   */
+  readonly fencingEpoch?: number;
+  /** µs for which the end of a lease, and what became of a request id, is remembered. Unset: ten minutes. */
+  readonly rememberFor?: number;
+}
+
+/** A request id whose lease is gone: what it had stood for. */
+export type PastRequest =
+  | { readonly kind: "ended"; readonly call: Lease["call"]; readonly asked: readonly Claim[]; readonly end: LeaseEnd }
+  /** The grant held nothing, so that no lease was kept. */
+  | { readonly kind: "spent"; readonly call: Lease["call"]; readonly asked: readonly Claim[]; readonly lease: Lease };
+
+export interface State {
+  /** µs: the instant to which everything below has been brought up. */
+  now: number;
+  maxWaiters: number;
+  readonly fencingEpoch: number;
+  readonly limiters: Map<string, Limiter>;
+  /** In the order of their grants. */
+  readonly leases: Map<string, Lease>;
+  readonly waiters: Map<string, Waiter>;
+  /** What a request id stands for. */
+  readonly requests: Map<string, Waiter | Lease>;
+  readonly pastLeases: Recall<LeaseEnd>;
+  readonly pastRequests: Recall<PastRequest>;
+  /** Everything that happens by itself: ttls, bounds of waiting, tokens for a head, idle instances to forget. */
+  readonly deadlines: Deadlines<Waiter | Lease | Instance | Limiter>;
+  /** Instances whose queue wants another look before the step ends. */
+  readonly unsettled: Instance[];
+  /** Instances whose queue has moved since the last survey. */
+  readonly moved: Instance[];
+  /** How many deadlines in the heap must be met to the µs. */
+  preciseDeadlines: number;
+  /** The last arrival and the last grant. */
+  arrival: number;
+  serial: number;
+  /** What this step has to say. */
+  events: MachineEvent[];
+  changes: Change[];
+}
+
+/** Of each kind; at most twice as many are kept, and the oldest go first when more come within ten minutes. */
+const MAX_REMEMBERED = 200_000;
+const TEN_MINUTES = 600_000_000;
+
+export function createState(options: MachineOptions): State {
+  const recall = { keepFor: options.rememberFor ?? TEN_MINUTES, maxEntries: MAX_REMEMBERED };
+  return {
+    now: 0,
+    maxWaiters: options.maxWaiters,
+    fencingEpoch: options.fencingEpoch ?? 0,
+    limiters: new Map(),
+    leases: new Map(),
+    waiters: new Map(),
+    requests: new Map(),
+    pastLeases: new Recall(recall),
+    pastRequests: new Recall(recall),
+    deadlines: new Deadlines(),
+    unsettled: [],
+    moved: [],
+    preciseDeadlines: 0,
+    arrival: 0,
+    serial: 0,
+    events: [],
+    changes: [],
+  };
+}

@@ -1,0 +1,115 @@
+/** Where a request is aimed, and what stands in its way there. */
+
+import { estimateWait } from "./estimate.ts";
+import { obstacle } from "./grant.ts";
+import { findInstance, makeRoom, openInstance } from "./instances.ts";
+import { canEverFit, type Instance, type Limiter } from "./limiter.ts";
+import { type Refusal, refusal } from "./reasons.ts";
+import type { State } from "./state.ts";
+import type { Claim } from "./waiter.ts";
+
+/** Where the claims are aimed: a limiter each, and its instance unless that has yet to be made. */
+export interface Target {
+  readonly kind: "target";
+  readonly limiters: readonly Limiter[];
+  readonly instances: readonly (Instance | undefined)[];
+}
+
+/** Finds what the claims name, and refuses what can never be granted. */
+export function resolve(state: State, claims: readonly Claim[]): Target | Refusal {
+  const limiters: Limiter[] = [];
+  const instances: (Instance | undefined)[] = [];
+  for (const [index, claim] of claims.entries()) {
+    const details = { limiter: claim.limiter, key: claim.key, claim: index };
+    const limiter = state.limiters.get(claim.limiter);
+    if (limiter === undefined || limiter.deleting) return refusal("LIMITER_NOT_FOUND", details);
+    if (limiter.config.keyed !== (claim.key !== "")) {
+      return refusal(limiter.config.keyed ? "KEY_REQUIRED" : "KEY_NOT_ALLOWED", details);
+    }
+    if (!canEverFit(limiter, claim.permits, claim.tokens)) return refusal("CLAIM_EXCEEDS_LIMIT", details);
+    limiters.push(limiter);
+    instances.push(findInstance(limiter, claim.key));
+  }
+  for (const limiter of limiters) {
+    limiter.statistics.arrivals.count(state.now);
+    limiter.statistics.activity += 1;
+  }
+  return { kind: "target", limiters, instances };
+}
+
+/** Why the claims cannot be granted at this instant; undefined: they can. */
+export function refusalNow(state: State, claims: readonly Claim[], target: Target): Refusal | undefined {
+  let first: Refusal | undefined;
+  let retryAfter: number | undefined = 0;
+  for (const [index, claim] of claims.entries()) {
+    const instance = target.instances[index];
+    const limiter = target.limiters[index] as Limiter;
+    const details = { limiter: claim.limiter, key: claim.key, claim: index };
+    const waiting = instance?.queue.presentCount ?? 0;
+    const inTheWay = instance === undefined ? pausedOf(limiter) : obstacle(instance, claim, state.now);
+    if (inTheWay === undefined && waiting === 0) continue;
+    const wait = inTheWay?.kind === "tokens" && waiting === 0 ? inTheWay.wait : undefined;
+    retryAfter = wait === undefined || retryAfter === undefined ? undefined : Math.max(retryAfter, wait);
+    if (inTheWay?.kind === "paused") first ??= refusal("PAUSED", { ...details, waitersAhead: waiting });
+    else if (waiting > 0) first ??= refusal("WAITERS_AHEAD", { ...details, waitersAhead: waiting });
+    else first ??= refusal(inTheWay?.kind === "permits" ? "CONCURRENCY_EXHAUSTED" : "RATE_EXHAUSTED", details);
+  }
+  return first === undefined ? roomForKeys(state, claims, target) : { ...first, retryAfter };
+}
+
+function pausedOf(limiter: Limiter): { readonly kind: "paused" } | undefined {
+  return limiter.config.paused ? { kind: "paused" } : undefined;
+}
+
+/** Makes sure that the keys which are new find room; what is as good as new is forgotten for them. */
+export function roomForKeys(state: State, claims: readonly Claim[], target: Target): Refusal | undefined {
+  if (!target.instances.includes(undefined)) return undefined;
+  for (const [index, limiter] of target.limiters.entries()) {
+    if (target.instances[index] !== undefined) continue;
+    const count = target.limiters.filter((other, i) => other === limiter && target.instances[i] === undefined).length;
+    if (makeRoom(state, limiter, count, target.instances)) continue;
+    const claim = claims[index] as Claim;
+    return refusal("KEYS_EXHAUSTED", { limiter: claim.limiter, key: claim.key, claim: index });
+  }
+  return undefined;
+}
+
+export function roomInQueues(state: State, claims: readonly Claim[], target: Target): Refusal | undefined {
+  if (state.waiters.size >= state.maxWaiters) return refusal("QUEUE_FULL", { waitersAhead: state.waiters.size });
+  for (const [index, limiter] of target.limiters.entries()) {
+    const queued = target.instances[index]?.queue.size ?? 0;
+    if (queued < limiter.config.maxWaiters) continue;
+    const claim = claims[index] as Claim;
+    return refusal("QUEUE_FULL", { limiter: claim.limiter, key: claim.key, claim: index, waitersAhead: queued });
+  }
+  return undefined;
+}
+
+/** A limiter that is asked to refuses at once whom it would keep waiting for too long. */
+export function inVain(state: State, claims: readonly Claim[], target: Target, maxWait: number): Refusal | undefined {
+  for (const [index, limiter] of target.limiters.entries()) {
+    if (!limiter.config.refuseLongWaits) continue;
+    const claim = claims[index] as Claim;
+    const estimate = estimateIn(target.instances[index], claim, state.now);
+    if (estimate === undefined || estimate <= maxWait) continue;
+    return refusal("WAIT_TOO_LONG", {
+      limiter: claim.limiter,
+      key: claim.key,
+      claim: index,
+      retryAfter: estimate - maxWait,
+      waitersAhead: target.instances[index]?.queue.presentCount ?? 0,
+    });
+  }
+  return undefined;
+}
+
+export function estimateIn(instance: Instance | undefined, claim: Claim, now: number): number | undefined {
+  if (instance === undefined) return 0;
+  const permits = instance.queuedPermits + claim.permits;
+  const tokens = instance.queuedTokens + claim.tokens;
+  return estimateWait(instance, { permits, tokens }, now);
+}
+
+export function openAll(state: State, claims: readonly Claim[], target: Target): Instance[] {
+  return claims.map((claim, index) => openInstance(state, target.limiters[index] as Limiter, claim.key));
+}
