@@ -5,27 +5,30 @@ export interface Clock {
   now(): number;
   /** ms since 1970 by the wall clock, for a monotonic instant. For people only. */
   wallTime(micros: number): number;
-  /** Calls back once, at `at` (µs) or soon after, never before; returns what calls it off. */
-  schedule(at: number, callback: () => void): () => void;
+  /**
+   * Calls back once, at `at` (µs) or a little later, never before and never from inside this call; returns what calls it
+   * off. `precise`: not a millisecond or two later, whatever it costs.
+   */
+  schedule(at: number, precise: boolean, callback: () => void): () => void;
 }
 
-/** `setTimeout` counts in whole milliseconds and may be one late: what is due sooner is polled for. */
+/** µs: `setTimeout` counts in whole milliseconds and may be one late; what is due sooner and precise is polled for. */
 const POLL_BELOW = 2_000;
 /** ms; `setTimeout` takes a longer wait for 1. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 export function createSystemClock(): Clock {
   const now = () => Math.floor(performance.now() * 1000);
-  const schedule = (at: number, callback: () => void): (() => void) => {
+  const schedule = (at: number, precise: boolean, callback: () => void): (() => void) => {
     let timer: NodeJS.Timeout | undefined;
     let immediate: NodeJS.Immediate | undefined;
     const arm = () => {
       const left = at - now();
       if (left <= 0) callback();
+      else if (!precise) timer = setTimeout(arm, Math.min(LONGEST_TIMEOUT, Math.ceil(left / 1000)));
       else if (left < POLL_BELOW) immediate = setImmediate(arm);
-      else timer = setTimeout(arm, Math.min(LONGEST_TIMEOUT, Math.floor((left - POLL_BELOW) / 1000) + 1));
+      else timer = setTimeout(arm, Math.min(LONGEST_TIMEOUT, Math.floor(left / 1000) - 1));
     };
-    // What is due already is called from the loop too, never from inside the caller.
     if (at <= now()) immediate = setImmediate(callback);
     else arm();
     return () => {

@@ -12,8 +12,8 @@ import type { StreamId } from "../machine/waiter.ts";
 /** What a stream is told between its own commands. */
 export type StreamNews =
   | MachineEvent
-  /** Its place in the queue may have changed; `waiter` of the engine says to what. */
-  | { readonly kind: "moved" };
+  /** Its place in the queue is nearer than it was last told. */
+  | { readonly kind: "moved"; readonly waiter: WaiterView };
 
 export type OutcomesOf<C extends readonly Command[]> = { readonly [I in keyof C]: OutcomeOf<C[I]> };
 
@@ -34,8 +34,8 @@ export interface Engine {
   leases(query: LeaseQuery): Promise<Page<LeaseView>>;
   /** Waiters of one limiter in the order of arrival; undefined if there is no such limiter. */
   waiters(query: LeaseQuery): Promise<Page<WaiterView> | undefined>;
-  /** One waiter, as it stands now; undefined once it has left. Cheap: its stream asks again and again. */
-  waiter(id: string): WaiterView | undefined | Promise<WaiterView | undefined>;
+  /** One waiter, with its place as of a moment ago; undefined once it has left. Cheap: its stream asks with every beat. */
+  waiter(id: string): Promise<WaiterView | undefined>;
   /** Calls back, a few times a second at most, with what changed; returns what ends that. */
   watch(listener: (changed: LimiterChanges) => void): () => void;
 

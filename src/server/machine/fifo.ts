@@ -1,7 +1,7 @@
 /**
  * The queue of one instance, in order of arrival, where anybody can leave in O(1).
  *
- * A waiter whose connection was lost may come back to its old place. While it is away it is in no list: it blocks
+ * A waiter whose connection was lost may come back to its old place. While it is away it stands in no order: it blocks
  * nobody, counts for nobody, and costs nobody anything. One that came back cannot be linked in without walking to its
  * place, so those stand in a heap beside the list, and the next to be served is the earlier of the two heads. Whatever
  * comes and goes in whatever order, an operation is O(1), or O(log n) in how many have come back.
@@ -20,7 +20,7 @@ export interface FifoNode<T extends FifoNode<T>> {
   returned: Returned<T> | undefined;
 }
 
-/** The entry of a node that came back: what it is sorted by, `dueAt`, is its arrival. */
+/** The entry of a node that came back: what it is sorted by, `dueAt`, is the node's arrival. */
 export interface Returned<T> extends Due {
   readonly node: T;
 }
@@ -29,16 +29,17 @@ export class Fifo<T extends FifoNode<T>> {
   /** Those who never left, a linked list. */
   #oldest: T | undefined = undefined;
   #newest: T | undefined = undefined;
-  /** Those who left and came back. */
-  readonly #returned = new Deadlines<Returned<T>>();
-  readonly #away = new Set<T>();
   #presentCount = 0;
+  /** Those who left and came back, and those who have not; made when somebody leaves, since most queues see nobody do. */
+  #returned: Deadlines<Returned<T>> | undefined = undefined;
+  #away: Set<T> | undefined = undefined;
 
   /** The next to be served. */
   get first(): T | undefined {
-    const returned = this.#returned.first?.node;
-    if (returned === undefined) return this.#oldest;
-    return this.#oldest === undefined || returned.arrival < this.#oldest.arrival ? returned : this.#oldest;
+    const oldest = this.#oldest;
+    const returned = this.#returned?.first?.node;
+    if (returned === undefined) return oldest;
+    return oldest === undefined || returned.arrival < oldest.arrival ? returned : oldest;
   }
 
   /** How many are present. */
@@ -48,7 +49,7 @@ export class Fifo<T extends FifoNode<T>> {
 
   /** How many there are, those away included. */
   get size(): number {
-    return this.#presentCount + this.#away.size;
+    return this.#presentCount + (this.#away?.size ?? 0);
   }
 
   /** Puts a present node behind all others. */
@@ -63,28 +64,30 @@ export class Fifo<T extends FifoNode<T>> {
   /** Takes a node out, present or away. */
   remove(node: T): void {
     if (node.present) this.#unlink(node);
-    else this.#away.delete(node);
+    else this.#away?.delete(node);
   }
 
   /** Marks a present node away; it keeps its place. */
   leave(node: T): void {
     node.present = false;
     this.#unlink(node);
+    this.#away ??= new Set();
     this.#away.add(node);
   }
 
   /** Marks a node that is away present again, in its old place. */
   comeBack(node: T): void {
     node.present = true;
-    this.#away.delete(node);
+    this.#away?.delete(node);
     node.returned = { node, dueAt: node.arrival, heapIndex: -1 };
+    this.#returned ??= new Deadlines();
     this.#returned.set(node.returned, node.arrival);
     this.#presentCount += 1;
   }
 
   /** Those present, in order; the queue may not change meanwhile. */
   *present(): IterableIterator<T> {
-    const returned = inOrder(Array.from(this.#returned.items(), ({ node }) => node));
+    const returned = inOrder(Array.from(this.#returned?.items() ?? [], ({ node }) => node));
     let next = 0;
     for (let node = this.#oldest; node; node = node.next) {
       for (let back = returned[next]; back && back.arrival < node.arrival; back = returned[++next]) yield back;
@@ -95,13 +98,13 @@ export class Fifo<T extends FifoNode<T>> {
 
   /** All, those away included, in order; the queue may not change meanwhile. */
   all(): Iterable<T> {
-    return this.#away.size === 0 ? this.present() : inOrder([...this.present(), ...this.#away]);
+    return this.#away?.size ? inOrder([...this.present(), ...this.#away]) : this.present();
   }
 
   #unlink(node: T): void {
     this.#presentCount -= 1;
     if (node.returned) {
-      this.#returned.clear(node.returned);
+      this.#returned?.clear(node.returned);
       node.returned = undefined;
       return;
     }

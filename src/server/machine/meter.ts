@@ -51,7 +51,8 @@ const BUCKETS = 271;
 interface Period {
   count: number;
   sum: number;
-  readonly buckets: Uint32Array;
+  /** How many in each bucket; made with the first, since most limiters of many are idle. */
+  buckets: Uint32Array | undefined;
 }
 
 /** Mean and percentiles of durations over the last one to two minutes, to within a tenth, in fixed space. */

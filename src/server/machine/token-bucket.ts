@@ -46,15 +46,14 @@ export function refill(bucket: Bucket, rate: Rate, now: number): void {
   bucket.at = now;
 }
 
-/** µs from the bucket's own instant until it has gained enough to hold `tokens`; 0 if it does. May exceed the capacity. */
+/**
+ * µs from the bucket's own instant until it has gained enough to hold `tokens`; 0 if it does. `tokens` may exceed the
+ * capacity: it is exact to 9 million tokens, and nearly so beyond, which only an estimate for a long queue is.
+ */
 export function microsUntil(bucket: Bucket, rate: Rate, tokens: number): number {
   const missing = tokens * TOKEN - bucket.level;
-  if (missing <= 0) return 0;
-  // The quotient of two exact integers can be rounded either way; the products below are exact.
-  let micros = Math.ceil(missing / rate.milliRps);
-  while ((micros - 1) * rate.milliRps >= missing) micros -= 1;
-  while (micros * rate.milliRps < missing) micros += 1;
-  return micros;
+  // A quotient of integers below 2^53 is never rounded on to a whole number that it is not: the next double is nearer.
+  return missing <= 0 ? 0 : Math.ceil(missing / rate.milliRps);
 }
 
 /** µs from the bucket's own instant until it is full. */

@@ -1,0 +1,126 @@
+/** The default engine: one process, the machine's state in memory, one timer, records through the store. */
+
+import type { Clock } from "../../clock.ts";
+import { createMachine, type MachineOptions } from "../../machine/admission.ts";
+import type { Change, Command, MachineEvent, Outcome } from "../../machine/command.ts";
+import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
+import type { StreamId } from "../../machine/waiter.ts";
+import type { Store } from "../../store/store.ts";
+import type { Engine, OutcomesOf, StreamNews } from "../engine.ts";
+import { createAlarm } from "./alarm.ts";
+import { createDelivery } from "./delivery.ts";
+import { createLimiterWatch } from "./limiter-watch.ts";
+
+export interface EmbeddedEngineOptions {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly machine: MachineOptions;
+}
+
+export interface EmbeddedEngine extends Engine {
+  /** Changes how many may wait at once; those who wait already stay. */
+  setMaxWaiters(maxWaiters: number): void;
+}
+
+/** µs: how often those in a queue hear that it has moved, and watchers what has changed. */
+const NEWS_INTERVAL = 250_000;
+
+export function createEmbeddedEngine({ clock, store, machine: options }: EmbeddedEngineOptions): EmbeddedEngine {
+  const machine = createMachine(options);
+  const { state } = machine;
+  const streams = new Map<StreamId, (news: StreamNews) => void>();
+  const delivery = createDelivery();
+  const alarm = createAlarm(clock, () => run([WAKE], () => {}));
+  const survey = createAlarm(clock, tellMoved);
+  const watch = createLimiterWatch({ clock, interval: NEWS_INTERVAL, state, settle });
+  let lastStream = 0;
+
+  function run(commands: readonly Command[], answer: (outcomes: readonly Outcome[]) => void): void {
+    const now = clock.now();
+    const outcomes: Outcome[] = [];
+    let events: readonly MachineEvent[] = NOTHING;
+    let changes: readonly Change[] = NOTHING;
+    for (const command of commands) {
+      const step = machine.step(command, now);
+      outcomes.push(step.outcome);
+      events = joined(events, step.events);
+      changes = joined(changes, step.changes);
+      alarm.set(step.wakeAt, step.precise);
+    }
+    if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
+    const kept = changes.length > 0 ? store.keep(changes) : undefined;
+    delivery.add(kept, () => {
+      answer(outcomes);
+      for (const event of events) streams.get(event.to)?.(event);
+    });
+  }
+
+  /** What is looked at is looked at as of now. */
+  function settle(): void {
+    run([WAKE], () => {});
+  }
+
+  function tellMoved(): void {
+    settle();
+    const moved = takeMoved(state).map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter) }));
+    delivery.add(undefined, () => {
+      for (const { stream, view } of moved) {
+        if (stream !== undefined) streams.get(stream)?.({ kind: "moved", waiter: view });
+      }
+    });
+  }
+
+  return {
+    submit<const C extends readonly Command[]>(commands: C, answer: (outcomes: OutcomesOf<C>) => void) {
+      run(commands, answer as (outcomes: readonly Outcome[]) => void);
+    },
+    openStream(listener) {
+      lastStream += 1;
+      streams.set(lastStream, listener);
+      return lastStream;
+    },
+    closeStream(stream) {
+      streams.delete(stream);
+    },
+    async limiter(name, key) {
+      settle();
+      const limiter = state.limiters.get(name);
+      return limiter && viewLimiter(state, limiter, key);
+    },
+    async limiters(query) {
+      settle();
+      return pageLimiters(state, query);
+    },
+    async leases(query) {
+      settle();
+      return pageLeases(state, query);
+    },
+    async waiters(query) {
+      settle();
+      return state.limiters.has(query.limiter) ? pageWaiters(state, query) : undefined;
+    },
+    async waiter(id) {
+      const waiter = state.waiters.get(id);
+      return waiter && viewWaiter(waiter);
+    },
+    watch: (listener) => watch.add(listener),
+    setMaxWaiters(maxWaiters) {
+      state.maxWaiters = maxWaiters;
+    },
+    async close() {
+      alarm.clear();
+      survey.clear();
+      watch.close();
+      streams.clear();
+      await store.close();
+    },
+  };
+}
+
+const WAKE = { kind: "wake" } as const;
+const NOTHING: readonly never[] = [];
+
+function joined<T>(a: readonly T[], b: readonly T[]): readonly T[] {
+  if (a.length === 0) return b;
+  return b.length === 0 ? a : [...a, ...b];
+}
