@@ -5,9 +5,9 @@
  * later one, and none of them before its changes are kept as durably as the configuration asks.
  */
 
+import type { StreamId } from "../machine/claim.ts";
 import type { Command, MachineEvent, OutcomeOf } from "../machine/command.ts";
 import type { LeaseView, LimiterView, Page, WaiterView } from "../machine/view.ts";
-import type { StreamId } from "../machine/waiter.ts";
 
 /** What a stream is told between its own commands. */
 export type StreamNews =
@@ -32,6 +32,8 @@ export interface Engine {
   limiters(query: { readonly after: string; readonly limit: number }): Promise<Page<LimiterView>>;
   /** Leases, the longest held first. Empty `limiter` or `key`: any. */
   leases(query: LeaseQuery): Promise<Page<LeaseView>>;
+  /** Whether a lease of this id lives, or its end is remembered. */
+  knowsLease(id: string): Promise<boolean>;
   /** Waiters of one limiter in the order of arrival; undefined if there is no such limiter. */
   waiters(query: LeaseQuery): Promise<Page<WaiterView> | undefined>;
   /** One waiter, with its place as of a moment ago; undefined once it has left. Cheap: its stream asks with every beat. */

@@ -1,18 +1,16 @@
 /** Asking: Acquire, TryAcquire and Resume. */
 
 import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./command.ts";
-import { END_REASONS } from "./ending.ts";
 import { longest, waitersAhead } from "./estimate.ts";
 import { type Grantee, grant, startClock } from "./grant.ts";
-import { type Attachment, DETACHED, heldLimiters, type Lease } from "./lease.ts";
-import type { Limiter } from "./limiter.ts";
+import { type Attachment, DETACHED, END_REASONS, heldLimiters, type Lease } from "./lease.ts";
+import type { Limiter, Waiter } from "./limiter.ts";
 import { dequeue, enqueue, stepBack } from "./queue.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import { recall } from "./requests.ts";
 import { countRefusal } from "./settle.ts";
 import type { State } from "./state.ts";
 import { estimateIn, inVain, openAll, refusalNow, resolve, roomForKeys, roomInQueues, type Target } from "./target.ts";
-import type { Waiter } from "./waiter.ts";
 
 /** µs: how long a lease without a stream lives where neither the request nor a limiter says. */
 const DETACHED_TTL = 10_000_000;

@@ -1,9 +1,9 @@
 /** What goes into the machine, and what comes out of it. Times are monotonic µs. */
 
+import type { Claim, StreamId } from "./claim.ts";
 import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
-import type { Instance, Limiter, LimiterConfig } from "./limiter.ts";
+import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
 import type { Refusal } from "./reasons.ts";
-import type { Claim, StreamId, Waiter } from "./waiter.ts";
 
 export interface Acquire {
   readonly kind: "acquire";

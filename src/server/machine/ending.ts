@@ -6,7 +6,6 @@ import { closeIfIdle } from "./instances.ts";
 import { heldLimiters, type Lease, type LeaseEnd, ORPHANED } from "./lease.ts";
 import type { Limiter } from "./limiter.ts";
 import { unsettle } from "./queue.ts";
-import type { Reason } from "./reasons.ts";
 import type { State } from "./state.ts";
 
 /** Ends a live lease: its permits are free, its stream is told, whoever stands at the head is looked at. */
@@ -68,12 +67,3 @@ export function pastEnd(state: State, leaseId: string): Ended | undefined {
   const end = state.pastLeases.get(leaseId);
   return end === undefined ? undefined : { kind: "ended", leaseId, end, already: true };
 }
-
-/** What is said to somebody who wants a lease that has ended so. */
-export const END_REASONS: Record<LeaseEnd, Reason> = {
-  released: "LEASE_ENDED",
-  cancelled: "LEASE_ENDED",
-  expired: "LEASE_EXPIRED",
-  revoked: "LEASE_REVOKED",
-  deleted: "LIMITER_DELETED",
-};

@@ -3,9 +3,8 @@
  * by Little's law from the hold times measured lately (permits come back at `in use / mean hold time` a second).
  */
 
-import type { Instance } from "./limiter.ts";
+import type { Instance, Waiter } from "./limiter.ts";
 import { microsUntil, refill } from "./token-bucket.ts";
-import type { Waiter } from "./waiter.ts";
 
 /** What must be served until it is somebody's turn, their own claim included. */
 export interface Demand {

@@ -1,5 +1,6 @@
 /** The grant: the one instant at which permits and tokens are charged, together and for all claims. */
 
+import type { Claim } from "./claim.ts";
 import type { Granted } from "./command.ts";
 import { closeIfIdle } from "./instances.ts";
 import { type Attachment, type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
@@ -7,7 +8,6 @@ import { chargedPermits, chargedTokens, type Instance, microsUntilTokens, permit
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
 import { TOKEN } from "./token-bucket.ts";
-import type { Claim } from "./waiter.ts";
 
 /** Why a claim does not fit an instance now, besides those who wait. */
 export type Obstacle =

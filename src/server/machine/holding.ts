@@ -4,10 +4,10 @@ import type { CancelWaiter, Leave, Outcomes, Release, Renew, Revoke } from "./co
 import { endLease, orphan, pastEnd } from "./ending.ts";
 import { startClock } from "./grant.ts";
 import { DETACHED, expiresAt, heldLimiters, type Lease } from "./lease.ts";
+import type { Waiter } from "./limiter.ts";
 import { dequeue, stepAside } from "./queue.ts";
 import { refusal } from "./reasons.ts";
 import type { State } from "./state.ts";
-import type { Waiter } from "./waiter.ts";
 
 /** A stream has ended: a cancel gives everything back, a lost connection leaves time to come back. */
 export function leave(state: State, command: Leave): Outcomes["leave"] {

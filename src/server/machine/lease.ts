@@ -1,8 +1,9 @@
 /** A timed right to permits, as the machine keeps it. */
 
+import type { Claim, StreamId } from "./claim.ts";
 import type { Due } from "./deadlines.ts";
 import type { Instance, Limiter } from "./limiter.ts";
-import type { Claim, StreamId } from "./waiter.ts";
+import type { Reason } from "./reasons.ts";
 
 /** How a lease ended; each ends exactly once. */
 export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted";
@@ -64,3 +65,12 @@ export function heldLimiters({ claims }: Lease): Limiter[] {
   }
   return limiters;
 }
+
+/** What is said to somebody whose lease has ended so, or who wants it. */
+export const END_REASONS: Record<LeaseEnd, Reason> = {
+  released: "LEASE_ENDED",
+  cancelled: "LEASE_ENDED",
+  expired: "LEASE_EXPIRED",
+  revoked: "LEASE_REVOKED",
+  deleted: "LIMITER_DELETED",
+};

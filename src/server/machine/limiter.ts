@@ -1,12 +1,14 @@
-/** The limiter and, for each of its keys, the instance that has a bucket, a count of permits and a queue of its own. */
+/**
+ * The limiter; for each of its keys an instance with a bucket, a count of permits and a queue; and those who wait in them.
+ */
 
+import type { Claim, StreamId } from "./claim.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo, type FifoNode } from "./fifo.ts";
 import { Durations, Meter } from "./meter.ts";
 import type { Reason } from "./reasons.ts";
 import type { Slots } from "./slots.ts";
 import { type Bucket, microsUntil, microsUntilFull, type Rate, refill, TOKEN } from "./token-bucket.ts";
-import type { Place } from "./waiter.ts";
 
 /** What an operator decides about a limiter; every default has been filled in. Times in µs. */
 export interface LimiterConfig {
@@ -69,6 +71,39 @@ export interface Instance extends Due {
   unsettled: boolean;
   /** Whether its queue has changed since somebody last told those in it. */
   queueMoved: boolean;
+}
+
+/** A waiter's place in one queue. */
+export interface Place extends FifoNode<Place> {
+  readonly waiter: Waiter;
+  readonly instance: Instance;
+  readonly claim: Claim;
+  /** How many present waiters stood before it when the queue was last surveyed. */
+  ahead: number;
+  /** µs that it would then still have waited here; undefined where that could not be known. */
+  estimate: number | undefined;
+}
+
+export interface Waiter extends Due {
+  readonly kind: "waiter";
+  /** The id of the lease that it will have. */
+  readonly id: string;
+  readonly holder: string;
+  readonly claims: readonly Claim[];
+  readonly places: Place[];
+  readonly arrivedAt: number;
+  /** µs; the ttl of the lease that it will have, and of its place once its connection is lost. */
+  readonly ttl: number;
+  readonly trustCancel: boolean;
+  readonly requestId: string;
+  /** Undefined while it is away: its connection was lost, its place is kept until `dueAt`. */
+  stream: StreamId | undefined;
+  /** Whether the server can probe the stream's connection. */
+  probed: boolean;
+  /** When it gives up; Infinity: when it is cancelled. */
+  deadline: number;
+  /** `ahead` as its stream was last told. */
+  toldAhead: number;
 }
 
 /** What is measured of a limiter. */

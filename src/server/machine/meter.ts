@@ -51,11 +51,14 @@ const BUCKETS = 271;
 interface Period {
   count: number;
   sum: number;
-  /** How many in each bucket; made with the first, since most limiters of many are idle. */
+  /** How many in each bucket; made for the first, since of many limiters most are idle. */
   buckets: Uint32Array | undefined;
 }
 
-/** Mean and percentiles of durations over the last one to two minutes, to within a tenth, in fixed space. */
+/**
+ * Mean and percentiles of durations over the last one to two minutes, in fixed space. A percentile is at most a tenth
+ * too long, and never too short, for durations up to 41 hours.
+ */
 export class Durations {
   #current = createPeriod();
   #previous = createPeriod();
@@ -71,6 +74,7 @@ export class Durations {
     const period = this.#current;
     period.count += 1;
     period.sum += micros;
+    period.buckets ??= new Uint32Array(BUCKETS);
     period.buckets[bucket] = (period.buckets[bucket] as number) + 1;
   }
 
@@ -81,27 +85,28 @@ export class Durations {
     return count === 0 ? undefined : (this.#current.sum + this.#previous.sum) / count;
   }
 
-  /** µs that a share (0 to 1) of the durations did not exceed; undefined while nothing was recorded. */
+  /** µs that a share (above 0, to 1) of the durations did not exceed; undefined while nothing was recorded. */
   percentile(share: number, now: number): number | undefined {
     this.#turn(now);
-    const count = this.#current.count + this.#previous.count;
-    if (count === 0) return undefined;
-    let left = Math.ceil(count * share);
+    let left = Math.ceil((this.#current.count + this.#previous.count) * share);
+    if (left === 0) return undefined;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      left -= (this.#current.buckets[bucket] as number) + (this.#previous.buckets[bucket] as number);
+      left -= (this.#current.buckets?.[bucket] ?? 0) + (this.#previous.buckets?.[bucket] ?? 0);
       if (left <= 0) return bucket === 0 ? 0 : Math.exp(bucket * GROWTH);
     }
     return undefined;
   }
 
   #turn(now: number): void {
-    if (now - this.#startedAt < PERIOD) return;
-    this.#previous = now - this.#startedAt < 2 * PERIOD ? this.#current : createPeriod();
+    const periods = Math.floor((now - this.#startedAt) / PERIOD);
+    if (periods === 0) return;
+    this.#previous = periods === 1 ? this.#current : createPeriod();
     this.#current = createPeriod();
-    this.#startedAt = now;
+    // Not from now on: a period begun late would remember longer than two minutes.
+    this.#startedAt += periods * PERIOD;
   }
 }
 
 function createPeriod(): Period {
-  return { count: 0, sum: 0, buckets: new Uint32Array(BUCKETS) };
+  return { count: 0, sum: 0, buckets: undefined };
 }

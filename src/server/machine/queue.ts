@@ -1,9 +1,8 @@
 /** Standing in line: a request stands in the queue of each instance that it claims, and is served when first in all. */
 
 import { closeIfIdle } from "./instances.ts";
-import type { Instance } from "./limiter.ts";
+import type { Instance, Place, Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
-import type { Place, Waiter } from "./waiter.ts";
 
 /** Puts a waiter behind all others, in every queue that it claims. */
 export function enqueue(state: State, waiter: Waiter, instances: readonly Instance[]): void {

@@ -1,12 +1,11 @@
 /** Looking at the machine: copies for people and pages, none of which changes what it decides. */
 
 import { longest, survey, waitersAhead } from "./estimate.ts";
-import { expiresAt, type Lease } from "./lease.ts";
-import type { Instance, Limiter } from "./limiter.ts";
+import type { Lease } from "./lease.ts";
+import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
 import { refill, TOKEN } from "./token-bucket.ts";
-import type { LeaseView, LimiterStatus, LimiterView, Page, WaiterView } from "./view.ts";
-import type { Waiter } from "./waiter.ts";
+import { type LeaseView, type LimiterStatus, type LimiterView, type Page, viewLease, type WaiterView } from "./view.ts";
 
 export interface Filter {
   /** Empty: any. */
@@ -74,19 +73,6 @@ export function pageWaiters(state: State, filter: Filter): Page<WaiterView> {
     last = String(arrival);
   }
   return { items, next: "" };
-}
-
-export function viewLease(lease: Lease): LeaseView {
-  return {
-    id: lease.id,
-    holder: lease.holder,
-    claims: lease.claims,
-    grantedAt: lease.grantedAt,
-    ttl: lease.ttl,
-    attachment: lease.attachment,
-    expiresAt: expiresAt(lease),
-    revoking: lease.revokedAt !== undefined,
-  };
 }
 
 /** A waiter with its place as last surveyed. */

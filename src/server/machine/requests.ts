@@ -1,11 +1,11 @@
 /** Request ids: a retry finds what the request before it has made, and nothing is charged twice. */
 
+import type { Claim } from "./claim.ts";
 import type { Acquire, Granted, TryAcquire } from "./command.ts";
-import { END_REASONS } from "./ending.ts";
-import type { Lease } from "./lease.ts";
+import { END_REASONS, type Lease } from "./lease.ts";
+import type { Waiter } from "./limiter.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import type { PastRequest, State } from "./state.ts";
-import type { Claim, Waiter } from "./waiter.ts";
 
 /** What a request id stands for already: undefined if nothing, a refusal if something else. */
 export function recall(state: State, command: Acquire | TryAcquire): Waiter | Lease | Granted | Refusal | undefined {

@@ -10,12 +10,11 @@
 import { endLease } from "./ending.ts";
 import { grant, obstacle } from "./grant.ts";
 import { clearHeadDeadline, forgetAsNew, setHeadDeadline } from "./instances.ts";
-import type { Instance } from "./limiter.ts";
+import type { Instance, Place, Waiter } from "./limiter.ts";
 import { dequeue, unsettle } from "./queue.ts";
 import { type Reason, refusal } from "./reasons.ts";
 import type { State } from "./state.ts";
 import { TOKEN } from "./token-bucket.ts";
-import type { Place, Waiter } from "./waiter.ts";
 
 /** µs that a coarse timer may be late: a bucket with less room than that would lose tokens. */
 const COARSE_TIMER = 2_000;

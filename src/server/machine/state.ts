@@ -1,11 +1,11 @@
 /** The machine's state, which one owner changes in place, and what a step has to say about it. */
 
+import type { Claim } from "./claim.ts";
 import type { Change, MachineEvent } from "./command.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Lease, LeaseEnd } from "./lease.ts";
-import type { Instance, Limiter } from "./limiter.ts";
+import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import { Recall } from "./recall.ts";
-import type { Claim, Waiter } from "./waiter.ts";
 
 export interface MachineOptions {
   /** How many may wait at once, over all limiters; can be changed later. */

@@ -1,12 +1,12 @@
 /** Where a request is aimed, and what stands in its way there. */
 
+import type { Claim } from "./claim.ts";
 import { estimateWait } from "./estimate.ts";
 import { obstacle } from "./grant.ts";
 import { findInstance, makeRoom, openInstance } from "./instances.ts";
 import { canEverFit, type Instance, type Limiter } from "./limiter.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import type { State } from "./state.ts";
-import type { Claim } from "./waiter.ts";
 
 /** Where the claims are aimed: a limiter each, and its instance unless that has yet to be made. */
 export interface Target {

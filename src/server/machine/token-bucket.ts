@@ -52,7 +52,7 @@ export function refill(bucket: Bucket, rate: Rate, now: number): void {
  */
 export function microsUntil(bucket: Bucket, rate: Rate, tokens: number): number {
   const missing = tokens * TOKEN - bucket.level;
-  // A quotient of integers below 2^53 is never rounded on to a whole number that it is not: the next double is nearer.
+  // The quotient of two integers below 2^53 is never rounded to a whole number that it is not: another double is nearer.
   return missing <= 0 ? 0 : Math.ceil(missing / rate.milliRps);
 }
 

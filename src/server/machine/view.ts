@@ -1,9 +1,9 @@
 /** What people are shown of the machine's state: plain copies, in its own units. */
 
-import type { Attachment, HeldClaim } from "./lease.ts";
+import type { Claim } from "./claim.ts";
+import { type Attachment, expiresAt, type HeldClaim, type Lease } from "./lease.ts";
 import type { LimiterConfig } from "./limiter.ts";
 import type { Reason } from "./reasons.ts";
-import type { Claim } from "./waiter.ts";
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -64,4 +64,17 @@ export interface WaiterView {
   readonly arrivedAt: number;
   /** Undefined: when it is cancelled. */
   readonly deadline: number | undefined;
+}
+
+export function viewLease(lease: Lease): LeaseView {
+  return {
+    id: lease.id,
+    holder: lease.holder,
+    claims: lease.claims,
+    grantedAt: lease.grantedAt,
+    ttl: lease.ttl,
+    attachment: lease.attachment,
+    expiresAt: expiresAt(lease),
+    revoking: lease.revokedAt !== undefined,
+  };
 }

@@ -2,9 +2,9 @@
 
 import type { Clock } from "../../clock.ts";
 import { createMachine, type MachineOptions } from "../../machine/admission.ts";
+import type { StreamId } from "../../machine/claim.ts";
 import type { Change, Command, MachineEvent, Outcome } from "../../machine/command.ts";
 import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
-import type { StreamId } from "../../machine/waiter.ts";
 import type { Store } from "../../store/store.ts";
 import type { Engine, OutcomesOf, StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
@@ -94,6 +94,9 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
     async leases(query) {
       settle();
       return pageLeases(state, query);
+    },
+    async knowsLease(id) {
+      return state.leases.has(id) || state.pastLeases.get(id) !== undefined;
     },
     async waiters(query) {
       settle();

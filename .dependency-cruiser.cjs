@@ -1,0 +1,106 @@
+/** The arrows: who may import whom. Type imports count. What is not allowed here is forbidden, and the rule says why. */
+
+const only = (name, from, to, comment) => ({
+  name,
+  comment,
+  severity: "error",
+  from: { path: `^src/${from}` },
+  to: { path: "^src/", pathNot: to.map((folder) => `^src/${folder}`) },
+});
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", comment: "Data flows one way.", from: {}, to: { circular: true } },
+    only(
+      "machine-is-pure",
+      "server/machine/",
+      ["server/machine/"],
+      "The machine decides and does nothing else: it knows no time, wire or disk.",
+    ),
+    {
+      name: "machine-has-no-packages",
+      comment: "The machine decides and does nothing else: it needs no library and nothing of Node.",
+      severity: "error",
+      from: { path: "^src/server/machine/" },
+      to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "core"] },
+    },
+    only(
+      "store",
+      "server/store/",
+      ["server/store/", "server/machine/"],
+      "The store keeps the machine's changes and knows nobody else.",
+    ),
+    only(
+      "engine",
+      "server/engine/",
+      ["server/engine/", "server/machine/", "server/store/", "server/(clock|ids|log)\\.ts$"],
+      "An engine drives the machine and keeps its changes; it knows no wire.",
+    ),
+    only(
+      "wire",
+      "server/wire/",
+      ["server/wire/", "server/machine/", "server/clock\\.ts$", "client/gen/"],
+      "The wire turns protobuf into the domain and back: total functions of their arguments.",
+    ),
+    only(
+      "service",
+      "server/service/",
+      [
+        "server/service/",
+        "server/wire/",
+        "server/engine/engine\\.ts$",
+        "server/machine/",
+        "server/(clock|ids|log)\\.ts$",
+        "client/gen/",
+      ],
+      "A service speaks to the engine's port, never to one engine, a transport or the store.",
+    ),
+    only(
+      "transport",
+      "server/transport/",
+      ["server/transport/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "client/gen/"],
+      "A transport carries any RpcService; which ones there are is the composition root's affair.",
+    ),
+    only(
+      "config",
+      "server/config/",
+      [
+        "server/config/",
+        "server/wire/",
+        "server/machine/",
+        "server/(clock|log)\\.ts$",
+        "client/gen/",
+      ],
+      "Configuration is read and checked; the composition root applies it.",
+    ),
+    only("client", "client/", ["client/"], "The client never imports the server."),
+    only(
+      "generated",
+      "client/gen/",
+      ["client/gen/"],
+      "Generated code knows only generated code.",
+    ),
+    only(
+      "in-process",
+      "in-process/",
+      ["in-process/", "server/(machine|engine|store)/", "server/wire/(error|time)-wire\\.ts$", "server/(clock|ids)\\.ts$", "client/"],
+      "The in-process limiter is the machine and the client's interfaces, without wire or transport.",
+    ),
+    only(
+      "cli",
+      "cli/",
+      ["cli/", "client/"],
+      "The command line is a client; only `serve` and `check` reach into the server.",
+    ),
+  ].map((rule) =>
+    rule.name === "cli"
+      ? { ...rule, from: { ...rule.from, pathNot: "^src/cli/commands/(serve|check)\\.ts$" } }
+      : rule,
+  ),
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "types", "default"] },
+  },
+};

@@ -1,0 +1,175 @@
+/** AdmissionService: how work is admitted. Each RPC checks, commands, and says what came of it. */
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type AcquireRequest,
+  AdmissionService,
+  ReleaseResponseSchema,
+  RenewedSchema,
+  RenewResponseSchema,
+  RenewResultSchema,
+  TryAcquireResponseSchema,
+} from "../../client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Ids } from "../ids.ts";
+import type { Ended, Release, Renew, Renewed, TryAcquire } from "../machine/command.ts";
+import { expiresAt } from "../machine/lease.ts";
+import { type Refusal, refusal } from "../machine/reasons.ts";
+import { draining, refusalError } from "../wire/error-wire.ts";
+import {
+  claimsFromWire,
+  grantedToWire,
+  leaseEndToWire,
+  refusalToWire,
+  validFor,
+  workOutcomeFromWire,
+} from "../wire/lease-wire.ts";
+import { durationToMicros, microsToDuration, msToTimestamp } from "../wire/time-wire.ts";
+import { type AcquireCall, type AcquireQuestion, openAcquire } from "./acquire.ts";
+import { ask } from "./ask.ts";
+import { createHeartbeats } from "./heartbeats.ts";
+import { type Call, createRpcService, type RpcService } from "./rpc.ts";
+
+export interface AdmissionServiceOptions {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly engine: Engine;
+  /** µs after which a silent Acquire stream says something; asked for anew each time. */
+  readonly heartbeat: () => number;
+}
+
+export interface AdmissionRpcs {
+  readonly service: RpcService;
+  /** Takes nothing new from here on, and tells everybody so; `endTime` (ms since 1970): until when leases may finish. */
+  drain(endTime: number): void;
+}
+
+/** µs after which somebody who is sent away from a server that stops may try again. */
+const RETRY_AFTER_DRAIN = 1_000_000;
+
+export function createAdmissionService({ clock, ids, engine, heartbeat }: AdmissionServiceOptions): AdmissionRpcs {
+  const openCalls = new Set<AcquireCall>();
+  const ports = { clock, ids, engine, heartbeats: createHeartbeats(clock, heartbeat) };
+  let stopping = false;
+
+  async function release(command: Release, secret: string): Promise<Ended | Refusal> {
+    if (!ids.isSecretOf(command.leaseId, secret)) return wrongSecret(command.leaseId);
+    return ask(engine, command);
+  }
+
+  async function wrongSecret(leaseId: string): Promise<Refusal> {
+    return refusal((await engine.knowsLease(leaseId)) ? "LEASE_SECRET_MISMATCH" : "LEASE_NOT_FOUND");
+  }
+
+  const service = createRpcService(AdmissionService, {
+    acquire(request, stream) {
+      const question = toQuestion(request, stream);
+      if (question.kind === "acquire") {
+        if (stopping) throw draining(RETRY_AFTER_DRAIN);
+        openAcquire(ports, { stream, question, openCalls });
+      } else if (ids.isSecretOf(question.leaseId, request.resume?.secret ?? "")) {
+        // A lease that lives may be taken up again by its holder to the end.
+        openAcquire(ports, { stream, question, openCalls });
+      } else {
+        wrongSecret(question.leaseId).then((no) => stream.fail(refusalError(no)));
+      }
+    },
+
+    async tryAcquire(request) {
+      if (stopping) throw draining(RETRY_AFTER_DRAIN);
+      const command: TryAcquire = {
+        kind: "try-acquire",
+        id: ids.next(),
+        claims: claimsFromWire(request.claims),
+        holder: request.holder,
+        ttl: request.ttl && durationToMicros(request.ttl),
+        requestId: request.requestId,
+      };
+      const outcome = await ask(engine, command);
+      if (outcome.kind === "granted") {
+        const value = grantedToWire(outcome, ids.secretOf(outcome.lease.id), clock);
+        return create(TryAcquireResponseSchema, { result: { case: "granted", value } });
+      }
+      if (!isAnswer(outcome)) throw refusalError(outcome);
+      return create(TryAcquireResponseSchema, { result: { case: "refused", value: refusalToWire(outcome) } });
+    },
+
+    async renew({ leases }) {
+      const mine = leases.filter(({ leaseId, secret }) => ids.isSecretOf(leaseId, secret));
+      const commands = mine.map(({ leaseId }): Renew => ({ kind: "renew", leaseId }));
+      const outcomes = await new Promise<readonly (Renewed | Ended | Refusal)[]>((resolve) => {
+        engine.submit(commands, resolve);
+      });
+      const byCredential = new Map(mine.map((credential, index) => [credential, outcomes[index]]));
+      const results = await Promise.all(
+        leases.map(async (credential) => {
+          const outcome = byCredential.get(credential) ?? (await wrongSecret(credential.leaseId));
+          return create(RenewResultSchema, { leaseId: credential.leaseId, result: toRenewResult(outcome) });
+        }),
+      );
+      return create(RenewResponseSchema, { results });
+    },
+
+    async release({ leaseId, secret, outcome: workOutcome }) {
+      const outcome = await release(
+        { kind: "release", leaseId, workOutcome: workOutcomeFromWire(workOutcome) },
+        secret,
+      );
+      if (outcome.kind === "refused") throw refusalError(outcome);
+      return create(ReleaseResponseSchema, { end: leaseEndToWire(outcome.end), alreadyEnded: outcome.already });
+    },
+  });
+
+  function toQuestion(request: AcquireRequest, call: Call): AcquireQuestion {
+    if (request.resume) return { kind: "resume", leaseId: request.resume.leaseId };
+    const said = request.maxWait && durationToMicros(request.maxWait);
+    return {
+      kind: "acquire",
+      id: ids.next(),
+      claims: claimsFromWire(request.claims),
+      holder: request.holder,
+      // The call's deadline passes in the queue like `max_wait`, and says so.
+      maxWait: said === undefined ? call.timeout : Math.min(said, call.timeout ?? said),
+      ttl: request.ttl && durationToMicros(request.ttl),
+      requestId: request.requestId,
+    };
+  }
+
+  function toRenewResult(outcome: Renewed | Ended | Refusal): MessageInitShape<typeof RenewResultSchema>["result"] {
+    switch (outcome.kind) {
+      case "renewed": {
+        const { lease } = outcome;
+        const until = expiresAt(lease);
+        const value = create(RenewedSchema, {
+          validFor: lease.ttl === 0 ? undefined : microsToDuration(validFor(lease, clock.now())),
+          expireTime: until === undefined ? undefined : msToTimestamp(clock.wallTime(until)),
+          revoking: lease.revokedAt !== undefined,
+        });
+        return { case: "renewed", value };
+      }
+      case "ended":
+        return { case: "ended", value: leaseEndToWire(outcome.end) };
+      case "refused":
+        return { case: "refused", value: refusalToWire(outcome) };
+    }
+  }
+
+  return {
+    service,
+    drain(endTime) {
+      stopping = true;
+      for (const call of [...openCalls]) call.drain(endTime, RETRY_AFTER_DRAIN);
+    },
+  };
+}
+
+/** The "not now" that TryAcquire answers; any other refusal is an error. */
+function isAnswer({ reason }: Refusal): boolean {
+  return (
+    reason === "CONCURRENCY_EXHAUSTED" ||
+    reason === "RATE_EXHAUSTED" ||
+    reason === "WAITERS_AHEAD" ||
+    reason === "PAUSED"
+  );
+}

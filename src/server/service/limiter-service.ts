@@ -1,0 +1,155 @@
+/** LimiterService: how limiters are made, changed and looked at. */
+
+import { create } from "@bufbuild/protobuf";
+import type { Limiter as WireLimiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import {
+  CancelWaiterResponseSchema,
+  CreateLimiterResponseSchema,
+  DeleteLimiterResponseSchema,
+  GetLimiterResponseSchema,
+  LimiterService,
+  ListLeasesResponseSchema,
+  ListLimitersResponseSchema,
+  ListWaitersResponseSchema,
+  RevokeLeaseResponseSchema,
+  UpdateLimiterResponseSchema,
+} from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { LimiterConfig } from "../machine/limiter.ts";
+import { refusal } from "../machine/reasons.ts";
+import type { LimiterView } from "../machine/view.ts";
+import { viewLease } from "../machine/view.ts";
+import { invalidRequest, refusalError } from "../wire/error-wire.ts";
+import { leaseEndToWire, leaseToWire, waiterToWire } from "../wire/lease-wire.ts";
+import { applyUpdate } from "../wire/limiter-update.ts";
+import { type LimiterReading, limiterConfig, limiterMessage } from "../wire/limiter-wire.ts";
+import { pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
+import { ask } from "./ask.ts";
+import { watchLimiters } from "./limiter-watching.ts";
+import { createRpcService, type RpcService } from "./rpc.ts";
+
+export interface LimiterServiceOptions {
+  readonly clock: Clock;
+  readonly engine: Engine;
+}
+
+/** What `next` looks like: of limiters a name, of leases and waiters a number. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+const NUMBER = /^[1-9][0-9]{0,15}$/;
+
+export function createLimiterService({ clock, engine }: LimiterServiceOptions): RpcService {
+  const toWire = (view: LimiterView) => limiterMessage(view, clock);
+
+  async function read(name: string, key = ""): Promise<LimiterView> {
+    const view = await engine.limiter(name, key);
+    if (view === undefined) throw refusalError(refusal("LIMITER_NOT_FOUND", { limiter: name }));
+    return view;
+  }
+
+  /** Changes a limiter as it stands, again if somebody was faster, unless the caller has named what it must be. */
+  async function update(message: WireLimiter, paths: readonly string[]): Promise<LimiterView> {
+    const { name, etag } = message;
+    for (;;) {
+      const view = await read(name);
+      const config = valid(applyUpdate(view.config, message, paths));
+      const revision = etag === "" ? view.revision : revisionOf(etag);
+      const outcome = await ask(engine, { kind: "update-limiter", config, revision });
+      if (outcome.kind === "limiter") return read(name);
+      if (outcome.reason !== "ETAG_MISMATCH" || etag !== "") throw refusalError(outcome);
+    }
+  }
+
+  return createRpcService(LimiterService, {
+    async createLimiter({ limiter }) {
+      const config = valid(limiterConfig(limiter as WireLimiter));
+      const outcome = await ask(engine, { kind: "create-limiter", config });
+      if (outcome.kind === "refused") throw refusalError(outcome);
+      return create(CreateLimiterResponseSchema, { limiter: toWire(await read(config.name)) });
+    },
+
+    async getLimiter({ name, key }) {
+      const view = await read(name);
+      if (key !== "" && !view.config.keyed) {
+        throw refusalError(refusal("KEY_NOT_ALLOWED", { limiter: name, key }));
+      }
+      return create(GetLimiterResponseSchema, { limiter: toWire(key === "" ? view : await read(name, key)) });
+    },
+
+    async listLimiters(request) {
+      const page = await engine.limiters(pageFromWire(request, NAME));
+      return create(ListLimitersResponseSchema, {
+        limiters: page.items.map(toWire),
+        nextPageToken: pageTokenToWire(page.next),
+      });
+    },
+
+    async updateLimiter({ limiter, updateMask }) {
+      const view = await update(limiter as WireLimiter, updateMask?.paths ?? []);
+      return create(UpdateLimiterResponseSchema, { limiter: toWire(view) });
+    },
+
+    async deleteLimiter({ name, etag, force }) {
+      const revision = etag === "" ? undefined : revisionOf(etag);
+      const outcome = await ask(engine, { kind: "delete-limiter", name, revision, force });
+      if (outcome.kind === "refused") throw refusalError(outcome);
+      return create(DeleteLimiterResponseSchema, { drainingLeases: BigInt(outcome.drainingLeases) });
+    },
+
+    watchLimiters({ names }, stream) {
+      watchLimiters({ clock, engine }, stream, names);
+    },
+
+    async listLeases(request) {
+      const { limiter, key } = request;
+      if (key !== "" && limiter === "") {
+        throw invalidRequest([
+          { field: "limiter", reason: "limiter", description: "is required where a key is given" },
+        ]);
+      }
+      const page = await engine.leases({ limiter, key, ...pageFromWire(request, NUMBER) });
+      return create(ListLeasesResponseSchema, {
+        leases: page.items.map((lease) => leaseToWire(lease, clock)),
+        nextPageToken: pageTokenToWire(page.next),
+      });
+    },
+
+    async listWaiters(request) {
+      const { limiter, key } = request;
+      const page = await engine.waiters({ limiter, key, ...pageFromWire(request, NUMBER) });
+      if (page === undefined) throw refusalError(refusal("LIMITER_NOT_FOUND", { limiter }));
+      return create(ListWaitersResponseSchema, {
+        waiters: page.items.map((waiter) => waiterToWire(waiter, clock)),
+        nextPageToken: pageTokenToWire(page.next),
+      });
+    },
+
+    async revokeLease({ leaseId, force, message }) {
+      const outcome = await ask(engine, { kind: "revoke", leaseId, force, message });
+      switch (outcome.kind) {
+        case "refused":
+          throw refusalError(outcome);
+        case "ended":
+          return create(RevokeLeaseResponseSchema, { end: leaseEndToWire(outcome.end) });
+        case "revoking":
+          return create(RevokeLeaseResponseSchema, { lease: leaseToWire(viewLease(outcome.lease), clock) });
+      }
+    },
+
+    async cancelWaiter({ waiterId }) {
+      const outcome = await ask(engine, { kind: "cancel-waiter", waiterId });
+      if (outcome.kind === "refused") throw refusalError(outcome);
+      return create(CancelWaiterResponseSchema);
+    },
+  });
+}
+
+function valid(reading: LimiterReading): LimiterConfig {
+  if (reading.kind === "invalid") throw invalidRequest(reading.violations);
+  return reading.config;
+}
+
+/** An etag is a revision; one that is none matches nothing. */
+function revisionOf(etag: string): number {
+  return /^[1-9][0-9]*$/.test(etag) ? Number(etag) : -1;
+}

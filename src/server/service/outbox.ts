@@ -1,0 +1,47 @@
+/**
+ * What a stream has yet to be told. A reader that is behind gets the newest of each kind and never a backlog: at most one
+ * message of a kind is unsent.
+ */
+
+import type { ServerStream } from "./rpc.ts";
+
+export interface Outbox<K, O> {
+  /** Sends a message, or keeps it until the reader has caught up; a kept one of the same kind is replaced. */
+  put(kind: K, message: O): void;
+  /** Forgets a kept message of this kind. */
+  drop(kind: K): void;
+  /** Hands everything kept to the stream, reader behind or not: it is about to end. */
+  flush(): void;
+}
+
+export function createOutbox<K, O>(stream: ServerStream<O>): Outbox<K, O> {
+  const kept = new Map<K, O>();
+  let writable = true;
+
+  stream.onWritable(() => {
+    writable = true;
+    for (const [kind, message] of kept) {
+      if (!writable) return;
+      kept.delete(kind);
+      writable = stream.send(message);
+    }
+  });
+
+  return {
+    put(kind, message) {
+      if (writable) {
+        writable = stream.send(message);
+      } else {
+        kept.delete(kind);
+        kept.set(kind, message);
+      }
+    },
+    drop(kind) {
+      kept.delete(kind);
+    },
+    flush() {
+      for (const message of kept.values()) stream.send(message);
+      kept.clear();
+    },
+  };
+}

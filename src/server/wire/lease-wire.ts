@@ -1,0 +1,186 @@
+/** Claims, leases and waiters: domain to protobuf and back. */
+
+import { create } from "@bufbuild/protobuf";
+import {
+  GrantedSchema,
+  WaitingSchema,
+  type Granted as WireGranted,
+  type Waiting as WireWaiting,
+} from "../../client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import {
+  ClaimSchema,
+  GrantedClaimSchema,
+  LeaseSchema,
+  LeaseState,
+  type Claim as WireClaim,
+  LeaseEnd as WireEnd,
+  type Lease as WireLease,
+  WorkOutcome as WireOutcome,
+} from "../../client/gen/ggen/backpressure/v1/lease_pb.ts";
+import { WaiterSchema, type Waiter as WireWaiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import {
+  RefusalSchema,
+  Reason as WireReason,
+  type Refusal as WireRefusal,
+} from "../../client/gen/ggen/backpressure/v1/reason_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { Claim } from "../machine/claim.ts";
+import type { Granted } from "../machine/command.ts";
+import {
+  type Attachment,
+  expiresAt,
+  type HeldClaim,
+  type Lease,
+  type LeaseEnd,
+  type WorkOutcome,
+} from "../machine/lease.ts";
+import type { Reason, Refusal } from "../machine/reasons.ts";
+import { type LeaseView, viewLease, type WaiterView } from "../machine/view.ts";
+import { type FieldViolation, invalidRequest, refusalMessage } from "./error-wire.ts";
+import { microsToDuration, msToTimestamp } from "./time-wire.ts";
+
+/** Tells the wall clock's ms at a monotonic instant. */
+export type WallClock = Pick<Clock, "wallTime">;
+
+const MAX_SLOTS = 1024;
+
+/** Claims that have passed the contract's rules; throws a `WireError` for what those cannot say. */
+export function claimsFromWire(claims: readonly WireClaim[]): readonly Claim[] {
+  const violations: FieldViolation[] = [];
+  const seen = new Set<string>();
+  const domain = claims.map((wire, index) => {
+    const { limiter, key, permits = 1, tokens = 1, slots } = wire;
+    const violation = (field: string, reason: string, description: string) =>
+      violations.push({ field: `claims[${index}]${field}`, reason, description });
+    if (permits === 0 && tokens === 0) {
+      violation("", "claim.not_empty", "permits and tokens must not both be 0");
+    }
+    if (slots && permits > MAX_SLOTS) {
+      violation(".permits", "claim.slots", `must be at most ${MAX_SLOTS} where slots are asked for`);
+    }
+    const name = JSON.stringify([limiter, key]);
+    if (seen.has(name)) {
+      violation(
+        "",
+        "claim.unique",
+        "names the same limiter and key as a claim before it; ask for more permits instead",
+      );
+    }
+    seen.add(name);
+    return { limiter, key, permits, tokens, slots };
+  });
+  if (violations.length > 0) throw invalidRequest(violations);
+  return domain;
+}
+
+/** A grant as its holder is told; `secret` is empty where nothing is held. */
+export function grantedToWire(granted: Granted, secret: string, clock: Clock): WireGranted {
+  const { lease, held, resumed } = granted;
+  return create(GrantedSchema, {
+    lease: leaseToWire(viewLease(lease), clock),
+    secret: held ? secret : "",
+    validFor: held && lease.ttl > 0 ? microsToDuration(validFor(lease, clock.now())) : undefined,
+    resumed,
+  });
+}
+
+/**
+ * µs for which a holder may rely on a lease from the moment when it sent what this answers: half of what the server
+ * waits for it, and not beyond the end of a lease that is being revoked.
+ */
+export function validFor(lease: Lease, now: number): number {
+  const half = Math.floor(lease.ttl / 2);
+  return lease.revokedAt === undefined ? half : Math.max(0, Math.min(half, (expiresAt(lease) ?? now) - now));
+}
+
+export function waitingToWire(place: {
+  readonly waitersAhead: number;
+  readonly estimatedWait: number | undefined;
+}): WireWaiting {
+  return create(WaitingSchema, {
+    waitersAhead: place.waitersAhead,
+    estimatedWait: place.estimatedWait === undefined ? undefined : microsToDuration(place.estimatedWait),
+  });
+}
+
+export function leaseToWire(lease: LeaseView, clock: WallClock): WireLease {
+  return create(LeaseSchema, {
+    id: lease.id,
+    claims: lease.claims.map(heldClaimToWire),
+    holder: lease.holder,
+    grantTime: msToTimestamp(clock.wallTime(lease.grantedAt)),
+    ttl: microsToDuration(lease.ttl),
+    state: STATES[lease.attachment.kind],
+    expireTime: lease.expiresAt === undefined ? undefined : msToTimestamp(clock.wallTime(lease.expiresAt)),
+    revoking: lease.revoking,
+  });
+}
+
+export function waiterToWire(waiter: WaiterView, clock: WallClock): WireWaiter {
+  return create(WaiterSchema, {
+    id: waiter.id,
+    claims: waiter.claims.map((claim) => create(ClaimSchema, claim)),
+    holder: waiter.holder,
+    waitersAhead: waiter.waitersAhead,
+    estimatedWait: waiter.estimatedWait === undefined ? undefined : microsToDuration(waiter.estimatedWait),
+    arriveTime: msToTimestamp(clock.wallTime(waiter.arrivedAt)),
+    deadline: waiter.deadline === undefined ? undefined : msToTimestamp(clock.wallTime(waiter.deadline)),
+  });
+}
+
+/** A refusal where it is an answer. */
+export function refusalToWire(refusal: Refusal): WireRefusal {
+  return create(RefusalSchema, {
+    reason: reasonToWire(refusal.reason),
+    message: refusalMessage(refusal),
+    limiter: refusal.limiter,
+    key: refusal.key,
+    retryAfter: refusal.retryAfter === undefined ? undefined : microsToDuration(refusal.retryAfter),
+    waitersAhead: refusal.waitersAhead,
+  });
+}
+
+/** A reason; those that say what is wrong with a field travel as INVALID_REQUEST. */
+export function reasonToWire(reason: Reason): WireReason {
+  return WireReason[reason === "KEY_REQUIRED" || reason === "KEY_NOT_ALLOWED" ? "INVALID_REQUEST" : reason];
+}
+
+export function leaseEndToWire(end: LeaseEnd): WireEnd {
+  return ENDS[end];
+}
+
+export function workOutcomeFromWire(outcome: WireOutcome): WorkOutcome {
+  switch (outcome) {
+    case WireOutcome.OVERLOADED:
+      return "overloaded";
+    case WireOutcome.IGNORED:
+      return "ignored";
+    default:
+      return "success";
+  }
+}
+
+const STATES: Record<Attachment["kind"], LeaseState> = {
+  attached: LeaseState.ATTACHED,
+  orphaned: LeaseState.ORPHANED,
+  detached: LeaseState.DETACHED,
+};
+
+const ENDS: Record<LeaseEnd, WireEnd> = {
+  released: WireEnd.RELEASED,
+  cancelled: WireEnd.CANCELLED,
+  expired: WireEnd.EXPIRED,
+  revoked: WireEnd.REVOKED,
+  deleted: WireEnd.DELETED,
+};
+
+function heldClaimToWire({ instance, permits, tokens, fencingToken, slots }: HeldClaim) {
+  return create(GrantedClaimSchema, {
+    limiter: instance.limiter.config.name,
+    key: instance.key,
+    permits,
+    tokens,
+    fencingToken: BigInt(fencingToken),
+    slots: [...slots],
+  });
+}

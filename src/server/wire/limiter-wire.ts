@@ -1,0 +1,176 @@
+/** Limiters: what an operator decides about one, and what is shown of it. The defaults of `limiter.proto` stand here. */
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import {
+  type Limiter,
+  LimiterSchema,
+  LimiterState,
+  LimiterStatusSchema,
+  type RefusalCount,
+  RefusalCountSchema,
+  type LimiterStatus as WireStatus,
+} from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import type { LimiterConfig } from "../machine/limiter.ts";
+import type { Reason } from "../machine/reasons.ts";
+import { createRate, TOKEN } from "../machine/token-bucket.ts";
+import type { LimiterStatus, LimiterView } from "../machine/view.ts";
+import type { FieldViolation } from "./error-wire.ts";
+import { reasonToWire, type WallClock } from "./lease-wire.ts";
+import { durationToMicros, microsToDuration, msToTimestamp } from "./time-wire.ts";
+
+/** What a message says about a limiter, or why it says nothing sensible. */
+export type LimiterReading =
+  | { readonly kind: "valid"; readonly config: LimiterConfig }
+  | { readonly kind: "invalid"; readonly violations: readonly FieldViolation[] };
+
+const DEFAULT_MAX_KEYS = 10_000;
+const DEFAULT_MAX_WAITERS = 10_000;
+/** µs. */
+const DEFAULT_TTL = 10_000_000;
+const DEFAULT_MAX_TTL = 300_000_000;
+
+/**
+ * The configuration that a message stands for, every default filled in; it has passed the contract's rules. `field` is
+ * where the message stands in what was sent.
+ */
+export function limiterConfig(message: Limiter, field = "limiter"): LimiterReading {
+  const { maxRps } = message;
+  const rate = maxRps === undefined ? undefined : createRate(maxRps, message.burstSize ?? defaultBurst(maxRps));
+  if (maxRps !== undefined && rate === undefined) return { kind: "invalid", violations: [tooFine(maxRps, field)] };
+  const saidMaxTtl = optionalMicros(message.maxTtl);
+  const ttl = optionalMicros(message.ttl) ?? defaultTtl(saidMaxTtl);
+  const config: LimiterConfig = {
+    name: message.name,
+    description: message.description,
+    rate,
+    maxConcurrent: message.maxConcurrent,
+    keyed: message.keyed,
+    maxKeys: message.maxKeys ?? DEFAULT_MAX_KEYS,
+    maxWaiters: message.maxWaiters ?? DEFAULT_MAX_WAITERS,
+    maxWait: optionalMicros(message.maxWait),
+    refuseLongWaits: message.refuseLongWaits,
+    ttl,
+    maxTtl: saidMaxTtl ?? defaultMaxTtl(ttl),
+    trustCancel: message.trustCancel ?? true,
+    paused: message.paused,
+  };
+  return { kind: "valid", config };
+}
+
+/** A limiter as everybody may see it: all that is in force, defaults included, and what goes on in it. */
+export function limiterMessage(view: LimiterView, clock: WallClock): Limiter {
+  const { config } = view;
+  return create(LimiterSchema, {
+    ...saidFields(config),
+    burstSize: burstSize(config),
+    maxKeys: config.keyed ? config.maxKeys : undefined,
+    maxWaiters: config.maxWaiters,
+    ttl: microsToDuration(config.ttl),
+    maxTtl: microsToDuration(config.maxTtl),
+    trustCancel: config.trustCancel,
+    etag: String(view.revision),
+    declared: view.declared,
+    state: view.deleting ? LimiterState.DELETING : LimiterState.ACTIVE,
+    createTime: msToTimestamp(clock.wallTime(view.createdAt)),
+    updateTime: msToTimestamp(clock.wallTime(view.updatedAt)),
+    status: statusMessage(view.status),
+  });
+}
+
+/**
+ * The fields of a limiter's message without those that say what would be so without them: a value that is the default,
+ * given the other values, counts as never said, so that it follows them when they change.
+ */
+export function saidFields(config: LimiterConfig): MessageInitShape<typeof LimiterSchema> {
+  const { rate, keyed, maxKeys, maxWaiters, maxWait, ttl, maxTtl, trustCancel } = config;
+  const maxRps = rate && rate.milliRps / 1000;
+  const burst = burstSize(config);
+  return {
+    name: config.name,
+    description: config.description,
+    maxRps,
+    burstSize: maxRps !== undefined && burst === defaultBurst(maxRps) ? undefined : burst,
+    maxConcurrent: config.maxConcurrent,
+    keyed,
+    maxKeys: keyed && maxKeys !== DEFAULT_MAX_KEYS ? maxKeys : undefined,
+    maxWaiters: maxWaiters === DEFAULT_MAX_WAITERS ? undefined : maxWaiters,
+    maxWait: maxWait === undefined ? undefined : microsToDuration(maxWait),
+    refuseLongWaits: config.refuseLongWaits,
+    ttl: ttl === defaultTtl(maxTtl) ? undefined : microsToDuration(ttl),
+    maxTtl: maxTtl === defaultMaxTtl(ttl) ? undefined : microsToDuration(maxTtl),
+    trustCancel: trustCancel ? undefined : trustCancel,
+    paused: config.paused,
+  };
+}
+
+/** Refusals by reason, in the order of the reasons' numbers. */
+export function refusalCounts(refusals: ReadonlyMap<Reason, number>): RefusalCount[] {
+  const counts = new Map<RefusalCount["reason"], number>();
+  for (const [reason, count] of refusals) {
+    // Some reasons of the machine travel under one name.
+    const wire = reasonToWire(reason);
+    counts.set(wire, (counts.get(wire) ?? 0) + count);
+  }
+  return [...counts]
+    .sort(([a], [b]) => a - b)
+    .map(([reason, count]) => create(RefusalCountSchema, { reason, count: BigInt(count) }));
+}
+
+function statusMessage(status: LimiterStatus): WireStatus {
+  return create(LimiterStatusSchema, {
+    permitsInUse: BigInt(status.permitsInUse),
+    permitsLimit: BigInt(status.permitsLimit),
+    waiters: BigInt(status.waiters),
+    tokensAvailable: status.tokensAvailable ?? 0,
+    leases: BigInt(status.leases),
+    orphanedLeases: BigInt(status.orphanedLeases),
+    keys: BigInt(status.keys),
+    arrivalRate: status.arrivalRate,
+    admissionRate: status.admissionRate,
+    completionRate: status.completionRate,
+    meanHoldTime: optionalDuration(status.meanHoldTime),
+    waitTimeP50: optionalDuration(status.waitTimeP50),
+    waitTimeP99: optionalDuration(status.waitTimeP99),
+    grantedCount: BigInt(status.granted),
+    refusals: refusalCounts(status.refusals),
+    overloadedCount: BigInt(status.overloaded),
+  });
+}
+
+/** What 10 ms bring, at least 1. */
+function defaultBurst(maxRps: number): number {
+  return Math.max(1, Math.floor(maxRps / 100));
+}
+
+/** µs; never above the longest ttl, where only that was said. */
+function defaultTtl(maxTtl: number | undefined): number {
+  return Math.min(DEFAULT_TTL, maxTtl ?? DEFAULT_TTL);
+}
+
+/** µs. */
+function defaultMaxTtl(ttl: number): number {
+  return Math.max(DEFAULT_MAX_TTL, ttl);
+}
+
+function burstSize({ rate }: LimiterConfig): number | undefined {
+  return rate && rate.capacity / TOKEN;
+}
+
+function tooFine(maxRps: number, field: string): FieldViolation {
+  const below = Math.floor(maxRps * 1000) / 1000;
+  const above = Math.ceil(maxRps * 1000) / 1000;
+  return {
+    field: `${field}.max_rps`,
+    description: `must be a multiple of 0.001, such as ${below} or ${above}`,
+    reason: "limiter.rate_step",
+  };
+}
+
+function optionalMicros(duration: Duration | undefined): number | undefined {
+  return duration && durationToMicros(duration);
+}
+
+function optionalDuration(micros: number | undefined): Duration | undefined {
+  return micros === undefined ? undefined : microsToDuration(micros);
+}
