@@ -57,7 +57,7 @@ export class Deadlines<T extends Due> {
     return item;
   }
 
-  /** What is in, in no order. */
+  /** What is in, as the heap has it: each at its `heapIndex`, none due before the one at `(heapIndex - 1) >> 1`. */
   items(): Iterable<T> {
     return this.#heap;
   }

@@ -27,6 +27,8 @@ export function enqueue(state: State, waiter: Waiter, instances: readonly Instan
     waiter.places.push(place);
     instance.queue.append(place);
     count(place, 1);
+    // The first in a queue may wait for tokens alone: when they are there has to be noted.
+    if (instance.queue.first === place) unsettle(state, instance);
   }
   state.changes.push({ kind: "waiter-put", waiter });
 }

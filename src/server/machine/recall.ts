@@ -29,9 +29,4 @@ export class Recall<V> {
     }
     this.#younger.set(id, value);
   }
-
-  delete(id: string): void {
-    this.#younger.delete(id);
-    this.#older.delete(id);
-  }
 }

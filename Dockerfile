@@ -1,0 +1,31 @@
+# syntax=docker/dockerfile:1
+# Built in three stages: compile, then the dependencies of production alone, then a small image that runs as nobody special.
+
+FROM node:24-alpine AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=optional
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build
+
+FROM node:24-alpine AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The image brings its own Node, so the one in optionalDependencies stays out.
+RUN npm ci --omit=dev --omit=optional && npm cache clean --force
+
+FROM node:24-alpine
+WORKDIR /app
+ENV NODE_ENV=production BACKPRESSURE_CONFIG=/etc/backpressure/backpressure.yaml
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json LICENSE ./
+COPY docker/backpressure.yaml /etc/backpressure/backpressure.yaml
+USER node
+# gRPC; Connect and gRPC-Web.
+EXPOSE 50051 8080
+# `health` asks grpc.health.v1 on the gRPC port and exits with 0 while the server serves.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "dist/cli/main.js", "health"]
+ENTRYPOINT ["node", "dist/cli/main.js"]
+CMD ["serve"]

@@ -1,0 +1,13 @@
+/** `ggen-backpressure/in-process`: the limiter without a server. */
+
+export type {
+  AdmissionController,
+  AdmitOptions,
+  TryAdmitOptions,
+  WaitingNotice,
+} from "../client/admission-controller.ts";
+export { AdmissionError } from "../client/errors.ts";
+export type { Lease, LeaseEnd, WorkOutcome } from "../client/lease.ts";
+export type { Refusal } from "../client/refusal.ts";
+export type { RateLimiterOptions } from "./options.ts";
+export { createRateLimiter } from "./rate-limiter.ts";

@@ -1,0 +1,106 @@
+/** What is always true of one instance between two steps. */
+
+import { counts, holds } from "./invariant.ts";
+import type { Instance, Place } from "./limiter.ts";
+import type { State } from "./state.ts";
+import { TOKEN } from "./token-bucket.ts";
+
+/** What live leases hold of an instance. */
+export interface Held {
+  permits: number;
+  readonly slots: number[];
+}
+
+/** Its bucket, its queue and its permits; O(n log n) in its queue. */
+export function assertInstance(state: State, instance: Instance, held: Held): void {
+  const { limiter, queue } = instance;
+  holds(limiter.instances.get(instance.key) === instance, instance, "its limiter knows it");
+  holds(!instance.unsettled, instance, "no queue is left unsettled");
+  const unused = instance.permitsInUse === 0 && queue.size === 0;
+  holds(
+    instance.idle === (limiter.config.keyed && unused),
+    instance,
+    "idle is a key of which nothing is held or asked",
+  );
+  assertBucket(state, instance);
+  assertPermits(instance, held);
+  assertQueue(state, instance);
+  assertHead(state, instance);
+}
+
+/** Tokens are whole nanotokens, at least none and at most what the bucket can hold. O(1). */
+export function assertBucket(state: State, instance: Instance): void {
+  const { bucket, limiter } = instance;
+  const capacity = limiter.config.rate?.capacity ?? 0;
+  holds(bucket.at <= state.now, instance, "its bucket is not ahead of time");
+  holds(Number.isSafeInteger(bucket.level), instance, "its bucket holds whole nanotokens");
+  holds(bucket.level >= 0 && bucket.level <= capacity, instance, "its bucket holds at least nothing, at most its fill");
+}
+
+/** Permits in use are those of live leases, at most the limit; slots lie below it, and no two are the same. */
+export function assertPermits(instance: Instance, held: Held): void {
+  const { limiter, permitsInUse } = instance;
+  counts(permitsInUse, held.permits, instance, "permits held by leases");
+  counts(new Set(held.slots).size, held.slots.length, instance, "slots");
+  // A limit that was changed lets those finish who hold more.
+  if (limiter.revision > 1) return;
+  const limit = limiter.config.maxConcurrent ?? 0;
+  holds(permitsInUse <= limit, instance, "no more permits are in use than there are");
+  holds(!held.slots.some((slot) => slot >= limit), instance, "slots are lower than the limit");
+}
+
+/** Places stand in the order of arrival, each of a waiter who has it, and their sums are right. */
+export function assertQueue(state: State, instance: Instance): void {
+  const { queue } = instance;
+  let arrival = 0;
+  let size = 0;
+  let present = 0;
+  let permits = 0;
+  let tokens = 0;
+  for (const place of queue.all()) {
+    const { waiter, claim } = place;
+    holds(place.arrival > arrival, instance, "its queue is in the order of arrival");
+    holds(state.waiters.get(waiter.id) === waiter, instance, "who stands in its queue waits");
+    holds(place.instance === instance && waiter.places.includes(place), instance, "places belong to their waiters");
+    arrival = place.arrival;
+    size += 1;
+    if (!place.present) continue;
+    if (present === 0) holds(queue.first === place, instance, "the first of those present is the next");
+    present += 1;
+    permits += claim.permits;
+    tokens += claim.tokens;
+  }
+  if (present === 0) holds(queue.first === undefined, instance, "nobody is next where nobody is present");
+  counts(queue.size, size, instance, "places");
+  counts(queue.presentCount, present, instance, "waiters present");
+  counts(instance.queuedPermits, permits, instance, "permits asked for in the queue");
+  counts(instance.queuedTokens, tokens, instance, "tokens asked for in the queue");
+}
+
+/** No wake-up is lost: the head cannot be admitted now, and if only tokens keep it, somebody looks when they are there. */
+export function assertHead(state: State, instance: Instance): void {
+  const waiter = instance.queue.first?.waiter;
+  if (waiter === undefined || !waiter.places.every(couldBeNext)) return;
+  const wait = Math.max(...waiter.places.map((place) => tokenWait(place, state.now)));
+  holds(wait > 0, waiter, "nobody is kept who could be admitted");
+  const looked = waiter.places.some(
+    ({ instance: { heapIndex, dueAt } }) => heapIndex !== -1 && dueAt === state.now + wait,
+  );
+  holds(looked, waiter, "somebody looks when the tokens are there");
+}
+
+function couldBeNext(place: Place): boolean {
+  const { limiter, queue, permitsInUse } = place.instance;
+  const { paused, maxConcurrent } = limiter.config;
+  const { permits } = place.claim;
+  const fits = maxConcurrent === undefined || permits === 0 || permitsInUse + permits <= maxConcurrent;
+  return queue.first === place && !paused && fits;
+}
+
+/** µs until the bucket holds what the claim asks, without touching it. */
+function tokenWait({ instance, claim }: Place, now: number): number {
+  const { rate } = instance.limiter.config;
+  if (rate === undefined) return 0;
+  const micros = Math.ceil((claim.tokens * TOKEN - instance.bucket.level) / rate.milliRps);
+  return Math.max(0, instance.bucket.at + micros - now);
+}

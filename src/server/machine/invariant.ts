@@ -1,0 +1,40 @@
+/** How an invariant is stated: what should hold, of whom. A broken one is a bug, and throws. */
+
+import type { Deadlines, Due } from "./deadlines.ts";
+import type { Lease } from "./lease.ts";
+import type { Instance, Limiter, Waiter } from "./limiter.ts";
+
+/** Whom it is about; a text where it is about no single one. */
+export type Subject = Lease | Waiter | Limiter | Instance | string;
+
+export function holds(condition: boolean, subject: Subject, rule: string): void {
+  if (!condition) throw new Error(`Broken invariant: ${describe(subject)}: ${rule}`);
+}
+
+/** That what was counted is what there is. */
+export function counts(counted: number, there: number, subject: Subject, what: string): void {
+  if (counted !== there)
+    throw new Error(`Broken invariant: ${describe(subject)}: ${there} ${what}, counted ${counted}`);
+}
+
+/** That everybody in a heap knows their place, and nobody stands above one who is due earlier. */
+export function holdsHeap<T extends Due>(heap: Deadlines<T>, subject: Subject): void {
+  const items = [...heap.items()];
+  for (const [index, item] of items.entries()) {
+    holds(item.heapIndex === index, subject, "whoever is in a heap knows their place there");
+    holds((items[(index - 1) >> 1]?.dueAt ?? 0) <= item.dueAt, subject, "what falls due first is first in its heap");
+  }
+}
+
+function describe(subject: Subject): string {
+  if (typeof subject === "string") return subject;
+  switch (subject.kind) {
+    case "lease":
+    case "waiter":
+      return `${subject.kind} ${subject.id}`;
+    case "limiter":
+      return `limiter ${subject.config.name}`;
+    case "instance":
+      return `limiter ${subject.limiter.config.name}, key "${subject.key}"`;
+  }
+}

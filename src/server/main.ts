@@ -1,0 +1,68 @@
+/** The process: configuration in, signals heard, an exit code out. */
+
+import { type LoadedConfig, loadConfig } from "./config/config.ts";
+import { readEnvironment } from "./config/environment.ts";
+import { formatProblem } from "./config/problem.ts";
+import { watchConfig } from "./config/watch-config.ts";
+import { createLog, type Log } from "./log.ts";
+import { type Server, startServer } from "./server.ts";
+
+export interface RunOptions {
+  /** The configuration file; undefined: BACKPRESSURE_CONFIG, or else the default. */
+  readonly configPath: string | undefined;
+}
+
+/** 0: stopped as asked. 1: it could not start. 2: the configuration is wrong. */
+export type ExitCode = 0 | 1 | 2;
+
+/** Serves until SIGTERM or SIGINT has drained it; a second signal ends it at once. */
+export async function runServer({ configPath }: RunOptions): Promise<ExitCode> {
+  const environment = readEnvironment();
+  const origin = { path: configPath ?? environment.configPath, overrides: environment.overrides };
+  const config = loadConfig(origin);
+  if (config.kind === "invalid") {
+    for (const problem of config.problems) process.stderr.write(`${formatProblem(problem)}\n`);
+    return 2;
+  }
+  const log = createLog(config.settings.logLevel);
+  let server: Server;
+  try {
+    server = await startServer({ config, log });
+  } catch (error) {
+    process.stderr.write(`backpressure: ${(error as Error).message}\n`);
+    return 1;
+  }
+  process.stdout.write(greeting(server, config));
+  const watch = watchConfig({ running: config, log, onChange: (next) => server.reconfigure(next) });
+  process.on("SIGHUP", () => watch.reload());
+  await untilStopped(server, log);
+  watch.close();
+  return 0;
+}
+
+function untilStopped(server: Server, log: Log): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let signals = 0;
+    const onSignal = (signal: NodeJS.Signals) => {
+      signals += 1;
+      log.info({ signal }, signals === 1 ? "draining; a second signal stops at once" : "stopping at once");
+      (signals === 1 ? server.stop() : server.stopNow()).then(resolve, reject);
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+function greeting({ grpc, web }: Server, { origin, limiters }: LoadedConfig): string {
+  const [first] = limiters;
+  const address = `${grpc.host}:${grpc.port}`;
+  const name = first?.config.name ?? "NAME";
+  return [
+    `backpressure serves gRPC on ${address}, Connect and gRPC-Web on http://${web.host}:${web.port}`,
+    `configuration: ${origin.path ?? "the default (one limiter, sample); name a file with --config"}`,
+    "try:",
+    `  grpcurl -plaintext -d '{"claims":[{"limiter":"${name}"}]}' ${address} ggen.backpressure.v1.AdmissionService/Acquire`,
+    `  npx backpressure --address ${address} limiters`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,190 @@
+import { describe, expect, test } from "vitest";
+import { createEmbeddedEngine } from "../../../src/server/engine/embedded/embedded-engine.ts";
+import type { StreamNews } from "../../../src/server/engine/engine.ts";
+import type { Acquire, Outcome } from "../../../src/server/machine/command.ts";
+import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
+import { createMemoryStore, type Store } from "../../../src/server/store/store.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+import { limiterOf, rateOf } from "../../support/limiter-config.ts";
+
+const SECOND = 1_000_000;
+
+function setUp(config: LimiterConfig, { store = createMemoryStore(), lateness = 0 } = {}) {
+  const clock = createFakeClock({ lateness });
+  const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: 1_000_000 } });
+  engine.submit([{ kind: "create-limiter", config }], () => {});
+  const said: string[] = [];
+  /** Opens a stream that notes what it hears under its name. */
+  const open = (name: string, onNews: (news: StreamNews) => void = () => {}) =>
+    engine.openStream((news) => {
+      said.push(`${name}: ${news.kind}`);
+      onNews(news);
+    });
+  const acquire = (id: string, stream: number): Acquire => ({
+    kind: "acquire",
+    id,
+    claims: [{ limiter: config.name, key: "", permits: 1, tokens: 1, slots: false }],
+    holder: id,
+    maxWait: undefined,
+    ttl: undefined,
+    requestId: "",
+    stream,
+    probed: true,
+  });
+  const ask = (id: string, stream: number) =>
+    engine.submit([acquire(id, stream)], ([outcome]) => said.push(`${id} is ${outcome.kind}`));
+  return { clock, engine, said, open, acquire, ask };
+}
+
+describe("order", () => {
+  test("a freed permit is granted to the head before whoever comes next is answered", () => {
+    const { engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
+    const streams = ["a", "b", "c"].map((name) => open(name)) as [number, number, number];
+    ask("a", streams[0]);
+    ask("b", streams[1]);
+    engine.submit([{ kind: "release", leaseId: "a", workOutcome: "success" }], () => said.push("released"));
+    ask("c", streams[2]);
+    expect(said).toEqual(["a is granted", "b is waiting", "released", "a: ended", "b: granted", "c is waiting"]);
+  });
+
+  test("what a listener decides in the middle of a delivery is said after the rest of it", () => {
+    const { engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 2 }));
+    const giveBack = () =>
+      engine.submit([{ kind: "release", leaseId: "c", workOutcome: "success" }], () => said.push("c given back"));
+    const streams = [
+      open("a"),
+      open("b"),
+      open("c", (news) => {
+        if (news.kind === "granted") giveBack();
+      }),
+      open("d"),
+      open("e"),
+    ];
+    for (const [index, id] of ["a", "b", "c", "d", "e"].entries()) ask(id, streams[index] as number);
+    said.length = 0;
+    const release = (leaseId: string) => ({ kind: "release", leaseId, workOutcome: "success" }) as const;
+    engine.submit([release("a"), release("b")], () => said.push("both released"));
+    expect(said).toEqual([
+      "both released",
+      "a: ended",
+      "c: granted",
+      "b: ended",
+      "d: granted",
+      "c given back",
+      "c: ended",
+      "e: granted",
+    ]);
+  });
+
+  test("nothing is said before its changes are kept, and then in the order in which it was decided", async () => {
+    const keeping: (() => void)[] = [];
+    const store: Store = {
+      keep: () => new Promise((resolve) => keeping.push(resolve)),
+      close: () => Promise.resolve(),
+    };
+    const { said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }), { store });
+    ask("a", open("a"));
+    ask("b", open("b"));
+    expect(said).toEqual([]);
+    const [limiter, first, second] = keeping;
+    limiter?.();
+    second?.();
+    await Promise.resolve();
+    expect(said).toEqual([]);
+    first?.();
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(said).toEqual(["a is granted", "b is waiting"]);
+  });
+});
+
+describe("time", () => {
+  test("a waiter whose bound has passed is told so by the timer alone", () => {
+    const { clock, engine, said, open, acquire, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
+    ask("a", open("a"));
+    engine.submit([{ ...acquire("b", open("b")), maxWait: SECOND }], () => {});
+    clock.advance(SECOND - 1);
+    expect(said).toEqual(["a is granted"]);
+    clock.advance(1);
+    expect(said).toEqual(["a is granted", "b: refused"]);
+  });
+
+  test("a detached lease is gone when its ttl has passed, and its permit at the head of the queue", () => {
+    const { clock, engine, said, open, acquire, ask } = setUp(limiterOf({ maxConcurrent: 1, ttl: SECOND }));
+    const { stream: _stream, probed: _probed, maxWait: _maxWait, ...claim } = acquire("a", 0);
+    engine.submit([{ ...claim, kind: "try-acquire" }], () => {});
+    ask("b", open("b"));
+    clock.advance(SECOND - 1);
+    expect(said).toEqual(["b is waiting"]);
+    clock.advance(1);
+    expect(said).toEqual(["b is waiting", "b: granted"]);
+  });
+
+  test("one timer serves any number of deadlines", () => {
+    const { clock, open, ask } = setUp(limiterOf({ rate: rateOf(10, 1) }));
+    for (let i = 0; i < 100; i++) ask(`w${i}`, open(`w${i}`));
+    // The machine's, and the one that tells those in the queue that it has moved.
+    expect(clock.scheduled).toBeLessThanOrEqual(2);
+  });
+
+  test.each([10, 100, 1_000, 5_000, 20_000])(
+    "with waiters always there, %i a second are delivered, though coarse timers come a millisecond late",
+    (maxRps) => {
+      const burstSize = Math.max(1, Math.floor(maxRps / 100));
+      const config = limiterOf({ rate: rateOf(maxRps, burstSize), maxWaiters: 1_000_000 });
+      const { clock, engine, acquire } = setUp(config, { lateness: 1_100 });
+      const grants: number[] = [];
+      const stream = engine.openStream((news) => {
+        if (news.kind === "granted") grants.push(clock.now());
+      });
+      const answered = ([outcome]: readonly Outcome[]) => {
+        if (outcome?.kind === "granted") grants.push(clock.now());
+      };
+      const seconds = 10;
+      for (let i = 0; i < maxRps * seconds + burstSize; i++) engine.submit([acquire(`w${i}`, stream)], answered);
+      clock.advance(seconds * SECOND);
+      expect(grants.length).toBeGreaterThanOrEqual(0.995 * maxRps * seconds);
+      expect(grants.length).toBeLessThanOrEqual(burstSize + maxRps * seconds);
+      // Every window from one grant to a later one: so many tokens need at least so much time.
+      let worst = Number.NEGATIVE_INFINITY;
+      let least = Number.POSITIVE_INFINITY;
+      for (const [index, at] of grants.entries()) {
+        least = Math.min(least, index - (at * maxRps) / SECOND);
+        worst = Math.max(worst, index + 1 - (at * maxRps) / SECOND - least);
+      }
+      expect(worst).toBeLessThanOrEqual(burstSize + 1e-6);
+    },
+  );
+});
+
+describe("news", () => {
+  test("those in a queue hear that it has moved, a few times a second and in one go", () => {
+    const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
+    for (const name of ["a", "b", "c", "d"]) ask(name, open(name));
+    said.length = 0;
+    engine.submit([{ kind: "cancel-waiter", waiterId: "b" }], () => {});
+    expect(said).toEqual(["b: refused"]);
+    clock.advance(250_000);
+    expect(said).toEqual(["b: refused", "c: moved", "d: moved"]);
+    clock.advance(10 * SECOND);
+    expect(said).toHaveLength(3);
+  });
+
+  test("a watcher hears of each limiter that has changed, once an interval, and of those that are gone", async () => {
+    const { clock, engine, open, ask } = setUp(limiterOf({ maxConcurrent: 5 }));
+    const heard: string[] = [];
+    const unwatch = engine.watch(({ changed, removed }) => {
+      heard.push(...changed.map(({ config, status }) => `${config.name} ${status.permitsInUse}`));
+      heard.push(...removed.map((name) => `${name} removed`));
+    });
+    for (const name of ["a", "b", "c"]) ask(name, open(name));
+    clock.advance(250_000);
+    expect(heard).toEqual(["db 3"]);
+    engine.submit([{ kind: "delete-limiter", name: "db", revision: undefined, force: true }], () => {});
+    clock.advance(250_000);
+    expect(heard).toEqual(["db 3", "db removed"]);
+    unwatch();
+    clock.advance(SECOND);
+    expect(clock.scheduled).toBeLessThanOrEqual(1);
+  });
+});
