@@ -56,7 +56,7 @@ function untilStopped(server: Server, log: Log): Promise<void> {
 function greeting({ grpc, web }: Server, { origin, limiters }: LoadedConfig): string {
   const [first] = limiters;
   const address = `${grpc.host}:${grpc.port}`;
-  const name = first?.config.name ?? "NAME";
+  const name = first?.name ?? "NAME";
   return [
     `backpressure serves gRPC on ${address}, Connect and gRPC-Web on http://${web.host}:${web.port}`,
     `configuration: ${origin.path ?? "the default (one limiter, sample); name a file with --config"}`,

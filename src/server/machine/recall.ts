@@ -1,32 +1,65 @@
 /**
  * What is remembered for a while after it has gone: how a lease ended, what a request id stood for.
  *
- * Two generations: the older is dropped whole when the younger is full or old enough, so forgetting costs nothing per
- * entry. An entry is kept for at least `keepFor`, unless more than `maxEntries` come after it.
+ * Kept in generations, of which the oldest is dropped whole, so that forgetting costs nothing per entry; they are small,
+ * since remembering into a large map costs several times as much (it leaves the caches, and is copied as it grows).
  */
 export class Recall<V> {
   readonly #keepFor: number;
   readonly #maxEntries: number;
-  #younger = new Map<string, V>();
-  #older = new Map<string, V>();
-  #turnedAt = 0;
+  readonly #maxGeneration: number;
+  /** The oldest first; never empty. */
+  readonly #generations: Generation<V>[] = [{ entries: new Map(), from: 0, until: 0 }];
+  #size = 0;
 
-  /** `keepFor` in µs; at most twice `maxEntries` are kept. */
+  /**
+   * An entry is kept for at least `keepFor` (µs), unless `maxEntries` come after it; at most twice `maxEntries` are kept.
+   */
   constructor(options: { readonly keepFor: number; readonly maxEntries: number }) {
     this.#keepFor = options.keepFor;
     this.#maxEntries = options.maxEntries;
+    this.#maxGeneration = Math.max(1, Math.floor(options.maxEntries / GENERATIONS));
   }
 
   get(id: string): V | undefined {
-    return this.#younger.get(id) ?? this.#older.get(id);
+    for (let i = this.#generations.length - 1; i >= 0; i--) {
+      const value = this.#generations[i]?.entries.get(id);
+      if (value !== undefined) return value;
+    }
+    return undefined;
   }
 
   set(id: string, value: V, now: number): void {
-    if (this.#younger.size >= this.#maxEntries || now - this.#turnedAt >= this.#keepFor) {
-      this.#older = this.#younger;
-      this.#younger = new Map();
-      this.#turnedAt = now;
+    let youngest = this.#generations.at(-1) as Generation<V>;
+    if (youngest.entries.size >= this.#maxGeneration || now - youngest.from >= this.#keepFor / GENERATIONS) {
+      this.#drop(now);
+      youngest = { entries: new Map(), from: now, until: now };
+      this.#generations.push(youngest);
     }
-    this.#younger.set(id, value);
+    this.#size -= youngest.entries.size;
+    youngest.entries.set(id, value);
+    this.#size += youngest.entries.size;
+    youngest.until = now;
   }
+
+  /** Drops what is old enough, or has enough after it. */
+  #drop(now: number): void {
+    for (;;) {
+      const [oldest] = this.#generations;
+      if (oldest === undefined) return;
+      const enoughAfterIt = this.#size - oldest.entries.size >= this.#maxEntries;
+      if (!enoughAfterIt && now - oldest.until <= this.#keepFor) return;
+      this.#generations.shift();
+      this.#size -= oldest.entries.size;
+    }
+  }
+}
+
+const GENERATIONS = 16;
+
+/** Entries that came in one stretch of time, in µs. */
+interface Generation<V> {
+  readonly entries: Map<string, V>;
+  readonly from: number;
+  until: number;
 }
