@@ -57,13 +57,10 @@ type Selection =
   | { readonly kind: "fields"; readonly fields: readonly DescField[] }
   | { readonly kind: "invalid"; readonly violations: readonly FieldViolation[] };
 
-/** Output fields are passed over: who reads a limiter, changes it and sends it back sends them too. */
+/** Those for output may be among them: who reads a limiter and sends it back sends them too. They mean nothing. */
 function fieldsSet(message: Limiter): Selection {
   const reflected = reflect(LimiterSchema, message);
-  return {
-    kind: "fields",
-    fields: LimiterSchema.fields.filter((field) => reflected.isSet(field) && !OUTPUT_FIELDS.has(field)),
-  };
+  return { kind: "fields", fields: LimiterSchema.fields.filter((field) => reflected.isSet(field)) };
 }
 
 function fieldsNamed(paths: readonly string[]): Selection {

@@ -1,0 +1,117 @@
+/** The configuration: from a file to what the server is made of, or to all that is wrong with it. */
+
+import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { type Config, ConfigSchema, LogLevelSchema } from "../../client/gen/ggen/backpressure/config/v1/config_pb.ts";
+import type { Limiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import type { LimiterConfig } from "../machine/limiter.ts";
+import { OUTPUT_FIELDS } from "../wire/limiter-update.ts";
+import { limiterConfig } from "../wire/limiter-wire.ts";
+import { violationsOf } from "../wire/validate.ts";
+import { Complaints } from "./complaints.ts";
+import { readConfigFile } from "./config-file.ts";
+import { DEFAULT_CONFIG } from "./default-config.ts";
+import type { Override } from "./environment.ts";
+import type { Problem } from "./problem.ts";
+import { type ServerSettings, serverSettings } from "./settings.ts";
+import { readMessage } from "./yaml-message.ts";
+import { parseYaml } from "./yaml-source.ts";
+import { quote, readEnum } from "./yaml-value.ts";
+
+export interface ConfigOrigin {
+  /** The file; undefined: none, but the default. */
+  readonly path: string | undefined;
+  /** What the environment says instead of the file. */
+  readonly overrides: readonly Override[];
+}
+
+export type ConfigReading = LoadedConfig | InvalidConfig;
+
+export interface LoadedConfig {
+  readonly kind: "loaded";
+  readonly origin: ConfigOrigin;
+  /** As it stood in the file. */
+  readonly text: string;
+  readonly settings: ServerSettings;
+  /** In the order of the file, each name once. */
+  readonly limiters: readonly LimiterConfig[];
+}
+
+interface InvalidConfig {
+  readonly kind: "invalid";
+  /** All that is wrong, at least one thing. */
+  readonly problems: readonly Problem[];
+}
+
+/** Reads and checks the configuration; never throws for what it finds. */
+export function loadConfig(origin: ConfigOrigin): ConfigReading {
+  if (origin.path === undefined) return parseConfig(DEFAULT_CONFIG, origin);
+  const reading = readConfigFile(origin.path);
+  if (reading.kind === "unreadable") return { kind: "invalid", problems: [reading.problem] };
+  return parseConfig(reading.text, origin);
+}
+
+/** Checks a configuration that has been read; never throws for what stands in it. */
+export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
+  const path = origin.path ?? "the default configuration";
+  const variables = new Map(origin.overrides.map((override) => [`${override.section}.${override.field}`, override]));
+  const { source, findings } = parseYaml(text);
+  if (findings.length > 0) {
+    // Of a file that cannot be parsed the rest would be guesses.
+    return {
+      kind: "invalid",
+      problems: new Complaints({ path, source, places: new Map(), variables }, findings).problems,
+    };
+  }
+  const { json, places, findings: misread } = readMessage(source, ConfigSchema, OUTPUT_FIELDS);
+  const complaints = new Complaints({ path, source, places, variables }, misread);
+  for (const [field, override] of variables) applyOverride(json, field, override, complaints);
+  const config = fromJson(ConfigSchema, json);
+  complaints.violations(violationsOf(ConfigSchema, config));
+  const limiters = readLimiters(config, complaints);
+  const settings = serverSettings(config);
+  checkAddresses(settings, complaints);
+  const { problems } = complaints;
+  return problems.length > 0 ? { kind: "invalid", problems } : { kind: "loaded", origin, text, settings, limiters };
+}
+
+/** Puts what a variable says in the place of what the file says. */
+function applyOverride(json: JsonObject, field: string, override: Override, complaints: Complaints): void {
+  const section = (json[override.section] ?? {}) as JsonObject;
+  const reading =
+    override.field === "level"
+      ? readEnum(LogLevelSchema, override.value)
+      : ({ kind: "read", json: override.value } as const);
+  if (reading.kind === "read") json[override.section] = { ...section, [override.field]: reading.json };
+  else complaints.fault(field, `must be ${reading.expected}, found ${quote(override.value)}`);
+}
+
+function readLimiters({ limiters }: Config, complaints: Complaints): readonly LimiterConfig[] {
+  checkNames(limiters, complaints);
+  return limiters.flatMap((limiter, index) => {
+    const reading = limiterConfig(limiter, `limiters[${index}]`);
+    if (reading.kind === "valid") return [reading.config];
+    complaints.violations(reading.violations);
+    return [];
+  });
+}
+
+function checkNames(limiters: readonly Limiter[], complaints: Complaints): void {
+  const named = new Map<string, string>();
+  for (const [index, { name }] of limiters.entries()) {
+    const field = `limiters[${index}].name`;
+    const first = named.get(name);
+    if (first === undefined) named.set(name, field);
+    else if (name !== "")
+      complaints.fault(field, `must be a name of its own, found that of line ${complaints.lineOf(first)}`);
+  }
+}
+
+function checkAddresses({ listeners: { grpc, web } }: ServerSettings, complaints: Complaints): void {
+  if (complaints.concern("listeners") || grpc.port === 0) return;
+  if (grpc.port === web.port && grpc.host === web.host) {
+    complaints.fault(
+      "listeners.web",
+      `must differ from listeners.grpc, which is port ${grpc.port} of ${grpc.host} too`,
+    );
+  }
+}

@@ -1,0 +1,33 @@
+/** The environment: the only file that reads it for the server. */
+
+export interface Environment {
+  /** BACKPRESSURE_CONFIG: the file, where no flag names one. */
+  readonly configPath: string | undefined;
+  readonly overrides: readonly Override[];
+}
+
+/** A variable that stands for a field of the file, and wins over it. */
+export interface Override {
+  readonly variable: string;
+  readonly section: "listeners" | "logging";
+  readonly field: "grpc" | "web" | "level";
+  readonly value: string;
+}
+
+const OVERRIDES = [
+  { variable: "BACKPRESSURE_GRPC_LISTEN", section: "listeners", field: "grpc" },
+  { variable: "BACKPRESSURE_WEB_LISTEN", section: "listeners", field: "web" },
+  { variable: "BACKPRESSURE_LOG_LEVEL", section: "logging", field: "level" },
+] as const;
+
+/**
+ * What the environment says of the configuration; an empty variable says nothing. Others that begin with BACKPRESSURE_
+ * are left alone: Kubernetes sets such for a service of that name.
+ */
+export function readEnvironment(variables: Readonly<Record<string, string | undefined>> = process.env): Environment {
+  const overrides = OVERRIDES.flatMap((override): Override[] => {
+    const value = variables[override.variable];
+    return value ? [{ ...override, value }] : [];
+  });
+  return { configPath: variables.BACKPRESSURE_CONFIG || undefined, overrides };
+}

@@ -1,0 +1,112 @@
+/** What the configuration says about the server itself, every default filled in. The defaults of `config.proto`. */
+
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { type Config, LogLevel as ConfigLevel } from "../../client/gen/ggen/backpressure/config/v1/config_pb.ts";
+import type { LogLevel } from "../log.ts";
+import { durationToMicros } from "../wire/time-wire.ts";
+
+export interface ServerSettings {
+  readonly listeners: Listeners;
+  readonly limits: Limits;
+  readonly liveness: Liveness;
+  /** µs that leases may take to finish when the server stops. */
+  readonly drainTimeout: number;
+  /** Waiters at once, over all limiters. */
+  readonly maxWaiters: number;
+  readonly logLevel: LogLevel;
+}
+
+interface Listeners {
+  readonly grpc: Address;
+  readonly web: Address;
+  /** Origins of the pages that may call the web port; `*`: any. */
+  readonly corsOrigins: readonly string[];
+}
+
+export interface Address {
+  /** A name or an IP address, without brackets. */
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+}
+
+interface Limits {
+  /** Bytes. */
+  readonly maxMessageBytes: number;
+  readonly maxMetadataBytes: number;
+  readonly maxStreamsPerConnection: number;
+  /** On each port. */
+  readonly maxConnections: number;
+}
+
+interface Liveness {
+  /** µs. */
+  readonly keepaliveTime: number;
+  readonly keepaliveTimeout: number;
+  readonly heartbeat: number;
+}
+
+const SECOND = 1_000_000;
+
+/** The settings of a configuration that keeps the contract's rules. */
+export function serverSettings({ listeners, limits, liveness, drain, logging }: Config): ServerSettings {
+  return {
+    listeners: {
+      grpc: parseAddress(listeners?.grpc || "127.0.0.1:50051"),
+      web: parseAddress(listeners?.web || "127.0.0.1:8080"),
+      corsOrigins: listeners?.corsOrigins ?? [],
+    },
+    limits: {
+      maxMessageBytes: limits?.maxMessageBytes ?? 1 << 20,
+      maxMetadataBytes: limits?.maxMetadataBytes ?? 16 << 10,
+      maxStreamsPerConnection: limits?.maxStreamsPerConnection ?? 1_000,
+      maxConnections: limits?.maxConnections ?? 10_000,
+    },
+    liveness: {
+      keepaliveTime: micros(liveness?.keepaliveTime, 10 * SECOND),
+      keepaliveTimeout: micros(liveness?.keepaliveTimeout, 5 * SECOND),
+      heartbeat: micros(liveness?.heartbeat, 5 * SECOND),
+    },
+    drainTimeout: micros(drain?.timeout, 10 * SECOND),
+    maxWaiters: limits?.maxWaiters ?? 100_000,
+    logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
+  };
+}
+
+/** The fields, by their paths in the file, whose change takes a restart of a server that runs with other settings. */
+export function restartFields(running: ServerSettings, next: ServerSettings): readonly string[] {
+  return Object.entries(RESTART_FIELDS)
+    .filter(([, read]) => JSON.stringify(read(running)) !== JSON.stringify(read(next)))
+    .map(([field]) => field);
+}
+
+const RESTART_FIELDS: Readonly<Record<string, (settings: ServerSettings) => unknown>> = {
+  "listeners.grpc": ({ listeners }) => listeners.grpc,
+  "listeners.web": ({ listeners }) => listeners.web,
+  "listeners.cors_origins": ({ listeners }) => listeners.corsOrigins,
+  "limits.max_message_bytes": ({ limits }) => limits.maxMessageBytes,
+  "limits.max_metadata_bytes": ({ limits }) => limits.maxMetadataBytes,
+  "limits.max_streams_per_connection": ({ limits }) => limits.maxStreamsPerConnection,
+  "limits.max_connections": ({ limits }) => limits.maxConnections,
+  "liveness.keepalive_time": ({ liveness }) => liveness.keepaliveTime,
+  "liveness.keepalive_timeout": ({ liveness }) => liveness.keepaliveTimeout,
+  "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
+};
+
+const LEVELS: Readonly<Partial<Record<ConfigLevel, LogLevel>>> = {
+  [ConfigLevel.DEBUG]: "debug",
+  [ConfigLevel.INFO]: "info",
+  [ConfigLevel.WARN]: "warn",
+  [ConfigLevel.ERROR]: "error",
+};
+
+/** `host:port` that has passed the contract's rule. */
+function parseAddress(text: string): Address {
+  const colon = text.lastIndexOf(":");
+  const host = text.slice(0, colon).replaceAll(/[[\]]/g, "");
+  return { host, port: Number(text.slice(colon + 1)) };
+}
+
+function micros(duration: Duration | undefined, fallback: number): number {
+  return duration === undefined ? fallback : durationToMicros(duration);
+}

@@ -1,0 +1,104 @@
+/** A single value of the file, as its field wants it: into protobuf's JSON, or what was expected instead. */
+
+import { type DescEnum, type DescField, getOption, type JsonValue, ScalarType } from "@bufbuild/protobuf";
+import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { isMap, isScalar, isSeq, type Node } from "yaml";
+import { durationJson } from "./duration-text.ts";
+
+export type ValueReading =
+  | { readonly kind: "read"; readonly json: JsonValue }
+  /** `expected` completes "must be". */
+  | { readonly kind: "refused"; readonly expected: string };
+
+/** The longest text that is repeated in a message. */
+const MAX_SHOWN = 60;
+const MAX_UINT32 = 2 ** 32 - 1;
+
+/** Reads a value of a field, or of an item of a list, that is a scalar, an enum or a duration. */
+export function readValue(field: DescField, node: Node | undefined): ValueReading {
+  const value = isScalar(node) ? node.value : undefined;
+  if (field.message !== undefined) return readDuration(value);
+  if (field.enum !== undefined) return readEnum(field.enum, value);
+  switch (field.scalar) {
+    case ScalarType.STRING:
+      return typeof value === "string"
+        ? read(value)
+        : refused(typeof value === "number" ? "text: put it in quotes" : "text");
+    case ScalarType.BOOL:
+      return typeof value === "boolean" ? read(value) : refused("true or false");
+    case ScalarType.UINT32:
+      return readWholeNumber(field, value);
+    case ScalarType.DOUBLE:
+      return typeof value === "number" && Number.isFinite(value) ? read(value) : refused("a number");
+    default:
+      throw new Error(`${field.parent.typeName}.${field.name} is of a type that no configuration has`);
+  }
+}
+
+/** Reads the name of an enum's value: `info`, `INFO` or `LOG_LEVEL_INFO`. */
+export function readEnum(type: DescEnum, value: unknown): ValueReading {
+  const choices = type.values.filter(({ number }) => number !== 0);
+  const chosen = choices.find(
+    ({ name, localName }) => value === name || value === localName || value === localName.toLowerCase(),
+  );
+  if (chosen !== undefined) return read(chosen.name);
+  return refused(`one of ${choices.map(({ localName }) => localName.toLowerCase()).join(", ")}`);
+}
+
+/** Whether there is more at a node than a value. */
+export function isCollection(node: Node | undefined): boolean {
+  return isMap(node) || isSeq(node);
+}
+
+/** What stands at a node, for a message. */
+export function describeFound(node: Node | undefined): string {
+  if (isMap(node)) return "a mapping";
+  if (isSeq(node)) return "a list";
+  if (!isScalar(node) || node.value === null) return "nothing";
+  return typeof node.value === "string" ? quote(node.value) : quote(String(node.source)).slice(1, -1);
+}
+
+/** Text in quotes, without what would confuse a terminal, and no more of it than one wants to read. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
+}
+
+function readDuration(value: unknown): ValueReading {
+  // Zero is the same in every unit.
+  const json = value === 0 ? "0s" : typeof value === "string" ? durationJson(value) : undefined;
+  if (json !== undefined) return read(json);
+  const unit = typeof value === "number" ? " with its unit" : "";
+  return refused(`a duration${unit} such as 10s, 250ms or 1m30s`);
+}
+
+function readWholeNumber(field: DescField, value: unknown): ValueReading {
+  const [least, most] = bounds(field);
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return read(value as number);
+  return refused(`a whole number from ${grouped(least)} to ${grouped(most)}`);
+}
+
+/** What the contract's rules leave of a uint32. */
+function bounds(field: DescField): readonly [least: number, most: number] {
+  const { type } = getOption(field, fieldRules);
+  if (type.case !== "uint32") return [0, MAX_UINT32];
+  const { greaterThan, lessThan } = type.value;
+  return [greaterThan.case === "gte" ? greaterThan.value : 0, lessThan.case === "lte" ? lessThan.value : MAX_UINT32];
+}
+
+/** How many items the contract's rules leave to a list. */
+export function maxItems(field: DescField): number {
+  const { type } = getOption(field, fieldRules);
+  return type.case === "repeated" && type.value.maxItems > 0n ? Number(type.value.maxItems) : Number.POSITIVE_INFINITY;
+}
+
+export function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+function read(json: JsonValue): ValueReading {
+  return { kind: "read", json };
+}
+
+function refused(expected: string): ValueReading {
+  return { kind: "refused", expected };
+}

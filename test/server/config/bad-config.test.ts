@@ -1,0 +1,228 @@
+import { describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { parseConfig } from "../../../src/server/config/config.ts";
+import { formatProblem } from "../../../src/server/config/problem.ts";
+
+function problems(text: string): readonly string[] {
+  const reading = parseConfig(text, { path: "b.yaml", overrides: [] });
+  return reading.kind === "invalid" ? reading.problems.map(formatProblem) : [];
+}
+
+const LEVELS = "must be one of debug, info, warn, error";
+const ADDRESS = "must be host:port, such as 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051";
+const NAME = "must be letters, digits and . _ - /, beginning and ending with a letter or digit";
+const COUNT = "must be a whole number from 1 to 1,000,000";
+const LIMITER_FIELDS =
+  "name, description, max_rps, burst_size, max_concurrent, keyed, max_keys, max_waiters, max_wait, " +
+  "refuse_long_waits, ttl, max_ttl, trust_cancel, paused";
+
+describe("a bad file is told all that is wrong, and where", () => {
+  it.each<[string, string, readonly string[]]>([
+    ["no mapping, but text", "hello", ['b.yaml:1:1: must be a mapping of fields, found "hello"']],
+    ["no mapping, but a list", "- a\n", ["b.yaml:1:1: must be a mapping of fields, found a list"]],
+    [
+      "no such section",
+      "quotas: []\n",
+      ["b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, logging"],
+    ],
+    ["a section in the wrong form", "limits: 5\n", ["b.yaml:1:1: limits: must be a mapping of fields, found 5"]],
+    ["a list in the wrong form", "limiters: {}\n", ["b.yaml:1:1: limiters: must be a list, found a mapping"]],
+    [
+      "a misspelt field, and nothing that follows from it",
+      "limiters:\n  - nmae: a\n    max_rsp: 5\n",
+      [
+        "b.yaml:2:5: limiters[0].nmae: no such field; did you mean name?",
+        "b.yaml:3:5: limiters[0].max_rsp: no such field; did you mean max_rps?",
+      ],
+    ],
+    [
+      "several things in one limiter",
+      "limiters:\n- {name: 1, max_rps: 1.0001, max_wiat: 5s, ttl: 1}\n",
+      [
+        "b.yaml:2:4: limiters[0].name: must be text: put it in quotes, found 1",
+        "b.yaml:2:13: limiters[0].max_rps: must be a multiple of 0.001, such as 1 or 1.001, found 1.0001",
+        "b.yaml:2:30: limiters[0].max_wiat: no such field; did you mean max_wait?",
+        "b.yaml:2:44: limiters[0].ttl: must be a duration with its unit such as 10s, 250ms or 1m30s, found 1",
+      ],
+    ],
+    [
+      "a field that is like no other",
+      "limiters: [{name: a, max_rps: 5, quota: 7}]",
+      [`b.yaml:1:34: limiters[0].quota: no such field; there are ${LIMITER_FIELDS}`],
+    ],
+    [
+      "a field that a terminal should not see",
+      '{"\\e[31m": 1}',
+      ['b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, logging'],
+    ],
+    [
+      "a field for output",
+      "limiters: [{name: a, max_rps: 5, etag: x, status: {}}]",
+      [
+        "b.yaml:1:34: limiters[0].etag: says how a limiter stands, and cannot be declared",
+        "b.yaml:1:43: limiters[0].status: says how a limiter stands, and cannot be declared",
+      ],
+    ],
+    [
+      "a field given twice, once in each spelling",
+      "limits:\n  max_waiters: 1\n  maxWaiters: 2\n",
+      ["b.yaml:3:3: limits.max_waiters: is given twice, first on line 2"],
+    ],
+    [
+      "a list given twice in one document",
+      "limiters: []\nlimiters: []\n",
+      ["b.yaml:2:1: limiters: is given twice, first on line 1"],
+    ],
+    [
+      "a section given in two documents",
+      "drain: {timeout: 1s}\n---\ndrain: {timeout: 2s}\n",
+      ["b.yaml:3:1: drain: is given twice, first on line 1"],
+    ],
+    [
+      "durations without a unit, in words, negative, and empty",
+      "liveness:\n  keepalive_time: 10\n  keepalive_timeout: 5 minutes\n  heartbeat: -5s\ndrain:\n  timeout:\n",
+      [
+        "b.yaml:2:3: liveness.keepalive_time: must be a duration with its unit such as 10s, 250ms or 1m30s, found 10",
+        'b.yaml:3:3: liveness.keepalive_timeout: must be a duration such as 10s, 250ms or 1m30s, found "5 minutes"',
+        'b.yaml:4:3: liveness.heartbeat: must be a duration such as 10s, 250ms or 1m30s, found "-5s"',
+        "b.yaml:6:3: drain.timeout: must be a duration such as 10s, 250ms or 1m30s, found nothing",
+      ],
+    ],
+    [
+      "durations out of bounds",
+      "liveness: {heartbeat: 99ms}\ndrain: {timeout: 99999999999999999h}\nlimiters: [{name: a, max_rps: 5, ttl: 50ms}]\n",
+      [
+        'b.yaml:1:12: liveness.heartbeat: must be greater than or equal to 0.100s and less than or equal to 3600s, found "99ms"',
+        "b.yaml:2:9: drain.timeout: must be greater than or equal to 0s and less than or equal to 3600s, " +
+          'found "99999999999999999h"',
+        'b.yaml:3:34: limiters[0].ttl: must be 0s, or at least 0.1s, found "50ms"',
+      ],
+    ],
+    [
+      "whole numbers that are none, or out of bounds",
+      "limits:\n  max_waiters: many\n  max_connections: 1.5\n  max_message_bytes: 1023\n  max_metadata_bytes: 1e400\n  max_streams_per_connection: '5'\n",
+      [
+        `b.yaml:2:3: limits.max_waiters: ${COUNT}, found "many"`,
+        "b.yaml:3:3: limits.max_connections: must be a whole number from 1 to 100,000, found 1.5",
+        "b.yaml:4:3: limits.max_message_bytes: must be a whole number from 1,024 to 16,777,216, found 1023",
+        "b.yaml:5:3: limits.max_metadata_bytes: must be a whole number from 1,024 to 65,536, found 1e400",
+        'b.yaml:6:3: limits.max_streams_per_connection: must be a whole number from 1 to 1,000, found "5"',
+      ],
+    ],
+    [
+      "rates",
+      "limiters:\n- {name: a, max_rps: fast}\n- {name: b, max_rps: 0}\n- {name: c, max_rps: .nan}\n- {name: d, max_rps: 0.3333}\n- {name: e, max_rps: [5]}\n",
+      [
+        'b.yaml:2:13: limiters[0].max_rps: must be a number, found "fast"',
+        "b.yaml:3:13: limiters[1].max_rps: must be greater than or equal to 0.001 and less than or equal to 1000000, found 0",
+        "b.yaml:4:13: limiters[2].max_rps: must be a number, found .nan",
+        "b.yaml:5:13: limiters[3].max_rps: must be a multiple of 0.001, such as 0.333 or 0.334, found 0.3333",
+        "b.yaml:6:13: limiters[4].max_rps: must be a number, found a list",
+      ],
+    ],
+    [
+      "names",
+      "limiters:\n- max_rps: 5\n- {name: 12, max_rps: 5}\n- {name: a b, max_rps: 5}\n- {name: a, max_rps: 5}\n- {name: a, max_rps: 0}\n- text\n-\n",
+      [
+        `b.yaml:2:3: limiters[0].name: ${NAME}, found nothing`,
+        "b.yaml:3:4: limiters[1].name: must be text: put it in quotes, found 12",
+        `b.yaml:4:4: limiters[2].name: ${NAME}, found "a b"`,
+        "b.yaml:6:4: limiters[4].name: must be a name of its own, found that of line 5",
+        "b.yaml:6:13: limiters[4].max_rps: must be greater than or equal to 0.001 and less than or equal to 1000000, found 0",
+        'b.yaml:7:3: limiters[5]: must be a mapping of fields, found "text"',
+        "b.yaml:8:2: limiters[6]: must be a mapping of fields, found nothing",
+      ],
+    ],
+    [
+      "fields that do not go together",
+      "limiters:\n- {name: a}\n- {name: b, max_concurrent: 1, burst_size: 2, max_keys: 3, ttl: 2m, max_ttl: 1m}\n",
+      [
+        "b.yaml:2:3: limiters[0]: a limiter needs max_rps, max_concurrent or both",
+        "b.yaml:3:3: limiters[1]: burst_size needs max_rps",
+        "b.yaml:3:3: limiters[1]: max_keys needs keyed: true",
+        "b.yaml:3:3: limiters[1]: ttl must not exceed max_ttl",
+      ],
+    ],
+    [
+      "yes for true",
+      "limiters: [{name: a, max_rps: 5, keyed: yes}]",
+      ['b.yaml:1:34: limiters[0].keyed: must be true or false, found "yes"'],
+    ],
+    [
+      "listeners",
+      'listeners:\n  grpc: localhost\n  web: "127.0.0.1:99999"\n  cors_origins: [https://a.example/, 7, "*"]\n',
+      [
+        `b.yaml:2:3: listeners.grpc: ${ADDRESS}, found "localhost"`,
+        "b.yaml:3:3: listeners.web: must be host:port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080, " +
+          'found "127.0.0.1:99999"',
+        "b.yaml:4:18: listeners.cors_origins[0]: must be an origin without a path, such as https://app.example.com, " +
+          'or *, found "https://a.example/"',
+        "b.yaml:4:38: listeners.cors_origins[1]: must be text: put it in quotes, found 7",
+      ],
+    ],
+    [
+      "one address for both",
+      "listeners: {grpc: 127.0.0.1:8080}",
+      ["b.yaml:1:1: listeners.web: must differ from listeners.grpc, which is port 8080 of 127.0.0.1 too"],
+    ],
+    ["a level that is none", "logging: {level: loud}", [`b.yaml:1:11: logging.level: ${LEVELS}, found "loud"`]],
+    ["a level by its number", "logging: {level: 2}", [`b.yaml:1:11: logging.level: ${LEVELS}, found 2`]],
+    [
+      "the level that stands for none",
+      "logging: {level: LOG_LEVEL_UNSPECIFIED}",
+      [`b.yaml:1:11: logging.level: ${LEVELS}, found "LOG_LEVEL_UNSPECIFIED"`],
+    ],
+    [
+      "long text, of which only the beginning is shown",
+      `logging: {level: ${"x".repeat(1_000)}}`,
+      [`b.yaml:1:11: logging.level: ${LEVELS}, found "${"x".repeat(60)}…"`],
+    ],
+    [
+      "what is no YAML, and only that",
+      "limits: [1\nlimiters: !Foo 3\n\tx: 1",
+      [
+        "b.yaml:2:1: Flow sequence in block collection must be sufficiently indented and end with a ]",
+        "b.yaml:2:11: Unresolved tag: !Foo",
+        "b.yaml:3:1: Tabs are not allowed as indentation",
+      ],
+    ],
+    ["an alias of nothing", "drain: *nobody", ["b.yaml:1:8: no anchor &nobody stands before this alias"]],
+    [
+      "aliases that stand for billions",
+      "a: &a [lol, lol]\nb: &b [*a, *a]\nc: &c [*b, *b]\n",
+      [
+        "b.yaml:3:8: an alias must not stand for something that contains aliases",
+        "b.yaml:3:12: an alias must not stand for something that contains aliases",
+      ],
+    ],
+    [
+      "an alias that stands for itself",
+      "limiters: &all [*all]",
+      ["b.yaml:1:17: an alias must not stand for something that contains aliases"],
+    ],
+  ])("%s", (_what, text, expected) => {
+    expect(problems(text)).toEqual(expected);
+  });
+
+  it("nested without end", () => {
+    expect(problems("[".repeat(100_000))[0]).toMatch(/^b\.yaml:1:\d+: is nested too deeply$/);
+  });
+
+  it("more than 10,000 limiters", () => {
+    const limiters = Array.from({ length: 10_001 }, (_, index) => ({ name: `l${index}`, max_concurrent: 1 }));
+    expect(problems(stringify({ limiters }))).toEqual([
+      "b.yaml:1:1: limiters: must be a list of at most 10,000, found 10,001",
+    ]);
+  });
+
+  it("a list of aliases without end", () => {
+    const text = `limiters:\n- &a {name: a, max_concurrent: 1}\n${"- *a\n".repeat(300_000)}`;
+    expect(problems(text)[0]).toBe("b.yaml:1:1: limiters: must be a list of at most 10,000, found 300,001");
+  });
+
+  it("of very many problems the first hundred, and how many there are", () => {
+    const told = problems("x: 1\n".repeat(500));
+    expect(told).toHaveLength(101);
+    expect(told.at(-1)).toBe("b.yaml:101:1: 400 more from here on");
+  });
+});

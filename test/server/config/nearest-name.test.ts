@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { nearestName } from "../../../src/server/config/nearest-name.ts";
+
+const NAMES = ["name", "max_rps", "max_wait", "max_waiters", "ttl", "keyed"];
+
+it.each([
+  ["max-rps", "max_rps"],
+  ["MAXRPS", "max_rps"],
+  ["max_rsp", "max_rps"],
+  ["maxWaits", "max_wait"],
+  ["max_waitres", "max_waiters"],
+  ["nmae", "name"],
+  ["tll", "ttl"],
+  ["tt", "ttl"],
+  ["key", undefined],
+  ["quota", undefined],
+  ["", undefined],
+  ["x".repeat(100_000), undefined],
+])("for %s somebody meant %s", (given, meant) => {
+  expect(nearestName(given, NAMES)).toBe(meant);
+});

@@ -1,0 +1,34 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { ConfigSchema, LogLevel } from "../../../src/client/gen/ggen/backpressure/config/v1/config_pb.ts";
+import { restartFields, serverSettings } from "../../../src/server/config/settings.ts";
+
+describe("a change that takes a restart is named by its field", () => {
+  const second = { seconds: 1n, nanos: 0 };
+
+  it.each<[readonly string[], MessageInitShape<typeof ConfigSchema>]>([
+    [[], {}],
+    [[], { limits: { maxWaiters: 5 }, drain: { timeout: second }, logging: { level: LogLevel.DEBUG } }],
+    [["listeners.grpc"], { listeners: { grpc: "127.0.0.1:50052" } }],
+    [[], { listeners: { grpc: "127.0.0.1:50051" } }],
+    [["listeners.web", "listeners.cors_origins"], { listeners: { web: "[::]:8080", corsOrigins: ["*"] } }],
+    [
+      [
+        "limits.max_message_bytes",
+        "limits.max_metadata_bytes",
+        "limits.max_streams_per_connection",
+        "limits.max_connections",
+      ],
+      {
+        limits: { maxMessageBytes: 2_000, maxMetadataBytes: 2_000, maxStreamsPerConnection: 5, maxConnections: 5 },
+      },
+    ],
+    [
+      ["liveness.keepalive_time", "liveness.keepalive_timeout", "liveness.heartbeat"],
+      { liveness: { keepaliveTime: second, keepaliveTimeout: second, heartbeat: second } },
+    ],
+  ])("%j", (fields, next) => {
+    const running = serverSettings(create(ConfigSchema));
+    expect(restartFields(running, serverSettings(create(ConfigSchema, next)))).toEqual(fields);
+  });
+});

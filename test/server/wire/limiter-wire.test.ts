@@ -1,0 +1,215 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Limiter, LimiterSchema, LimiterState } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { Reason } from "../../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
+import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
+import type { LimiterStatus, LimiterView } from "../../../src/server/machine/view.ts";
+import { limiterConfig, limiterMessage, refusalCounts, saidFields } from "../../../src/server/wire/limiter-wire.ts";
+import { violationsOf } from "../../../src/server/wire/validate.ts";
+import { limiterOf, rateOf } from "../../support/limiter-config.ts";
+import { validLimiter } from "./limiter-arbitrary.ts";
+
+type Fields = MessageInitShape<typeof LimiterSchema>;
+
+const SECOND = 1_000_000;
+
+function configOf(fields: Fields): LimiterConfig {
+  const reading = limiterConfig(create(LimiterSchema, fields));
+  if (reading.kind === "invalid") throw new Error(JSON.stringify(reading.violations));
+  return reading.config;
+}
+
+function viewOf(config: LimiterConfig, about: Partial<LimiterView> = {}): LimiterView {
+  return {
+    config,
+    declared: false,
+    deleting: false,
+    revision: 1,
+    createdAt: 0,
+    updatedAt: 0,
+    status: QUIET,
+    ...about,
+  };
+}
+
+const QUIET: LimiterStatus = {
+  permitsInUse: 0,
+  permitsLimit: 0,
+  waiters: 0,
+  tokensAvailable: undefined,
+  leases: 0,
+  orphanedLeases: 0,
+  keys: 0,
+  arrivalRate: 0,
+  admissionRate: 0,
+  completionRate: 0,
+  meanHoldTime: undefined,
+  waitTimeP50: undefined,
+  waitTimeP99: undefined,
+  granted: 0,
+  refusals: new Map(),
+  overloaded: 0,
+};
+
+const clock = { wallTime: (micros: number) => 1_000_000 + micros / 1000 };
+
+describe("a limiter's defaults", () => {
+  const seconds = (count: number) => ({ seconds: BigInt(count), nanos: 0 });
+
+  it.each<[string, Fields, Partial<LimiterConfig>]>([
+    ["only a concurrency limit", { maxConcurrent: 3 }, { maxConcurrent: 3 }],
+    ["the burst is what 10 ms bring", { maxRps: 1_000 }, { rate: rateOf(1_000, 10) }],
+    ["the burst is whole tokens", { maxRps: 299.999 }, { rate: rateOf(299.999, 2) }],
+    ["the burst is 1 at least", { maxRps: 0.001 }, { rate: rateOf(0.001, 1) }],
+    ["the greatest rate", { maxRps: 1_000_000 }, { rate: rateOf(1_000_000, 10_000) }],
+    ["a burst that was said", { maxRps: 1_000, burstSize: 1 }, { rate: rateOf(1_000, 1) }],
+    ["the longest ttl is 5 minutes", { ttl: seconds(60) }, { ttl: 60 * SECOND, maxTtl: 300 * SECOND }],
+    ["or the ttl where that is longer", { ttl: seconds(301) }, { ttl: 301 * SECOND, maxTtl: 301 * SECOND }],
+    ["the ttl is 10 s", { maxTtl: seconds(11) }, { ttl: 10 * SECOND, maxTtl: 11 * SECOND }],
+    ["or the longest where that is shorter", { maxTtl: seconds(9) }, { ttl: 9 * SECOND, maxTtl: 9 * SECOND }],
+    ["a ttl of zero is no default", { ttl: seconds(0) }, { ttl: 0 }],
+    ["nobody waits", { maxWaiters: 0 }, { maxWaiters: 0 }],
+    ["cancels are not trusted", { trustCancel: false }, { trustCancel: false }],
+  ])("%s", (_rule, fields, expected) => {
+    expect(configOf({ name: "db", ...fields })).toEqual(limiterOf(expected));
+  });
+
+  it("a bound finer than a µs is rounded up", () => {
+    expect(configOf({ name: "db", maxConcurrent: 1, maxWait: { seconds: 0n, nanos: 1 } }).maxWait).toBe(1);
+  });
+});
+
+describe("a rate finer than 0.001 is refused, not rounded", () => {
+  it.each([
+    [1 / 3, "must be a multiple of 0.001, such as 0.333 or 0.334"],
+    [0.1 + 0.2, "must be a multiple of 0.001, such as 0.3 or 0.301"],
+    [0.0015, "must be a multiple of 0.001, such as 0.001 or 0.002"],
+  ])("%d", (maxRps, description) => {
+    expect(limiterConfig(create(LimiterSchema, { name: "db", maxRps }), "limiters[2]")).toEqual({
+      kind: "invalid",
+      violations: [{ field: "limiters[2].max_rps", description, reason: "limiter.rate_step" }],
+    });
+  });
+});
+
+describe("a limiter as it is shown", () => {
+  it("says all that is in force, defaults too, and what goes on", () => {
+    const view = viewOf(limiterOf({ keyed: true, rate: rateOf(500, 7), maxWait: 1_500_000, paused: true }), {
+      declared: true,
+      deleting: true,
+      revision: 12,
+      createdAt: 1_000,
+      updatedAt: 2_500,
+      status: {
+        permitsInUse: 1,
+        permitsLimit: 2,
+        waiters: 3,
+        tokensAvailable: 4.5,
+        leases: 5,
+        orphanedLeases: 6,
+        keys: 7,
+        arrivalRate: 8.5,
+        admissionRate: 9.5,
+        completionRate: 10.5,
+        meanHoldTime: 11,
+        waitTimeP50: 12.4,
+        waitTimeP99: 13,
+        granted: 14,
+        refusals: new Map([["QUEUE_FULL", 15]]),
+        overloaded: 16,
+      },
+    });
+    expect(limiterMessage(view, clock)).toEqual(
+      create(LimiterSchema, {
+        name: "db",
+        maxRps: 500,
+        burstSize: 7,
+        keyed: true,
+        maxKeys: 10_000,
+        maxWaiters: 10_000,
+        maxWait: { seconds: 1n, nanos: 500_000_000 },
+        ttl: { seconds: 10n, nanos: 0 },
+        maxTtl: { seconds: 300n, nanos: 0 },
+        trustCancel: true,
+        paused: true,
+        etag: "12",
+        declared: true,
+        state: LimiterState.DELETING,
+        createTime: { seconds: 1_000n, nanos: 1_000_000 },
+        updateTime: { seconds: 1_000n, nanos: 2_500_000 },
+        status: {
+          permitsInUse: 1n,
+          permitsLimit: 2n,
+          waiters: 3n,
+          tokensAvailable: 4.5,
+          leases: 5n,
+          orphanedLeases: 6n,
+          keys: 7n,
+          arrivalRate: 8.5,
+          admissionRate: 9.5,
+          completionRate: 10.5,
+          meanHoldTime: { seconds: 0n, nanos: 11_000 },
+          waitTimeP50: { seconds: 0n, nanos: 12_000 },
+          waitTimeP99: { seconds: 0n, nanos: 13_000 },
+          grantedCount: 14n,
+          refusals: [{ reason: Reason.QUEUE_FULL, count: 15n }],
+          overloadedCount: 16n,
+        },
+      }),
+    );
+  });
+
+  it("leaves unset what is not known, and what the limiter does not have", () => {
+    const message = limiterMessage(viewOf(limiterOf({ maxConcurrent: 2 })), clock);
+    expect(message.maxRps).toBeUndefined();
+    expect(message.burstSize).toBeUndefined();
+    expect(message.maxKeys).toBeUndefined();
+    expect(message.maxWait).toBeUndefined();
+    expect(message.state).toBe(LimiterState.ACTIVE);
+    expect(message.status?.meanHoldTime).toBeUndefined();
+    expect(message.status?.waitTimeP50).toBeUndefined();
+    expect(message.status?.tokensAvailable).toBe(0);
+  });
+
+  it("counts refusals by the reason that travels, in its order", () => {
+    const counts = refusalCounts(
+      new Map([
+        ["KEY_REQUIRED", 1],
+        ["QUEUE_FULL", 2],
+        ["KEY_NOT_ALLOWED", 4],
+        ["CLAIM_EXCEEDS_LIMIT", 8],
+      ]),
+    );
+    expect(counts.map(({ reason, count }) => [reason, count])).toEqual([
+      [Reason.CLAIM_EXCEEDS_LIMIT, 8n],
+      [Reason.QUEUE_FULL, 2n],
+      [Reason.INVALID_REQUEST, 5n],
+    ]);
+  });
+});
+
+describe("every valid limiter", () => {
+  it("is shown as a valid limiter that means the same", () => {
+    fc.assert(
+      fc.property(validLimiter, (message: Limiter) => {
+        expect(violationsOf(LimiterSchema, message)).toEqual([]);
+        const config = configOf(message);
+        const shown = limiterMessage(viewOf(config), clock);
+        expect(violationsOf(LimiterSchema, shown)).toEqual([]);
+        expect(configOf(shown)).toEqual(config);
+      }),
+    );
+  });
+
+  it("means the same without what goes without saying", () => {
+    fc.assert(
+      fc.property(validLimiter, (message: Limiter) => {
+        const config = configOf(message);
+        const said = create(LimiterSchema, saidFields(config));
+        expect(violationsOf(LimiterSchema, said)).toEqual([]);
+        expect(configOf(said)).toEqual(config);
+      }),
+    );
+  });
+});
