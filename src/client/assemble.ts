@@ -1,0 +1,128 @@
+/** A client put together from its parts: the same for every transport. */
+
+import type { Transport } from "@connectrpc/connect";
+import { acquire } from "./acquire.ts";
+import { callSite } from "./call-site.ts";
+import { createCalls } from "./calls.ts";
+import type { Claim, ClaimOptions } from "./claim.ts";
+import { claimsToWire, type Wanted } from "./claim-wire.ts";
+import type {
+  AcquireOptions,
+  Client,
+  ClientOptions,
+  GuardedWork,
+  TryAcquireOptions,
+  WithLeaseOptions,
+} from "./client.ts";
+import type { Clock } from "./clock.ts";
+import { createController } from "./controller.ts";
+import { ClientClosedError, ServerUnavailableError } from "./errors.ts";
+import type { HoldingPorts } from "./holding.ts";
+import { type Admission, createHoldings } from "./holdings.ts";
+import { createLeakGuard } from "./leak-guard.ts";
+import type { Lease } from "./lease.ts";
+import { createLease, createSpentLease } from "./lease-handle.ts";
+import { createLimiters } from "./limiter-calls.ts";
+import type { AskPorts, Platform } from "./ports.ts";
+import type { Random } from "./random.ts";
+import type { Refusal } from "./refusal.ts";
+import { sayReleased } from "./releasing.ts";
+import { createRenewer } from "./renewer.ts";
+import { renew } from "./renewing.ts";
+import { createRetries } from "./retry.ts";
+import { createStreams } from "./streams.ts";
+import { tryAcquire } from "./try-acquire.ts";
+import { workUnder } from "./with-lease.ts";
+
+export interface ClientParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly platform: Platform;
+  readonly transport: Transport;
+  /** Where the server is, for error messages. */
+  readonly address: string;
+  /** Closes what lies under the transport. */
+  readonly disconnect: () => void;
+}
+
+export function assembleClient(parts: ClientParts, options: ClientOptions): Client {
+  const { clock, random, transport, address, disconnect } = parts;
+  const { warn, page } = parts.platform;
+  const calls = createCalls(transport, address);
+  const retries = createRetries(random, options.retry);
+  const streams = createStreams(options.maxStreams);
+  const renewer = createRenewer({ clock, random, renew: (leases, timeout) => renew(calls, leases, timeout) });
+  const release: HoldingPorts["sayReleased"] = (credential, outcome, ttl) =>
+    sayReleased({ calls, clock, retries }, credential, outcome, ttl);
+  const holdings = createHoldings({ clock, renewer, sayReleased: release });
+  const guard = createLeakGuard(warn);
+  const closing = new AbortController();
+  const ports: AskPorts = {
+    calls,
+    clock,
+    random,
+    retries,
+    streams,
+    holdings,
+    sayReleased: release,
+    underway: new Set(),
+    waits: new Set(),
+    closing: closing.signal,
+  };
+
+  const stopListening = page?.onHide(() => {
+    const held = [...holdings];
+    page.sendLast(held.map(({ credential }) => credential));
+    for (const holding of held) holding.leavePage();
+    // Their connections close. Should the page come back, they ask again, and have their old places for a while.
+    for (const fail of [...ports.waits]) fail(new ServerUnavailableError(address, "the browser has left the page"));
+  });
+
+  const asked = <O extends TryAcquireOptions>(given: O): O => ({ ...given, holder: given.holder ?? options.holder });
+
+  function toLease(admission: Admission, site: string): Lease {
+    return admission.kind === "held" ? createLease(admission.holding, guard, site) : createSpentLease(admission.grant);
+  }
+
+  async function acquireAt(site: string, wanted: Wanted, given: AcquireOptions & ClaimOptions = {}): Promise<Lease> {
+    return toLease(await acquire(ports, claimsToWire(wanted, given), asked(given)), site);
+  }
+
+  async function tryAcquireAt(site: string, wanted: Wanted, given: TryAcquireOptions & ClaimOptions = {}) {
+    const attempt = await tryAcquire(ports, claimsToWire(wanted, given), asked(given));
+    return attempt.kind === "refused" ? attempt.refusal : toLease(attempt, site);
+  }
+
+  async function shutDown(): Promise<void> {
+    const reason = new ClientClosedError();
+    closing.abort(reason);
+    stopListening?.();
+    await Promise.all([holdings.abandonAll(reason), ...ports.underway]);
+    // What was under way may have brought a lease.
+    await holdings.abandonAll(reason);
+    disconnect();
+  }
+
+  let closed: Promise<void> | undefined;
+  const client: Client = {
+    acquire: (wanted: Wanted, given?: AcquireOptions & ClaimOptions) =>
+      acquireAt(callSite(client.acquire), wanted, given),
+    tryAcquire: (wanted: Wanted, given?: TryAcquireOptions & ClaimOptions): Promise<Lease | Refusal> =>
+      tryAcquireAt(callSite(client.tryAcquire), wanted, given),
+    async withLease<T>(
+      wanted: string | readonly Claim[],
+      ...rest: [GuardedWork<T>] | [WithLeaseOptions & ClaimOptions, GuardedWork<T>]
+    ): Promise<T> {
+      const [given, work] = rest.length === 1 ? [{}, rest[0]] : rest;
+      return workUnder(await acquireAt(callSite(client.withLease), wanted, given), work, given);
+    },
+    controller: (limiter, given) => createController(client, limiter, given?.key),
+    limiters: createLimiters({ calls, streams, closing: closing.signal }),
+    close: () => {
+      closed ??= shutDown();
+      return closed;
+    },
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+  return client;
+}

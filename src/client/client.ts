@@ -1,0 +1,127 @@
+/**
+ * The typed client. Every span of time in it is a number of milliseconds: those that one chooses carry the contract's
+ * names (`maxWait`, `ttl`), those that one is told end in `Ms`; instants are `Date`s.
+ */
+
+import type { Transport } from "@connectrpc/connect";
+import type { AdmissionController, WaitingNotice } from "./admission-controller.ts";
+import type { Claim, ClaimOptions } from "./claim.ts";
+import type { Lease, RevokingNotice, WorkOutcome } from "./lease.ts";
+import type { Limiters } from "./limiters.ts";
+import type { Refusal } from "./refusal.ts";
+
+/** The server is about to stop. */
+export interface DrainingNotice {
+  /** When it stops waiting for its leases, by its wall clock. */
+  readonly endTime: Date;
+}
+
+/** How to ask for a lease, now or not at all. */
+export interface TryAcquireOptions {
+  /**
+   * ms that the lease outlives the last sign of its holder: 100 up to the limiter's `maxTtl` (a longer one is cut to
+   * that); for `acquire` also 0: it ends with its stream. Default: the limiter's.
+   */
+  readonly ttl?: number | undefined;
+  /** Who asks, for people who look. At most 256 bytes. Default: the client's. */
+  readonly holder?: string | undefined;
+  /**
+   * 16 to 128 printable characters, as good as a secret. The client makes one for each call, so that its own retries
+   * are harmless; give one to make yours harmless too.
+   */
+  readonly requestId?: string | undefined;
+  /** Aborting it gives the lease back, before and after the grant; `lease.signal` then aborts with the same reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told once, when an operator asks for the lease back: finish and release before `endTime`. */
+  readonly onRevoking?: ((notice: RevokingNotice) => void) | undefined;
+}
+
+/** How to wait for a lease. */
+export interface AcquireOptions extends TryAcquireOptions {
+  /** ms to wait at most, to 24 hours. Default: as long as the limiter allows. 0: now or not at all. */
+  readonly maxWait?: number | undefined;
+  /** Told its place whenever it has to wait and when that changes. */
+  readonly onWaiting?: ((notice: WaitingNotice) => void) | undefined;
+  /** Told when the server is about to stop: finish and release before `endTime`. */
+  readonly onDraining?: ((notice: DrainingNotice) => void) | undefined;
+}
+
+/** How `withLease` asks, and what it makes of an error. */
+export interface WithLeaseOptions extends AcquireOptions {
+  /**
+   * The outcome to release with when the work threw. Default: `"overloaded"` for an `OverloadedError`, `"ignored"` for
+   * anything else.
+   */
+  readonly outcomeOf?: ((error: unknown) => WorkOutcome) | undefined;
+}
+
+/** The work that a lease guards; stop it when `signal`, which is `lease.signal`, aborts. */
+export type GuardedWork<T> = (lease: Lease, signal: AbortSignal) => T | Promise<T>;
+
+/** A connection to the admission service. */
+export interface Client extends AsyncDisposable {
+  /**
+   * Waits its turn and holds the lease until it is released: `await using lease = await client.acquire("payments-db")`.
+   * A lost connection is made good while waiting, with the old place in the queue.
+   *
+   * Rejects with an `AdmissionError` when the service says no, a `ServerUnavailableError` when it cannot be reached, a
+   * `TooManyStreamsError` when this client may hold no more, or the reason of `options.signal`.
+   */
+  acquire(limiter: string, options?: AcquireOptions & ClaimOptions): Promise<Lease>;
+  /** The same for up to 8 claims, granted whole at one instant or not at all. */
+  acquire(claims: readonly Claim[], options?: AcquireOptions): Promise<Lease>;
+  /**
+   * Takes a lease if that is possible at once, and never waits. A refusal is an answer: look at `granted`. The lease
+   * has no stream; the client renews it until it is released. Rejects as `acquire` does for what is no refusal.
+   */
+  tryAcquire(limiter: string, options?: TryAcquireOptions & ClaimOptions): Promise<Lease | Refusal>;
+  /** The same for up to 8 claims. */
+  tryAcquire(claims: readonly Claim[], options?: TryAcquireOptions): Promise<Lease | Refusal>;
+  /**
+   * Acquires, does the work and releases, whatever happens: with `"success"` when the work returns, as
+   * `options.outcomeOf` says when it throws. A lost lease aborts the work's signal; what the work makes of that is what
+   * comes back.
+   */
+  withLease<T>(limiter: string, work: GuardedWork<T>): Promise<T>;
+  withLease<T>(limiter: string, options: WithLeaseOptions & ClaimOptions, work: GuardedWork<T>): Promise<T>;
+  withLease<T>(claims: readonly Claim[], work: GuardedWork<T>): Promise<T>;
+  withLease<T>(claims: readonly Claim[], options: WithLeaseOptions, work: GuardedWork<T>): Promise<T>;
+  /** One limiter (and key) as an `AdmissionController`. */
+  controller(limiter: string, options?: { readonly key?: string | undefined }): AdmissionController;
+  /** Makes, changes, watches limiters; shows who holds and who waits. */
+  readonly limiters: Limiters;
+  /** Releases every lease, with `"ignored"`, ends every wait with a `ClientClosedError`, and closes the connections. */
+  close(): Promise<void>;
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How often a call that found no server, or a stopping one, is made again. */
+export interface RetryOptions {
+  /** Calls at most, the first one included; a wait in the queue that was interrupted starts the count anew. Default 6. */
+  readonly maxAttempts?: number | undefined;
+  /** ms before the second call, doubled each time, of which half to all is waited. Default 100. */
+  readonly initialDelay?: number | undefined;
+  /** ms that the delay grows to. Default 3,000. */
+  readonly maxDelay?: number | undefined;
+}
+
+/** What every client may be told, whatever its transport. */
+export interface ClientOptions {
+  /** Who asks, where a request does not say; for people who look. At most 256 bytes. Default: empty. */
+  readonly holder?: string | undefined;
+  readonly retry?: RetryOptions | undefined;
+  /**
+   * Streams open at once (leases held by `acquire`, those who wait, watches). Default: without bound; in a browser 4
+   * where the page speaks HTTP/1.1.
+   */
+  readonly maxStreams?: number | undefined;
+}
+
+/** A client over a transport that the caller brings. */
+export interface CreateClientOptions extends ClientOptions {
+  /** Any Connect transport. The caller closes what lies under it. */
+  readonly transport: Transport;
+  /** Where the server is, for error messages. Default: "the given transport". */
+  readonly address?: string | undefined;
+}

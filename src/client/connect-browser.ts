@@ -1,0 +1,52 @@
+/** Connecting from a browser: Connect over `fetch`. */
+
+import { createConnectTransport } from "@connectrpc/connect-web";
+import type { Client, ClientOptions, CreateClientOptions } from "./client.ts";
+import { createClientOn } from "./create-client.ts";
+import { currentPage } from "./page.ts";
+import type { Platform } from "./ports.ts";
+
+/** How to connect from a browser. */
+export type ConnectOptions = ClientOptions;
+
+/**
+ * Streams at once over HTTP/1.1: a browser has six connections to an origin for all calls of all its pages, and a lease
+ * that could not be released for want of one would be held for ever.
+ */
+const HTTP1_STREAMS = 4;
+
+/**
+ * Connects to the web port of the service: `connect("https://backpressure.example.com")`, or `connect("")` for the
+ * page's own origin.
+ *
+ * Over plain http at most 4 streams are open at once, and a fifth `acquire` rejects with a `TooManyStreamsError`; over
+ * https (HTTP/2) there is no such bound. When the page goes away its leases are released, as far as the browser lets it,
+ * also when it goes into the back/forward cache: their signals abort, with `PAGE_HIDDEN`.
+ *
+ * @param address a URL; a `TypeError` says what is wrong with it.
+ */
+export function connect(address: string, options: ConnectOptions = {}): Client {
+  const url = URL.parse(address, globalThis.location?.href);
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new TypeError(
+      `cannot connect to ${JSON.stringify(address)}: write it as "https://backpressure.example.com", ` +
+        'or "" for the page\'s own origin',
+    );
+  }
+  const baseUrl = address === "" ? url.origin : `${url.origin}${url.pathname}`;
+  const transport = createConnectTransport({ baseUrl, useBinaryFormat: true });
+  const maxStreams = options.maxStreams ?? (url.protocol === "http:" ? HTTP1_STREAMS : undefined);
+  return createClientOn(platformAt(baseUrl), { ...options, maxStreams, transport, address: baseUrl });
+}
+
+/** A client over a Connect transport that the caller brings. */
+export function createClient(options: CreateClientOptions): Client {
+  return createClientOn(platformAt(undefined), options);
+}
+
+function platformAt(baseUrl: string | undefined): Platform {
+  return {
+    warn: (message, stack) => console.warn(`${message}\nacquired\n${stack}`),
+    page: currentPage(baseUrl),
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * HTTP/2 connections to one server, as many as the open calls need: a server bears a bounded number of calls on each, and
+ * a lost connection takes all leases on it along.
+ */
+
+import type { ClientHttp2Stream, Http2Session } from "node:http2";
+import { type GrpcTransportOptions, Http2SessionManager } from "@connectrpc/connect-node";
+
+export interface ConnectionPool extends NonNullable<GrpcTransportOptions["sessionManager"]> {
+  /** Calls open on each connection, for those who look. */
+  load(): readonly number[];
+  /** Closes all connections, and the calls on them. */
+  close(): void;
+}
+
+export interface ConnectionPoolOptions {
+  /** The server's origin. */
+  readonly origin: string;
+  /** ms of silence after which a connection with open calls is pinged. */
+  readonly pingInterval: number;
+  /** ms for the ping to be answered, else the connection counts as lost. */
+  readonly pingTimeout: number;
+  /** Calls at once on one connection, if the server allows as many. */
+  readonly maxStreams: number;
+}
+
+interface Connection {
+  readonly manager: Http2SessionManager;
+  /** Calls that are open or about to be. */
+  open: number;
+  limit: Limit;
+  session: Http2Session | undefined;
+}
+
+type Limit =
+  /** The server has not said it yet: one call goes ahead, the others wait for what comes of it. */
+  | { readonly kind: "unknown"; readonly known: PromiseWithResolvers<void> }
+  | { readonly kind: "known"; readonly calls: number };
+
+export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
+  const { origin, pingInterval, pingTimeout, maxStreams } = options;
+  const connections: Connection[] = [];
+  const connectionOf = new WeakMap<ClientHttp2Stream, Connection>();
+
+  /** Takes a place on a connection that has one; opens another if none has. */
+  async function takePlace(): Promise<Connection> {
+    for (;;) {
+      const free = connections.find(({ open, limit }) => open < (limit.kind === "known" ? limit.calls : 1));
+      if (free !== undefined) {
+        free.open += 1;
+        return free;
+      }
+      const opening = connections.find(({ limit }) => limit.kind === "unknown")?.limit;
+      if (opening?.kind === "unknown") await opening.known.promise;
+      else connections.push(createConnection());
+    }
+  }
+
+  function createConnection(): Connection {
+    const manager = new Http2SessionManager(origin, { pingIntervalMs: pingInterval, pingTimeoutMs: pingTimeout });
+    return { manager, open: 0, limit: unknownLimit(), session: undefined };
+  }
+
+  function watch(connection: Connection, session: Http2Session | undefined): void {
+    if (session === undefined || session === connection.session) return;
+    connection.session = session;
+    // Before the server's settings there is nothing to read: Node then supposes 100.
+    session.on("remoteSettings", ({ maxConcurrentStreams = maxStreams }) => {
+      const before = connection.limit;
+      connection.limit = { kind: "known", calls: Math.max(1, Math.min(maxStreams, maxConcurrentStreams)) };
+      if (before.kind === "unknown") before.known.resolve();
+    });
+    session.once("close", () => giveUp(connection, new Error("the connection was closed before it was of any use")));
+  }
+
+  /** Whoever waits to know the limit fails as the call that went ahead; the next call tries anew. */
+  function giveUp(connection: Connection, reason: unknown): void {
+    const { limit } = connection;
+    if (limit.kind === "known") return;
+    connection.limit = unknownLimit();
+    limit.known.reject(reason);
+  }
+
+  return {
+    authority: origin,
+    async request(method, path, headers, requestOptions) {
+      const connection = await takePlace();
+      try {
+        const stream = await connection.manager.request(method, path, headers, requestOptions);
+        connectionOf.set(stream, connection);
+        stream.once("close", () => {
+          connection.open -= 1;
+        });
+        watch(connection, stream.session);
+        return stream;
+      } catch (error) {
+        connection.open -= 1;
+        giveUp(connection, error);
+        throw error;
+      }
+    },
+    notifyResponseByteRead: (stream) => connectionOf.get(stream)?.manager.notifyResponseByteRead(stream),
+    load: () => connections.map(({ open }) => open),
+    close() {
+      for (const { manager } of connections) manager.abort();
+    },
+  };
+}
+
+function unknownLimit(): Limit {
+  const known = Promise.withResolvers<void>();
+  // It may be that nobody waits to hear of it.
+  known.promise.catch(() => {});
+  return { kind: "unknown", known };
+}

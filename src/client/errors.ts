@@ -1,0 +1,152 @@
+/** What the client throws. Each error's `cause` is what the transport said, where it said something. */
+
+import type { Reason } from "./reasons.ts";
+
+/** The gRPC status code of an error, by its name. */
+export type StatusCode =
+  | "CANCELLED"
+  | "UNKNOWN"
+  | "INVALID_ARGUMENT"
+  | "DEADLINE_EXCEEDED"
+  | "NOT_FOUND"
+  | "ALREADY_EXISTS"
+  | "PERMISSION_DENIED"
+  | "RESOURCE_EXHAUSTED"
+  | "FAILED_PRECONDITION"
+  | "ABORTED"
+  | "OUT_OF_RANGE"
+  | "UNIMPLEMENTED"
+  | "INTERNAL"
+  | "UNAVAILABLE"
+  | "DATA_LOSS"
+  | "UNAUTHENTICATED";
+
+/** A field of a request that breaks a rule of the contract. */
+export interface Violation {
+  /** Its path, as `claims[1].key`. */
+  readonly field: string;
+  /** What is wrong, for people. */
+  readonly description: string;
+  /** Which rule, for programs. */
+  readonly rule: string;
+}
+
+/** What an `AdmissionError` is made of. */
+export interface AdmissionErrorInit {
+  readonly reason: Reason;
+  readonly code: StatusCode;
+  readonly retryAfterMs?: number | undefined;
+  readonly limiter?: string | undefined;
+  readonly key?: string | undefined;
+  readonly violations?: readonly Violation[] | undefined;
+  readonly cause?: unknown;
+}
+
+/** The service said no, on purpose. */
+export class AdmissionError extends Error {
+  override readonly name = "AdmissionError";
+  /** Why; switch over it. */
+  readonly reason: Reason;
+  readonly code: StatusCode;
+  /** ms after which to ask again; undefined where asking again will not help. */
+  readonly retryAfterMs: number | undefined;
+  /** The limiter that said no; empty where none did. */
+  readonly limiter: string;
+  /** Its key; empty for a limiter without keys. */
+  readonly key: string;
+  /** With the reason INVALID_REQUEST: each field that breaks a rule; else empty. */
+  readonly violations: readonly Violation[];
+
+  constructor(message: string, init: AdmissionErrorInit) {
+    super(message, { cause: init.cause });
+    this.reason = init.reason;
+    this.code = init.code;
+    this.retryAfterMs = init.retryAfterMs;
+    this.limiter = init.limiter ?? "";
+    this.key = init.key ?? "";
+    this.violations = init.violations ?? [];
+  }
+}
+
+/** The server could not be reached, or the connection to it was lost, and trying again has not helped. */
+export class ServerUnavailableError extends Error {
+  override readonly name = "ServerUnavailableError";
+  /** Where the client looked for the server. */
+  readonly address: string;
+
+  constructor(address: string, detail: string, cause?: unknown) {
+    super(
+      `no answer from the admission service at ${address} (${detail}): ` +
+        "is it running there, and is this its gRPC port in Node, its web port in a browser?",
+      { cause },
+    );
+    this.address = address;
+  }
+}
+
+/** The server failed, or does not speak this contract: nothing that the caller did, and trying again will not help. */
+export class ServerError extends Error {
+  override readonly name = "ServerError";
+  readonly code: StatusCode;
+
+  constructor(message: string, code: StatusCode, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/**
+ * Why a lease was lost. `"VALIDITY_EXPIRED"`: no renewal was confirmed in time. `"CONNECTION_LOST"`: its stream broke.
+ * `"PAGE_HIDDEN"`: the browser left the page. The others are the server's.
+ */
+export type LossReason =
+  | "VALIDITY_EXPIRED"
+  | "CONNECTION_LOST"
+  | "PAGE_HIDDEN"
+  | "LEASE_REVOKED"
+  | "LEASE_EXPIRED"
+  | "LEASE_DISPLACED"
+  | "LEASE_NOT_FOUND"
+  | "LEASE_ENDED"
+  | "LIMITER_DELETED";
+
+/** The reason with which `lease.signal` aborts: the holder may no longer rely on its permits. */
+export class LeaseLostError extends Error {
+  override readonly name = "LeaseLostError";
+  readonly reason: LossReason;
+  readonly leaseId: string;
+
+  constructor(leaseId: string, reason: LossReason, detail: string, cause?: unknown) {
+    super(`lease ${leaseId} is lost: ${detail}`, { cause });
+    this.reason = reason;
+    this.leaseId = leaseId;
+  }
+}
+
+/** This client holds as many streams open as it may. */
+export class TooManyStreamsError extends Error {
+  override readonly name = "TooManyStreamsError";
+  readonly maxStreams: number;
+
+  constructor(maxStreams: number) {
+    super(
+      `this client has ${maxStreams} streams open, as many as it may: over HTTP/1.1 a browser has six connections for all ` +
+        "calls of a page. Release a lease, serve the page over https (HTTP/2), or use tryAcquire, which needs no stream",
+    );
+    this.maxStreams = maxStreams;
+  }
+}
+
+/** The client was closed. */
+export class ClientClosedError extends Error {
+  override readonly name = "ClientClosedError";
+
+  constructor() {
+    super("this client is closed");
+  }
+}
+
+/** Throw it inside `withLease` to say that the resource had too much to do. */
+export class OverloadedError extends Error {
+  override readonly name = "OverloadedError";
+}

@@ -1,0 +1,10 @@
+/** The client in browsers: Connect over `fetch`. The same as in Node but for the transport. */
+
+// For users.
+
+export { type ConnectOptions, connect, createClient } from "./connect-browser.ts";
+export * from "./for-users.ts";
+
+// For those who extend it.
+
+export * from "./for-extenders.ts";

@@ -1,0 +1,10 @@
+/** The client in Node: gRPC over HTTP/2. */
+
+// For users.
+
+export { type ConnectOptions, connect, createClient } from "./connect-node.ts";
+export * from "./for-users.ts";
+
+// For those who extend it.
+
+export * from "./for-extenders.ts";

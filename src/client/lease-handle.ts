@@ -1,0 +1,54 @@
+/** The leases that users hold in their hands. */
+
+import type { Holding } from "./holding.ts";
+import type { LeakGuard } from "./leak-guard.ts";
+import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
+import type { Grant } from "./lease-wire.ts";
+
+/** A handle for a lease that is held; `site` is the stack of who acquired it. */
+export function createLease(holding: Holding, guard: LeakGuard, site: string): Lease {
+  const { id, claims, holder, grantTime } = holding.grant;
+  const lease: Lease = {
+    granted: true,
+    id,
+    claims,
+    holder,
+    grantTime,
+    get signal() {
+      return holding.signal;
+    },
+    get valid() {
+      return holding.valid;
+    },
+    get revoking() {
+      return holding.revoking;
+    },
+    release,
+    [Symbol.asyncDispose]: async () => void (await release()),
+  };
+
+  function release(outcome: WorkOutcome = "success"): Promise<LeaseEnd> {
+    guard.forget(holding);
+    return holding.release(outcome);
+  }
+
+  guard.watch(lease, holding, site);
+  return lease;
+}
+
+/** A handle for a grant that holds nothing: it has been released already. */
+export function createSpentLease({ id, claims, holder, grantTime }: Grant): Lease {
+  const { signal } = new AbortController();
+  return {
+    granted: true,
+    id,
+    claims,
+    holder,
+    grantTime,
+    signal,
+    valid: false,
+    revoking: undefined,
+    release: async () => "released",
+    [Symbol.asyncDispose]: async () => {},
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * The lease as its holder sees it. Free of any transport: the remote client and the in-process limiter both make such
+ * leases.
+ */
+
+import type { GrantedClaim } from "./claim.ts";
+
+/**
+ * How the guarded work went, for a limit that adapts: `"success"`; `"overloaded"` if the resource timed out or said
+ * that it had too much; `"ignored"` if that says nothing about the resource.
+ */
+export type WorkOutcome = "success" | "overloaded" | "ignored";
+
+/**
+ * How a lease ended. `"released"`: by its holder. `"cancelled"`: with its stream. `"expired"`: its ttl ran out unseen.
+ * `"revoked"`: by an operator. `"deleted"`: with its limiter. `"displaced"`: another stream took it up, and it lives on
+ * there. `"unconfirmed"`: the server could not be told; its permits are back when its ttl has run out.
+ */
+export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted" | "displaced" | "unconfirmed";
+
+/** An operator asks for a lease back. */
+export interface RevokingNotice {
+  /** When the permits are taken back, released or not, by the server's wall clock. */
+  readonly endTime: Date;
+  /** Why, in the operator's words; may be empty. */
+  readonly message: string;
+}
+
+/**
+ * A timed right to permits. Hold it with `await using`, or end it with `release`; one that is collected as garbage
+ * before that is released as best it can be, with a warning.
+ *
+ * A grant that holds no permits (limiters with a rate limit alone) leaves nothing to hold: its lease has already been
+ * released, and its signal does not abort.
+ */
+export interface Lease extends AsyncDisposable {
+  /** True; a refusal says false. */
+  readonly granted: true;
+  /** Names the lease to whoever looks (`client.limiters.leases()` shows it). */
+  readonly id: string;
+  /** What it holds, in the order of the request's claims. */
+  readonly claims: readonly GrantedClaim[];
+  /** Who holds it, as the request said. */
+  readonly holder: string;
+  /** When it was granted, by the server's wall clock. */
+  readonly grantTime: Date;
+  /**
+   * Aborts when the lease is lost, with a `LeaseLostError` that says why: stop the work then. A release does not abort
+   * it. Reading it checks the clocks, so that a process that was frozen sees an aborted signal before any timer has
+   * fired.
+   */
+  readonly signal: AbortSignal;
+  /** Whether its holder may rely on it now: neither released nor lost. Checks the clocks, as `signal` does. */
+  readonly valid: boolean;
+  /** Set once an operator has asked for it back: finish, and release. */
+  readonly revoking: RevokingNotice | undefined;
+  /**
+   * Gives it back and says how it ended. Never rejects, and doing it twice is harmless: the first outcome counts. Release
+   * a lost lease too, once the work has stopped: that says so to the server.
+   *
+   * @param outcome how the work went; default `"success"`.
+   */
+  release(outcome?: WorkOutcome): Promise<LeaseEnd>;
+  /** Releases it with `"success"`, unless it was released before. */
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,156 @@
+/** The limiters of the service, over its calls. */
+
+import type { CallOptions as RpcOptions } from "@connectrpc/connect";
+import { ANSWER_WITHIN, type Calls } from "./calls.ts";
+import { TooManyStreamsError } from "./errors.ts";
+import type { WatchLimitersResponse } from "./gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { leaseEndFromWire, leaseInfoFromWire, waiterInfoFromWire } from "./lease-wire.ts";
+import type { Limiter, LimiterChanges, LimiterEvent } from "./limiter.ts";
+import { changesToWire, configToWire, limiterFromWire } from "./limiter-wire.ts";
+import type { CallOptions, Limiters, ListOptions } from "./limiters.ts";
+import { linkSignals } from "./link.ts";
+import type { Streams } from "./streams.ts";
+
+export interface LimiterPorts {
+  readonly calls: Calls;
+  readonly streams: Streams;
+  /** Aborts when the client is closed. */
+  readonly closing: AbortSignal;
+}
+
+export function createLimiters({ calls, streams, closing }: LimiterPorts): Limiters {
+  const { limiter: rpc } = calls;
+
+  /** Makes a unary call that ends with the caller's signal, or the client. */
+  async function call<T>(options: CallOptions | undefined, make: (options: RpcOptions) => Promise<T>): Promise<T> {
+    const { signal, unlink } = linkSignals(options?.signal, closing);
+    try {
+      signal.throwIfAborted();
+      return await calls.unary(() => make({ signal, timeoutMs: ANSWER_WITHIN }));
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      unlink();
+    }
+  }
+
+  /** Reads page after page, as far as the loop goes on. */
+  async function* pages<T>(
+    options: ListOptions | undefined,
+    read: (
+      page: Page,
+      options: RpcOptions,
+    ) => Promise<{ readonly items: readonly T[]; readonly nextPageToken: string }>,
+  ): AsyncGenerator<T, void> {
+    const pageSize = options?.pageSize;
+    let pageToken = "";
+    do {
+      const { items, nextPageToken } = await call(options, (rpcOptions) => read({ pageSize, pageToken }, rpcOptions));
+      yield* items;
+      pageToken = nextPageToken;
+    } while (pageToken !== "");
+  }
+
+  async function* watch(options: WatchOptions): AsyncGenerator<LimiterEvent, void> {
+    const { signal, abort, unlink } = linkSignals(options.signal, closing);
+    let leave = () => {};
+    try {
+      signal.throwIfAborted();
+      leave = streams.take();
+      for await (const { event } of rpc.watchLimiters({ names: [...(options.names ?? [])] }, { signal })) {
+        const news = eventFromWire(event);
+        if (news !== undefined) yield news;
+      }
+    } catch (thrown) {
+      if (signal.aborted) throw signal.reason;
+      throw thrown instanceof TooManyStreamsError ? thrown : calls.toError(thrown);
+    } finally {
+      // Leaving the loop would not cancel the call.
+      abort();
+      unlink();
+      leave();
+    }
+  }
+
+  async function update(name: string, changes: LimiterChanges, options?: UpdateOptions): Promise<Limiter> {
+    const { limiter, paths } = changesToWire(changes);
+    const request = { limiter: { ...limiter, name, etag: options?.etag }, updateMask: { paths } };
+    return limiterFromWire((await call(options, (rpcOptions) => rpc.updateLimiter(request, rpcOptions))).limiter);
+  }
+
+  return {
+    list: (options) =>
+      pages(options, async (page, rpcOptions) => {
+        const { limiters, nextPageToken } = await rpc.listLimiters(page, rpcOptions);
+        return { items: limiters.map(limiterFromWire), nextPageToken };
+      }),
+
+    async get(name, options) {
+      const request = { name, key: options?.key };
+      return limiterFromWire((await call(options, (rpcOptions) => rpc.getLimiter(request, rpcOptions))).limiter);
+    },
+
+    async create(config, options) {
+      const request = { limiter: configToWire(config) };
+      return limiterFromWire((await call(options, (rpcOptions) => rpc.createLimiter(request, rpcOptions))).limiter);
+    },
+
+    update,
+
+    async delete(name, options) {
+      const request = { name, etag: options?.etag, force: options?.force };
+      const { drainingLeases } = await call(options, (rpcOptions) => rpc.deleteLimiter(request, rpcOptions));
+      return { drainingLeases: Number(drainingLeases) };
+    },
+
+    pause: (name, options) => update(name, { paused: true }, options),
+    resume: (name, options) => update(name, { paused: false }, options),
+    watch: (options = {}) => watch(options),
+
+    leases: (options) =>
+      pages(options, async (page, rpcOptions) => {
+        const request = { ...page, limiter: options?.limiter, key: options?.key };
+        const { leases, nextPageToken } = await rpc.listLeases(request, rpcOptions);
+        return { items: leases.map(leaseInfoFromWire), nextPageToken };
+      }),
+
+    waiters: (limiter, options) =>
+      pages(options, async (page, rpcOptions) => {
+        const { waiters, nextPageToken } = await rpc.listWaiters({ ...page, limiter, key: options?.key }, rpcOptions);
+        return { items: waiters.map(waiterInfoFromWire), nextPageToken };
+      }),
+
+    async revokeLease(leaseId, options) {
+      const request = { leaseId, force: options?.force, message: options?.message };
+      const { lease, end } = await call(options, (rpcOptions) => rpc.revokeLease(request, rpcOptions));
+      if (lease !== undefined) return { kind: "revoking", lease: leaseInfoFromWire(lease) };
+      return { kind: "ended", end: leaseEndFromWire(end) };
+    },
+
+    async cancelWaiter(waiterId, options) {
+      await call(options, (rpcOptions) => rpc.cancelWaiter({ waiterId }, rpcOptions));
+    },
+  };
+}
+
+type WatchOptions = NonNullable<Parameters<Limiters["watch"]>[0]>;
+type UpdateOptions = Parameters<Limiters["update"]>[2];
+
+interface Page {
+  readonly pageSize: number | undefined;
+  readonly pageToken: string;
+}
+
+/** News that only a newer server has is not told. */
+function eventFromWire(event: WatchLimitersResponse["event"]): LimiterEvent | undefined {
+  switch (event.case) {
+    case "snapshot":
+      return { kind: "snapshot", limiters: event.value.limiters.map(limiterFromWire) };
+    case "changed":
+      return { kind: "changed", limiter: limiterFromWire(event.value) };
+    case "removed":
+      return { kind: "removed", name: event.value };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,28 @@
+/** One signal of several. */
+
+export interface Linked {
+  /** Aborts as soon as one of the signals does, with its reason. */
+  readonly signal: AbortSignal;
+  /** Aborts it, whatever the others do. */
+  abort(): void;
+  /** Listens no more: the signals may live much longer. */
+  unlink(): void;
+}
+
+export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): Linked {
+  const controller = new AbortController();
+  const links = signals.flatMap((signal) => {
+    if (signal === undefined) return [];
+    const follow = () => controller.abort(signal.reason);
+    if (signal.aborted) follow();
+    signal.addEventListener("abort", follow);
+    return [() => signal.removeEventListener("abort", follow)];
+  });
+  return {
+    signal: controller.signal,
+    abort: () => controller.abort(),
+    unlink() {
+      for (const unlink of links) unlink();
+    },
+  };
+}

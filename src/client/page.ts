@@ -1,0 +1,40 @@
+/** A page in a browser: how it goes away, and what it can still say then. */
+
+import { create, toJsonString } from "@bufbuild/protobuf";
+import { AdmissionService, ReleaseRequestSchema } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { WorkOutcome } from "./gen/ggen/backpressure/v1/lease_pb.ts";
+import type { Page } from "./ports.ts";
+
+/** Bytes that all requests which outlive a page may have together. */
+const KEEPALIVE_BYTES = 64 * 1024;
+
+/**
+ * The page of this window; undefined in a worker, which ends without a word. `baseUrl` is that of the transport; without
+ * it the page has no last words, and only closes its streams.
+ *
+ * A page that goes into the back/forward cache (`persisted`) is treated like one that goes for good: it stands still
+ * there, cannot renew, and its connections are closed.
+ */
+export function currentPage(baseUrl: string | undefined): Page | undefined {
+  if (typeof window === "undefined") return undefined;
+  return {
+    onHide(listener) {
+      window.addEventListener("pagehide", listener);
+      return () => window.removeEventListener("pagehide", listener);
+    },
+    sendLast(requests) {
+      if (baseUrl === undefined) return;
+      const url = `${baseUrl.replace(/\/$/, "")}/${AdmissionService.typeName}/${AdmissionService.method.release.name}`;
+      let bytes = 0;
+      for (const request of requests) {
+        const release = create(ReleaseRequestSchema, { ...request, outcome: WorkOutcome.IGNORED });
+        const body = toJsonString(ReleaseRequestSchema, release);
+        bytes += body.length;
+        // What the browser would refuse is left to the ttl.
+        if (bytes > KEEPALIVE_BYTES) return;
+        const headers = { "content-type": "application/json", "connect-protocol-version": "1" };
+        fetch(url, { method: "POST", headers, body, keepalive: true }).catch(() => {});
+      }
+    },
+  };
+}

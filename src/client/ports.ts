@@ -1,0 +1,47 @@
+/** What the parts of one client share. */
+
+import type { Calls } from "./calls.ts";
+import type { Clock } from "./clock.ts";
+import type { HoldingPorts } from "./holding.ts";
+import type { Holdings } from "./holdings.ts";
+import type { Random } from "./random.ts";
+import type { Retries } from "./retry.ts";
+import type { Streams } from "./streams.ts";
+
+export interface AskPorts {
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly retries: Retries;
+  readonly streams: Streams;
+  readonly holdings: Holdings;
+  readonly sayReleased: HoldingPorts["sayReleased"];
+  /** What has to come to an end before the connections are closed: answers that may be grants, and what is given back. */
+  readonly underway: Set<Promise<unknown>>;
+  /** What ends each call that waits for its grant, with an error. */
+  readonly waits: Set<(reason: unknown) => void>;
+  /** Aborts, with a `ClientClosedError`, when the client is closed. */
+  readonly closing: AbortSignal;
+}
+
+/** What differs with the place where a client runs. */
+export interface Platform {
+  /** Tells the developer of a mistake; `stack` says where it was made. */
+  warn(message: string, stack: string): void;
+  /** Undefined where there are no pages. */
+  readonly page: Page | undefined;
+}
+
+/** A page that can go away. */
+export interface Page {
+  /** Calls back whenever the page goes away, for good or into the back/forward cache; returns what ends that. */
+  onHide(listener: () => void): () => void;
+  /** Releases leases by requests that outlive the page, as far as the browser lets them. */
+  sendLast(requests: readonly LastRequest[]): void;
+}
+
+/** A Release that is said by a page which goes away. */
+export interface LastRequest {
+  readonly leaseId: string;
+  readonly secret: string;
+}

@@ -1,0 +1,38 @@
+/** Why the service said no. Free of any transport, so that the in-process limiter speaks the same words. */
+
+/**
+ * Every reason that the contract knows (`reason.proto`), without its prefix; `"UNKNOWN"` stands for one that only a
+ * newer server knows. "Not now" can be tried again; "never" needs another request or another configuration.
+ */
+export type Reason =
+  // Never, as things stand.
+  | "LIMITER_NOT_FOUND"
+  | "LEASE_NOT_FOUND"
+  | "WAITER_NOT_FOUND"
+  | "CLAIM_EXCEEDS_LIMIT"
+  | "REQUEST_ID_REUSED"
+  | "DECLARED"
+  | "LEASE_SECRET_MISMATCH"
+  | "LIMITER_EXISTS"
+  | "INVALID_REQUEST"
+  // Not now.
+  | "CONCURRENCY_EXHAUSTED"
+  | "RATE_EXHAUSTED"
+  | "WAITERS_AHEAD"
+  | "PAUSED"
+  | "QUEUE_FULL"
+  | "KEYS_EXHAUSTED"
+  | "WAIT_TOO_LONG"
+  | "WAIT_TIMEOUT"
+  | "DRAINING"
+  | "TOO_MANY_STREAMS"
+  // Somebody else was faster, or an operator stepped in.
+  | "ETAG_MISMATCH"
+  | "WAITER_CANCELLED"
+  | "WAITER_DISPLACED"
+  | "LEASE_REVOKED"
+  | "LEASE_EXPIRED"
+  | "LEASE_DISPLACED"
+  | "LIMITER_DELETED"
+  | "LEASE_ENDED"
+  | "UNKNOWN";

@@ -1,0 +1,45 @@
+/** Telling the server that a lease is released. */
+
+import { ANSWER_WITHIN, type Calls } from "./calls.ts";
+import { type Clock, elapsed } from "./clock.ts";
+import type { LeaseEnd, WorkOutcome } from "./lease.ts";
+import { leaseEndFromWire, workOutcomeToWire } from "./lease-wire.ts";
+import type { Credential } from "./renewing.ts";
+import { type Retries, sleep } from "./retry.ts";
+
+export interface ReleasingPorts {
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly retries: Retries;
+}
+
+/** ms; a lease of a shorter ttl is given as long to be released. */
+const SHORTEST_TRY = 1000;
+
+const NEVER = new AbortController().signal;
+
+/**
+ * Says it again where no answer came, until the lease's ttl (ms) has passed, after which it is over anyway. Never
+ * rejects: `"unconfirmed"` where the server could not be told, or no longer knows the lease.
+ */
+export async function sayReleased(
+  { calls, clock, retries }: ReleasingPorts,
+  credential: Credential,
+  outcome: WorkOutcome,
+  ttl: number,
+): Promise<LeaseEnd> {
+  const since = clock.now();
+  const patience = Math.max(SHORTEST_TRY, ttl);
+  const request = { ...credential, outcome: workOutcomeToWire(outcome) };
+  const options = { timeoutMs: Math.min(ANSWER_WITHIN, patience) };
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      const { end } = await calls.unary(() => calls.admission.release(request, options));
+      return leaseEndFromWire(end);
+    } catch (error) {
+      const delay = retries.delayAfter(error, attempts);
+      if (delay === undefined || elapsed(since, clock.now()) + delay > patience) return "unconfirmed";
+      await sleep(clock, delay, NEVER);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/** Renews the leases of one client, each in time and as many as possible in one call. */
+
+import type { Clock } from "./clock.ts";
+import type { Random } from "./random.ts";
+import { type Credential, MAX_BATCH, type RenewAnswer } from "./renewing.ts";
+import type { Confirmed } from "./validity.ts";
+
+/** A lease to be renewed. */
+export interface Renewable {
+  readonly credential: Credential;
+  /** ms of its validity that are left. */
+  remaining(): number;
+  /** Told what the server said to a request sent at `sentAt`. */
+  renewed(answer: RenewAnswer, sentAt: Confirmed["sentAt"]): void;
+}
+
+export interface Renewer {
+  /** Renews it again and again, until it is removed. */
+  add(lease: Renewable): void;
+  remove(lease: Renewable): void;
+}
+
+export interface RenewerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Makes one call, for 1 to `MAX_BATCH` leases, and waits `timeout` ms at most. */
+  readonly renew: (leases: readonly Credential[], timeout: number) => Promise<readonly RenewAnswer[]>;
+}
+
+/** When a lease is renewed: at `due`, or from `early` on if a call is made for others anyway. Monotonic ms. */
+interface Plan {
+  readonly early: number;
+  readonly due: number;
+}
+
+/** ms; no lease is renewed more often, and no call given less. */
+const SHORTEST_INTERVAL = 10;
+const SHORTEST_TIMEOUT = 250;
+
+/**
+ * A lease is renewed after a third of what is left of its validity, a tenth more or less by chance. After a call that
+ * failed that is the same rule: a third of less, so that several more tries fit in.
+ */
+export function createRenewer({ clock, random, renew }: RenewerOptions): Renewer {
+  const members = new Set<Renewable>();
+  const plans = new Map<Renewable, Plan>();
+  let timer: { readonly at: number; readonly cancel: () => void } | undefined;
+
+  function plan(lease: Renewable): void {
+    const interval = Math.max(SHORTEST_INTERVAL, (lease.remaining() / 3) * (0.9 + 0.2 * random.fraction()));
+    const now = clock.now().monotonic;
+    plans.set(lease, { early: now + interval / 2, due: now + interval });
+    arm(now + interval);
+  }
+
+  function arm(at: number): void {
+    if (timer !== undefined && timer.at <= at) return;
+    timer?.cancel();
+    timer = { at, cancel: clock.scheduleInBackground(at - clock.now().monotonic, fire) };
+  }
+
+  function fire(): void {
+    timer = undefined;
+    const now = clock.now().monotonic;
+    const batch: Renewable[] = [];
+    let isDue = false;
+    for (const [lease, { early, due }] of plans) {
+      if (early > now) continue;
+      batch.push(lease);
+      isDue ||= due <= now;
+    }
+    if (isDue) for (let i = 0; i < batch.length; i += MAX_BATCH) void send(batch.slice(i, i + MAX_BATCH));
+    let next = Number.POSITIVE_INFINITY;
+    for (const { due } of plans.values()) next = Math.min(next, due);
+    if (next < Number.POSITIVE_INFINITY) arm(next);
+  }
+
+  async function send(batch: readonly Renewable[]): Promise<void> {
+    for (const lease of batch) plans.delete(lease);
+    const sentAt = clock.now();
+    const least = Math.min(...batch.map((lease) => lease.remaining()));
+    try {
+      const credentials = batch.map(({ credential }) => credential);
+      const answers = await renew(credentials, Math.max(SHORTEST_TIMEOUT, least / 2));
+      for (const [index, lease] of batch.entries()) lease.renewed(answers[index] as RenewAnswer, sentAt);
+    } catch {
+      // What was not confirmed runs out by itself, unless one of the next calls gets through.
+    }
+    for (const lease of batch) if (members.has(lease)) plan(lease);
+  }
+
+  return {
+    add(lease) {
+      members.add(lease);
+      plan(lease);
+    },
+    remove(lease) {
+      members.delete(lease);
+      plans.delete(lease);
+      if (members.size > 0) return;
+      timer?.cancel();
+      timer = undefined;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/** One Renew call: many leases there, an answer each back. */
+
+import type { Calls } from "./calls.ts";
+import type { RenewResult } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
+import type { LeaseEnd } from "./lease.ts";
+import { leaseEndFromWire } from "./lease-wire.ts";
+import { reasonFromWire } from "./reason-wire.ts";
+import type { Reason } from "./reasons.ts";
+import { durationToMs, timestampToDate } from "./time-wire.ts";
+
+/** What the holder of a lease knows and others do not. */
+export interface Credential {
+  readonly leaseId: string;
+  readonly secret: string;
+}
+
+/** What became of one lease. */
+export type RenewAnswer =
+  | {
+      readonly kind: "renewed";
+      /** ms from the moment when the request was sent; undefined: it ends with its stream. */
+      readonly validFor: number | undefined;
+      /** When it ends whatever is renewed, if an operator asked for it back. */
+      readonly revokingUntil: Date | undefined;
+    }
+  | { readonly kind: "ended"; readonly end: LeaseEnd }
+  | { readonly kind: "refused"; readonly reason: Reason };
+
+/** The most leases in one call. */
+export const MAX_BATCH = 1000;
+
+/** Renews up to `MAX_BATCH` leases; the answers stand in the order of the leases. Waits `timeout` ms at most. */
+export async function renew(
+  calls: Calls,
+  leases: readonly Credential[],
+  timeout: number,
+): Promise<readonly RenewAnswer[]> {
+  const { results } = await calls.unary(() =>
+    calls.admission.renew(
+      { leases: leases.map(({ leaseId, secret }) => ({ leaseId, secret })) },
+      { timeoutMs: timeout },
+    ),
+  );
+  return leases.map((_, index) => toAnswer(results[index]));
+}
+
+function toAnswer(wire: RenewResult | undefined): RenewAnswer {
+  switch (wire?.result.case) {
+    case "renewed": {
+      const { validFor, expireTime, revoking } = wire.result.value;
+      return {
+        kind: "renewed",
+        validFor: validFor && durationToMs(validFor),
+        revokingUntil: revoking && expireTime ? timestampToDate(expireTime) : undefined,
+      };
+    }
+    case "ended":
+      return { kind: "ended", end: leaseEndFromWire(wire.result.value) };
+    case "refused":
+      return { kind: "refused", reason: reasonFromWire(wire.result.value.reason) };
+    default:
+      return { kind: "refused", reason: "UNKNOWN" };
+  }
+}

@@ -1,0 +1,44 @@
+/** Calling again, when no answer came or the server was about to stop. */
+
+import type { RetryOptions } from "./client.ts";
+import type { Clock } from "./clock.ts";
+import { AdmissionError, ServerUnavailableError } from "./errors.ts";
+import type { Random } from "./random.ts";
+
+export interface Retries {
+  /** ms to wait before the call after `attempts` of them that failed, the last with `error`; undefined: give up. */
+  delayAfter(error: unknown, attempts: number): number | undefined;
+}
+
+/** Doubles from the initial delay to the greatest, and takes half to all of that by chance, so that crowds spread. */
+export function createRetries(random: Random, options: RetryOptions = {}): Retries {
+  const { maxAttempts = 6, initialDelay = 100, maxDelay = 3000 } = options;
+  return {
+    delayAfter(error, attempts) {
+      if (attempts >= maxAttempts) return undefined;
+      const backoff = Math.min(maxDelay, initialDelay * 2 ** (attempts - 1)) * (0.5 + random.fraction() / 2);
+      if (error instanceof ServerUnavailableError) return backoff;
+      if (!(error instanceof AdmissionError) || error.reason !== "DRAINING") return undefined;
+      return (error.retryAfterMs ?? 0) + backoff;
+    },
+  };
+}
+
+/** Waits so many ms; rejects with the signal's reason as soon as that aborts. */
+export function sleep(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => {
+      cancel();
+      reject(signal.reason);
+    };
+    const cancel = clock.schedule(delay, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}

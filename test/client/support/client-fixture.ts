@@ -1,0 +1,81 @@
+/** A client over the fake service, with a clock that the test moves. */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { assembleClient } from "../../../src/client/assemble.ts";
+import type { Client, ClientOptions } from "../../../src/client/client.ts";
+import type { GrantedSchema } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import type { Page } from "../../../src/client/ports.ts";
+import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createFakeService, type FakeService } from "./fake-service.ts";
+
+export interface Fixture {
+  readonly client: Client;
+  readonly service: FakeService;
+  readonly clock: FakeClock;
+  /** What the developer was warned of. */
+  readonly warnings: string[];
+  isConnected(): boolean;
+}
+
+export interface FixtureOptions extends ClientOptions {
+  readonly page?: Page;
+  /** What chance brings, in [0, 1). Default 0.5: no jitter in renewals, three quarters of a backoff. */
+  readonly fraction?: number;
+}
+
+/** ms: V, a third of it and the ttl of the leases that the tests grant. */
+export const TTL = 6000;
+export const VALID_FOR = 3000;
+export const RENEW_AFTER = 1000;
+
+export function createFixture({ page, fraction = 0.5, ...options }: FixtureOptions = {}): Fixture {
+  const service = createFakeService();
+  const clock = createFakeClock();
+  const warnings: string[] = [];
+  let requests = 0;
+  let connected = true;
+  const client = assembleClient(
+    {
+      clock,
+      random: {
+        requestId: () => {
+          requests += 1;
+          return `request-${requests}`.padEnd(32, "0");
+        },
+        fraction: () => fraction,
+      },
+      platform: { warn: (message) => warnings.push(message), page },
+      transport: service.transport,
+      address: "fake:50051",
+      disconnect: () => {
+        connected = false;
+      },
+    },
+    options,
+  );
+  return { client, service, clock, warnings, isConnected: () => connected };
+}
+
+/** A grant of one permit of limiter `db`, as the server would send it. */
+export function granted(
+  id = "lease-1",
+  { validFor = VALID_FOR, ttl = TTL, permits = 1, secret = `secret of ${id}` } = {},
+): MessageInitShape<typeof GrantedSchema> {
+  return {
+    lease: {
+      id,
+      claims: [{ limiter: "db", permits, tokens: 1, fencingToken: 7n, slots: [] }],
+      holder: "tests",
+      grantTime: timestampFromMs(Date.UTC(2026, 0, 1)),
+      ttl: durationFromMs(ttl),
+    },
+    secret,
+    validFor: validFor === 0 ? undefined : durationFromMs(validFor),
+  };
+}
+
+/** Lets everything happen that does not wait for the test. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,107 @@
+/**
+ * The contract in memory, answered by the test: every call lies in a mailbox until the test takes it and says what the
+ * server would.
+ */
+
+import type { DescMethodServerStreaming, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
+import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { LimiterService } from "../../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { WireError } from "../../../src/server/wire/error-wire.ts";
+import { createMailbox, type Mailbox } from "./mailbox.ts";
+
+/** A unary call that waits for its answer. */
+export interface UnaryCall<M extends DescMethodUnary> {
+  readonly request: MessageShape<M["input"]>;
+  /** Aborts when the caller has gone. */
+  readonly signal: AbortSignal;
+  answer(response: MessageInitShape<M["output"]>): void;
+  fail(error: Error): void;
+}
+
+/** A server stream that is open. */
+export interface StreamCall<M extends DescMethodServerStreaming> {
+  readonly request: MessageShape<M["input"]>;
+  /** Aborts when the caller has gone. */
+  readonly signal: AbortSignal;
+  /** Resolves when the caller has cancelled. */
+  readonly cancelled: Promise<void>;
+  say(message: MessageInitShape<M["output"]>): void;
+  end(): void;
+  fail(error: Error): void;
+}
+
+type Methods = typeof AdmissionService.method & typeof LimiterService.method;
+type CallOf<M> = M extends DescMethodUnary
+  ? UnaryCall<M>
+  : M extends DescMethodServerStreaming
+    ? StreamCall<M>
+    : never;
+
+/** A mailbox for each method of both services. */
+export type FakeService = { readonly [K in Exclude<keyof Methods, "session">]: Mailbox<CallOf<Methods[K]>> } & {
+  readonly transport: Transport;
+};
+
+export function createFakeService(): FakeService {
+  const mailboxes: Record<string, Mailbox<unknown>> = {};
+  const transport = createRouterTransport(({ rpc }) => {
+    for (const service of [AdmissionService, LimiterService]) {
+      for (const method of service.methods) {
+        const mailbox = createMailbox<unknown>();
+        mailboxes[method.localName] = mailbox;
+        if (method.methodKind === "unary") {
+          rpc(method as DescMethodUnary, (request, { signal }) => {
+            const { promise, resolve, reject } = Promise.withResolvers<MessageInitShape<DescMethodUnary["output"]>>();
+            signal.addEventListener("abort", () => reject(signal.reason));
+            mailbox.put({ request, signal, answer: resolve, fail: (error: Error) => reject(onTheWire(error)) });
+            return promise;
+          });
+        } else if (method.methodKind === "server_streaming") {
+          rpc(method as DescMethodServerStreaming, (request, { signal }) => stream(request, signal, mailbox));
+        }
+      }
+    }
+  });
+  return { ...mailboxes, transport } as FakeService;
+}
+
+/** The server's errors as its transports send them. */
+export function onTheWire(error: Error): Error {
+  if (!(error instanceof WireError)) return error;
+  return new ConnectError(error.message, error.code, undefined, [...error.details]);
+}
+
+/** What a client sees of a connection that broke. */
+export function connectionLost(): ConnectError {
+  return new ConnectError("read ECONNRESET", Code.Aborted);
+}
+
+type News = { readonly message: Record<string, unknown> } | { readonly error: Error } | { readonly end: true };
+
+async function* stream(
+  request: unknown,
+  signal: AbortSignal,
+  mailbox: Mailbox<unknown>,
+): AsyncGenerator<Record<string, unknown>> {
+  const news = createMailbox<News>();
+  const cancelled = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => {
+    cancelled.resolve();
+    news.put({ end: true });
+  });
+  mailbox.put({
+    request,
+    signal,
+    cancelled: cancelled.promise,
+    say: (message: Record<string, unknown>) => news.put({ message }),
+    end: () => news.put({ end: true }),
+    fail: (error: Error) => news.put({ error: onTheWire(error) }),
+  });
+  for (;;) {
+    const next = await news.next();
+    if ("end" in next) return;
+    if ("error" in next) throw next.error;
+    yield next.message;
+  }
+}

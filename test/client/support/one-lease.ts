@@ -1,0 +1,7 @@
+/** A process that acquires, releases, and has nothing more to do: `node one-lease.ts host:port`. */
+
+import { connect } from "../../../src/client/index.ts";
+
+const client = connect(process.argv[2] ?? "");
+const lease = await client.acquire("db");
+process.stdout.write(`${await lease.release()}\n`);

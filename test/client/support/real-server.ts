@@ -1,0 +1,36 @@
+/** The real server, in this process, on ports of its own. */
+
+import { onTestFinished } from "vitest";
+import { connect } from "../../../src/client/index.ts";
+import type { Client } from "../../../src/client/client.ts";
+import { parseConfig } from "../../../src/server/config/config.ts";
+import { createLog } from "../../../src/server/log.ts";
+import { type Server, startServer } from "../../../src/server/server.ts";
+
+export interface RealServer extends Server {
+  /** Where gRPC is served: host:port. */
+  readonly address: string;
+  /** Where Connect is served: http://host:port. */
+  readonly url: string;
+}
+
+/** Starts a server that ends with the test; `yaml` is added to its configuration. */
+export async function startRealServer(yaml = ""): Promise<RealServer> {
+  const text = `listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" }\n${yaml}`;
+  const config = parseConfig(text, { path: undefined, overrides: [] });
+  if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
+  const server = await startServer({ config, log: createLog("silent") });
+  onTestFinished(() => server.stopNow());
+  return {
+    ...server,
+    address: `${server.grpc.host}:${server.grpc.port}`,
+    url: `http://${server.web.host}:${server.web.port}`,
+  };
+}
+
+/** A client that is closed when the test ends. */
+export function connectForTest(address: string, options: Parameters<typeof connect>[1] = {}): Client {
+  const client = connect(address, options);
+  onTestFinished(() => client.close());
+  return client;
+}
