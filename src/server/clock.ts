@@ -36,5 +36,18 @@ export function createSystemClock(): Clock {
       if (immediate) clearImmediate(immediate);
     };
   };
-  return { now, wallTime: (micros) => Date.now() - (now() - micros) / 1000, schedule };
+  return { now, wallTime: createWallTime(now), schedule };
+}
+
+/** ms by which the wall clock may drift from the monotonic one before it counts as set anew. */
+const DRIFT = 100;
+
+/** The same instant always has the same wall time, to the µs, unless somebody has set the wall clock. */
+function createWallTime(now: () => number): (micros: number) => number {
+  let origin = performance.timeOrigin;
+  return (micros) => {
+    const drift = Date.now() - (origin + now() / 1000);
+    if (Math.abs(drift) > DRIFT) origin += drift;
+    return origin + micros / 1000;
+  };
 }

@@ -1,0 +1,134 @@
+/** The tables that grpc-js wants, from the contract's descriptors and the services' functions. */
+
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  MethodDefinition,
+  Server,
+  ServiceDefinition,
+  UntypedHandleCall,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { Clock } from "../clock.ts";
+import type { BidiHandler, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../service/rpc.ts";
+import type { Dispatcher } from "./dispatch.ts";
+import { decode, encode } from "./grpc-codec.ts";
+import { statusOf } from "./grpc-status.ts";
+import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./grpc-stream.ts";
+import type { Http2Connection, Http2Sessions } from "./http2-sessions.ts";
+import { pathOf } from "./methods.ts";
+
+/** Carries the id of a connection from its HTTP/2 session to the handlers of its streams; set by `grpc.ts`. */
+export const CONNECTION_KEY = "ggen-connection";
+
+export interface MethodContext {
+  readonly dispatcher: Dispatcher;
+  readonly sessions: Http2Sessions;
+  readonly clock: Clock;
+}
+
+/** Serves every method that has a function; grpc-js answers UNIMPLEMENTED for any other path. */
+export function addService(server: Server, service: RpcService, context: MethodContext): void {
+  const definitions: Record<string, MethodDefinition<Message, Buffer>> = {};
+  const handlers: UntypedServiceImplementation = {};
+  for (const method of service.methods) {
+    const handler = handlerOf(method, context);
+    if (handler === undefined) continue;
+    definitions[method.descriptor.name] = definitionOf(method.descriptor);
+    handlers[method.descriptor.name] = handler;
+  }
+  if (Object.keys(definitions).length > 0) server.addService(definitions as ServiceDefinition, handlers);
+}
+
+function definitionOf(method: DescMethod): MethodDefinition<Message, Buffer> {
+  const { input, output } = method;
+  return {
+    path: pathOf(method),
+    requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+    responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+    requestSerialize: (message) => encode(input, message),
+    requestDeserialize: (bytes) => decode(input, bytes),
+    // Answers are encoded where they are given, so that one that cannot be is logged and answered as any bug is.
+    responseSerialize: (bytes) => bytes,
+    responseDeserialize: (bytes) => encode(output, decode(output, bytes)),
+  };
+}
+
+function handlerOf(method: RpcMethod, context: MethodContext): UntypedHandleCall | undefined {
+  switch (method.kind) {
+    case "unary":
+      return unary(method.descriptor, method.handle, context);
+    case "server_streaming":
+      return serverStreaming(method.descriptor, method.handle, context);
+    case "bidi_streaming":
+      return bidiStreaming(method.descriptor, method.handle, context);
+    case "unimplemented":
+      return undefined;
+  }
+}
+
+function unary(
+  method: DescMethod,
+  handle: UnaryHandler<unknown, unknown>,
+  { dispatcher, clock }: MethodContext,
+): handleUnaryCall<Message, Buffer> {
+  const { input, output } = method;
+  return (call, callback) => {
+    const fail = (thrown: unknown) => callback(statusOf(dispatcher.errorOf(method, thrown)));
+    try {
+      dispatcher.check(input, call.request);
+      const answer = handle(call.request, new GrpcCall(call, clock)) as Message | Promise<Message>;
+      if (answer instanceof Promise) {
+        answer.then((message) => callback(null, encode(output, message))).catch(fail);
+      } else {
+        callback(null, encode(output, answer));
+      }
+    } catch (thrown) {
+      fail(thrown);
+    }
+  };
+}
+
+function serverStreaming(
+  method: DescMethod,
+  handle: ServerStreamHandler<unknown, unknown>,
+  context: MethodContext,
+): handleServerStreamingCall<Message, Buffer> {
+  const { dispatcher, clock } = context;
+  return (call) => {
+    const connection = connectionOf(call, context);
+    const stream = new GrpcServerStream(call, { method, connection, dispatcher, clock });
+    try {
+      dispatcher.check(method.input, call.request);
+      handle(call.request, stream);
+    } catch (thrown) {
+      stream.fail(dispatcher.errorOf(method, thrown));
+    }
+  };
+}
+
+function bidiStreaming(
+  method: DescMethod,
+  handle: BidiHandler<unknown, unknown>,
+  context: MethodContext,
+): handleBidiStreamingCall<Message, Buffer> {
+  const { dispatcher, clock } = context;
+  return (call) => {
+    const connection = connectionOf(call, context);
+    const stream = new GrpcBidiStream(call, { method, connection, dispatcher, clock });
+    try {
+      handle(stream);
+    } catch (thrown) {
+      stream.fail(dispatcher.errorOf(method, thrown));
+    }
+  };
+}
+
+function connectionOf(
+  call: { readonly metadata: { get(key: string): readonly (string | Buffer)[] } },
+  { sessions }: MethodContext,
+): Http2Connection | undefined {
+  return sessions.byId(String(call.metadata.get(CONNECTION_KEY)[0]));
+}

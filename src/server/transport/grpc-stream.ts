@@ -1,0 +1,192 @@
+/** A streaming call of grpc-js as services see it. */
+
+import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
+import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
+import type { Clock } from "../clock.ts";
+import type { BidiStream, Call, ServerStream, StreamEnd } from "../service/rpc.ts";
+import type { WireError } from "../wire/error-wire.ts";
+import type { Dispatcher } from "./dispatch.ts";
+import { encode } from "./grpc-codec.ts";
+import { statusOf } from "./grpc-status.ts";
+import type { Http2Connection } from "./http2-sessions.ts";
+import { BIDI_WINDOW, SERVER_STREAM_WINDOW } from "./window.ts";
+
+export interface GrpcStreamOptions {
+  readonly method: DescMethod;
+  /** The call's connection; undefined if it went before the call was begun. */
+  readonly connection: Http2Connection | undefined;
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+}
+
+type AnyCall = ServerWritableStream<Message, Buffer> | ServerDuplexStream<Message, Buffer>;
+
+export class GrpcServerStream implements ServerStream<Message> {
+  readonly probed = true;
+  readonly #call: AnyCall;
+  readonly #options: GrpcStreamOptions;
+  readonly #output: DescMessage;
+  readonly #window: number;
+  #unsent = 0;
+  #behind = false;
+  #ended = false;
+  #onWritable: () => void = () => {};
+  #onEnd: (how: StreamEnd) => void = () => {};
+
+  constructor(call: AnyCall, options: GrpcStreamOptions, window = SERVER_STREAM_WINDOW) {
+    this.#call = call;
+    this.#options = options;
+    this.#output = options.method.output;
+    this.#window = window;
+    // Said also when the call ended by our own doing, and when its deadline has passed.
+    call.on("cancelled", () => this.#leave(options.connection?.howStreamEnded() ?? "lost"));
+  }
+
+  get peer(): string {
+    return this.#options.connection?.peer ?? "unknown";
+  }
+
+  get timeout(): number | undefined {
+    return timeLeft(this.#call, this.#options.clock);
+  }
+
+  send(message: Message): boolean {
+    if (this.#ended) return true;
+    try {
+      this.#call.write(encode(this.#output, message), this.#onWritten);
+    } catch (thrown) {
+      this.breakOff(thrown);
+      return true;
+    }
+    this.#unsent += 1;
+    if (this.#unsent < this.#window) return true;
+    this.#behind = true;
+    this.onBehind();
+    return false;
+  }
+
+  onWritable(listener: () => void): void {
+    this.#onWritable = listener;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#call.end();
+  }
+
+  fail(error: WireError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // This is how grpc-js takes the status of a stream: it is sent after what was written.
+    this.#call.emit("error", statusOf(error));
+  }
+
+  onEnd(listener: (how: StreamEnd) => void): void {
+    this.#onEnd = listener;
+  }
+
+  /** Ends the stream for a fault that its service does not know of; what the service holds by it is orphaned. */
+  protected breakOff(thrown: unknown): void {
+    if (this.#ended) return;
+    this.fail(this.#options.dispatcher.errorOf(this.#options.method, thrown));
+    this.#onEnd("lost");
+  }
+
+  protected get ended(): boolean {
+    return this.#ended;
+  }
+
+  protected onBehind(): void {}
+  protected onCaughtUp(): void {}
+
+  /** The write of one message has left this process. grpc-js's own measure, 16 messages, is far too lenient. */
+  readonly #onWritten = (): void => {
+    this.#unsent -= 1;
+    if (!this.#behind || this.#unsent > 0 || this.#ended) return;
+    this.#behind = false;
+    this.onCaughtUp();
+    this.#onWritable();
+  };
+
+  #leave(how: StreamEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd(how);
+  }
+}
+
+/** Requests are read only while the reader of the answers keeps up, so that nothing piles up between the two. */
+export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Message, Message> {
+  readonly #call: ServerDuplexStream<Message, Buffer>;
+  readonly #options: GrpcStreamOptions;
+
+  constructor(call: ServerDuplexStream<Message, Buffer>, options: GrpcStreamOptions) {
+    super(call, options, BIDI_WINDOW);
+    this.#call = call;
+    this.#options = options;
+  }
+
+  onMessage(listener: (message: Message) => void): void {
+    this.#call.on("data", (message: Message) => {
+      // What comes after the end is read and dropped, or the client could not finish.
+      if (this.ended) return;
+      try {
+        this.#options.dispatcher.check(this.#options.method.input, message);
+        listener(message);
+      } catch (thrown) {
+        this.breakOff(thrown);
+      }
+    });
+  }
+
+  onHalfClose(listener: () => void): void {
+    this.#call.on("end", () => {
+      if (!this.ended) listener();
+    });
+  }
+
+  override end(): void {
+    super.end();
+    this.#call.resume();
+  }
+
+  override fail(error: WireError): void {
+    super.fail(error);
+    this.#call.resume();
+  }
+
+  protected override onBehind(): void {
+    this.#call.pause();
+  }
+
+  protected override onCaughtUp(): void {
+    this.#call.resume();
+  }
+}
+
+/** µs until the deadline of a call; undefined: it has none. */
+export function timeLeft(call: { getDeadline(): Date | number }, clock: Clock): number | undefined {
+  const deadline = Number(call.getDeadline());
+  if (deadline === Number.POSITIVE_INFINITY) return undefined;
+  return Math.max(0, Math.round((deadline - clock.wallTime(clock.now())) * 1000));
+}
+
+/** A unary call, which nobody is told the end of. */
+export class GrpcCall implements Call {
+  readonly #call: { getPeer(): string; getDeadline(): Date | number };
+  readonly #clock: Clock;
+
+  constructor(call: { getPeer(): string; getDeadline(): Date | number }, clock: Clock) {
+    this.#call = call;
+    this.#clock = clock;
+  }
+
+  get peer(): string {
+    return this.#call.getPeer();
+  }
+
+  get timeout(): number | undefined {
+    return timeLeft(this.#call, this.#clock);
+  }
+}

@@ -1,0 +1,56 @@
+/** The gRPC port: `RpcService`s over grpc-js. */
+
+import { constants } from "node:http2";
+import { createServer } from "node:net";
+import { Server, setLogger } from "@grpc/grpc-js";
+import { createDispatcher } from "./dispatch.ts";
+import { createGrpcHttp2 } from "./grpc-http2.ts";
+import { addService, CONNECTION_KEY } from "./grpc-methods.ts";
+import { createHttp2Sessions, http2Options } from "./http2-sessions.ts";
+import { openEndedPaths, streamingPaths } from "./methods.ts";
+import type { Transport, TransportOptions } from "./options.ts";
+import { createPort } from "./port.ts";
+import { createRequestGuard } from "./request-guard.ts";
+import { clampGrpcTimeout } from "./timeouts.ts";
+
+const TIMEOUT_HEADER = "grpc-timeout";
+
+export function createGrpcTransport({ services, limits, liveness, log, clock }: TransportOptions): Transport {
+  // What a caller sends must not write lines of its own to standard error.
+  setLogger({ error: (message: string) => log.debug({ message }, "grpc-js") });
+  const grpc = new Server({
+    "grpc.max_receive_message_length": limits.maxMessageBytes,
+    "grpc.enable_channelz": 0,
+  });
+  const { http2Server, inject } = createGrpcHttp2(grpc, http2Options(limits));
+  const sessions = createHttp2Sessions({ server: http2Server, liveness, clock });
+  const guard = createRequestGuard(clock);
+  const dispatcher = createDispatcher(services, log);
+  for (const service of services) addService(grpc, service, { dispatcher, sessions, clock });
+
+  const streaming = streamingPaths(services);
+  const openEnded = openEndedPaths(services);
+  // Before grpc-js sees the stream: it reads the deadline and copies the headers at once.
+  http2Server.prependListener("stream", (stream, headers, flags) => {
+    const timeout = headers[TIMEOUT_HEADER];
+    if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
+    const path = headers[":path"] ?? "";
+    if (streaming.has(path) && stream.session !== undefined) {
+      headers[CONNECTION_KEY] = sessions.of(stream.session)?.id;
+    }
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
+  });
+
+  return createPort({
+    server: createServer({ noDelay: true }, inject),
+    limits,
+    log,
+    clock,
+    drain: () => sessions.drain(),
+    end() {
+      sessions.destroyAll();
+      guard.close();
+      grpc.forceShutdown();
+    },
+  });
+}

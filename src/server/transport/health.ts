@@ -1,0 +1,77 @@
+/** `grpc.health.v1`: what load balancers and Kubernetes ask. */
+
+import { create } from "@bufbuild/protobuf";
+import {
+  type HealthCheckResponse,
+  HealthCheckResponse_ServingStatus,
+  HealthCheckResponseSchema,
+  HealthListResponseSchema,
+  Health as HealthService,
+} from "../../client/gen/grpc/health/v1/health_pb.ts";
+import { createRpcService, type RpcService, type ServerStream } from "../service/rpc.ts";
+import { Code, WireError } from "../wire/error-wire.ts";
+
+export interface Health {
+  readonly service: RpcService;
+  /** Whether the server serves. Until this is called it does not. */
+  set(serving: boolean): void;
+}
+
+/** The server as a whole. */
+const WHOLE = "";
+
+const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse_ServingStatus;
+
+/** All the named services are as healthy as the server, and nothing else is known. */
+export function createHealth(serviceNames: readonly string[]): Health {
+  const names = new Set([WHOLE, ...serviceNames]);
+  const watchers = new Set<() => void>();
+  let status: HealthCheckResponse_ServingStatus = NOT_SERVING;
+
+  const service = createRpcService(HealthService, {
+    check({ service }) {
+      if (!names.has(service)) {
+        throw new WireError(Code.NotFound, `no service is named ${JSON.stringify(service)}; List says which there are`);
+      }
+      return create(HealthCheckResponseSchema, { status });
+    },
+    list() {
+      const statuses = Object.fromEntries([...names].map((name) => [name, { status }]));
+      return create(HealthListResponseSchema, { statuses });
+    },
+    watch({ service }, stream) {
+      const tell = teller(stream, () => (names.has(service) ? status : SERVICE_UNKNOWN));
+      watchers.add(tell);
+      stream.onEnd(() => watchers.delete(tell));
+      tell();
+    },
+  });
+
+  return {
+    service,
+    set(serving) {
+      status = serving ? SERVING : NOT_SERVING;
+      for (const tell of watchers) tell();
+    },
+  };
+}
+
+/** Says how things stand when that is news, and to a reader that is behind only how they stand at last. */
+function teller(
+  stream: ServerStream<HealthCheckResponse>,
+  current: () => HealthCheckResponse_ServingStatus,
+): () => void {
+  let told: HealthCheckResponse_ServingStatus | undefined;
+  let writable = true;
+  const tell = () => {
+    const status = current();
+    if (!writable || status === told) return;
+    told = status;
+    writable = stream.send(create(HealthCheckResponseSchema, { status }));
+  };
+  stream.onWritable(() => {
+    writable = true;
+    tell();
+  });
+  return tell;
+}

@@ -1,0 +1,49 @@
+/** A port's life, the same for every protocol: listen, drain, close. */
+
+import type { Server } from "node:net";
+import { watchConnections } from "./connections.ts";
+import { listen } from "./listen.ts";
+import type { Transport, TransportOptions } from "./options.ts";
+
+/** µs in which what was said last is written when the port closes. */
+const LAST_WORDS = 50_000;
+/** µs that a connection may take to end after that. */
+const LINGER = 500_000;
+
+export interface PortOptions extends Pick<TransportOptions, "limits" | "log" | "clock"> {
+  /** Accepts the connections; nothing listens yet. */
+  readonly server: Server;
+  /** Sends the open connections away, each after its last call. Called once. */
+  readonly drain: () => void;
+  /** Ends the open connections, after what was written to them. Called once. */
+  readonly end: () => void;
+}
+
+export function createPort({ server, limits, log, clock, drain, end }: PortOptions): Transport {
+  const connections = watchConnections({ server, maxConnections: limits.maxConnections, log, clock });
+  let draining = false;
+  let closed: Promise<void> | undefined;
+
+  const drainOnce = () => {
+    if (draining) return;
+    draining = true;
+    server.close();
+    drain();
+  };
+  const close = async () => {
+    drainOnce();
+    const cancelEnd = clock.schedule(clock.now() + LAST_WORDS, false, end);
+    const cancelLinger = clock.schedule(clock.now() + LAST_WORDS + LINGER, false, () => connections.destroyAll());
+    await connections.whenEmpty();
+    cancelEnd();
+    cancelLinger();
+  };
+  return {
+    listen: (address) => listen(server, address),
+    drain: drainOnce,
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  };
+}

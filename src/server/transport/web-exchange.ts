@@ -1,0 +1,61 @@
+/** One request over HTTP/1.1 or HTTP/2 and its response, whichever of the two it is. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
+import { createContextKey } from "@connectrpc/connect";
+import type { StreamEnd } from "../service/rpc.ts";
+import type { Http2Sessions } from "./http2-sessions.ts";
+
+export type WebRequest = IncomingMessage | Http2ServerRequest;
+/** Over HTTP/2 it is an `Http2ServerResponse`, which Node made to be used alike. */
+export type WebResponse = ServerResponse;
+
+export interface WebExchange {
+  /** The other end: address and port. */
+  readonly peer: string;
+  /** Whether we find out when the connection is dead. */
+  readonly probed: boolean;
+  /** Aborted as soon as the response can no longer reach anybody. */
+  readonly signal: AbortSignal;
+  /** Why a stream that has just ended without our doing did so. */
+  howEnded(): StreamEnd;
+  /** Writes and resolves when the bytes have left this process; false: they will not. */
+  write(bytes: Uint8Array): Promise<boolean>;
+}
+
+/** Tells the handlers of connect-node which exchange they serve. */
+export const exchangeKey = createContextKey<WebExchange | undefined>(undefined);
+
+export function createWebExchange(request: WebRequest, response: WebResponse, sessions: Http2Sessions): WebExchange {
+  const session = "stream" in request ? request.stream.session : undefined;
+  const connection = session && sessions.of(session);
+  const { remoteAddress, remotePort } = request.socket;
+  const controller = new AbortController();
+  let settleWrite: ((left: boolean) => void) | undefined;
+
+  // What goes wrong with either ends in "close".
+  request.on("error", () => {});
+  response.on("error", () => {});
+  response.once("close", () => {
+    controller.abort();
+    settleWrite?.(false);
+  });
+
+  return {
+    peer: connection?.peer ?? `${remoteAddress}:${remotePort}`,
+    probed: connection !== undefined,
+    signal: controller.signal,
+    howEnded() {
+      if (connection) return connection.howStreamEnded();
+      // Over HTTP/1.1 a closed connection is the only cancel there is, so one cannot be told from a loss.
+      return controller.signal.aborted ? "lost" : "cancelled";
+    },
+    write(bytes) {
+      if (controller.signal.aborted) return Promise.resolve(false);
+      return new Promise((resolve) => {
+        settleWrite = resolve;
+        response.write(bytes, (error) => resolve(!error));
+      });
+    },
+  };
+}

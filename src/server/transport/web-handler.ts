@@ -1,0 +1,119 @@
+/** One request to the web port: an RPC by connect-node, a page, or nothing that is served here. */
+
+import { createConnectRouter, createContextValues } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { Log } from "../log.ts";
+import type { RpcService } from "../service/rpc.ts";
+import type { Cors } from "./cors.ts";
+import type { Dispatcher } from "./dispatch.ts";
+import type { Http2Sessions } from "./http2-sessions.ts";
+import type { TransportLimits } from "./options.ts";
+import { clampConnectTimeout, clampGrpcTimeout } from "./timeouts.ts";
+import { createWebExchange, exchangeKey, type WebExchange, type WebRequest, type WebResponse } from "./web-exchange.ts";
+import { addRoutes } from "./web-routes.ts";
+import { answerUnknown } from "./web-unknown.ts";
+
+/** Serves a request that is no RPC; false: it has nothing at this path, and has touched nothing. */
+export type Pages = (request: WebRequest, response: WebResponse) => boolean;
+
+export interface WebHandlerOptions {
+  readonly services: readonly RpcService[];
+  readonly dispatcher: Dispatcher;
+  readonly sessions: Http2Sessions;
+  readonly limits: TransportLimits;
+  readonly cors: Cors;
+  readonly pages: Pages;
+  readonly log: Log;
+}
+
+/** Whatever comes, it does not throw. */
+export function createWebHandler(options: WebHandlerOptions): (request: WebRequest, response: WebResponse) => void {
+  const { services, dispatcher, sessions, limits, cors, pages, log } = options;
+  const router = createConnectRouter({
+    readMaxBytes: limits.maxMessageBytes,
+    // Messages are small, and what is not decompressed cannot be a bomb.
+    acceptCompression: [],
+    binaryOptions: { readUnknownFields: false },
+  });
+  for (const service of services) addRoutes(router, service, dispatcher);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  return (request, response) => {
+    const onFault = (err: unknown) => {
+      if (response.closed || response.destroyed) return;
+      log.error({ err, url: request.url }, "a web request failed for a reason that is no caller's");
+      if (response.headersSent) response.destroy();
+      else answerStatus(response, 500);
+    };
+    try {
+      if (cors.handle(request, response)) return;
+      const url = request.url ?? "/";
+      const handler = handlers.get(url.split("?", 1)[0] ?? "");
+      if (handler)
+        serve(handler, url, createWebExchange(request, response, sessions), request, response).catch(onFault);
+      else if (!pages(request, response)) answerUnknown(request, response, services);
+    } catch (thrown) {
+      onFault(thrown);
+    }
+  };
+}
+
+async function serve(
+  handler: UniversalHandler,
+  url: string,
+  exchange: WebExchange,
+  request: WebRequest,
+  response: WebResponse,
+): Promise<void> {
+  const answer = await handler({
+    httpVersion: request.httpVersion,
+    method: request.method ?? "",
+    // Who was asked for makes no difference, and may be no host that a URL can have (`a:99999`).
+    url: `http://localhost${url}`,
+    header: headersOf(request),
+    // A body that is not read to its end must not take the response with it.
+    body: request.iterator({ destroyOnReturn: false }),
+    signal: exchange.signal,
+    contextValues: createContextValues().set(exchangeKey, exchange),
+  });
+  await writeAnswer(answer, exchange, response);
+}
+
+async function writeAnswer(
+  answer: UniversalServerResponse,
+  exchange: WebExchange,
+  response: WebResponse,
+): Promise<void> {
+  const chunks = answer.body?.[Symbol.asyncIterator]();
+  try {
+    response.writeHead(answer.status, Object.fromEntries(answer.header ?? []));
+    for (let chunk = await chunks?.next(); chunk && !chunk.done; chunk = await chunks?.next()) {
+      if (!(await exchange.write(chunk.value))) return;
+    }
+    response.addTrailers(Object.fromEntries(answer.trailer ?? []));
+    response.end();
+  } finally {
+    await chunks?.return?.();
+  }
+}
+
+function headersOf(request: WebRequest): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(request.headers)) {
+    if (values === undefined || name.startsWith(":")) continue;
+    for (const value of Array.isArray(values) ? values : [values]) headers.append(name, value);
+  }
+  clamp(headers, "grpc-timeout", clampGrpcTimeout);
+  clamp(headers, "connect-timeout-ms", clampConnectTimeout);
+  return headers;
+}
+
+function clamp(headers: Headers, name: string, clampValue: (value: string) => string): void {
+  const value = headers.get(name);
+  if (value !== null) headers.set(name, clampValue(value));
+}
+
+function answerStatus(response: WebResponse, status: number): void {
+  response.writeHead(status);
+  response.end();
+}

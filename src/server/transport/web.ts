@@ -1,0 +1,81 @@
+/** The web port: `RpcService`s as Connect, gRPC-Web and gRPC, over HTTP/1.1 and HTTP/2, beside the pages. */
+
+import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from "node:http";
+import { constants, createServer as createHttp2Server } from "node:http2";
+import { createCors } from "./cors.ts";
+import { createDispatcher } from "./dispatch.ts";
+import { createHttp2Sessions, http2Options } from "./http2-sessions.ts";
+import { openEndedPaths } from "./methods.ts";
+import type { Transport, TransportOptions } from "./options.ts";
+import { createPort } from "./port.ts";
+import { createRequestGuard, REQUEST_TIMEOUT } from "./request-guard.ts";
+import { createWebHandler, type Pages } from "./web-handler.ts";
+import { shareListener } from "./web-sniff.ts";
+
+export interface WebTransportOptions extends TransportOptions {
+  /** Origins whose pages may call; `*`: any; none: only pages of this port. */
+  readonly corsOrigins: readonly string[];
+  /** What else is served here. */
+  readonly pages?: Pages;
+}
+
+/** ms, over HTTP/1.1: a connection may be idle so long, and headers may take so long. */
+const IDLE_TIMEOUT = 60_000;
+const HEADERS_TIMEOUT = 10_000;
+/** ms between two looks at who has exceeded that. */
+const CHECK_INTERVAL = 2_000;
+
+export function createWebTransport(options: WebTransportOptions): Transport {
+  const { services, limits, liveness, log, clock, corsOrigins, pages = () => false } = options;
+  const http2 = createHttp2Server(http2Options(limits));
+  const sessions = createHttp2Sessions({ server: http2, liveness, clock });
+  const guard = createRequestGuard(clock);
+  const openEnded = openEndedPaths(services);
+  http2.prependListener("stream", (stream, headers, flags) => {
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(headers[":path"] ?? ""));
+  });
+
+  const dispatcher = createDispatcher(services, log);
+  const cors = createCors(corsOrigins);
+  const handle = createWebHandler({ services, dispatcher, sessions, limits, cors, pages, log });
+  http2.on("request", (request, response) => handle(request, response as unknown as ServerResponse));
+
+  let draining = false;
+  const http1 = createHttp1Server(
+    {
+      maxHeaderSize: limits.maxMetadataBytes,
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT / 1000,
+      keepAliveTimeout: IDLE_TIMEOUT,
+      connectionsCheckingInterval: CHECK_INTERVAL,
+      // Nobody pings HTTP/1.1, so at least the kernel does.
+      keepAlive: true,
+      keepAliveInitialDelay: liveness.keepaliveTime / 1000,
+    },
+    (request: IncomingMessage, response: ServerResponse) => {
+      if (draining) response.setHeader("connection", "close");
+      response.once("close", () => {
+        if (draining) clock.schedule(clock.now(), false, () => http1.closeIdleConnections());
+      });
+      handle(request, response);
+    },
+  );
+  const undecided = shareListener({ http1, http2, clock });
+
+  return createPort({
+    server: http1,
+    limits,
+    log,
+    clock,
+    drain() {
+      draining = true;
+      for (const socket of undecided) socket.destroy();
+      sessions.drain();
+    },
+    end() {
+      sessions.destroyAll();
+      http1.closeAllConnections();
+      guard.close();
+    },
+  });
+}

@@ -1,0 +1,66 @@
+/** Real ports on loopback for the services that a test gives, closed when the test ends. */
+
+import { onTestFinished } from "vitest";
+import { type Clock, createSystemClock } from "../../../../src/server/clock.ts";
+import type { RpcService } from "../../../../src/server/service/rpc.ts";
+import { createGrpcTransport } from "../../../../src/server/transport/grpc.ts";
+import type {
+  Liveness,
+  Transport,
+  TransportLimits,
+  TransportOptions,
+} from "../../../../src/server/transport/options.ts";
+import { createWebTransport, type WebTransportOptions } from "../../../../src/server/transport/web.ts";
+import { createMemoryLog, type MemoryLog } from "./memory-log.ts";
+
+export interface Port {
+  readonly transport: Transport;
+  readonly port: number;
+  /** `127.0.0.1:port`. */
+  readonly address: string;
+  readonly log: MemoryLog;
+}
+
+export interface PortOptions {
+  readonly limits?: Partial<TransportLimits>;
+  readonly liveness?: Partial<Liveness>;
+  readonly clock?: Clock;
+}
+
+export const LIMITS: TransportLimits = {
+  maxMessageBytes: 64 * 1024,
+  maxStreamsPerConnection: 1000,
+  maxConnections: 100,
+  maxMetadataBytes: 16 * 1024,
+};
+
+export function startGrpc(services: readonly RpcService[], options: PortOptions = {}): Promise<Port> {
+  const log = createMemoryLog();
+  return start(createGrpcTransport(transportOptions(services, options, log)), log);
+}
+
+export function startWeb(
+  services: readonly RpcService[],
+  options: PortOptions & Partial<Pick<WebTransportOptions, "corsOrigins" | "pages">> = {},
+): Promise<Port> {
+  const log = createMemoryLog();
+  const { corsOrigins = [], pages } = options;
+  const common = { ...transportOptions(services, options, log), corsOrigins };
+  return start(createWebTransport(pages ? { ...common, pages } : common), log);
+}
+
+function transportOptions(services: readonly RpcService[], options: PortOptions, log: MemoryLog): TransportOptions {
+  return {
+    services,
+    limits: { ...LIMITS, ...options.limits },
+    liveness: { keepaliveTime: 10_000_000, keepaliveTimeout: 5_000_000, ...options.liveness },
+    clock: options.clock ?? createSystemClock(),
+    log,
+  };
+}
+
+async function start(transport: Transport, log: MemoryLog): Promise<Port> {
+  onTestFinished(() => transport.close());
+  const { port } = await transport.listen("127.0.0.1:0");
+  return { transport, port, address: `127.0.0.1:${port}`, log };
+}

@@ -1,0 +1,65 @@
+/** grpcurl, the client that people on call have at hand. */
+
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+import { onTestFinished, type TestContext } from "vitest";
+
+const INSTALL = "go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4";
+/** Where `go install` puts it, which is not always on the path. */
+const ENV = { ...process.env, PATH: [process.env.PATH, join(homedir(), "go", "bin")].join(delimiter) };
+
+let found: boolean | undefined;
+
+/** Skips the test, by name, where there is no grpcurl; in CI it fails instead. */
+export function requireGrpcurl(context: TestContext): void {
+  found ??= spawnSync("grpcurl", ["-version"], { env: ENV }).status === 0;
+  if (found) return;
+  const message = `this test needs grpcurl: ${INSTALL}`;
+  if (process.env.CI) throw new Error(message);
+  context.skip(message);
+}
+
+export interface GrpcurlResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** 64 + the gRPC status of a failed call. */
+  readonly code: number;
+}
+
+/** Runs it to its end, in plain text. `input` goes to standard input, for `-d @`. */
+export function grpcurl(args: readonly string[], { input = "" } = {}): Promise<GrpcurlResult> {
+  return new Promise((resolve) => {
+    const child = execFile("grpcurl", ["-plaintext", ...args], { env: ENV }, (error, stdout, stderr) => {
+      resolve({ stdout, stderr, code: error === null ? 0 : Number(error.code ?? -1) });
+    });
+    child.stdin?.end(input);
+  });
+}
+
+export interface GrpcurlStream {
+  readonly process: ChildProcess;
+  /** The messages as they come, parsed; ends with the call. */
+  readonly messages: AsyncIterableIterator<unknown>;
+}
+
+/** Starts a streaming call, in plain text. It is killed at the end of the test at the latest. */
+export function streamGrpcurl(args: readonly string[]): GrpcurlStream {
+  const child = spawn("grpcurl", ["-plaintext", ...args], { env: ENV, stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  return { process: child, messages: parse(createInterface(child.stdout)) };
+}
+
+/** Its messages are indented, so that one ends where a brace stands alone. */
+async function* parse(lines: AsyncIterable<string>): AsyncGenerator<unknown> {
+  let text = "";
+  for await (const line of lines) {
+    text += line;
+    if (line !== "}" && line !== "{}") continue;
+    yield JSON.parse(text);
+    text = "";
+  }
+}
