@@ -67,7 +67,7 @@ function grantNow(state: State, command: Acquire | TryAcquire, target: Target, a
 
 /** Joins the queues, if the caller will wait, there is room, and the limiters do not know that it is in vain. */
 function waitInstead(state: State, command: Acquire, target: Target, no: Refusal): Waiting | Refusal {
-  const maxWait = maxWaitOf(command, target.limiters);
+  const maxWait = Math.min(command.maxWait ?? Number.POSITIVE_INFINITY, boundOf(target.limiters));
   if (maxWait === 0) return refuse(state, no);
   if (no.reason === "KEYS_EXHAUSTED") return refuse(state, no);
   const roomless = roomForKeys(state, command.claims, target) ?? roomInQueues(state, command.claims, target);
@@ -99,20 +99,26 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
 }
 
 /** A retry has found its waiter: it waits on in the same place, on the new stream, for as long as the retry says. */
-function takeOver(state: State, waiter: Waiter, command: Acquire): Waiting | Refusal {
+function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acquire"] {
   const { stream } = waiter;
   if (stream !== undefined) state.events.push({ to: stream, kind: "displaced", reason: "WAITER_DISPLACED" });
   const limiters = waiter.places.map((place) => place.instance.limiter);
-  const maxWait = maxWaitOf(command, limiters);
-  if (maxWait === 0) {
+  // The limiters' bound counts from the arrival: nobody waits longer by asking again.
+  const deadline = Math.min(
+    state.now + (command.maxWait ?? Number.POSITIVE_INFINITY),
+    waiter.arrivedAt + boundOf(limiters),
+  );
+  if (deadline <= state.now) {
     const instances = waiter.places.map((place) => place.instance);
     dequeue(state, waiter);
     const target: Target = { kind: "target", limiters, instances };
-    return refuse(state, refusalNow(state, waiter.claims, target) ?? refusal("WAIT_TIMEOUT", waiter.claims[0]));
+    const no = refusalNow(state, command.claims, target);
+    if (no !== undefined) return refuse(state, no);
+    return grantNow(state, command, target, { kind: "attached", stream: command.stream, probed: command.probed });
   }
-  waiter.deadline = state.now + maxWait;
-  if (maxWait === Number.POSITIVE_INFINITY) state.deadlines.clear(waiter);
-  else state.deadlines.set(waiter, waiter.deadline);
+  waiter.deadline = deadline;
+  if (deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(waiter);
+  else state.deadlines.set(waiter, deadline);
   waiter.probed = command.probed;
   waiter.stream = command.stream;
   if (stream === undefined) stepBack(state, waiter);
@@ -143,9 +149,10 @@ function waiting(waiter: Waiter): Waiting {
   };
 }
 
-function maxWaitOf(command: Acquire, limiters: readonly Limiter[]): number {
-  let most = command.maxWait ?? Number.POSITIVE_INFINITY;
-  for (const { config } of limiters) most = Math.min(most, config.maxWait ?? Number.POSITIVE_INFINITY);
+/** µs that all of the limiters let one wait. */
+function boundOf(limiters: readonly Limiter[]): number {
+  let most = Number.POSITIVE_INFINITY;
+  for (const { config } of limiters) most = Math.min(most, config.maxWait ?? most);
   return most;
 }
 

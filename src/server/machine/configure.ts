@@ -82,7 +82,7 @@ export function declare(state: State, { configs }: Declare): Outcomes["declare"]
 }
 
 function add(state: State, config: LimiterConfig, declaration: LimiterConfig | undefined): Limiter {
-  const fencingToken = state.fencingEpoch + state.now;
+  const fencingToken = Math.max(state.fencingEpoch + state.now, state.fencingFloor);
   const limiter = newLimiter({ config, declaration, fencingToken }, state.now);
   if (!config.keyed) limiter.instances.set("", createInstance(limiter, "", state.now));
   state.limiters.set(config.name, limiter);

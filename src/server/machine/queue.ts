@@ -33,8 +33,14 @@ export function enqueue(state: State, waiter: Waiter, instances: readonly Instan
   state.changes.push({ kind: "waiter-put", waiter });
 }
 
-/** Takes a waiter out of every queue, whatever comes of it, and looks again at who stood behind it. */
+/** Takes a waiter out of every queue for good, and looks again at who stood behind it. */
 export function dequeue(state: State, waiter: Waiter): void {
+  takeOut(state, waiter);
+  for (const { instance } of waiter.places) closeIfIdle(state, instance);
+}
+
+/** The same for one that is granted in this step: the instances are still wanted. */
+export function takeOut(state: State, waiter: Waiter): void {
   state.waiters.delete(waiter.id);
   if (waiter.requestId !== "") state.requests.delete(waiter.requestId);
   state.deadlines.clear(waiter);
@@ -42,7 +48,6 @@ export function dequeue(state: State, waiter: Waiter): void {
     if (place.present) count(place, -1);
     place.instance.queue.remove(place);
     noteMoved(state, place.instance);
-    closeIfIdle(state, place.instance);
   }
   state.changes.push({ kind: "waiter-left", waiter });
 }

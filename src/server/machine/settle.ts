@@ -11,7 +11,7 @@ import { endLease } from "./ending.ts";
 import { grant, obstacle } from "./grant.ts";
 import { clearHeadDeadline, forgetAsNew, setHeadDeadline } from "./instances.ts";
 import type { Instance, Place, Waiter } from "./limiter.ts";
-import { dequeue, unsettle } from "./queue.ts";
+import { dequeue, takeOut, unsettle } from "./queue.ts";
 import { type Reason, refusal } from "./reasons.ts";
 import type { State } from "./state.ts";
 import { TOKEN } from "./token-bucket.ts";
@@ -44,8 +44,11 @@ export function settleTime(state: State): void {
   if (givingUp === undefined) return;
   // In the order of arrival: the heap gives equals in any order.
   givingUp.sort((a, b) => arrivalOf(a) - arrivalOf(b));
-  for (const waiter of givingUp) if (state.waiters.has(waiter.id)) giveUp(state, waiter);
-  settleQueues(state);
+  for (const waiter of givingUp) {
+    if (!state.waiters.has(waiter.id)) continue;
+    giveUp(state, waiter);
+    settleQueues(state);
+  }
 }
 
 /** Grants whatever can be granted, until nothing more can. */
@@ -71,7 +74,7 @@ function settleQueue(state: State, instance: Instance): void {
       return;
     }
     const instances = waiter.places.map((place) => place.instance);
-    dequeue(state, waiter);
+    takeOut(state, waiter);
     admit(state, waiter, instances);
   }
 }

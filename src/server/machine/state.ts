@@ -31,6 +31,8 @@ export interface State {
   now: number;
   maxWaiters: number;
   readonly fencingEpoch: number;
+  /** The highest fencing token of the limiters that are gone: one of the same name goes on above it. */
+  fencingFloor: number;
   readonly limiters: Map<string, Limiter>;
   /** In the order of their grants. */
   readonly leases: Map<string, Lease>;
@@ -65,6 +67,7 @@ export function createState(options: MachineOptions): State {
     now: 0,
     maxWaiters: options.maxWaiters,
     fencingEpoch: options.fencingEpoch ?? 0,
+    fencingFloor: 0,
     limiters: new Map(),
     leases: new Map(),
     waiters: new Map(),
