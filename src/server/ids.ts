@@ -26,6 +26,8 @@ export function createIds(key: Uint8Array = randomBytes(32)): Ids {
         pool = randomBytes(ID_BYTES * POOL_IDS);
         used = 0;
       }
+      // It begins with a letter: with a dash it would be taken for an option on a command line.
+      pool[used] = (pool[used] as number) & 0x7f;
       used += ID_BYTES;
       return pool.toString("base64url", used - ID_BYTES, used);
     },

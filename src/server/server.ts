@@ -1,14 +1,15 @@
 /** The composition root: joins clock, engine, services and transports, and decides nothing. */
 
-import { AdmissionService } from "../client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { LimiterService } from "../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { type Clock, createSystemClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { type Address, restartFields } from "./config/settings.ts";
+import type { BoardEngine } from "./engine/board-engine.ts";
+import { createEmbeddedBoardEngine } from "./engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine, type EmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
 import { createIds } from "./ids.ts";
 import type { Log } from "./log.ts";
 import { createAdmissionService } from "./service/admission-service.ts";
+import { createBoardService } from "./service/board-service.ts";
 import { createLimiterService } from "./service/limiter-service.ts";
 import { createMemoryStore } from "./store/store.ts";
 import { createGrpcTransport } from "./transport/grpc.ts";
@@ -43,17 +44,20 @@ const MICROS = 1_000;
 export async function startServer({ config, log, clock = createSystemClock() }: ServerOptions): Promise<Server> {
   let { settings } = config;
   const ids = createIds();
+  const store = createMemoryStore();
   const engine = createEmbeddedEngine({
     clock,
-    store: createMemoryStore(),
+    store,
     // Tokens go on rising after a restart as long as the wall clock is not set back.
     machine: { maxWaiters: settings.maxWaiters, fencingEpoch: Math.floor(clock.wallTime(0) * MICROS) },
   });
-  declare(engine, config, log);
+  const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
+  declare({ engine, boards }, config, log);
 
   const admission = createAdmissionService({ clock, ids, engine, heartbeat: () => settings.liveness.heartbeat });
-  const contract = [admission.service, createLimiterService({ clock, engine })];
-  const health = createHealth([AdmissionService.typeName, LimiterService.typeName]);
+  const board = createBoardService({ clock, ids, boards, heartbeat: () => settings.liveness.heartbeat });
+  const contract = [admission.service, createLimiterService({ clock, engine }), board.service];
+  const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
   const services = [
     ...contract,
     health.service,
@@ -73,7 +77,9 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
 
   async function end(): Promise<void> {
     await Promise.all([grpcTransport.close(), webTransport.close()]);
+    await boards.close();
     await engine.close();
+    await store.close();
   }
 
   function stopNow(): Promise<void> {
@@ -86,9 +92,10 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
     const { drainTimeout } = settings;
     const deadline = clock.now() + drainTimeout;
     admission.drain(clock.wallTime(deadline));
+    board.drain(clock.wallTime(deadline));
     grpcTransport.drain();
     webTransport.drain();
-    await untilIdle(engine, clock, deadline);
+    await untilIdle({ engine, boards }, clock, deadline);
     await stopNow();
   }
 
@@ -106,7 +113,7 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
         engine.setMaxWaiters(next.settings.maxWaiters);
         // What needs a restart stays as it is in force.
         settings = { ...settings, drainTimeout: next.settings.drainTimeout, maxWaiters: next.settings.maxWaiters };
-        declare(engine, next, log);
+        declare({ engine, boards }, next, log);
       },
       stop() {
         stopping ??= drain();
@@ -120,20 +127,34 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
   }
 }
 
-function declare(engine: EmbeddedEngine, { limiters }: LoadedConfig, log: Log): void {
-  engine.submit([{ kind: "declare", configs: limiters }], ([{ created, changed, deleted, refused }]) => {
+interface Engines {
+  readonly engine: EmbeddedEngine;
+  readonly boards: BoardEngine;
+}
+
+function declare({ engine, boards }: Engines, config: LoadedConfig, log: Log): void {
+  engine.submit([{ kind: "declare", configs: config.limiters }], ([{ created, changed, deleted, refused }]) => {
     log.info({ created, changed, deleted }, "limiters declared");
     if (refused.length > 0) {
       log.error({ limiters: refused }, "keyed cannot be changed: declare these limiters under another name");
     }
   });
+  boards.submit([{ kind: "declare-boards", configs: config.boards }], ([{ created, changed, deleted, refused }]) => {
+    log.info({ created, changed, deleted }, "boards declared");
+    if (refused.length > 0) {
+      log.error(
+        { boards: refused },
+        "cards stand where the file has no place for them: these boards stay as they were",
+      );
+    }
+  });
 }
 
-/** Resolves when no lease is left, or the deadline (µs) has passed. */
-async function untilIdle(engine: EmbeddedEngine, clock: Clock, deadline: number): Promise<void> {
+/** Resolves when no lease and no work is left, or the deadline (µs) has passed. */
+async function untilIdle({ engine, boards }: Engines, clock: Clock, deadline: number): Promise<void> {
   while (clock.now() < deadline) {
     const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
-    if (items.length === 0) return;
+    if (items.length === 0 && (await boards.working()) === 0) return;
     await new Promise<void>((resolve) => {
       clock.schedule(Math.min(deadline, clock.now() + DRAIN_LOOK), false, resolve);
     });

@@ -1,10 +1,12 @@
 /** The configuration: from a file to what the server is made of, or to all that is wrong with it. */
 
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
-import { type Config, ConfigSchema, LogLevelSchema } from "../../client/gen/ggen/backpressure/config/v1/config_pb.ts";
-import type { Limiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { ConfigSchema, LogLevelSchema } from "../../client/gen/ggen/backpressure/config/v1/config_pb.ts";
+import type { BoardConfig } from "../machine/board/model.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
-import { OUTPUT_FIELDS } from "../wire/limiter-update.ts";
+import { BOARD_OUTPUT_FIELDS, boardConfig } from "../wire/board-wire.ts";
+import type { FieldViolation } from "../wire/error-wire.ts";
+import { OUTPUT_FIELDS as LIMITER_OUTPUT_FIELDS } from "../wire/limiter-update.ts";
 import { limiterConfig } from "../wire/limiter-wire.ts";
 import { violationsOf } from "../wire/validate.ts";
 import { Complaints } from "./complaints.ts";
@@ -34,7 +36,11 @@ export interface LoadedConfig {
   readonly settings: ServerSettings;
   /** In the order of the file, each name once. */
   readonly limiters: readonly LimiterConfig[];
+  readonly boards: readonly BoardConfig[];
 }
+
+/** Fields of what is declared that say how it stands; nobody sets them. */
+const OUTPUT_FIELDS = new Set([...LIMITER_OUTPUT_FIELDS, ...BOARD_OUTPUT_FIELDS]);
 
 interface InvalidConfig {
   readonly kind: "invalid";
@@ -67,11 +73,14 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
   for (const [field, override] of variables) applyOverride(json, field, override, complaints);
   const config = fromJson(ConfigSchema, json);
   complaints.violations(violationsOf(ConfigSchema, config));
-  const limiters = readLimiters(config, complaints);
+  const limiters = readDeclared("limiters", config.limiters, limiterConfig, complaints);
+  const boards = readDeclared("boards", config.boards, boardConfig, complaints);
   const settings = serverSettings(config);
   checkAddresses(settings, complaints);
   const { problems } = complaints;
-  return problems.length > 0 ? { kind: "invalid", problems } : { kind: "loaded", origin, text, settings, limiters };
+  return problems.length > 0
+    ? { kind: "invalid", problems }
+    : { kind: "loaded", origin, text, settings, limiters, boards };
 }
 
 /** Puts what a variable says in the place of what the file says. */
@@ -85,20 +94,29 @@ function applyOverride(json: JsonObject, field: string, override: Override, comp
   else complaints.fault(field, `must be ${reading.expected}, found ${quote(override.value)}`);
 }
 
-function readLimiters({ limiters }: Config, complaints: Complaints): readonly LimiterConfig[] {
-  checkNames(limiters, complaints);
-  return limiters.flatMap((limiter, index) => {
-    const reading = limiterConfig(limiter, `limiters[${index}]`);
+type Reading<C> =
+  | { readonly kind: "valid"; readonly config: C }
+  | { readonly kind: "invalid"; readonly violations: readonly FieldViolation[] };
+
+function readDeclared<M extends { readonly name: string }, C>(
+  list: "limiters" | "boards",
+  messages: readonly M[],
+  read: (message: M, field: string) => Reading<C>,
+  complaints: Complaints,
+): readonly C[] {
+  checkNames(list, messages, complaints);
+  return messages.flatMap((message, index) => {
+    const reading = read(message, `${list}[${index}]`);
     if (reading.kind === "valid") return [reading.config];
     complaints.violations(reading.violations);
     return [];
   });
 }
 
-function checkNames(limiters: readonly Limiter[], complaints: Complaints): void {
+function checkNames(list: string, messages: readonly { readonly name: string }[], complaints: Complaints): void {
   const named = new Map<string, string>();
-  for (const [index, { name }] of limiters.entries()) {
-    const field = `limiters[${index}].name`;
+  for (const [index, { name }] of messages.entries()) {
+    const field = `${list}[${index}].name`;
     const first = named.get(name);
     if (first === undefined) named.set(name, field);
     else if (name !== "")

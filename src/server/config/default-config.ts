@@ -7,4 +7,8 @@ limiters:
     description: A sample of the default configuration, to try things with; name a file to declare limiters of your own.
     max_concurrent: 1
     ttl: 0s
+boards:
+  # Backlog, Ready (5), InProgress (3), Review (2), Done.
+  - name: default
+    description: The board of the default configuration.
 `;

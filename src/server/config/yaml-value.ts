@@ -21,9 +21,7 @@ export function readValue(field: DescField, node: Node | undefined): ValueReadin
   if (field.enum !== undefined) return readEnum(field.enum, value);
   switch (field.scalar) {
     case ScalarType.STRING:
-      return typeof value === "string"
-        ? read(value)
-        : refused(typeof value === "number" ? "text: put it in quotes" : "text");
+      return readText(value);
     case ScalarType.BOOL:
       return typeof value === "boolean" ? read(value) : refused("true or false");
     case ScalarType.UINT32:
@@ -61,6 +59,13 @@ export function describeFound(node: Node | undefined): string {
 /** Text in quotes, without what would confuse a terminal, and no more of it than one wants to read. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
+}
+
+function readText(value: unknown): ValueReading {
+  if (typeof value === "number") return refused("text: put it in quotes");
+  if (typeof value !== "string") return refused("text");
+  // An escape can name half a character, which UTF-8 cannot say.
+  return value.isWellFormed() ? read(value) : refused("text of whole characters");
 }
 
 function readDuration(value: unknown): ValueReading {

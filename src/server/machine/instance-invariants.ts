@@ -29,7 +29,7 @@ export function assertInstance(state: State, instance: Instance, held: Held): vo
 }
 
 /** Tokens are whole nanotokens, at least none and at most what the bucket can hold. O(1). */
-export function assertBucket(state: State, instance: Instance): void {
+function assertBucket(state: State, instance: Instance): void {
   const { bucket, limiter } = instance;
   const capacity = limiter.config.rate?.capacity ?? 0;
   holds(bucket.at <= state.now, instance, "its bucket is not ahead of time");
@@ -38,7 +38,7 @@ export function assertBucket(state: State, instance: Instance): void {
 }
 
 /** Permits in use are those of live leases, at most the limit; slots lie below it, and no two are the same. */
-export function assertPermits(instance: Instance, held: Held): void {
+function assertPermits(instance: Instance, held: Held): void {
   const { limiter, permitsInUse } = instance;
   counts(permitsInUse, held.permits, instance, "permits held by leases");
   counts(new Set(held.slots).size, held.slots.length, instance, "slots");
@@ -50,7 +50,7 @@ export function assertPermits(instance: Instance, held: Held): void {
 }
 
 /** Places stand in the order of arrival, each of a waiter who has it, and their sums are right. */
-export function assertQueue(state: State, instance: Instance): void {
+function assertQueue(state: State, instance: Instance): void {
   const { queue } = instance;
   let arrival = 0;
   let size = 0;
@@ -78,7 +78,7 @@ export function assertQueue(state: State, instance: Instance): void {
 }
 
 /** No wake-up is lost: the head cannot be admitted now, and if only tokens keep it, somebody looks when they are there. */
-export function assertHead(state: State, instance: Instance): void {
+function assertHead(state: State, instance: Instance): void {
   const waiter = instance.queue.first?.waiter;
   if (waiter === undefined || !waiter.places.every(couldBeNext)) return;
   const wait = Math.max(...waiter.places.map((place) => tokenWait(place, state.now)));

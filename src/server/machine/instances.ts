@@ -59,7 +59,8 @@ export function closeIfIdle(state: State, instance: Instance): void {
 export function forgetAsNew(state: State, limiter: Limiter): void {
   const forgotten = forgetIdle(state, limiter, FORGET_AT_ONCE);
   if (limiter.idle.size === 0) return;
-  state.deadlines.set(limiter, forgotten === FORGET_AT_ONCE ? state.now : limiter.idle.earliest + LINGER);
+  // Due now it would be taken again in this step.
+  state.deadlines.set(limiter, forgotten === FORGET_AT_ONCE ? state.now + 1 : limiter.idle.earliest + LINGER);
 }
 
 /** After a change of the rate: when each idle instance will be full has changed. */

@@ -24,7 +24,7 @@ export function assertMachine(state: State): void {
 }
 
 /** A lease holds something, lives nowhere else, and its time runs exactly if its holder must show itself. O(1). */
-export function assertLease(state: State, lease: Lease): void {
+function assertLease(state: State, lease: Lease): void {
   const { attachment, ttl } = lease;
   holds(state.leases.get(lease.id) === lease, lease, "it is kept under its id");
   holds(!state.waiters.has(lease.id), lease, "nobody waits and holds at once");
@@ -43,7 +43,7 @@ export function assertLease(state: State, lease: Lease): void {
 }
 
 /** A waiter stands in every queue that it claims, present in all or in none, and has time left. O(1). */
-export function assertWaiter(state: State, waiter: Waiter): void {
+function assertWaiter(state: State, waiter: Waiter): void {
   const { claims, places, stream } = waiter;
   holds(state.waiters.get(waiter.id) === waiter, waiter, "it is kept under its id");
   holds(stream !== undefined || waiter.requestId !== "", waiter, "who is away can be found again");

@@ -1,52 +1,63 @@
 /** What is measured of a flow, from the machine's own instants. */
 
 const SECOND = 1e6;
-/** Seconds that a rate looks back. */
-const WINDOW = 10;
-const RING = WINDOW + 1;
 
-/** Counts events and tells their rate over the last ten seconds. */
+/** How far a rate looks back: so many whole steps, of so many µs each, and the one begun. */
+export interface Window {
+  readonly step: number;
+  readonly steps: number;
+}
+
+const TEN_SECONDS: Window = { step: SECOND, steps: 10 };
+
+/** Counts events and tells their rate over a window that moves: unless said otherwise, the last ten seconds. */
 export class Meter {
   total = 0;
+  readonly #window: Window;
   readonly #startedAt: number;
-  readonly #counts = new Float64Array(RING);
-  #second: number;
+  /** A count for each step of the window and the one begun, by the step's number. */
+  readonly #counts: Float64Array;
+  #step: number;
 
-  constructor(now: number) {
+  constructor(now: number, window: Window = TEN_SECONDS) {
+    this.#window = window;
     this.#startedAt = now;
-    this.#second = Math.floor(now / SECOND);
+    this.#counts = new Float64Array(window.steps + 1);
+    this.#step = Math.floor(now / window.step);
   }
 
   count(now: number): void {
     this.#turn(now);
     this.total += 1;
-    const index = this.#second % RING;
+    const index = this.#step % this.#counts.length;
     this.#counts[index] = (this.#counts[index] as number) + 1;
   }
 
-  /** Events a second: over ten whole seconds and the one begun, or since the start; over one second at least. */
+  /** Events a second: over the window, or since the start; over one step at least. */
   rate(now: number): number {
     this.#turn(now);
+    const { step, steps } = this.#window;
     const sum = this.#counts.reduce((a, b) => a + b, 0);
-    const lookBack = WINDOW * SECOND + (now % SECOND);
-    return (sum * SECOND) / Math.max(SECOND, Math.min(lookBack, now - this.#startedAt));
+    const lookBack = steps * step + (now % step);
+    return (sum * SECOND) / Math.max(step, Math.min(lookBack, now - this.#startedAt));
   }
 
   #turn(now: number): void {
-    const second = Math.floor(now / SECOND);
-    if (second === this.#second) return;
-    const passed = Math.min(second - this.#second, RING);
-    for (let i = 0; i < passed; i++) this.#counts[(second - i) % RING] = 0;
-    this.#second = second;
+    const step = Math.floor(now / this.#window.step);
+    if (step === this.#step) return;
+    const ring = this.#counts.length;
+    const passed = Math.min(step - this.#step, ring);
+    for (let i = 0; i < passed; i++) this.#counts[(step - i) % ring] = 0;
+    this.#step = step;
   }
 }
 
-/** µs: durations are looked at over the last one to two of these. */
-const PERIOD = 60 * SECOND;
+/** µs. */
+const MINUTE = 60 * SECOND;
 /** Each bucket is a tenth wider than the one before. */
 const GROWTH = Math.log(1.1);
-/** Up to 1.1^270 µs, 41 hours. */
-const BUCKETS = 271;
+/** Up to 1.1^326 µs, a year. */
+const BUCKETS = 327;
 
 interface Period {
   count: number;
@@ -56,16 +67,25 @@ interface Period {
 }
 
 /**
- * Mean and percentiles of durations over the last one to two minutes, in fixed space. A percentile is at most a tenth
- * too long, and never too short, for durations up to 41 hours.
+ * Mean and percentiles of durations over the last one to two periods (minutes, unless said otherwise), in fixed space. A
+ * percentile is at most a tenth too long, and never too short, for durations up to a year.
  */
 export class Durations {
   #current = createPeriod();
   #previous = createPeriod();
+  readonly #period: number;
   #startedAt: number;
 
-  constructor(now: number) {
+  /** `period` in µs. */
+  constructor(now: number, { period }: { readonly period: number } = { period: MINUTE }) {
+    this.#period = period;
     this.#startedAt = now;
+  }
+
+  /** How many were recorded. */
+  count(now: number): number {
+    this.#turn(now);
+    return this.#current.count + this.#previous.count;
   }
 
   record(micros: number, now: number): void {
@@ -98,12 +118,12 @@ export class Durations {
   }
 
   #turn(now: number): void {
-    const periods = Math.floor((now - this.#startedAt) / PERIOD);
+    const periods = Math.floor((now - this.#startedAt) / this.#period);
     if (periods === 0) return;
     this.#previous = periods === 1 ? this.#current : createPeriod();
     this.#current = createPeriod();
-    // Not from now on: a period begun late would remember longer than two minutes.
-    this.#startedAt += periods * PERIOD;
+    // Not from now on: a period begun late would remember longer than two periods.
+    this.#startedAt += periods * this.#period;
   }
 }
 

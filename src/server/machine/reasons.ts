@@ -28,7 +28,22 @@ export type Reason =
   | "LEASE_EXPIRED"
   | "LEASE_DISPLACED"
   | "LIMITER_DELETED"
-  | "LEASE_ENDED";
+  | "LEASE_ENDED"
+  | "BOARD_NOT_FOUND"
+  | "CARD_NOT_FOUND"
+  | "STAGE_NOT_FOUND"
+  | "STAGE_NOT_EMPTY"
+  | "BOARD_NOT_EMPTY"
+  | "CARD_STATE"
+  | "FIRST_STAGE"
+  | "BOARD_EXISTS"
+  | "CARD_EXISTS"
+  | "STAGE_FULL"
+  | "NO_CARD"
+  | "BOARD_FULL"
+  | "STALE_FENCING_TOKEN"
+  | "CARD_DELETED"
+  | "CARD_BLOCKED";
 
 /** A "no" with its reason: a value, never thrown. */
 export interface Refusal {
@@ -42,6 +57,15 @@ export interface Refusal {
   /** µs until the same request can be granted at the earliest; undefined where nobody can know, or never. */
   readonly retryAfter: number | undefined;
   readonly waitersAhead: number;
+  /** Where on a board; undefined where the "no" is not a board's. */
+  readonly at: BoardPlace | undefined;
+}
+
+/** A place on a board; what is empty is not meant. */
+export interface BoardPlace {
+  readonly board: string;
+  readonly stage: string;
+  readonly card: string;
 }
 
 interface RefusalDetails {
@@ -50,6 +74,7 @@ interface RefusalDetails {
   readonly claim?: number;
   readonly retryAfter?: number | undefined;
   readonly waitersAhead?: number;
+  readonly at?: Partial<BoardPlace> | undefined;
 }
 
 export function refusal(reason: Reason, details: RefusalDetails = {}): Refusal {
@@ -61,5 +86,6 @@ export function refusal(reason: Reason, details: RefusalDetails = {}): Refusal {
     claim: details.claim ?? -1,
     retryAfter: details.retryAfter,
     waitersAhead: details.waitersAhead ?? 0,
+    at: details.at && { board: "", stage: "", card: "", ...details.at },
   };
 }

@@ -4,6 +4,10 @@
  * A rate is kept in millitokens a second, time in microseconds and the level in nanotokens, so that one microsecond at
  * one millitoken a second brings exactly one nanotoken: refilling multiplies, never divides, and loses nothing to
  * rounding however often it is done. With the bounds below every level is an exact double (10^15 < 2^53).
+ *
+ * A full bucket gains nothing. A claim that takes all of it therefore waits for the first whole microsecond at which it
+ * is full, and what that one brought beyond is lost: granting it would put two grants nearer than the rate allows. With a
+ * burst of even one token more than the claim nothing is lost.
  */
 
 /** Nanotokens in a token. */

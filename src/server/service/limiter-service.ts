@@ -26,6 +26,7 @@ import { applyUpdate } from "../wire/limiter-update.ts";
 import { type LimiterReading, limiterConfig, limiterMessage } from "../wire/limiter-wire.ts";
 import { pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { ask } from "./ask.ts";
+import { revisionOf } from "./etag.ts";
 import { watchLimiters } from "./limiter-watching.ts";
 import { createRpcService, type RpcService } from "./rpc.ts";
 
@@ -53,7 +54,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
     for (;;) {
       const view = await read(name);
       const config = valid(applyUpdate(view.config, message, paths));
-      const revision = etag === "" ? view.revision : revisionOf(etag);
+      const revision = revisionOf(etag) ?? view.revision;
       const outcome = await ask(engine, { kind: "update-limiter", config, revision });
       if (outcome.kind === "limiter") return read(name);
       if (outcome.reason !== "ETAG_MISMATCH" || etag !== "") throw refusalError(outcome);
@@ -90,8 +91,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
     },
 
     async deleteLimiter({ name, etag, force }) {
-      const revision = etag === "" ? undefined : revisionOf(etag);
-      const outcome = await ask(engine, { kind: "delete-limiter", name, revision, force });
+      const outcome = await ask(engine, { kind: "delete-limiter", name, revision: revisionOf(etag), force });
       if (outcome.kind === "refused") throw refusalError(outcome);
       return create(DeleteLimiterResponseSchema, { drainingLeases: BigInt(outcome.drainingLeases) });
     },
@@ -147,9 +147,4 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
 function valid(reading: LimiterReading): LimiterConfig {
   if (reading.kind === "invalid") throw invalidRequest(reading.violations);
   return reading.config;
-}
-
-/** An etag is a revision; one that is none matches nothing. */
-function revisionOf(etag: string): number {
-  return /^[1-9][0-9]*$/.test(etag) ? Number(etag) : -1;
 }

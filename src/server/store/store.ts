@@ -1,5 +1,6 @@
 /** The port for what must outlive more than the step that decided it. */
 
+import type { BoardChange } from "../machine/board/command.ts";
 import type { Change } from "../machine/command.ts";
 
 export interface Store {
@@ -7,7 +8,7 @@ export interface Store {
    * Keeps changes, in the order given. Undefined: they are as safe as they will be; else that is so when the promise
    * resolves, and nothing that was decided with them is said before.
    */
-  keep(changes: readonly Change[]): Promise<void> | undefined;
+  keep(changes: readonly (Change | BoardChange)[]): Promise<void> | undefined;
   close(): Promise<void>;
 }
 

@@ -15,9 +15,6 @@ export interface Dispatcher {
   errorOf(method: DescMethod, thrown: unknown): WireError;
 }
 
-/** Violations that one answer names; more would not fit into the trailers that every client accepts. */
-const MAX_VIOLATIONS = 8;
-
 const validator = createValidator();
 
 /** Checks every request type once, since the first use of a type compiles its rules, which takes tens of ms. */
@@ -31,7 +28,7 @@ export function createDispatcher(services: readonly RpcService[], log: Log): Dis
       if (result.kind === "valid") return;
       if (result.kind === "error") throw result.error;
       throw invalidRequest(
-        result.violations.slice(0, MAX_VIOLATIONS).map((violation) => ({
+        result.violations.map((violation) => ({
           field: pathToString(violation.field),
           description: violation.message,
           reason: violation.ruleId,

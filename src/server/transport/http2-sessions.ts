@@ -11,8 +11,14 @@ import type { Liveness, TransportLimits } from "./options.ts";
  * 33) end the connection, with every lease on it, of a client that gives its leases back by cancelling; a flood of
  * resets still comes to its end within two seconds.
  */
-const RESET_BURST = 10_000;
-const RESET_RATE = 5_000;
+const RESET_BURST = 4_000;
+const RESET_RATE = 1_000;
+/**
+ * Streams beyond the limit that one connection may try to open in its life. Node ends a connection after 100: a client
+ * at its limit that cancels one and opens the next at once would get there, since Node counts the cancelled one for a
+ * moment longer.
+ */
+const REJECTED_STREAMS = 2 ** 32 - 1;
 /** MB that Node may buffer for one connection; its own 10 are too few for a thousand streams. */
 const SESSION_MEMORY = 64;
 
@@ -23,6 +29,7 @@ export function http2Options(limits: TransportLimits): ServerOptions {
       maxHeaderListSize: limits.maxMetadataBytes,
     },
     maxSessionMemory: SESSION_MEMORY,
+    maxSessionRejectedStreams: REJECTED_STREAMS,
     streamResetBurst: RESET_BURST,
     streamResetRate: RESET_RATE,
   };

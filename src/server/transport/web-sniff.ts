@@ -29,7 +29,7 @@ export function shareListener(options: {
     sniffProtocol(socket, clock, (isHttp2) => {
       undecided.delete(socket);
       if (isHttp2) {
-        // HTTP/2 has its own way to half-close; over HTTP/1.1 a client may end its side and read on.
+        // Node's HTTP/1.1 sees to clients that end their side; its HTTP/2 leaves that to the socket.
         socket.allowHalfOpen = false;
         http2.emit("connection", socket);
       } else {

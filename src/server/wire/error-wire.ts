@@ -45,6 +45,13 @@ type ServerReason = "INVALID_REQUEST" | "DRAINING" | "TOO_MANY_STREAMS";
 
 const DOMAIN = "ggen.backpressure";
 
+/**
+ * What an error says of a request at most: errors travel in headers and trailers, of which clients take a few KB, and end
+ * their connection, with every lease on it, where there are more.
+ */
+const MAX_VIOLATIONS = 8;
+const MAX_TEXT = 300;
+
 const CODES: Record<Reason, Code> = {
   LIMITER_NOT_FOUND: Code.NotFound,
   LEASE_NOT_FOUND: Code.NotFound,
@@ -72,6 +79,21 @@ const CODES: Record<Reason, Code> = {
   LEASE_DISPLACED: Code.Aborted,
   LIMITER_DELETED: Code.Aborted,
   LEASE_ENDED: Code.Aborted,
+  BOARD_NOT_FOUND: Code.NotFound,
+  CARD_NOT_FOUND: Code.NotFound,
+  STAGE_NOT_FOUND: Code.NotFound,
+  STAGE_NOT_EMPTY: Code.FailedPrecondition,
+  BOARD_NOT_EMPTY: Code.FailedPrecondition,
+  CARD_STATE: Code.FailedPrecondition,
+  FIRST_STAGE: Code.FailedPrecondition,
+  BOARD_EXISTS: Code.AlreadyExists,
+  CARD_EXISTS: Code.AlreadyExists,
+  STAGE_FULL: Code.ResourceExhausted,
+  NO_CARD: Code.ResourceExhausted,
+  BOARD_FULL: Code.ResourceExhausted,
+  STALE_FENCING_TOKEN: Code.Aborted,
+  CARD_DELETED: Code.Aborted,
+  CARD_BLOCKED: Code.Aborted,
 };
 
 /** The "not now" that brings a RetryInfo even where nobody can know the time, so that clients back off. */
@@ -84,6 +106,9 @@ const NOT_NOW: ReadonlySet<Reason> = new Set([
   "QUEUE_FULL",
   "KEYS_EXHAUSTED",
   "WAIT_TOO_LONG",
+  "STAGE_FULL",
+  "NO_CARD",
+  "BOARD_FULL",
 ]);
 
 /** A refusal as the error that it is where it is one. */
@@ -93,10 +118,10 @@ export function refusalError(refusal: Refusal): WireError {
     return invalidRequest([{ field, description: refusalMessage(refusal), reason: refusal.reason }]);
   }
   const code = CODES[refusal.reason];
-  const details = [errorInfo(refusal.reason, { limiter: refusal.limiter, key: refusal.key })];
+  const details = [errorInfo(refusal.reason, { limiter: refusal.limiter, key: refusal.key, ...refusal.at })];
   if (code === Code.NotFound || code === Code.AlreadyExists) {
     const [resourceType] = refusal.reason.toLowerCase().split("_", 1);
-    details.push(detail(ResourceInfoSchema, { resourceType, resourceName: refusal.limiter }));
+    details.push(detail(ResourceInfoSchema, { resourceType, resourceName: clip(resourceName(refusal, resourceType)) }));
   }
   if (NOT_NOW.has(refusal.reason)) {
     const retryDelay = microsToDuration(refusal.retryAfter ?? FALLBACK_RETRY_MICROS);
@@ -105,10 +130,14 @@ export function refusalError(refusal: Refusal): WireError {
   return new WireError(code, refusalMessage(refusal), details);
 }
 
-/** A request that breaks rules of the contract; `violations` is not empty. */
+/** A request that breaks rules of the contract; `violations` is not empty, and the first few of them are told. */
 export function invalidRequest(violations: readonly FieldViolation[]): WireError {
-  const summary = violations.map((v) => (v.field === "" ? v.description : `${v.field}: ${v.description}`)).join("; ");
-  const fieldViolations = violations.map((v) => ({ ...v }));
+  const fieldViolations = violations
+    .slice(0, MAX_VIOLATIONS)
+    .map(({ field, description, reason }) => ({ field, description: clip(description), reason }));
+  const summary = fieldViolations
+    .map(({ field, description }) => (field === "" ? description : `${field}: ${description}`))
+    .join("; ");
   return new WireError(Code.InvalidArgument, summary, [
     errorInfo("INVALID_REQUEST", {}),
     detail(BadRequestSchema, { fieldViolations }),
@@ -143,46 +172,83 @@ export function internalError(): WireError {
 
 /** A refusal in one sentence for people. */
 export function refusalMessage(refusal: Refusal): string {
-  const key = refusal.key === "" ? "" : ` (key ${quote(refusal.key)})`;
-  return MESSAGES[refusal.reason](`${quote(refusal.limiter)}${key}`, refusal);
+  return MESSAGES[refusal.reason](subjectOf(refusal), refusal);
+}
+
+/** What a refusal is about: a limiter and perhaps its key, or a place on a board. */
+function subjectOf({ limiter, key, at }: Refusal): string {
+  if (at === undefined) return `limiter ${quote(limiter)}${key === "" ? "" : ` (key ${quote(key)})`}`;
+  const card = at.card === "" ? "" : `card ${quote(at.card)} of `;
+  const stage = at.stage === "" ? "" : `stage ${quote(at.stage)} of `;
+  return `${card}${card === "" ? stage : ""}board ${quote(at.board)}`;
+}
+
+/** The name of the thing of this type that a refusal is about. */
+function resourceName({ limiter, at }: Refusal, resourceType: string | undefined): string {
+  switch (resourceType) {
+    case "board":
+      return at?.board ?? "";
+    case "stage":
+      return at?.stage ?? "";
+    case "card":
+      return at?.card ?? "";
+    default:
+      return limiter;
+  }
 }
 
 const MESSAGES: Record<Reason, (name: string, refusal: Refusal) => string> = {
-  LIMITER_NOT_FOUND: (name) => `no limiter is named ${name}, or it is being deleted; ListLimiters says what there is`,
+  LIMITER_NOT_FOUND: (name) => `there is no ${name}, or it is being deleted; ListLimiters says what there is`,
   LEASE_NOT_FOUND: () => "no lease has this id, or it ended long ago",
   WAITER_NOT_FOUND: () => "nobody waits under this id; they may have been granted, or have left",
-  CLAIM_EXCEEDS_LIMIT: (name) => `limiter ${name} never has as much as the claim asks, not even when idle`,
+  CLAIM_EXCEEDS_LIMIT: (name) => `${name} never has as much as the claim asks, not even when idle`,
   REQUEST_ID_REUSED: () => "this request_id was used for another call or other claims; use a fresh one",
-  DECLARED: (name) => `limiter ${name} is declared in the server's file; take its declaration out instead`,
+  DECLARED: (name) => `${name} is declared in the server's file; take its declaration out instead`,
   LEASE_SECRET_MISMATCH: () => "the secret is not that of this lease; only its holder has it",
   LIMITER_EXISTS: (name) =>
-    `limiter ${name} exists with other content, or still drains after its deletion; UpdateLimiter changes one`,
-  KEY_REQUIRED: (name) => `limiter ${name} is keyed: the claim must name a key`,
-  KEY_NOT_ALLOWED: (name) => `limiter ${name} is not keyed: the claim must not name a key`,
-  CONCURRENCY_EXHAUSTED: (name) => `limiter ${name} has too few free permits now`,
-  RATE_EXHAUSTED: (name) => `limiter ${name} has too few tokens now`,
-  WAITERS_AHEAD: (name, { waitersAhead }) => `limiter ${name} has ${waitersAhead} waiting, and nobody overtakes`,
-  PAUSED: (name) => `limiter ${name} is paused and admits nobody`,
-  QUEUE_FULL: (name, { waitersAhead, limiter }) =>
-    limiter === ""
+    `${name} exists with other content, or still drains after its deletion; UpdateLimiter changes one`,
+  KEY_REQUIRED: (name) => `${name} is keyed: the claim must name a key`,
+  KEY_NOT_ALLOWED: (name) => `${name} is not keyed: the claim must not name a key`,
+  CONCURRENCY_EXHAUSTED: (name) => `${name} has too few free permits now`,
+  RATE_EXHAUSTED: (name) => `${name} has too few tokens now`,
+  WAITERS_AHEAD: (name, { waitersAhead }) => `${name} has ${waitersAhead} waiting, and nobody overtakes`,
+  PAUSED: (name) => `${name} is paused and admits nobody`,
+  QUEUE_FULL: (name, { waitersAhead, limiter, at }) =>
+    limiter === "" && at === undefined
       ? "the server has as many waiters as it will bear"
-      : `limiter ${name} has ${waitersAhead} waiting, as many as may`,
-  KEYS_EXHAUSTED: (name) => `limiter ${name} has as many keys in use as it may (max_keys)`,
-  WAIT_TOO_LONG: (name) => `limiter ${name} would let you wait longer than you will`,
-  WAIT_TIMEOUT: (name) => `limiter ${name} did not admit you within your max_wait, deadline, or its own bound`,
-  ETAG_MISMATCH: (name) => `limiter ${name} has changed since you read it; read it again`,
+      : `${name} has ${waitersAhead} waiting, as many as may`,
+  KEYS_EXHAUSTED: (name) => `${name} has as many keys in use as it may (max_keys)`,
+  WAIT_TOO_LONG: (name) => `${name} would let you wait longer than you will`,
+  WAIT_TIMEOUT: (name) => `${name} had no room for you within your max_wait, deadline, or its own bound`,
+  ETAG_MISMATCH: (name) => `${name} has changed since you read it; read it again`,
   WAITER_CANCELLED: () => "an operator took you out of the queue",
   WAITER_DISPLACED: () => "another stream came with the same request_id and took this one's place",
   LEASE_REVOKED: () => "an operator revoked the lease",
   LEASE_EXPIRED: () => "the lease outlived the last sign of its holder by its ttl",
   LEASE_DISPLACED: () => "another stream resumed the lease; it lives on there",
-  LIMITER_DELETED: (name) =>
-    name === '""' ? "the limiter was deleted by force" : `limiter ${name} was deleted by force`,
+  LIMITER_DELETED: (name, { limiter }) => `${limiter === "" ? "the limiter" : name} was deleted by force`,
   LEASE_ENDED: () => "the lease that this request_id stands for has ended; use a fresh request_id for a new one",
+  BOARD_NOT_FOUND: (name) => `there is no ${name}; ListBoards says what there is`,
+  CARD_NOT_FOUND: (name) => `there is no ${name}, or it was completed so long ago that it is not kept`,
+  STAGE_NOT_FOUND: (name) => `there is no ${name}; GetBoard says which stages it has`,
+  STAGE_NOT_EMPTY: (name) => `cards stand in ${name}: it cannot be removed, and not be given another kind or place`,
+  BOARD_NOT_EMPTY: (name) => `cards that are not completed stand on ${name}; complete or delete them, or use force`,
+  CARD_STATE: (name) => `${name} is in a state in which this cannot be done to it; GetCard says in which`,
+  FIRST_STAGE: (name) => `${name} is its first: nobody pulls into it, AddCard puts cards there`,
+  BOARD_EXISTS: (name) => `${name} exists with other content; UpdateBoard changes one`,
+  CARD_EXISTS: (name) => `${name} exists with other content; UpdateCard changes one`,
+  STAGE_FULL: (name) => `${name} has as many cards as it may (wip_limit)`,
+  NO_CARD: (name) => `there is no card to pull into ${name} now`,
+  BOARD_FULL: (name) => `${name} has as many cards as it may (max_cards)`,
+  STALE_FENCING_TOKEN: (name) => `the work under this fencing token on ${name} has ended; nothing was changed`,
+  CARD_DELETED: (name) => `${name} was deleted`,
+  CARD_BLOCKED: (name) => `${name} was blocked`,
 };
 
 function errorInfo(reason: Reason | ServerReason, metadata: Record<string, string>): WireDetail {
-  const said = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== ""));
+  const said = Object.fromEntries(
+    Object.entries(metadata).flatMap(([name, value]) => (value === "" ? [] : [[name, clip(value)]])),
+  );
   return detail(ErrorInfoSchema, { reason, domain: DOMAIN, metadata: said });
 }
 
@@ -191,5 +257,10 @@ function detail<D extends DescMessage>(desc: D, value: MessageInitShape<D>): Wir
 }
 
 function quote(name: string): string {
-  return JSON.stringify(name);
+  return JSON.stringify(clip(name));
+}
+
+/** The beginning of a text that may be of any length. */
+function clip(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT).toWellFormed()}…`;
 }

@@ -27,3 +27,13 @@ export function msToTimestamp(ms: number): Timestamp {
     nanos: Math.floor((ms - seconds * 1000) * 1e6),
   });
 }
+
+/** ms since 1970. */
+export function timestampToMs({ seconds, nanos }: Timestamp): number {
+  return Number(seconds) * 1000 + nanos / 1e6;
+}
+
+/** Unset for what is not known. */
+export function optionalDuration(micros: number | undefined): Duration | undefined {
+  return micros === undefined ? undefined : microsToDuration(micros);
+}

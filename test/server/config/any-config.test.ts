@@ -22,7 +22,25 @@ function expectAnswer(text: string): void {
 /** Pieces of YAML, of which chance makes something that is nearly a configuration. */
 const PIECES = [
   ...["listeners", "limits", "limiters", "logging", "liveness", "name", "max_rps", "maxConcurrent", "ttl", "level"],
-  ...["10s", "0", "-1", "1e9", ".inf", "true", "null", "~", '"a:b"', "'x'", "&", "&a", "*a", "<<", "!!map ", "!x "],
+  ...[
+    '"\\ud800"',
+    "10s",
+    "0",
+    "-1",
+    "1e9",
+    ".inf",
+    "true",
+    "null",
+    "~",
+    '"a:b"',
+    "'x'",
+    "&",
+    "&a",
+    "*a",
+    "<<",
+    "!!map ",
+    "!x ",
+  ],
   ...["- ", "? ", ": ", ", ", "[", "]", "{", "}", "#", "\n", "\n  ", "\n    ", "\n- ", "|\n", ">\n", "\t"],
   ...["---\n", "...\n", "%YAML 1.1\n"],
 ];
@@ -32,7 +50,24 @@ const pieces = fc
   .map((chosen) => chosen.join(""));
 
 const anyValue = fc.oneof(
-  fc.constantFrom("10s", "0", "info", "127.0.0.1:0", "a", null, true, 0, 1, 1.5, -1, 1e300, Number.NaN, [], {}),
+  fc.constantFrom(
+    "\ud800",
+    "10s",
+    "0",
+    "info",
+    "127.0.0.1:0",
+    "a",
+    null,
+    true,
+    0,
+    1,
+    1.5,
+    -1,
+    1e300,
+    Number.NaN,
+    [],
+    {},
+  ),
   fc.anything({ maxDepth: 2, key: fc.string(), withDate: true, withBigInt: true, values: [fc.string(), fc.double()] }),
 );
 

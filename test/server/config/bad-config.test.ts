@@ -23,7 +23,7 @@ describe("a bad file is told all that is wrong, and where", () => {
     [
       "no such section",
       "quotas: []\n",
-      ["b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, logging"],
+      ["b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging"],
     ],
     ["a section in the wrong form", "limits: 5\n", ["b.yaml:1:1: limits: must be a mapping of fields, found 5"]],
     ["a list in the wrong form", "limiters: {}\n", ["b.yaml:1:1: limiters: must be a list, found a mapping"]],
@@ -53,7 +53,7 @@ describe("a bad file is told all that is wrong, and where", () => {
     [
       "a field that a terminal should not see",
       '{"\\e[31m": 1}',
-      ['b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, logging'],
+      ['b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, boards, logging'],
     ],
     [
       "a field for output",
@@ -142,6 +142,11 @@ describe("a bad file is told all that is wrong, and where", () => {
         "b.yaml:3:3: limiters[1]: max_keys needs keyed: true",
         "b.yaml:3:3: limiters[1]: ttl must not exceed max_ttl",
       ],
+    ],
+    [
+      "half a character",
+      'limiters: [{name: a, max_rps: 5, description: "\\ud800"}]',
+      ['b.yaml:1:34: limiters[0].description: must be text of whole characters, found "\\ud800"'],
     ],
     [
       "yes for true",

@@ -115,7 +115,6 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
       survey.clear();
       watch.close();
       streams.clear();
-      await store.close();
     },
   };
 }

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/reason.proto.
  */
 export const file_ggen_backpressure_v1_reason: GenFile = /*@__PURE__*/
-  fileDesc("CiFnZ2VuL2JhY2twcmVzc3VyZS92MS9yZWFzb24ucHJvdG8SFGdnZW4uYmFja3ByZXNzdXJlLnYxIq0BCgdSZWZ1c2FsEiwKBnJlYXNvbhgBIAEoDjIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJEg8KB2xpbWl0ZXIYAyABKAkSCwoDa2V5GAQgASgJEi4KC3JldHJ5X2FmdGVyGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDXdhaXRlcnNfYWhlYWQYBiABKA0q/AUKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIcChhSRUFTT05fTElNSVRFUl9OT1RfRk9VTkQQARIaChZSRUFTT05fTEVBU0VfTk9UX0ZPVU5EEAISGwoXUkVBU09OX1dBSVRFUl9OT1RfRk9VTkQQAxIeChpSRUFTT05fQ0xBSU1fRVhDRUVEU19MSU1JVBAKEhwKGFJFQVNPTl9SRVFVRVNUX0lEX1JFVVNFRBALEhMKD1JFQVNPTl9ERUNMQVJFRBAMEiAKHFJFQVNPTl9MRUFTRV9TRUNSRVRfTUlTTUFUQ0gQFBIZChVSRUFTT05fTElNSVRFUl9FWElTVFMQHhIgChxSRUFTT05fQ09OQ1VSUkVOQ1lfRVhIQVVTVEVEECgSGQoVUkVBU09OX1JBVEVfRVhIQVVTVEVEECkSGAoUUkVBU09OX1dBSVRFUlNfQUhFQUQQKhIRCg1SRUFTT05fUEFVU0VEECsSFQoRUkVBU09OX1FVRVVFX0ZVTEwQLBIZChVSRUFTT05fS0VZU19FWEhBVVNURUQQLRIYChRSRUFTT05fV0FJVF9UT09fTE9ORxAuEhcKE1JFQVNPTl9XQUlUX1RJTUVPVVQQMhIYChRSRUFTT05fRVRBR19NSVNNQVRDSBA8EhsKF1JFQVNPTl9XQUlURVJfQ0FOQ0VMTEVEED0SGwoXUkVBU09OX1dBSVRFUl9ESVNQTEFDRUQQPhIYChRSRUFTT05fTEVBU0VfUkVWT0tFRBA/EhgKFFJFQVNPTl9MRUFTRV9FWFBJUkVEEEASGgoWUkVBU09OX0xFQVNFX0RJU1BMQUNFRBBBEhoKFlJFQVNPTl9MSU1JVEVSX0RFTEVURUQQQhIWChJSRUFTT05fTEVBU0VfRU5ERUQQQxIaChZSRUFTT05fSU5WQUxJRF9SRVFVRVNUEEYSEwoPUkVBU09OX0RSQUlOSU5HEFASGwoXUkVBU09OX1RPT19NQU5ZX1NUUkVBTVMQUWIGcHJvdG8z", [file_google_protobuf_duration]);
+  fileDesc("CiFnZ2VuL2JhY2twcmVzc3VyZS92MS9yZWFzb24ucHJvdG8SFGdnZW4uYmFja3ByZXNzdXJlLnYxIq0BCgdSZWZ1c2FsEiwKBnJlYXNvbhgBIAEoDjIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJEg8KB2xpbWl0ZXIYAyABKAkSCwoDa2V5GAQgASgJEi4KC3JldHJ5X2FmdGVyGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDXdhaXRlcnNfYWhlYWQYBiABKA0q+wgKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIcChhSRUFTT05fTElNSVRFUl9OT1RfRk9VTkQQARIaChZSRUFTT05fTEVBU0VfTk9UX0ZPVU5EEAISGwoXUkVBU09OX1dBSVRFUl9OT1RfRk9VTkQQAxIaChZSRUFTT05fQk9BUkRfTk9UX0ZPVU5EEAQSGQoVUkVBU09OX0NBUkRfTk9UX0ZPVU5EEAUSGgoWUkVBU09OX1NUQUdFX05PVF9GT1VORBAGEh4KGlJFQVNPTl9DTEFJTV9FWENFRURTX0xJTUlUEAoSHAoYUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAsSEwoPUkVBU09OX0RFQ0xBUkVEEAwSGgoWUkVBU09OX1NUQUdFX05PVF9FTVBUWRANEhoKFlJFQVNPTl9CT0FSRF9OT1RfRU1QVFkQDhIVChFSRUFTT05fQ0FSRF9TVEFURRAPEhYKElJFQVNPTl9GSVJTVF9TVEFHRRAQEiAKHFJFQVNPTl9MRUFTRV9TRUNSRVRfTUlTTUFUQ0gQFBIZChVSRUFTT05fTElNSVRFUl9FWElTVFMQHhIXChNSRUFTT05fQk9BUkRfRVhJU1RTEB8SFgoSUkVBU09OX0NBUkRfRVhJU1RTECASIAocUkVBU09OX0NPTkNVUlJFTkNZX0VYSEFVU1RFRBAoEhkKFVJFQVNPTl9SQVRFX0VYSEFVU1RFRBApEhgKFFJFQVNPTl9XQUlURVJTX0FIRUFEECoSEQoNUkVBU09OX1BBVVNFRBArEhUKEVJFQVNPTl9RVUVVRV9GVUxMECwSGQoVUkVBU09OX0tFWVNfRVhIQVVTVEVEEC0SGAoUUkVBU09OX1dBSVRfVE9PX0xPTkcQLhIVChFSRUFTT05fU1RBR0VfRlVMTBAvEhIKDlJFQVNPTl9OT19DQVJEEDASFQoRUkVBU09OX0JPQVJEX0ZVTEwQMRIXChNSRUFTT05fV0FJVF9USU1FT1VUEDISGAoUUkVBU09OX0VUQUdfTUlTTUFUQ0gQPBIbChdSRUFTT05fV0FJVEVSX0NBTkNFTExFRBA9EhsKF1JFQVNPTl9XQUlURVJfRElTUExBQ0VEED4SGAoUUkVBU09OX0xFQVNFX1JFVk9LRUQQPxIYChRSRUFTT05fTEVBU0VfRVhQSVJFRBBAEhoKFlJFQVNPTl9MRUFTRV9ESVNQTEFDRUQQQRIaChZSRUFTT05fTElNSVRFUl9ERUxFVEVEEEISFgoSUkVBU09OX0xFQVNFX0VOREVEEEMSHgoaUkVBU09OX1NUQUxFX0ZFTkNJTkdfVE9LRU4QRBIXChNSRUFTT05fQ0FSRF9ERUxFVEVEEEUSFwoTUkVBU09OX0NBUkRfQkxPQ0tFRBBSEhoKFlJFQVNPTl9JTlZBTElEX1JFUVVFU1QQRhITCg9SRUFTT05fRFJBSU5JTkcQUBIbChdSRUFTT05fVE9PX01BTllfU1RSRUFNUxBRYgZwcm90bzM", [file_google_protobuf_duration]);
 
 /**
  * A refusal that is an answer and no error.
@@ -110,6 +110,27 @@ export const Reason = {
   WAITER_NOT_FOUND: 3,
 
   /**
+   * NOT_FOUND: no board has this name.
+   *
+   * @generated from enum value: REASON_BOARD_NOT_FOUND = 4;
+   */
+  BOARD_NOT_FOUND: 4,
+
+  /**
+   * NOT_FOUND: no card of the board has this id, or it was completed so long ago that it is not kept.
+   *
+   * @generated from enum value: REASON_CARD_NOT_FOUND = 5;
+   */
+  CARD_NOT_FOUND: 5,
+
+  /**
+   * NOT_FOUND: the board has no stage of this name.
+   *
+   * @generated from enum value: REASON_STAGE_NOT_FOUND = 6;
+   */
+  STAGE_NOT_FOUND: 6,
+
+  /**
    * FAILED_PRECONDITION: the claim asks for more than the limiter has when it is idle, so it would never be granted.
    *
    * @generated from enum value: REASON_CLAIM_EXCEEDS_LIMIT = 10;
@@ -131,6 +152,34 @@ export const Reason = {
   DECLARED: 12,
 
   /**
+   * FAILED_PRECONDITION: cards stand in a stage that is to be removed; nothing was changed.
+   *
+   * @generated from enum value: REASON_STAGE_NOT_EMPTY = 13;
+   */
+  STAGE_NOT_EMPTY: 13,
+
+  /**
+   * FAILED_PRECONDITION: cards that are not completed stand on a board that is to be deleted.
+   *
+   * @generated from enum value: REASON_BOARD_NOT_EMPTY = 14;
+   */
+  BOARD_NOT_EMPTY: 14,
+
+  /**
+   * FAILED_PRECONDITION: the card is in a state in which this cannot be done to it (its etag and state say which).
+   *
+   * @generated from enum value: REASON_CARD_STATE = 15;
+   */
+  CARD_STATE: 15,
+
+  /**
+   * FAILED_PRECONDITION: nobody pulls into the first stage; cards are added to it.
+   *
+   * @generated from enum value: REASON_FIRST_STAGE = 16;
+   */
+  FIRST_STAGE: 16,
+
+  /**
    * PERMISSION_DENIED: the secret is not that of this lease.
    *
    * @generated from enum value: REASON_LEASE_SECRET_MISMATCH = 20;
@@ -143,6 +192,20 @@ export const Reason = {
    * @generated from enum value: REASON_LIMITER_EXISTS = 30;
    */
   LIMITER_EXISTS: 30,
+
+  /**
+   * ALREADY_EXISTS: a board of this name exists with other content.
+   *
+   * @generated from enum value: REASON_BOARD_EXISTS = 31;
+   */
+  BOARD_EXISTS: 31,
+
+  /**
+   * ALREADY_EXISTS: a card of this id exists with other content.
+   *
+   * @generated from enum value: REASON_CARD_EXISTS = 32;
+   */
+  CARD_EXISTS: 32,
 
   /**
    * An answer of TryAcquire (RESOURCE_EXHAUSTED for Acquire with `max_wait` zero): too few permits are free now.
@@ -192,6 +255,27 @@ export const Reason = {
    * @generated from enum value: REASON_WAIT_TOO_LONG = 46;
    */
   WAIT_TOO_LONG: 46,
+
+  /**
+   * An answer of TryPullCard; RESOURCE_EXHAUSTED for AddCard: the stage has as many cards as it may.
+   *
+   * @generated from enum value: REASON_STAGE_FULL = 47;
+   */
+  STAGE_FULL: 47,
+
+  /**
+   * An answer of TryPullCard: there is nothing to pull.
+   *
+   * @generated from enum value: REASON_NO_CARD = 48;
+   */
+  NO_CARD: 48,
+
+  /**
+   * RESOURCE_EXHAUSTED: the board has `max_cards` cards.
+   *
+   * @generated from enum value: REASON_BOARD_FULL = 49;
+   */
+  BOARD_FULL: 49,
 
   /**
    * DEADLINE_EXCEEDED: `max_wait`, or the limiter's own bound, passed in the queue.
@@ -255,6 +339,27 @@ export const Reason = {
    * @generated from enum value: REASON_LEASE_ENDED = 67;
    */
   LEASE_ENDED: 67,
+
+  /**
+   * ABORTED: the work under this fencing token has ended; another may be at work. Nothing was changed.
+   *
+   * @generated from enum value: REASON_STALE_FENCING_TOKEN = 68;
+   */
+  STALE_FENCING_TOKEN: 68,
+
+  /**
+   * ABORTED: the card was deleted while it was worked on.
+   *
+   * @generated from enum value: REASON_CARD_DELETED = 69;
+   */
+  CARD_DELETED: 69,
+
+  /**
+   * ABORTED: the card was blocked while it was worked on.
+   *
+   * @generated from enum value: REASON_CARD_BLOCKED = 82;
+   */
+  CARD_BLOCKED: 82,
 
   /**
    * INVALID_ARGUMENT: the request breaks a rule of the contract; BadRequest names each field.

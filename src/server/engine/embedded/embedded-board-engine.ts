@@ -1,0 +1,152 @@
+/** The default engine for boards: the board machine's state in memory, and its claims carried to the limiters' engine. */
+
+import type { Clock } from "../../clock.ts";
+import { createBoardMachine } from "../../machine/board/board.ts";
+import type { BoardChange, BoardCommand, ClaimEffect } from "../../machine/board/command.ts";
+import { deltaSince, flowSince, pageBoards, pageCards, viewBoard, viewCard } from "../../machine/board/read.ts";
+import {
+  type ShownEvent,
+  type ShownOutcome,
+  showEvent,
+  showOutcome,
+  takeMovedPullers,
+  viewPlace,
+} from "../../machine/board/show.ts";
+import type { StreamId } from "../../machine/claim.ts";
+import type { Store } from "../../store/store.ts";
+import type { BoardEngine, BoardOutcomesOf, PullNews } from "../board-engine.ts";
+import type { Engine } from "../engine.ts";
+import { createAlarm } from "./alarm.ts";
+import { createDelivery } from "./delivery.ts";
+import { createStageClaims } from "./stage-claims.ts";
+
+export interface EmbeddedBoardEngineOptions {
+  readonly clock: Clock;
+  readonly store: Store;
+  /** Where the limiters are that stages name. */
+  readonly limiters: Engine;
+}
+
+/** µs: how often watchers and those who wait hear what has changed. */
+const NEWS_INTERVAL = 100_000;
+const MICROS = 1_000;
+
+export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBoardEngineOptions): BoardEngine {
+  const machine = createBoardMachine({ epoch: Math.floor(clock.wallTime(0) * MICROS) });
+  const { state } = machine;
+  const streams = new Map<StreamId, (news: PullNews) => void>();
+  const watchers = new Set<(boards: ReadonlySet<string>) => void>();
+  const delivery = createDelivery();
+  const alarm = createAlarm(clock, settle);
+  const news = createAlarm(clock, tellChanged);
+  const claims = createStageClaims(limiters, (command) => run([command], () => {}));
+  let lastStream = 0;
+
+  function run(commands: readonly BoardCommand[], answer: (outcomes: readonly ShownOutcome[]) => void): void {
+    const now = clock.now();
+    const outcomes: ShownOutcome[] = [];
+    const events: ShownEvent[] = [];
+    const changes: BoardChange[] = [];
+    const effects: ClaimEffect[] = [];
+    for (const command of commands) {
+      const step = machine.step(command, now);
+      outcomes.push(showOutcome(state, step.outcome));
+      for (const event of step.events) events.push(showEvent(state, event));
+      changes.push(...step.changes);
+      effects.push(...step.claims);
+      alarm.set(step.wakeAt, false);
+    }
+    if (state.changed.size > 0) news.setUnlessSet(now + NEWS_INTERVAL);
+    delivery.add(changes.length > 0 ? store.keep(changes) : undefined, () => {
+      answer(outcomes);
+      for (const event of events) streams.get(event.to)?.(event);
+    });
+    // After the answer is on its way: what comes of a claim is told after it.
+    for (const effect of effects) claims.carryOut(effect);
+  }
+
+  /** What is looked at is looked at as of now. */
+  function settle(): void {
+    run([WAKE], () => {});
+  }
+
+  function tellChanged(): void {
+    settle();
+    const boards = new Set([...state.changed].map(({ config }) => config.name));
+    state.changed.clear();
+    const moved = takeMovedPullers(state, boards).map((puller) => ({
+      stream: puller.stream,
+      place: viewPlace(puller),
+    }));
+    delivery.add(undefined, () => {
+      for (const { stream, place } of moved) {
+        if (stream !== undefined) streams.get(stream)?.({ kind: "moved", place });
+      }
+      for (const listener of watchers) listener(boards);
+    });
+  }
+
+  return {
+    submit<const C extends readonly BoardCommand[]>(commands: C, answer: (outcomes: BoardOutcomesOf<C>) => void) {
+      run(commands, answer as (outcomes: readonly ShownOutcome[]) => void);
+    },
+    openStream(listener) {
+      lastStream += 1;
+      streams.set(lastStream, listener);
+      return lastStream;
+    },
+    closeStream(stream) {
+      streams.delete(stream);
+    },
+    async board(name) {
+      settle();
+      const board = state.boards.get(name);
+      return board && viewBoard(state, board);
+    },
+    async boards(query) {
+      settle();
+      return pageBoards(state, query);
+    },
+    async card(name, cardId) {
+      settle();
+      const card = state.boards.get(name)?.cards.get(cardId);
+      return card && viewCard(state, card);
+    },
+    async cards(name, filter) {
+      settle();
+      const board = state.boards.get(name);
+      return board && pageCards(state, board, filter);
+    },
+    async flow(name, from) {
+      settle();
+      const board = state.boards.get(name);
+      return board && flowSince(state, board, from);
+    },
+    async delta(name, sequence) {
+      settle();
+      const board = state.boards.get(name);
+      return board && deltaSince(state, board, sequence);
+    },
+    async working() {
+      settle();
+      return [...state.works.values()].filter(({ ttl }) => ttl !== undefined).length;
+    },
+    async place(pullId) {
+      const puller = state.pullers.get(pullId);
+      return puller && viewPlace(puller);
+    },
+    watch(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+    async close() {
+      alarm.clear();
+      news.clear();
+      claims.close();
+      streams.clear();
+      watchers.clear();
+    },
+  };
+}
+
+const WAKE = { kind: "wake" } as const;

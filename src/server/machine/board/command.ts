@@ -1,0 +1,268 @@
+/** What goes into the board machine, and what comes out of it. Times are monotonic µs. */
+
+import type { StreamId } from "../claim.ts";
+import type { Refusal } from "../reasons.ts";
+import type { Board, BoardConfig, Card, CardContent, Puller, Work } from "./model.ts";
+
+export interface CreateBoard {
+  readonly kind: "create-board";
+  readonly config: BoardConfig;
+}
+
+export interface UpdateBoard {
+  readonly kind: "update-board";
+  readonly config: BoardConfig;
+  /** By the name that a stage is to have, the one that it had; the others keep theirs. */
+  readonly renamed: ReadonlyMap<string, string>;
+  /** The revision that it must have; undefined: any. */
+  readonly revision: number | undefined;
+}
+
+export interface DeleteBoard {
+  readonly kind: "delete-board";
+  readonly name: string;
+  readonly revision: number | undefined;
+  readonly force: boolean;
+}
+
+/** The boards that the configuration file declares, all of them. */
+export interface DeclareBoards {
+  readonly kind: "declare-boards";
+  readonly configs: readonly BoardConfig[];
+}
+
+export interface AddCard {
+  readonly kind: "add-card";
+  readonly board: string;
+  readonly id: string;
+  readonly content: CardContent;
+}
+
+export interface UpdateCard {
+  readonly kind: "update-card";
+  readonly board: string;
+  readonly cardId: string;
+  readonly content: Partial<CardContent>;
+  readonly revision: number | undefined;
+}
+
+export interface DeleteCard {
+  readonly kind: "delete-card";
+  readonly board: string;
+  readonly cardId: string;
+  readonly revision: number | undefined;
+}
+
+export interface PullCard {
+  readonly kind: "pull";
+  /** Fresh; the pull's id, and then the work's. */
+  readonly id: string;
+  readonly board: string;
+  readonly stage: string;
+  readonly worker: string;
+  /** µs; undefined: until cancelled. 0: now or not at all. */
+  readonly maxWait: number | undefined;
+  /** µs; undefined: the board's for work with a stream, for ever for work without. */
+  readonly ttl: number | undefined;
+  readonly requestId: string;
+  readonly stream: StreamId;
+  readonly probed: boolean;
+  /** The work has no stream of its own; `stream` hears only what comes of the pull. */
+  readonly detached: boolean;
+  /** Only this card; undefined: the best. Only with `maxWait` 0. */
+  readonly cardId: string | undefined;
+}
+
+/** Attaches a stream to work that has lost its own, or displaces an older stream. */
+export interface ResumeWork {
+  readonly kind: "resume-work";
+  readonly board: string;
+  readonly cardId: string;
+  readonly token: number;
+  readonly stream: StreamId;
+  readonly probed: boolean;
+}
+
+/** The stream of a pull or of work has ended without the machine's doing. */
+export interface LeavePull {
+  readonly kind: "leave-pull";
+  readonly id: string;
+  readonly stream: StreamId;
+  readonly how: "cancelled" | "lost";
+}
+
+/** What the stage's limiter has made of a pull's claim. */
+export interface SettleClaim {
+  readonly kind: "settle-claim";
+  readonly id: string;
+  /** Undefined: it is granted. */
+  readonly refusal: Refusal | undefined;
+}
+
+/** The lease that goes with some work was revoked, or deleted with its limiter. */
+export interface LoseClaim {
+  readonly kind: "lose-claim";
+  readonly id: string;
+  readonly reason: "LEASE_REVOKED" | "LIMITER_DELETED";
+}
+
+export interface RenewWork {
+  readonly kind: "renew-work";
+  readonly board: string;
+  readonly cardId: string;
+  readonly token: number;
+}
+
+/** `token` 0: whoever says so, for work without a ttl. */
+export interface EndWork {
+  readonly kind: "finish" | "give-back" | "send-back";
+  readonly board: string;
+  readonly cardId: string;
+  readonly token: number;
+  /** The result of a finish; why, of the others. */
+  readonly words: string;
+  /** Of a give-back: it counts as an attempt. */
+  readonly failed: boolean;
+}
+
+export interface BlockCard {
+  readonly kind: "block";
+  readonly board: string;
+  readonly cardId: string;
+  /** 0: an operator says so. */
+  readonly token: number;
+  readonly reason: string;
+}
+
+export interface UnblockCard {
+  readonly kind: "unblock";
+  readonly board: string;
+  readonly cardId: string;
+}
+
+/** Does nothing but bring the state up to now. */
+export interface WakeBoards {
+  readonly kind: "wake";
+}
+
+export type BoardCommand =
+  | CreateBoard
+  | UpdateBoard
+  | DeleteBoard
+  | DeclareBoards
+  | AddCard
+  | UpdateCard
+  | DeleteCard
+  | PullCard
+  | ResumeWork
+  | LeavePull
+  | SettleClaim
+  | LoseClaim
+  | RenewWork
+  | EndWork
+  | BlockCard
+  | UnblockCard
+  | WakeBoards;
+
+export interface BoardChanged {
+  readonly kind: "board";
+  readonly board: Board;
+}
+
+export interface BoardDeleted {
+  readonly kind: "board-deleted";
+  readonly cards: number;
+}
+
+/** What the file's declarations came to, by name; `refused`: cards stand in a stage that is gone from the file. */
+export interface BoardsDeclared {
+  readonly kind: "boards-declared";
+  readonly created: readonly string[];
+  readonly changed: readonly string[];
+  readonly deleted: readonly string[];
+  readonly refused: readonly string[];
+}
+
+export interface CardChanged {
+  readonly kind: "card";
+  readonly card: Card;
+}
+
+/** A card was pulled. `work` is undefined where nothing is held: into a queue. */
+export interface Pulled {
+  readonly kind: "pulled";
+  readonly card: Card;
+  readonly work: Work | undefined;
+  /** Pulled before, and found again. */
+  readonly resumed: boolean;
+}
+
+export interface PullWaiting {
+  readonly kind: "pull-waiting";
+  readonly puller: Puller;
+}
+
+export interface WorkRenewed {
+  readonly kind: "work-renewed";
+  readonly work: Work;
+}
+
+export interface Nothing {
+  readonly kind: "done";
+}
+
+export interface BoardOutcomes {
+  "create-board": BoardChanged | Refusal;
+  "update-board": BoardChanged | Refusal;
+  "delete-board": BoardDeleted | Refusal;
+  "declare-boards": BoardsDeclared;
+  "add-card": CardChanged | Refusal;
+  "update-card": CardChanged | Refusal;
+  "delete-card": Nothing | Refusal;
+  /** Where the stage has a limiter, `pull-waiting` even with `maxWait` 0: what comes of it is told to the stream. */
+  pull: Pulled | PullWaiting | Refusal;
+  "resume-work": Pulled | Refusal;
+  "leave-pull": Nothing;
+  "settle-claim": Nothing;
+  "lose-claim": Nothing;
+  "renew-work": WorkRenewed | Refusal;
+  finish: CardChanged | Refusal;
+  "give-back": CardChanged | Refusal;
+  "send-back": CardChanged | Refusal;
+  block: CardChanged | Refusal;
+  unblock: CardChanged | Refusal;
+  wake: Nothing;
+}
+
+export type BoardOutcomeOf<C extends BoardCommand> = BoardOutcomes[C["kind"]];
+export type BoardOutcome = BoardOutcomes[BoardCommand["kind"]];
+
+/** What the step means for the stream of somebody else than the asker. */
+export type BoardEvent = { readonly to: StreamId } & (
+  | Pulled
+  /** Leaves the queue without a card, or loses the one it had; the stream ends. */
+  | Refusal
+  /** The work has ended as its worker wished; so does the stream. */
+  | { readonly kind: "work-over" }
+  | { readonly kind: "displaced"; readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED" }
+);
+
+/** What the engine has to do at a limiter for a pull. */
+export type ClaimEffect =
+  /** Ask for a permit and a token, and say with `settle-claim` what came of it. */
+  | {
+      readonly kind: "claim";
+      readonly id: string;
+      readonly limiter: string;
+      readonly worker: string;
+      readonly now: boolean;
+    }
+  /** Give up asking, or give back what was granted. */
+  | { readonly kind: "unclaim"; readonly id: string };
+
+/** A record to keep. It refers to live state. */
+export type BoardChange =
+  | { readonly kind: "board-put"; readonly board: Board }
+  | { readonly kind: "board-removed"; readonly name: string }
+  | { readonly kind: "card-put"; readonly card: Card }
+  | { readonly kind: "card-removed"; readonly board: string; readonly cardId: string };

@@ -1,0 +1,213 @@
+/** Making, changing and deleting boards; each change takes effect at one instant and settles the board at once. */
+
+import { Fifo } from "../fifo.ts";
+import { Durations, Meter } from "../meter.ts";
+import { type Refusal, refusal } from "../reasons.ts";
+import { dropCard } from "./adding.ts";
+import { ChangeLog } from "./change-log.ts";
+import type { BoardOutcomes, CreateBoard, DeclareBoards, DeleteBoard, UpdateBoard } from "./command.ts";
+import { FlowHistory } from "./flow-history.ts";
+import type { Board, BoardConfig, Stage, StageConfig } from "./model.ts";
+import { turnAwayPullers } from "./pullers.ts";
+import { Ranking } from "./ranking.ts";
+import { type BoardState, unsettle } from "./state.ts";
+
+/** µs of a step, and how many steps a rate looks back: an hour by minutes. */
+const RATE = { step: 60_000_000, steps: 60 };
+/** µs: times are looked at over the last one to two of these. */
+const TIMES = { period: 3_600_000_000 };
+
+export function createBoard(state: BoardState, { config }: CreateBoard): BoardOutcomes["create-board"] {
+  const board = state.boards.get(config.name);
+  if (board === undefined) return { kind: "board", board: add(state, config, undefined) };
+  if (sameBoard(board.config, config)) return { kind: "board", board };
+  return refusal("BOARD_EXISTS", { at: { board: config.name } });
+}
+
+export function updateBoard(state: BoardState, command: UpdateBoard): BoardOutcomes["update-board"] {
+  const { config, renamed, revision } = command;
+  const board = state.boards.get(config.name);
+  const at = { board: config.name };
+  if (board === undefined) return refusal("BOARD_NOT_FOUND", { at });
+  if (revision !== undefined && revision !== board.revision) return refusal("ETAG_MISMATCH", { at });
+  return configure(state, board, config, renamed) ?? { kind: "board", board };
+}
+
+export function deleteBoard(state: BoardState, command: DeleteBoard): BoardOutcomes["delete-board"] {
+  const { name, revision, force } = command;
+  const board = state.boards.get(name);
+  const at = { board: name };
+  if (board === undefined) return refusal("BOARD_NOT_FOUND", { at });
+  if (board.declaration !== undefined) return refusal("DECLARED", { at });
+  if (revision !== undefined && revision !== board.revision) return refusal("ETAG_MISMATCH", { at });
+  if (!force && openCards(board) > 0) return refusal("BOARD_NOT_EMPTY", { at });
+  const cards = board.cards.size;
+  remove(state, board);
+  return { kind: "board-deleted", cards };
+}
+
+/** Takes up what the file declares. A board that is no longer declared stays, undeclared, while open cards stand on it. */
+export function declareBoards(state: BoardState, { configs }: DeclareBoards): BoardOutcomes["declare-boards"] {
+  const outcome = {
+    created: [] as string[],
+    changed: [] as string[],
+    deleted: [] as string[],
+    refused: [] as string[],
+  };
+  for (const config of configs) {
+    const board = state.boards.get(config.name);
+    if (board === undefined) {
+      add(state, config, config);
+      outcome.created.push(config.name);
+    } else if (board.declaration === undefined || !sameBoard(board.declaration, config)) {
+      const refused = configure(state, board, config, NOT_RENAMED);
+      if (refused === undefined) board.declaration = config;
+      (refused === undefined ? outcome.changed : outcome.refused).push(config.name);
+    }
+  }
+  const declared = new Set(configs.map((config) => config.name));
+  for (const board of [...state.boards.values()]) {
+    if (board.declaration === undefined || declared.has(board.config.name)) continue;
+    board.declaration = undefined;
+    if (openCards(board) > 0) {
+      outcome.refused.push(board.config.name);
+      continue;
+    }
+    remove(state, board);
+    outcome.deleted.push(board.config.name);
+  }
+  return { kind: "boards-declared", ...outcome };
+}
+
+function add(state: BoardState, config: BoardConfig, declaration: BoardConfig | undefined): Board {
+  const { now } = state;
+  const board: Board = {
+    kind: "board",
+    config,
+    declaration,
+    revision: 1,
+    createdAt: now,
+    updatedAt: now,
+    stages: [],
+    cards: new Map(),
+    fencingToken: Math.max(state.epoch + now, state.fencingFloor),
+    sequence: 1,
+    log: new ChangeLog(),
+    unsettled: false,
+    arrivals: new Meter(now, RATE),
+    completions: new Meter(now, RATE),
+    leadTimes: new Durations(now, TIMES),
+    history: new FlowHistory(now),
+    completedByDay: new Map(),
+    blocked: 0,
+    dueAt: 0,
+    heapIndex: -1,
+  };
+  board.stages = config.stages.map((stage, index) => createStage(board, stage, index, now));
+  state.boards.set(config.name, board);
+  state.changed.add(board);
+  state.changes.push({ kind: "board-put", board });
+  return board;
+}
+
+function createStage(board: Board, config: StageConfig, index: number, now: number): Stage {
+  return {
+    board,
+    config,
+    index,
+    cards: new Map(),
+    waiting: new Ranking(),
+    finished: new Ranking(),
+    sentBack: new Ranking(),
+    tally: { waiting: 0, active: 0, blocked: 0, finished: 0, "sent-back": 0, completed: 0 },
+    promised: 0,
+    pullers: new Fifo(),
+    arrivals: new Meter(now, RATE),
+    departures: new Meter(now, RATE),
+    cycleTimes: new Durations(now, TIMES),
+  };
+}
+
+/** Undefined: it is done. */
+function configure(
+  state: BoardState,
+  board: Board,
+  config: BoardConfig,
+  renamed: ReadonlyMap<string, string>,
+): Refusal | undefined {
+  const before = board.stages;
+  const kept = config.stages.map(({ name }) => {
+    const was = renamed.get(name) ?? name;
+    return before.find((stage) => stage.config.name === was);
+  });
+  const refused = refuseStages(board, config, kept);
+  if (refused !== undefined) return refused;
+  board.stages = config.stages.map((stageConfig, index) => {
+    const stage = kept[index] ?? createStage(board, stageConfig, index, state.now);
+    stage.config = stageConfig;
+    stage.index = index;
+    return stage;
+  });
+  board.history.rearrange(kept.map((stage) => (stage === undefined ? -1 : before.indexOf(stage))));
+  board.config = config;
+  board.revision += 1;
+  board.updatedAt = state.now;
+  board.sequence += 1;
+  state.changed.add(board);
+  state.changes.push({ kind: "board-put", board });
+  turnAwayPullers(state, board, "STAGE_NOT_FOUND");
+  unsettle(state, board);
+  return undefined;
+}
+
+/** No card may be lost, and none may come further by a change of the stages. */
+function refuseStages(board: Board, config: BoardConfig, kept: readonly (Stage | undefined)[]): Refusal | undefined {
+  for (const stage of board.stages) {
+    if (!kept.includes(stage) && stage.cards.size > 0) {
+      return refusal("STAGE_NOT_EMPTY", { at: { board: config.name, stage: stage.config.name } });
+    }
+  }
+  let last = -1;
+  for (const [index, stage] of kept.entries()) {
+    if (stage === undefined) continue;
+    // Another kind or another place would give its cards states that they cannot have there.
+    const sameEnds = (stage.index === board.stages.length - 1) === (index === kept.length - 1);
+    const sameKind = stage.config.kind === config.stages[index]?.kind;
+    const fits = stage.index > last && sameKind && sameEnds && (stage.index === 0) === (index === 0);
+    if (stage.cards.size > 0 && !fits) {
+      return refusal("STAGE_NOT_EMPTY", { at: { board: config.name, stage: stage.config.name } });
+    }
+    last = Math.max(last, stage.index);
+  }
+  return undefined;
+}
+
+function remove(state: BoardState, board: Board): void {
+  turnAwayPullers(state, board, "BOARD_NOT_FOUND");
+  for (const card of [...board.cards.values()]) dropCard(state, card);
+  state.boards.delete(board.config.name);
+  state.deadlines.clear(board);
+  state.fencingFloor = Math.max(state.fencingFloor, board.fencingToken);
+  state.changed.add(board);
+  state.changes.push({ kind: "board-removed", name: board.config.name });
+}
+
+function openCards(board: Board): number {
+  return board.cards.size - (board.stages.at(-1)?.cards.size ?? 0);
+}
+
+function sameBoard(a: BoardConfig, b: BoardConfig): boolean {
+  const { stages: stagesA, ...restA } = a;
+  const { stages: stagesB, ...restB } = b;
+  return (
+    sameFields(restA, restB) &&
+    stagesA.length === stagesB.length &&
+    stagesA.every((stage, index) => sameFields(stage, stagesB[index] as StageConfig))
+  );
+}
+
+function sameFields<T extends object>(a: T, b: T): boolean {
+  return (Object.keys(a) as (keyof T)[]).every((field) => a[field] === b[field]);
+}
+
+const NOT_RENAMED: ReadonlyMap<string, string> = new Map();

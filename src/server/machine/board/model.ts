@@ -1,0 +1,181 @@
+/** Boards, stages, cards, those who work on them and those who wait for one: they refer to one another. */
+
+import type { StreamId } from "../claim.ts";
+import type { Due } from "../deadlines.ts";
+import type { Fifo, FifoNode } from "../fifo.ts";
+import type { Attachment } from "../lease.ts";
+import type { Durations, Meter } from "../meter.ts";
+import type { ChangeLog } from "./change-log.ts";
+import type { FlowHistory } from "./flow-history.ts";
+import type { Ranking } from "./ranking.ts";
+
+/** What an operator decides about a stage; every default has been filled in. */
+export interface StageConfig {
+  readonly name: string;
+  readonly kind: "queue" | "work";
+  /** Cards; undefined: no limit. */
+  readonly wipLimit: number | undefined;
+  /** A queue that pulls by itself whenever it has room. */
+  readonly autoPull: boolean;
+  /** The limiter on which whoever works here holds a lease; empty: none. */
+  readonly limiter: string;
+}
+
+/** What an operator decides about a board; every default has been filled in. Times in µs. */
+export interface BoardConfig {
+  readonly name: string;
+  readonly description: string;
+  /** From the first to the last; both are queues. */
+  readonly stages: readonly StageConfig[];
+  readonly maxAttempts: number;
+  readonly ttl: number;
+  readonly maxCards: number;
+  readonly keepCompleted: number;
+  readonly keepCompletedFor: number | undefined;
+  readonly maxPullers: number;
+}
+
+export interface Board extends Due {
+  readonly kind: "board";
+  config: BoardConfig;
+  /** The file's last word on it; undefined if it was made by RPC. */
+  declaration: BoardConfig | undefined;
+  /** Rises with each change of `config`. */
+  revision: number;
+  readonly createdAt: number;
+  updatedAt: number;
+  stages: Stage[];
+  readonly cards: Map<string, Card>;
+  /** The highest token that was granted. */
+  fencingToken: number;
+  /** Numbers the changes of the board and its cards. */
+  sequence: number;
+  readonly log: ChangeLog;
+  /** Stages want another look before the step ends. */
+  unsettled: boolean;
+  readonly arrivals: Meter;
+  readonly completions: Meter;
+  readonly leadTimes: Durations;
+  readonly history: FlowHistory;
+  /** By the number of the day since 1970, UTC; the latest last. */
+  readonly completedByDay: Map<number, number>;
+  blocked: number;
+}
+
+export interface Stage {
+  readonly board: Board;
+  config: StageConfig;
+  /** Its place on the board; 0 is the first. */
+  index: number;
+  /** All that stand here, in the order in which they came. */
+  readonly cards: Map<string, Card>;
+  /** Nobody works on these; the best first. */
+  readonly waiting: Ranking;
+  readonly finished: Ranking;
+  readonly sentBack: Ranking;
+  /** How many there are in each state, those reserved for somebody included. */
+  readonly tally: Record<CardState, number>;
+  /** Places that are promised to cards which are about to come. */
+  promised: number;
+  readonly pullers: Fifo<Puller>;
+  readonly arrivals: Meter;
+  readonly departures: Meter;
+  readonly cycleTimes: Durations;
+}
+
+/** `waiting`: nobody works on it. `finished`: the next stage may pull it. `sent-back`: the stage before shall. */
+export type CardState = "waiting" | "active" | "blocked" | "finished" | "sent-back" | "completed";
+
+/** What a card says: the part that whoever adds it decides. */
+export interface CardContent {
+  readonly title: string;
+  readonly description: string;
+  readonly data: string;
+  /** Higher goes first. */
+  readonly priority: number;
+}
+
+/** While it stands in a ranking, `dueAt` is its rank there. */
+export interface Card extends Due {
+  readonly id: string;
+  content: CardContent;
+  stage: Stage;
+  state: CardState;
+  /** Rises with each card that is added: who is older. */
+  readonly serial: number;
+  /** The sequence number of its last change. */
+  revision: number;
+  /** Who works on it; defined while it is active. */
+  work: Work | undefined;
+  lastWork: PastWork | undefined;
+  /** A pull that waits for the stage's limiter and will take this card: nobody else may. */
+  reservedFor: Puller | undefined;
+  attempt: number;
+  reason: string;
+  result: string;
+  readonly addedAt: number;
+  enteredAt: number;
+  /** Rises with each entry into a stage: the order of lists. */
+  entry: number;
+  completedAt: number | undefined;
+  blockedAt: number | undefined;
+  /** µs, without the time that runs. */
+  blockedTime: number;
+}
+
+export interface PastWork {
+  readonly worker: string;
+  readonly token: number;
+  readonly pulledAt: number;
+  readonly ttl: number | undefined;
+  /** Whether this work has finished the card. */
+  readonly finished: boolean;
+}
+
+/** A worker's right to a card. */
+export interface Work extends Due {
+  readonly kind: "work";
+  /** That of the pull. */
+  readonly id: string;
+  readonly card: Card;
+  readonly worker: string;
+  readonly token: number;
+  readonly pulledAt: number;
+  /** µs; undefined: for ever. */
+  readonly ttl: number | undefined;
+  readonly requestId: string;
+  /** Whether it holds a lease on the stage's limiter, under its own id. */
+  readonly claimed: boolean;
+  attachment: Attachment;
+}
+
+/** One who waits for a card in one stage. */
+export interface Puller extends FifoNode<Puller>, Due {
+  readonly kind: "puller";
+  readonly id: string;
+  readonly stage: Stage;
+  readonly worker: string;
+  readonly ttl: number | undefined;
+  readonly requestId: string;
+  /** Undefined while it is away: its connection was lost, its place is kept. */
+  stream: StreamId | undefined;
+  probed: boolean;
+  /** Infinity: when it is cancelled. */
+  deadline: number;
+  /** It does not wait: what cannot be had at once is refused. */
+  readonly now: boolean;
+  /** The work will have no stream of its own. */
+  readonly detached: boolean;
+  /** What it will take once the stage's limiter has admitted it; it then stands aside in its queue. */
+  claiming: Pull | undefined;
+  toldAhead: number;
+}
+
+/** What a pull into a stage does. */
+export type Pull =
+  /** Takes up a card that stands in the stage already. */
+  | { readonly kind: "own"; readonly card: Card }
+  /** Takes a card from the stage before, or one that the stage after has sent back. */
+  | { readonly kind: "move"; readonly card: Card }
+  /** Both stages are full: a card that was sent back goes up, a finished one comes down. */
+  | { readonly kind: "exchange"; readonly card: Card; readonly up: Card };

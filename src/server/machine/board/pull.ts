@@ -1,0 +1,153 @@
+/** Asking for a card: now, or whenever there is one and room for it. */
+
+import { type Attachment, DETACHED } from "../lease.ts";
+import { type Refusal, refusal } from "../reasons.ts";
+import type { BoardOutcomes, PullCard, Pulled, ResumeWork } from "./command.ts";
+import type { Pull, Puller, Stage, Work } from "./model.ts";
+import { dequeuePuller, enqueuePuller, placeOfStage } from "./pullers.ts";
+import { carryOut, findPull, findPullOf, reserve } from "./pulling.ts";
+import { type BoardState, type PastPull, samePull, touch, unsettle } from "./state.ts";
+import { startClock } from "./work.ts";
+
+export function pullCard(state: BoardState, command: PullCard): BoardOutcomes["pull"] {
+  const known = recall(state, command);
+  if (known?.kind === "puller") return takeOver(state, known, command);
+  if (known?.kind === "work") return attach(state, known, attachmentOf(command));
+  if (known !== undefined) return known;
+  const stage = findStage(state, command.board, command.stage);
+  if (stage.kind === "refused") return stage;
+  return command.maxWait === 0 ? pullNow(state, stage, command) : pullOrWait(state, stage, command);
+}
+
+export function resumeWork(state: BoardState, command: ResumeWork): BoardOutcomes["resume-work"] {
+  const board = state.boards.get(command.board);
+  if (board === undefined) return refusal("BOARD_NOT_FOUND", { at: { board: command.board } });
+  const card = board.cards.get(command.cardId);
+  const at = { board: command.board, card: command.cardId };
+  if (card === undefined) return refusal("CARD_NOT_FOUND", { at });
+  if (card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
+  return attach(state, card.work, { kind: "attached", stream: command.stream, probed: command.probed });
+}
+
+/** Finds what a request id has led to: undefined if nothing, a refusal if something else. */
+function recall(state: BoardState, command: PullCard): Puller | Work | Pulled | Refusal | undefined {
+  const { requestId } = command;
+  if (requestId === "") return undefined;
+  const live = state.requests.get(requestId);
+  if (live?.kind === "puller") return samePull(live, command) ? live : refusal("REQUEST_ID_REUSED");
+  if (live?.kind === "work") {
+    const { card, worker, attachment } = live;
+    const same = samePull({ stage: card.stage, worker, detached: attachment.kind === "detached" }, command);
+    return same ? live : refusal("REQUEST_ID_REUSED");
+  }
+  const past = state.pastRequests.get(requestId);
+  return past === undefined ? undefined : recallPast(state, past, command);
+}
+
+function recallPast(state: BoardState, past: PastPull, command: PullCard): Pulled | Refusal {
+  if (past.board !== command.board || past.stage !== command.stage) return refusal("REQUEST_ID_REUSED");
+  const card = state.boards.get(past.board)?.cards.get(past.cardId);
+  if (past.held || card === undefined) return refusal("LEASE_ENDED", { at: { board: past.board, card: past.cardId } });
+  return { kind: "pulled", card, work: undefined, resumed: true };
+}
+
+function findStage(state: BoardState, boardName: string, stageName: string): (Stage & { kind?: never }) | Refusal {
+  const board = state.boards.get(boardName);
+  if (board === undefined) return refusal("BOARD_NOT_FOUND", { at: { board: boardName } });
+  const stage = board.stages.find(({ config }) => config.name === stageName);
+  const at = { board: boardName, stage: stageName };
+  if (stage === undefined) return refusal("STAGE_NOT_FOUND", { at });
+  return stage.index === 0 ? refusal("FIRST_STAGE", { at }) : stage;
+}
+
+function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutcomes["pull"] {
+  const at = placeOfStage(stage);
+  const waitersAhead = stage.pullers.presentCount;
+  if (waitersAhead > 0) return refusal("WAITERS_AHEAD", { at, waitersAhead });
+  const { cardId } = command;
+  const card = cardId === undefined ? undefined : stage.board.cards.get(cardId);
+  if (cardId !== undefined && card === undefined) return refusal("CARD_NOT_FOUND", { at: { ...at, card: cardId } });
+  const pull = card === undefined ? findPull(stage) : findPullOf(stage, card);
+  if (typeof pull === "string") return refusal(pull, { at });
+  if (claims(stage)) {
+    const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
+    reserve(stage, pull, puller);
+    stage.pullers.leave(puller);
+    const { id, worker } = puller;
+    state.claims.push({ kind: "claim", id, limiter: stage.config.limiter, worker, now: true });
+    return { kind: "pull-waiting", puller };
+  }
+  return take(state, stage, pull, command);
+}
+
+function take(state: BoardState, stage: Stage, pull: Pull, command: PullCard): Pulled {
+  const { id, worker, requestId, stream, probed, detached } = command;
+  const ttl = ttlOf(stage, command);
+  const pulled = carryOut(state, stage, pull, { id, worker, ttl, requestId, stream, probed, detached });
+  rememberSpent(state, pulled, command);
+  return pulled;
+}
+
+/** Whether a pull into the stage needs a lease on a limiter, too. */
+function claims({ config }: Stage): boolean {
+  return config.kind === "work" && config.limiter !== "";
+}
+
+/** A retry of a pull that holds nothing finds the card that the first has moved. */
+function rememberSpent(state: BoardState, { card, work }: Pulled, command: PullCard): void {
+  if (work !== undefined || command.requestId === "") return;
+  const past = { board: command.board, stage: command.stage, cardId: card.id, held: false };
+  state.pastRequests.set(command.requestId, past, state.now);
+}
+
+function pullOrWait(state: BoardState, stage: Stage, command: PullCard): BoardOutcomes["pull"] {
+  const at = placeOfStage(stage);
+  if (stage.pullers.size >= stage.board.config.maxPullers) {
+    return refusal("QUEUE_FULL", { at, waitersAhead: stage.pullers.size });
+  }
+  const direct = stage.pullers.presentCount === 0 && !claims(stage) ? findPull(stage) : undefined;
+  if (typeof direct === "object") return take(state, stage, direct, command);
+  // Whoever can be served is, before the step ends: that is told to the stream.
+  const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
+  unsettle(state, stage.board);
+  return { kind: "pull-waiting", puller };
+}
+
+/** A retry has found its place: it waits on there, on the new stream. */
+function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOutcomes["pull"] {
+  const { stream, stage } = puller;
+  if (stream !== undefined) state.events.push({ to: stream, kind: "displaced", reason: "WAITER_DISPLACED" });
+  if (command.maxWait === 0) {
+    dequeuePuller(state, puller);
+    return pullNow(state, stage, command);
+  }
+  puller.stream = command.stream;
+  puller.probed = command.probed;
+  puller.deadline = state.now + (command.maxWait ?? Number.POSITIVE_INFINITY);
+  if (puller.deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(puller);
+  else state.deadlines.set(puller, puller.deadline);
+  if (stream === undefined) {
+    stage.pullers.comeBack(puller);
+    unsettle(state, stage.board);
+  }
+  return { kind: "pull-waiting", puller };
+}
+
+function attach(state: BoardState, work: Work, attachment: Attachment): Pulled {
+  const before = work.attachment;
+  if (before.kind === "attached" && (attachment.kind !== "attached" || before.stream !== attachment.stream)) {
+    state.events.push({ to: before.stream, kind: "displaced", reason: "LEASE_DISPLACED" });
+  }
+  work.attachment = attachment;
+  startClock(state, work);
+  touch(state, work.card);
+  return { kind: "pulled", card: work.card, work, resumed: true };
+}
+
+function attachmentOf({ detached, stream, probed }: PullCard): Attachment {
+  return detached ? DETACHED : { kind: "attached", stream, probed };
+}
+
+function ttlOf(stage: Stage, command: PullCard): number | undefined {
+  return command.ttl ?? (command.detached ? undefined : stage.board.config.ttl);
+}

@@ -1,0 +1,134 @@
+/** Those who wait for a card: first come, first served in each stage; one card that comes free wakes one of them. */
+
+import { refusal } from "../reasons.ts";
+import { forgetCompleted } from "./cards.ts";
+import type { PullCard } from "./command.ts";
+import type { Board, Puller, Stage } from "./model.ts";
+import { carryOut, findPull, pullByThemselves, reserve, unreserve } from "./pulling.ts";
+import { type BoardState, unsettle } from "./state.ts";
+
+/** Puts a puller behind all others of its stage. */
+export function enqueuePuller(state: BoardState, stage: Stage, command: PullCard, ttl: number | undefined): Puller {
+  state.arrival += 1;
+  const puller: Puller = {
+    kind: "puller",
+    id: command.id,
+    stage,
+    worker: command.worker,
+    ttl,
+    requestId: command.requestId,
+    stream: command.stream,
+    probed: command.probed,
+    deadline: state.now + (command.maxWait ?? Number.POSITIVE_INFINITY),
+    now: command.maxWait === 0,
+    detached: command.detached,
+    claiming: undefined,
+    toldAhead: stage.pullers.presentCount,
+    arrival: state.arrival,
+    present: true,
+    previous: undefined,
+    next: undefined,
+    returned: undefined,
+    dueAt: 0,
+    heapIndex: -1,
+  };
+  stage.pullers.append(puller);
+  state.pullers.set(puller.id, puller);
+  if (puller.requestId !== "") state.requests.set(puller.requestId, puller);
+  if (!puller.now && puller.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(puller, puller.deadline);
+  state.changed.add(stage.board);
+  return puller;
+}
+
+/** Takes a puller out of its queue, and off the limiter's, whatever comes of it. */
+export function dequeuePuller(state: BoardState, puller: Puller): void {
+  if (puller.claiming !== undefined) {
+    unreserve(state, puller);
+    state.claims.push({ kind: "unclaim", id: puller.id });
+  }
+  forgetPuller(state, puller);
+}
+
+/** Its limiter has admitted a puller: it takes what was kept for it. */
+export function admitPuller(state: BoardState, puller: Puller): void {
+  const pull = unreserve(state, puller);
+  if (pull === undefined || puller.stream === undefined) return;
+  const { stream } = puller;
+  forgetPuller(state, puller);
+  state.events.push({ to: stream, ...carryOut(state, puller.stage, pull, puller) });
+}
+
+/** Its reservation has come to nothing: it is back in its old place. */
+export function unclaim(state: BoardState, puller: Puller): void {
+  unreserve(state, puller);
+  state.claims.push({ kind: "unclaim", id: puller.id });
+  puller.stage.pullers.comeBack(puller);
+}
+
+/** Brings every stage of the boards that have changed to rest: whoever can be served is. */
+export function settleBoards(state: BoardState): void {
+  for (let board = state.unsettled.pop(); board; board = state.unsettled.pop()) {
+    board.unsettled = false;
+    // Each round serves somebody or is the last.
+    let served = true;
+    while (served) {
+      served = pullByThemselves(state, board);
+      for (let index = board.stages.length - 1; index > 0; index--) {
+        served = servePullers(state, board.stages[index] as Stage) || served;
+      }
+    }
+    // What is forgotten may make room: then the board is unsettled again.
+    forgetCompleted(state, board);
+  }
+}
+
+function servePullers(state: BoardState, stage: Stage): boolean {
+  let served = false;
+  for (let puller = stage.pullers.first; puller; puller = stage.pullers.first) {
+    const pull = findPull(stage);
+    if (typeof pull === "string") return served;
+    served = true;
+    if (stage.config.kind === "work" && stage.config.limiter !== "") {
+      reserve(stage, pull, puller);
+      stage.pullers.leave(puller);
+      const { id, worker } = puller;
+      state.claims.push({ kind: "claim", id, limiter: stage.config.limiter, worker, now: puller.now });
+      continue;
+    }
+    const stream = puller.stream as number;
+    forgetPuller(state, puller);
+    state.events.push({ to: stream, ...carryOut(state, stage, pull, puller) });
+  }
+  return served;
+}
+
+/** The puller's time is over: its bound has passed, or it was away too long to come back. */
+export function giveUpPuller(state: BoardState, puller: Puller): void {
+  dequeuePuller(state, puller);
+  if (puller.stream === undefined) return;
+  state.events.push({ to: puller.stream, ...refusal("WAIT_TIMEOUT", { at: placeOfStage(puller.stage) }) });
+}
+
+/** Everybody who waits on a board is told no. */
+export function turnAwayPullers(state: BoardState, board: Board, reason: "BOARD_NOT_FOUND" | "STAGE_NOT_FOUND"): void {
+  for (const puller of [...state.pullers.values()]) {
+    if (puller.stage.board !== board) continue;
+    if (reason === "STAGE_NOT_FOUND" && board.stages.includes(puller.stage)) continue;
+    dequeuePuller(state, puller);
+    if (puller.stream === undefined) continue;
+    state.events.push({ to: puller.stream, ...refusal(reason, { at: placeOfStage(puller.stage) }) });
+  }
+}
+
+export function placeOfStage(stage: Stage): { board: string; stage: string } {
+  return { board: stage.board.config.name, stage: stage.config.name };
+}
+
+function forgetPuller(state: BoardState, puller: Puller): void {
+  puller.stage.pullers.remove(puller);
+  state.pullers.delete(puller.id);
+  state.deadlines.clear(puller);
+  if (puller.requestId !== "") state.requests.delete(puller.requestId);
+  state.changed.add(puller.stage.board);
+  unsettle(state, puller.stage.board);
+}

@@ -1,0 +1,177 @@
+/** Looking at boards: copies for people and pages, none of which changes what the machine decides. */
+
+import type { Durations } from "../meter.ts";
+import type { Page } from "../view.ts";
+import { pullable, room, sampleFlow } from "./cards.ts";
+import type { Sample } from "./flow-history.ts";
+import type { Board, Card, CardState, Stage } from "./model.ts";
+import type { BoardState } from "./state.ts";
+import type { BoardDelta, BoardView, CardView, FlowTime, StageView, WorkView } from "./view.ts";
+
+const HOUR = 3_600;
+/** A watcher that has missed more changes than this gets a snapshot. */
+const MAX_DELTA = 1_000;
+
+export interface CardFilter {
+  /** Empty: any. */
+  readonly stage: string;
+  /** Empty: any. */
+  readonly states: readonly CardState[];
+  /** `next` of the page before; empty: from the start. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+export function viewBoard(state: BoardState, board: Board): BoardView {
+  const { now } = state;
+  const leadTime = flowTime(board.leadTimes, now);
+  const arrivalRate = board.arrivals.rate(now) * HOUR;
+  const completed = board.stages.at(-1)?.cards.size ?? 0;
+  return {
+    config: board.config,
+    declared: board.declaration !== undefined,
+    revision: board.revision,
+    createdAt: board.createdAt,
+    updatedAt: board.updatedAt,
+    stages: board.stages.map((stage) => viewStage(stage, now)),
+    status: {
+      cards: board.cards.size - completed,
+      completed,
+      blocked: board.blocked,
+      arrivalRate,
+      throughput: board.completions.rate(now) * HOUR,
+      leadTime,
+      expectedCards: byLittle(arrivalRate, leadTime),
+      bottleneck: bottleneckOf(board),
+      added: board.arrivals.total,
+      everCompleted: board.completions.total,
+      completedByDay: [...board.completedByDay].map(([day, count]) => ({ day, count })),
+      sequence: board.sequence,
+    },
+  };
+}
+
+export function viewCard(state: BoardState, card: Card): CardView {
+  const { now } = state;
+  const until = card.completedAt ?? now;
+  return {
+    id: card.id,
+    content: card.content,
+    stage: card.stage.config.name,
+    state: card.state,
+    work: viewWork(card),
+    attempt: card.attempt,
+    reason: card.reason,
+    result: card.result,
+    addedAt: card.addedAt,
+    enteredAt: card.enteredAt,
+    completedAt: card.completedAt,
+    revision: card.revision,
+    age: until - card.addedAt,
+    stageAge: now - card.enteredAt,
+    blockedTime: card.blockedTime + (card.blockedAt === undefined ? 0 : now - card.blockedAt),
+  };
+}
+
+/** Boards by name, those after `after`. */
+export function pageBoards(
+  state: BoardState,
+  query: { readonly after: string; readonly limit: number },
+): Page<BoardView> {
+  const names = [...state.boards.keys()].filter((name) => name > query.after).sort();
+  const page = names.slice(0, query.limit);
+  return {
+    items: page.map((name) => viewBoard(state, state.boards.get(name) as Board)),
+    next: names.length > page.length ? (page.at(-1) ?? "") : "",
+  };
+}
+
+/** Cards by stage from the last to the first, in it in the order in which they came. */
+export function pageCards(state: BoardState, board: Board, filter: CardFilter): Page<CardView> {
+  const [afterStage, afterEntry] = positionOf(board, filter.after);
+  const items: CardView[] = [];
+  let next = "";
+  for (let index = afterStage; index >= 0; index--) {
+    const stage = board.stages[index] as Stage;
+    if (filter.stage !== "" && stage.config.name !== filter.stage) continue;
+    for (const card of stage.cards.values()) {
+      if (index === afterStage && card.entry <= afterEntry) continue;
+      if (filter.states.length > 0 && !filter.states.includes(card.state)) continue;
+      if (items.length === filter.limit) return { items, next };
+      items.push(viewCard(state, card));
+      next = `${index}.${card.entry}`;
+    }
+  }
+  return { items, next: "" };
+}
+
+/** What has changed after the change of this number; a snapshot where that is too much, or no longer known. */
+export function deltaSince(state: BoardState, board: Board, sequence: number): BoardDelta {
+  const delta = sequence === 0 || sequence > board.sequence ? undefined : board.log.since(sequence, MAX_DELTA);
+  const view = viewBoard(state, board);
+  if (delta === undefined) {
+    const cards = [...board.cards.values()].map((card) => viewCard(state, card));
+    return { kind: "snapshot", board: view, cards };
+  }
+  const cards = delta.changed.map((id) => viewCard(state, board.cards.get(id) as Card));
+  return { kind: "changes", board: view, cards, removed: delta.removed };
+}
+
+export function flowSince(state: BoardState, board: Board, from: number): Sample[] {
+  sampleFlow(state, board);
+  return board.history.since(from);
+}
+
+/** The most downstream stage that lets finished work lie while the stage before it is full; empty: none. */
+export function bottleneckOf(board: Board): string {
+  for (let index = board.stages.length - 1; index > 0; index--) {
+    const before = board.stages[index - 1] as Stage;
+    if (room(before) <= 0 && pullable(before).size > 0) return board.stages[index]?.config.name ?? "";
+  }
+  return "";
+}
+
+function viewStage(stage: Stage, now: number): StageView {
+  const cycleTime = flowTime(stage.cycleTimes, now);
+  const arrivalRate = stage.arrivals.rate(now) * HOUR;
+  const [oldest] = stage.cards.values();
+  return {
+    config: stage.config,
+    cards: stage.cards.size,
+    tally: { ...stage.tally },
+    pullers: stage.pullers.presentCount,
+    arrivalRate,
+    departureRate: stage.departures.rate(now) * HOUR,
+    cycleTime,
+    expectedCards: byLittle(arrivalRate, cycleTime),
+    oldestAge: oldest && now - oldest.enteredAt,
+  };
+}
+
+function viewWork({ work, lastWork }: Card): WorkView | undefined {
+  if (work === undefined) return lastWork && { ...lastWork, expiresAt: undefined, live: false };
+  const { worker, token, pulledAt, ttl, heapIndex, dueAt } = work;
+  return { worker, token, pulledAt, ttl, expiresAt: heapIndex === -1 ? undefined : dueAt, live: true };
+}
+
+function flowTime(times: Durations, now: number): FlowTime {
+  return {
+    count: times.count(now),
+    mean: times.mean(now),
+    p50: times.percentile(0.5, now),
+    p85: times.percentile(0.85, now),
+    p95: times.percentile(0.95, now),
+  };
+}
+
+/** Little's law, L = λW, with λ an hour and W in µs. */
+function byLittle(arrivalRate: number, { mean }: FlowTime): number {
+  return (arrivalRate * (mean ?? 0)) / (HOUR * 1e6);
+}
+
+/** Where a page begins: the stage, and the entry after which. */
+function positionOf(board: Board, after: string): readonly [stage: number, entry: number] {
+  const [stage, entry] = after.split(".").map(Number);
+  if (after === "" || stage === undefined || entry === undefined) return [board.stages.length - 1, 0];
+  return [Math.min(stage, board.stages.length - 1), entry];
+}

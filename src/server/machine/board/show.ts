@@ -1,0 +1,113 @@
+/** Outcomes and events as plain copies: what is live goes on changing, an answer does not. */
+
+import type { StreamId } from "../claim.ts";
+import type { Refusal } from "../reasons.ts";
+import type {
+  BoardChanged,
+  BoardCommand,
+  BoardEvent,
+  BoardOutcome,
+  BoardOutcomeOf,
+  CardChanged,
+  Pulled,
+  PullWaiting,
+  WorkRenewed,
+} from "./command.ts";
+import type { Puller } from "./model.ts";
+import { findPull } from "./pulling.ts";
+import { viewBoard, viewCard } from "./read.ts";
+import type { BoardState } from "./state.ts";
+import type { BoardView, CardView, PlaceView } from "./view.ts";
+
+export interface ShownBoard {
+  readonly kind: "board";
+  readonly board: BoardView;
+}
+
+/** A card as it stands after the step. */
+export interface ShownCard {
+  readonly kind: "card";
+  readonly card: CardView;
+}
+
+export interface ShownPull {
+  readonly kind: "pulled";
+  readonly card: CardView;
+  /** The id under which the work can be left; undefined where nothing is held. */
+  readonly workId: string | undefined;
+  readonly resumed: boolean;
+}
+
+export interface ShownPlace {
+  readonly kind: "pull-waiting";
+  readonly pullId: string;
+  readonly place: PlaceView;
+}
+
+type Shown<O> = O extends BoardChanged
+  ? ShownBoard
+  : O extends CardChanged | WorkRenewed
+    ? ShownCard
+    : O extends Pulled
+      ? ShownPull
+      : O extends PullWaiting
+        ? ShownPlace
+        : O;
+
+export type ShownOutcomeOf<C extends BoardCommand> = Shown<BoardOutcomeOf<C>>;
+export type ShownOutcome = Shown<BoardOutcome>;
+export type ShownEvent = { readonly to: StreamId } & (
+  | ShownPull
+  | Refusal
+  | Extract<BoardEvent, { kind: "work-over" | "displaced" }>
+);
+
+export function showOutcome(state: BoardState, outcome: BoardOutcome): ShownOutcome {
+  switch (outcome.kind) {
+    case "board":
+      return { kind: "board", board: viewBoard(state, outcome.board) };
+    case "card":
+      return { kind: "card", card: viewCard(state, outcome.card) };
+    case "work-renewed":
+      return { kind: "card", card: viewCard(state, outcome.work.card) };
+    case "pulled":
+      return showPull(state, outcome);
+    case "pull-waiting":
+      return { kind: "pull-waiting", pullId: outcome.puller.id, place: viewPlace(outcome.puller) };
+    default:
+      return outcome;
+  }
+}
+
+export function showEvent(state: BoardState, event: BoardEvent): ShownEvent {
+  return event.kind === "pulled" ? { to: event.to, ...showPull(state, event) } : event;
+}
+
+/** Where a puller stands, and what it waits for. */
+export function viewPlace(puller: Puller): PlaceView {
+  const { stage, claiming, toldAhead } = puller;
+  if (claiming !== undefined) return { pullersAhead: 0, missing: "CONCURRENCY_EXHAUSTED" };
+  return { pullersAhead: toldAhead, missing: findPull(stage) === "STAGE_FULL" ? "STAGE_FULL" : "NO_CARD" };
+}
+
+/** Counts those who wait in a stage, and names the ones whose place is nearer by a tenth or more than they were told. */
+export function takeMovedPullers(state: BoardState, boards: Iterable<string>): Puller[] {
+  const moved: Puller[] = [];
+  for (const name of boards) {
+    for (const stage of state.boards.get(name)?.stages ?? []) {
+      let ahead = 0;
+      for (const puller of stage.pullers.present()) {
+        if (ahead < puller.toldAhead && ahead <= puller.toldAhead * 0.9) {
+          puller.toldAhead = ahead;
+          moved.push(puller);
+        }
+        ahead += 1;
+      }
+    }
+  }
+  return moved;
+}
+
+function showPull(state: BoardState, { card, work, resumed }: Pulled): ShownPull {
+  return { kind: "pulled", card: viewCard(state, card), workId: work?.id, resumed };
+}

@@ -1,0 +1,104 @@
+/** The board machine's state, which one owner changes in place, and what a step has to say about it. */
+
+import { Deadlines } from "../deadlines.ts";
+import { Recall } from "../recall.ts";
+import type { BoardChange, BoardEvent, ClaimEffect, PullCard } from "./command.ts";
+import type { Board, Card, Puller, Work } from "./model.ts";
+
+export interface BoardMachineOptions {
+  /**
+   * µs since 1970 at the machine's time zero: what day it is, and where fencing tokens begin (as for limiters, they rise
+   * across restarts). 0 where nobody asks.
+   */
+  readonly epoch?: number;
+  /** µs for which it is remembered what became of a request id. Unset: ten minutes. */
+  readonly rememberFor?: number;
+}
+
+/** A request id whose work is over: what it had led to. */
+export interface PastPull {
+  readonly board: string;
+  readonly stage: string;
+  readonly cardId: string;
+  /** Whether there was work to hold, which has ended since. */
+  readonly held: boolean;
+}
+
+export interface BoardState {
+  /** µs: the instant to which everything below has been brought up. */
+  now: number;
+  readonly epoch: number;
+  fencingFloor: number;
+  readonly boards: Map<string, Board>;
+  /** By the id of the pull. */
+  readonly pullers: Map<string, Puller>;
+  readonly works: Map<string, Work>;
+  /** What a request id stands for. */
+  readonly requests: Map<string, Puller | Work>;
+  readonly pastRequests: Recall<PastPull>;
+  /** Ttls, bounds of waiting, completed cards to forget. */
+  readonly deadlines: Deadlines<Puller | Work | Board>;
+  readonly unsettled: Board[];
+  /** Boards that have changed since the last look at them. */
+  readonly changed: Set<Board>;
+  arrival: number;
+  serial: number;
+  /** What this step has to say. */
+  events: BoardEvent[];
+  changes: BoardChange[];
+  claims: ClaimEffect[];
+}
+
+const TEN_MINUTES = 600_000_000;
+const MAX_REMEMBERED = 100_000;
+
+export function createBoardState(options: BoardMachineOptions): BoardState {
+  return {
+    now: 0,
+    epoch: options.epoch ?? 0,
+    fencingFloor: 0,
+    boards: new Map(),
+    pullers: new Map(),
+    works: new Map(),
+    requests: new Map(),
+    pastRequests: new Recall({ keepFor: options.rememberFor ?? TEN_MINUTES, maxEntries: MAX_REMEMBERED }),
+    deadlines: new Deadlines(),
+    unsettled: [],
+    changed: new Set(),
+    arrival: 0,
+    serial: 0,
+    events: [],
+    changes: [],
+    claims: [],
+  };
+}
+
+/** The board's stages want another look before the step ends. */
+export function unsettle(state: BoardState, board: Board): void {
+  if (board.unsettled) return;
+  board.unsettled = true;
+  state.unsettled.push(board);
+}
+
+/** Notes that a card has changed. */
+export function touch(state: BoardState, card: Card): void {
+  const { board } = card.stage;
+  board.sequence += 1;
+  card.revision = board.sequence;
+  board.log.changed(card, board.sequence);
+  state.changed.add(board);
+  state.changes.push({ kind: "card-put", card });
+}
+
+/** Whether a pull of these words is the same as another. */
+export function samePull(
+  { stage, worker, detached }: Pick<Puller, "stage" | "worker" | "detached">,
+  command: PullCard,
+): boolean {
+  return (
+    stage.board.config.name === command.board &&
+    stage.config.name === command.stage &&
+    worker === command.worker &&
+    detached === command.detached
+  );
+}

@@ -1,0 +1,102 @@
+/** What people are shown of a board: plain copies, in the machine's units. */
+
+import type { Reason } from "../reasons.ts";
+import type { BoardConfig, CardContent, CardState, StageConfig } from "./model.ts";
+
+export interface BoardView {
+  readonly config: BoardConfig;
+  readonly declared: boolean;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly stages: readonly StageView[];
+  readonly status: BoardStatus;
+}
+
+export interface StageView {
+  readonly config: StageConfig;
+  readonly cards: number;
+  readonly tally: Readonly<Record<CardState, number>>;
+  readonly pullers: number;
+  /** An hour. */
+  readonly arrivalRate: number;
+  readonly departureRate: number;
+  readonly cycleTime: FlowTime;
+  readonly expectedCards: number;
+  /** µs. */
+  readonly oldestAge: number | undefined;
+}
+
+/** µs. */
+export interface FlowTime {
+  readonly count: number;
+  readonly mean: number | undefined;
+  readonly p50: number | undefined;
+  readonly p85: number | undefined;
+  readonly p95: number | undefined;
+}
+
+export interface BoardStatus {
+  /** All but the completed. */
+  readonly cards: number;
+  readonly completed: number;
+  readonly blocked: number;
+  /** An hour. */
+  readonly arrivalRate: number;
+  readonly throughput: number;
+  readonly leadTime: FlowTime;
+  readonly expectedCards: number;
+  /** A stage's name; empty: none. */
+  readonly bottleneck: string;
+  readonly added: number;
+  readonly everCompleted: number;
+  /** By the number of the day since 1970, UTC; the latest last. */
+  readonly completedByDay: readonly { readonly day: number; readonly count: number }[];
+  readonly sequence: number;
+}
+
+export interface CardView {
+  readonly id: string;
+  readonly content: CardContent;
+  readonly stage: string;
+  readonly state: CardState;
+  readonly work: WorkView | undefined;
+  readonly attempt: number;
+  readonly reason: string;
+  readonly result: string;
+  readonly addedAt: number;
+  readonly enteredAt: number;
+  readonly completedAt: number | undefined;
+  readonly revision: number;
+  /** µs. */
+  readonly age: number;
+  readonly stageAge: number;
+  readonly blockedTime: number;
+}
+
+/** Who works on a card, or did so last. */
+export interface WorkView {
+  readonly worker: string;
+  readonly token: number;
+  readonly pulledAt: number;
+  readonly ttl: number | undefined;
+  readonly expiresAt: number | undefined;
+  readonly live: boolean;
+}
+
+/** What has changed on a board since a number, to be taken over at once. */
+export type BoardDelta =
+  | { readonly kind: "snapshot"; readonly board: BoardView; readonly cards: readonly CardView[] }
+  | {
+      readonly kind: "changes";
+      readonly board: BoardView;
+      readonly cards: readonly CardView[];
+      readonly removed: readonly string[];
+    };
+
+/** A place among those who wait for a card. */
+export interface PlaceView {
+  readonly pullersAhead: number;
+  /** What it waits for: a card, room, or the stage's limiter. */
+  readonly missing: Extract<Reason, "NO_CARD" | "STAGE_FULL" | "CONCURRENCY_EXHAUSTED">;
+}

@@ -1,0 +1,96 @@
+/** Work on a card: it begins with a pull, and ends exactly once. */
+
+import { type Attachment, ORPHANED } from "../lease.ts";
+import { type Reason, refusal } from "../reasons.ts";
+import { setState } from "./cards.ts";
+import type { Pulled } from "./command.ts";
+import type { Card, CardState, Puller, Work } from "./model.ts";
+import { type BoardState, touch } from "./state.ts";
+
+/** What of a pull goes into the work. */
+export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId"> & {
+  readonly attachment: Attachment;
+  readonly claimed: boolean;
+};
+
+/** Somebody begins to work on a card. */
+export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pulled {
+  const { board } = card.stage;
+  board.fencingToken += 1;
+  const work: Work = {
+    kind: "work",
+    id: origin.id,
+    card,
+    worker: origin.worker,
+    token: board.fencingToken,
+    pulledAt: state.now,
+    ttl: origin.ttl,
+    requestId: origin.requestId,
+    claimed: origin.claimed,
+    attachment: origin.attachment,
+    dueAt: 0,
+    heapIndex: -1,
+  };
+  card.work = work;
+  card.attempt += 1;
+  card.reason = "";
+  state.works.set(work.id, work);
+  if (work.requestId !== "") state.requests.set(work.requestId, work);
+  startClock(state, work);
+  setState(state, card, "active");
+  return { kind: "pulled", card, work, resumed: false };
+}
+
+/** Ends work on a card, which goes into another state; its limiter's lease is given back. */
+export function endWork(state: BoardState, work: Work, next: CardState): void {
+  const { card } = work;
+  const { stage } = card;
+  state.works.delete(work.id);
+  state.deadlines.clear(work);
+  if (work.requestId !== "") {
+    state.requests.delete(work.requestId);
+    const past = { board: stage.board.config.name, stage: stage.config.name, cardId: card.id, held: true };
+    state.pastRequests.set(work.requestId, past, state.now);
+  }
+  card.work = undefined;
+  const { worker, token, pulledAt, ttl } = work;
+  card.lastWork = { worker, token, pulledAt, ttl, finished: next === "finished" };
+  if (work.claimed) state.claims.push({ kind: "unclaim", id: work.id });
+  setState(state, card, next);
+}
+
+/** Tells the work's stream, if it has one, why it has ended; undefined: as its worker wished. */
+export function tellOver(state: BoardState, work: Work, reason: Reason | undefined): void {
+  if (work.attachment.kind !== "attached") return;
+  const to = work.attachment.stream;
+  if (reason === undefined) state.events.push({ to, kind: "work-over" });
+  else state.events.push({ to, ...refusal(reason, { at: placeOf(work.card) }) });
+}
+
+/** The worker has vanished, or failed: the card waits for another, or is blocked after too many attempts. */
+export function failWork(state: BoardState, work: Work, reason: string): void {
+  const { card } = work;
+  const { maxAttempts } = card.stage.board.config;
+  const tooOften = card.attempt >= maxAttempts;
+  card.reason = tooOften ? `blocked after ${card.attempt} attempts: ${reason}` : reason;
+  endWork(state, work, tooOften ? "blocked" : "waiting");
+}
+
+/** The work's connection is lost: its ttl runs. */
+export function orphanWork(state: BoardState, work: Work): void {
+  work.attachment = ORPHANED;
+  startClock(state, work);
+  touch(state, work.card);
+}
+
+/** Sets when the work ends unless its worker shows itself. */
+export function startClock(state: BoardState, work: Work): void {
+  const { attachment, ttl } = work;
+  const outlivesSilence = attachment.kind === "attached" && (attachment.probed || ttl === 0);
+  if (ttl === undefined || outlivesSilence) state.deadlines.clear(work);
+  else state.deadlines.set(work, state.now + ttl);
+}
+
+export function placeOf({ id, stage }: Card): { board: string; stage: string; card: string } {
+  return { board: stage.board.config.name, stage: stage.config.name, card: id };
+}

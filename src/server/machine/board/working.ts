@@ -1,0 +1,197 @@
+/** What becomes of cards that are worked on, and of their workers. */
+
+import { type Refusal, refusal } from "../reasons.ts";
+import { setState } from "./cards.ts";
+import type {
+  BlockCard,
+  BoardOutcomes,
+  EndWork,
+  LeavePull,
+  LoseClaim,
+  RenewWork,
+  SettleClaim,
+  UnblockCard,
+} from "./command.ts";
+import type { Card, Puller, Work } from "./model.ts";
+import { admitPuller, dequeuePuller, unclaim } from "./pullers.ts";
+import { unreserve } from "./pulling.ts";
+import { type BoardState, touch } from "./state.ts";
+import { endWork, failWork, orphanWork, placeOf, startClock, tellOver } from "./work.ts";
+
+/** Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. */
+export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes["finish"] {
+  const card = findCard(state, command.board, command.cardId);
+  if (card.kind === "refused") return card;
+  const work = workUnder(card, command.token);
+  if (work === undefined) {
+    const again =
+      command.kind === "finish" && card.lastWork?.finished === true && card.lastWork.token === command.token;
+    return again ? { kind: "card", card } : refusal("STALE_FENCING_TOKEN", { at: placeOf(card) });
+  }
+  switch (command.kind) {
+    case "finish":
+      card.result = command.words;
+      endWork(state, work, "finished");
+      break;
+    case "give-back":
+      if (command.failed) {
+        failWork(state, work, command.words);
+        break;
+      }
+      card.attempt -= 1;
+      card.reason = command.words;
+      endWork(state, work, "waiting");
+      break;
+    case "send-back":
+      card.reason = command.words;
+      endWork(state, work, "sent-back");
+      break;
+  }
+  tellOver(state, work, undefined);
+  return { kind: "card", card };
+}
+
+/** Nobody may take the card until it is unblocked. */
+export function blockCard(state: BoardState, command: BlockCard): BoardOutcomes["block"] {
+  const card = findCard(state, command.board, command.cardId);
+  if (card.kind === "refused") return card;
+  const at = placeOf(card);
+  if (card.state === "completed") return refusal("CARD_STATE", { at });
+  const byWorker = command.token !== 0;
+  if (byWorker && card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
+  freeCard(state, card);
+  card.reason = command.reason;
+  const { work } = card;
+  if (work !== undefined) {
+    endWork(state, work, "blocked");
+    tellOver(state, work, byWorker ? undefined : "CARD_BLOCKED");
+  } else if (card.state === "blocked") {
+    touch(state, card);
+  } else {
+    setState(state, card, "blocked");
+  }
+  return { kind: "card", card };
+}
+
+export function unblockCard(state: BoardState, command: UnblockCard): BoardOutcomes["unblock"] {
+  const card = findCard(state, command.board, command.cardId);
+  if (card.kind === "refused") return card;
+  if (card.state !== "blocked") return refusal("CARD_STATE", { at: placeOf(card) });
+  card.attempt = 0;
+  card.reason = "";
+  setState(state, card, "waiting");
+  return { kind: "card", card };
+}
+
+export function renewWork(state: BoardState, command: RenewWork): BoardOutcomes["renew-work"] {
+  const card = findCard(state, command.board, command.cardId);
+  if (card.kind === "refused") return card;
+  const { work } = card;
+  if (work === undefined || work.token !== command.token) {
+    return refusal("STALE_FENCING_TOKEN", { at: placeOf(card) });
+  }
+  startClock(state, work);
+  return { kind: "work-renewed", work };
+}
+
+/** A stream has ended: a cancel gives the card back, a lost connection leaves time to come back. */
+export function leavePull(state: BoardState, command: LeavePull): BoardOutcomes["leave-pull"] {
+  const puller = state.pullers.get(command.id);
+  if (puller?.stream === command.stream) leaveQueue(state, puller, command.how);
+  const work = state.works.get(command.id);
+  if (work?.attachment.kind === "attached" && work.attachment.stream === command.stream) {
+    leaveWork(state, work, command.how);
+  }
+  return DONE;
+}
+
+function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): void {
+  const { stage, ttl } = puller;
+  if (how === "cancelled" || puller.requestId === "" || ttl === 0) {
+    dequeuePuller(state, puller);
+    return;
+  }
+  puller.stream = undefined;
+  if (puller.claiming === undefined) {
+    stage.pullers.leave(puller);
+  } else {
+    // It stands aside already; what was kept for it is everybody's again.
+    unreserve(state, puller);
+    state.claims.push({ kind: "unclaim", id: puller.id });
+  }
+  const until = state.now + (ttl ?? stage.board.config.ttl);
+  state.deadlines.set(puller, Math.min(puller.deadline, until));
+}
+
+function leaveWork(state: BoardState, work: Work, how: LeavePull["how"]): void {
+  if (how === "lost" && work.ttl !== 0) {
+    orphanWork(state, work);
+    return;
+  }
+  if (how === "lost") {
+    failWork(state, work, VANISHED);
+    return;
+  }
+  work.card.attempt -= 1;
+  endWork(state, work, "waiting");
+}
+
+/** The worker's ttl has run out. */
+export function expireWork(state: BoardState, work: Work): void {
+  failWork(state, work, VANISHED);
+  tellOver(state, work, "LEASE_EXPIRED");
+}
+
+const VANISHED = "its worker has vanished";
+
+export function settleClaim(state: BoardState, command: SettleClaim): BoardOutcomes["settle-claim"] {
+  const puller = state.pullers.get(command.id);
+  if (puller?.claiming === undefined) {
+    // It has given up meanwhile: what was granted for it goes back.
+    if (command.refusal === undefined) state.claims.push({ kind: "unclaim", id: command.id });
+    return DONE;
+  }
+  if (command.refusal === undefined) {
+    admitPuller(state, puller);
+    return DONE;
+  }
+  unreserve(state, puller);
+  const { stream } = puller;
+  dequeuePuller(state, puller);
+  if (stream !== undefined) state.events.push({ to: stream, ...command.refusal });
+  return DONE;
+}
+
+export function loseClaim(state: BoardState, command: LoseClaim): BoardOutcomes["lose-claim"] {
+  const work = state.works.get(command.id);
+  if (work === undefined) return DONE;
+  work.card.attempt -= 1;
+  work.card.reason = "the lease on the stage's limiter was taken back";
+  endWork(state, work, "waiting");
+  tellOver(state, work, command.reason);
+  return DONE;
+}
+
+export function findCard(
+  state: BoardState,
+  boardName: string,
+  cardId: string,
+): (Card & { readonly kind?: never }) | Refusal {
+  const board = state.boards.get(boardName);
+  if (board === undefined) return refusal("BOARD_NOT_FOUND", { at: { board: boardName } });
+  const card = board.cards.get(cardId);
+  return card ?? refusal("CARD_NOT_FOUND", { at: { board: boardName, card: cardId } });
+}
+
+/** Takes a card from one for whom it was kept. */
+export function freeCard(state: BoardState, card: Card): void {
+  if (card.reservedFor !== undefined) unclaim(state, card.reservedFor);
+}
+
+/** The live work under a token; 0 stands for that of a person, which has no ttl. */
+function workUnder({ work }: Card, token: number): Work | undefined {
+  if (work === undefined) return undefined;
+  return work.token === token || (token === 0 && work.ttl === undefined) ? work : undefined;
+}
+
+const DONE = { kind: "done" } as const;

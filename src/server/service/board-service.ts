@@ -1,0 +1,354 @@
+/** BoardService: how boards are made, and how work is pulled through them. */
+
+import { create } from "@bufbuild/protobuf";
+import type { Board as WireBoard } from "../../client/gen/ggen/backpressure/v1/board_pb.ts";
+import {
+  AddCardResponseSchema,
+  BlockCardResponseSchema,
+  BoardService,
+  CreateBoardResponseSchema,
+  DeleteBoardResponseSchema,
+  DeleteCardResponseSchema,
+  FinishCardResponseSchema,
+  GetBoardResponseSchema,
+  GetCardResponseSchema,
+  GetFlowResponseSchema,
+  GiveBackCardResponseSchema,
+  ListBoardsResponseSchema,
+  ListCardsResponseSchema,
+  type PullCardRequest,
+  PulledCardSchema,
+  RenewCardResultSchema,
+  RenewCardsResponseSchema,
+  SendBackCardResponseSchema,
+  TryPullCardResponseSchema,
+  UnblockCardResponseSchema,
+  UpdateBoardResponseSchema,
+  UpdateCardResponseSchema,
+} from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { Card as WireCard } from "../../client/gen/ggen/backpressure/v1/card_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { BoardEngine } from "../engine/board-engine.ts";
+import type { Ids } from "../ids.ts";
+import type { BoardCommand, EndWork, PullCard } from "../machine/board/command.ts";
+import type { ShownOutcomeOf, ShownPull } from "../machine/board/show.ts";
+import type { BoardView, CardView } from "../machine/board/view.ts";
+import { type Refusal, refusal } from "../machine/reasons.ts";
+import { applyBoardUpdate } from "../wire/board-update.ts";
+import { type BoardReading, boardConfig, boardMessage, sampleMessage } from "../wire/board-wire.ts";
+import {
+  cardStateFromWire,
+  cardToWire,
+  contentFromWire,
+  pulledCardToWire,
+  updateContent,
+  workToWire,
+} from "../wire/card-wire.ts";
+import { draining, invalidRequest, refusalError } from "../wire/error-wire.ts";
+import { refusalToWire } from "../wire/lease-wire.ts";
+import { pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
+import { durationToMicros, timestampToMs } from "../wire/time-wire.ts";
+import { watchBoard } from "./board-watching.ts";
+import { revisionOf } from "./etag.ts";
+import { createHeartbeats } from "./heartbeats.ts";
+import { NONE_NOW, openPull, type PullCall, type PullQuestion } from "./pull.ts";
+import { type Call, createRpcService, type RpcService } from "./rpc.ts";
+
+export interface BoardServiceOptions {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly boards: BoardEngine;
+  /** µs after which a silent PullCard stream says something; asked for anew each time. */
+  readonly heartbeat: () => number;
+}
+
+export interface BoardRpcs {
+  readonly service: RpcService;
+  /** Takes nothing new from here on, and tells everybody so; `endTime` (ms since 1970): until when work may go on. */
+  drain(endTime: number): void;
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+const PLACE = /^[0-9]{1,2}\.[0-9]{1,16}$/;
+const MAX_CARDS_WITH_BOARD = 1_000;
+/** µs after which somebody who is sent away from a server that stops may try again. */
+const RETRY_AFTER_DRAIN = 1_000_000;
+
+export function createBoardService({ clock, ids, boards, heartbeat }: BoardServiceOptions): BoardRpcs {
+  const openCalls = new Set<PullCall>();
+  const ports = { clock, boards, heartbeats: createHeartbeats(clock, heartbeat) };
+  let stopping = false;
+
+  const toWire = (view: BoardView) => boardMessage(view, clock);
+  const cardMessage = (view: CardView) => cardToWire(view, clock);
+
+  function ask<C extends BoardCommand>(command: C): Promise<ShownOutcomeOf<C>> {
+    return new Promise((resolve) => {
+      boards.submit([command], ([outcome]) => resolve(outcome as ShownOutcomeOf<C>));
+    });
+  }
+
+  /** The card that a command leaves; throws what it refuses. */
+  async function askCard(command: Extract<BoardCommand, { cardId: string } | { kind: "add-card" }>): Promise<WireCard> {
+    const outcome = (await ask(command)) as { kind: "card"; card: CardView } | Refusal;
+    if (outcome.kind === "refused") throw refusalError(outcome);
+    return cardMessage(outcome.card);
+  }
+
+  async function readBoard(name: string): Promise<BoardView> {
+    return (await boards.board(name)) ?? throwNoBoard(name);
+  }
+
+  async function readCard(board: string, cardId: string): Promise<CardView> {
+    const card = await boards.card(board, cardId);
+    if (card !== undefined) return card;
+    await readBoard(board);
+    throw refusalError(refusal("CARD_NOT_FOUND", { at: { board, card: cardId } }));
+  }
+
+  /** Changes something as it stands, again if somebody was faster, unless the caller has named what it must be. */
+  async function change<T>(etag: string, attempt: () => Promise<T | Refusal>): Promise<T> {
+    for (;;) {
+      const outcome = await attempt();
+      if (!isRefusal(outcome)) return outcome;
+      if (outcome.reason !== "ETAG_MISMATCH" || etag !== "") throw refusalError(outcome);
+    }
+  }
+
+  const conclude = (kind: EndWork["kind"], request: EndRequest, words: string, failed = false) =>
+    askCard({
+      kind,
+      board: request.board,
+      cardId: request.cardId,
+      token: Number(request.fencingToken),
+      words,
+      failed,
+    });
+
+  /** Pulls without waiting, on a stream that lives no longer than the answer takes. */
+  function pullNow(command: Omit<PullCard, "stream" | "probed">): Promise<ShownPull | Refusal> {
+    return new Promise((resolve) => {
+      const stream = boards.openStream((news) => {
+        if (news.kind !== "pulled" && news.kind !== "refused") return;
+        boards.closeStream(stream);
+        resolve(news);
+      });
+      boards.submit([{ ...command, stream, probed: true }], ([outcome]) => {
+        // Of a stage with a limiter the stream will hear.
+        if (outcome.kind === "pull-waiting") return;
+        boards.closeStream(stream);
+        resolve(outcome);
+      });
+    });
+  }
+
+  function toQuestion(request: PullCardRequest, call: Call): PullQuestion {
+    const { board, resume } = request;
+    if (resume) {
+      return { kind: "resume-work", board, cardId: resume.cardId, token: Number(resume.fencingToken) };
+    }
+    const said = request.maxWait && durationToMicros(request.maxWait);
+    return {
+      kind: "pull",
+      id: ids.next(),
+      board,
+      stage: request.stage,
+      worker: request.worker,
+      maxWait: said === undefined ? call.timeout : Math.min(said, call.timeout ?? said),
+      ttl: request.ttl && durationToMicros(request.ttl),
+      requestId: request.requestId,
+      detached: false,
+      cardId: undefined,
+    };
+  }
+
+  const service = createRpcService(BoardService, {
+    async createBoard({ board }) {
+      const { config } = valid(boardConfig(board as WireBoard));
+      const outcome = await ask({ kind: "create-board", config });
+      if (outcome.kind === "refused") throw refusalError(outcome);
+      return create(CreateBoardResponseSchema, { board: toWire(outcome.board) });
+    },
+
+    async getBoard({ name, cards }) {
+      const view = await readBoard(name);
+      const filter = { stage: "", states: [], after: "", limit: MAX_CARDS_WITH_BOARD };
+      const page = cards ? await boards.cards(name, filter) : undefined;
+      return create(GetBoardResponseSchema, { board: toWire(view), cards: page?.items.map(cardMessage) ?? [] });
+    },
+
+    async listBoards(request) {
+      const page = await boards.boards(pageFromWire(request, NAME));
+      return create(ListBoardsResponseSchema, {
+        boards: page.items.map(toWire),
+        nextPageToken: pageTokenToWire(page.next),
+      });
+    },
+
+    async updateBoard({ board, updateMask }) {
+      const message = board as WireBoard;
+      const outcome = await change(message.etag, async () => {
+        const view = await readBoard(message.name);
+        const { config, renamed } = valid(applyBoardUpdate(view.config, message, updateMask?.paths ?? []));
+        const revision = revisionOf(message.etag) ?? view.revision;
+        return ask({ kind: "update-board", config, renamed, revision });
+      });
+      return create(UpdateBoardResponseSchema, { board: toWire(outcome.board) });
+    },
+
+    async deleteBoard({ name, etag, force }) {
+      const outcome = await ask({ kind: "delete-board", name, revision: revisionOf(etag), force });
+      if (outcome.kind === "refused") throw refusalError(outcome);
+      return create(DeleteBoardResponseSchema, { deletedCards: outcome.cards });
+    },
+
+    watchBoard(request, stream) {
+      watchBoard({ clock, boards }, stream, request);
+    },
+
+    async getFlow({ name, fromTime }) {
+      const view = await readBoard(name);
+      // Instants of before the server's start are negative in its own time.
+      const from = fromTime === undefined ? Number.NEGATIVE_INFINITY : microsOf(timestampToMs(fromTime));
+      const samples = (await boards.flow(name, from)) ?? [];
+      return create(GetFlowResponseSchema, {
+        stages: view.stages.map(({ config }) => config.name),
+        samples: samples.map((sample) => sampleMessage(sample, clock)),
+      });
+    },
+
+    async addCard({ board, card }) {
+      const message = card as WireCard;
+      const id = message.id === "" ? ids.next() : message.id;
+      const added = await askCard({ kind: "add-card", board, id, content: contentFromWire(message) });
+      return create(AddCardResponseSchema, { card: added });
+    },
+
+    async getCard({ board, cardId }) {
+      return create(GetCardResponseSchema, { card: cardMessage(await readCard(board, cardId)) });
+    },
+
+    async updateCard({ board, card, updateMask }) {
+      const message = card as WireCard;
+      const outcome = await change(message.etag, async () => {
+        const view = await readCard(board, message.id);
+        const content = updateContent(view, message, updateMask?.paths ?? []);
+        const revision = revisionOf(message.etag) ?? view.revision;
+        return ask({ kind: "update-card", board, cardId: message.id, content, revision });
+      });
+      return create(UpdateCardResponseSchema, { card: cardMessage(outcome.card) });
+    },
+
+    async listCards(request) {
+      const { board, stage } = request;
+      const states = request.states.flatMap((state) => cardStateFromWire(state) ?? []);
+      const page = await boards.cards(board, { stage, states, ...pageFromWire(request, PLACE) });
+      if (page === undefined) throw refusalError(refusal("BOARD_NOT_FOUND", { at: { board } }));
+      return create(ListCardsResponseSchema, {
+        cards: page.items.map(cardMessage),
+        nextPageToken: pageTokenToWire(page.next),
+      });
+    },
+
+    async deleteCard({ board, cardId, etag }) {
+      const outcome = await ask({ kind: "delete-card", board, cardId, revision: revisionOf(etag) });
+      if (outcome.kind === "refused") throw refusalError(outcome);
+      return create(DeleteCardResponseSchema);
+    },
+
+    pullCard(request, stream) {
+      const question = toQuestion(request, stream);
+      // Work that lives may be taken up again by its worker to the end.
+      if (stopping && question.kind === "pull") throw draining(RETRY_AFTER_DRAIN);
+      openPull(ports, { stream, question, openCalls });
+    },
+
+    async tryPullCard(request) {
+      if (stopping) throw draining(RETRY_AFTER_DRAIN);
+      const outcome = await pullNow({
+        kind: "pull",
+        id: ids.next(),
+        board: request.board,
+        stage: request.stage,
+        worker: request.worker,
+        maxWait: 0,
+        ttl: request.ttl && durationToMicros(request.ttl),
+        requestId: request.requestId,
+        detached: true,
+        cardId: request.cardId === "" ? undefined : request.cardId,
+      });
+      if (outcome.kind === "pulled") {
+        const { card, resumed } = outcome;
+        const value = create(PulledCardSchema, { card: pulledCardToWire(card, clock), resumed });
+        return create(TryPullCardResponseSchema, { result: { case: "pulled", value } });
+      }
+      if (!NONE_NOW.has(outcome.reason)) throw refusalError(outcome);
+      return create(TryPullCardResponseSchema, { result: { case: "none", value: refusalToWire(outcome) } });
+    },
+
+    async renewCards({ board, cards }) {
+      await readBoard(board);
+      const results = await Promise.all(
+        cards.map(async ({ cardId, fencingToken }) => {
+          const outcome = await ask({ kind: "renew-work", board, cardId, token: Number(fencingToken) });
+          const result =
+            outcome.kind === "card" && outcome.card.work !== undefined
+              ? ({ case: "renewed", value: workToWire(outcome.card.work, clock) } as const)
+              : ({ case: "refused", value: refusalToWire(outcome as Refusal) } as const);
+          return create(RenewCardResultSchema, { cardId, result });
+        }),
+      );
+      return create(RenewCardsResponseSchema, { results });
+    },
+
+    async finishCard(request) {
+      return create(FinishCardResponseSchema, { card: await conclude("finish", request, request.result) });
+    },
+
+    async giveBackCard(request) {
+      const card = await conclude("give-back", request, request.reason, request.failed);
+      return create(GiveBackCardResponseSchema, { card });
+    },
+
+    async sendBackCard(request) {
+      return create(SendBackCardResponseSchema, { card: await conclude("send-back", request, request.reason) });
+    },
+
+    async blockCard({ board, cardId, reason, fencingToken }) {
+      const card = await askCard({ kind: "block", board, cardId, reason, token: Number(fencingToken) });
+      return create(BlockCardResponseSchema, { card });
+    },
+
+    async unblockCard({ board, cardId }) {
+      return create(UnblockCardResponseSchema, { card: await askCard({ kind: "unblock", board, cardId }) });
+    },
+  });
+
+  /** µs in the server's own time, for ms since 1970. */
+  function microsOf(ms: number): number {
+    return (ms - clock.wallTime(0)) * 1000;
+  }
+
+  return {
+    service,
+    drain(endTime) {
+      stopping = true;
+      for (const call of [...openCalls]) call.drain(endTime, RETRY_AFTER_DRAIN);
+    },
+  };
+}
+
+type EndRequest = { readonly board: string; readonly cardId: string; readonly fencingToken: bigint };
+
+function valid(reading: BoardReading): Extract<BoardReading, { kind: "valid" }> {
+  if (reading.kind === "invalid") throw invalidRequest(reading.violations);
+  return reading;
+}
+
+function isRefusal(outcome: unknown): outcome is Refusal {
+  return (outcome as Refusal).kind === "refused";
+}
+
+function throwNoBoard(board: string): never {
+  throw refusalError(refusal("BOARD_NOT_FOUND", { at: { board } }));
+}

@@ -1,0 +1,88 @@
+/** One WatchBoard call: what stands on a board, then what changes. The watcher has a number, not a queue. */
+
+import { create } from "@bufbuild/protobuf";
+import { BoardSnapshotSchema } from "../../client/gen/ggen/backpressure/v1/board_pb.ts";
+import {
+  BoardChangesSchema,
+  type WatchBoardRequest,
+  type WatchBoardResponse,
+  WatchBoardResponseSchema,
+} from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { BoardEngine } from "../engine/board-engine.ts";
+import type { BoardDelta } from "../machine/board/view.ts";
+import { refusal } from "../machine/reasons.ts";
+import { boardMessage } from "../wire/board-wire.ts";
+import { cardToWire } from "../wire/card-wire.ts";
+import { internalError, refusalError } from "../wire/error-wire.ts";
+import type { ServerStream } from "./rpc.ts";
+
+interface WatchPorts {
+  readonly clock: Clock;
+  readonly boards: BoardEngine;
+}
+
+export function watchBoard(
+  { clock, boards }: WatchPorts,
+  stream: ServerStream<WatchBoardResponse>,
+  { name, afterSequence }: WatchBoardRequest,
+): void {
+  let sequence = Number(afterSequence);
+  let stale = true;
+  let writable = true;
+  let telling = false;
+  let over = false;
+
+  const unwatch = boards.watch((changed) => {
+    if (!changed.has(name)) return;
+    stale = true;
+    tell();
+  });
+  stream.onWritable(() => {
+    writable = true;
+    tell();
+  });
+  stream.onEnd(end);
+  tell();
+
+  function end(): void {
+    over = true;
+    unwatch();
+  }
+
+  /** Says what has changed since the last time, as soon as the reader can take it. */
+  function tell(): void {
+    if (over || telling || !stale || !writable) return;
+    telling = true;
+    stale = false;
+    boards.delta(name, sequence).then(
+      (delta) => {
+        telling = false;
+        if (over) return;
+        if (delta === undefined) {
+          end();
+          stream.fail(refusalError(refusal("BOARD_NOT_FOUND", { at: { board: name } })));
+          return;
+        }
+        sequence = delta.board.status.sequence;
+        writable = stream.send(create(WatchBoardResponseSchema, { sequence: BigInt(sequence), event: toEvent(delta) }));
+        tell();
+      },
+      () => {
+        end();
+        stream.fail(internalError());
+      },
+    );
+  }
+
+  function toEvent(delta: BoardDelta): WatchBoardResponse["event"] {
+    const board = boardMessage(delta.board, clock);
+    const cards = delta.cards.map((card) => cardToWire(card, clock));
+    return delta.kind === "snapshot"
+      ? { case: "snapshot", value: create(BoardSnapshotSchema, { board, cards }) }
+      : {
+          case: "changes",
+          value: create(BoardChangesSchema, { board, cards, removedCardIds: [...delta.removed] }),
+        };
+  }
+}

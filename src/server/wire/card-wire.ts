@@ -1,0 +1,98 @@
+/** Cards: domain to protobuf and back. */
+
+import { create, type DescField, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Card,
+  type CardLease,
+  CardLeaseSchema,
+  CardSchema,
+  CardState as WireState,
+} from "../../client/gen/ggen/backpressure/v1/card_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { CardContent, CardState } from "../machine/board/model.ts";
+import type { CardView, WorkView } from "../machine/board/view.ts";
+import { invalidRequest } from "./error-wire.ts";
+import { applyMask, type Updatable } from "./field-mask.ts";
+import { microsToDuration, msToTimestamp, optionalDuration } from "./time-wire.ts";
+
+const { id, title, description, data, priority } = CardSchema.field;
+const CONTENT_FIELDS: readonly DescField[] = [id, title, description, data, priority];
+
+const UPDATABLE: Updatable<typeof CardSchema> = {
+  schema: CardSchema,
+  noun: "card",
+  output: new Set(CardSchema.fields.filter((field) => !CONTENT_FIELDS.includes(field))),
+  fixed: new Set([id]),
+};
+
+/** What whoever adds a card decides. */
+export function contentFromWire(card: Card): CardContent {
+  return { title: card.title, description: card.description, data: card.data, priority: card.priority };
+}
+
+/** A card's content after the fields that `paths` names have been taken from the message; throws a `WireError`. */
+export function updateContent(current: CardView, message: Card, paths: readonly string[]): CardContent {
+  const before = create(CardSchema, { id: current.id, ...current.content });
+  const update = applyMask(UPDATABLE, before, { changes: message, paths });
+  if (update.kind === "invalid") throw invalidRequest(update.violations);
+  return contentFromWire(update.message);
+}
+
+/** A card as everybody may see it. */
+export function cardToWire(view: CardView, clock: Pick<Clock, "wallTime">): Card {
+  const instant = (at: number) => msToTimestamp(clock.wallTime(at));
+  return create(CardSchema, {
+    id: view.id,
+    ...view.content,
+    stage: view.stage,
+    state: STATES[view.state],
+    lease: view.work && leaseFields(view.work, clock),
+    attempt: view.attempt,
+    reason: view.reason,
+    result: view.result,
+    addTime: instant(view.addedAt),
+    enterTime: instant(view.enteredAt),
+    completeTime: view.completedAt === undefined ? undefined : instant(view.completedAt),
+    age: microsToDuration(view.age),
+    stageAge: microsToDuration(view.stageAge),
+    blockedTime: view.blockedTime === 0 ? undefined : microsToDuration(view.blockedTime),
+    etag: String(view.revision),
+  });
+}
+
+/** The card as its worker is told: how long it may rely on it, too. */
+export function pulledCardToWire(view: CardView, clock: Pick<Clock, "wallTime">): Card {
+  const card = cardToWire(view, clock);
+  if (view.work?.live === true) card.lease = workToWire(view.work, clock);
+  return card;
+}
+
+export function workToWire(work: WorkView, clock: Pick<Clock, "wallTime">): CardLease {
+  const validFor = work.ttl === undefined || work.ttl === 0 ? undefined : microsToDuration(Math.floor(work.ttl / 2));
+  return create(CardLeaseSchema, { ...leaseFields(work, clock), validFor });
+}
+
+export function cardStateFromWire(state: WireState): CardState | undefined {
+  const found = Object.entries(STATES).find(([, wire]) => wire === state);
+  return found?.[0] as CardState | undefined;
+}
+
+function leaseFields(work: WorkView, clock: Pick<Clock, "wallTime">): MessageInitShape<typeof CardLeaseSchema> {
+  return {
+    worker: work.worker,
+    fencingToken: BigInt(work.token),
+    pullTime: msToTimestamp(clock.wallTime(work.pulledAt)),
+    ttl: optionalDuration(work.ttl),
+    expireTime: work.expiresAt === undefined ? undefined : msToTimestamp(clock.wallTime(work.expiresAt)),
+    live: work.live,
+  };
+}
+
+const STATES: Record<CardState, WireState> = {
+  waiting: WireState.WAITING,
+  active: WireState.ACTIVE,
+  blocked: WireState.BLOCKED,
+  finished: WireState.FINISHED,
+  "sent-back": WireState.SENT_BACK,
+  completed: WireState.COMPLETED,
+};
