@@ -41,14 +41,14 @@ export function openAcquireStream(
   const hasSpoken = clock.schedule(ANSWER_WITHIN, () => {
     cut(calls.toError(`it said nothing within ${ANSWER_WITHIN} ms`));
   });
-  let hasFinished = () => {};
+  const ended = Promise.withResolvers<void>();
 
   function over(error: Error | undefined): void {
     if (isOver) return;
     isOver = true;
     hasSpoken();
-    hasFinished();
     leave();
+    ended.resolve();
     listener.over(error);
   }
 
@@ -73,8 +73,10 @@ export function openAcquireStream(
   void listen();
   return {
     cut,
-    finish() {
-      if (!isOver) hasFinished = clock.scheduleInBackground(FINISH_WITHIN, cut);
+    async finish() {
+      const hasFinished = clock.schedule(FINISH_WITHIN, cut);
+      await ended.promise;
+      hasFinished();
     },
   };
 }

@@ -27,11 +27,13 @@ export async function acquire(
   const { signal, unlink } = linkSignals(options.signal, ports.closing);
   let requestId = options.requestId ?? random.requestId();
   let attempts = 0;
+  /** Whether this request id has been sent before. */
+  let isRetry = false;
   const onHeard = () => {
     attempts = 0;
   };
   try {
-    for (let isRetry = false; ; isRetry = true) {
+    for (;;) {
       signal.throwIfAborted();
       attempts += 1;
       try {
@@ -39,8 +41,9 @@ export async function acquire(
         return await ask(ports, { request: asked, signal, options, onHeard });
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        const isLostGrant = isRetry && error instanceof AdmissionError && LOST_GRANTS.has(error.reason);
+        const isLostGrant: boolean = isRetry && error instanceof AdmissionError && LOST_GRANTS.has(error.reason);
         const delay = retries.delayAfter(error, Math.max(1, attempts));
+        isRetry = !isLostGrant;
         if (isLostGrant && options.requestId === undefined) requestId = random.requestId();
         else if (delay === undefined || wait.isOverIn(delay)) throw error;
         else await sleep(clock, delay, signal);

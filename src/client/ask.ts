@@ -46,10 +46,12 @@ export function ask(ports: AskPorts, question: Question): Promise<Admission> {
   return new Promise((resolve, reject) => {
     let phase: Phase = { kind: "waiting" };
     const takeBack = () => fail(signal.reason);
-    signal.addEventListener("abort", takeBack);
-    waits.add(fail);
     const sentAt = clock.now();
     const stream = openAcquireStream(ports, question.request, { hear, over });
+    if (phase.kind === "waiting") {
+      waits.add(fail);
+      signal.addEventListener("abort", takeBack);
+    }
 
     function hear(event: AcquireResponse["event"]): void {
       switch (event.case) {
@@ -58,6 +60,7 @@ export function ask(ports: AskPorts, question: Question): Promise<Admission> {
           tellPlace(event.value);
           return;
         case "granted": {
+          if (phase.kind !== "waiting") return;
           const grant = grantFromWire(event.value);
           const proven = grant.validFor === undefined || remainingOf({ sentAt, validFor: grant.validFor }, clock) > 0;
           if (proven) hold(grant, sentAt);
@@ -111,7 +114,8 @@ export function ask(ports: AskPorts, question: Question): Promise<Admission> {
 
     function fail(reason: unknown): void {
       if (phase.kind === "confirming" && signal.aborted) {
-        const said = ports.sayReleased(credentialOf(phase.grant), "ignored", phase.grant.ttl);
+        const { ttl } = phase.grant;
+        const said = ports.sayReleased({ credential: credentialOf(phase.grant), outcome: "ignored", ttl });
         underway.add(said);
         void said.then(() => underway.delete(said));
       }

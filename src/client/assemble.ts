@@ -17,7 +17,6 @@ import type {
 import type { Clock } from "./clock.ts";
 import { createController } from "./controller.ts";
 import { ClientClosedError, ServerUnavailableError } from "./errors.ts";
-import type { HoldingPorts } from "./holding.ts";
 import { type Admission, createHoldings } from "./holdings.ts";
 import { createLeakGuard } from "./leak-guard.ts";
 import type { Lease } from "./lease.ts";
@@ -26,7 +25,7 @@ import { createLimiters } from "./limiter-calls.ts";
 import type { AskPorts, Platform } from "./ports.ts";
 import type { Random } from "./random.ts";
 import type { Refusal } from "./refusal.ts";
-import { sayReleased } from "./releasing.ts";
+import { type Parting, sayReleased } from "./releasing.ts";
 import { createRenewer } from "./renewer.ts";
 import { renew } from "./renewing.ts";
 import { createRetries } from "./retry.ts";
@@ -52,8 +51,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   const retries = createRetries(random, options.retry);
   const streams = createStreams(options.maxStreams);
   const renewer = createRenewer({ clock, random, renew: (leases, timeout) => renew(calls, leases, timeout) });
-  const release: HoldingPorts["sayReleased"] = (credential, outcome, ttl) =>
-    sayReleased({ calls, clock, retries }, credential, outcome, ttl);
+  const release = (parting: Parting) => sayReleased({ calls, clock, retries }, parting);
   const holdings = createHoldings({ clock, renewer, sayReleased: release });
   const guard = createLeakGuard(warn);
   const closing = new AbortController();

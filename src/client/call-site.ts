@@ -1,7 +1,7 @@
 /** Where in the caller's code something was done. */
 
 /** Frames that are kept: enough to find the place, few enough to be cheap. */
-const FRAMES = 6;
+const FRAMES = 4;
 
 /**
  * The stack of whoever called `below`, as text. It is written out at once: an engine that writes it lazily keeps the
@@ -10,9 +10,9 @@ const FRAMES = 6;
 export function callSite(below: (...args: never[]) => unknown): string {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = FRAMES;
-  const site: { stack?: string } = new Error();
+  const site: { stack?: string } = typeof Error.captureStackTrace === "function" ? {} : new Error();
   Error.captureStackTrace?.(site, below);
-  const stack = site.stack ?? "";
+  const stack = String(site.stack ?? "");
   Error.stackTraceLimit = stackTraceLimit;
   return stack.slice(stack.indexOf("\n") + 1);
 }

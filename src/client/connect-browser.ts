@@ -33,7 +33,7 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
         'or "" for the page\'s own origin',
     );
   }
-  const baseUrl = address === "" ? url.origin : `${url.origin}${url.pathname}`;
+  const baseUrl = address === "" ? url.origin : `${url.origin}${url.pathname}`.replace(/\/$/, "");
   const transport = createConnectTransport({ baseUrl, useBinaryFormat: true });
   const maxStreams = options.maxStreams ?? (url.protocol === "http:" ? HTTP1_STREAMS : undefined);
   return createClientOn(platformAt(baseUrl), { ...options, maxStreams, transport, address: baseUrl });

@@ -64,6 +64,9 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
   function watch(connection: Connection, session: Http2Session | undefined): void {
     if (session === undefined || session === connection.session) return;
     connection.session = session;
+    // A session manager that replaces a destroyed session takes its listener off before the error is emitted, which
+    // would then end the process; whoever has a call on the session hears of the error anyway.
+    session.on("error", () => {});
     // Before the server's settings there is nothing to read: Node then supposes 100.
     session.on("remoteSettings", ({ maxConcurrentStreams = maxStreams }) => {
       const before = connection.limit;

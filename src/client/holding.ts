@@ -8,14 +8,15 @@ import { AdmissionError, LeaseLostError, type LossReason } from "./errors.ts";
 import type { LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
 import { type Grant, lossOf } from "./lease-wire.ts";
 import { notify } from "./notify.ts";
+import type { Parting } from "./releasing.ts";
 import type { Renewable, Renewer } from "./renewer.ts";
 import type { Credential, RenewAnswer } from "./renewing.ts";
 import { createValidity, type Validity } from "./validity.ts";
 
 /** The stream that is the lease. */
 export interface HeldStream {
-  /** The lease was released: the server will end the stream, or else it is cut after a while. */
-  finish(): void;
+  /** The lease was released: waits for the server to end the stream, and cancels it if that takes too long. */
+  finish(): Promise<void>;
   /** Cancels it now. */
   cut(): void;
 }
@@ -23,8 +24,8 @@ export interface HeldStream {
 export interface HoldingPorts {
   readonly clock: Clock;
   readonly renewer: Renewer;
-  /** Says to the server that a lease of this ttl (ms) is released; never rejects. */
-  readonly sayReleased: (credential: Credential, outcome: WorkOutcome, ttl: number) => Promise<LeaseEnd>;
+  /** Says to the server that a lease is released; never rejects. */
+  readonly sayReleased: (parting: Parting) => Promise<LeaseEnd>;
 }
 
 export interface HoldingOptions {
@@ -194,9 +195,12 @@ export class Holding implements Renewable {
 
   async #giveBack(outcome: WorkOutcome): Promise<LeaseEnd> {
     const { stream, onOver } = this.#options;
-    const end = await this.#ports.sayReleased(this.credential, outcome, this.grant.ttl);
-    if (end === "unconfirmed") stream?.cut();
-    else stream?.finish();
+    const { credential } = this;
+    const { ttl } = this.grant;
+    // A cancel over a connection that lives frees the permits as well, and at once.
+    const end = await this.#ports.sayReleased({ credential, outcome, ttl, otherwise: () => stream?.cut() });
+    // Whoever asks for the next lease finds this one's stream gone.
+    await stream?.finish();
     onOver();
     return end;
   }

@@ -9,7 +9,7 @@ export type Admission =
   | { readonly kind: "held"; readonly holding: Holding }
   | { readonly kind: "spent"; readonly grant: Grant };
 
-export interface AdmitOptions extends Omit<HoldingOptions, "grant" | "sentAt" | "onOver"> {
+interface HoldOptions extends Omit<HoldingOptions, "grant" | "sentAt" | "onOver"> {
   readonly grant: Grant;
   /** When the request was sent that was answered with the grant, or that confirmed it. */
   readonly sentAt: Moment;
@@ -17,7 +17,7 @@ export interface AdmitOptions extends Omit<HoldingOptions, "grant" | "sentAt" | 
 
 export interface Holdings extends Iterable<Holding> {
   /** Begins to hold what was granted, if that is anything. */
-  admit(options: AdmitOptions): Admission;
+  admit(options: HoldOptions): Admission;
   /** Gives everything back because of `reason`, and waits until the server knows. */
   abandonAll(reason: unknown): Promise<void>;
 }

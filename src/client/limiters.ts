@@ -22,7 +22,10 @@ export interface ListOptions extends CallOptions {
   readonly pageSize?: number | undefined;
 }
 
-/** The limiters of the service. Calls reject with an `AdmissionError` or a `ServerUnavailableError`. */
+/**
+ * The limiters of the service. Calls reject with an `AdmissionError` or a
+ * `ServerUnavailableError`; none is made again by itself.
+ */
 export interface Limiters {
   /** All, by name. */
   list(options?: ListOptions): AsyncIterable<Limiter>;

@@ -22,12 +22,12 @@ export function currentPage(baseUrl: string | undefined): Page | undefined {
       window.addEventListener("pagehide", listener);
       return () => window.removeEventListener("pagehide", listener);
     },
-    sendLast(requests) {
+    sendLast(leases) {
       if (baseUrl === undefined) return;
-      const url = `${baseUrl.replace(/\/$/, "")}/${AdmissionService.typeName}/${AdmissionService.method.release.name}`;
+      const url = `${baseUrl}/${AdmissionService.typeName}/${AdmissionService.method.release.name}`;
       let bytes = 0;
-      for (const request of requests) {
-        const release = create(ReleaseRequestSchema, { ...request, outcome: WorkOutcome.IGNORED });
+      for (const lease of leases) {
+        const release = create(ReleaseRequestSchema, { ...lease, outcome: WorkOutcome.IGNORED });
         const body = toJsonString(ReleaseRequestSchema, release);
         bytes += body.length;
         // What the browser would refuse is left to the ttl.

@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import type { HoldingPorts } from "./holding.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Random } from "./random.ts";
+import type { Credential } from "./renewing.ts";
 import type { Retries } from "./retry.ts";
 import type { Streams } from "./streams.ts";
 
@@ -37,11 +38,5 @@ export interface Page {
   /** Calls back whenever the page goes away, for good or into the back/forward cache; returns what ends that. */
   onHide(listener: () => void): () => void;
   /** Releases leases by requests that outlive the page, as far as the browser lets them. */
-  sendLast(requests: readonly LastRequest[]): void;
-}
-
-/** A Release that is said by a page which goes away. */
-export interface LastRequest {
-  readonly leaseId: string;
-  readonly secret: string;
+  sendLast(leases: readonly Credential[]): void;
 }

@@ -18,15 +18,22 @@ const SHORTEST_TRY = 1000;
 
 const NEVER = new AbortController().signal;
 
+export interface Parting {
+  readonly credential: Credential;
+  readonly outcome: WorkOutcome;
+  /** ms. */
+  readonly ttl: number;
+  /** Gives the lease back in another way; called when the first try has failed. */
+  readonly otherwise?: (() => void) | undefined;
+}
+
 /**
- * Says it again where no answer came, until the lease's ttl (ms) has passed, after which it is over anyway. Never
- * rejects: `"unconfirmed"` where the server could not be told, or no longer knows the lease.
+ * Says it again where no answer came, until the lease's ttl has passed, after which it is over anyway. Never rejects:
+ * `"unconfirmed"` where the server could not be told, or no longer knows the lease.
  */
 export async function sayReleased(
   { calls, clock, retries }: ReleasingPorts,
-  credential: Credential,
-  outcome: WorkOutcome,
-  ttl: number,
+  { credential, outcome, ttl, otherwise }: Parting,
 ): Promise<LeaseEnd> {
   const since = clock.now();
   const patience = Math.max(SHORTEST_TRY, ttl);
@@ -37,6 +44,7 @@ export async function sayReleased(
       const { end } = await calls.unary(() => calls.admission.release(request, options));
       return leaseEndFromWire(end);
     } catch (error) {
+      if (attempts === 1) otherwise?.();
       const delay = retries.delayAfter(error, attempts);
       if (delay === undefined || elapsed(since, clock.now()) + delay > patience) return "unconfirmed";
       await sleep(clock, delay, NEVER);

@@ -93,9 +93,10 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
     const deadline = clock.now() + drainTimeout;
     admission.drain(clock.wallTime(deadline));
     board.drain(clock.wallTime(deadline));
+    // Holders go on renewing and releasing, over new connections too: the ports stay open until they are done.
+    await untilIdle({ engine, boards }, clock, deadline);
     grpcTransport.drain();
     webTransport.drain();
-    await untilIdle({ engine, boards }, clock, deadline);
     await stopNow();
   }
 

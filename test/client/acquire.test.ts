@@ -1,13 +1,15 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, refusalError } from "../../src/server/wire/error-wire.ts";
 import { createFixture, granted, settle } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
 
-const WAITING = { event: { case: "waiting" as const, value: { waitersAhead: 3, estimatedWait: durationFromMs(1500) } } };
+const WAITING = {
+  event: { case: "waiting" as const, value: { waitersAhead: 3, estimatedWait: durationFromMs(1500) } },
+};
 const GRANTED = { event: { case: "granted" as const, value: granted() } };
 
 describe("acquire", () => {
@@ -135,13 +137,29 @@ describe("acquire", () => {
     await call.cancelled;
   });
 
-  it("leaves no timer and no listener behind", async () => {
+  it("leaves no timer behind, and no listener on a signal that lives longer", async () => {
     const { client, service, clock } = createFixture();
-    const controller = new AbortController();
-    const acquiring = client.acquire("db", { signal: controller.signal });
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, "addEventListener");
+    const removed = vi.spyOn(signal, "removeEventListener");
+
+    const refused = client.acquire("db", { signal });
     (await service.acquire.next()).fail(refusalError(refusal("LIMITER_NOT_FOUND")));
-    await expect(acquiring).rejects.toMatchObject({ reason: "LIMITER_NOT_FOUND" });
+    await expect(refused).rejects.toMatchObject({ reason: "LIMITER_NOT_FOUND" });
+    const granted = client.acquire("db", { signal });
+    const stream = await service.acquire.next();
+    stream.say(GRANTED);
+    const lease = await granted;
+    const releasing = lease.release();
+    (await service.release.next()).answer({});
+    stream.end();
+    await releasing;
+    await settle();
+
     expect(clock.pending()).toBe(0);
+    const listeners = (spy: typeof added | typeof removed) => new Set(spy.mock.calls.map(([, listener]) => listener));
+    expect(added).toHaveBeenCalled();
+    expect(listeners(removed)).toEqual(listeners(added));
   });
 
   it.each([
@@ -322,6 +340,7 @@ describe("withLease", () => {
     const release = await service.release.next();
     expect(release.request.outcome).toBe(WorkOutcome.SUCCESS);
     release.answer({});
+    call.end();
     await expect(working).resolves.toBe("lease-1");
   });
 
@@ -347,10 +366,12 @@ describe("withLease", () => {
     const working = client.withLease("db", { outcomeOf }, () => {
       throw error;
     });
-    (await service.acquire.next()).say(GRANTED);
+    const call = await service.acquire.next();
+    call.say(GRANTED);
     const release = await service.release.next();
     expect(release.request.outcome).toBe(outcome);
     release.answer({});
+    call.end();
     await expect(working).rejects.toBe(error);
   });
 
@@ -365,8 +386,10 @@ describe("withLease", () => {
       },
       () => Promise.reject(new Error("mine")),
     );
-    (await service.acquire.next()).say(GRANTED);
+    const call = await service.acquire.next();
+    call.say(GRANTED);
     (await service.release.next()).answer({});
+    call.end();
     await expect(working).rejects.toThrow("a bug in outcomeOf");
   });
 

@@ -33,7 +33,11 @@ describe("an error of the service", () => {
   });
 
   it("brings the time after which to ask again", () => {
-    expect(received(draining(1_500_000))).toMatchObject({ reason: "DRAINING", code: "UNAVAILABLE", retryAfterMs: 1500 });
+    expect(received(draining(1_500_000))).toMatchObject({
+      reason: "DRAINING",
+      code: "UNAVAILABLE",
+      retryAfterMs: 1500,
+    });
   });
 
   it("keeps what the transport said as its cause, and is never that itself", () => {
@@ -78,7 +82,11 @@ describe("an error of the connection", () => {
 describe("an error of neither", () => {
   it("is a ServerError with its code", () => {
     const error = toClientError(new ConnectError("an internal error", Code.Internal), ADDRESS);
-    expect(error).toMatchObject({ name: "ServerError", code: "INTERNAL", message: "the server failed: an internal error" });
+    expect(error).toMatchObject({
+      name: "ServerError",
+      code: "INTERNAL",
+      message: "the server failed: an internal error",
+    });
   });
 
   it("asks whether this is the right server when it does not know the method", () => {

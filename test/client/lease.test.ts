@@ -1,22 +1,14 @@
-import { Code, ConnectError } from "@connectrpc/connect";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { describe, expect, it } from "vitest";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { AcquireOptions } from "../../src/client/client.ts";
 import { LeaseLostError } from "../../src/client/errors.ts";
 import { LeaseEnd, WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
-import type { AcquireOptions } from "../../src/client/client.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";
 import { aborted } from "./support/aborted.ts";
-import {
-  createFixture,
-  type Fixture,
-  granted,
-  RENEW_AFTER,
-  settle,
-  TTL,
-  VALID_FOR,
-} from "./support/client-fixture.ts";
+import { createFixture, type Fixture, granted, RENEW_AFTER, settle, TTL, VALID_FOR } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
 
 /** A lease that was granted at once, and its stream. */
@@ -237,6 +229,27 @@ describe("a lease", () => {
     expect(lease.signal.reason).toMatchObject({ reason: "VALIDITY_EXPIRED" });
   });
 
+  it("lives on when its holder's listener throws, which becomes an uncaught error", async () => {
+    const thrown: unknown[] = [];
+    vi.stubGlobal("queueMicrotask", (task: () => void) => {
+      try {
+        task();
+      } catch (error) {
+        thrown.push(error);
+      }
+    });
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const bug = new Error("a bug of the holder's");
+    const onRevoking = () => {
+      throw bug;
+    };
+    const { lease, stream } = await hold(createFixture(), { onRevoking });
+    stream.say({ event: { case: "revoking", value: { endTime: timestampFromMs(0), message: "" } } });
+    await settle();
+    expect(thrown).toContain(bug);
+    expect(lease.valid).toBe(true);
+  });
+
   it("tells its holder that the server is about to stop", async () => {
     const notices: unknown[] = [];
     const { lease, stream } = await hold(createFixture(), { onDraining: (notice) => notices.push(notice) });
@@ -275,7 +288,7 @@ describe("a lease", () => {
 describe("releasing a lease", () => {
   it("says how the work went, and answers how the lease ended", async () => {
     const { service, ...fixture } = createFixture();
-    const { lease } = await hold({ service, ...fixture });
+    const { lease, stream } = await hold({ service, ...fixture });
     const releasing = lease.release("overloaded");
     const call = await service.release.next();
     expect(call.request).toMatchObject({
@@ -284,32 +297,38 @@ describe("releasing a lease", () => {
       outcome: WorkOutcome.OVERLOADED,
     });
     call.answer({ end: LeaseEnd.RELEASED });
+    stream.end();
     await expect(releasing).resolves.toBe("released");
     expect(lease.valid).toBe(false);
   });
 
   it("twice is harmless: the first outcome counts, and both are answered alike", async () => {
     const { service, ...fixture } = createFixture();
-    const { lease } = await hold({ service, ...fixture });
+    const { lease, stream } = await hold({ service, ...fixture });
     const first = lease.release("ignored");
     const second = lease.release("success");
     const call = await service.release.next();
     expect(call.request.outcome).toBe(WorkOutcome.IGNORED);
     call.answer({ end: LeaseEnd.RELEASED });
+    stream.end();
     expect(await Promise.all([first, second, lease.release()])).toEqual(["released", "released", "released"]);
     expect(service.release.untaken).toHaveLength(0);
   });
 
   it("happens at the end of the scope that holds it", async () => {
     const { service, ...fixture } = createFixture();
+    const streams: { end(): void }[] = [];
     async function work() {
-      await using lease = (await hold({ service, ...fixture })).lease;
+      const held = await hold({ service, ...fixture });
+      await using lease = held.lease;
+      streams.push(held.stream);
       return lease.id;
     }
     const working = work();
     const call = await service.release.next();
     expect(call.request.outcome).toBe(WorkOutcome.SUCCESS);
     call.answer({ end: LeaseEnd.RELEASED });
+    streams[0]?.end();
     await expect(working).resolves.toBe("lease-1");
   });
 
@@ -325,17 +344,34 @@ describe("releasing a lease", () => {
     expect(lease.signal.aborted).toBe(false);
   });
 
-  it("leaves it to the server to end the stream, and cancels it after a while if that does not come", async () => {
+  it("waits for the server to end the stream, and cancels it after a second if that does not come", async () => {
     const { service, clock, ...fixture } = createFixture();
     const { lease, stream } = await hold({ service, clock, ...fixture });
-    const releasing = lease.release();
+    let isReleased = false;
+    const releasing = lease.release().then(() => {
+      isReleased = true;
+    });
     (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
-    await releasing;
+    await settle();
     clock.advance(999);
     await settle();
     expect(stream.signal.aborted).toBe(false);
+    expect(isReleased).toBe(false);
     clock.advance(1);
     await stream.cancelled;
+    await releasing;
+  });
+
+  it("leaves room for the next stream when it is done", async () => {
+    const { client, service, ...fixture } = createFixture({ maxStreams: 1 });
+    const { lease, stream } = await hold({ client, service, ...fixture });
+    const releasing = lease.release();
+    (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
+    await settle();
+    stream.end();
+    await releasing;
+    void client.acquire("db");
+    await service.acquire.next();
   });
 
   it("leaves no timer behind", async () => {
@@ -349,21 +385,21 @@ describe("releasing a lease", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it("is said again where no answer came", async () => {
+  it("is said again where no answer came, after the stream was cancelled in case that frees it at once", async () => {
     const { service, clock, ...fixture } = createFixture();
-    const { lease } = await hold({ service, clock, ...fixture });
+    const { lease, stream } = await hold({ service, clock, ...fixture });
     const releasing = lease.release();
     (await service.release.next()).fail(connectionLost());
-    await settle();
+    await stream.cancelled;
     clock.advance(100);
     (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
     await expect(releasing).resolves.toBe("released");
   });
 
-  it("cancels the stream and answers `unconfirmed` when the server cannot be told before the ttl has passed", async () => {
+  it("answers `unconfirmed` when the server cannot be told before the ttl has passed", async () => {
     const fixture = createFixture({ retry: { maxAttempts: 100 } });
     const { service, clock } = fixture;
-    const { lease, stream } = await hold(fixture);
+    const { lease } = await hold(fixture);
     const releasing = lease.release();
     const since = clock.now().monotonic;
     let isOver = false;
@@ -379,7 +415,6 @@ describe("releasing a lease", () => {
     }
     await expect(releasing).resolves.toBe("unconfirmed");
     expect(clock.now().monotonic - since).toBeLessThanOrEqual(TTL);
-    await stream.cancelled;
   });
 
   it("says `unconfirmed` of a lease that the server does not know", async () => {
@@ -412,12 +447,13 @@ describe("releasing a lease", () => {
   it("happens when the caller's signal aborts while it is held, and its own signal aborts for the same reason", async () => {
     const { service, ...fixture } = createFixture();
     const controller = new AbortController();
-    const { lease } = await hold({ service, ...fixture }, { signal: controller.signal });
+    const { lease, stream } = await hold({ service, ...fixture }, { signal: controller.signal });
     controller.abort(new Error("shutting down"));
     expect(lease.signal.reason).toEqual(new Error("shutting down"));
     const call = await service.release.next();
     expect(call.request.outcome).toBe(WorkOutcome.IGNORED);
     call.answer({ end: LeaseEnd.RELEASED });
+    stream.end();
     await expect(lease.release()).resolves.toBe("released");
   });
 
@@ -429,6 +465,7 @@ describe("releasing a lease", () => {
     expect(one.lease.signal.reason).toMatchObject({ name: "ClientClosedError" });
     expect(two.lease.signal.aborted).toBe(true);
     (await fixture.service.release.next()).answer({ end: LeaseEnd.RELEASED });
+    one.stream.end();
     await settle();
     expect(fixture.isConnected()).toBe(true);
     (await fixture.service.release.next()).fail(new ConnectError("bug", Code.Internal));

@@ -115,7 +115,12 @@ describe("limiters", () => {
     );
     const { request, answer } = await service.updateLimiter.next();
     expect(request.updateMask?.paths).toEqual(["max_concurrent", "max_rps", "max_wait"]);
-    expect(request.limiter).toMatchObject({ name: "db", etag: "e1", maxConcurrent: 5, maxWait: { nanos: 100_000_000 } });
+    expect(request.limiter).toMatchObject({
+      name: "db",
+      etag: "e1",
+      maxConcurrent: 5,
+      maxWait: { nanos: 100_000_000 },
+    });
     expect(request.limiter?.maxRps).toBeUndefined();
     answer({ limiter: { name: "db" } });
     await updating;

@@ -1,9 +1,12 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { WaitingNotice } from "../../src/client/admission-controller.ts";
-import { connect } from "../../src/client/index.ts";
+import type { connect } from "../../src/client/index.ts";
 import type { Lease } from "../../src/client/lease.ts";
 import { aborted } from "./support/aborted.ts";
 import { createMailbox } from "./support/mailbox.ts";
@@ -15,7 +18,8 @@ const DB = "limiters: [{ name: db, max_concurrent: 1 }]";
 /** Resolves when the limiter's status is as wanted. */
 async function until(client: ReturnType<typeof connect>, leases: number, waiters = 0): Promise<void> {
   for await (const event of client.limiters.watch({ names: ["db"] })) {
-    const limiter = event.kind === "snapshot" ? event.limiters[0] : event.kind === "changed" ? event.limiter : undefined;
+    const limiter =
+      event.kind === "snapshot" ? event.limiters[0] : event.kind === "changed" ? event.limiter : undefined;
     if (limiter?.status.leases === leases && limiter.status.waiters === waiters) return;
   }
 }
@@ -93,14 +97,14 @@ describe("a client in Node, over gRPC", () => {
   });
 
   it("loses its leases within their validity when the connection goes silent", async () => {
-    const { address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1, ttl: 0.6s }]");
+    const { address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1, ttl: 4s }]");
     const proxy = await startTcpProxy(address);
     const client = connectForTest(proxy.address, { retry: { maxAttempts: 1 } });
     const sentAt = performance.now();
     const lease = await client.acquire("db");
     proxy.silence();
     expect(await aborted(lease.signal)).toMatchObject({ reason: "VALIDITY_EXPIRED" });
-    expect(performance.now() - sentAt).toBeLessThan(600);
+    expect(performance.now() - sentAt).toBeLessThan(4000);
   });
 
   it("finds a silent connection by its pings, long before a long validity is over", async () => {
@@ -113,15 +117,15 @@ describe("a client in Node, over gRPC", () => {
   });
 
   it("keeps its leases alive by renewals, also those without a stream, well beyond their ttl", async () => {
-    const { address } = await startRealServer("limiters: [{ name: db, max_concurrent: 2, ttl: 0.2s }]");
+    const { address } = await startRealServer("limiters: [{ name: db, max_concurrent: 2, ttl: 2s }]");
     const client = connectForTest(address);
     await using stream = await client.acquire("db");
     await using detached = await client.tryAcquire("db");
     if (!detached.granted) throw new Error(detached.message);
-    const expired = client.tryAcquire("db", { ttl: 500 });
-    expect((await expired).granted).toBe(false);
-    // A waiter that gives up after five ttls is as good as a clock.
-    await expect(client.acquire("db", { maxWait: 1000 })).rejects.toMatchObject({ reason: "WAIT_TIMEOUT" });
+    const third = client.tryAcquire("db");
+    expect((await third).granted).toBe(false);
+    // A waiter that gives up after more than two ttls is as good as a clock.
+    await expect(client.acquire("db", { maxWait: 4500 })).rejects.toMatchObject({ reason: "WAIT_TIMEOUT" });
     expect(stream.valid).toBe(true);
     expect(detached.valid).toBe(true);
   });
@@ -131,25 +135,21 @@ describe("a client in Node, over gRPC", () => {
     const proxy = await startTcpProxy(address);
     const direct = connectForTest(address);
     const holder = await direct.acquire("db");
+    const places = createMailbox<WaitingNotice>();
     const order: string[] = [];
-    const early = connectForTest(proxy.address)
-      .acquire("db")
-      .then((lease) => {
-        order.push("early");
-        return lease;
-      });
-    await until(direct, 1, 1);
-    const late = direct.acquire("db").then((lease) => {
-      order.push("late");
-      return lease;
-    });
+    const note = (name: string) => (lease: Lease) => {
+      order.push(name);
+      return lease.release();
+    };
+    const early = connectForTest(proxy.address).acquire("db", { onWaiting: places.put }).then(note("early"));
+    await places.next();
+    const late = direct.acquire("db").then(note("late"));
     await until(direct, 1, 2);
     proxy.cut();
-    await until(direct, 1, 1);
-    await until(direct, 1, 2);
+    // It is told its place anew when it has come back.
+    expect(await places.next()).toMatchObject({ waitersAhead: 0 });
     await holder.release();
-    await (await early).release();
-    await (await late).release();
+    await Promise.all([early, late]);
     expect(order).toEqual(["early", "late"]);
   });
 
@@ -180,8 +180,8 @@ describe("a client in Node, over gRPC", () => {
     await (await waiting).release();
   });
 
-  it("is told when the server is about to stop, and finishes", async () => {
-    const server = await startRealServer(DB);
+  it("is told when the server is about to stop, and the server waits until it has finished", async () => {
+    const server = await startRealServer(`drain: { timeout: 1h }\n${DB}`);
     const client = connectForTest(server.address, { retry: { maxAttempts: 1 } });
     const told = createMailbox<{ endTime: Date }>();
     const lease = await client.acquire("db", { onDraining: told.put });
@@ -189,22 +189,35 @@ describe("a client in Node, over gRPC", () => {
     expect((await told.next()).endTime.getTime()).toBeGreaterThan(Date.now());
     await expect(client.acquire("db")).rejects.toMatchObject({ name: expect.stringMatching(/Error$/) });
     expect(lease.valid).toBe(true);
-    expect(await lease.release()).toBe("released");
+    await lease.release();
     await stopped;
   });
 
-  it("names the address when nobody is there", async () => {
+  it("names the address when nobody is there, whatever is called", async () => {
     const client = connectForTest("127.0.0.1:1", { retry: { maxAttempts: 2, initialDelay: 1 } });
-    for (const call of [client.acquire("db"), client.tryAcquire("db"), client.limiters.get("db")]) {
-      await expect(call).rejects.toMatchObject({ name: "ServerUnavailableError", address: "127.0.0.1:1" });
+    const calls = [
+      client.acquire("db"),
+      client.tryAcquire("db"),
+      client.limiters.get("db"),
+      client.limiters.watch()[Symbol.asyncIterator]().next(),
+    ];
+    for (const { status, reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
+      expect(status).toBe("rejected");
+      expect(reason).toMatchObject({ name: "ServerUnavailableError", address: "127.0.0.1:1" });
     }
   });
 
-  it("says what is likely wrong when it is sent to a port that speaks something else", async () => {
-    const { url } = await startRealServer();
-    const client = connectForTest(url, { retry: { maxAttempts: 1 } });
-    await using lease = await client.acquire("sample");
-    expect(lease.granted).toBe(true);
+  it("says that it finds no gRPC where something else answers", async () => {
+    const web = createServer((_, response) => response.end("hello"));
+    web.listen(0, "127.0.0.1");
+    await once(web, "listening");
+    onTestFinished(() => void web.close());
+    const { port } = web.address() as AddressInfo;
+    const client = connectForTest(`127.0.0.1:${port}`, { retry: { maxAttempts: 1 } });
+    await expect(client.acquire("db")).rejects.toMatchObject({
+      name: "ServerUnavailableError",
+      message: expect.stringContaining("is this its gRPC port"),
+    });
   });
 
   it("holds more leases than one connection may have, and releases them all", async () => {

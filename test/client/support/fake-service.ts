@@ -11,7 +11,7 @@ import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
 
 /** A unary call that waits for its answer. */
-export interface UnaryCall<M extends DescMethodUnary> {
+interface UnaryCall<M extends DescMethodUnary> {
   readonly request: MessageShape<M["input"]>;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
@@ -20,7 +20,7 @@ export interface UnaryCall<M extends DescMethodUnary> {
 }
 
 /** A server stream that is open. */
-export interface StreamCall<M extends DescMethodServerStreaming> {
+interface StreamCall<M extends DescMethodServerStreaming> {
   readonly request: MessageShape<M["input"]>;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
@@ -32,11 +32,7 @@ export interface StreamCall<M extends DescMethodServerStreaming> {
 }
 
 type Methods = typeof AdmissionService.method & typeof LimiterService.method;
-type CallOf<M> = M extends DescMethodUnary
-  ? UnaryCall<M>
-  : M extends DescMethodServerStreaming
-    ? StreamCall<M>
-    : never;
+type CallOf<M> = M extends DescMethodUnary ? UnaryCall<M> : M extends DescMethodServerStreaming ? StreamCall<M> : never;
 
 /** A mailbox for each method of both services. */
 export type FakeService = { readonly [K in Exclude<keyof Methods, "session">]: Mailbox<CallOf<Methods[K]>> } & {

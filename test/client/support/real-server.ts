@@ -1,8 +1,8 @@
 /** The real server, in this process, on ports of its own. */
 
 import { onTestFinished } from "vitest";
-import { connect } from "../../../src/client/index.ts";
 import type { Client } from "../../../src/client/client.ts";
+import { connect } from "../../../src/client/index.ts";
 import { parseConfig } from "../../../src/server/config/config.ts";
 import { createLog } from "../../../src/server/log.ts";
 import { type Server, startServer } from "../../../src/server/server.ts";
@@ -14,9 +14,10 @@ export interface RealServer extends Server {
   readonly url: string;
 }
 
-/** Starts a server that ends with the test; `yaml` is added to its configuration. */
-export async function startRealServer(yaml = ""): Promise<RealServer> {
-  const text = `listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" }\n${yaml}`;
+/** Starts a server that ends with the test; `yaml` is added to its configuration, `corsOrigins` may call it. */
+export async function startRealServer(yaml = "", corsOrigins: readonly string[] = []): Promise<RealServer> {
+  const listeners = { grpc: "127.0.0.1:0", web: "127.0.0.1:0", cors_origins: corsOrigins };
+  const text = `listeners: ${JSON.stringify(listeners)}\n${yaml}`;
   const config = parseConfig(text, { path: undefined, overrides: [] });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   const server = await startServer({ config, log: createLog("silent") });

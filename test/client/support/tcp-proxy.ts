@@ -1,7 +1,7 @@
 /** A way to a server that can be cut, or go silent. */
 
-import { connect, createServer, type Socket } from "node:net";
 import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
 export interface TcpProxy {
