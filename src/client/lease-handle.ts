@@ -1,12 +1,19 @@
 /** The leases that users hold in their hands. */
 
-import type { Holding } from "./holding.ts";
-import type { LeakGuard } from "./leak-guard.ts";
-import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
-import type { Grant } from "./lease-wire.ts";
+import type { Guarded, LeakGuard } from "./leak-guard.ts";
+import type { Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
+
+/** What is kept of a lease that is held, apart from its handle. */
+export interface Held extends Guarded {
+  readonly grant: Pick<Lease, "id" | "claims" | "holder" | "grantTime">;
+  readonly signal: AbortSignal;
+  readonly valid: boolean;
+  readonly revoking: RevokingNotice | undefined;
+  release(outcome: WorkOutcome): Promise<LeaseEnd>;
+}
 
 /** A handle for a lease that is held; `site` is the stack of who acquired it. */
-export function createLease(holding: Holding, guard: LeakGuard, site: string): Lease {
+export function createLease(holding: Held, guard: LeakGuard, site: string): Lease {
   const { id, claims, holder, grantTime } = holding.grant;
   const lease: Lease = {
     granted: true,
@@ -37,7 +44,7 @@ export function createLease(holding: Holding, guard: LeakGuard, site: string): L
 }
 
 /** A handle for a grant that holds nothing: it has been released already. */
-export function createSpentLease({ id, claims, holder, grantTime }: Grant): Lease {
+export function createSpentLease({ id, claims, holder, grantTime }: Held["grant"]): Lease {
   const { signal } = new AbortController();
   return {
     granted: true,

@@ -1,41 +1,55 @@
 /** A lease on an in-process limiter: it cannot be lost, only released, cancelled by its signal, or forgotten. */
 
 import type { Lease, LeaseEnd, WorkOutcome } from "../client/lease.ts";
+import type { Held } from "../client/lease-handle.ts";
 import type { Clock } from "../server/clock.ts";
 import type { Engine } from "../server/engine/engine.ts";
-import type { Granted } from "../server/machine/command.ts";
+import type { Lease as MachineLease } from "../server/machine/lease.ts";
 
-export interface LocalLease {
-  readonly handle: Lease;
+/** What is kept of a lease, apart from its handle. */
+export interface LocalLease extends Held {
   /** Its holder's signal has aborted and given it back. */
-  lose(reason: unknown): void;
+  cancel(reason: unknown): void;
 }
 
 interface LocalLeaseOptions {
-  readonly granted: Granted;
+  readonly lease: MachineLease;
   readonly clock: Clock;
   readonly engine: Engine;
-  /** Called once, when it has ended by a release. */
-  readonly onEnd: () => void;
+  /** Called once, when it is released. */
+  readonly onRelease: () => void;
 }
 
-export function openLocalLease({ granted, clock, engine, onEnd }: LocalLeaseOptions): LocalLease {
-  const { lease } = granted;
+export function createLocalLease({ lease, clock, engine, onRelease }: LocalLeaseOptions): LocalLease {
   const controller = new AbortController();
-  let end: Promise<LeaseEnd> | undefined = granted.held ? undefined : Promise.resolve("released");
-
-  function release(workOutcome: WorkOutcome = "success"): Promise<LeaseEnd> {
-    end ??= new Promise((resolve) => {
-      onEnd();
-      engine.submit([{ kind: "release", leaseId: lease.id, workOutcome }], ([outcome]) => {
-        resolve(outcome.kind === "ended" ? outcome.end : "unconfirmed");
+  let end: Promise<LeaseEnd> | undefined;
+  return {
+    grant: grantOf(lease, clock),
+    signal: controller.signal,
+    get valid() {
+      return end === undefined;
+    },
+    revoking: undefined,
+    release(workOutcome: WorkOutcome) {
+      end ??= new Promise((resolve) => {
+        onRelease();
+        engine.submit([{ kind: "release", leaseId: lease.id, workOutcome }], ([outcome]) => {
+          resolve(outcome.kind === "ended" ? outcome.end : "unconfirmed");
+        });
       });
-    });
-    return end;
-  }
+      return end;
+    },
+    cancel(reason) {
+      if (end !== undefined) return;
+      end = Promise.resolve("cancelled");
+      controller.abort(reason);
+    },
+  };
+}
 
-  const handle: Lease = {
-    granted: true,
+/** A grant in the words of the client. */
+export function grantOf(lease: MachineLease, clock: Clock): Pick<Lease, "id" | "claims" | "holder" | "grantTime"> {
+  return {
     id: lease.id,
     claims: lease.claims.map(({ instance, permits, tokens, fencingToken, slots }) => ({
       limiter: instance.limiter.config.name,
@@ -47,21 +61,5 @@ export function openLocalLease({ granted, clock, engine, onEnd }: LocalLeaseOpti
     })),
     holder: lease.holder,
     grantTime: new Date(clock.wallTime(lease.grantedAt)),
-    signal: controller.signal,
-    get valid() {
-      return end === undefined;
-    },
-    revoking: undefined,
-    release,
-    async [Symbol.asyncDispose]() {
-      await release();
-    },
-  };
-  return {
-    handle,
-    lose(reason) {
-      end ??= Promise.resolve("cancelled");
-      controller.abort(reason);
-    },
   };
 }

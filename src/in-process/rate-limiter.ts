@@ -1,18 +1,22 @@
 /** The service's limiter inside one process: the same machine behind the same interface, with no server. */
 
+import { emitWarning } from "node:process";
 import type { AdmissionController, AdmitOptions, TryAdmitOptions } from "../client/admission-controller.ts";
+import { callSite } from "../client/call-site.ts";
+import { createLeakGuard } from "../client/leak-guard.ts";
 import type { Lease } from "../client/lease.ts";
+import { createLease, createSpentLease } from "../client/lease-handle.ts";
 import { createRefusal, type Refusal } from "../client/refusal.ts";
 import { createSystemClock } from "../server/clock.ts";
 import { createEmbeddedEngine } from "../server/engine/embedded/embedded-engine.ts";
 import { createIds } from "../server/ids.ts";
 import type { Claim } from "../server/machine/claim.ts";
-import type { Acquire, Granted, Waiting } from "../server/machine/command.ts";
+import type { Granted, Waiting } from "../server/machine/command.ts";
 import type { Refusal as MachineRefusal } from "../server/machine/reasons.ts";
 import type { LimiterStatus } from "../server/machine/view.ts";
 import { createMemoryStore } from "../server/store/store.ts";
 import { refusalMessage } from "../server/wire/error-wire.ts";
-import { type LocalLease, openLocalLease } from "./local-lease.ts";
+import { createLocalLease, grantOf, type LocalLease } from "./local-lease.ts";
 import { checkClaim, limiterConfig, type RateLimiterOptions, waitToMicros } from "./options.ts";
 import { refusalToError } from "./refusal-error.ts";
 
@@ -24,6 +28,9 @@ export function createRateLimiter(options: RateLimiterOptions): AdmissionControl
   const config = limiterConfig(options);
   const clock = createSystemClock();
   const ids = createIds();
+  const guard = createLeakGuard((message, stack) =>
+    emitWarning(message, { type: "LeaseLeakWarning", detail: `acquired\n${stack}` }),
+  );
   const engine = createEmbeddedEngine({
     clock,
     store: createMemoryStore(),
@@ -31,57 +38,59 @@ export function createRateLimiter(options: RateLimiterOptions): AdmissionControl
   });
   engine.submit([{ kind: "create-limiter", config }], () => {});
 
-  function acquireCommand(claim: Claim, maxWait: number | undefined): Omit<Acquire, "stream"> {
-    return {
-      kind: "acquire",
-      id: ids.next(),
-      claims: [claim],
-      holder: "",
-      maxWait,
-      ttl: undefined,
-      requestId: "",
-      probed: true,
-    };
-  }
-
   /** Resolves with the lease or the refusal; rejects with the signal's reason. */
-  function ask(claim: Claim, { signal, maxWait, onWaiting }: AdmitOptions): Promise<Lease | MachineRefusal> {
+  function ask(claim: Claim, admit: AdmitOptions, site: string): Promise<Lease | MachineRefusal> {
+    const { signal, maxWait, onWaiting } = admit;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      let lease: LocalLease | undefined;
-      const command = acquireCommand(claim, waitToMicros(maxWait));
+      const id = ids.next();
+      let held: LocalLease | undefined;
       const stream = engine.openStream((news) => {
         if (news.kind === "granted") hold(news);
-        else if (news.kind === "moved" && news.waiter) tell(news.waiter);
         else if (news.kind === "refused") refuse(news);
+        else if (news.kind === "moved") tell(news.waiter);
       });
-      const leave = () => {
-        engine.submit([{ kind: "leave", id: command.id, stream, how: "cancelled" }], () => {});
-        engine.closeStream(stream);
-      };
-      const onAbort = () => {
-        leave();
-        lease?.lose(signal?.reason);
+
+      function onAbort(): void {
+        engine.submit([{ kind: "leave", id, stream, how: "cancelled" }], () => {});
+        close();
+        held?.cancel(signal?.reason);
         reject(signal?.reason);
-      };
-      const done = () => {
+      }
+      function close(): void {
         signal?.removeEventListener("abort", onAbort);
         engine.closeStream(stream);
-      };
-      function hold(granted: Granted): void {
-        lease = openLocalLease({ granted, clock, engine, onEnd: done });
-        if (!granted.held) done();
-        resolve(lease.handle);
+      }
+      function hold({ lease, held: holds }: Granted): void {
+        if (!holds) {
+          close();
+          resolve(createSpentLease(grantOf(lease, clock)));
+          return;
+        }
+        held = createLocalLease({ lease, clock, engine, onRelease: close });
+        resolve(createLease(held, guard, site));
       }
       function tell({ waitersAhead, estimatedWait }: Pick<Waiting, "waitersAhead" | "estimatedWait">): void {
-        onWaiting?.({ waitersAhead, estimatedWaitMs: estimatedWait === undefined ? undefined : estimatedWait / 1000 });
+        onWaiting?.({ waitersAhead, estimatedWaitMs: estimatedWait && estimatedWait / 1000 });
       }
       function refuse(no: MachineRefusal): void {
-        done();
+        close();
         resolve(no);
       }
+
       signal?.addEventListener("abort", onAbort);
-      engine.submit([{ ...command, stream }], ([outcome]) => {
+      const command = {
+        kind: "acquire",
+        id,
+        claims: [claim],
+        holder: "",
+        maxWait: waitToMicros(maxWait),
+        ttl: undefined,
+        requestId: "",
+        stream,
+        probed: true,
+      } as const;
+      engine.submit([command], ([outcome]) => {
         if (outcome.kind === "granted") hold(outcome);
         else if (outcome.kind === "refused") refuse(outcome);
         else tell(outcome);
@@ -95,39 +104,45 @@ export function createRateLimiter(options: RateLimiterOptions): AdmissionControl
     return view.status;
   }
 
-  async function capacity(): Promise<number> {
-    return config.maxConcurrent ?? Number.POSITIVE_INFINITY;
-  }
-
   async function inFlight(): Promise<number> {
     return (await status()).permitsInUse;
   }
 
+  async function acquire(admit: AdmitOptions = {}): Promise<Lease> {
+    const answer = await ask(checkClaim(config, admit), admit, callSite(acquire));
+    if (isRefusal(answer)) throw refusalToError(answer);
+    return answer;
+  }
+
+  async function tryAcquire(admit: TryAdmitOptions = {}): Promise<Lease | Refusal> {
+    const answer = await ask(checkClaim(config, admit), { ...admit, maxWait: 0 }, callSite(tryAcquire));
+    if (!isRefusal(answer)) return answer;
+    const { reason, retryAfter, limiter, key, waitersAhead } = answer;
+    if (!isAnswer(reason)) throw refusalToError(answer);
+    const retryAfterMs = retryAfter === undefined ? undefined : retryAfter / 1000;
+    return createRefusal({ reason, message: refusalMessage(answer), limiter, key, retryAfterMs, waitersAhead });
+  }
+
   return {
-    async acquire(admit: AdmitOptions = {}): Promise<Lease> {
-      const answer = await ask(checkClaim(config, admit), admit);
-      if ("reason" in answer) throw refusalToError(answer);
-      return answer;
-    },
-    async tryAcquire(admit: TryAdmitOptions = {}): Promise<Lease | Refusal> {
-      const answer = await ask(checkClaim(config, admit), { ...admit, maxWait: 0 });
-      if (!("reason" in answer)) return answer;
-      const { reason, retryAfter, limiter, key, waitersAhead } = answer;
-      if (reason === "CLAIM_EXCEEDS_LIMIT") throw refusalToError(answer);
-      return createRefusal({
-        // The reasons that stand for a bad request have been checked before.
-        reason: reason as Refusal["reason"],
-        message: refusalMessage(answer),
-        limiter,
-        key,
-        retryAfterMs: retryAfter === undefined ? undefined : retryAfter / 1000,
-        waitersAhead,
-      });
-    },
+    acquire,
+    tryAcquire,
     async utilization() {
       return config.maxConcurrent === undefined ? 0 : (await inFlight()) / config.maxConcurrent;
     },
-    capacity,
+    async capacity() {
+      return config.maxConcurrent ?? Number.POSITIVE_INFINITY;
+    },
     inFlight,
   };
+}
+
+type NotNow = "CONCURRENCY_EXHAUSTED" | "RATE_EXHAUSTED" | "WAITERS_AHEAD";
+
+/** The "not now" that `tryAcquire` answers; any other refusal is an error. */
+function isAnswer(reason: MachineRefusal["reason"]): reason is NotNow {
+  return reason === "CONCURRENCY_EXHAUSTED" || reason === "RATE_EXHAUSTED" || reason === "WAITERS_AHEAD";
+}
+
+function isRefusal(answer: Lease | MachineRefusal): answer is MachineRefusal {
+  return "reason" in answer;
 }

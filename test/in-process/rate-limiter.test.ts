@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { AdmissionError, createRateLimiter, type Lease } from "../../src/in-process/index.ts";
 
@@ -111,6 +114,26 @@ describe("createRateLimiter", () => {
     expect(lease.signal.aborted).toBe(false);
     expect(await lease.release()).toBe("released");
     expect(await limiter.capacity()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("a lease that is forgotten is released, with a warning that names where it was acquired", async () => {
+    setFlagsFromString("--expose-gc");
+    const collectGarbage: () => void = runInNewContext("gc");
+    const limiter = createRateLimiter({ maxConcurrent: 1 });
+    const warned = once(process, "warning");
+    async function forgetful(): Promise<void> {
+      await limiter.acquire();
+    }
+    await forgetful();
+    const next = limiter.acquire();
+    // Finalizers run in tasks of their own.
+    const collecting = setInterval(collectGarbage, 10);
+    await (await next).release();
+    clearInterval(collecting);
+    const [warning] = await warned;
+    expect(warning.name).toBe("LeaseLeakWarning");
+    expect(warning.message).toContain("was collected as garbage before it was released");
+    expect(warning.detail).toContain("forgetful");
   });
 
   test.each([
