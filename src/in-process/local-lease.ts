@@ -6,23 +6,35 @@ import type { Clock } from "../server/clock.ts";
 import type { Engine } from "../server/engine/engine.ts";
 import type { Lease as MachineLease } from "../server/machine/lease.ts";
 
-/** What is kept of a lease, apart from its handle. */
-export interface LocalLease extends Held {
-  /** Its holder's signal has aborted and given it back. */
-  cancel(reason: unknown): void;
-}
-
 interface LocalLeaseOptions {
   readonly lease: MachineLease;
   readonly clock: Clock;
   readonly engine: Engine;
-  /** Called once, when it is released. */
-  readonly onRelease: () => void;
+  /** Aborting it gives the lease back. */
+  readonly signal: AbortSignal | undefined;
 }
 
-export function createLocalLease({ lease, clock, engine, onRelease }: LocalLeaseOptions): LocalLease {
+/** What is kept of a lease, apart from its handle, which nothing here refers to. */
+export function createLocalLease({ lease, clock, engine, signal }: LocalLeaseOptions): Held {
   const controller = new AbortController();
   let end: Promise<LeaseEnd> | undefined;
+
+  function release(workOutcome: WorkOutcome): Promise<LeaseEnd> {
+    signal?.removeEventListener("abort", onAbort);
+    end ??= new Promise((resolve) => {
+      engine.submit([{ kind: "release", leaseId: lease.id, workOutcome }], ([outcome]) => {
+        resolve(outcome.kind === "ended" ? outcome.end : "unconfirmed");
+      });
+    });
+    return end;
+  }
+
+  function onAbort(): void {
+    void release("ignored");
+    controller.abort(signal?.reason);
+  }
+
+  signal?.addEventListener("abort", onAbort);
   return {
     grant: grantOf(lease, clock),
     signal: controller.signal,
@@ -30,20 +42,7 @@ export function createLocalLease({ lease, clock, engine, onRelease }: LocalLease
       return end === undefined;
     },
     revoking: undefined,
-    release(workOutcome: WorkOutcome) {
-      end ??= new Promise((resolve) => {
-        onRelease();
-        engine.submit([{ kind: "release", leaseId: lease.id, workOutcome }], ([outcome]) => {
-          resolve(outcome.kind === "ended" ? outcome.end : "unconfirmed");
-        });
-      });
-      return end;
-    },
-    cancel(reason) {
-      if (end !== undefined) return;
-      end = Promise.resolve("cancelled");
-      controller.abort(reason);
-    },
+    release,
   };
 }
 

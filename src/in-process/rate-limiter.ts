@@ -16,7 +16,7 @@ import type { Refusal as MachineRefusal } from "../server/machine/reasons.ts";
 import type { LimiterStatus } from "../server/machine/view.ts";
 import { createMemoryStore } from "../server/store/store.ts";
 import { refusalMessage } from "../server/wire/error-wire.ts";
-import { createLocalLease, grantOf, type LocalLease } from "./local-lease.ts";
+import { createLocalLease, grantOf } from "./local-lease.ts";
 import { checkClaim, limiterConfig, type RateLimiterOptions, waitToMicros } from "./options.ts";
 import { refusalToError } from "./refusal-error.ts";
 
@@ -44,7 +44,6 @@ export function createRateLimiter(options: RateLimiterOptions): AdmissionControl
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const id = ids.next();
-      let held: LocalLease | undefined;
       const stream = engine.openStream((news) => {
         if (news.kind === "granted") hold(news);
         else if (news.kind === "refused") refuse(news);
@@ -54,21 +53,17 @@ export function createRateLimiter(options: RateLimiterOptions): AdmissionControl
       function onAbort(): void {
         engine.submit([{ kind: "leave", id, stream, how: "cancelled" }], () => {});
         close();
-        held?.cancel(signal?.reason);
         reject(signal?.reason);
       }
       function close(): void {
         signal?.removeEventListener("abort", onAbort);
         engine.closeStream(stream);
       }
-      function hold({ lease, held: holds }: Granted): void {
-        if (!holds) {
-          close();
-          resolve(createSpentLease(grantOf(lease, clock)));
-          return;
-        }
-        held = createLocalLease({ lease, clock, engine, onRelease: close });
-        resolve(createLease(held, guard, site));
+      // From here on nothing of this call is needed, and nothing of it may keep the handle from being collected.
+      function hold({ lease, held }: Granted): void {
+        close();
+        if (held) resolve(createLease(createLocalLease({ lease, clock, engine, signal }), guard, site));
+        else resolve(createSpentLease(grantOf(lease, clock)));
       }
       function tell({ waitersAhead, estimatedWait }: Pick<Waiting, "waitersAhead" | "estimatedWait">): void {
         onWaiting?.({ waitersAhead, estimatedWaitMs: estimatedWait && estimatedWait / 1000 });

@@ -1,6 +1,6 @@
-import { once } from "node:events";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { AdmissionError, createRateLimiter, type Lease } from "../../src/in-process/index.ts";
 
@@ -117,20 +117,9 @@ describe("createRateLimiter", () => {
   });
 
   test("a lease that is forgotten is released, with a warning that names where it was acquired", async () => {
-    setFlagsFromString("--expose-gc");
-    const collectGarbage: () => void = runInNewContext("gc");
-    const limiter = createRateLimiter({ maxConcurrent: 1 });
-    const warned = once(process, "warning");
-    async function forgetful(): Promise<void> {
-      await limiter.acquire();
-    }
-    await forgetful();
-    const next = limiter.acquire();
-    // Finalizers run in tasks of their own.
-    const collecting = setInterval(collectGarbage, 10);
-    await (await next).release();
-    clearInterval(collecting);
-    const [warning] = await warned;
+    const script = fileURLToPath(new URL("support/forgetful.ts", import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", "--no-warnings", script]);
+    const warning = JSON.parse(stdout);
     expect(warning.name).toBe("LeaseLeakWarning");
     expect(warning.message).toContain("was collected as garbage before it was released");
     expect(warning.detail).toContain("forgetful");

@@ -87,13 +87,13 @@ export class Fifo<T extends FifoNode<T>> {
 
   /** Those present, in order; the queue may not change meanwhile. */
   *present(): IterableIterator<T> {
-    const returned = inOrder(Array.from(this.#returned?.items() ?? [], ({ node }) => node));
+    const returned = this.#returned?.size ? inOrder(Array.from(this.#returned.items(), ({ node }) => node)) : undefined;
     let next = 0;
     for (let node = this.#oldest; node; node = node.next) {
-      for (let back = returned[next]; back && back.arrival < node.arrival; back = returned[++next]) yield back;
+      for (let back = returned?.[next]; back && back.arrival < node.arrival; back = returned?.[++next]) yield back;
       yield node;
     }
-    yield* returned.slice(next);
+    if (returned) yield* returned.slice(next);
   }
 
   /** All, those away included, in order; the queue may not change meanwhile. */

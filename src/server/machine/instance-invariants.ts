@@ -41,7 +41,7 @@ function assertBucket(state: State, instance: Instance): void {
 function assertPermits(instance: Instance, held: Held): void {
   const { limiter, permitsInUse } = instance;
   counts(permitsInUse, held.permits, instance, "permits held by leases");
-  counts(new Set(held.slots).size, held.slots.length, instance, "slots");
+  counts(held.slots.length, new Set(held.slots).size, instance, "different slots");
   // A limit that was changed lets those finish who hold more.
   if (limiter.revision > 1) return;
   const limit = limiter.config.maxConcurrent ?? 0;

@@ -94,11 +94,13 @@ function assertOrder(state: State): void {
 /** A request id leads to what lives under it. */
 function assertRequests(state: State): void {
   let there = 0;
-  for (const living of [...state.waiters.values(), ...state.leases.values()]) {
-    if (living.requestId === "") continue;
+  const look = (living: Waiter | Lease) => {
+    if (living.requestId === "") return;
     there += 1;
     holds(state.requests.get(living.requestId) === living, living, "its request id leads to it");
-  }
+  };
+  for (const waiter of state.waiters.values()) look(waiter);
+  for (const lease of state.leases.values()) look(lease);
   counts(state.requests.size, there, "machine", "request ids that stand for something");
 }
 
@@ -122,7 +124,7 @@ function assertLimiters(state: State): void {
     let waiters = 0;
     let idle = 0;
     for (const instance of limiter.instances.values()) {
-      assertInstance(state, instance, held.get(instance) ?? { permits: 0, slots: [] });
+      assertInstance(state, instance, held.get(instance) ?? NO_PERMITS);
       permits += instance.permitsInUse;
       waiters += instance.queue.presentCount;
       places += instance.queue.size;
@@ -146,13 +148,13 @@ function assertDeadlines(state: State): void {
   const { deadlines } = state;
   holdsHeap(deadlines, "machine");
   holds(deadlines.earliest > state.now, "machine", "nothing is overdue");
-  const inHeap = new Set<object>(deadlines.items());
+  const heap = [...deadlines.items()];
   let there = 0;
   let precise = 0;
   const look = (due: Lease | Waiter | Limiter | Instance) => {
     if (due.heapIndex === -1) return;
     there += 1;
-    holds(inHeap.has(due), due, "what has a place in the heap stands there");
+    holds(heap[due.heapIndex] === due, due, "what has a place in the heap stands there");
   };
   for (const lease of state.leases.values()) look(lease);
   for (const waiter of state.waiters.values()) look(waiter);
@@ -175,7 +177,7 @@ function assertMoved(state: State): void {
   for (const instance of moved) holds(instance.queueMoved, instance, "what is noted as moved knows it");
   for (const limiter of state.limiters.values()) {
     for (const instance of limiter.instances.values()) {
-      holds(instance.queueMoved === moved.has(instance), instance, "what has moved is noted");
+      if (instance.queueMoved) holds(moved.has(instance), instance, "what has moved is noted");
     }
   }
 }
@@ -186,6 +188,7 @@ interface Tally {
   readonly held: Map<Instance, Held>;
 }
 
+const NO_PERMITS: Held = { permits: 0, slots: [] };
 const NOTHING: Tally = { leases: 0, orphaned: 0, held: new Map() };
 
 /** What live leases hold, by limiter and instance. */

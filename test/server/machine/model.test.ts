@@ -9,7 +9,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createMachine, type Machine, type Step } from "../../../src/server/machine/admission.ts";
-import type { MachineEvent, Outcome } from "../../../src/server/machine/command.ts";
+import type { Command, MachineEvent, Outcome } from "../../../src/server/machine/command.ts";
 import { assertMachine } from "../../../src/server/machine/invariants.ts";
 import { expiresAt, type Lease } from "../../../src/server/machine/lease.ts";
 import { refill } from "../../../src/server/machine/token-bucket.ts";
@@ -21,25 +21,57 @@ const RUNS = Number(process.env.MODEL_RUNS ?? 1_000);
 const STEPS = 300;
 const MAX_WAITERS = 12;
 
+/** What random commands must have come upon, or they would prove little: every "no", every end, every event. */
+const EXPECTED = [
+  "LIMITER_NOT_FOUND LEASE_NOT_FOUND WAITER_NOT_FOUND CLAIM_EXCEEDS_LIMIT REQUEST_ID_REUSED DECLARED LIMITER_EXISTS",
+  "KEY_REQUIRED KEY_NOT_ALLOWED CONCURRENCY_EXHAUSTED RATE_EXHAUSTED WAITERS_AHEAD PAUSED QUEUE_FULL KEYS_EXHAUSTED",
+  "WAIT_TOO_LONG WAIT_TIMEOUT ETAG_MISMATCH WAITER_CANCELLED WAITER_DISPLACED LEASE_REVOKED LEASE_EXPIRED",
+  "LEASE_DISPLACED LIMITER_DELETED LEASE_ENDED",
+  "released cancelled expired revoked deleted",
+  "granted waiting revoking renewed limiter limiter-deleted declared granted-to-a-waiter granted-again granted-for-nothing",
+].flatMap((line) => line.split(" "));
+const reached = new Set<string>();
+
 it(
   "does what the model does, whatever is asked of it and however late it is woken",
   () => {
     const scripts = fc.array(fc.integer(), { minLength: STEPS, maxLength: STEPS, size: "max" });
     fc.assert(fc.property(fc.boolean(), scripts, play), { numRuns: RUNS, ...REPLAY });
+    expect(EXPECTED.filter((each) => !reached.has(each))).toEqual([]);
   },
   20_000 + RUNS * 100,
 );
 
+it("says the same in the same order when it is given the same commands at the same instants", () => {
+  const scripts = fc.array(fc.integer(), { minLength: STEPS, maxLength: STEPS, size: "max" });
+  fc.assert(
+    fc.property(scripts, (script) => {
+      const log: { now: number; command: Command }[] = [];
+      playLogged(true, script, log);
+      const [once, again] = [1, 2].map(() => {
+        const machine = createMachine({ maxWaiters: MAX_WAITERS });
+        return log.map(({ now, command }) => {
+          const { outcome, events, wakeAt, precise } = machine.step(command, now);
+          return [say(outcome), events.map((event) => [event.to, say(event)]), wakeAt, precise];
+        });
+      });
+      expect(once).toEqual(again);
+    }),
+    { numRuns: 20 },
+  );
+});
+
 function play(crowded: boolean, script: readonly number[]): void {
-  const log: string[] = [];
+  const log: { now: number; command: Command }[] = [];
   try {
     playLogged(crowded, script, log);
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n\nafter\n${log.join("\n")}`, { cause: error });
+    const lines = log.map(({ now, command }) => `${now} ${JSON.stringify(command)}`);
+    throw new Error(`${(error as Error).message}\n\nafter\n${lines.join("\n")}`, { cause: error });
   }
 }
 
-function playLogged(crowded: boolean, script: readonly number[], log: string[]): void {
+function playLogged(crowded: boolean, script: readonly number[], log: { now: number; command: Command }[]): void {
   const machine = createMachine({ maxWaiters: MAX_WAITERS, rememberFor: Number.MAX_SAFE_INTEGER });
   const model = new Model({ maxWaiters: MAX_WAITERS });
   const commands = createRandomCommands({ model, crowded });
@@ -51,10 +83,11 @@ function playLogged(crowded: boolean, script: readonly number[], log: string[]):
     if (seed === 0) continue;
     const { command, wait } = commands.next(seed, wakeAt);
     now += wait;
-    log.push(`${now} ${JSON.stringify(command)}`);
+    log.push({ now, command });
     const step = machine.step(command, now);
     const expected = model.step(command, now);
     wakeAt = step.wakeAt;
+    note(step);
     compareOutcome(step.outcome, expected.outcome);
     compareEvents(step.events, expected.events);
     compareGrants(step, expected, highestTokens);
@@ -62,6 +95,18 @@ function playLogged(crowded: boolean, script: readonly number[], log: string[]):
     assertMachine(machine.state);
     if (wakeAt <= now) throw new Error(`wants to be woken at ${wakeAt}, which is over`);
     if (wakeAt > model.next()) throw new Error(`wants to be woken at ${wakeAt}, too late for ${model.next()}`);
+  }
+}
+
+function note({ outcome, events }: Step<Outcome>): void {
+  for (const said of [outcome, ...events]) {
+    reached.add(said.kind);
+    if ("reason" in said) reached.add(said.reason);
+    if ("end" in said) reached.add(said.end);
+    if (said.kind !== "granted") continue;
+    if (said !== outcome) reached.add("granted-to-a-waiter");
+    if (said.resumed) reached.add("granted-again");
+    if (!said.held) reached.add("granted-for-nothing");
   }
 }
 

@@ -72,7 +72,7 @@ export type Said =
   | { kind: "declared"; created: string[]; changed: string[]; deleted: string[]; refused: string[] }
   | { kind: "done" };
 
-export interface Refused {
+interface Refused {
   kind: "refused";
   reason: Reason;
   limiter: string;

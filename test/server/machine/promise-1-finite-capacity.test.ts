@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { claimOn, MILLISECOND, SECOND } from "./builders.ts";
+import { claimOn, SECOND } from "./builders.ts";
 import { createScene, type Scene } from "./scene.ts";
 
 const act = fc.record({

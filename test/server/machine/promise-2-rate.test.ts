@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_BURST, type Rate, refill, TOKEN } from "../../../src/server/machine/token-bucket.ts";
-import { claimOn, MILLISECOND, rateOf, SECOND } from "./builders.ts";
+import { rateOf } from "../../support/limiter-config.ts";
+import { claimOn, MILLISECOND, SECOND } from "./builders.ts";
 import { createScene, type Scene } from "./scene.ts";
 
 const rates = fc.record({
@@ -45,10 +46,11 @@ describe("rate", () => {
     );
   });
 
-  it("is delivered whole to a queue that never empties, at any rate and burst", () => {
+  it("is delivered whole to a queue that never empties, at any rate, where the burst is more than a claim", () => {
     fc.assert(
       fc.property(rates, fc.integer({ min: 1, max: 3 }), (rate, tokens) => {
-        const size = Math.min(tokens, rate.capacity / TOKEN);
+        const size = Math.min(tokens, rate.capacity / TOKEN - 1);
+        if (size === 0) return;
         const scene = createScene();
         scene.create({ name: "api", rate });
         for (let i = 0; i < 40; i++) scene.acquire([claimOn("api", { tokens: size })]);
@@ -63,19 +65,35 @@ describe("rate", () => {
     );
   });
 
+  it("is delivered to within a microsecond a grant where a claim takes the whole burst", () => {
+    fc.assert(
+      fc.property(rates, (rate) => {
+        const tokens = rate.capacity / TOKEN;
+        const scene = createScene();
+        scene.create({ name: "api", rate });
+        for (let i = 0; i < 10; i++) scene.acquire([claimOn("api", { tokens })]);
+        while (scene.wakeAt < Number.POSITIVE_INFINITY) scene.pass(scene.wakeAt - scene.now);
+        // The next is due when the bucket is full, which may be between two microseconds; what ran over is not granted,
+        // or two grants would be nearer than the rate allows.
+        const interval = Math.ceil(rate.capacity / rate.milliRps);
+        expect(scene.admissions.map(({ at }) => at)).toEqual(scene.admissions.map((_, index) => index * interval));
+      }),
+    );
+  });
+
   it("wakes for the next token at the very microsecond when it is there", () => {
     const scene = createScene();
-    scene.create({ name: "api", rate: rateOf(3, 1) });
-    for (let i = 0; i < 4; i++) scene.acquire([claimOn("api")]);
+    scene.create({ name: "api", rate: rateOf(3, 2) });
+    for (let i = 0; i < 5; i++) scene.acquire([claimOn("api")]);
     scene.pass(SECOND);
     // A third of a second is no whole number of microseconds; the error does not add up.
-    expect(scene.admissions.map(({ at }) => at)).toEqual([0, 333_334, 666_667, 1_000_000]);
+    expect(scene.admissions.map(({ at }) => at)).toEqual([0, 0, 333_334, 666_667, 1_000_000]);
   });
 
   it("loses nothing to a timer that is late by 2 ms, unless it has said that being late would", () => {
     const lateness = fc.array(fc.integer({ min: 0, max: 2 * MILLISECOND - 1 }), { minLength: 20, maxLength: 20 });
     const fast = fc.record({
-      milliRps: fc.integer({ min: 1_000, max: 1e8 }),
+      milliRps: fc.integer({ min: 1_000, max: 2e7 }),
       capacity: fc.integer({ min: 1, max: 1_000 }).map((tokens) => tokens * TOKEN),
     });
     fc.assert(
@@ -84,7 +102,7 @@ describe("rate", () => {
         scene.create({ name: "api", rate });
         const waiting = () => scene.state.waiters.size;
         const refillQueue = () => {
-          while (waiting() < 300) scene.acquire([claimOn("api")]);
+          while (waiting() < 60) scene.acquire([claimOn("api")]);
         };
         refillQueue();
         for (const delay of delays) {

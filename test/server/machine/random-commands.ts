@@ -3,7 +3,8 @@
 import type { Claim } from "../../../src/server/machine/claim.ts";
 import type { Acquire, Command, TryAcquire } from "../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
-import { claimOn, limiterConfig, MILLISECOND, MINUTE, rateOf, SECOND } from "./builders.ts";
+import { limiterOf, rateOf } from "../../support/limiter-config.ts";
+import { claimOn, MILLISECOND, MINUTE, SECOND } from "./builders.ts";
 import { createDice, type Dice } from "./dice.ts";
 import type { Model } from "./model.ts";
 
@@ -202,7 +203,7 @@ function configOf(dice: Dice, name: string): LimiterConfig {
   const rated = name === "both" || name === "short" ? dice.chance(70) : name === "rate" || name === "keyed";
   const limited = name !== "rate" && (!rated || dice.chance(70));
   const rate = rateOf(dice.pick([0.5, 7, 7, 333.333, 1_000, 1_000_000]), dice.pick([1, 2, 4, 4, 10]));
-  return limiterConfig({
+  return limiterOf({
     name,
     rate: rated ? rate : undefined,
     maxConcurrent: limited ? dice.pick([1, 2, 3, 3, 5]) : undefined,

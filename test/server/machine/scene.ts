@@ -7,18 +7,18 @@ import { createMachine, type MachineOptions, type State } from "../../../src/ser
 import type { Claim } from "../../../src/server/machine/claim.ts";
 import type { Acquire, Command, MachineEvent, OutcomeOf, TryAcquire } from "../../../src/server/machine/command.ts";
 import { assertMachine } from "../../../src/server/machine/invariants.ts";
-import type { Lease } from "../../../src/server/machine/lease.ts";
+import type { Lease, LeaseEnd } from "../../../src/server/machine/lease.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
-import { limiterConfig } from "./builders.ts";
+import { limiterOf } from "../../support/limiter-config.ts";
 
-export interface Asked<C extends Acquire | TryAcquire> {
+interface Asked<C extends Acquire | TryAcquire> {
   readonly id: string;
   /** 0 for a TryAcquire. */
   readonly stream: number;
   readonly outcome: OutcomeOf<C>;
 }
 
-export interface Admission {
+interface Admission {
   /** µs. */
   readonly at: number;
   readonly lease: Lease;
@@ -37,6 +37,8 @@ export interface Scene {
   readonly heard: readonly MachineEvent[];
   /** Every grant that was no retry's, in order. */
   readonly admissions: readonly Admission[];
+  /** Every end of a lease that the machine had recorded, in order. */
+  readonly ends: readonly { readonly id: string; readonly end: LeaseEnd }[];
   step<C extends Command>(command: C): OutcomeOf<C>;
   create(config: Partial<LimiterConfig> & { readonly name: string }): LimiterConfig;
   /** Changes some fields of a limiter. */
@@ -59,14 +61,18 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
   const machine = createMachine({ maxWaiters: 100_000, ...options });
   const heard: MachineEvent[] = [];
   const admissions: Admission[] = [];
+  const ends: { id: string; end: LeaseEnd }[] = [];
   let now = 0;
   let wakeAt = Number.POSITIVE_INFINITY;
   let precise = false;
   let serial = 0;
 
   function step<C extends Command>(command: C): OutcomeOf<C> {
-    const { outcome, events, ...rest } = machine.step(command, now);
+    const { outcome, events, changes, ...rest } = machine.step(command, now);
     ({ wakeAt, precise } = rest);
+    for (const change of changes) {
+      if (change.kind === "lease-ended") ends.push({ id: change.lease.id, end: change.end });
+    }
     const granted = [outcome, ...events].filter((said) => said.kind === "granted" && !said.resumed) as {
       lease: Lease;
     }[];
@@ -91,9 +97,10 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
     state: machine.state,
     heard,
     admissions,
+    ends,
     step,
     create(fields) {
-      const config = limiterConfig(fields);
+      const config = limiterOf(fields);
       const outcome = step({ kind: "create-limiter", config });
       if (outcome.kind !== "limiter") throw new Error(`limiter ${config.name} was not created: ${outcome.reason}`);
       return config;

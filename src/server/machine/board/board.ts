@@ -83,6 +83,8 @@ function settleTime(state: BoardState): void {
   settleBoards(state);
   givingUp.sort((a, b) => a.arrival - b.arrival);
   for (const puller of givingUp) if (state.pullers.has(puller.id)) giveUpPuller(state, puller);
+  // What was kept for them is somebody else's.
+  settleBoards(state);
 }
 
 function carryOut(state: BoardState, command: BoardCommand): BoardOutcome {

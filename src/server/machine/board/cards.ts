@@ -94,7 +94,7 @@ export function room({ config, cards, promised }: Stage): number {
 export function forgetCompleted(state: BoardState, board: Board): void {
   const { keepCompleted, keepCompletedFor } = board.config;
   const cards = board.stages.at(-1)?.cards;
-  if (cards === undefined || (cards.size <= keepCompleted && keepCompletedFor === undefined)) return;
+  if (cards === undefined) return;
   for (const card of cards.values()) {
     const tooOld = keepCompletedFor !== undefined && card.enteredAt + keepCompletedFor <= state.now;
     if (cards.size <= keepCompleted && !tooOld) break;

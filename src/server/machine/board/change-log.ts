@@ -27,7 +27,12 @@ export class ChangeLog {
   readonly #removed = new Set<Entry>();
   #newest: Entry | undefined = undefined;
   /** The latest change that can no longer be told. */
-  #forgotten = 0;
+  #forgotten: number;
+
+  /** `from`: the number of the change with which the board began; what was before is not known. */
+  constructor(from: number) {
+    this.#forgotten = from - 1;
+  }
 
   /** The card has changed, in the change of this number. */
   changed({ id }: Card, sequence: number): void {

@@ -8,9 +8,9 @@ import { ChangeLog } from "./change-log.ts";
 import type { BoardOutcomes, CreateBoard, DeclareBoards, DeleteBoard, UpdateBoard } from "./command.ts";
 import { FlowHistory } from "./flow-history.ts";
 import type { Board, BoardConfig, Stage, StageConfig } from "./model.ts";
-import { turnAwayPullers } from "./pullers.ts";
+import { reviewClaims, turnAwayPullers } from "./pullers.ts";
 import { Ranking } from "./ranking.ts";
-import { type BoardState, unsettle } from "./state.ts";
+import { type BoardState, touch, unsettle } from "./state.ts";
 
 /** µs of a step, and how many steps a rate looks back: an hour by minutes. */
 const RATE = { step: 60_000_000, steps: 60 };
@@ -81,6 +81,7 @@ export function declareBoards(state: BoardState, { configs }: DeclareBoards): Bo
 
 function add(state: BoardState, config: BoardConfig, declaration: BoardConfig | undefined): Board {
   const { now } = state;
+  const start = Math.max(state.epoch + now, state.numbersFloor);
   const board: Board = {
     kind: "board",
     config,
@@ -90,9 +91,9 @@ function add(state: BoardState, config: BoardConfig, declaration: BoardConfig | 
     updatedAt: now,
     stages: [],
     cards: new Map(),
-    fencingToken: Math.max(state.epoch + now, state.fencingFloor),
-    sequence: 1,
-    log: new ChangeLog(),
+    fencingToken: start,
+    sequence: start + 1,
+    log: new ChangeLog(start + 1),
     unsettled: false,
     arrivals: new Meter(now, RATE),
     completions: new Meter(now, RATE),
@@ -136,28 +137,58 @@ function configure(
   renamed: ReadonlyMap<string, string>,
 ): Refusal | undefined {
   const before = board.stages;
-  const kept = config.stages.map(({ name }) => {
-    const was = renamed.get(name) ?? name;
-    return before.find((stage) => stage.config.name === was);
-  });
+  const kept = keptStages(before, config, renamed);
   const refused = refuseStages(board, config, kept);
   if (refused !== undefined) return refused;
+  const otherwiseWorked = new Set<Stage>();
   board.stages = config.stages.map((stageConfig, index) => {
     const stage = kept[index] ?? createStage(board, stageConfig, index, state.now);
+    const { name, kind, limiter } = stage.config;
+    // Its cards say where they stand.
+    if (name !== stageConfig.name) for (const card of stage.cards.values()) touch(state, card);
+    if (kind !== stageConfig.kind || limiter !== stageConfig.limiter) otherwiseWorked.add(stage);
     stage.config = stageConfig;
     stage.index = index;
     return stage;
   });
-  board.history.rearrange(kept.map((stage) => (stage === undefined ? -1 : before.indexOf(stage))));
+  board.history.rearrange(columnsBefore(before, kept));
   board.config = config;
   board.revision += 1;
   board.updatedAt = state.now;
   board.sequence += 1;
   state.changed.add(board);
   state.changes.push({ kind: "board-put", board });
-  turnAwayPullers(state, board, "STAGE_NOT_FOUND");
+  turnAwayPullers(state, board, "misplaced");
+  reviewClaims(state, board, otherwiseWorked);
   unsettle(state, board);
   return undefined;
+}
+
+/** Which stage each of those in `config` has been; undefined: it is new. */
+function keptStages(
+  before: readonly Stage[],
+  config: BoardConfig,
+  renamed: ReadonlyMap<string, string>,
+): (Stage | undefined)[] {
+  const left = new Map(before.map((stage) => [stage.config.name, stage]));
+  const take = (name: string | undefined) => {
+    const stage = name === undefined ? undefined : left.get(name);
+    if (stage !== undefined) left.delete(stage.config.name);
+    return stage;
+  };
+  // The renamed come first: a new stage may have the name that one of them had.
+  const renamedStages = config.stages.map(({ name }) => take(renamed.get(name)));
+  return config.stages.map(({ name }, index) => renamedStages[index] ?? take(name));
+}
+
+/** Where each column of the flow stood before; the last counts what was completed, whichever stage that is. */
+function columnsBefore(before: readonly Stage[], kept: readonly (Stage | undefined)[]): number[] {
+  const last = before.length - 1;
+  return kept.map((stage, index) => {
+    if (index === kept.length - 1) return last;
+    const column = before.findIndex((other) => other === stage);
+    return column === last ? -1 : column;
+  });
 }
 
 /** No card may be lost, and none may come further by a change of the stages. */
@@ -183,11 +214,11 @@ function refuseStages(board: Board, config: BoardConfig, kept: readonly (Stage |
 }
 
 function remove(state: BoardState, board: Board): void {
-  turnAwayPullers(state, board, "BOARD_NOT_FOUND");
+  turnAwayPullers(state, board, "all");
   for (const card of [...board.cards.values()]) dropCard(state, card);
   state.boards.delete(board.config.name);
   state.deadlines.clear(board);
-  state.fencingFloor = Math.max(state.fencingFloor, board.fencingToken);
+  state.numbersFloor = Math.max(state.numbersFloor, board.fencingToken, board.sequence);
   state.changed.add(board);
   state.changes.push({ kind: "board-removed", name: board.config.name });
 }

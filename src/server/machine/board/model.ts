@@ -163,7 +163,7 @@ export interface Puller extends FifoNode<Puller>, Due {
   /** Infinity: when it is cancelled. */
   deadline: number;
   /** It does not wait: what cannot be had at once is refused. */
-  readonly now: boolean;
+  now: boolean;
   /** The work will have no stream of its own. */
   readonly detached: boolean;
   /** What it will take once the stage's limiter has admitted it; it then stands aside in its queue. */

@@ -82,10 +82,7 @@ function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutco
 
 function take(state: BoardState, stage: Stage, pull: Pull, command: PullCard): Pulled {
   const { id, worker, requestId, stream, probed, detached } = command;
-  const ttl = ttlOf(stage, command);
-  const pulled = carryOut(state, stage, pull, { id, worker, ttl, requestId, stream, probed, detached });
-  rememberSpent(state, pulled, command);
-  return pulled;
+  return carryOut(state, stage, pull, { id, worker, ttl: ttlOf(stage, command), requestId, stream, probed, detached });
 }
 
 /** Whether a pull into the stage needs a lease on a limiter, too. */
@@ -93,20 +90,12 @@ function claims({ config }: Stage): boolean {
   return config.kind === "work" && config.limiter !== "";
 }
 
-/** A retry of a pull that holds nothing finds the card that the first has moved. */
-function rememberSpent(state: BoardState, { card, work }: Pulled, command: PullCard): void {
-  if (work !== undefined || command.requestId === "") return;
-  const past = { board: command.board, stage: command.stage, cardId: card.id, held: false };
-  state.pastRequests.set(command.requestId, past, state.now);
-}
-
 function pullOrWait(state: BoardState, stage: Stage, command: PullCard): BoardOutcomes["pull"] {
-  const at = placeOfStage(stage);
-  if (stage.pullers.size >= stage.board.config.maxPullers) {
-    return refusal("QUEUE_FULL", { at, waitersAhead: stage.pullers.size });
+  const direct = stage.pullers.presentCount === 0 ? findPull(stage) : undefined;
+  if (typeof direct === "object" && !claims(stage)) return take(state, stage, direct, command);
+  if (typeof direct !== "object" && stage.pullers.size >= stage.board.config.maxPullers) {
+    return refusal("QUEUE_FULL", { at: placeOfStage(stage), waitersAhead: stage.pullers.size });
   }
-  const direct = stage.pullers.presentCount === 0 && !claims(stage) ? findPull(stage) : undefined;
-  if (typeof direct === "object") return take(state, stage, direct, command);
   // Whoever can be served is, before the step ends: that is told to the stream.
   const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
   unsettle(state, stage.board);
@@ -123,6 +112,7 @@ function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOu
   }
   puller.stream = command.stream;
   puller.probed = command.probed;
+  puller.now = false;
   puller.deadline = state.now + (command.maxWait ?? Number.POSITIVE_INFINITY);
   if (puller.deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(puller);
   else state.deadlines.set(puller, puller.deadline);

@@ -3,8 +3,8 @@
 import { refusal } from "../reasons.ts";
 import { forgetCompleted } from "./cards.ts";
 import type { PullCard } from "./command.ts";
-import type { Board, Puller, Stage } from "./model.ts";
-import { carryOut, findPull, pullByThemselves, reserve, unreserve } from "./pulling.ts";
+import type { Board, Pull, Puller, Stage } from "./model.ts";
+import { carryOut, findPull, findPullOf, pullByThemselves, reserve, unreserve } from "./pulling.ts";
 import { type BoardState, unsettle } from "./state.ts";
 
 /** Puts a puller behind all others of its stage. */
@@ -58,11 +58,31 @@ export function admitPuller(state: BoardState, puller: Puller): void {
   state.events.push({ to: stream, ...carryOut(state, puller.stage, pull, puller) });
 }
 
-/** Its reservation has come to nothing: it is back in its old place. */
+/** Its reservation has come to nothing: it is back in its old place, or told no if it does not wait. */
 export function unclaim(state: BoardState, puller: Puller): void {
+  const { stage, stream } = puller;
   unreserve(state, puller);
   state.claims.push({ kind: "unclaim", id: puller.id });
-  puller.stage.pullers.comeBack(puller);
+  if (!puller.now) {
+    stage.pullers.comeBack(puller);
+    return;
+  }
+  forgetPuller(state, puller);
+  if (stream !== undefined) state.events.push({ to: stream, ...refusal("NO_CARD", { at: placeOfStage(stage) }) });
+}
+
+/**
+ * After a change of the stages: what is kept for those who have yet to be admitted by a limiter stays kept where they
+ * could still pull it, and where it is still that limiter on which they wait. The first who came keep theirs first.
+ */
+export function reviewClaims(state: BoardState, board: Board, changed: ReadonlySet<Stage>): void {
+  const claiming = [...state.pullers.values()].filter(({ stage, claiming: pull }) => pull && stage.board === board);
+  const kept = claiming.map((puller) => ({ puller, card: (unreserve(state, puller) as Pull).card }));
+  for (const { puller, card } of kept) {
+    const pull = changed.has(puller.stage) ? "NO_CARD" : findPullOf(puller.stage, card);
+    if (typeof pull === "string") unclaim(state, puller);
+    else reserve(puller.stage, pull, puller);
+  }
 }
 
 /** Brings every stage of the boards that have changed to rest: whoever can be served is. */
@@ -109,14 +129,17 @@ export function giveUpPuller(state: BoardState, puller: Puller): void {
   state.events.push({ to: puller.stream, ...refusal("WAIT_TIMEOUT", { at: placeOfStage(puller.stage) }) });
 }
 
-/** Everybody who waits on a board is told no. */
-export function turnAwayPullers(state: BoardState, board: Board, reason: "BOARD_NOT_FOUND" | "STAGE_NOT_FOUND"): void {
+/** Tells no to everybody who waits on a board that goes, or in a stage that is gone, or into which nobody pulls any more. */
+export function turnAwayPullers(state: BoardState, board: Board, how: "all" | "misplaced"): void {
   for (const puller of [...state.pullers.values()]) {
-    if (puller.stage.board !== board) continue;
-    if (reason === "STAGE_NOT_FOUND" && board.stages.includes(puller.stage)) continue;
+    const { stage, stream } = puller;
+    if (stage.board !== board) continue;
+    const place = board.stages.indexOf(stage);
+    if (how === "misplaced" && place > 0) continue;
     dequeuePuller(state, puller);
-    if (puller.stream === undefined) continue;
-    state.events.push({ to: puller.stream, ...refusal(reason, { at: placeOfStage(puller.stage) }) });
+    if (stream === undefined) continue;
+    const reason = how === "all" ? "BOARD_NOT_FOUND" : place === 0 ? "FIRST_STAGE" : "STAGE_NOT_FOUND";
+    state.events.push({ to: stream, ...refusal(reason, { at: placeOfStage(stage) }) });
   }
 }
 

@@ -51,7 +51,10 @@ export function findPullOf(stage: Stage, card: Card): Pull | "NO_CARD" | "STAGE_
 /** Carries a pull out; into a work stage the work begins. */
 export function carryOut(state: BoardState, stage: Stage, pull: Pull, puller: PullerOrigin): Pulled {
   shift(state, stage, pull);
-  if (stage.config.kind === "queue") return { kind: "pulled", card: pull.card, work: undefined, resumed: false };
+  if (stage.config.kind === "queue") {
+    rememberSpent(state, stage, pull.card, puller);
+    return { kind: "pulled", card: pull.card, work: undefined, resumed: false };
+  }
   const attachment: Attachment = puller.detached
     ? DETACHED
     : { kind: "attached", stream: puller.stream as number, probed: puller.probed };
@@ -103,6 +106,13 @@ export function pullByThemselves(state: BoardState, board: Board): boolean {
     pulled = true;
   }
   return pulled;
+}
+
+/** A retry of a pull that holds nothing finds the card that the first has moved. */
+function rememberSpent(state: BoardState, { board, config }: Stage, card: Card, { requestId }: PullerOrigin): void {
+  if (requestId === "") return;
+  const past = { board: board.config.name, stage: config.name, cardId: card.id, held: false };
+  state.pastRequests.set(requestId, past, state.now);
 }
 
 function shift(state: BoardState, stage: Stage, pull: Pull): void {

@@ -2,7 +2,7 @@
 
 import type { Durations } from "../meter.ts";
 import type { Page } from "../view.ts";
-import { pullable, room, sampleFlow } from "./cards.ts";
+import { room, sampleFlow } from "./cards.ts";
 import type { Sample } from "./flow-history.ts";
 import type { Board, Card, CardState, Stage } from "./model.ts";
 import type { BoardState } from "./state.ts";
@@ -126,7 +126,9 @@ export function flowSince(state: BoardState, board: Board, from: number): Sample
 export function bottleneckOf(board: Board): string {
   for (let index = board.stages.length - 1; index > 0; index--) {
     const before = board.stages[index - 1] as Stage;
-    if (room(before) <= 0 && pullable(before).size > 0) return board.stages[index]?.config.name ?? "";
+    // Those that are kept for somebody whom a limiter holds up lie there, too.
+    const lying = before.tally[before.config.kind === "queue" ? "waiting" : "finished"];
+    if (room(before) <= 0 && lying > 0) return board.stages[index]?.config.name ?? "";
   }
   return "";
 }

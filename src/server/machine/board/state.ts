@@ -7,8 +7,8 @@ import type { Board, Card, Puller, Work } from "./model.ts";
 
 export interface BoardMachineOptions {
   /**
-   * µs since 1970 at the machine's time zero: what day it is, and where fencing tokens begin (as for limiters, they rise
-   * across restarts). 0 where nobody asks.
+   * µs since 1970 at the machine's time zero: what day it is, and where fencing tokens and the numbers of changes begin
+   * (as for limiters, they rise across restarts). 0 where nobody asks.
    */
   readonly epoch?: number;
   /** µs for which it is remembered what became of a request id. Unset: ten minutes. */
@@ -28,7 +28,8 @@ export interface BoardState {
   /** µs: the instant to which everything below has been brought up. */
   now: number;
   readonly epoch: number;
-  fencingFloor: number;
+  /** Above the fencing tokens and sequence numbers of boards that are gone: one that is made anew goes on from there. */
+  numbersFloor: number;
   readonly boards: Map<string, Board>;
   /** By the id of the pull. */
   readonly pullers: Map<string, Puller>;
@@ -56,7 +57,7 @@ export function createBoardState(options: BoardMachineOptions): BoardState {
   return {
     now: 0,
     epoch: options.epoch ?? 0,
-    fencingFloor: 0,
+    numbersFloor: 0,
     boards: new Map(),
     pullers: new Map(),
     works: new Map(),

@@ -33,7 +33,6 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
   };
   card.work = work;
   card.attempt += 1;
-  card.reason = "";
   state.works.set(work.id, work);
   if (work.requestId !== "") state.requests.set(work.requestId, work);
   startClock(state, work);

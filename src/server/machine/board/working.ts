@@ -31,6 +31,7 @@ export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes
   switch (command.kind) {
     case "finish":
       card.result = command.words;
+      card.reason = "";
       endWork(state, work, "finished");
       break;
     case "give-back":
@@ -106,8 +107,9 @@ export function leavePull(state: BoardState, command: LeavePull): BoardOutcomes[
 }
 
 function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): void {
-  const { stage, ttl } = puller;
-  if (how === "cancelled" || puller.requestId === "" || ttl === 0) {
+  const { stage, requestId, now } = puller;
+  const ttl = puller.ttl ?? stage.board.config.ttl;
+  if (how === "cancelled" || requestId === "" || now || ttl === 0) {
     dequeuePuller(state, puller);
     return;
   }
@@ -119,8 +121,7 @@ function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): v
     unreserve(state, puller);
     state.claims.push({ kind: "unclaim", id: puller.id });
   }
-  const until = state.now + (ttl ?? stage.board.config.ttl);
-  state.deadlines.set(puller, Math.min(puller.deadline, until));
+  state.deadlines.set(puller, Math.min(puller.deadline, state.now + ttl));
 }
 
 function leaveWork(state: BoardState, work: Work, how: LeavePull["how"]): void {
