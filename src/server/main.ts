@@ -15,6 +15,9 @@ export interface RunOptions {
 /** 0: stopped as asked. 1: it could not start. 2: the configuration is wrong. */
 export type ExitCode = 0 | 1 | 2;
 
+/** How the command line is called where this runs: from its sources, or as a package. */
+const PROGRAM = import.meta.url.endsWith(".ts") ? "npm run -s backpressure --" : "npx backpressure";
+
 /** Serves until SIGTERM or SIGINT has drained it; a second signal ends it at once. */
 export async function runServer({ configPath }: RunOptions): Promise<ExitCode> {
   const environment = readEnvironment();
@@ -32,10 +35,12 @@ export async function runServer({ configPath }: RunOptions): Promise<ExitCode> {
     process.stderr.write(`backpressure: ${(error as Error).message}\n`);
     return 1;
   }
-  process.stdout.write(greeting(server, config));
   const watch = watchConfig({ running: config, log, onChange: (next) => server.reconfigure(next) });
   process.on("SIGHUP", () => watch.reload());
-  await untilStopped(server, log);
+  const stopped = untilStopped(server, log);
+  // Whoever has read this may send signals.
+  process.stdout.write(greeting(server, config));
+  await stopped;
   watch.close();
   return 0;
 }
@@ -62,7 +67,7 @@ function greeting({ grpc, web }: Server, { origin, limiters }: LoadedConfig): st
     `configuration: ${origin.path ?? "the default (one limiter, sample); name a file with --config"}`,
     "try:",
     `  grpcurl -plaintext -d '{"claims":[{"limiter":"${name}"}]}' ${address} ggen.backpressure.v1.AdmissionService/Acquire`,
-    `  npx backpressure --address ${address} limiters`,
+    `  ${PROGRAM} --address ${address} limiters`,
     "",
   ].join("\n");
 }

@@ -94,7 +94,7 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
     admission.drain(clock.wallTime(deadline));
     board.drain(clock.wallTime(deadline));
     // Holders go on renewing and releasing, over new connections too: the ports stay open until they are done.
-    await untilIdle({ engine, boards }, clock, deadline);
+    await untilIdle({ engine, boards }, clock, () => ended !== undefined || clock.now() >= deadline);
     grpcTransport.drain();
     webTransport.drain();
     await stopNow();
@@ -151,13 +151,13 @@ function declare({ engine, boards }: Engines, config: LoadedConfig, log: Log): v
   });
 }
 
-/** Resolves when no lease and no work is left, or the deadline (µs) has passed. */
-async function untilIdle({ engine, boards }: Engines, clock: Clock, deadline: number): Promise<void> {
-  while (clock.now() < deadline) {
+/** Resolves when no lease and no work is left, or nobody waits for that any more. */
+async function untilIdle({ engine, boards }: Engines, clock: Clock, isInVain: () => boolean): Promise<void> {
+  while (!isInVain()) {
     const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
     if (items.length === 0 && (await boards.working()) === 0) return;
     await new Promise<void>((resolve) => {
-      clock.schedule(Math.min(deadline, clock.now() + DRAIN_LOOK), false, resolve);
+      clock.schedule(clock.now() + DRAIN_LOOK, false, resolve);
     });
   }
 }

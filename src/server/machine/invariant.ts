@@ -18,7 +18,7 @@ export function counts(counted: number, there: number, subject: Subject, what: s
 }
 
 /** That everybody in a heap knows their place, and nobody stands above one who is due earlier. */
-export function holdsHeap<T extends Due>(heap: Deadlines<T>, subject: Subject): void {
+export function holdsHeap<T extends Due>(heap: Pick<Deadlines<T>, "items">, subject: Subject): void {
   const items = [...heap.items()];
   for (const [index, item] of items.entries()) {
     holds(item.heapIndex === index, subject, "whoever is in a heap knows their place there");

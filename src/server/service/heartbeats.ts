@@ -17,15 +17,14 @@ export interface Heart {
 export function createHeartbeats(clock: Clock, interval: () => number): Heartbeats {
   // All have the same interval, so the order of their beats is the order in which they were last touched.
   const due = new Map<Heart, { readonly beat: () => void; at: number }>();
-  let armed = false;
+  let disarm: (() => void) | undefined;
 
   function arm(): void {
-    if (armed || due.size === 0) return;
-    armed = true;
+    if (disarm !== undefined || due.size === 0) return;
     const [first] = due.values();
     const slack = interval() / 10;
-    clock.schedule((first?.at ?? 0) + slack, false, () => {
-      armed = false;
+    disarm = clock.schedule((first?.at ?? 0) + slack, false, () => {
+      disarm = undefined;
       const now = clock.now();
       for (const [heart, { beat, at }] of [...due]) {
         if (at > now) break;
@@ -45,6 +44,10 @@ export function createHeartbeats(clock: Clock, interval: () => number): Heartbea
         },
         stop() {
           due.delete(heart);
+          if (due.size > 0) return;
+          // A server that has ended must not wait for a beat that nobody will hear.
+          disarm?.();
+          disarm = undefined;
         },
       };
       due.set(heart, { beat, at: clock.now() + interval() });

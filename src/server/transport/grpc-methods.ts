@@ -14,18 +14,15 @@ import type {
 import type { Clock } from "../clock.ts";
 import type { BidiHandler, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../service/rpc.ts";
 import type { Dispatcher } from "./dispatch.ts";
+import type { GrpcBeneath } from "./grpc-beneath.ts";
 import { decode, encode } from "./grpc-codec.ts";
 import { statusOf } from "./grpc-status.ts";
 import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./grpc-stream.ts";
-import type { Http2Connection, Http2Sessions } from "./http2-sessions.ts";
 import { pathOf } from "./methods.ts";
-
-/** Carries the id of a connection from its HTTP/2 session to the handlers of its streams; set by `grpc.ts`. */
-export const CONNECTION_KEY = "ggen-connection";
 
 export interface MethodContext {
   readonly dispatcher: Dispatcher;
-  readonly sessions: Http2Sessions;
+  readonly beneath: GrpcBeneath;
   readonly clock: Clock;
 }
 
@@ -98,8 +95,9 @@ function serverStreaming(
 ): handleServerStreamingCall<Message, Buffer> {
   const { dispatcher, clock } = context;
   return (call) => {
-    const connection = connectionOf(call, context);
-    const stream = new GrpcServerStream(call, { method, connection, dispatcher, clock });
+    const beneath = context.beneath.of(call);
+    if (beneath === undefined) return;
+    const stream = new GrpcServerStream(call, { method, beneath, dispatcher, clock });
     try {
       dispatcher.check(method.input, call.request);
       handle(call.request, stream);
@@ -116,19 +114,13 @@ function bidiStreaming(
 ): handleBidiStreamingCall<Message, Buffer> {
   const { dispatcher, clock } = context;
   return (call) => {
-    const connection = connectionOf(call, context);
-    const stream = new GrpcBidiStream(call, { method, connection, dispatcher, clock });
+    const beneath = context.beneath.of(call);
+    if (beneath === undefined) return;
+    const stream = new GrpcBidiStream(call, { method, beneath, dispatcher, clock });
     try {
       handle(stream);
     } catch (thrown) {
       stream.fail(dispatcher.errorOf(method, thrown));
     }
   };
-}
-
-function connectionOf(
-  call: { readonly metadata: { get(key: string): readonly (string | Buffer)[] } },
-  { sessions }: MethodContext,
-): Http2Connection | undefined {
-  return sessions.byId(String(call.metadata.get(CONNECTION_KEY)[0]));
 }

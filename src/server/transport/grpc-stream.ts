@@ -6,15 +6,14 @@ import type { Clock } from "../clock.ts";
 import type { BidiStream, Call, ServerStream, StreamEnd } from "../service/rpc.ts";
 import type { WireError } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
+import type { Beneath } from "./grpc-beneath.ts";
 import { encode } from "./grpc-codec.ts";
 import { statusOf } from "./grpc-status.ts";
-import type { Http2Connection } from "./http2-sessions.ts";
 import { BIDI_WINDOW, SERVER_STREAM_WINDOW } from "./window.ts";
 
 export interface GrpcStreamOptions {
   readonly method: DescMethod;
-  /** The call's connection; undefined if it went before the call was begun. */
-  readonly connection: Http2Connection | undefined;
+  readonly beneath: Beneath;
   readonly dispatcher: Dispatcher;
   readonly clock: Clock;
 }
@@ -38,12 +37,15 @@ export class GrpcServerStream implements ServerStream<Message> {
     this.#options = options;
     this.#output = options.method.output;
     this.#window = window;
-    // Said also when the call ended by our own doing, and when its deadline has passed.
-    call.on("cancelled", () => this.#leave(options.connection?.howStreamEnded() ?? "lost"));
+    const { stream, connection } = options.beneath;
+    const leave = () => this.#leave(connection.howStreamEnded());
+    stream.once("close", leave);
+    // Its deadline has passed; the stream stays open until its client has heard of it.
+    call.on("cancelled", leave);
   }
 
   get peer(): string {
-    return this.#options.connection?.peer ?? "unknown";
+    return this.#options.beneath.connection.peer;
   }
 
   get timeout(): number | undefined {

@@ -4,8 +4,9 @@ import { constants } from "node:http2";
 import { createServer } from "node:net";
 import { Server, setLogger } from "@grpc/grpc-js";
 import { createDispatcher } from "./dispatch.ts";
+import { createGrpcBeneath } from "./grpc-beneath.ts";
 import { createGrpcHttp2 } from "./grpc-http2.ts";
-import { addService, CONNECTION_KEY } from "./grpc-methods.ts";
+import { addService } from "./grpc-methods.ts";
 import { createHttp2Sessions, http2Options } from "./http2-sessions.ts";
 import { openEndedPaths, streamingPaths } from "./methods.ts";
 import type { Transport, TransportOptions } from "./options.ts";
@@ -26,7 +27,8 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
   const sessions = createHttp2Sessions({ server: http2Server, liveness, clock });
   const guard = createRequestGuard(clock);
   const dispatcher = createDispatcher(services, log);
-  for (const service of services) addService(grpc, service, { dispatcher, sessions, clock });
+  const beneath = createGrpcBeneath(sessions);
+  for (const service of services) addService(grpc, service, { dispatcher, beneath, clock });
 
   const streaming = streamingPaths(services);
   const openEnded = openEndedPaths(services);
@@ -35,9 +37,7 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
     const timeout = headers[TIMEOUT_HEADER];
     if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
     const path = headers[":path"] ?? "";
-    if (streaming.has(path) && stream.session !== undefined) {
-      headers[CONNECTION_KEY] = sessions.of(stream.session)?.id;
-    }
+    if (streaming.has(path)) beneath.label(stream, headers);
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
   });
 

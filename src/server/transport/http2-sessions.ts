@@ -37,8 +37,6 @@ export function http2Options(limits: TransportLimits): ServerOptions {
 
 /** One HTTP/2 connection. */
 export interface Http2Connection {
-  /** Names it in this process. */
-  readonly id: string;
   /** The other end: address and port. */
   readonly peer: string;
   /** Why a stream of this connection that has just ended did so. */
@@ -47,7 +45,6 @@ export interface Http2Connection {
 
 export interface Http2Sessions {
   of(session: Http2Session): Http2Connection | undefined;
-  byId(id: string): Http2Connection | undefined;
   /** Sends GOAWAY to all: no new streams, and a connection ends with its last one. */
   drain(): void;
   /** Ends all connections, after what was written to them. */
@@ -61,8 +58,6 @@ export function createHttp2Sessions(options: {
 }): Http2Sessions {
   const { server, liveness, clock } = options;
   const connections = new Map<Http2Session, Http2Connection>();
-  const byId = new Map<string, Http2Connection>();
-  let latestId = 0;
 
   // Node makes the session while it hands out the socket, so the latest socket is that of the new session.
   let arriving: Socket | undefined;
@@ -72,28 +67,23 @@ export function createHttp2Sessions(options: {
   server.on("session", (session: Http2Session) => {
     const socket = arriving;
     if (socket === undefined) return;
-    latestId += 1;
     const connection: Http2Connection = {
-      id: String(latestId),
       peer: `${socket.remoteAddress}:${socket.remotePort}`,
       // A stream is reset with the same code by its client and by the loss of its connection. The session tells them
       // apart, not the socket: at a failed ping, or a GOAWAY with an error, the session is destroyed first.
       howStreamEnded: () => (session.destroyed || socket.destroyed ? "lost" : "cancelled"),
     };
     connections.set(session, connection);
-    byId.set(connection.id, connection);
     const stopProbes = keepAlive({ session, socket, liveness, clock });
     session.once("close", () => {
       stopProbes();
       connections.delete(session);
-      byId.delete(connection.id);
     });
   });
   server.on("sessionError", (_error: Error, session: Http2Session) => session.destroy());
 
   return {
     of: (session) => connections.get(session),
-    byId: (id) => byId.get(id),
     drain() {
       for (const session of connections.keys()) session.close();
     },

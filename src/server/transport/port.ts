@@ -15,13 +15,14 @@ export interface PortOptions extends Pick<TransportOptions, "limits" | "log" | "
   readonly server: Server;
   /** Sends the open connections away, each after its last call. Called once. */
   readonly drain: () => void;
-  /** Ends the open connections, after what was written to them. Called once. */
+  /** Ends the open connections, after what was written to them, and all else. Called once. */
   readonly end: () => void;
 }
 
 export function createPort({ server, limits, log, clock, drain, end }: PortOptions): Transport {
   const connections = watchConnections({ server, maxConnections: limits.maxConnections, log, clock });
   let draining = false;
+  let ended = false;
   let closed: Promise<void> | undefined;
 
   const drainOnce = () => {
@@ -30,13 +31,20 @@ export function createPort({ server, limits, log, clock, drain, end }: PortOptio
     server.close();
     drain();
   };
+  const endOnce = () => {
+    if (ended) return;
+    ended = true;
+    end();
+  };
   const close = async () => {
     drainOnce();
-    const cancelEnd = clock.schedule(clock.now() + LAST_WORDS, false, end);
+    const cancelEnd = clock.schedule(clock.now() + LAST_WORDS, false, endOnce);
     const cancelLinger = clock.schedule(clock.now() + LAST_WORDS + LINGER, false, () => connections.destroyAll());
     await connections.whenEmpty();
     cancelEnd();
     cancelLinger();
+    // There is more to end than connections.
+    endOnce();
   };
   return {
     listen: (address) => listen(server, address),

@@ -63,6 +63,11 @@ export class ChangeLog {
     return { changed: changed.reverse(), removed: removed.reverse() };
   }
 
+  /** What is known of each card, the latest change first. */
+  *entries(): IterableIterator<Readonly<Pick<Entry, "id" | "sequence" | "removed">>> {
+    for (let entry = this.#newest; entry; entry = entry.older) yield entry;
+  }
+
   #move(id: string, sequence: number, removed: boolean): Entry {
     let entry = this.#entries.get(id);
     if (entry === undefined) {

@@ -186,7 +186,7 @@ function columnsBefore(before: readonly Stage[], kept: readonly (Stage | undefin
   const last = before.length - 1;
   return kept.map((stage, index) => {
     if (index === kept.length - 1) return last;
-    const column = before.findIndex((other) => other === stage);
+    const column = stage === undefined ? -1 : before.indexOf(stage);
     return column === last ? -1 : column;
   });
 }

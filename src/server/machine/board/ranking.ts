@@ -25,4 +25,9 @@ export class Ranking {
   remove(card: Card): void {
     this.#heap.clear(card);
   }
+
+  /** All of them, as the heap has them. */
+  items(): Iterable<Card> {
+    return this.#heap.items();
+  }
 }

@@ -1,0 +1,98 @@
+/** The command line as a whole: what every command shares, and what becomes of what they answer or throw. */
+
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import { COMMAND_GROUPS, type CommandEntry } from "./command-list.ts";
+import type { Handle, Work } from "./context.ts";
+import { ADDRESS_VARIABLE, terminalIsDumb } from "./environment.ts";
+import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
+import { failureOf, reportFailure } from "./failure.ts";
+import { Interrupted } from "./signals.ts";
+import { createTerminal } from "./terminal.ts";
+
+const HELP = `
+Examples:
+  backpressure serve
+  backpressure limiters set gpu --max-concurrent 4
+  backpressure run gpu -- python train.py
+  backpressure limiters watch
+
+\`backpressure COMMAND --help\` says more of each.
+${EXIT_CODES_HELP}`;
+
+const DEFAULT_ADDRESS = "localhost:50051";
+
+/** Does what the arguments say, and resolves with the exit code; never rejects. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const terminal = createTerminal({ stdout: process.stdout, stderr: process.stderr, dumb: terminalIsDumb() });
+  const dashes = args.indexOf("--");
+  const behindDashes = dashes === -1 ? undefined : args.slice(dashes + 1);
+  let exitCode: number = EXIT.ok;
+
+  const handle: Handle =
+    <Arguments extends unknown[]>(work: Work<Arguments>) =>
+    async (...given: [...Arguments, Command]) => {
+      const command = given.at(-1) as Command;
+      const { address, json = false } = command.optsWithGlobals<GlobalFlags>();
+      exitCode = await work({ terminal, address, json, behindDashes }, ...(given.slice(0, -1) as Arguments));
+    };
+
+  try {
+    // As other programs have it: `help limiters` is `limiters --help`.
+    const asked = args[0] === "help" ? [...args.slice(1), "--help"] : args;
+    await createProgram(handle).parseAsync(asked, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    const failure = failureOf(error);
+    // Without a command there is no error but the help that has been shown.
+    const isSaid = error instanceof Interrupted || (error instanceof CommanderError && error.code === "commander.help");
+    const json = (dashes === -1 ? args : args.slice(0, dashes)).includes("--json");
+    if (isSaid) terminal.showStatus("");
+    else reportFailure(failure, terminal, json);
+    return failure.exitCode;
+  }
+}
+
+interface GlobalFlags {
+  readonly address: string;
+  readonly json?: boolean;
+}
+
+function createProgram(handle: Handle): Command {
+  const entries = new Map<string, CommandEntry>();
+  const program = new Command("backpressure")
+    .description("Rate and concurrency limits with one fair queue and leases.")
+    .version(readVersion())
+    .addOption(
+      new Option("--address <host:port>", "the server's gRPC port; https://host[:port] for TLS")
+        .env(ADDRESS_VARIABLE)
+        .argParser((address: string) => address || DEFAULT_ADDRESS)
+        .default(DEFAULT_ADDRESS),
+    )
+    .addOption(new Option("--json", "answer, and fail, in JSON: protobuf's, a line each"))
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .addHelpText("after", HELP)
+    .hook("preSubcommand", async (_, command) => {
+      const entry = entries.get(command.name());
+      if (entry !== undefined) (await entry.load())(command, handle);
+    });
+  for (const [heading, group] of COMMAND_GROUPS) {
+    program.commandsGroup(heading);
+    for (const entry of group) {
+      entries.set(entry.name, entry);
+      program.command(entry.name).description(entry.description);
+    }
+  }
+  return program;
+}
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return version;
+}

@@ -1,0 +1,81 @@
+/** Which commands there are. */
+
+import type { DefineCommand } from "./context.ts";
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly description: string;
+  /** Loads it when it is called for: a command loads no more than it needs. */
+  readonly load: () => Promise<DefineCommand>;
+}
+
+const HOLD: readonly CommandEntry[] = [
+  {
+    name: "run",
+    description: "hold a lease while a command runs",
+    load: async () => (await import("./commands/run.ts")).defineRun,
+  },
+  {
+    name: "acquire",
+    description: "wait for a lease; hold it, or give it back at once",
+    load: async () => (await import("./commands/acquire.ts")).defineAcquire,
+  },
+  {
+    name: "try",
+    description: "take a lease if that is possible at once, and give it back",
+    load: async () => (await import("./commands/try.ts")).defineTry,
+  },
+];
+
+const OPERATE: readonly CommandEntry[] = [
+  {
+    name: "limiters",
+    description: "list, watch and change limiters",
+    load: async () => (await import("./commands/limiters.ts")).defineLimiters,
+  },
+  {
+    name: "leases",
+    description: "who holds, the longest held first",
+    load: async () => (await import("./commands/leases.ts")).defineLeases,
+  },
+  {
+    name: "waiters",
+    description: "who waits, in the order of arrival",
+    load: async () => (await import("./commands/waiters.ts")).defineWaiters,
+  },
+  {
+    name: "revoke",
+    description: "ask a holder for its lease back",
+    load: async () => (await import("./commands/revoke.ts")).defineRevoke,
+  },
+  {
+    name: "cancel",
+    description: "take a waiter out of the queue",
+    load: async () => (await import("./commands/cancel.ts")).defineCancel,
+  },
+];
+
+const SERVE: readonly CommandEntry[] = [
+  {
+    name: "serve",
+    description: "start the server",
+    load: async () => (await import("./commands/serve.ts")).defineServe,
+  },
+  {
+    name: "check",
+    description: "say what is wrong with a configuration",
+    load: async () => (await import("./commands/check.ts")).defineCheck,
+  },
+  {
+    name: "health",
+    description: "say whether the server serves",
+    load: async () => (await import("./commands/health.ts")).defineHealth,
+  },
+];
+
+/** As `--help` shows them. */
+export const COMMAND_GROUPS = [
+  ["Hold:", HOLD],
+  ["Look and step in:", OPERATE],
+  ["Serve:", SERVE],
+] as const;

@@ -1,0 +1,31 @@
+/** `backpressure check`: whether the server would take a configuration, without starting it. */
+
+import type { Context, DefineCommand } from "../context.ts";
+import { EXIT } from "../exit-codes.ts";
+import { formatCount } from "../number-text.ts";
+
+const HELP = `
+Every problem is one line, as compilers write them: file:line:column: field: what is wrong.
+
+Examples:
+  backpressure check backpressure.yaml`;
+
+export const defineCheck: DefineCommand = (command, handle) => {
+  command.argument("<file>", "the configuration").addHelpText("after", HELP).action(handle(check));
+};
+
+async function check({ terminal, json }: Context, path: string): Promise<number> {
+  const { loadConfig } = await import("../../server/config/config.ts");
+  const { formatProblem } = await import("../../server/config/problem.ts");
+  const reading = loadConfig({ path, overrides: [] });
+  if (reading.kind === "loaded") {
+    const { limiters } = reading;
+    if (json) terminal.print(JSON.stringify({ valid: true, limiters: limiters.map(({ name }) => name) }));
+    else terminal.print(`${path} is valid: ${formatCount(limiters.length, "limiter")}`);
+    return EXIT.ok;
+  }
+  const { problems } = reading;
+  if (json) terminal.print(JSON.stringify({ valid: false, problems }));
+  else for (const problem of problems) terminal.warn(formatProblem(problem));
+  return EXIT.refused;
+}

@@ -1,0 +1,47 @@
+/** `backpressure leases`: who holds. */
+
+import { create } from "@bufbuild/protobuf";
+import { Option } from "commander";
+import { createSystemClock } from "../../client/clock.ts";
+import { ListLeasesResponseSchema } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { openLimiterCalls } from "../connection.ts";
+import type { Context, DefineCommand } from "../context.ts";
+import { EXIT } from "../exit-codes.ts";
+import { UsageError } from "../failure.ts";
+import { jsonLine } from "../json-line.ts";
+import { leaseTable } from "../lease-table.ts";
+import { allPages } from "../pages.ts";
+
+interface LeasesFlags {
+  readonly limiter?: string;
+  readonly key?: string;
+}
+
+const HELP = `
+Examples:
+  backpressure leases
+  backpressure leases --limiter db --key tenant-7
+  backpressure --json leases | jq -r '.leases[].id'`;
+
+export const defineLeases: DefineCommand = (command, handle) => {
+  command
+    .addOption(new Option("--limiter <name>", "those that hold something of this limiter"))
+    .addOption(new Option("--key <key>", "and of this key of it"))
+    .addHelpText("after", HELP)
+    .action(handle(list));
+};
+
+async function list({ terminal, address, json }: Context, { limiter, key }: LeasesFlags): Promise<number> {
+  if (key !== undefined && limiter === undefined)
+    throw new UsageError("--key needs --limiter: keys are a limiter's own");
+  using calls = await openLimiterCalls(address);
+  const leases = await allPages(async (pageToken) => {
+    const page = await calls.unary((rpc, options) => rpc.listLeases({ limiter, key, pageToken }, options));
+    return { items: page.leases, nextPageToken: page.nextPageToken };
+  });
+  const now = createSystemClock().now().wall;
+  if (json) terminal.print(jsonLine(ListLeasesResponseSchema, create(ListLeasesResponseSchema, { leases })));
+  else if (leases.length === 0) terminal.warn("Nobody holds a lease.");
+  else for (const line of leaseTable(leases, { now, width: terminal.size()?.columns })) terminal.print(line);
+  return EXIT.ok;
+}

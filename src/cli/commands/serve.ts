@@ -1,0 +1,33 @@
+/** `backpressure serve`: the server. */
+
+import { Option } from "commander";
+import type { Context, DefineCommand } from "../context.ts";
+
+interface ServeFlags {
+  readonly config?: string;
+}
+
+const HELP = `
+Without a file it serves the default configuration: one limiter, \`sample\`. SIGTERM or Ctrl-C drains it, a second one
+ends it at once; SIGHUP has it read its file again, which it does by itself when the file changes. It exits with 0 when
+it was stopped, 1 if it could not start, 2 if the configuration is wrong.
+
+Variables that win over the file: BACKPRESSURE_GRPC_LISTEN, BACKPRESSURE_WEB_LISTEN, BACKPRESSURE_LOG_LEVEL.
+
+Examples:
+  backpressure serve
+  backpressure serve --config backpressure.yaml`;
+
+export const defineServe: DefineCommand = (command, handle) => {
+  command
+    .addOption(
+      new Option("-c, --config <file>", "the configuration (default: the file that BACKPRESSURE_CONFIG names)"),
+    )
+    .addHelpText("after", HELP)
+    .action(handle(serve));
+};
+
+async function serve(_: Context, { config }: ServeFlags): Promise<number> {
+  const { runServer } = await import("../../server/main.ts");
+  return runServer({ configPath: config });
+}

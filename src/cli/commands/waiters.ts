@@ -1,0 +1,36 @@
+/** `backpressure waiters`: who waits. */
+
+import { create } from "@bufbuild/protobuf";
+import { Option } from "commander";
+import { createSystemClock } from "../../client/clock.ts";
+import { ListWaitersResponseSchema } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { openLimiterCalls } from "../connection.ts";
+import type { Context, DefineCommand } from "../context.ts";
+import { EXIT } from "../exit-codes.ts";
+import { jsonLine } from "../json-line.ts";
+import { waiterTable } from "../lease-table.ts";
+import { allPages } from "../pages.ts";
+
+interface WaitersFlags {
+  readonly key?: string;
+}
+
+export const defineWaiters: DefineCommand = (command, handle) => {
+  command
+    .argument("<limiter>", "its name")
+    .addOption(new Option("--key <key>", "those who wait for this key"))
+    .action(handle(list));
+};
+
+async function list({ terminal, address, json }: Context, limiter: string, { key }: WaitersFlags): Promise<number> {
+  using calls = await openLimiterCalls(address);
+  const waiters = await allPages(async (pageToken) => {
+    const page = await calls.unary((rpc, options) => rpc.listWaiters({ limiter, key, pageToken }, options));
+    return { items: page.waiters, nextPageToken: page.nextPageToken };
+  });
+  const now = createSystemClock().now().wall;
+  if (json) terminal.print(jsonLine(ListWaitersResponseSchema, create(ListWaitersResponseSchema, { waiters })));
+  else if (waiters.length === 0) terminal.warn(`Nobody waits for ${limiter}.`);
+  else for (const line of waiterTable(waiters, { now, width: terminal.size()?.columns })) terminal.print(line);
+  return EXIT.ok;
+}

@@ -1,0 +1,25 @@
+/** What a command is given beside its own options. */
+
+import type { Command } from "commander";
+import type { Terminal } from "./terminal.ts";
+
+export interface Context {
+  readonly terminal: Terminal;
+  /** Where the server is, as `--address` or the environment says. */
+  readonly address: string;
+  /** Whether answers are for scripts. */
+  readonly json: boolean;
+  /** What stands behind `--` on the command line; undefined: there is no `--`. */
+  readonly behindDashes: readonly string[] | undefined;
+}
+
+/** Does what a command says, and answers with its exit code; throws what `failureOf` knows. */
+export type Work<Arguments extends unknown[]> = (context: Context, ...args: Arguments) => Promise<number>;
+
+/** Makes of work what Commander calls: with the arguments, the options and the command. */
+export type Handle = <Arguments extends unknown[]>(
+  work: Work<Arguments>,
+) => (...args: [...Arguments, Command]) => Promise<void>;
+
+/** Gives a command, of which the program knows no more than its name, what it takes and does. */
+export type DefineCommand = (command: Command, handle: Handle) => void;

@@ -1,0 +1,33 @@
+/** What this process is told by its surroundings: the only file of the command line that reads `process.env`. */
+
+import { hostname, userInfo } from "node:os";
+
+/** The variable that names the server where no flag does. */
+export const ADDRESS_VARIABLE = "BACKPRESSURE_ADDRESS";
+
+/** Variables for a command that is run; undefined: not set. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** This process's variables, with these set or unset. */
+export function environmentWith(variables: Variables): NodeJS.ProcessEnv {
+  return { ...process.env, ...variables };
+}
+
+/** Whether the terminal can do more than print line after line. */
+export function terminalIsDumb(): boolean {
+  return process.env.TERM === "dumb";
+}
+
+/** Who asks, for people who look: `alice@build-7`. */
+export function whoAsks(): string {
+  return `${userName()}@${hostname()}`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // In a container the user may have a number and no name.
+    return process.env.USER ?? "somebody";
+  }
+}

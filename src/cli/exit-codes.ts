@@ -1,0 +1,54 @@
+/** The exit codes: what scripts may rely on. */
+
+/** Of every command but `run`. */
+export const EXIT = {
+  ok: 0,
+  refused: 1,
+  usage: 2,
+  unreachable: 3,
+  notFound: 4,
+  conflict: 5,
+  lost: 6,
+  failed: 70,
+} as const;
+
+/** Of `run`, beside the codes of the command that it runs: those of timeout(1), env(1) and the shells. */
+export const RUN_EXIT = {
+  stopped: 123,
+  refused: 124,
+  failed: 125,
+  notExecutable: 126,
+  notFound: 127,
+} as const;
+
+/** A process that a signal ended has this and the signal's number. */
+export const SIGNAL_BASE = 128;
+
+const MEANINGS: readonly (readonly [string, string])[] = [
+  [`${EXIT.ok}`, "done; granted"],
+  [`${EXIT.refused}`, "not granted now: refused, or waited too long; health: not serving; check: not valid"],
+  [`${EXIT.usage}`, "the command line, or what it asks for, is wrong"],
+  [`${EXIT.unreachable}`, "the server cannot be reached, or is about to stop"],
+  [`${EXIT.notFound}`, "there is no such limiter, lease or waiter"],
+  [`${EXIT.conflict}`, "not as things stand: more than the limiter has, declared in the file, changed meanwhile"],
+  [`${EXIT.lost}`, "the lease was lost while it was held"],
+  [`${EXIT.failed}`, "the server or this program failed"],
+  [`${SIGNAL_BASE}+n`, "ended by signal n"],
+];
+
+const RUN_MEANINGS: readonly (readonly [string, string])[] = [
+  ["any", "the command's own"],
+  [`${RUN_EXIT.stopped}`, "the lease was lost or asked back, and the command was stopped"],
+  [`${RUN_EXIT.refused}`, "not granted: refused, or waited too long; the command was not run"],
+  [`${RUN_EXIT.failed}`, "nothing was run for another reason: usage, no server, no such limiter"],
+  [`${RUN_EXIT.notExecutable}`, "the command was found, but cannot be executed"],
+  [`${RUN_EXIT.notFound}`, "the command was not found"],
+  [`${SIGNAL_BASE}+n`, "signal n ended the command, or the wait for the lease"],
+];
+
+export const EXIT_CODES_HELP = `\nExit codes:\n${tabulate(MEANINGS)}\n  \`run\` has its own: see \`backpressure run --help\`.`;
+export const RUN_EXIT_CODES_HELP = `\n\nExit codes:\n${tabulate(RUN_MEANINGS)}`;
+
+function tabulate(rows: typeof MEANINGS): string {
+  return rows.map(([code, meaning]) => `  ${code.padEnd(7)}${meaning}`).join("\n");
+}

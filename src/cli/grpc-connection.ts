@@ -1,0 +1,63 @@
+/** Connections to the server, over gRPC. */
+
+import type { DescService } from "@bufbuild/protobuf";
+import { createClient as createRpcClient, type Client as RpcClient, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { ANSWER_WITHIN } from "../client/calls.ts";
+import { type Client, type ConnectOptions, connect, LimiterService, toClientError } from "../client/index.ts";
+import { originOf } from "../client/node-address.ts";
+import { UsageError } from "./failure.ts";
+
+/** The contract's own calls, for commands that show the contract's own messages. */
+export interface Calls<S extends DescService> extends Disposable {
+  /** Makes a call; what it throws comes as the client's error. */
+  unary<T>(call: (rpc: RpcClient<S>, options: { readonly timeoutMs: number }) => Promise<T>): Promise<T>;
+  /** Reads a stream to its end, or until the signal aborts. */
+  stream<T>(open: (rpc: RpcClient<S>) => AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void>;
+}
+
+/** The typed client, for commands that hold leases. */
+export function openClient(address: string, options?: ConnectOptions): Client {
+  return connect(checked(address), options);
+}
+
+/** Calls to the service that keeps the limiters. */
+export function openLimiterCalls(address: string): Calls<typeof LimiterService> {
+  return openCalls(LimiterService, address);
+}
+
+export function openCalls<S extends DescService>(service: S, address: string): Calls<S> {
+  const origin = originOf(checked(address));
+  const sessionManager = new Http2SessionManager(origin, PINGS);
+  const transport: Transport = createGrpcTransport({ baseUrl: origin, sessionManager });
+  const rpc = createRpcClient(service, transport);
+  return {
+    async unary(call) {
+      try {
+        return await call(rpc, { timeoutMs: ANSWER_WITHIN });
+      } catch (thrown) {
+        throw toClientError(thrown, address);
+      }
+    },
+    async *stream(open, signal) {
+      try {
+        yield* open(rpc);
+      } catch (thrown) {
+        if (!signal.aborted) throw toClientError(thrown, address);
+      }
+    },
+    [Symbol.dispose]: () => sessionManager.abort(),
+  };
+}
+
+/** So that a watch notices when the server is gone. */
+const PINGS = { pingIntervalMs: 10_000, pingTimeoutMs: 5000 };
+
+function checked(address: string): string {
+  try {
+    originOf(address);
+    return address;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

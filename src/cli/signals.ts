@@ -1,0 +1,36 @@
+/** Signals that this process is sent. */
+
+import { constants } from "node:os";
+import { SIGNAL_BASE } from "./exit-codes.ts";
+
+/** Those that ask a process to end. */
+export const ENDING_SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** A signal ended what was going on, before it came to anything. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}`);
+    this.signal = signal;
+  }
+}
+
+/** Hears these signals, which then do no more than that, until it is disposed of. */
+export function hearSignals(
+  signals: readonly NodeJS.Signals[],
+  listener: (signal: NodeJS.Signals) => void,
+): Disposable {
+  for (const signal of signals) process.on(signal, listener);
+  return {
+    [Symbol.dispose]() {
+      for (const signal of signals) process.off(signal, listener);
+    },
+  };
+}
+
+/** As shells say it of a process that a signal ended. */
+export function exitCodeOf(signal: NodeJS.Signals): number {
+  return SIGNAL_BASE + constants.signals[signal];
+}

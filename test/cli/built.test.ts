@@ -1,0 +1,45 @@
+import { execFile } from "node:child_process";
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Service, startService } from "./support/service.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const run = promisify(execFile);
+
+let folder: string;
+let service: Service | undefined;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "backpressure-built-"));
+  copyFileSync(join(ROOT, "package.json"), join(folder, "package.json"));
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+  const project = join(ROOT, "tsconfig.build.json");
+  // What the types say is checked elsewhere.
+  const flags = ["--noCheck", "--declaration", "false", "--outDir", join(folder, "dist")];
+  await run(process.execPath, [tsc, "-p", project, ...flags]);
+  service = await startService("limiters: [{ name: gpu, max_concurrent: 1 }]");
+}, 120_000);
+afterAll(async () => {
+  await service?.[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+describe("the command line as it is shipped", () => {
+  it.each([
+    [["limiters"], /^gpu /m],
+    [["leases", "--json"], /"leases":\[\]/],
+    [["run", "gpu", "--", "echo", "hello"], /^hello$/m],
+    [["limiters", "set", "db", "--max-concurrent", "2"], /^created db$/m],
+    [["check", join(ROOT, "docker/backpressure.yaml")], / is valid: /],
+    [["--version"], /^\d+\.\d+\.\d+$/m],
+  ])("loads what each command needs: %j", async (args, stdout) => {
+    const env = { ...process.env, BACKPRESSURE_ADDRESS: service?.address };
+    const built = await run(process.execPath, [join(folder, "dist/cli/main.js"), ...args], { env });
+    expect(built.stdout).toMatch(stdout);
+  });
+});

@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startServerProcess } from "../support/server-process.ts";
+import { cli, startCli } from "./support/cli.ts";
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "backpressure-cli-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("check", () => {
+  it("says that a configuration is valid, and how many limiters it declares", async () => {
+    const path = file("good.yaml", "limiters:\n  - { name: gpu, max_concurrent: 4 }\n");
+    expect(await cli(["check", path])).toEqual({ code: 0, stdout: `${path} is valid: 1 limiter\n`, stderr: "" });
+    expect(JSON.parse((await cli(["check", path, "--json"])).stdout)).toEqual({ valid: true, limiters: ["gpu"] });
+  });
+
+  it("says where each problem stands, and exits with 1", async () => {
+    const path = file("bad.yaml", "limiters:\n  - name: gpu\n    max_concurent: 4\n");
+    const { code, stdout, stderr } = await cli(["check", path]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(new RegExp(`^${path}:3:5: limiters\\[0\\]\\.max_concurent: .*max_concurrent`, "m"));
+    const inJson = JSON.parse((await cli(["check", path, "--json"])).stdout);
+    expect(inJson.valid).toBe(false);
+    expect(inJson.problems[0]).toMatchObject({
+      place: { path, line: 3, column: 5 },
+      field: "limiters[0].max_concurent",
+    });
+  });
+
+  it("says that there is no such file", async () => {
+    const path = join(folder, "none.yaml");
+    expect(await cli(["check", path])).toEqual({ code: 1, stdout: "", stderr: `${path}: there is no such file\n` });
+  });
+});
+
+describe("serve", () => {
+  it("serves until it is told to stop, and lets those who hold give back first", async () => {
+    await using server = await startServerProcess("limiters: [{ name: gpu, max_concurrent: 1 }]");
+    await using holding = startCli(["acquire", "gpu", "--hold", "-v"], { address: server.address });
+    await holding.until("stdout", "granted");
+    server.signal("SIGTERM");
+    await holding.until("stderr", "the server is about to stop; it waits for its leases until ");
+    holding.kill("SIGINT");
+    expect(await holding.result).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("the lease has ended: released\n"),
+    });
+    expect(await server.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it("waits no longer than it was told to, and whoever still holds loses the lease", async () => {
+    const yaml = "limiters: [{ name: gpu, max_concurrent: 1 }]\ndrain: { timeout: 0.3s }\n";
+    await using server = await startServerProcess(yaml);
+    await using holding = startCli(["acquire", "gpu", "--hold"], { address: server.address });
+    await holding.until("stdout", "granted");
+    server.signal("SIGTERM");
+    expect(await server.exited).toEqual({ code: 0, signal: null });
+    expect(await holding.result).toMatchObject({ code: 6, stderr: expect.stringContaining("is lost: ") });
+  });
+
+  it("does not start with a configuration that is wrong", async () => {
+    const path = file("wrong.yaml", "limiters: [{ name: gpu }]\n");
+    const { code, stdout, stderr } = await cli(["serve", "--config", path]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(`${path}:1:12: limiters[0]: a limiter needs max_rps, max_concurrent or both`);
+  });
+});
