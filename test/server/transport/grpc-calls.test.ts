@@ -188,7 +188,7 @@ test("a caller cannot pass for another connection", async () => {
   const request = envelope(toBinary(AcquireRequestSchema, create(AcquireRequestSchema, CLAIM)));
   openGrpcCall(connectHttp2(address), ACQUIRE).end(request);
   const first = await held.acquires.next();
-  openGrpcCall(connectHttp2(address), ACQUIRE, { "ggen-connection": "1" }).end(request);
+  openGrpcCall(connectHttp2(address), ACQUIRE, { "ggen-stream": "1" }).end(request);
   const second = await held.acquires.next();
   expect(second.stream.peer).not.toBe(first.stream.peer);
 });

@@ -59,13 +59,13 @@ test("what is said just before a port closes arrives, and what is still open is 
   const session = connectHttp2(address);
   const calls = [0, 1].map(() => openGrpcCall(session, ACQUIRE));
   for (const call of calls) call.end(REQUEST);
+  const outcomes = Promise.all(calls.map(outcomeOf));
   const [told, untold] = [await held.acquires.next(), await held.acquires.next()];
   told.stream.fail(draining(1_000_000));
   const closed = transport.close();
   expect(await untold.ended).toBe("lost");
   await closed;
-  const outcomes = await Promise.all(calls.map(outcomeOf));
-  expect(outcomes.map(({ status }) => status).sort()).toEqual(["14", undefined]);
+  expect((await outcomes).map(({ status }) => status).sort()).toEqual(["14", undefined]);
   expect(held.endings).toEqual(["lost"]);
 });
 

@@ -90,15 +90,36 @@ test("they are lost also while the kernel takes no more bytes for them", async (
 test("a stream whose deadline has passed is cancelled, whether its client says so or not", async () => {
   const held = createHeldService();
   const { address } = await startGrpc([held.service]);
-  const call = createGrpcClient(address).acquire(CLAIM, { deadline: Date.now() + 100 });
+  const call = createGrpcClient(address).acquire(CLAIM, { deadline: Date.now() + 1_000 });
   const failed = once(call.resume(), "error");
-  expect(await (await held.acquires.next()).ended).toBe("cancelled");
-  expect((await failed)[0]).toMatchObject({ code: status.DEADLINE_EXCEEDED });
-
-  const silent = openGrpcCall(connectHttp2(address), ACQUIRE, { "grpc-timeout": "50m" });
+  const silent = openGrpcCall(connectHttp2(address), ACQUIRE, { "grpc-timeout": "1S" });
   silent.end(REQUEST);
-  expect(await (await held.acquires.next()).ended).toBe("cancelled");
+  expect(await endingsOf(held, 2)).toEqual(new Set(["cancelled"]));
+  expect((await failed)[0]).toMatchObject({ code: status.DEADLINE_EXCEEDED });
   expect(await outcomeOf(silent)).toMatchObject({ status: String(status.DEADLINE_EXCEEDED) });
+});
+
+test.each([
+  ["whose deadline passes", REQUEST, { "grpc-timeout": "20m" }, status.DEADLINE_EXCEEDED],
+  ["with a second message", Buffer.concat([REQUEST, REQUEST]), {}, status.UNIMPLEMENTED],
+  [
+    "with half a message too much",
+    Buffer.concat([REQUEST, envelope(NOTHING, 0, 2 ** 31)]),
+    {},
+    status.RESOURCE_EXHAUSTED,
+  ],
+])("a call %s before its request is complete never reaches its service", async (_what, bytes, headers, code) => {
+  const held = createHeldService();
+  const { address } = await startGrpc([held.service]);
+  const session = connectHttp2(address);
+  const call = openGrpcCall(session, ACQUIRE, headers);
+  call.write(bytes);
+  const [answer] = await once(call, "response");
+  expect(answer["grpc-status"]).toBe(String(code));
+  call.end();
+  await outcomeOf(call);
+  await ping(session);
+  expect(held.acquires.untaken).toEqual([]);
 });
 
 test("a client that has closed its channel keeps the streams that it has, and is probed all the same", async () => {

@@ -42,19 +42,34 @@ test.each([
   expect(await outcomeOf(call)).toMatchObject({ status: code });
 });
 
-test("a connection has as many calls open as it may, and one more is refused without harm to the others", async () => {
+test("a connection has as many calls open as it may, and more are refused without harm to them", async () => {
   const held = createHeldService();
   const { address } = await startGrpc([held.service], { limits: { maxStreamsPerConnection: 3 } });
-  const session = connectHttp2(address);
-  await once(session, "remoteSettings");
+  // A client that has not heard of the limit goes by its own.
+  const session = connectHttp2(address, { peerMaxConcurrentStreams: 1000 });
+  const calls = Array.from({ length: 300 }, () => openGrpcCall(session, ACQUIRE));
+  for (const call of calls) call.end(REQUEST);
+  const outcomes = Promise.all(calls.map(outcomeOf));
+  for (let i = 0; i < 3; i += 1) (await held.acquires.next()).stream.end();
+  const [first, second, third, ...others] = await outcomes;
+  expect([first, second, third].map((outcome) => outcome?.status)).toEqual(["0", "0", "0"]);
+  // Which says that it was not begun, and may be tried again.
+  expect(new Set(others.map(({ rstCode }) => rstCode))).toEqual(new Set([constants.NGHTTP2_REFUSED_STREAM]));
   expect(session.remoteSettings.maxConcurrentStreams).toBe(3);
-  const client = createGrpcClient(address);
-  const calls = Array.from({ length: 4 }, () => client.acquire(CLAIM).on("error", () => {}));
-  for (let i = 0; i < 3; i += 1) await held.acquires.next();
-  calls[0]?.cancel();
-  // The fourth waits in the client until there is room.
+  openGrpcCall(session, ACQUIRE).end(REQUEST);
   await held.acquires.next();
-  expect(held.endings).toEqual(["cancelled"]);
+});
+
+test("a client at its limit may replace its calls for ever", async () => {
+  const { port } = await startGrpc([createHeldService().service], { limits: { maxStreamsPerConnection: 3 } });
+  const { socket, seen } = await connectRaw(port);
+  await seen();
+  const open = (stream: number) => [callFrame(stream, ACQUIRE), dataFrame(stream, REQUEST, END_STREAM)];
+  const frames = [1, 3, 5].flatMap(open);
+  for (let stream = 1; stream < 1_000; stream += 2) frames.push(resetFrame(stream), ...open(stream + 6));
+  socket.write(Buffer.concat(frames));
+  await seen();
+  expect(socket.destroyed).toBe(false);
 });
 
 test("a connection beyond the limit is closed at once, which is said once in a while", async () => {
@@ -98,10 +113,10 @@ test("a request that never comes to an end is closed, answered or not; a stream 
   held1.end(REQUEST);
   const { stream } = await held.acquires.next();
   const talking = openGrpcCall(session, pathOf(AdmissionService.method.session));
+  const outcomes = Promise.all([headersOnly, halfMessage, tooLarge].map(outcomeOf));
   await ping(session);
   clock.advance(REQUEST_TIMEOUT);
-  const outcomes = await Promise.all([headersOnly, halfMessage, tooLarge].map(outcomeOf));
-  expect(outcomes.map(({ status: code, rstCode }) => [code, rstCode])).toEqual([
+  expect((await outcomes).map(({ status: code, rstCode }) => [code, rstCode])).toEqual([
     [undefined, constants.NGHTTP2_CANCEL],
     [undefined, constants.NGHTTP2_CANCEL],
     [String(status.RESOURCE_EXHAUSTED), constants.NGHTTP2_CANCEL],
@@ -129,13 +144,13 @@ test("a client may give back its leases by cancelling, thousands of them on one 
   expect(session.destroyed).toBe(false);
 });
 
-test("a flood of resets ends its connection within two seconds, and the others do not notice", async () => {
+test("a flood of resets ends its connection, and the others live on", async () => {
   const held = createHeldService();
   const { port, address } = await startGrpc([held.service]);
   const client = createGrpcClient(address);
   await client.tryAcquire(CLAIM);
   const { socket } = await connectRaw(port);
-  const closed = once(socket, "close");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   const began = performance.now();
   let stream = 1;
   while (!socket.destroyed) {
@@ -143,9 +158,11 @@ test("a flood of resets ends its connection within two seconds, and the others d
     for (let i = 0; i < 200; i += 1, stream += 2) {
       frames.push(callFrame(stream, ACQUIRE), dataFrame(stream, REQUEST, END_STREAM), resetFrame(stream));
     }
-    if (!socket.write(Buffer.concat(frames))) await Promise.race([once(socket, "drain"), closed]);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => socket.write(Buffer.concat(frames), resolve));
   }
-  expect(performance.now() - began).toBeLessThan(2_000);
+  await closed;
+  // So many at once, so many a second: faster ones are a flood.
+  const seconds = (performance.now() - began) / 1000;
+  expect(held.endings.length).toBeLessThan(4_000 + 1_000 * seconds + 500);
   await client.tryAcquire(CLAIM);
 });

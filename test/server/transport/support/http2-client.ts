@@ -37,10 +37,13 @@ export function openGrpcCall(
   return stream;
 }
 
-/** The same on a socket that the test can write to itself. */
-export function connectHttp2OnSocket(port: number): { readonly session: ClientHttp2Session; readonly socket: Socket } {
+/** The same on a socket that the test can write to, or cut, itself. */
+export function connectHttp2OnSocket(
+  port: number,
+  options: SecureClientSessionOptions = {},
+): { readonly session: ClientHttp2Session; readonly socket: Socket } {
   const socket = connectTcp(port, "127.0.0.1");
-  return { session: connectHttp2(`127.0.0.1:${port}`, { createConnection: () => socket }), socket };
+  return { session: connectHttp2(`127.0.0.1:${port}`, { ...options, createConnection: () => socket }), socket };
 }
 
 export interface GrpcOutcome {
@@ -60,7 +63,8 @@ export async function outcomeOf(stream: ClientHttp2Stream): Promise<GrpcOutcome>
     fields = { ...fields, ...headers };
   });
   stream.resume();
-  if (!stream.closed) await once(stream, "close");
+  // Not `once` of Node, which takes an error for the end.
+  if (!stream.destroyed) await new Promise((resolve) => stream.once("close", resolve));
   return {
     status: fields["grpc-status"]?.toString(),
     message: decodeURIComponent(fields["grpc-message"]?.toString() ?? ""),
@@ -77,6 +81,7 @@ export function envelope(bytes: Uint8Array, flags = 0, declaredLength = bytes.by
 }
 
 /** Resolves when the server has seen everything that was sent before. */
-export function ping(session: ClientHttp2Session): Promise<void> {
-  return new Promise((resolve, reject) => session.ping((error) => (error ? reject(error) : resolve())));
+export async function ping(session: ClientHttp2Session): Promise<void> {
+  if (session.connecting) await once(session, "connect");
+  await new Promise<void>((resolve, reject) => session.ping((error) => (error ? reject(error) : resolve())));
 }

@@ -1,0 +1,195 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import {
+  AdmissionService,
+  SessionRequestSchema,
+  SessionResponseSchema,
+  TryAcquireResponseSchema,
+} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { BadRequestSchema, ErrorInfoSchema } from "../../../src/client/gen/google/rpc/error_details_pb.ts";
+import { createRpcService } from "../../../src/server/service/rpc.ts";
+import { WireError } from "../../../src/server/wire/error-wire.ts";
+import { pathOf } from "./support/grpc-client.ts";
+import { createHeldService, waiting } from "./support/held-service.ts";
+import { startWeb } from "./support/ports.ts";
+import { createWebClient, PROTOCOLS } from "./support/web-client.ts";
+
+const CLAIM = { claims: [{ limiter: "payments-db" }] };
+const GRANTED = create(TryAcquireResponseSchema, { result: { case: "granted", value: { secret: "s" } } });
+
+async function failureOf(call: Promise<unknown>): Promise<ConnectError> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return ConnectError.from(error);
+}
+
+async function drained(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream);
+}
+
+test.each(PROTOCOLS)("a call is answered, at once or later: %s", async (protocol) => {
+  for (const handler of [() => GRANTED, () => Promise.resolve(GRANTED)]) {
+    const { address } = await startWeb([createHeldService(handler).service]);
+    const answer = await createWebClient(protocol, address).tryAcquire(CLAIM);
+    expect(answer.result.case).toBe("granted");
+  }
+});
+
+test.each(PROTOCOLS)("a WireError arrives with its code, its message and its details: %s", async (protocol) => {
+  const detail = { desc: ErrorInfoSchema, value: { reason: "QUEUE_FULL", domain: "ggen.backpressure" } };
+  const held = createHeldService(() => {
+    throw new WireError(Code.ResourceExhausted, "full – 100 %", [detail]);
+  });
+  const { address, log } = await startWeb([held.service]);
+  const failure = await failureOf(createWebClient(protocol, address).tryAcquire(CLAIM));
+  expect([failure.code, failure.rawMessage]).toEqual([Code.ResourceExhausted, "full – 100 %"]);
+  expect(failure.findDetails(ErrorInfoSchema).map(({ reason }) => reason)).toEqual(["QUEUE_FULL"]);
+  expect(log.lines).toEqual([]);
+});
+
+test.each(PROTOCOLS)("a bug is logged whole and told as nothing but a bug: %s", async (protocol) => {
+  const bug = new Error("the inside");
+  const raise = () => {
+    throw bug;
+  };
+  const service = createRpcService(AdmissionService, { tryAcquire: raise, acquire: raise });
+  const { address, log } = await startWeb([service]);
+  const client = createWebClient(protocol, address);
+  for (const call of [() => client.tryAcquire(CLAIM), () => drained(client.acquire(CLAIM))]) {
+    const failure = await failureOf(call());
+    expect([failure.code, failure.rawMessage]).toEqual([
+      Code.Internal,
+      "an internal error; the server's log says more",
+    ]);
+  }
+  expect(log.at("error").map(({ fields }) => fields)).toEqual([
+    { err: bug, method: "ggen.backpressure.v1.AdmissionService/TryAcquire" },
+    { err: bug, method: "ggen.backpressure.v1.AdmissionService/Acquire" },
+  ]);
+});
+
+test.each(PROTOCOLS)("a request that breaks the contract never reaches its handler: %s", async (protocol) => {
+  const held = createHeldService(() => {
+    throw new Error("reached");
+  });
+  const { address } = await startWeb([held.service]);
+  const client = createWebClient(protocol, address);
+  const failure = await failureOf(client.tryAcquire({ claims: [{ limiter: "a" }, { limiter: "" }] }));
+  expect(failure.code).toBe(Code.InvalidArgument);
+  const [badRequest] = failure.findDetails(BadRequestSchema);
+  expect(badRequest?.fieldViolations.map(({ field }) => field)).toEqual(["claims[1].limiter"]);
+  expect((await failureOf(drained(client.acquire({})))).code).toBe(Code.InvalidArgument);
+  expect(held.acquires.untaken).toEqual([]);
+});
+
+test.each(PROTOCOLS)(
+  "a method without a function, and one that does not exist, are unimplemented: %s",
+  async (protocol) => {
+    const { address } = await startWeb([createRpcService(AdmissionService, {})]);
+    const here = await failureOf(createWebClient(protocol, address).tryAcquire(CLAIM));
+    expect(here.code).toBe(Code.Unimplemented);
+    const elsewhere = await startWeb([]);
+    const there = await failureOf(createWebClient(protocol, elsewhere.address).tryAcquire(CLAIM));
+    expect(there.code).toBe(Code.Unimplemented);
+  },
+);
+
+test.each(PROTOCOLS)("what a stream is sent arrives in order, then it ends as it was told to: %s", async (protocol) => {
+  const held = createHeldService();
+  const { address } = await startWeb([held.service]);
+  const client = createWebClient(protocol, address);
+  for (const finish of ["end", "fail"]) {
+    const arrived: unknown[] = [];
+    const call = (async () => {
+      for await (const { event } of client.acquire(CLAIM)) {
+        arrived.push(event.case === "waiting" ? event.value.waitersAhead : undefined);
+      }
+    })();
+    const { stream } = await held.acquires.next();
+    for (let i = 1; i < 100; i += 1) stream.send(waiting(i));
+    if (finish === "end") stream.end();
+    else stream.fail(new WireError(Code.Aborted, "revoked"));
+    stream.send(waiting(100));
+    if (finish === "end") await call;
+    else expect((await failureOf(call)).code).toBe(Code.Aborted);
+    expect(arrived).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  }
+  expect(held.endings).toEqual([]);
+});
+
+test.each(PROTOCOLS)(
+  "a call knows its peer, its deadline, and whether its connection is probed: %s",
+  async (protocol) => {
+    const seen: unknown[] = [];
+    const held = createHeldService((_request, { peer, timeout }) => {
+      seen.push(peer, timeout);
+      return GRANTED;
+    });
+    const { address } = await startWeb([held.service]);
+    const client = createWebClient(protocol, address);
+    await client.tryAcquire(CLAIM);
+    await client.tryAcquire(CLAIM, { timeoutMs: 60_000 });
+    const call = drained(client.acquire(CLAIM, { timeoutMs: 60_000 }));
+    const { stream } = await held.acquires.next();
+    expect(seen).toEqual([
+      expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      undefined,
+      expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      expect.any(Number),
+    ]);
+    for (const timeout of [seen[3], stream.timeout]) {
+      expect(timeout).toBeGreaterThan(50_000_000);
+      expect(timeout).toBeLessThan(60_100_000);
+    }
+    expect(stream.probed).toBe(!protocol.includes("HTTP/1.1"));
+    stream.end();
+    await call;
+  },
+);
+
+test.each(["gRPC over HTTP/2", "Connect over HTTP/2"])("a session talks both ways: %s", async (protocol) => {
+  const held = createHeldService();
+  const { address } = await startWeb([held.service]);
+  async function* requests() {
+    for (let id = 1n; id <= 3n; id += 1n) yield create(SessionRequestSchema, { id });
+  }
+  const call = (async () => {
+    const ids: bigint[] = [];
+    for await (const { id } of createWebClient(protocol, address).session(requests())) ids.push(id);
+    return ids;
+  })();
+  const stream = await held.sessions.next();
+  stream.onMessage(({ id }) => stream.send(create(SessionResponseSchema, { id })));
+  stream.onHalfClose(() => stream.end());
+  expect(await call).toEqual([1n, 2n, 3n]);
+});
+
+test.each(["gRPC over HTTP/2", "Connect over HTTP/2"])(
+  "a request that breaks the contract ends its session, and what the session holds is orphaned: %s",
+  async (protocol) => {
+    const held = createHeldService();
+    const { address } = await startWeb([held.service]);
+    async function* requests() {
+      yield create(SessionRequestSchema, { request: { case: "release", value: { leaseId: "" } } });
+    }
+    const call = failureOf(drained(createWebClient(protocol, address).session(requests())));
+    const stream = await held.sessions.next();
+    const ended = new Promise((resolve) => stream.onEnd(resolve));
+    stream.onMessage(() => {});
+    expect((await call).code).toBe(Code.InvalidArgument);
+    expect(await ended).toBe("lost");
+  },
+);
+
+test("a session over HTTP/1.1 is refused, since that cannot talk both ways", async () => {
+  const { address } = await startWeb([createHeldService().service]);
+  const response = await fetch(`http://${address}${pathOf(AdmissionService.method.session)}`, {
+    method: "POST",
+    headers: { "content-type": "application/connect+proto" },
+    body: "",
+  });
+  expect(response.status).toBe(505);
+});
