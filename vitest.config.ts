@@ -1,9 +1,21 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+const README = "test/readme/readme.test.ts";
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: "all", include: ["test/**/*.test.ts"], exclude: [...configDefaults.exclude, README] },
+      },
+      {
+        extends: true,
+        // The README names ports, and any test that asks for a free one may be given those: so it is alone, and last.
+        test: { name: "readme", include: [README], sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

@@ -1,0 +1,52 @@
+/**
+ * Holds a lease while it works, with the typed client: it waits its turn, stops when the lease is lost, and gives it back.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { AdmissionError, connect } from "ggen-backpressure";
+
+const { values } = parseArgs({
+  options: {
+    address: { type: "string", default: "localhost:50051" },
+    limiter: { type: "string", default: "sample" },
+    permits: { type: "string", default: "1" },
+    /** s to wait at most. */
+    "max-wait": { type: "string", default: "60" },
+    /** s that the work takes. */
+    work: { type: "string", default: "5" },
+  },
+});
+
+// Aborting it ends the work, or the wait for it.
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort(new Error("interrupted")));
+
+await using client = connect(values.address, { holder: "examples/node-typescript" });
+
+try {
+  await client.withLease(
+    values.limiter,
+    {
+      permits: Number(values.permits),
+      maxWait: Number(values["max-wait"]) * 1000,
+      signal: stop.signal,
+      onWaiting: ({ waitersAhead }) => console.log(`waiting, ${waitersAhead} before me`),
+      onRevoking: ({ message }) => stop.abort(new Error(`an operator asks for the lease back: ${message}`)),
+    },
+    async (lease, signal) => {
+      console.log(`holding ${lease.id} under fencing token ${lease.claims[0]?.fencingToken}`);
+      await sleep(Number(values.work) * 1000, undefined, { signal });
+    },
+  );
+} catch (error) {
+  console.error(explain(error));
+  process.exitCode = 1;
+}
+
+function explain(error: unknown): string {
+  if (error instanceof AdmissionError) return `${error.reason}: ${error.message}`;
+  // The work was stopped; the cause is the reason with which its signal has aborted.
+  if (error instanceof Error && error.name === "AbortError") return String(error.cause);
+  return String(error);
+}

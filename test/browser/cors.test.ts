@@ -1,0 +1,43 @@
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { useBrowser } from "./support/browser.ts";
+
+/** What the pages have. */
+declare const backpressure: typeof import("./support/client-page.ts");
+
+const browser = useBrowser();
+
+const DB = "limiters: [{ name: db, max_concurrent: 10 }]";
+
+/** Makes each kind of call, and says what came of it. */
+function callAll(page: Page, url: string): Promise<readonly unknown[]> {
+  return page.evaluate(async (to) => {
+    const client = backpressure.connect(to, { retry: { maxAttempts: 1 } });
+    const calls = [
+      client.tryAcquire("db").then(({ granted }) => granted),
+      client.acquire("db").then(({ granted }) => granted),
+      client.limiters.get("db").then(({ name }) => name),
+      client.acquire("none"),
+    ];
+    const settled = await Promise.allSettled(calls);
+    return settled.map((call) => (call.status === "fulfilled" ? call.value : (call.reason.reason ?? call.reason.name)));
+  }, url);
+}
+
+test("a page of an origin that the configuration names may call, and is told why it is refused", async () => {
+  const { server, site } = await browser.start(DB);
+  const page = await browser.openClient(site);
+  expect(await callAll(page, server.url)).toEqual([true, true, "db", "LIMITER_NOT_FOUND"]);
+});
+
+test("a page of any other origin is kept from calling by the browser, and the server grants it nothing", async () => {
+  const { server } = await browser.start(DB);
+  const page = await browser.openClient(await browser.strangeSite());
+  const complaints: string[] = [];
+  page.on("console", (message) => complaints.push(message.text()));
+  expect(await callAll(page, server.url)).toEqual(Array.from({ length: 4 }, () => "ServerUnavailableError"));
+  expect(complaints).toContainEqual(expect.stringContaining("blocked by CORS policy"));
+  const { limiter } = await server.grpc().call(LimiterService.method.getLimiter, { name: "db" });
+  expect(limiter?.status?.grantedCount).toBe(0n);
+});

@@ -1,0 +1,123 @@
+/** The README is run as it stands: each fenced block that has a name, against the server that its first one starts. */
+
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from "vitest";
+import { requireGrpcurl } from "../support/grpcurl.ts";
+import type { Program } from "../support/program.ts";
+import { readFences } from "./support/fences.ts";
+import { run, runProgram, save, start } from "./support/newcomer.ts";
+
+/** Runs one block, and says whether it did what the README says of it. */
+type Runner = (text: string, context: TestContext) => Promise<void>;
+
+const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+
+const SNIPPETS = readFences(README).filter(({ name }) => name !== "");
+
+const RUNNERS: Readonly<Record<string, Runner>> = {
+  async start() {
+    await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051, .* on http:\/\/127\.0\.0\.1:8080$/m);
+  },
+
+  async grpcurl(text, context) {
+    requireGrpcurl(context);
+    await using first = start(text);
+    await first.until(/"granted"/);
+    await using second = start(text);
+    await second.until(/"waiting"/);
+    first.signal("SIGINT");
+    await second.until(/"granted"/);
+  },
+
+  async curl(text) {
+    expect(JSON.parse(await run(text))).toMatchObject({ granted: { lease: { ttl: "1s" } } });
+  },
+
+  async client(text) {
+    expect(await runProgram(text)).toMatch(/^holding \S+; stop when lease\.signal aborts$/m);
+  },
+
+  async run(text) {
+    expect(await run(text)).toBe("one at a time\n");
+  },
+
+  async config(text) {
+    const path = save("backpressure.yaml", text);
+    expect(await run(`npm run -s backpressure -- check '${path}'`)).toBe(`${path} is valid: 3 limiters\n`);
+  },
+
+  async api(text) {
+    expect((await runProgram(text)).split("\n")).toEqual([
+      expect.stringMatching(/^worked under fencing token \d+$/),
+      "holding 2 claims",
+      "CLAIM_EXCEEDS_LIMIT",
+      "",
+    ]);
+  },
+
+  async "in-process"(text) {
+    expect(await runProgram(text)).toBe("1 of 5 in flight\n");
+  },
+
+  async "grpcurl-ops"(text, context) {
+    requireGrpcurl(context);
+    const said = await run(text);
+    for (const part of [
+      "ggen.backpressure.v1.AdmissionService",
+      "rpc CreateLimiter",
+      '"name": "sample"',
+      '"status": "SERVING"',
+    ]) {
+      expect(said).toContain(part);
+    }
+  },
+};
+
+let server: Program;
+/** The commands that the server suggests when it starts. */
+let suggestions: string;
+
+beforeAll(async () => {
+  for (const port of [50051, 8080]) await requireFree(port);
+  const text = SNIPPETS.find(({ name }) => name === "start")?.text ?? "";
+  // What `npm ci` brings is what runs this.
+  server = start(text.replace(/^npm ci\n/, ""));
+  [, suggestions = ""] = await server.until(/^try:\n((?: {2}.+\n)+)/m);
+});
+
+afterAll(() => server?.[Symbol.asyncDispose]());
+
+test("each block that has a name is run here, and the first lines are those that start the server", () => {
+  expect(SNIPPETS.map(({ name }) => name).toSorted()).toEqual(Object.keys(RUNNERS).toSorted());
+  expect(SNIPPETS[0]).toEqual({ language: "sh", name: "start", text: "npm ci\nnpm start\n" });
+});
+
+describe("the README's block", () => {
+  test.for(SNIPPETS)("$name does what is said of it", ({ name, text }, context) => RUNNERS[name]?.(text, context));
+});
+
+test("the commands that the server suggests when it starts work as they are", async (context) => {
+  const [acquire = "", look = "", ...others] = suggestions.trim().split("\n");
+  expect(others).toEqual([]);
+  expect(await run(look)).toMatch(/^sample /m);
+  requireGrpcurl(context);
+  await using holder = start(acquire);
+  await holder.until(/"granted"/);
+});
+
+async function requireFree(port: number): Promise<void> {
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once("error", reject).listen(port, "127.0.0.1", resolve);
+    });
+  } catch (error) {
+    throw new Error(
+      `the README's commands name localhost:50051 and localhost:8080, but port ${port} cannot be had ` +
+        `(${(error as NodeJS.ErrnoException).code}): stop what listens there, a server of your own perhaps, and run this again`,
+    );
+  } finally {
+    probe.close();
+  }
+}

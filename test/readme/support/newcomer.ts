@@ -1,0 +1,56 @@
+/** Somebody who has cloned the repository, has run `npm ci`, and types what the README says. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { type Program, startProgram } from "../../support/program.ts";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const SELF_IMPORT = fileURLToPath(new URL("../../support/self-import.ts", import.meta.url));
+
+/** Enters commands in a shell, which ends at the first that fails. */
+export function start(commands: string): Program {
+  return startProgram(["sh", "-ec", commands], { cwd: ROOT, env: environment() });
+}
+
+/** Enters commands and waits for their end; resolves with what they have printed, and rejects if one has failed. */
+export async function run(commands: string): Promise<string> {
+  const { code, printed } = await start(commands).ended;
+  if (code !== 0) throw new Error(`${commands}\nended with ${code}:\n${printed}`);
+  return printed;
+}
+
+/** Saves a text under this name in a folder of its own, which goes with the test; returns its path. */
+export function save(name: string, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "backpressure-readme-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Runs a TypeScript program that imports the package by its name. */
+export function runProgram(text: string): Promise<string> {
+  return run(`'${process.execPath}' --import '${SELF_IMPORT}' '${save("program.mts", text)}'`);
+}
+
+/** Compiles TypeScript programs, and prints what is wrong with them. */
+export function compile(...texts: readonly string[]): Promise<string> {
+  const config = {
+    extends: join(ROOT, "tsconfig.json"),
+    // What a program only shows it need not use.
+    compilerOptions: { noUnusedLocals: false, typeRoots: [join(ROOT, "node_modules/@types")] },
+    include: [],
+    files: texts.map((text, index) => save(`program-${index}.mts`, text)),
+  };
+  return run(`npx tsc --project '${save("tsconfig.json", JSON.stringify(config))}'`);
+}
+
+/** That of a shell: npm and vitest have set more. */
+function environment(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env).filter(([name]) => !/^(npm_|BACKPRESSURE_|VITEST|NODE_)/.test(name));
+  const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => !folder.endsWith("node_modules/.bin"));
+  return { ...Object.fromEntries(entries), PATH: [...path, join(homedir(), "go", "bin")].join(delimiter) };
+}
