@@ -1,64 +1,93 @@
-/** Waiting for a lease: asked again, under the same request id, until there is an answer. */
+/** Waiting for a lease. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { ask } from "./ask.ts";
+import type { WaitingNotice } from "./admission-controller.ts";
+import { ask, type Heard, type Question } from "./ask.ts";
+import { askAgain } from "./ask-again.ts";
+import { ANSWER_WITHIN } from "./calls.ts";
 import type { AcquireOptions } from "./client.ts";
-import type { Clock } from "./clock.ts";
 import { AdmissionError } from "./errors.ts";
+import type { AcquireRequestSchema, AcquireResponse } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { ClaimSchema } from "./gen/ggen/backpressure/v1/lease_pb.ts";
+import type { Holding } from "./holding.ts";
 import type { Admission } from "./holdings.ts";
-import { linkSignals } from "./link.ts";
-import type { AskPorts } from "./ports.ts";
-import { sleep } from "./retry.ts";
-import { msToDuration } from "./time-wire.ts";
-
-/** Reasons that say of a request id that what it stood for is over: its grant was never heard of. */
-const LOST_GRANTS: ReadonlySet<string> = new Set(["LEASE_ENDED", "LEASE_EXPIRED"]);
+import type { LeaseEnd } from "./lease.ts";
+import { type Grant, grantFromWire, lossOf } from "./lease-wire.ts";
+import { notify } from "./notify.ts";
+import type { LeasePorts } from "./ports.ts";
+import { type Credential, renew } from "./renewing.ts";
+import { durationToMs, msToDuration, timestampToDate } from "./time-wire.ts";
 
 export async function acquire(
-  ports: AskPorts,
+  ports: LeasePorts,
   claims: MessageInitShape<typeof ClaimSchema>[],
   options: AcquireOptions,
 ): Promise<Admission> {
-  const { clock, random, retries } = ports;
   const { holder, ttl } = options;
-  const wait = createWait(clock, options.maxWait);
   const request = { claims, holder, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
-  const { signal, unlink } = linkSignals(options.signal, ports.closing);
-  let requestId = options.requestId ?? random.requestId();
-  let attempts = 0;
-  /** Whether this request id has been sent before. */
-  let isRetry = false;
-  const onHeard = () => {
-    attempts = 0;
-  };
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      attempts += 1;
-      try {
-        const asked = { ...request, requestId, maxWait: wait.left() };
-        return await ask(ports, { request: asked, signal, options, onHeard });
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        const isLostGrant: boolean = isRetry && error instanceof AdmissionError && LOST_GRANTS.has(error.reason);
-        const delay = retries.delayAfter(error, Math.max(1, attempts));
-        isRetry = !isLostGrant;
-        if (isLostGrant && options.requestId === undefined) requestId = random.requestId();
-        else if (delay === undefined || wait.isOverIn(delay)) throw error;
-        else await sleep(clock, delay, signal);
-      }
-    }
-  } finally {
-    unlink();
-  }
+  return askAgain(ports, options, ({ requestId, maxWait, ...asking }) =>
+    ask(ports, acquireQuestion(ports, { ...request, requestId, maxWait }, options), asking),
+  );
 }
 
-/** What is left of `maxWait` (ms) for each of several calls. */
-function createWait(clock: Clock, maxWait = Number.POSITIVE_INFINITY) {
-  if (maxWait === Number.POSITIVE_INFINITY) return { left: () => undefined, isOverIn: () => false };
-  msToDuration(maxWait, "maxWait");
-  const until = clock.now().monotonic + maxWait;
-  const left = () => Math.max(0, Math.ceil(until - clock.now().monotonic));
-  return { left: () => msToDuration(left(), "maxWait"), isOverIn: (delay: number) => left() < delay };
+type AcquireEvent = AcquireResponse["event"];
+
+function acquireQuestion(
+  { calls, holdings, sayReleased }: LeasePorts,
+  request: MessageInitShape<typeof AcquireRequestSchema>,
+  { signal, onWaiting, onRevoking, onDraining }: AcquireOptions,
+): Question<AcquireEvent, Grant, Holding, Admission> {
+  function read(event: AcquireEvent): Heard<Grant, Holding> | undefined {
+    switch (event.case) {
+      case "waiting": {
+        const { waitersAhead, estimatedWait } = event.value;
+        const notice: WaitingNotice = { waitersAhead, estimatedWaitMs: estimatedWait && durationToMs(estimatedWait) };
+        return { kind: "waiting", tell: () => onWaiting?.(notice) };
+      }
+      case "granted":
+        return { kind: "granted", grant: grantFromWire(event.value) };
+      case "revoking": {
+        const { endTime, message } = event.value;
+        if (endTime === undefined) return undefined;
+        const notice = { endTime: timestampToDate(endTime), message };
+        return { kind: "notice", tell: (holding) => holding?.revoke(notice) };
+      }
+      case "draining": {
+        const { endTime } = event.value;
+        if (endTime === undefined) return undefined;
+        return { kind: "notice", tell: () => notify(onDraining, { endTime: timestampToDate(endTime) }) };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  return {
+    call: (rpcOptions) => calls.admission.acquire(request, rpcOptions),
+    read,
+    async confirm(grant) {
+      const [answer] = await renew(calls, [credentialOf(grant)], ANSWER_WITHIN);
+      if (answer?.kind === "renewed") return { ...grant, validFor: answer.validFor };
+      throw endedEarly(grant, answer?.kind === "ended" ? answer.end : "unconfirmed");
+    },
+    hold(grant, sentAt, stream) {
+      const admission = holdings.admit({ grant, sentAt, stream, signal, onRevoking });
+      return { answer: admission, holding: admission.kind === "held" ? admission.holding : undefined };
+    },
+    giveBack: (grant) => sayReleased({ credential: credentialOf(grant), outcome: "ignored", ttl: grant.ttl }),
+  };
+}
+
+function credentialOf({ id, secret }: Grant): Credential {
+  return { leaseId: id, secret };
+}
+
+function endedEarly(grant: Grant, end: LeaseEnd): AdmissionError {
+  const [claim] = grant.claims;
+  return new AdmissionError(`lease ${grant.id} had ended (${end}) before its holder could know of it`, {
+    reason: lossOf(end),
+    code: "ABORTED",
+    limiter: claim?.limiter,
+    key: claim?.key,
+  });
 }

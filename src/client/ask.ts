@@ -1,112 +1,111 @@
-/** One question to wait for: an Acquire call until its grant, after which the call is the lease. */
+/** One question to wait for: a call that streams until its grant, after which the call is what was granted. */
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { openAcquireStream } from "./acquire-stream.ts";
-import type { WaitingNotice } from "./admission-controller.ts";
-import { ANSWER_WITHIN } from "./calls.ts";
-import type { AcquireOptions } from "./client.ts";
+import { type CallStream, openCallStream, type StreamingCall } from "./call-stream.ts";
 import type { Moment } from "./clock.ts";
-import { AdmissionError } from "./errors.ts";
-import type {
-  AcquireRequestSchema,
-  AcquireResponse,
-  Waiting,
-} from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
-import type { Holding } from "./holding.ts";
-import type { Admission } from "./holdings.ts";
-import type { LeaseEnd } from "./lease.ts";
-import { type Grant, grantFromWire, lossOf } from "./lease-wire.ts";
-import { notify } from "./notify.ts";
 import type { AskPorts } from "./ports.ts";
-import { type Credential, renew } from "./renewing.ts";
-import { durationToMs, timestampToDate } from "./time-wire.ts";
+import type { HeldStream } from "./reliance.ts";
 import { remainingOf } from "./validity.ts";
 
-export interface Question {
-  readonly request: MessageInitShape<typeof AcquireRequestSchema>;
-  /** Aborting it takes the question back; from the grant on, `options.signal` does. */
+/** What is asked: `E` is what its stream says, `G` what is granted, `H` what holds that, `A` the answer. */
+export interface Question<E, G, H, A> {
+  readonly call: StreamingCall<E>;
+  /** What the stream said; undefined where that matters to nobody. */
+  read(event: E): Heard<G, H> | undefined;
+  /** Asks the server whether a grant still stands: the grant anew, or an error that says why it does not. */
+  confirm(grant: G): Promise<G>;
+  /** Begins to hold what was granted to a request sent at `sentAt`. */
+  hold(grant: G, sentAt: Moment, stream: HeldStream): { readonly answer: A; readonly holding: H | undefined };
+  /** Tells the server that a grant which nobody holds is given back; never rejects. */
+  giveBack(grant: G): Promise<unknown>;
+}
+
+export type Heard<G, H> =
+  /** The server has taken the question in; what `tell` throws takes the question back. */
+  | { readonly kind: "waiting"; readonly tell: () => void }
+  | { readonly kind: "granted"; readonly grant: G }
+  | { readonly kind: "refused"; readonly error: Error }
+  | { readonly kind: "notice"; readonly tell: (holding: H | undefined) => void };
+
+export interface Asking {
+  /** Aborting it takes the question back, until the grant. */
   readonly signal: AbortSignal;
-  readonly options: Pick<AcquireOptions, "signal" | "onWaiting" | "onRevoking" | "onDraining">;
   /** Told that the server has taken the question in. */
   readonly onHeard: () => void;
 }
 
-type Phase =
+/** A grant: ms for which it may be relied on from when its request was sent; undefined: it is bound to its stream. */
+interface Granted {
+  readonly validFor: number | undefined;
+}
+
+interface StreamHolding {
+  /** The stream has ended, with an error or by the server's will. */
+  streamOver(error: Error | undefined): void;
+}
+
+type Phase<G, H> =
   | { readonly kind: "waiting" }
-  /** Granted after so long a wait that the request which was answered proves nothing any more: a Renew is under way. */
-  | { readonly kind: "confirming"; readonly grant: Grant }
-  | { readonly kind: "holding"; readonly holding: Holding }
+  /** Granted after so long a wait that the request which was answered proves nothing any more: it is being confirmed. */
+  | { readonly kind: "confirming"; readonly grant: G }
+  | { readonly kind: "holding"; readonly holding: H }
   | { readonly kind: "over" };
 
 /** Resolves with the grant; rejects with whatever ended the call before, or the reason for which it was taken back. */
-export function ask(ports: AskPorts, question: Question): Promise<Admission> {
-  const { calls, clock, holdings, underway, waits } = ports;
-  const { options, signal } = question;
-
+export function ask<E, G extends Granted, H extends StreamHolding, A>(
+  { calls, clock, streams, underway, waits }: AskPorts,
+  question: Question<E, G, H, A>,
+  { signal, onHeard }: Asking,
+): Promise<A> {
   return new Promise((resolve, reject) => {
-    let phase: Phase = { kind: "waiting" };
+    let phase: Phase<G, H> = { kind: "waiting" };
     const takeBack = () => fail(signal.reason);
     const sentAt = clock.now();
-    const stream = openAcquireStream(ports, question.request, { hear, over });
+    const stream: CallStream = openCallStream({ calls, clock, streams }, question.call, { hear, over });
     if (phase.kind === "waiting") {
       waits.add(fail);
       signal.addEventListener("abort", takeBack);
     }
 
-    function hear(event: AcquireResponse["event"]): void {
-      switch (event.case) {
+    function hear(event: E): void {
+      const heard = question.read(event);
+      switch (heard?.kind) {
         case "waiting":
-          question.onHeard();
-          tellPlace(event.value);
+          onHeard();
+          try {
+            heard.tell();
+          } catch (error) {
+            fail(error);
+          }
           return;
         case "granted": {
           if (phase.kind !== "waiting") return;
-          const grant = grantFromWire(event.value);
-          const proven = grant.validFor === undefined || remainingOf({ sentAt, validFor: grant.validFor }, clock) > 0;
-          if (proven) hold(grant, sentAt);
-          else confirm(grant);
+          const { validFor } = heard.grant;
+          const isProven = validFor === undefined || remainingOf({ sentAt, validFor }, clock) > 0;
+          if (isProven) hold(heard.grant, sentAt);
+          else void confirm(heard.grant);
           return;
         }
-        case "revoking": {
-          const { endTime, message } = event.value;
-          if (phase.kind !== "holding" || endTime === undefined) return;
-          phase.holding.revoke({ endTime: timestampToDate(endTime), message });
+        case "refused":
+          fail(heard.error);
           return;
-        }
-        case "draining": {
-          const { endTime } = event.value;
-          if (endTime !== undefined) notify(options.onDraining, { endTime: timestampToDate(endTime) });
-          return;
-        }
-        default:
+        case "notice":
+          heard.tell(phase.kind === "holding" ? phase.holding : undefined);
           return;
       }
     }
 
-    function tellPlace({ waitersAhead, estimatedWait }: Waiting): void {
-      const notice: WaitingNotice = { waitersAhead, estimatedWaitMs: estimatedWait && durationToMs(estimatedWait) };
-      try {
-        options.onWaiting?.(notice);
-      } catch (error) {
-        fail(error);
-      }
+    function hold(grant: G, since: Moment): void {
+      const { answer, holding } = question.hold(grant, since, stream);
+      enter(holding === undefined ? { kind: "over" } : { kind: "holding", holding });
+      resolve(answer);
     }
 
-    function hold(grant: Grant, since: Moment): void {
-      const { onRevoking } = options;
-      const admission = holdings.admit({ grant, sentAt: since, stream, signal: options.signal, onRevoking });
-      enter(admission.kind === "held" ? { kind: "holding", holding: admission.holding } : { kind: "over" });
-      resolve(admission);
-    }
-
-    async function confirm(grant: Grant): Promise<void> {
+    async function confirm(grant: G): Promise<void> {
       phase = { kind: "confirming", grant };
       const since = clock.now();
       try {
-        const [answer] = await renew(calls, [credentialOf(grant)], ANSWER_WITHIN);
-        if (phase.kind !== "confirming") return;
-        if (answer?.kind === "renewed") hold({ ...grant, validFor: answer.validFor }, since);
-        else fail(endedEarly(grant, answer?.kind === "ended" ? answer.end : "unconfirmed"));
+        const confirmed = await question.confirm(grant);
+        if (phase.kind === "confirming") hold(confirmed, since);
       } catch (error) {
         fail(error);
       }
@@ -114,8 +113,7 @@ export function ask(ports: AskPorts, question: Question): Promise<Admission> {
 
     function fail(reason: unknown): void {
       if (phase.kind === "confirming" && signal.aborted) {
-        const { ttl } = phase.grant;
-        const said = ports.sayReleased({ credential: credentialOf(phase.grant), outcome: "ignored", ttl });
+        const said = question.giveBack(phase.grant);
         underway.add(said);
         void said.then(() => underway.delete(said));
       }
@@ -135,24 +133,10 @@ export function ask(ports: AskPorts, question: Question): Promise<Admission> {
     }
 
     /** Leaves the phases in which the question can be taken back. */
-    function enter(next: Phase): void {
+    function enter(next: Phase<G, H>): void {
       phase = next;
       waits.delete(fail);
       signal.removeEventListener("abort", takeBack);
     }
-  });
-}
-
-function credentialOf({ id, secret }: Grant): Credential {
-  return { leaseId: id, secret };
-}
-
-function endedEarly(grant: Grant, end: LeaseEnd): AdmissionError {
-  const [claim] = grant.claims;
-  return new AdmissionError(`lease ${grant.id} had ended (${end}) before its holder could know of it`, {
-    reason: lossOf(end),
-    code: "ABORTED",
-    limiter: claim?.limiter,
-    key: claim?.key,
   });
 }

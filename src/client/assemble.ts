@@ -2,6 +2,7 @@
 
 import type { Transport } from "@connectrpc/connect";
 import { acquire } from "./acquire.ts";
+import { createBoards } from "./board-calls.ts";
 import { callSite } from "./call-site.ts";
 import { createCalls } from "./calls.ts";
 import type { Claim, ClaimOptions } from "./claim.ts";
@@ -16,22 +17,26 @@ import type {
 } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { createController } from "./controller.ts";
+import { createBoardClient } from "./create-board-client.ts";
 import { ClientClosedError, ServerUnavailableError } from "./errors.ts";
 import { type Admission, createHoldings } from "./holdings.ts";
 import { createLeakGuard } from "./leak-guard.ts";
 import type { Lease } from "./lease.ts";
 import { createLease, createSpentLease } from "./lease-handle.ts";
 import { createLimiters } from "./limiter-calls.ts";
-import type { AskPorts, Platform } from "./ports.ts";
+import type { AskPorts, LeasePorts, Platform, WorkPorts } from "./ports.ts";
 import type { Random } from "./random.ts";
 import type { Refusal } from "./refusal.ts";
 import { type Parting, sayReleased } from "./releasing.ts";
 import { createRenewer } from "./renewer.ts";
-import { renew } from "./renewing.ts";
+import { type Credential, renew } from "./renewing.ts";
 import { createRetries } from "./retry.ts";
 import { createStreams } from "./streams.ts";
 import { tryAcquire } from "./try-acquire.ts";
 import { workUnder } from "./with-lease.ts";
+import { sayEnded, type WorkParting } from "./work-ending.ts";
+import { createWorkHoldings } from "./work-holdings.ts";
+import { createCardRenewers } from "./work-renewing.ts";
 
 export interface ClientParts {
   readonly clock: Clock;
@@ -50,9 +55,16 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   const calls = createCalls(transport, address);
   const retries = createRetries(random, options.retry);
   const streams = createStreams(options.maxStreams);
-  const renewer = createRenewer({ clock, random, renew: (leases, timeout) => renew(calls, leases, timeout) });
+  const renewer = createRenewer({
+    clock,
+    random,
+    renew: (leases: readonly Credential[], timeout) => renew(calls, leases, timeout),
+  });
   const release = (parting: Parting) => sayReleased({ calls, clock, retries }, parting);
   const holdings = createHoldings({ clock, renewer, sayReleased: release });
+  const end = (parting: WorkParting) => sayEnded({ calls, clock, retries }, parting);
+  const renewers = createCardRenewers({ calls, clock, random });
+  const works = createWorkHoldings({ clock, renewers, sayEnded: end });
   const guard = createLeakGuard(warn);
   const closing = new AbortController();
   const ports: AskPorts = {
@@ -61,17 +73,19 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     random,
     retries,
     streams,
-    holdings,
-    sayReleased: release,
     underway: new Set(),
     waits: new Set(),
     closing: closing.signal,
   };
+  const leasePorts: LeasePorts = { ...ports, holdings, sayReleased: release };
+  const workPorts: WorkPorts = { ...ports, works, sayEnded: end };
 
   const stopListening = page?.onHide(() => {
     const held = [...holdings];
-    page.sendLast(held.map(({ credential }) => credential));
+    const leases = held.map(({ credential }) => credential);
+    page.sendLast(leases, works.credentials());
     for (const holding of held) holding.leavePage();
+    works.leavePage();
     // Their connections close. Should the page come back, they ask again, and have their old places for a while.
     for (const fail of [...ports.waits]) fail(new ServerUnavailableError(address, "the browser has left the page"));
   });
@@ -83,21 +97,25 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   }
 
   async function acquireAt(site: string, wanted: Wanted, given: AcquireOptions & ClaimOptions = {}): Promise<Lease> {
-    return toLease(await acquire(ports, claimsToWire(wanted, given), asked(given)), site);
+    return toLease(await acquire(leasePorts, claimsToWire(wanted, given), asked(given)), site);
   }
 
   async function tryAcquireAt(site: string, wanted: Wanted, given: TryAcquireOptions & ClaimOptions = {}) {
-    const attempt = await tryAcquire(ports, claimsToWire(wanted, given), asked(given));
+    const attempt = await tryAcquire(leasePorts, claimsToWire(wanted, given), asked(given));
     return attempt.kind === "refused" ? attempt.refusal : toLease(attempt, site);
+  }
+
+  async function giveBackAll(reason: unknown): Promise<void> {
+    await Promise.all([holdings.abandonAll(reason), works.abandonAll(reason)]);
   }
 
   async function shutDown(): Promise<void> {
     const reason = new ClientClosedError();
     closing.abort(reason);
     stopListening?.();
-    await Promise.all([holdings.abandonAll(reason), ...ports.underway]);
-    // What was under way may have brought a lease.
-    await holdings.abandonAll(reason);
+    await Promise.all([giveBackAll(reason), ...ports.underway]);
+    // What was under way may have brought a lease, or a card.
+    await giveBackAll(reason);
     disconnect();
   }
 
@@ -115,7 +133,9 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
       return workUnder(await acquireAt(callSite(client.withLease), wanted, given), work, given);
     },
     controller: (limiter, given) => createController(client, limiter, given?.key),
-    limiters: createLimiters({ calls, streams, closing: closing.signal }),
+    limiters: createLimiters(ports),
+    board: (name) => createBoardClient(workPorts, { name, worker: options.holder, guard }),
+    boards: createBoards(ports),
     close: () => {
       closed ??= shutDown();
       return closed;

@@ -3,11 +3,13 @@
 import { createClient as createRpcClient, type Client as RpcClient, type Transport } from "@connectrpc/connect";
 import { toClientError } from "./error-wire.ts";
 import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import { LimiterService } from "./gen/ggen/backpressure/v1/limiter_service_pb.ts";
 
 export interface Calls {
   readonly admission: RpcClient<typeof AdmissionService>;
   readonly limiter: RpcClient<typeof LimiterService>;
+  readonly board: RpcClient<typeof BoardService>;
   /** Makes a call; what it throws comes as the client's error. */
   unary<T>(call: () => Promise<T>): Promise<T>;
   /** The client's error for what a stream threw. */
@@ -22,6 +24,7 @@ export function createCalls(transport: Transport, address: string): Calls {
   return {
     admission: createRpcClient(AdmissionService, transport),
     limiter: createRpcClient(LimiterService, transport),
+    board: createRpcClient(BoardService, transport),
     async unary(call) {
       try {
         return await call();

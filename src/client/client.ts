@@ -5,16 +5,13 @@
 
 import type { Transport } from "@connectrpc/connect";
 import type { AdmissionController, WaitingNotice } from "./admission-controller.ts";
+import type { BoardClient } from "./board-client.ts";
+import type { Boards } from "./boards.ts";
 import type { Claim, ClaimOptions } from "./claim.ts";
+import type { DrainingNotice } from "./draining-notice.ts";
 import type { Lease, RevokingNotice, WorkOutcome } from "./lease.ts";
 import type { Limiters } from "./limiters.ts";
 import type { Refusal } from "./refusal.ts";
-
-/** The server is about to stop. */
-export interface DrainingNotice {
-  /** When it stops waiting for its leases, by its wall clock. */
-  readonly endTime: Date;
-}
 
 /** How to ask for a lease, now or not at all. */
 export interface TryAcquireOptions {
@@ -90,7 +87,14 @@ export interface Client extends AsyncDisposable {
   controller(limiter: string, options?: { readonly key?: string | undefined }): AdmissionController;
   /** Makes, changes, watches limiters; shows who holds and who waits. */
   readonly limiters: Limiters;
-  /** Releases every lease, with `"ignored"`, ends every wait with a `ClientClosedError`, and closes the connections. */
+  /** A board, to put cards on it, to work on them, and to look. Nothing is asked yet. */
+  board(name: string): BoardClient;
+  /** Makes and changes boards. */
+  readonly boards: Boards;
+  /**
+   * Releases every lease, with `"ignored"`, gives every card back but those that are a person's (without a ttl), ends every
+   * wait with a `ClientClosedError`, and closes the connections.
+   */
   close(): Promise<void>;
   /** As `close`. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -108,12 +112,12 @@ export interface RetryOptions {
 
 /** What every client may be told, whatever its transport. */
 export interface ClientOptions {
-  /** Who asks, where a request does not say; for people who look. At most 256 bytes. Default: empty. */
+  /** Who asks, or works, where a request does not say; for people who look. At most 256 bytes. Default: empty. */
   readonly holder?: string | undefined;
   readonly retry?: RetryOptions | undefined;
   /**
-   * Streams open at once (leases held by `acquire`, those who wait, watches). Default: without bound; in a browser 4
-   * where the page speaks HTTP/1.1.
+   * Streams open at once (leases held by `acquire`, cards held by `pull`, those who wait, watches). Default: without
+   * bound; in a browser 4 where the page speaks HTTP/1.1.
    */
   readonly maxStreams?: number | undefined;
 }

@@ -66,6 +66,9 @@ function admissionError(error: ConnectError, info: ErrorInfo): AdmissionError {
     retryAfterMs: retry?.retryDelay && durationToMs(retry.retryDelay),
     limiter: info.metadata.limiter,
     key: info.metadata.key,
+    board: info.metadata.board,
+    stage: info.metadata.stage,
+    card: info.metadata.card,
     violations: error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations.map(toViolation)),
     cause: error,
   });

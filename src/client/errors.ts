@@ -38,6 +38,9 @@ export interface AdmissionErrorInit {
   readonly retryAfterMs?: number | undefined;
   readonly limiter?: string | undefined;
   readonly key?: string | undefined;
+  readonly board?: string | undefined;
+  readonly stage?: string | undefined;
+  readonly card?: string | undefined;
   readonly violations?: readonly Violation[] | undefined;
   readonly cause?: unknown;
 }
@@ -54,6 +57,12 @@ export class AdmissionError extends Error {
   readonly limiter: string;
   /** Its key; empty for a limiter without keys. */
   readonly key: string;
+  /** The board that said no; empty where none did. */
+  readonly board: string;
+  /** Which of its stages; empty where that does not matter. */
+  readonly stage: string;
+  /** The id of the card that it was about; empty where it was about none. */
+  readonly card: string;
   /** With the reason INVALID_REQUEST: each field that breaks a rule; else empty. */
   readonly violations: readonly Violation[];
 
@@ -64,6 +73,9 @@ export class AdmissionError extends Error {
     this.retryAfterMs = init.retryAfterMs;
     this.limiter = init.limiter ?? "";
     this.key = init.key ?? "";
+    this.board = init.board ?? "";
+    this.stage = init.stage ?? "";
+    this.card = init.card ?? "";
     this.violations = init.violations ?? [];
   }
 }
@@ -121,6 +133,48 @@ export class LeaseLostError extends Error {
     this.reason = reason;
     this.leaseId = leaseId;
   }
+}
+
+/**
+ * Why work on a card was lost. `"VALIDITY_EXPIRED"`: no renewal was confirmed in time. `"CONNECTION_LOST"`: its stream
+ * broke. `"PAGE_HIDDEN"`: the browser left the page. `"LEASE_ENDED"`: somebody else has ended it under the same fencing
+ * token. `"LEASE_REVOKED"`, `"LIMITER_DELETED"`: the lease on the stage's limiter is gone. The others are the server's.
+ */
+export type WorkLossReason =
+  | "VALIDITY_EXPIRED"
+  | "CONNECTION_LOST"
+  | "PAGE_HIDDEN"
+  | "LEASE_EXPIRED"
+  | "LEASE_DISPLACED"
+  | "LEASE_REVOKED"
+  | "LEASE_ENDED"
+  | "LIMITER_DELETED"
+  | "STALE_FENCING_TOKEN"
+  | "CARD_DELETED"
+  | "CARD_BLOCKED"
+  | "CARD_NOT_FOUND"
+  | "BOARD_NOT_FOUND";
+
+/** The reason with which `work.signal` aborts: the worker may no longer rely on its card. */
+export class WorkLostError extends Error {
+  override readonly name = "WorkLostError";
+  readonly reason: WorkLossReason;
+  readonly board: string;
+  readonly card: string;
+
+  constructor({ board, card }: { readonly board: string; readonly card: string }, loss: WorkLoss) {
+    super(`work on card ${card} of board ${board} is lost: ${loss.detail}`, { cause: loss.cause });
+    this.reason = loss.reason;
+    this.board = board;
+    this.card = card;
+  }
+}
+
+/** What a `WorkLostError` tells. */
+export interface WorkLoss {
+  readonly reason: WorkLossReason;
+  readonly detail: string;
+  readonly cause?: unknown;
 }
 
 /** This client holds as many streams open as it may. */

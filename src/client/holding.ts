@@ -3,27 +3,16 @@
  * object, which nothing here refers to, so that a handle that was forgotten can be collected and its lease released.
  */
 
-import type { Clock, Moment } from "./clock.ts";
+import type { Moment } from "./clock.ts";
 import { AdmissionError, LeaseLostError, type LossReason } from "./errors.ts";
 import type { LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
 import { type Grant, lossOf } from "./lease-wire.ts";
 import { notify } from "./notify.ts";
 import type { Parting } from "./releasing.ts";
-import type { Renewable, Renewer } from "./renewer.ts";
+import { type HeldStream, Reliance, type ReliancePorts } from "./reliance.ts";
 import type { Credential, RenewAnswer } from "./renewing.ts";
-import { createValidity, type Validity } from "./validity.ts";
 
-/** The stream that is the lease. */
-export interface HeldStream {
-  /** The lease was released: waits for the server to end the stream, and cancels it if that takes too long. */
-  finish(): Promise<void>;
-  /** Cancels it now. */
-  cut(): void;
-}
-
-export interface HoldingPorts {
-  readonly clock: Clock;
-  readonly renewer: Renewer;
+export interface HoldingPorts extends ReliancePorts<Credential, RenewAnswer> {
   /** Says to the server that a lease is released; never rejects. */
   readonly sayReleased: (parting: Parting) => Promise<LeaseEnd>;
 }
@@ -41,12 +30,6 @@ export interface HoldingOptions {
   readonly onOver: () => void;
 }
 
-type Phase =
-  | { readonly kind: "held" }
-  /** Not released yet; `end` where the server has said how it ended. */
-  | { readonly kind: "lost"; readonly end: LeaseEnd | undefined }
-  | { readonly kind: "released"; readonly end: Promise<LeaseEnd> };
-
 /** The ends that a stream's error tells. */
 const STREAM_ENDS: ReadonlyMap<string, LeaseEnd> = new Map([
   ["LEASE_REVOKED", "revoked"],
@@ -55,16 +38,15 @@ const STREAM_ENDS: ReadonlyMap<string, LeaseEnd> = new Map([
   ["LIMITER_DELETED", "deleted"],
 ]);
 
-const HELD: Phase = { kind: "held" };
-
-export class Holding implements Renewable {
+export class Holding {
   readonly grant: Grant;
   readonly credential: Credential;
   readonly #ports: HoldingPorts;
   readonly #options: HoldingOptions;
-  readonly #controller = new AbortController();
-  readonly #validity: Validity | undefined;
-  #phase: Phase = HELD;
+  readonly #reliance: Reliance<Credential, RenewAnswer>;
+  /** What the server has said of how it ended, where nobody here has released it. */
+  #toldEnd: LeaseEnd | undefined;
+  #released: Promise<LeaseEnd> | undefined;
   #revoking: RevokingNotice | undefined;
 
   constructor(ports: HoldingPorts, options: HoldingOptions) {
@@ -73,53 +55,35 @@ export class Holding implements Renewable {
     this.#options = options;
     this.grant = grant;
     this.credential = { leaseId: grant.id, secret: grant.secret };
-    signal?.addEventListener("abort", this.#onAbort);
-    if (grant.validFor === undefined) return;
-    this.#validity = createValidity(ports.clock, { sentAt, validFor: grant.validFor }, () => this.#runOut());
-    if (this.#phase === HELD) ports.renewer.add(this);
+    this.#reliance = new Reliance(ports, {
+      credential: this.credential,
+      sentAt,
+      validFor: grant.validFor,
+      signal,
+      onAbort: (reason) => void this.abandon(reason),
+      onRenewed: (answer, confirmedAt) => this.#renewed(answer, confirmedAt),
+      ranOut: () => new LeaseLostError(grant.id, "VALIDITY_EXPIRED", "no renewal was confirmed in time"),
+    });
   }
 
   /** Aborts when the lease is lost. */
   get signal(): AbortSignal {
-    this.#look();
-    return this.#controller.signal;
+    return this.#reliance.signal;
   }
 
   get valid(): boolean {
-    this.#look();
-    return this.#phase.kind === "held";
+    return this.#reliance.holds;
   }
 
   get revoking(): RevokingNotice | undefined {
     return this.#revoking;
   }
 
-  remaining(): number {
-    return this.#validity?.remaining() ?? Number.POSITIVE_INFINITY;
-  }
-
   /** An operator asks for it back. */
   revoke(notice: RevokingNotice): void {
-    if (this.#phase.kind !== "held" || this.#revoking !== undefined) return;
+    if (!this.#reliance.holds || this.#revoking !== undefined) return;
     this.#revoking = notice;
     notify(this.#options.onRevoking, notice);
-  }
-
-  renewed(answer: RenewAnswer, sentAt: Moment): void {
-    this.#look();
-    switch (answer.kind) {
-      case "renewed":
-        if (this.#phase.kind !== "held") return;
-        if (answer.validFor !== undefined) this.#validity?.confirm({ sentAt, validFor: answer.validFor });
-        if (answer.revokingUntil !== undefined) this.revoke({ endTime: answer.revokingUntil, message: "" });
-        return;
-      case "ended":
-        this.#lose(lossOf(answer.end), `the server says that it has ended (${answer.end})`, { end: answer.end });
-        return;
-      case "refused":
-        this.#lose("LEASE_NOT_FOUND", `the server does not know it (${answer.reason})`);
-        return;
-    }
   }
 
   /** Its stream has ended, with an error or by the server's will. */
@@ -135,62 +99,54 @@ export class Holding implements Renewable {
 
   /** Gives it back; the first call counts. */
   release(outcome: WorkOutcome): Promise<LeaseEnd> {
-    this.#look();
-    if (this.#phase.kind === "released") return this.#phase.end;
-    const known = this.#phase.kind === "lost" ? this.#phase.end : undefined;
-    const end = known === undefined ? this.#giveBack(outcome) : Promise.resolve(known);
-    this.#phase = { kind: "released", end };
-    this.#letGo();
-    if (known !== undefined) this.#options.onOver();
-    return end;
+    if (this.#released === undefined) {
+      // Looks at the clocks: what has run out is lost, not released.
+      if (this.#reliance.holds) this.#reliance.stop();
+      if (this.#toldEnd === undefined) {
+        this.#released = this.#giveBack(outcome);
+      } else {
+        this.#released = Promise.resolve(this.#toldEnd);
+        this.#options.onOver();
+      }
+    }
+    return this.#released;
   }
 
   /** Gives it back because its holder may not go on, for a reason of its own. */
   abandon(reason: unknown): Promise<LeaseEnd> {
-    if (this.#phase.kind === "held") this.#abort(reason, undefined);
+    if (this.#reliance.holds) this.#reliance.lose(reason);
     return this.release("ignored");
   }
 
   /** The page goes away, and has said so to the server as well as it can. */
   leavePage(): void {
     this.#lose("PAGE_HIDDEN", "the browser has left the page");
-    if (this.#phase.kind === "released") return;
-    this.#phase = { kind: "released", end: Promise.resolve("unconfirmed") };
+    if (this.#released !== undefined) return;
+    this.#released = Promise.resolve("unconfirmed");
     this.#options.stream?.cut();
     this.#options.onOver();
   }
 
-  readonly #onAbort = () => {
-    void this.abandon(this.#options.signal?.reason);
-  };
-
-  /** Believes the clocks, whatever timers have fired. */
-  #look(): void {
-    if (this.#phase.kind === "held" && this.remaining() <= 0) this.#runOut();
-  }
-
-  #runOut(): void {
-    this.#lose("VALIDITY_EXPIRED", "no renewal was confirmed in time");
-  }
-
-  #lose(reason: LossReason, detail: string, more: { readonly end?: LeaseEnd; readonly cause?: unknown } = {}): void {
-    if (this.#phase.kind === "held") {
-      this.#abort(new LeaseLostError(this.grant.id, reason, detail, more.cause), more.end);
-    } else if (this.#phase.kind === "lost" && more.end !== undefined) {
-      this.#phase = { kind: "lost", end: more.end };
+  #renewed(answer: RenewAnswer, sentAt: Moment): void {
+    switch (answer.kind) {
+      case "renewed":
+        if (!this.#reliance.holds) return;
+        if (answer.validFor !== undefined) this.#reliance.confirm(answer.validFor, sentAt);
+        if (answer.revokingUntil !== undefined) this.revoke({ endTime: answer.revokingUntil, message: "" });
+        return;
+      case "ended":
+        this.#lose(lossOf(answer.end), `the server says that it has ended (${answer.end})`, { end: answer.end });
+        return;
+      case "refused":
+        this.#lose("LEASE_NOT_FOUND", `the server does not know it (${answer.reason})`);
+        return;
     }
   }
 
-  #abort(reason: unknown, end: LeaseEnd | undefined): void {
-    this.#phase = { kind: "lost", end };
-    this.#letGo();
-    this.#controller.abort(reason);
-  }
-
-  #letGo(): void {
-    this.#validity?.stop();
-    this.#ports.renewer.remove(this);
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  #lose(reason: LossReason, detail: string, more: { readonly end?: LeaseEnd; readonly cause?: unknown } = {}): void {
+    if (this.#released !== undefined) return;
+    this.#toldEnd = more.end ?? this.#toldEnd;
+    this.#reliance.lose(new LeaseLostError(this.grant.id, reason, detail, more.cause));
   }
 
   async #giveBack(outcome: WorkOutcome): Promise<LeaseEnd> {

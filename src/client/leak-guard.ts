@@ -1,35 +1,28 @@
-/** Handles that were forgotten: their leases are released as best they can be, and the developer is told. */
+/** Handles that were forgotten: what they stand for is given back as best it can be, and the developer is told. */
 
-import type { Lease, WorkOutcome } from "./lease.ts";
 import type { Platform } from "./ports.ts";
 
-/** What a handle stands for, which outlives it. */
-export interface Guarded {
-  readonly grant: Pick<Lease, "id" | "claims">;
-  release(outcome: WorkOutcome): Promise<unknown>;
+/** What to say and do when a handle has become garbage. It must not refer to the handle. */
+export interface Leak {
+  /** What was collected, as in "a lease on db", and how it should have been treated. */
+  readonly message: string;
+  readonly giveBack: () => void;
 }
 
 export interface LeakGuard {
-  /** Looks after what a handle stands for; `site` is the stack of who acquired it. */
-  watch(handle: WeakKey, guarded: Guarded, site: string): void;
+  /** Looks after a handle; `site` is the stack of who acquired it. */
+  watch(handle: WeakKey, leak: Leak, site: string): void;
   /** The handle was used as it should be. */
-  forget(guarded: Guarded): void;
+  forget(leak: Leak): void;
 }
 
 export function createLeakGuard(warn: Platform["warn"]): LeakGuard {
-  const registry = new FinalizationRegistry<{ readonly guarded: Guarded; readonly site: string }>(
-    ({ guarded, site }) => {
-      const names = guarded.grant.claims.map(({ limiter }) => limiter).join(", ");
-      warn(
-        `a lease on ${names} (${guarded.grant.id}) was collected as garbage before it was released; hold it with ` +
-          "`await using`, or call release()",
-        site,
-      );
-      void guarded.release("ignored");
-    },
-  );
+  const registry = new FinalizationRegistry<{ readonly leak: Leak; readonly site: string }>(({ leak, site }) => {
+    warn(leak.message, site);
+    leak.giveBack();
+  });
   return {
-    watch: (handle, guarded, site) => registry.register(handle, { guarded, site }, guarded),
-    forget: (guarded) => registry.unregister(guarded),
+    watch: (handle, leak, site) => registry.register(handle, { leak, site }, leak),
+    forget: (leak) => registry.unregister(leak),
   };
 }

@@ -1,10 +1,10 @@
 /** The leases that users hold in their hands. */
 
-import type { Guarded, LeakGuard } from "./leak-guard.ts";
+import type { Leak, LeakGuard } from "./leak-guard.ts";
 import type { Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
 
 /** What is kept of a lease that is held, apart from its handle. */
-export interface Held extends Guarded {
+export interface Held {
   readonly grant: Pick<Lease, "id" | "claims" | "holder" | "grantTime">;
   readonly signal: AbortSignal;
   readonly valid: boolean;
@@ -35,12 +35,24 @@ export function createLease(holding: Held, guard: LeakGuard, site: string): Leas
   };
 
   function release(outcome: WorkOutcome = "success"): Promise<LeaseEnd> {
-    guard.forget(holding);
+    guard.forget(leak);
     return holding.release(outcome);
   }
 
-  guard.watch(lease, holding, site);
+  const leak = leakOf(holding);
+  guard.watch(lease, leak, site);
   return lease;
+}
+
+function leakOf(holding: Held): Leak {
+  const { id, claims } = holding.grant;
+  const names = claims.map(({ limiter }) => limiter).join(", ");
+  return {
+    message:
+      `a lease on ${names} (${id}) was collected as garbage before it was released; hold it with ` +
+      "`await using`, or call release()",
+    giveBack: () => void holding.release("ignored"),
+  };
 }
 
 /** A handle for a grant that holds nothing: it has been released already. */

@@ -1,55 +1,22 @@
 /** The limiters of the service, over its calls. */
 
-import type { CallOptions as RpcOptions } from "@connectrpc/connect";
-import { ANSWER_WITHIN, type Calls } from "./calls.ts";
 import { TooManyStreamsError } from "./errors.ts";
 import type { WatchLimitersResponse } from "./gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { leaseEndFromWire, leaseInfoFromWire, waiterInfoFromWire } from "./lease-wire.ts";
 import type { Limiter, LimiterChanges, LimiterEvent } from "./limiter.ts";
 import { changesToWire, configToWire, limiterFromWire } from "./limiter-wire.ts";
-import type { CallOptions, Limiters, ListOptions } from "./limiters.ts";
+import type { Limiters } from "./limiters.ts";
 import { linkSignals } from "./link.ts";
-import type { Streams } from "./streams.ts";
+import type { CallPorts } from "./ports.ts";
+import { createUnaryCalls } from "./unary-calls.ts";
 
-export interface LimiterPorts {
-  readonly calls: Calls;
-  readonly streams: Streams;
-  /** Aborts when the client is closed. */
-  readonly closing: AbortSignal;
-}
-
-export function createLimiters({ calls, streams, closing }: LimiterPorts): Limiters {
+export function createLimiters({
+  calls,
+  streams,
+  closing,
+}: Pick<CallPorts, "calls" | "streams" | "closing">): Limiters {
   const { limiter: rpc } = calls;
-
-  /** Makes a unary call that ends with the caller's signal, or the client. */
-  async function call<T>(options: CallOptions | undefined, make: (options: RpcOptions) => Promise<T>): Promise<T> {
-    const { signal, unlink } = linkSignals(options?.signal, closing);
-    try {
-      signal.throwIfAborted();
-      return await calls.unary(() => make({ signal, timeoutMs: ANSWER_WITHIN }));
-    } catch (error) {
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      unlink();
-    }
-  }
-
-  /** Reads page after page, as far as the loop goes on. */
-  async function* pages<T>(
-    options: ListOptions | undefined,
-    read: (
-      page: Page,
-      options: RpcOptions,
-    ) => Promise<{ readonly items: readonly T[]; readonly nextPageToken: string }>,
-  ): AsyncGenerator<T, void> {
-    const pageSize = options?.pageSize;
-    let pageToken = "";
-    do {
-      const { items, nextPageToken } = await call(options, (rpcOptions) => read({ pageSize, pageToken }, rpcOptions));
-      yield* items;
-      pageToken = nextPageToken;
-    } while (pageToken !== "");
-  }
+  const { call, pages } = createUnaryCalls({ calls, closing });
 
   async function* watch(options: WatchOptions): AsyncGenerator<LimiterEvent, void> {
     const { signal, abort, unlink } = linkSignals(options.signal, closing);
@@ -135,11 +102,6 @@ export function createLimiters({ calls, streams, closing }: LimiterPorts): Limit
 
 type WatchOptions = NonNullable<Parameters<Limiters["watch"]>[0]>;
 type UpdateOptions = Parameters<Limiters["update"]>[2];
-
-interface Page {
-  readonly pageSize: number | undefined;
-  readonly pageToken: string;
-}
 
 /** News that only a newer server has is not told. */
 function eventFromWire(event: WatchLimitersResponse["event"]): LimiterEvent | undefined {

@@ -1,7 +1,8 @@
 /** A page in a browser: how it goes away, and what it can still say then. */
 
-import { create, toJsonString } from "@bufbuild/protobuf";
-import { AdmissionService, ReleaseRequestSchema } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { create, type DescMethod, type MessageInitShape, toJsonString } from "@bufbuild/protobuf";
+import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import { WorkOutcome } from "./gen/ggen/backpressure/v1/lease_pb.ts";
 import type { Page } from "./ports.ts";
 
@@ -22,19 +23,27 @@ export function currentPage(baseUrl: string | undefined): Page | undefined {
       window.addEventListener("pagehide", listener);
       return () => window.removeEventListener("pagehide", listener);
     },
-    sendLast(leases) {
+    sendLast(leases, cards) {
       if (baseUrl === undefined) return;
-      const url = `${baseUrl}/${AdmissionService.typeName}/${AdmissionService.method.release.name}`;
+      const { release } = AdmissionService.method;
+      const { giveBackCard } = BoardService.method;
+      const words = [
+        ...leases.map((lease) => wordsOf(release, { ...lease, outcome: WorkOutcome.IGNORED })),
+        ...cards.map((card) => wordsOf(giveBackCard, card)),
+      ];
       let bytes = 0;
-      for (const lease of leases) {
-        const release = create(ReleaseRequestSchema, { ...lease, outcome: WorkOutcome.IGNORED });
-        const body = toJsonString(ReleaseRequestSchema, release);
+      for (const { path, body } of words) {
         bytes += body.length;
         // What the browser would refuse is left to the ttl.
         if (bytes > KEEPALIVE_BYTES) return;
         const headers = { "content-type": "application/json", "connect-protocol-version": "1" };
-        fetch(url, { method: "POST", headers, body, keepalive: true }).catch(() => {});
+        fetch(`${baseUrl}/${path}`, { method: "POST", headers, body, keepalive: true }).catch(() => {});
       }
     },
   };
+}
+
+/** A call in JSON, as Connect takes it. */
+function wordsOf<M extends DescMethod>({ parent, name, input }: M, request: MessageInitShape<M["input"]>) {
+  return { path: `${parent.typeName}/${name}`, body: toJsonString(input, create(input, request)) };
 }

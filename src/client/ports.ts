@@ -8,21 +8,35 @@ import type { Random } from "./random.ts";
 import type { Credential } from "./renewing.ts";
 import type { Retries } from "./retry.ts";
 import type { Streams } from "./streams.ts";
+import type { WorkHoldingPorts } from "./work-holding.ts";
+import type { WorkHoldings } from "./work-holdings.ts";
+import type { CardCredential } from "./work-wire.ts";
 
-export interface AskPorts {
+export interface CallPorts {
   readonly calls: Calls;
   readonly clock: Clock;
-  readonly random: Random;
   readonly retries: Retries;
   readonly streams: Streams;
-  readonly holdings: Holdings;
-  readonly sayReleased: HoldingPorts["sayReleased"];
+  /** Aborts, with a `ClientClosedError`, when the client is closed. */
+  readonly closing: AbortSignal;
+}
+
+export interface AskPorts extends CallPorts {
+  readonly random: Random;
   /** What has to come to an end before the connections are closed: answers that may be grants, and what is given back. */
   readonly underway: Set<Promise<unknown>>;
   /** What ends each call that waits for its grant, with an error. */
   readonly waits: Set<(reason: unknown) => void>;
-  /** Aborts, with a `ClientClosedError`, when the client is closed. */
-  readonly closing: AbortSignal;
+}
+
+export interface LeasePorts extends AskPorts {
+  readonly holdings: Holdings;
+  readonly sayReleased: HoldingPorts["sayReleased"];
+}
+
+export interface WorkPorts extends AskPorts {
+  readonly works: WorkHoldings;
+  readonly sayEnded: WorkHoldingPorts["sayEnded"];
 }
 
 /** What differs with the place where a client runs. */
@@ -37,6 +51,6 @@ export interface Platform {
 export interface Page {
   /** Calls back whenever the page goes away, for good or into the back/forward cache; returns what ends that. */
   onHide(listener: () => void): () => void;
-  /** Releases leases by requests that outlive the page, as far as the browser lets them. */
-  sendLast(leases: readonly Credential[]): void;
+  /** Gives back leases and cards by requests that outlive the page, as far as the browser lets them. */
+  sendLast(leases: readonly Credential[], cards: readonly CardCredential[]): void;
 }

@@ -1,31 +1,32 @@
-/** Renews the leases of one client, each in time and as many as possible in one call. */
+/** Renews what one client holds, each lease in time and as many as possible in one call. */
 
-import type { Clock } from "./clock.ts";
+import type { Clock, Moment } from "./clock.ts";
 import type { Random } from "./random.ts";
-import { type Credential, MAX_BATCH, type RenewAnswer } from "./renewing.ts";
-import type { Confirmed } from "./validity.ts";
 
-/** A lease to be renewed. */
-export interface Renewable {
-  readonly credential: Credential;
+/** A lease to be renewed; `C` is its credential, `A` what the server answers. */
+export interface Renewable<C, A> {
+  readonly credential: C;
   /** ms of its validity that are left. */
   remaining(): number;
   /** Told what the server said to a request sent at `sentAt`. */
-  renewed(answer: RenewAnswer, sentAt: Confirmed["sentAt"]): void;
+  renewed(answer: A, sentAt: Moment): void;
 }
 
-export interface Renewer {
+export interface Renewer<C, A> {
   /** Renews it again and again, until it is removed. */
-  add(lease: Renewable): void;
-  remove(lease: Renewable): void;
+  add(lease: Renewable<C, A>): void;
+  remove(lease: Renewable<C, A>): void;
 }
 
-export interface RenewerOptions {
+export interface RenewerOptions<C, A> {
   readonly clock: Clock;
   readonly random: Random;
-  /** Makes one call, for 1 to `MAX_BATCH` leases, and waits `timeout` ms at most. */
-  readonly renew: (leases: readonly Credential[], timeout: number) => Promise<readonly RenewAnswer[]>;
+  /** Makes one call, for 1 to 1,000 leases, answers in their order, and waits `timeout` ms at most. */
+  readonly renew: (leases: readonly C[], timeout: number) => Promise<readonly A[]>;
 }
+
+/** The most leases in one call. */
+const MAX_BATCH = 1000;
 
 /** When a lease is renewed: at `due`, or from `early` on if a call is made for others anyway. Monotonic ms. */
 interface Plan {
@@ -41,12 +42,12 @@ const SHORTEST_TIMEOUT = 250;
  * A lease is renewed after a third of what is left of its validity, a tenth more or less by chance. After a call that
  * failed that is the same rule: a third of less, so that several more tries fit in.
  */
-export function createRenewer({ clock, random, renew }: RenewerOptions): Renewer {
-  const members = new Set<Renewable>();
-  const plans = new Map<Renewable, Plan>();
+export function createRenewer<C, A>({ clock, random, renew }: RenewerOptions<C, A>): Renewer<C, A> {
+  const members = new Set<Renewable<C, A>>();
+  const plans = new Map<Renewable<C, A>, Plan>();
   let timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
-  function plan(lease: Renewable): void {
+  function plan(lease: Renewable<C, A>): void {
     const interval = Math.max(SHORTEST_INTERVAL, (lease.remaining() / 3) * (0.9 + 0.2 * random.fraction()));
     const now = clock.now().monotonic;
     plans.set(lease, { early: now + interval / 2, due: now + interval });
@@ -62,7 +63,7 @@ export function createRenewer({ clock, random, renew }: RenewerOptions): Renewer
   function fire(): void {
     timer = undefined;
     const now = clock.now().monotonic;
-    const batch: Renewable[] = [];
+    const batch: Renewable<C, A>[] = [];
     let isDue = false;
     for (const [lease, { early, due }] of plans) {
       if (early > now) continue;
@@ -75,14 +76,14 @@ export function createRenewer({ clock, random, renew }: RenewerOptions): Renewer
     if (next < Number.POSITIVE_INFINITY) arm(next);
   }
 
-  async function send(batch: readonly Renewable[]): Promise<void> {
+  async function send(batch: readonly Renewable<C, A>[]): Promise<void> {
     for (const lease of batch) plans.delete(lease);
     const sentAt = clock.now();
     const least = Math.min(...batch.map((lease) => lease.remaining()));
     try {
       const credentials = batch.map(({ credential }) => credential);
       const answers = await renew(credentials, Math.max(SHORTEST_TIMEOUT, least / 2));
-      for (const [index, lease] of batch.entries()) lease.renewed(answers[index] as RenewAnswer, sentAt);
+      for (const [index, lease] of batch.entries()) lease.renewed(answers[index] as A, sentAt);
     } catch {
       // What was not confirmed runs out by itself, unless one of the next calls gets through.
     }

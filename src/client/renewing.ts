@@ -26,10 +26,7 @@ export type RenewAnswer =
   | { readonly kind: "ended"; readonly end: LeaseEnd }
   | { readonly kind: "refused"; readonly reason: Reason };
 
-/** The most leases in one call. */
-export const MAX_BATCH = 1000;
-
-/** Renews up to `MAX_BATCH` leases; the answers stand in the order of the leases. Waits `timeout` ms at most. */
+/** Renews up to 1,000 leases; the answers stand in the order of the leases. Waits `timeout` ms at most. */
 export async function renew(
   calls: Calls,
   leases: readonly Credential[],

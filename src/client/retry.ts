@@ -10,13 +10,21 @@ export interface Retries {
   delayAfter(error: unknown, attempts: number): number | undefined;
 }
 
-/** Doubles from the initial delay to the greatest, and takes half to all of that by chance, so that crowds spread. */
+/** Doubles from the initial delay (ms) to the greatest, and takes half to all of that by chance, so that crowds spread. */
+export function createBackoff(
+  random: Random,
+  { initialDelay, maxDelay }: { readonly initialDelay: number; readonly maxDelay: number },
+): (attempts: number) => number {
+  return (attempts) => Math.min(maxDelay, initialDelay * 2 ** (attempts - 1)) * (0.5 + random.fraction() / 2);
+}
+
 export function createRetries(random: Random, options: RetryOptions = {}): Retries {
   const { maxAttempts = 6, initialDelay = 100, maxDelay = 3000 } = options;
+  const backoffAfter = createBackoff(random, { initialDelay, maxDelay });
   return {
     delayAfter(error, attempts) {
       if (attempts >= maxAttempts) return undefined;
-      const backoff = Math.min(maxDelay, initialDelay * 2 ** (attempts - 1)) * (0.5 + random.fraction() / 2);
+      const backoff = backoffAfter(attempts);
       if (error instanceof ServerUnavailableError) return backoff;
       if (!(error instanceof AdmissionError) || error.reason !== "DRAINING") return undefined;
       return (error.retryAfterMs ?? 0) + backoff;

@@ -22,7 +22,7 @@ function setup({ fraction = 0.5 } = {}) {
     },
   });
 
-  function lease(id: string, validFor = 3000): Renewable {
+  function lease(id: string, validFor = 3000): Renewable<Credential, RenewAnswer> {
     let sent: Moment = clock.now();
     return {
       credential: { leaseId: id, secret: "" },

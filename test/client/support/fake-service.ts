@@ -6,6 +6,7 @@
 import type { DescMethodServerStreaming, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
 import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { BoardService } from "../../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { LimiterService } from "../../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
@@ -31,10 +32,10 @@ interface StreamCall<M extends DescMethodServerStreaming> {
   fail(error: Error): void;
 }
 
-type Methods = typeof AdmissionService.method & typeof LimiterService.method;
+type Methods = typeof AdmissionService.method & typeof BoardService.method & typeof LimiterService.method;
 type CallOf<M> = M extends DescMethodUnary ? UnaryCall<M> : M extends DescMethodServerStreaming ? StreamCall<M> : never;
 
-/** A mailbox for each method of both services. */
+/** A mailbox for each method of the services. */
 export type FakeService = { readonly [K in Exclude<keyof Methods, "session">]: Mailbox<CallOf<Methods[K]>> } & {
   readonly transport: Transport;
 };
@@ -42,7 +43,7 @@ export type FakeService = { readonly [K in Exclude<keyof Methods, "session">]: M
 export function createFakeService(): FakeService {
   const mailboxes: Record<string, Mailbox<unknown>> = {};
   const transport = createRouterTransport(({ rpc }) => {
-    for (const service of [AdmissionService, LimiterService]) {
+    for (const service of [AdmissionService, BoardService, LimiterService]) {
       for (const method of service.methods) {
         const mailbox = createMailbox<unknown>();
         mailboxes[method.localName] = mailbox;

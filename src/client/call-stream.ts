@@ -1,39 +1,33 @@
-/** One Acquire call, from its request to its end. */
+/** One call that streams, from its request to its end. */
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { ANSWER_WITHIN, type Calls } from "./calls.ts";
-import type { Clock } from "./clock.ts";
-import type { AcquireRequestSchema, AcquireResponse } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
-import type { HeldStream } from "./holding.ts";
-import type { Streams } from "./streams.ts";
+import { ANSWER_WITHIN } from "./calls.ts";
+import type { AskPorts } from "./ports.ts";
+import type { HeldStream } from "./reliance.ts";
 
-export interface AcquireListener {
+export interface StreamListener<E> {
   /** Must not throw. */
-  hear(event: AcquireResponse["event"]): void;
+  hear(event: E): void;
   /** The stream has ended: with an error, by the server's will (undefined), or with what it was cut for. Called last. */
   over(error: Error | undefined): void;
 }
 
-export interface AcquireStream extends HeldStream {
+export interface CallStream extends HeldStream {
   /** Cancels it; `over` is called with the reason before this returns, unless the stream had ended. */
   cut(reason?: Error): void;
 }
 
-export interface AcquireStreamPorts {
-  readonly calls: Calls;
-  readonly clock: Clock;
-  readonly streams: Streams;
-}
+/** Makes the call, which ends when `signal` aborts. */
+export type StreamingCall<E> = (options: { readonly signal: AbortSignal }) => AsyncIterable<{ readonly event: E }>;
 
 /** ms for the server to end a stream whose lease was released. */
 const FINISH_WITHIN = 1000;
 
 /** Throws a `TooManyStreamsError`, or opens the stream. */
-export function openAcquireStream(
-  { calls, clock, streams }: AcquireStreamPorts,
-  request: MessageInitShape<typeof AcquireRequestSchema>,
-  listener: AcquireListener,
-): AcquireStream {
+export function openCallStream<E>(
+  { calls, clock, streams }: Pick<AskPorts, "calls" | "clock" | "streams">,
+  call: StreamingCall<E>,
+  listener: StreamListener<E>,
+): CallStream {
   const leave = streams.take();
   // Leaving a loop does not cancel the call in Connect; aborting its signal does.
   const controller = new AbortController();
@@ -59,7 +53,7 @@ export function openAcquireStream(
 
   async function listen(): Promise<void> {
     try {
-      for await (const { event } of calls.admission.acquire(request, { signal: controller.signal })) {
+      for await (const { event } of call({ signal: controller.signal })) {
         if (isOver) return;
         hasSpoken();
         listener.hear(event);

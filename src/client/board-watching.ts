@@ -1,0 +1,107 @@
+/** Watching a board: what stands on it, then what changes, over as many connections as that takes. */
+
+import type { Board, BoardEvent } from "./board.ts";
+import { boardFromWire } from "./board-wire.ts";
+import type { Card } from "./card.ts";
+import { cardFromWire } from "./card-wire.ts";
+import { TooManyStreamsError } from "./errors.ts";
+import type { WatchBoardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { CallOptions } from "./limiters.ts";
+import { linkSignals } from "./link.ts";
+import type { CallPorts } from "./ports.ts";
+import { sleep } from "./retry.ts";
+
+export async function* watchBoard(
+  ports: CallPorts,
+  name: string,
+  options: CallOptions = {},
+): AsyncGenerator<BoardEvent, void> {
+  const { calls, clock, retries, closing } = ports;
+  const { signal, unlink } = linkSignals(options.signal, closing);
+  const view = createView();
+  let attempts = 0;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      attempts += 1;
+      let isAnotherBoard = false;
+      try {
+        for await (const message of readStream(ports, { name, afterSequence: view.sequence }, signal)) {
+          attempts = 0;
+          const event = view.takeOver(message);
+          isAnotherBoard = event === "another board";
+          if (event === "another board") break;
+          if (event !== undefined) yield event;
+        }
+        if (!isAnotherBoard) throw calls.toError("it ended the stream");
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        const delay = retries.delayAfter(error, Math.max(1, attempts));
+        if (delay === undefined) throw error;
+        await sleep(clock, delay, signal);
+      }
+    }
+  } finally {
+    unlink();
+  }
+}
+
+/** One call. Leaving its loop ends it. */
+async function* readStream(
+  { calls, streams }: CallPorts,
+  { name, afterSequence }: { readonly name: string; readonly afterSequence: bigint },
+  until: AbortSignal,
+): AsyncGenerator<WatchBoardResponse, void> {
+  const { signal, abort, unlink } = linkSignals(until);
+  let leave = () => {};
+  try {
+    leave = streams.take();
+    yield* calls.board.watchBoard({ name, afterSequence }, { signal });
+  } catch (thrown) {
+    throw thrown instanceof TooManyStreamsError ? thrown : calls.toError(thrown);
+  } finally {
+    // Leaving the loop would not cancel the call.
+    abort();
+    unlink();
+    leave();
+  }
+}
+
+/** The board as it stands after what was heard. */
+function createView() {
+  const cards = new Map<string, Card>();
+  let board: Board | undefined;
+  let sequence = 0n;
+
+  function forget(): void {
+    cards.clear();
+    board = undefined;
+    sequence = 0n;
+  }
+
+  return {
+    /** What to go on after; 0: nothing is known. */
+    get sequence() {
+      return sequence;
+    },
+
+    /** News that only a newer server has is not told. */
+    takeOver({ sequence: reached, event }: WatchBoardResponse): BoardEvent | "another board" | undefined {
+      if (event.case === undefined) return undefined;
+      const next = boardFromWire(event.value.board);
+      // A board that was made anew counts from one: what changed there since some number says nothing of this one.
+      if (event.case === "changes" && next.createTime?.getTime() !== board?.createTime?.getTime()) {
+        forget();
+        return "another board";
+      }
+      if (event.case === "snapshot") cards.clear();
+      const changed = event.value.cards.map(cardFromWire);
+      const removed = event.case === "changes" ? event.value.removedCardIds : [];
+      for (const card of changed) cards.set(card.id, card);
+      for (const id of removed) cards.delete(id);
+      board = next;
+      sequence = reached;
+      return { kind: event.case, sequence: Number(sequence), board, changed, removed, cards };
+    },
+  };
+}

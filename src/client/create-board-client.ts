@@ -1,0 +1,52 @@
+/** One board, as those use it who put cards on it, work on them, and look. */
+
+import type { BoardClient } from "./board-client.ts";
+import { watchBoard } from "./board-watching.ts";
+import { callSite } from "./call-site.ts";
+import { createCardCalls } from "./card-calls.ts";
+import type { LeakGuard } from "./leak-guard.ts";
+import type { WorkPorts } from "./ports.ts";
+import { startWorkLoop } from "./start-work-loop.ts";
+import type { Work } from "./work.ts";
+import { createMovedWork, createWork } from "./work-handle.ts";
+import type { WorkAdmission } from "./work-holdings.ts";
+import { pull, tryPull } from "./work-pull.ts";
+
+export interface BoardClientOptions {
+  readonly name: string;
+  /** Who works, where a pull does not say. */
+  readonly worker: string | undefined;
+  readonly guard: LeakGuard;
+}
+
+export function createBoardClient(ports: WorkPorts, { name, worker, guard }: BoardClientOptions): BoardClient {
+  const named = <O extends { readonly worker?: string | undefined }>(options: O): O => ({
+    ...options,
+    worker: options.worker ?? worker,
+  });
+
+  function toWork(admission: WorkAdmission, site: string): Work {
+    return admission.kind === "held" ? createWork(admission.holding, guard, site) : createMovedWork(admission.pulled);
+  }
+
+  const board: BoardClient = {
+    name,
+    ...createCardCalls(ports, name),
+    watch: (options) => watchBoard(ports, name, options),
+
+    async pull(stage, options = {}) {
+      const site = callSite(board.pull);
+      return toWork(await pull(ports, { board: name, stage }, named(options)), site);
+    },
+
+    async tryPull(stage, options = {}) {
+      const site = callSite(board.tryPull);
+      const attempt = await tryPull(ports, { board: name, stage }, named(options));
+      return attempt.kind === "refused" ? attempt.refusal : toWork(attempt, site);
+    },
+
+    work: (stage, handler, options = {}) =>
+      startWorkLoop(ports, { pull: (pullOptions) => board.pull(stage, pullOptions), handler, options }),
+  };
+  return board;
+}

@@ -1,0 +1,88 @@
+/** Telling the server how work on a card has ended. */
+
+import type { CallOptions as RpcOptions } from "@connectrpc/connect";
+import { ANSWER_WITHIN, type Calls } from "./calls.ts";
+import type { Card } from "./card.ts";
+import { cardFromWire } from "./card-wire.ts";
+import { type Clock, elapsed } from "./clock.ts";
+import { AdmissionError } from "./errors.ts";
+import { type Retries, sleep } from "./retry.ts";
+import type { CardCredential } from "./work-wire.ts";
+
+/** How work has ended, and what is said of that. */
+export type Ending =
+  | { readonly kind: "finished"; readonly result: string }
+  | { readonly kind: "given-back"; readonly reason: string; readonly failed: boolean }
+  | { readonly kind: "sent-back"; readonly reason: string }
+  | { readonly kind: "blocked"; readonly reason: string };
+
+/** Makes the call for an end; a fencing token of 0 stands for whoever works on the card, as far as the contract lets it. */
+export async function sendEnding(
+  { board: rpc }: Pick<Calls, "board">,
+  { credential, ending }: { readonly credential: CardCredential; readonly ending: Ending },
+  options: RpcOptions,
+): Promise<Card> {
+  switch (ending.kind) {
+    case "finished":
+      return cardFromWire((await rpc.finishCard({ ...credential, result: ending.result }, options)).card);
+    case "given-back": {
+      const { reason, failed } = ending;
+      return cardFromWire((await rpc.giveBackCard({ ...credential, reason, failed }, options)).card);
+    }
+    case "sent-back":
+      return cardFromWire((await rpc.sendBackCard({ ...credential, reason: ending.reason }, options)).card);
+    case "blocked":
+      return cardFromWire((await rpc.blockCard({ ...credential, reason: ending.reason }, options)).card);
+  }
+}
+
+export interface EndingPorts {
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly retries: Retries;
+}
+
+export interface WorkParting {
+  readonly credential: CardCredential;
+  readonly ending: Ending;
+  /** ms; undefined: for ever. */
+  readonly ttl: number | undefined;
+  /** Gives the card back in another way; called when the first try of a give-back has failed. */
+  readonly otherwise: () => void;
+}
+
+/** ms; a card of a shorter ttl is given as long to be ended. */
+const SHORTEST_TRY = 1000;
+
+const NEVER = new AbortController().signal;
+
+/** Says it again where no answer came, until the card's ttl has passed, after which somebody else may have it anyway. */
+export async function sayEnded(
+  { calls, clock, retries }: EndingPorts,
+  { credential, ending, ttl = Number.POSITIVE_INFINITY, otherwise }: WorkParting,
+): Promise<Card> {
+  const since = clock.now();
+  const patience = Math.max(SHORTEST_TRY, ttl);
+  const options = { timeoutMs: Math.min(ANSWER_WITHIN, patience) };
+  const isGivenBack = ending.kind === "given-back";
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await calls.unary(() => sendEnding(calls, { credential, ending }, options));
+    } catch (error) {
+      // The try before has got through, or somebody else was faster: either way this worker does not have the card.
+      if (isGivenBack && attempts > 1 && isStale(error)) return await readCard(calls, credential, options);
+      const delay = retries.delayAfter(error, attempts);
+      if (delay === undefined || elapsed(since, clock.now()) + delay > patience) throw error;
+      if (isGivenBack && attempts === 1) otherwise();
+      await sleep(clock, delay, NEVER);
+    }
+  }
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof AdmissionError && error.reason === "STALE_FENCING_TOKEN";
+}
+
+async function readCard(calls: Calls, { board, cardId }: CardCredential, options: RpcOptions): Promise<Card> {
+  return cardFromWire((await calls.unary(() => calls.board.getCard({ board, cardId }, options))).card);
+}

@@ -1,0 +1,80 @@
+/** The work that users hold in their hands. */
+
+import { textOf } from "./card-wire.ts";
+import type { Leak, LeakGuard } from "./leak-guard.ts";
+import type { Work } from "./work.ts";
+import type { Ending } from "./work-ending.ts";
+import { endedError, type WorkHolding } from "./work-holding.ts";
+import type { Pulled } from "./work-wire.ts";
+
+/** A handle for work on a card that is held; `site` is the stack of who pulled it. */
+export function createWork(holding: WorkHolding, guard: LeakGuard, site: string): Work {
+  const { pulled } = holding;
+  const leak = leakOf(holding);
+
+  function conclude(ending: Ending) {
+    guard.forget(leak);
+    return holding.conclude(ending);
+  }
+
+  const work: Work = {
+    granted: true,
+    board: pulled.credential.board,
+    card: pulled.card,
+    fencingToken: pulled.credential.fencingToken,
+    held: true,
+    get signal() {
+      return holding.signal;
+    },
+    get valid() {
+      return holding.valid;
+    },
+    get end() {
+      return holding.end;
+    },
+    finish: async (result) => conclude({ kind: "finished", result: textOf(result) }),
+    giveBack: async (reason = "", { failed = false } = {}) => conclude({ kind: "given-back", reason, failed }),
+    sendBack: async (reason) => conclude({ kind: "sent-back", reason }),
+    block: async (reason) => conclude({ kind: "blocked", reason }),
+    [Symbol.asyncDispose]() {
+      guard.forget(leak);
+      return holding.leave();
+    },
+  };
+  // A person's card stays theirs, whatever becomes of the handle.
+  if (pulled.ttl !== undefined) guard.watch(work, leak, site);
+  return work;
+}
+
+function leakOf(holding: WorkHolding): Leak {
+  const { credential, card } = holding.pulled;
+  return {
+    message:
+      `work on card ${card.id} of board ${credential.board} was collected as garbage before it was ended; hold it with ` +
+      "`await using`, or call finish() or giveBack()",
+    giveBack: () => void holding.leave(),
+  };
+}
+
+/** A handle for a card that was only moved: there is nothing to end. */
+export function createMovedWork(pulled: Pulled): Work {
+  const { signal } = new AbortController();
+  const over = async (): Promise<never> => {
+    throw endedError(pulled, "a pull into a queue moves its card and holds nothing");
+  };
+  return {
+    granted: true,
+    board: pulled.credential.board,
+    card: pulled.card,
+    fencingToken: 0n,
+    held: false,
+    signal,
+    valid: false,
+    end: undefined,
+    finish: over,
+    giveBack: over,
+    sendBack: over,
+    block: over,
+    [Symbol.asyncDispose]: async () => {},
+  };
+}

@@ -1,0 +1,100 @@
+/** Pulling a card: waiting for one, or taking one that is there. */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { ask, type Heard, type Question } from "./ask.ts";
+import { askAgain, askNow } from "./ask-again.ts";
+import { ANSWER_WITHIN } from "./calls.ts";
+import type { PullCardRequestSchema, PullCardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
+import { refusalFromWire } from "./lease-wire.ts";
+import { notify } from "./notify.ts";
+import type { WorkPorts } from "./ports.ts";
+import { reasonFromWire } from "./reason-wire.ts";
+import type { Refusal } from "./refusal.ts";
+import { msToDuration, timestampToDate } from "./time-wire.ts";
+import type { PullNotice, PullOptions, TryPullOptions } from "./work.ts";
+import { endedError, type WorkHolding } from "./work-holding.ts";
+import type { WorkAdmission } from "./work-holdings.ts";
+import { renewCards } from "./work-renewing.ts";
+import { noneError, type Place, type Pulled, pulledFromWire } from "./work-wire.ts";
+
+/** Waits for a card. */
+export async function pull(ports: WorkPorts, place: Place, options: PullOptions): Promise<WorkAdmission> {
+  const { worker, ttl } = options;
+  const request = { ...place, worker, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
+  return askAgain(ports, options, ({ requestId, maxWait, ...asking }) =>
+    ask(ports, pullQuestion(ports, { ...request, requestId, maxWait }, options), asking),
+  );
+}
+
+export type PullAttempt = WorkAdmission | { readonly kind: "refused"; readonly refusal: Refusal };
+
+/** Takes a card now or not at all. */
+export async function tryPull(ports: WorkPorts, place: Place, options: TryPullOptions): Promise<PullAttempt> {
+  const { calls, works } = ports;
+  const { worker, ttl, cardId, signal } = options;
+  const request = { ...place, worker, cardId, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
+  return askNow(ports, options, async ({ requestId, sentAt, signal: unwanted }) => {
+    const asked = { ...request, requestId };
+    const { result } = await calls.unary(() => calls.board.tryPullCard(asked, { timeoutMs: ANSWER_WITHIN }));
+    switch (result.case) {
+      case "pulled": {
+        const pulled = pulledFromWire(place, result.value);
+        const admission = works.admit({ pulled, sentAt, stream: undefined, signal });
+        if (unwanted.aborted && admission.kind === "held") void admission.holding.abandon(unwanted.reason);
+        return admission;
+      }
+      case "none":
+        return { kind: "refused", refusal: refusalFromWire(result.value) };
+      default:
+        throw calls.toError("it answered with neither a card nor a refusal");
+    }
+  });
+}
+
+type PullEvent = PullCardResponse["event"];
+type PullRequest = Place & Exclude<MessageInitShape<typeof PullCardRequestSchema>, { $typeName: string }>;
+
+function pullQuestion(
+  { calls, works, sayEnded }: WorkPorts,
+  request: PullRequest,
+  { signal, onWaiting, onDraining }: PullOptions,
+): Question<PullEvent, Pulled, WorkHolding, WorkAdmission> {
+  function read(event: PullEvent): Heard<Pulled, WorkHolding> | undefined {
+    switch (event.case) {
+      case "waiting": {
+        const { pullersAhead, missing } = event.value;
+        const notice: PullNotice = { pullersAhead, missing: reasonFromWire(missing) };
+        return { kind: "waiting", tell: () => onWaiting?.(notice) };
+      }
+      case "pulled":
+        return { kind: "granted", grant: pulledFromWire(request, event.value) };
+      case "none":
+        return { kind: "refused", error: noneError(request, event.value) };
+      case "draining": {
+        const { endTime } = event.value;
+        if (endTime === undefined) return undefined;
+        return { kind: "notice", tell: () => notify(onDraining, { endTime: timestampToDate(endTime) }) };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  return {
+    call: (rpcOptions) => calls.board.pullCard(request, rpcOptions),
+    read,
+    async confirm(pulled) {
+      const [renewal] = await renewCards(calls, request.board, [pulled.credential], ANSWER_WITHIN);
+      if (renewal?.kind === "renewed") return { ...pulled, validFor: renewal.validFor };
+      throw endedError(pulled, "its worker had not heard of it in time");
+    },
+    hold(pulled, sentAt, stream) {
+      const admission = works.admit({ pulled, sentAt, stream, signal });
+      return { answer: admission, holding: admission.kind === "held" ? admission.holding : undefined };
+    },
+    giveBack({ credential, ttl }) {
+      const ending = { kind: "given-back", reason: "", failed: false } as const;
+      return sayEnded({ credential, ending, ttl, otherwise: () => {} }).catch(() => {});
+    },
+  };
+}

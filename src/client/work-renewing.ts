@@ -1,0 +1,54 @@
+/** Renewing work: many cards of a board in one call, an answer each back. */
+
+import type { Calls } from "./calls.ts";
+import type { Clock } from "./clock.ts";
+import { AdmissionError } from "./errors.ts";
+import type { Random } from "./random.ts";
+import { createRenewer, type Renewer } from "./renewer.ts";
+import { type CardCredential, type CardRenewal, renewalFromWire } from "./work-wire.ts";
+
+export type CardRenewer = Renewer<CardCredential, CardRenewal>;
+
+export interface CardRenewers {
+  /** Renews work on the cards of one board: a call is for one board. */
+  of(board: string): CardRenewer;
+}
+
+interface CardRenewersOptions {
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export function createCardRenewers({ calls, clock, random }: CardRenewersOptions): CardRenewers {
+  const renewers = new Map<string, CardRenewer>();
+  return {
+    of(board) {
+      let renewer = renewers.get(board);
+      if (renewer === undefined) {
+        const renew = (cards: readonly CardCredential[], timeout: number) => renewCards(calls, board, cards, timeout);
+        renewer = createRenewer({ clock, random, renew });
+        renewers.set(board, renewer);
+      }
+      return renewer;
+    },
+  };
+}
+
+/** Renews work on up to 1,000 cards of one board; the answers stand in their order. Waits `timeout` ms at most. */
+export async function renewCards(
+  calls: Calls,
+  board: string,
+  credentials: readonly CardCredential[],
+  timeout: number,
+): Promise<readonly CardRenewal[]> {
+  const cards = credentials.map(({ cardId, fencingToken }) => ({ cardId, fencingToken }));
+  try {
+    const { results } = await calls.unary(() => calls.board.renewCards({ board, cards }, { timeoutMs: timeout }));
+    return cards.map((_, index) => renewalFromWire(results[index]));
+  } catch (error) {
+    // With its board all work is gone; any other error says nothing about it.
+    if (!(error instanceof AdmissionError) || error.reason !== "BOARD_NOT_FOUND") throw error;
+    return cards.map(() => ({ kind: "refused", reason: error.reason, message: error.message }));
+  }
+}
