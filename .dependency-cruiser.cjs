@@ -48,7 +48,7 @@ module.exports = {
       [
         "server/service/",
         "server/wire/",
-        "server/engine/engine\\.ts$",
+        "server/engine/(board-)?engine\\.ts$",
         "server/machine/",
         "server/(clock|ids|log)\\.ts$",
         "client/gen/",

@@ -53,7 +53,9 @@ describe("a bad file is told all that is wrong, and where", () => {
     [
       "a field that a terminal should not see",
       '{"\\e[31m": 1}',
-      ['b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, boards, logging'],
+      [
+        'b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, boards, logging',
+      ],
     ],
     [
       "a field for output",

@@ -65,7 +65,7 @@ export function removeCard(state: BoardState, card: Card): void {
   stage.cards.delete(card.id);
   board.cards.delete(card.id);
   board.sequence += 1;
-  board.log.removed(card, board.sequence);
+  board.log.removed(card.id, board.sequence);
   state.changed.add(board);
   state.changes.push({ kind: "card-removed", board: board.config.name, cardId: card.id });
   unsettle(state, board);
@@ -81,7 +81,7 @@ export function unrank(card: Card): void {
 }
 
 /** The cards that the next stage may pull: the best first. */
-export function pullable(stage: Stage): Ranking {
+export function pullable(stage: Stage): Ranking<Card> {
   return stage.config.kind === "queue" ? stage.waiting : stage.finished;
 }
 
@@ -138,7 +138,7 @@ function enterState(state: BoardState, card: Card): void {
   card.stage.board.blocked += 1;
 }
 
-function rankingOf({ state, stage }: Card): Ranking | undefined {
+function rankingOf({ state, stage }: Card): Ranking<Card> | undefined {
   switch (state) {
     case "waiting":
       return stage.waiting;

@@ -3,8 +3,6 @@
  * where it last changed, so that a slow watcher costs nothing that grows with its slowness.
  */
 
-import type { Card } from "./model.ts";
-
 /** How many cards that are gone are remembered: who asks for what came before needs a snapshot. */
 const MAX_REMOVED = 1_000;
 
@@ -35,12 +33,12 @@ export class ChangeLog {
   }
 
   /** The card has changed, in the change of this number. */
-  changed({ id }: Card, sequence: number): void {
+  changed(id: string, sequence: number): void {
     this.#move(id, sequence, false);
   }
 
   /** The card is gone. */
-  removed({ id }: Card, sequence: number): void {
+  removed(id: string, sequence: number): void {
     this.#removed.add(this.#move(id, sequence, true));
     if (this.#removed.size <= MAX_REMOVED) return;
     const [oldest] = this.#removed;

@@ -7,7 +7,7 @@ import type { Attachment } from "../lease.ts";
 import type { Durations, Meter } from "../meter.ts";
 import type { ChangeLog } from "./change-log.ts";
 import type { FlowHistory } from "./flow-history.ts";
-import type { Ranking } from "./ranking.ts";
+import type { Ranked, Ranking } from "./ranking.ts";
 
 /** What an operator decides about a stage; every default has been filled in. */
 export interface StageConfig {
@@ -70,9 +70,9 @@ export interface Stage {
   /** All that stand here, in the order in which they came. */
   readonly cards: Map<string, Card>;
   /** Nobody works on these; the best first. */
-  readonly waiting: Ranking;
-  readonly finished: Ranking;
-  readonly sentBack: Ranking;
+  readonly waiting: Ranking<Card>;
+  readonly finished: Ranking<Card>;
+  readonly sentBack: Ranking<Card>;
   /** How many there are in each state, those reserved for somebody included. */
   readonly tally: Record<CardState, number>;
   /** Places that are promised to cards which are about to come. */
@@ -95,8 +95,7 @@ export interface CardContent {
   readonly priority: number;
 }
 
-/** While it stands in a ranking, `dueAt` is its rank there. */
-export interface Card extends Due {
+export interface Card extends Ranked {
   readonly id: string;
   content: CardContent;
   stage: Stage;

@@ -86,7 +86,7 @@ export function touch(state: BoardState, card: Card): void {
   const { board } = card.stage;
   board.sequence += 1;
   card.revision = board.sequence;
-  board.log.changed(card, board.sequence);
+  board.log.changed(card.id, board.sequence);
   state.changed.add(board);
   state.changes.push({ kind: "card-put", card });
 }
