@@ -1,6 +1,6 @@
 /** Watching a board: what stands on it, then what changes, over as many connections as that takes. */
 
-import type { Board, BoardEvent } from "./board.ts";
+import type { BoardEvent } from "./board.ts";
 import { boardFromWire } from "./board-wire.ts";
 import type { Card } from "./card.ts";
 import { cardFromWire } from "./card-wire.ts";
@@ -24,16 +24,13 @@ export async function* watchBoard(
     for (;;) {
       signal.throwIfAborted();
       attempts += 1;
-      let isAnotherBoard = false;
       try {
         for await (const message of readStream(ports, { name, afterSequence: view.sequence }, signal)) {
           attempts = 0;
           const event = view.takeOver(message);
-          isAnotherBoard = event === "another board";
-          if (event === "another board") break;
           if (event !== undefined) yield event;
         }
-        if (!isAnotherBoard) throw calls.toError("it ended the stream");
+        throw calls.toError("it ended the stream");
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const delay = retries.delayAfter(error, Math.max(1, attempts));
@@ -70,14 +67,7 @@ async function* readStream(
 /** The board as it stands after what was heard. */
 function createView() {
   const cards = new Map<string, Card>();
-  let board: Board | undefined;
   let sequence = 0n;
-
-  function forget(): void {
-    cards.clear();
-    board = undefined;
-    sequence = 0n;
-  }
 
   return {
     /** What to go on after; 0: nothing is known. */
@@ -86,20 +76,14 @@ function createView() {
     },
 
     /** News that only a newer server has is not told. */
-    takeOver({ sequence: reached, event }: WatchBoardResponse): BoardEvent | "another board" | undefined {
+    takeOver({ sequence: reached, event }: WatchBoardResponse): BoardEvent | undefined {
       if (event.case === undefined) return undefined;
-      const next = boardFromWire(event.value.board);
-      // A board that was made anew counts from one: what changed there since some number says nothing of this one.
-      if (event.case === "changes" && next.createTime?.getTime() !== board?.createTime?.getTime()) {
-        forget();
-        return "another board";
-      }
       if (event.case === "snapshot") cards.clear();
+      const board = boardFromWire(event.value.board);
       const changed = event.value.cards.map(cardFromWire);
       const removed = event.case === "changes" ? event.value.removedCardIds : [];
       for (const card of changed) cards.set(card.id, card);
       for (const id of removed) cards.delete(id);
-      board = next;
       sequence = reached;
       return { kind: event.case, sequence: Number(sequence), board, changed, removed, cards };
     },

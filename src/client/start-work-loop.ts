@@ -18,6 +18,8 @@ interface LoopParts {
 
 /** ms for handlers to wind down once they have been told to stop. */
 const WIND_DOWN = 1000;
+/** ms; a server that is back is found again within this time, however long it was away. */
+const LONGEST_AWAY = 15_000;
 
 /**
  * One pull waits at a time, however many cards the loop may work on: a worker has one place among those who wait, and its
@@ -60,8 +62,8 @@ export function startWorkLoop(
         else await workOnNext();
       }
     } finally {
-      // What cannot go on stops as what was told to.
-      void halt();
+      // What cannot go on stops as if it had been told to.
+      if (!stopping.signal.aborted) halt();
       while (running > 0) await nextPlace();
       signal?.removeEventListener("abort", onAbort);
       for (const cancel of timers) cancel();
@@ -72,10 +74,11 @@ export function startWorkLoop(
     const { signal: unwanted, unlink } = linkSignals(stopping.signal);
     try {
       const work = await pull({ worker, ttl, signal: unwanted });
-      // From here on stopping leaves the card its time.
+      // From here on stopping leaves the card its time; before, it has given the card back.
       unlink();
       failures = 0;
-      void occupyPlace(work);
+      if (stopping.signal.aborted) await work[Symbol.asyncDispose]();
+      else void occupyPlace(work);
     } catch (error) {
       unlink();
       if (stopping.signal.aborted) return;
@@ -89,7 +92,7 @@ export function startWorkLoop(
     notify((told: unknown) => onError?.(told, undefined), error);
     failures += 1;
     const asked = error instanceof AdmissionError ? (error.retryAfterMs ?? 0) : 0;
-    await rest(clock, Math.max(asked, delayAfter(failures)), stopping.signal);
+    await rest(clock, Math.max(asked, Math.min(LONGEST_AWAY, delayAfter(failures))), stopping.signal);
   }
 
   async function occupyPlace(work: Work): Promise<void> {

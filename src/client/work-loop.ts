@@ -39,7 +39,7 @@ export interface WorkLoopOptions {
 export interface BackoffOptions {
   /** ms after the first time, doubled each time, of which half to all is waited. Default 1,000. */
   readonly initialDelay?: number | undefined;
-  /** ms that the delay grows to. Default 60,000. */
+  /** ms that the delay grows to. Default 60,000; where no card can be asked for, never more than 15,000. */
   readonly maxDelay?: number | undefined;
 }
 
