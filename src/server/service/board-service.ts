@@ -17,7 +17,6 @@ import {
   ListBoardsResponseSchema,
   ListCardsResponseSchema,
   type PullCardRequest,
-  PulledCardSchema,
   RenewCardResultSchema,
   RenewCardsResponseSchema,
   SendBackCardResponseSchema,
@@ -40,7 +39,7 @@ import {
   cardStateFromWire,
   cardToWire,
   contentFromWire,
-  pulledCardToWire,
+  pulledToWire,
   updateContent,
   workToWire,
 } from "../wire/card-wire.ts";
@@ -278,8 +277,8 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         cardId: request.cardId === "" ? undefined : request.cardId,
       });
       if (outcome.kind === "pulled") {
-        const { card, resumed } = outcome;
-        const value = create(PulledCardSchema, { card: pulledCardToWire(card, clock), resumed });
+        const { card, workId, resumed } = outcome;
+        const value = pulledToWire({ card, held: workId !== undefined, resumed }, clock);
         return create(TryPullCardResponseSchema, { result: { case: "pulled", value } });
       }
       if (!NONE_NOW.has(outcome.reason)) throw refusalError(outcome);

@@ -5,7 +5,6 @@ import {
   type PullCardResponse,
   PullCardResponseSchema,
   PullDrainingSchema,
-  PulledCardSchema,
   PullHeartbeatSchema,
   PullWaitingSchema,
 } from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
@@ -15,7 +14,7 @@ import type { PullCard, ResumeWork } from "../machine/board/command.ts";
 import type { ShownOutcomeOf, ShownPull } from "../machine/board/show.ts";
 import type { PlaceView } from "../machine/board/view.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
-import { pulledCardToWire } from "../wire/card-wire.ts";
+import { pulledToWire } from "../wire/card-wire.ts";
 import { draining, refusalError } from "../wire/error-wire.ts";
 import { reasonToWire, refusalToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
@@ -110,7 +109,7 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
 
   function work({ card, workId, resumed }: ShownPull): void {
     outbox.drop("waiting");
-    say({ case: "pulled", value: create(PulledCardSchema, { card: pulledCardToWire(card, clock), resumed }) });
+    say({ case: "pulled", value: pulledToWire({ card, held: workId !== undefined, resumed }, clock) });
     if (workId === undefined) finish();
     else phase = { kind: "working", id: workId };
   }

@@ -1,6 +1,7 @@
 /** Cards: domain to protobuf and back. */
 
 import { create, type DescField, type MessageInitShape } from "@bufbuild/protobuf";
+import { type PulledCard, PulledCardSchema } from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import {
   type Card,
   type CardLease,
@@ -60,11 +61,14 @@ export function cardToWire(view: CardView, clock: Pick<Clock, "wallTime">): Card
   });
 }
 
-/** The card as its worker is told: how long it may rely on it, too. */
-export function pulledCardToWire(view: CardView, clock: Pick<Clock, "wallTime">): Card {
-  const card = cardToWire(view, clock);
-  if (view.work?.live === true) card.lease = workToWire(view.work, clock);
-  return card;
+/** A card as whoever pulled it is told: while they hold it, how long they may rely on it, too. */
+export function pulledToWire(
+  { card, held, resumed }: { readonly card: CardView; readonly held: boolean; readonly resumed: boolean },
+  clock: Pick<Clock, "wallTime">,
+): PulledCard {
+  const message = cardToWire(card, clock);
+  if (held && card.work !== undefined) message.lease = workToWire(card.work, clock);
+  return create(PulledCardSchema, { card: message, resumed });
 }
 
 export function workToWire(work: WorkView, clock: Pick<Clock, "wallTime">): CardLease {
