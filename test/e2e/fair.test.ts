@@ -6,7 +6,7 @@ import type { ContractClient } from "../support/contract-client.ts";
 import { roundTrip, statusOf, waitersOf } from "../support/look.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
-const { tryAcquire } = AdmissionService.method;
+const { release, tryAcquire } = AdmissionService.method;
 
 const ONE = "limiters: [{ name: db, max_concurrent: 1 }]";
 
@@ -103,12 +103,29 @@ test("a freed permit goes to the head of the queue in the same step: the grant i
   let holder = await hold(client, "db");
   const waiters = await Promise.all(Array.from({ length: 50 }, () => queue(client, "db")));
   for (const waiter of waiters) {
-    const next = held(waiter);
-    await giveBack(client, holder);
+    const { leaseId, secret } = holder;
+    await client.call(release, { leaseId, secret });
     await roundTrip(client);
     // No timer has had its turn: one answer on the same connection is all that has come since.
     expect(waiter.kinds).toContain("granted");
-    holder = await next;
+    holder = await held(waiter);
+  }
+});
+
+test.each([
+  ["gRPC", undefined],
+  ["Connect", { protocol: "connect", httpVersion: "2" }],
+] as const)("it follows a cancel as closely, whenever that arrives: %s", async (_name, options) => {
+  await using server = await startTestServer(ONE);
+  const client = options === undefined ? server.grpc() : server.connect(options);
+  let holder = await hold(client, "db");
+  const waiters = await Promise.all(Array.from({ length: 50 }, () => queue(client, "db")));
+  for (const waiter of waiters) {
+    holder.cancel();
+    // A library takes a turn or two of its loop to send a cancel, and the server's one to hear of it.
+    for (let answers = 0; answers < 3; answers += 1) await roundTrip(client);
+    expect(waiter.kinds).toContain("granted");
+    holder = await held(waiter);
   }
 });
 

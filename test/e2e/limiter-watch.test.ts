@@ -4,7 +4,7 @@ import {
   LimiterService,
   type WatchLimitersResponse,
 } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { connectHttp2, envelope, openGrpcCall } from "../server/transport/support/http2-client.ts";
+import { connectHttp2, envelope, messagesOf, openGrpcCall } from "../server/transport/support/http2-client.ts";
 import { giveBack, hold } from "../support/acquire.ts";
 import type { ContractStream } from "../support/contract-client.ts";
 import { pathOf } from "../support/grpc-client.ts";
@@ -94,16 +94,3 @@ test("a watcher that does not read costs at most one message a limiter, and miss
   expect(read).toBeLessThan(2 * limiters.length);
   expect(fast.received.length).toBeGreaterThan(changes * limiters.length);
 });
-
-/** The messages of a gRPC stream, which is read from here on. */
-async function* messagesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of stream) {
-    rest = Buffer.concat([rest, chunk]);
-    while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
-      const end = 5 + rest.readUInt32BE(1);
-      yield rest.subarray(5, end);
-      rest = rest.subarray(end);
-    }
-  }
-}

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
-import { acquire, giveBack, hold, queue } from "../support/acquire.ts";
+import { acquire, giveBack, type Hold, held, hold, queue } from "../support/acquire.ts";
 import { Code } from "../support/call-failure.ts";
 import { leasesOf, roundTrip, statusOf } from "../support/look.ts";
 import { startTestServer } from "../support/server.ts";
@@ -43,6 +43,22 @@ test("those behind such a request wait until all its claims fit, though theirs w
   expect(behind.kinds).not.toContain("granted");
   both.cancel();
   await behind.next("granted");
+});
+
+test("one who is first in one queue does not overtake those before it in another", async () => {
+  await using server = await startTestServer(
+    "limiters: [{ name: a, max_concurrent: 1 }, { name: b, max_concurrent: 2 }]",
+  );
+  const client = server.grpc();
+  const holders = [await hold(client, { claims: [A] }), await hold(client, { claims: [B] })];
+  const large = await queue(client, { claims: [{ ...B, permits: 2 }] });
+  const both = await queue(client, { claims: [A, B] });
+  await giveBack(client, holders[0] as Hold);
+  await roundTrip(client);
+  expect(await statusOf(client, "b")).toMatchObject({ permitsInUse: 1n, waiters: 2n });
+  await giveBack(client, holders[1] as Hold);
+  await giveBack(client, await held(large));
+  await both.next("granted");
 });
 
 test("many who claim the same limiters in any order, all at once, all come to their turn", async () => {

@@ -11,8 +11,8 @@ import type { CallFailure } from "./call-failure.ts";
 import type { CallOptions, ContractClient } from "./contract-client.ts";
 
 type Event = AcquireResponse["event"];
-export type EventKind = NonNullable<Event["case"]>;
-export type EventValue<K extends EventKind> = Extract<Event, { readonly case: K }>["value"];
+type EventKind = NonNullable<Event["case"]>;
+type EventValue<K extends EventKind> = Extract<Event, { readonly case: K }>["value"];
 
 export interface AcquireCall {
   /** The next event of this kind; those of other kinds before it are dropped. Rejects if the stream ends before. */

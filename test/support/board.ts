@@ -11,7 +11,7 @@ import {
   type TryPullCardResponse,
 } from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { Card, CardLease, CardSchema } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts";
-import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
+import type { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import type { CallFailure } from "./call-failure.ts";
 import type { CallOptions, ContractClient } from "./contract-client.ts";
 
@@ -100,10 +100,10 @@ export async function take(
 }
 
 /** Why there is no card now. */
-export async function noneNow(client: ContractClient, request: TryPullInit | string): Promise<keyof typeof Reason> {
+export async function noneNow(client: ContractClient, request: TryPullInit | string): Promise<Reason> {
   const { result } = await tryPull(client, request);
   if (result.case !== "none") throw new Error(`there is ${result.value?.card?.id}`);
-  return Reason[result.value.reason] as keyof typeof Reason;
+  return result.value.reason;
 }
 
 function tryPull(client: ContractClient, request: TryPullInit | string): Promise<TryPullCardResponse> {

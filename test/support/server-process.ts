@@ -28,15 +28,16 @@ export interface ServerProcess extends AsyncDisposable {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
-export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
+type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
+const END_WITH_PARENT = new URL("end-with-parent.ts", import.meta.url).href;
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const GREETING = /serves gRPC on (\S+), Connect and gRPC-Web on (\S+)/;
 
 /** Resolves when it serves. Its disposal kills it. `nodeArguments` are for Node itself. */
 export async function startServerProcess(
   yaml: string,
-  { nodeArguments = [] as readonly string[], ipc = false } = {},
+  { nodeArguments = [] }: { readonly nodeArguments?: readonly string[] } = {},
 ): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), "backpressure-"));
   const path = join(folder, "backpressure.yaml");
@@ -45,9 +46,11 @@ export async function startServerProcess(
     renameSync(`${path}.new`, path);
   };
   configure(yaml);
-  const child = spawn(process.execPath, [...nodeArguments, MAIN, "serve", "--config", path], {
-    stdio: ["ignore", "pipe", "pipe", ...(ipc ? (["ipc"] as const) : [])],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--import", END_WITH_PARENT, ...nodeArguments, MAIN, "serve", "--config", path],
+    { stdio: ["ignore", "pipe", "pipe", "ipc"] },
+  );
   const exited = once(child, "close").then(([code, signal]) => ({ code, signal }));
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => rmSync(folder, { recursive: true }));

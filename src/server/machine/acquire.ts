@@ -89,6 +89,7 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
     probed: command.probed,
     deadline: state.now + maxWait,
     toldAhead: 0,
+    stretch: undefined,
     dueAt: 0,
     heapIndex: -1,
   };

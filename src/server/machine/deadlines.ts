@@ -10,6 +10,8 @@ export interface Due {
 
 export class Deadlines<T extends Due> {
   readonly #heap: T[] = [];
+  /** `dueAt` of each, side by side: finding the way through a large heap by its items would be a cache miss a step. */
+  readonly #times: number[] = [];
 
   get size(): number {
     return this.#heap.length;
@@ -22,7 +24,7 @@ export class Deadlines<T extends Due> {
 
   /** When the earliest falls due; Infinity if nothing does. */
   get earliest(): number {
-    return this.first?.dueAt ?? Number.POSITIVE_INFINITY;
+    return this.#times[0] ?? Number.POSITIVE_INFINITY;
   }
 
   /** Sets or moves a deadline. */
@@ -32,6 +34,7 @@ export class Deadlines<T extends Due> {
     if (item.heapIndex === -1) {
       item.heapIndex = this.#heap.length;
       this.#heap.push(item);
+      this.#times.push(dueAt);
     }
     if (dueAt <= before) this.#rise(item);
     else this.#sink(item);
@@ -43,6 +46,7 @@ export class Deadlines<T extends Due> {
     if (index === -1) return;
     item.heapIndex = -1;
     const last = this.#heap.pop() as T;
+    this.#times.pop();
     if (last === item) return;
     this.#place(last, index);
     this.#rise(last);
@@ -63,38 +67,39 @@ export class Deadlines<T extends Due> {
   }
 
   #rise(item: T): void {
+    const { dueAt } = item;
     let index = item.heapIndex;
     while (index > 0) {
-      const parentIndex = (index - 1) >> 1;
-      const parent = this.#at(parentIndex);
-      if (parent.dueAt <= item.dueAt) break;
-      this.#place(parent, index);
-      index = parentIndex;
+      const parent = (index - 1) >> 1;
+      if (this.#timeAt(parent) <= dueAt) break;
+      this.#place(this.#heap[parent] as T, index);
+      index = parent;
     }
     this.#place(item, index);
   }
 
   #sink(item: T): void {
-    let index = item.heapIndex;
+    const { dueAt } = item;
     const size = this.#heap.length;
+    let index = item.heapIndex;
     for (;;) {
-      let childIndex = 2 * index + 1;
-      if (childIndex >= size) break;
-      if (childIndex + 1 < size && this.#at(childIndex + 1).dueAt < this.#at(childIndex).dueAt) childIndex += 1;
-      const child = this.#at(childIndex);
-      if (child.dueAt >= item.dueAt) break;
-      this.#place(child, index);
-      index = childIndex;
+      let child = 2 * index + 1;
+      if (child >= size) break;
+      if (child + 1 < size && this.#timeAt(child + 1) < this.#timeAt(child)) child += 1;
+      if (this.#timeAt(child) >= dueAt) break;
+      this.#place(this.#heap[child] as T, index);
+      index = child;
     }
     this.#place(item, index);
   }
 
   #place(item: T, index: number): void {
     this.#heap[index] = item;
+    this.#times[index] = item.dueAt;
     item.heapIndex = index;
   }
 
-  #at(index: number): T {
-    return this.#heap[index] as T;
+  #timeAt(index: number): number {
+    return this.#times[index] as number;
   }
 }

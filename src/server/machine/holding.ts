@@ -11,12 +11,11 @@ import type { State } from "./state.ts";
 
 /** A stream has ended: a cancel gives everything back, a lost connection leaves time to come back. */
 export function leave(state: State, command: Leave): Outcomes["leave"] {
-  const waiter = state.waiters.get(command.id);
-  if (waiter?.stream === command.stream) leaveQueue(state, waiter, command.how);
-  const lease = state.leases.get(command.id);
-  if (lease?.attachment.kind === "attached" && lease.attachment.stream === command.stream) {
-    leaveLease(state, lease, command.how);
-  }
+  const { id, stream, how } = command;
+  const lease = state.leases.get(id);
+  const waiter = lease === undefined ? state.waiters.get(id) : undefined;
+  if (waiter?.stream === stream) leaveQueue(state, waiter, how);
+  if (lease?.attachment.kind === "attached" && lease.attachment.stream === stream) leaveLease(state, lease, how);
   return { kind: "done" };
 }
 

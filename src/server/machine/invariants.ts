@@ -27,7 +27,7 @@ export function assertMachine(state: State): void {
 function assertLease(state: State, lease: Lease): void {
   const { attachment, ttl } = lease;
   holds(state.leases.get(lease.id) === lease, lease, "it is kept under its id");
-  holds(!state.waiters.has(lease.id), lease, "nobody waits and holds at once");
+  holds(state.waiters.get(lease.id) === undefined, lease, "nobody waits and holds at once");
   holds(state.pastLeases.get(lease.id) === undefined, lease, "what lives is not remembered as ended");
   const limiters = heldLimiters(lease);
   holds(limiters.length > 0, lease, "a lease holds something");

@@ -7,6 +7,7 @@ import { Deadlines, type Due } from "./deadlines.ts";
 import { Fifo, type FifoNode } from "./fifo.ts";
 import { Durations, Meter } from "./meter.ts";
 import type { Reason } from "./reasons.ts";
+import type { Member } from "./roster.ts";
 import type { Slots } from "./slots.ts";
 import { type Bucket, microsUntil, microsUntilFull, type Rate, refill, TOKEN } from "./token-bucket.ts";
 
@@ -84,7 +85,7 @@ export interface Place extends FifoNode<Place> {
   estimate: number | undefined;
 }
 
-export interface Waiter extends Due {
+export interface Waiter extends Due, Member<Waiter> {
   readonly kind: "waiter";
   /** The id of the lease that it will have. */
   readonly id: string;

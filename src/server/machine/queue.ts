@@ -7,7 +7,7 @@ import type { State } from "./state.ts";
 /** Puts a waiter behind all others, in every queue that it claims. */
 export function enqueue(state: State, waiter: Waiter, instances: readonly Instance[]): void {
   state.arrival += 1;
-  state.waiters.set(waiter.id, waiter);
+  state.waiters.add(waiter);
   if (waiter.requestId !== "") state.requests.set(waiter.requestId, waiter);
   if (waiter.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(waiter, waiter.deadline);
   for (const [index, claim] of waiter.claims.entries()) {
@@ -41,7 +41,7 @@ export function dequeue(state: State, waiter: Waiter): void {
 
 /** The same for one that is granted in this step: the instances are still wanted. */
 export function takeOut(state: State, waiter: Waiter): void {
-  state.waiters.delete(waiter.id);
+  state.waiters.delete(waiter);
   if (waiter.requestId !== "") state.requests.delete(waiter.requestId);
   state.deadlines.clear(waiter);
   for (const place of waiter.places) {

@@ -6,6 +6,7 @@ import { Deadlines } from "./deadlines.ts";
 import type { Lease, LeaseEnd } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import { Recall } from "./recall.ts";
+import { Roster } from "./roster.ts";
 
 export interface MachineOptions {
   /** How many may wait at once, over all limiters; can be changed later. */
@@ -36,7 +37,7 @@ export interface State {
   readonly limiters: Map<string, Limiter>;
   /** In the order of their grants. */
   readonly leases: Map<string, Lease>;
-  readonly waiters: Map<string, Waiter>;
+  readonly waiters: Roster<Waiter>;
   /** What a request id stands for. */
   readonly requests: Map<string, Waiter | Lease>;
   readonly pastLeases: Recall<LeaseEnd>;
@@ -70,7 +71,7 @@ export function createState(options: MachineOptions): State {
     fencingFloor: 0,
     limiters: new Map(),
     leases: new Map(),
-    waiters: new Map(),
+    waiters: new Roster(),
     requests: new Map(),
     pastLeases: new Recall(recall),
     pastRequests: new Recall(recall),

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
 import type { StreamEnd } from "../service/rpc.ts";
 import type { Liveness, TransportLimits } from "./options.ts";
+import { createSessionKeeper } from "./session-keeper.ts";
 
 /**
  * Cancels that one connection may send: so many at once, and so many a second for ever. Node's own bounds (1,000 and
@@ -59,6 +60,7 @@ export function createHttp2Sessions(options: {
   const { server, liveness, clock } = options;
   const connections = new Map<Http2Session, Http2Connection>();
 
+  const keeper = createSessionKeeper();
   // Node makes the session while it hands out the socket, so the latest socket is that of the new session.
   let arriving: Socket | undefined;
   server.prependListener("connection", (socket: Socket) => {
@@ -74,6 +76,7 @@ export function createHttp2Sessions(options: {
       howStreamEnded: () => (session.destroyed || socket.destroyed ? "lost" : "cancelled"),
     };
     connections.set(session, connection);
+    keeper.watch(session);
     const stopProbes = keepAlive({ session, socket, liveness, clock });
     session.once("close", () => {
       stopProbes();

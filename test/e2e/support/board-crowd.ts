@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { onTestFinished } from "vitest";
 import type { Dice } from "../../server/machine/dice.ts";
 import type { Credential } from "../../support/board.ts";
 import type { Fate, Order, WorkerNews } from "./board-worker.ts";
@@ -29,6 +30,8 @@ export interface Crowd extends AsyncDisposable {
   readonly most: Readonly<Record<string, number>>;
   /** Cards on which somebody began to work while another was at it. */
   readonly doubles: readonly string[];
+  /** Resolves with the deeds of this kind as soon as there are so many. */
+  untilConcluded(fate: Fate, count: number): Promise<readonly Deed[]>;
   /** How many processes there were. */
   readonly started: number;
   /** Lets everybody go, and resolves when the last is gone. */
@@ -57,6 +60,7 @@ export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
   const most: Record<string, number> = {};
   const doubles: string[] = [];
   const atWork = new Map<ChildProcess, { readonly stage: string; readonly cardId: string }>();
+  const looks = new Set<() => void>();
   const begin = Promise.withResolvers<void>();
   let started = 0;
   let dismissed = false;
@@ -67,8 +71,14 @@ export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
     for (const child of children) if (child.connected) child.disconnect();
     await Promise.all(gone);
   }
-  cleanup.defer(async () => {
+  const end = () => {
+    dismissed = true;
     for (const child of children) child.kill("SIGKILL");
+  };
+  // A test that has timed out disposes of nothing.
+  onTestFinished(end);
+  cleanup.defer(async () => {
+    end();
     await dismiss();
   });
 
@@ -103,6 +113,7 @@ export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
           return;
         case "concluded":
           if (work) deeds.push({ ...work, stage, refusal: news.refusal });
+          for (const look of looks) look();
           order(child, { kind: "go on" });
           return;
       }
@@ -129,6 +140,17 @@ export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
     deeds,
     most,
     doubles,
+    untilConcluded: (fate, count) =>
+      new Promise((resolve) => {
+        const look = () => {
+          const found = deeds.filter((deed) => deed.fate === fate);
+          if (found.length < count) return;
+          looks.delete(look);
+          resolve(found);
+        };
+        looks.add(look);
+        look();
+      }),
     get started() {
       return started;
     },

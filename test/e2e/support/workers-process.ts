@@ -3,6 +3,7 @@
  * work, each tells the counter in the parent process, and does not stop before that has counted it out again.
  */
 
+import "../../support/end-with-parent.ts";
 import { giveBack, hold } from "../../support/acquire.ts";
 import { createGrpcClient } from "../../support/grpc-client.ts";
 import type { WorkerNews } from "./work-counter.ts";

@@ -18,6 +18,8 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
   function claim(effect: Extract<ClaimEffect, { kind: "claim" }>): void {
     const { id, limiter, worker, now } = effect;
     const hear = (news: StreamNews) => {
+      // It may have given up meanwhile, and asked anew: what is said of the older claim is of no account.
+      if (streams.get(id) !== stream) return;
       switch (news.kind) {
         case "granted":
           submit({ kind: "settle-claim", id, refusal: undefined });

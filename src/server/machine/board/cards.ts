@@ -92,17 +92,15 @@ export function room({ config, cards, promised }: Stage): number {
 
 /** Forgets completed cards beyond what the board keeps. */
 export function forgetCompleted(state: BoardState, board: Board): void {
-  const { keepCompleted, keepCompletedFor } = board.config;
-  const cards = board.stages.at(-1)?.cards;
-  if (cards === undefined) return;
-  for (const card of cards.values()) {
-    const tooOld = keepCompletedFor !== undefined && card.enteredAt + keepCompletedFor <= state.now;
-    if (cards.size <= keepCompleted && !tooOld) break;
-    removeCard(state, card);
+  const { keepCompleted, keepCompletedFor = Number.POSITIVE_INFINITY } = board.config;
+  const { completed } = board.stages.at(-1) as Stage;
+  for (let oldest = completed.best; oldest; oldest = completed.best) {
+    if (completed.size <= keepCompleted && oldest.enteredAt + keepCompletedFor > state.now) break;
+    removeCard(state, oldest);
   }
-  const [oldest] = cards.values();
-  if (oldest === undefined || keepCompletedFor === undefined) state.deadlines.clear(board);
-  else state.deadlines.set(board, oldest.enteredAt + keepCompletedFor);
+  const dueAt = (completed.best?.enteredAt ?? Number.POSITIVE_INFINITY) + keepCompletedFor;
+  if (dueAt === Number.POSITIVE_INFINITY) state.deadlines.clear(board);
+  else state.deadlines.set(board, dueAt);
 }
 
 /** Notes how many cards the stages have had until now; before each change of that. */
@@ -146,9 +144,10 @@ function rankingOf({ state, stage }: Card): Ranking<Card> | undefined {
       return stage.finished;
     case "sent-back":
       return stage.sentBack;
+    case "completed":
+      return stage.completed;
     case "active":
     case "blocked":
-    case "completed":
       return undefined;
   }
 }

@@ -7,9 +7,9 @@ import { dropCard } from "./adding.ts";
 import { ChangeLog } from "./change-log.ts";
 import type { BoardOutcomes, CreateBoard, DeclareBoards, DeleteBoard, UpdateBoard } from "./command.ts";
 import { FlowHistory } from "./flow-history.ts";
-import type { Board, BoardConfig, Stage, StageConfig } from "./model.ts";
+import type { Board, BoardConfig, Card, Stage, StageConfig } from "./model.ts";
 import { reviewClaims, turnAwayPullers } from "./pullers.ts";
-import { Ranking } from "./ranking.ts";
+import { byEntry, byPriority, Ranking } from "./ranking.ts";
 import { type BoardState, touch, unsettle } from "./state.ts";
 
 /** µs of a step, and how many steps a rate looks back: an hour by minutes. */
@@ -117,9 +117,10 @@ function createStage(board: Board, config: StageConfig, index: number, now: numb
     config,
     index,
     cards: new Map(),
-    waiting: new Ranking(),
-    finished: new Ranking(),
-    sentBack: new Ranking(),
+    waiting: new Ranking<Card>(byPriority),
+    finished: new Ranking<Card>(byPriority),
+    sentBack: new Ranking<Card>(byPriority),
+    completed: new Ranking<Card>(byEntry),
     tally: { waiting: 0, active: 0, blocked: 0, finished: 0, "sent-back": 0, completed: 0 },
     promised: 0,
     pullers: new Fifo(),

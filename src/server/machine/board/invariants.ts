@@ -26,7 +26,7 @@ export function assertBoards(state: BoardState): void {
 }
 
 /** One board: its cards stand where they should, and nobody waits for what is there. */
-export function assertBoard(state: BoardState, board: Board): void {
+function assertBoard(state: BoardState, board: Board): void {
   const subject = subjectOf(board);
   holds(!board.unsettled, subject, "no board is left unsettled");
   assertStages(board);
@@ -50,12 +50,14 @@ export function assertBoard(state: BoardState, board: Board): void {
   assertRetention(board);
 }
 
-function assertStages({ config, stages }: Board): void {
+function assertStages(board: Board): void {
+  const { config, stages } = board;
   const names = new Set<string>();
   for (const [index, stage] of stages.entries()) {
     const subject = `board ${config.name}, stage ${stage.config.name}`;
     names.add(stage.config.name);
     holds(stage.index === index, subject, "it knows its place");
+    holds(stage.board === board, subject, "it stands on its board");
     holds(stage.config === config.stages[index], subject, "it is as the board's configuration has it");
     const atEnd = index === 0 || index === stages.length - 1;
     holds(!atEnd || stage.config.kind === "queue", subject, "work is done between the ends");
@@ -68,7 +70,7 @@ function assertStage(state: BoardState, stage: Stage): void {
   const { board, config, cards, tally } = stage;
   const subject = `board ${board.config.name}, stage ${config.name}`;
   const seen = { waiting: 0, active: 0, blocked: 0, finished: 0, "sent-back": 0, completed: 0 };
-  const free = { waiting: 0, finished: 0, "sent-back": 0 };
+  const free = { waiting: 0, finished: 0, "sent-back": 0, completed: 0 };
   let entry = 0;
   for (const card of cards.values()) {
     holds(card.entry > entry && card.entry <= state.serial, subject, "cards stand in the order in which they came");
@@ -79,7 +81,8 @@ function assertStage(state: BoardState, stage: Stage): void {
   for (const cardState of Object.keys(seen) as (keyof typeof seen)[]) {
     counts(tally[cardState], seen[cardState], subject, `cards that are ${cardState}`);
   }
-  const rankings = { waiting: stage.waiting, finished: stage.finished, "sent-back": stage.sentBack };
+  const { waiting, finished, sentBack, completed } = stage;
+  const rankings = { waiting, finished, "sent-back": sentBack, completed };
   for (const ranked of Object.keys(rankings) as (keyof typeof rankings)[]) {
     const ranking = rankings[ranked];
     counts(ranking.size, free[ranked], subject, `cards that are ${ranked} and free`);

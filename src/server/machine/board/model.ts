@@ -73,6 +73,8 @@ export interface Stage {
   readonly waiting: Ranking<Card>;
   readonly finished: Ranking<Card>;
   readonly sentBack: Ranking<Card>;
+  /** The one that is forgotten first is first. */
+  readonly completed: Ranking<Card>;
   /** How many there are in each state, those reserved for somebody included. */
   readonly tally: Record<CardState, number>;
   /** Places that are promised to cards which are about to come. */

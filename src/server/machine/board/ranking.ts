@@ -1,4 +1,4 @@
-/** Cards in the order in which they are pulled: by priority, then by age on the board. O(log n) in cards. */
+/** Cards in an order of theirs, each of which can leave at any time. O(log n) in cards. */
 
 import { Deadlines, type Due } from "../deadlines.ts";
 
@@ -7,25 +7,43 @@ export interface Ranked extends Due {
   readonly content: { readonly priority: number };
   /** Rises with each card that is added. */
   readonly serial: number;
+  /** Rises with each entry into a stage. */
+  readonly entry: number;
 }
 
-export const MAX_PRIORITY = 1_000;
+const MAX_PRIORITY = 1_000;
 /** More cards than are ever added: 2,001 priorities of so many fit a double exactly. */
 const SERIALS = 2 ** 42;
 
+/** The order in which cards are pulled: by priority, then by age on the board. */
+export function byPriority({ content, serial }: Ranked): number {
+  return (MAX_PRIORITY - content.priority) * SERIALS + serial;
+}
+
+/** The order in which they came into their stage. */
+export function byEntry({ entry }: Ranked): number {
+  return entry;
+}
+
 export class Ranking<C extends Ranked> {
+  readonly #rankOf: (card: C) => number;
   readonly #heap = new Deadlines<C>();
+
+  constructor(rankOf: (card: C) => number) {
+    this.#rankOf = rankOf;
+  }
 
   get size(): number {
     return this.#heap.size;
   }
 
+  /** The one that is first. */
   get best(): C | undefined {
     return this.#heap.first;
   }
 
   put(card: C): void {
-    this.#heap.set(card, (MAX_PRIORITY - card.content.priority) * SERIALS + card.serial);
+    this.#heap.set(card, this.#rankOf(card));
   }
 
   remove(card: C): void {
