@@ -55,6 +55,14 @@ const OPERATE: readonly CommandEntry[] = [
   },
 ];
 
+const WORK: readonly CommandEntry[] = [
+  {
+    name: "board",
+    description: "see a board, add cards, pull them and work on them",
+    load: async () => (await import("./commands/board.ts")).defineBoard,
+  },
+];
+
 const SERVE: readonly CommandEntry[] = [
   {
     name: "serve",
@@ -76,6 +84,7 @@ const SERVE: readonly CommandEntry[] = [
 /** As `--help` shows them. */
 export const COMMAND_GROUPS = [
   ["Hold:", HOLD],
+  ["Work on boards:", WORK],
   ["Look and step in:", OPERATE],
   ["Serve:", SERVE],
 ] as const;

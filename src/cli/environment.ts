@@ -5,6 +5,9 @@ import { hostname, userInfo } from "node:os";
 /** The variable that names the server where no flag does. */
 export const ADDRESS_VARIABLE = "BACKPRESSURE_ADDRESS";
 
+/** The variable that names the board where no flag does: a command that runs for a card finds its board there. */
+export const BOARD_VARIABLE = "BACKPRESSURE_BOARD";
+
 /** Variables for a command that is run; undefined: not set. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 

@@ -8,6 +8,7 @@ import {
   ServerUnavailableError,
   type StatusCode,
   type Violation,
+  WorkLostError,
 } from "../client/errors.ts";
 import type { Reason } from "../client/reasons.ts";
 import { formatRoughly } from "./duration.ts";
@@ -39,7 +40,7 @@ export function failureOf(thrown: unknown): Failure {
   }
   if (thrown instanceof ServerUnavailableError) return unreachable(thrown);
   if (thrown instanceof ServerError) return { exitCode: EXIT.failed, reason: thrown.code, message: thrown.message };
-  if (thrown instanceof LeaseLostError) {
+  if (thrown instanceof LeaseLostError || thrown instanceof WorkLostError) {
     return { exitCode: EXIT.lost, reason: thrown.reason, message: thrown.message };
   }
   if (thrown instanceof CommanderError) {

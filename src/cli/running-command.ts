@@ -1,6 +1,7 @@
 /** A command that runs under a lease: started, signalled, stopped. */
 
 import { spawn } from "node:child_process";
+import type { Writable } from "node:stream";
 import { isatty } from "node:tty";
 import type { Clock } from "../client/clock.ts";
 import { environmentWith, type Variables } from "./environment.ts";
@@ -12,6 +13,15 @@ export interface CommandOptions {
   readonly variables: Variables;
   /** ms that it is given to end after it was told to stop, before it is killed. */
   readonly killAfter: number;
+  /** Undefined: it has this process's standard input and output. */
+  readonly pipes?: CommandPipes;
+}
+
+interface CommandPipes {
+  /** What it can read. */
+  readonly input: string;
+  /** Where what it writes goes. The command has not ended before that has, unless it was stopped. */
+  readonly output: Writable;
 }
 
 export interface RunningCommand {
@@ -39,20 +49,36 @@ const GROUP_LOOK = 50;
  * they are not passed on, or it would hear them twice. Elsewhere it leads a group of its own, so that stopping it stops
  * what it has started too.
  */
-export function startCommand({ file, args, variables, killAfter }: CommandOptions, clock: Clock): RunningCommand {
+export function startCommand(
+  { file, args, variables, killAfter, pipes }: CommandOptions,
+  clock: Clock,
+): RunningCommand {
   const ownsGroup = ![0, 1, 2].some(isatty);
-  const child = spawn(file, args, { stdio: "inherit", env: environmentWith(variables), detached: ownsGroup });
+  const child = spawn(file, args, {
+    stdio: pipes === undefined ? "inherit" : ["pipe", "pipe", "inherit"],
+    env: environmentWith(variables),
+    detached: ownsGroup,
+  });
   const { promise: ended, resolve } = Promise.withResolvers<CommandEnd>();
   let isStopping = false;
   let isKilled = false;
   let callOffKill = () => {};
+  let exit: CommandEnd | undefined;
 
+  if (pipes !== undefined) {
+    // One that does not read is none that fails.
+    child.stdin?.on("error", () => {}).end(pipes.input);
+    child.stdout?.pipe(pipes.output);
+  }
   child.on("error", (error: NodeJS.ErrnoException) => {
     if (child.pid === undefined) resolve(unstartable(file, error));
   });
   child.on("exit", (code, signal) => {
-    const end: CommandEnd = signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signalled", signal };
-    finish(end);
+    exit = signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signalled", signal };
+    if (pipes === undefined || isStopping) finish(exit);
+  });
+  child.on("close", () => {
+    if (exit !== undefined) finish(exit);
   });
 
   /** A stopped command has ended when all of its group has, or has been killed. */
@@ -90,6 +116,8 @@ export function startCommand({ file, args, variables, killAfter }: CommandOption
       callOffKill = clock.schedule(killAfter, () => {
         isKilled = true;
         send("SIGKILL");
+        // Somebody who has left the group may write for ever.
+        if (exit !== undefined) finish(exit);
       });
     },
   };

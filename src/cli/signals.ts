@@ -6,6 +6,9 @@ import { SIGNAL_BASE } from "./exit-codes.ts";
 /** Those that ask a process to end. */
 export const ENDING_SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
+/** Those that are passed on to a command that runs. */
+export const PASSED_ON_SIGNALS: readonly NodeJS.Signals[] = [...ENDING_SIGNALS, "SIGQUIT", "SIGUSR1", "SIGUSR2"];
+
 /** A signal ended what was going on, before it came to anything. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";

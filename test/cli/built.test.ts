@@ -35,6 +35,7 @@ describe("the command line as it is shipped", () => {
     [["leases", "--json"], /"leases":\[\]/],
     [["run", "gpu", "--", "echo", "hello"], /^hello$/m],
     [["limiters", "set", "db", "--max-concurrent", "2"], /^created db$/m],
+    [["board", "create", "release"], /^created release: /m],
     [["check", join(ROOT, "docker/backpressure.yaml")], / is valid: /],
     [["--version"], /^\d+\.\d+\.\d+$/m],
   ])("loads what each command needs: %j", async (args, stdout) => {

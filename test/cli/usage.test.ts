@@ -7,6 +7,7 @@ const COMMANDS = [
   "run",
   "acquire",
   "try",
+  "board",
   "limiters",
   "leases",
   "waiters",
@@ -31,16 +32,25 @@ describe("backpressure", () => {
     expect(stdout).toContain("BACKPRESSURE_ADDRESS");
   });
 
-  it.each([["run"], ["acquire"], ["try"], ["leases"], ["revoke"], ["serve"], ["check"], ["health"], ["limiters set"]])(
-    "shows examples in the help of %s",
-    async (command) => {
-      const { code, stdout } = await cli([...command.split(" "), "--help"]);
-      expect(code).toBe(0);
-      expect(stdout).toContain(`Usage: backpressure ${command}`);
-      expect(stdout).toContain("Examples:\n  backpressure ");
-      expect(stdout).toMatch(/^Global Options:\n.* --address .* --json /ms);
-    },
-  );
+  it.each([
+    ["run"],
+    ["acquire"],
+    ["try"],
+    ["leases"],
+    ["revoke"],
+    ["serve"],
+    ["check"],
+    ["health"],
+    ["limiters set"],
+    ["board"],
+    ["board pull"],
+  ])("shows examples in the help of %s", async (command) => {
+    const { code, stdout } = await cli([...command.split(" "), "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: backpressure ${command}`);
+    expect(stdout).toContain("Examples:\n  backpressure ");
+    expect(stdout).toMatch(/^Global Options:\n.* --address .* --json /ms);
+  });
 
   it("shows the help of a command however it is asked for", async () => {
     expect(await cli(["help", "limiters", "watch"])).toEqual(await cli(["limiters", "watch", "--help"]));

@@ -5,6 +5,7 @@ import { CommanderError, Option } from "commander";
 import { createSystemClock } from "../../client/clock.ts";
 import type { Lease } from "../../client/lease.ts";
 import { toAcquireOptions, type WaitFlags, waitOptions } from "../claim-options.ts";
+import { exitCodeOfEnd } from "../command-end.ts";
 import { openClient } from "../connection.ts";
 import type { Context, DefineCommand } from "../context.ts";
 import type { Variables } from "../environment.ts";
@@ -13,7 +14,7 @@ import { failureOf, reportFailure, UsageError } from "../failure.ts";
 import { drainingWords, revokingWords } from "../lease-words.ts";
 import { durationValue, wordValue } from "../options.ts";
 import { type CommandEnd, type RunningCommand, startCommand } from "../running-command.ts";
-import { exitCodeOf, hearSignals, Interrupted } from "../signals.ts";
+import { hearSignals, Interrupted, PASSED_ON_SIGNALS } from "../signals.ts";
 import { createWaitingLine } from "../waiting-line.ts";
 
 interface RunFlags extends WaitFlags {
@@ -36,8 +37,6 @@ Examples:
   backpressure run license --on-lost warn -- simulate`;
 
 const DEFAULT_KILL_AFTER = 3000;
-
-const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
 
 export const defineRun: DefineCommand = (command, handle) => {
   waitOptions(command)
@@ -96,7 +95,7 @@ async function runUnderLease(context: Context, limiter: string, job: Job): Promi
     command.stop();
   }
 
-  using signals = hearSignals(SIGNALS, (signal) => {
+  using signals = hearSignals(PASSED_ON_SIGNALS, (signal) => {
     if (command === undefined) waiting.abort(new Interrupted(signal));
     else command.forward(signal);
   });
@@ -135,7 +134,7 @@ async function runUnderLease(context: Context, limiter: string, job: Job): Promi
   signals[Symbol.dispose]();
   await lease.release(end.kind === "exited" && end.code === 0 ? "success" : "ignored");
   if (end.kind === "unstartable") terminal.warn(`backpressure: ${end.message}`);
-  return isStopped ? RUN_EXIT.stopped : exitCodeFor(end);
+  return isStopped ? RUN_EXIT.stopped : exitCodeOfEnd(end);
 }
 
 /** What the command is told of its lease; what an outer `run` has told is not left standing. */
@@ -146,15 +145,4 @@ function variablesOf({ id, claims }: Lease): Variables {
     BACKPRESSURE_FENCING_TOKEN: claim?.fencingToken.toString(),
     BACKPRESSURE_SLOTS: claim && claim.slots.length > 0 ? claim.slots.join(",") : undefined,
   };
-}
-
-function exitCodeFor(end: CommandEnd): number {
-  switch (end.kind) {
-    case "exited":
-      return end.code;
-    case "signalled":
-      return exitCodeOf(end.signal);
-    case "unstartable":
-      return end.isMissing ? RUN_EXIT.notFound : RUN_EXIT.notExecutable;
-  }
 }

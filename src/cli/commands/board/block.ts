@@ -1,0 +1,56 @@
+/** `backpressure board block` and `unblock`: nobody may take a card, and somebody may again. */
+
+import { Option } from "commander";
+import {
+  BlockCardResponseSchema,
+  BoardService,
+  UnblockCardResponseSchema,
+} from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
+import { type EndFlags, endedWords } from "../../card-end.ts";
+import { openCalls } from "../../connection.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { jsonLine } from "../../json-line.ts";
+import { tokenValue } from "../../options.ts";
+
+interface BlockFlags extends EndFlags {
+  readonly reason: string;
+}
+
+const HELP = `
+The card counts where it stands. Work on it ends, whoever does it; with --token only that of this fencing token.
+
+Examples:
+  backpressure board block LOGIN-7 --reason "waits for the customer"
+  backpressure board unblock LOGIN-7`;
+
+export const defineBlock: DefineBoardCommand = (command, handle) => {
+  command
+    .argument("<card>", "its id")
+    .addOption(new Option("--reason <text>", "why").makeOptionMandatory())
+    .addOption(new Option("--token <n>", "only if it is worked on under this fencing token").argParser(tokenValue))
+    .addHelpText("after", HELP)
+    .action(handle(block));
+};
+
+export const defineUnblock: DefineBoardCommand = (command, handle) => {
+  command.argument("<card>", "its id").action(handle(unblock));
+};
+
+async function block(context: BoardContext, cardId: string, { token, reason }: BlockFlags): Promise<number> {
+  const { terminal, address, json, board } = context;
+  using calls = await openCalls(BoardService, address);
+  const request = { board, cardId, fencingToken: token, reason };
+  const response = await calls.unary((rpc, options) => rpc.blockCard(request, options));
+  if (json) terminal.print(jsonLine(BlockCardResponseSchema, response));
+  else terminal.print(endedWords("blocked", cardId, response.card));
+  return EXIT.ok;
+}
+
+async function unblock({ terminal, address, json, board }: BoardContext, cardId: string): Promise<number> {
+  using calls = await openCalls(BoardService, address);
+  const response = await calls.unary((rpc, options) => rpc.unblockCard({ board, cardId }, options));
+  if (json) terminal.print(jsonLine(UnblockCardResponseSchema, response));
+  else terminal.print(endedWords("unblocked", cardId, response.card));
+  return EXIT.ok;
+}

@@ -1,0 +1,52 @@
+/** `backpressure board list`: every board, with how work flows over it. */
+
+import { create } from "@bufbuild/protobuf";
+import type { Board } from "../../../client/board.ts";
+import { boardFromWire } from "../../../client/board-wire.ts";
+import { BoardService, ListBoardsResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
+import { countWords, spanWords } from "../../board-figures.ts";
+import { openCalls } from "../../connection.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { jsonLine } from "../../json-line.ts";
+import { formatNumber } from "../../number-text.ts";
+import { allPages } from "../../pages.ts";
+import { type Column, formatTable } from "../../table.ts";
+
+const COLUMNS: readonly Column<Board>[] = [
+  { heading: "BOARD", cell: ({ name }) => name, cut: true },
+  { heading: "STAGES", cell: stagesWords, cut: true, leaveOut: 3 },
+  { heading: "CARDS", cell: ({ status }) => formatNumber(status.cards), align: "right" },
+  { heading: "BLOCKED", cell: ({ status }) => formatNumber(status.blocked), align: "right", leaveOut: 1 },
+  { heading: "DONE", cell: ({ status }) => formatNumber(status.completedCount), align: "right" },
+  { heading: "λ/h", cell: ({ status }) => formatNumber(status.arrivalsPerHour), align: "right", leaveOut: 4 },
+  { heading: "μ/h", cell: ({ status }) => formatNumber(status.throughputPerHour), align: "right", leaveOut: 4 },
+  { heading: "P85 LEAD", cell: ({ status }) => spanWords(status.leadTime.p85Ms), align: "right", leaveOut: 2 },
+  { heading: "BOTTLENECK", cell: ({ status }) => status.bottleneck || "-", leaveOut: 0 },
+];
+
+export const defineList: DefineBoardCommand = (command, handle) => {
+  command.action(handle(list));
+};
+
+async function list({ terminal, address, json }: BoardContext): Promise<number> {
+  using calls = await openCalls(BoardService, address);
+  const boards = await allPages(async (pageToken) => {
+    const page = await calls.unary((rpc, options) => rpc.listBoards({ pageToken }, options));
+    return { items: page.boards, nextPageToken: page.nextPageToken };
+  });
+  if (json) {
+    terminal.print(jsonLine(ListBoardsResponseSchema, create(ListBoardsResponseSchema, { boards })));
+  } else if (boards.length === 0) {
+    terminal.warn("There are no boards yet: make one with `backpressure board create NAME`.");
+  } else {
+    for (const line of formatTable(COLUMNS, boards.map(boardFromWire), terminal.size()?.columns)) terminal.print(line);
+  }
+  return EXIT.ok;
+}
+
+/** `Ready 5/5 full, InProgress 1/3`: those in which there is work. */
+function stagesWords({ stages }: Board): string {
+  const busy = stages.slice(0, -1).filter(({ status }) => status.cards > 0);
+  return busy.map((stage) => `${stage.name} ${countWords(stage)}`).join(", ") || "-";
+}

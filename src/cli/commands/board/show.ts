@@ -1,0 +1,64 @@
+/** `backpressure board show`: the board, drawn. */
+
+import { Option } from "commander";
+import { boardFromWire } from "../../../client/board-wire.ts";
+import { cardFromWire } from "../../../client/card-wire.ts";
+import { BoardService, GetBoardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
+import { type BoardView, drawBoard } from "../../board-drawing.ts";
+import { openCalls } from "../../connection.ts";
+import { EXIT } from "../../exit-codes.ts";
+import type { Calls } from "../../grpc-connection.ts";
+import { jsonLine } from "../../json-line.ts";
+import { cardCountValue } from "../../options.ts";
+
+interface ShowFlags {
+  readonly cards: number;
+}
+
+/** Cards of a stage that are drawn where nobody says how many. */
+export const MOST_CARDS = 20;
+
+const HELP = `
+Each card shows its id, title, age, who works on it and what becomes of it: · waits, ▸ is worked on, ✓ is finished and
+waits to be pulled, ↩ is sent back for rework, ✗ is blocked; ×2: begun for the second time. Rates are means over the last
+hour: λ is what came in, μ what went on, W how long it took; L = λW where work comes and goes evenly.
+
+Examples:
+  backpressure board show
+  backpressure board show --board release --cards 5
+  backpressure --json board show | jq '.cards[] | select(.state == "CARD_STATE_BLOCKED")'`;
+
+export const defineShow: DefineBoardCommand = (command, handle) => {
+  command.addOption(cardsOption()).addHelpText("after", HELP).action(handle(show));
+};
+
+export function cardsOption(): Option {
+  return new Option("--cards <n>", "draw so many cards of each stage, those that came first")
+    .argParser(cardCountValue)
+    .default(MOST_CARDS);
+}
+
+export async function show({ terminal, address, json, board }: BoardContext, { cards }: ShowFlags): Promise<number> {
+  using calls = await openCalls(BoardService, address);
+  if (json) {
+    const response = await calls.unary((rpc, options) => rpc.getBoard({ name: board, cards: true }, options));
+    terminal.print(jsonLine(GetBoardResponseSchema, response));
+    return EXIT.ok;
+  }
+  const view = await read(calls, board, cards);
+  for (const line of drawBoard(view, { width: terminal.size()?.columns, most: cards })) terminal.print(line);
+  return EXIT.ok;
+}
+
+/** The first cards of each stage: of all together there may be more than one answer holds, and most of them completed. */
+async function read(calls: Calls<typeof BoardService>, name: string, most: number): Promise<BoardView> {
+  const board = boardFromWire((await calls.unary((rpc, options) => rpc.getBoard({ name }, options))).board);
+  const stages = most === 0 ? [] : board.stages.slice(0, -1).filter(({ status }) => status.cards > 0);
+  const pages = await Promise.all(
+    stages.map((stage) =>
+      calls.unary((rpc, options) => rpc.listCards({ board: name, stage: stage.name, pageSize: most }, options)),
+    ),
+  );
+  return { board, cards: pages.flatMap((page) => page.cards.map(cardFromWire)) };
+}
