@@ -22,15 +22,20 @@ export function createSystemClock(): Clock {
   const schedule = (at: number, precise: boolean, callback: () => void): (() => void) => {
     let timer: NodeJS.Timeout | undefined;
     let immediate: NodeJS.Immediate | undefined;
-    const arm = () => {
+    const wait = (left: number) => {
+      if (!precise) timer = setTimeout(look, Math.min(LONGEST_TIMEOUT, Math.ceil(left / 1000)));
+      else if (left < POLL_BELOW) immediate = setImmediate(look);
+      else timer = setTimeout(look, Math.min(LONGEST_TIMEOUT, Math.floor(left / 1000) - 1));
+    };
+    const look = () => {
       const left = at - now();
       if (left <= 0) callback();
-      else if (!precise) timer = setTimeout(arm, Math.min(LONGEST_TIMEOUT, Math.ceil(left / 1000)));
-      else if (left < POLL_BELOW) immediate = setImmediate(arm);
-      else timer = setTimeout(arm, Math.min(LONGEST_TIMEOUT, Math.floor(left / 1000) - 1));
+      else wait(left);
     };
-    if (at <= now()) immediate = setImmediate(callback);
-    else arm();
+    // One look at the clock decides: what is not due at this one may be at the next.
+    const left = at - now();
+    if (left <= 0) immediate = setImmediate(callback);
+    else wait(left);
     return () => {
       clearTimeout(timer);
       if (immediate) clearImmediate(immediate);

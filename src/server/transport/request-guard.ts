@@ -33,7 +33,7 @@ export function createRequestGuard(clock: Clock): RequestGuard {
     for (const [stream, deadline] of deadlines) {
       if (deadline > now) break;
       deadlines.delete(stream);
-      if (false) stream.close(constants.NGHTTP2_CANCEL);
+      if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
     }
     arm();
   };

@@ -31,15 +31,11 @@ export function createWebExchange(request: WebRequest, response: WebResponse, se
   const connection = session && sessions.of(session);
   const { remoteAddress, remotePort } = request.socket;
   const controller = new AbortController();
-  let settleWrite: ((left: boolean) => void) | undefined;
 
   // What goes wrong with either ends in "close".
   request.on("error", () => {});
   response.on("error", () => {});
-  response.once("close", () => {
-    controller.abort();
-    settleWrite?.(false);
-  });
+  response.once("close", () => controller.abort());
 
   return {
     peer: connection?.peer ?? `${remoteAddress}:${remotePort}`,
@@ -53,7 +49,6 @@ export function createWebExchange(request: WebRequest, response: WebResponse, se
     write(bytes) {
       if (controller.signal.aborted) return Promise.resolve(false);
       return new Promise((resolve) => {
-        settleWrite = resolve;
         response.write(bytes, (error) => resolve(!error));
       });
     },

@@ -36,8 +36,8 @@ export function runProgram(text: string): Promise<string> {
   return run(`'${process.execPath}' --import '${SELF_IMPORT}' '${save("program.mts", text)}'`);
 }
 
-/** Compiles TypeScript programs, and prints what is wrong with them. */
-export function compile(...texts: readonly string[]): Promise<string> {
+/** Compiles TypeScript programs; resolves with what is wrong with them. */
+export async function compile(...texts: readonly string[]): Promise<readonly string[]> {
   const config = {
     extends: join(ROOT, "tsconfig.json"),
     // What a program only shows it need not use.
@@ -45,7 +45,9 @@ export function compile(...texts: readonly string[]): Promise<string> {
     include: [],
     files: texts.map((text, index) => save(`program-${index}.mts`, text)),
   };
-  return run(`npx tsc --project '${save("tsconfig.json", JSON.stringify(config))}'`);
+  const tsc = start(`npx tsc --pretty false --project '${save("tsconfig.json", JSON.stringify(config))}'`);
+  const { printed } = await tsc.ended;
+  return printed.split("\n").filter((line) => /program-\d+\.mts\(/.test(line));
 }
 
 /** That of a shell: npm and vitest have set more. */

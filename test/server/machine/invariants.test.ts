@@ -94,7 +94,7 @@ describe("invariants", () => {
       "nobody waits for permits that will never be",
       ({ first }) => Object.assign(first.claims[0] ?? {}, { permits: 3 }),
     ],
-    ["waiters stand in the order of their arrival", ({ state, first }) => last(state.waiters, first.id)],
+    ["waiters stand in the order of their arrival", ({ state, first }) => queueAnew(state, first)],
     // Wake-ups
     [
       "nobody is kept who could be admitted",
@@ -182,8 +182,13 @@ function strayPlace(instance: Instance): Place {
   return { ...place, arrival: place.arrival + 100, previous: undefined, next: undefined };
 }
 
+function queueAnew(state: State, waiter: Waiter): void {
+  state.waiters.delete(waiter);
+  state.waiters.add(waiter);
+}
+
 function forget(state: State, waiter: Waiter): void {
-  state.waiters.delete(waiter.id);
+  state.waiters.delete(waiter);
   state.requests.delete(waiter.requestId);
 }
 

@@ -58,7 +58,7 @@ describe("nothing leaks", () => {
             create();
           } else scene.leave({ id, stream }, kind === "lose" ? "lost" : "cancelled");
         }
-        for (const id of [...scene.state.waiters.keys()]) scene.step({ kind: "cancel-waiter", waiterId: id });
+        for (const { id } of [...scene.state.waiters.values()]) scene.step({ kind: "cancel-waiter", waiterId: id });
         for (const id of [...scene.state.leases.keys()]) scene.release(id);
         for (const { lease } of scene.admissions) {
           expect(scene.ends.filter(({ id }) => id === lease.id).length).toBe(1);

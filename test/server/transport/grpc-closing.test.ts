@@ -7,6 +7,7 @@ import {
   AdmissionService,
 } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { draining } from "../../../src/server/wire/error-wire.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";
 import { connectHttp2, envelope, openGrpcCall, outcomeOf } from "./support/http2-client.ts";
@@ -67,6 +68,19 @@ test("what is said just before a port closes arrives, and what is still open is 
   await closed;
   expect((await outcomes).map(({ status }) => status).sort()).toEqual(["14", undefined]);
   expect(held.endings).toEqual(["lost"]);
+});
+
+test("a port that closes waits for last words, then ends its connections, and for none of them longer", async () => {
+  const clock = createFakeClock();
+  const held = createHeldService();
+  const { address, port, transport } = await startGrpc([held.service], { clock });
+  openGrpcCall(connectHttp2(address), ACQUIRE).end(REQUEST);
+  const { ended } = await held.acquires.next();
+  const closed = transport.close();
+  clock.advance(50_000);
+  expect(await ended).toBe("lost");
+  await closed;
+  expect((await once(connectTcp(port, "127.0.0.1"), "error"))[0].code).toBe("ECONNREFUSED");
 });
 
 test("a port closes also while a client reads nothing and while one says nothing", async () => {

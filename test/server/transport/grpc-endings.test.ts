@@ -20,6 +20,7 @@ import { startTcpProxy } from "./support/tcp-proxy.ts";
 
 const CLAIM = { claims: [{ limiter: "l" }] };
 const ACQUIRE = pathOf(AdmissionService.method.acquire);
+const SESSION = pathOf(AdmissionService.method.session);
 const REQUEST = envelope(toBinary(AcquireRequestSchema, create(AcquireRequestSchema, CLAIM)));
 const NOTHING = Buffer.alloc(0);
 const BYTEWISE = [...REQUEST].map((byte) => dataFrame(1, Buffer.from([byte])));
@@ -97,6 +98,15 @@ test("a stream whose deadline has passed is cancelled, whether its client says s
   expect(await endingsOf(held, 2)).toEqual(new Set(["cancelled"]));
   expect((await failed)[0]).toMatchObject({ code: status.DEADLINE_EXCEEDED });
   expect(await outcomeOf(silent)).toMatchObject({ status: String(status.DEADLINE_EXCEEDED) });
+});
+
+test("a session whose deadline has passed is cancelled, though its client has not heard and talks on", async () => {
+  const held = createHeldService();
+  const { address } = await startGrpc([held.service]);
+  const call = openGrpcCall(connectHttp2(address), SESSION, { "grpc-timeout": "500m" });
+  const stream = await held.sessions.next();
+  expect(await new Promise((resolve) => stream.onEnd(resolve))).toBe("cancelled");
+  expect(call.writable).toBe(true);
 });
 
 test.each([

@@ -121,6 +121,7 @@ test("a request that never comes to an end is closed, answered or not; a stream 
     [undefined, constants.NGHTTP2_CANCEL],
     [String(status.RESOURCE_EXHAUSTED), constants.NGHTTP2_CANCEL],
   ]);
+  await ping(session);
   expect([held1.closed, talking.closed]).toEqual([false, false]);
   stream.end();
   // A session that is over has as long from then on.

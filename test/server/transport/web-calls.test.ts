@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import {
@@ -12,6 +12,7 @@ import { createRpcService } from "../../../src/server/service/rpc.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService, waiting } from "./support/held-service.ts";
+import { connectHttp2, envelope, messagesOf, openGrpcCall, ping } from "./support/http2-client.ts";
 import { startWeb } from "./support/ports.ts";
 import { createWebClient, PROTOCOLS } from "./support/web-client.ts";
 
@@ -183,6 +184,32 @@ test.each(["gRPC over HTTP/2", "Connect over HTTP/2"])(
     expect(await ended).toBe("lost");
   },
 );
+
+test("nothing is read from a session whose reader does not keep up", async () => {
+  const held = createHeldService();
+  const { address } = await startWeb([held.service]);
+  const session = connectHttp2(address, { settings: { initialWindowSize: 0 } });
+  const call = openGrpcCall(session, pathOf(AdmissionService.method.session));
+  const stream = await held.sessions.next();
+  let requests = 0;
+  stream.onMessage(({ id }) => {
+    requests += 1;
+    stream.send(create(SessionResponseSchema, { id }));
+  });
+  const bytes = (id: bigint) => envelope(toBinary(SessionRequestSchema, create(SessionRequestSchema, { id })));
+  const MANY = 5_000;
+  for (let i = 0; i < MANY; i += 1) call.write(bytes(1n));
+  await ping(session);
+  await ping(session);
+  expect(requests).toBeLessThan(200);
+  session.settings({ initialWindowSize: 65_535 });
+  let answers = 0;
+  for await (const _ of messagesOf(call)) {
+    answers += 1;
+    if (answers === MANY) break;
+  }
+  expect(requests).toBe(MANY);
+});
 
 test("a session over HTTP/1.1 is refused, since that cannot talk both ways", async () => {
   const { address } = await startWeb([createHeldService().service]);

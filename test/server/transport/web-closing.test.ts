@@ -8,6 +8,7 @@ import {
   AdmissionService,
 } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { draining } from "../../../src/server/wire/error-wire.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";
 import { connectHttp2, envelope, openGrpcCall, outcomeOf } from "./support/http2-client.ts";
@@ -87,6 +88,19 @@ test("what is said just before a port closes arrives, and what is still open is 
   for await (const chunk of response) text += chunk.toString("latin1");
   expect(text).toContain("unavailable");
   expect(held.endings).toEqual(["lost"]);
+});
+
+test("a port that closes waits for last words, then ends its connections, and for none of them longer", async () => {
+  const clock = createFakeClock();
+  const held = createHeldService();
+  const { address, port, transport } = await startWeb([held.service], { clock });
+  openGrpcCall(connectHttp2(address), ACQUIRE).end(REQUEST);
+  await held.acquires.next();
+  await acquireHttp1(port, keepingAgent());
+  const closed = transport.close();
+  clock.advance(50_000);
+  await closed;
+  expect(held.endings).toEqual(["lost", "lost"]);
 });
 
 test("a port closes also while clients read nothing", async () => {

@@ -80,6 +80,19 @@ export function envelope(bytes: Uint8Array, flags = 0, declaredLength = bytes.by
   return Buffer.concat([head, bytes]);
 }
 
+/** The messages of a gRPC stream, which is read from here on. */
+export async function* messagesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of stream) {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
+      const end = 5 + rest.readUInt32BE(1);
+      yield rest.subarray(5, end);
+      rest = rest.subarray(end);
+    }
+  }
+}
+
 /** Resolves when the server has seen everything that was sent before. */
 export async function ping(session: ClientHttp2Session): Promise<void> {
   if (session.connecting) await once(session, "connect");

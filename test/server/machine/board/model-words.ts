@@ -1,0 +1,177 @@
+/** What the model of boards knows, and how it puts what it says. */
+
+import type { PullCard } from "../../../../src/server/machine/board/command.ts";
+import type { BoardConfig, CardContent, CardState, StageConfig } from "../../../../src/server/machine/board/model.ts";
+import type { Attachment } from "../../../../src/server/machine/lease.ts";
+
+/** An outcome or an event, of the machine or the model. */
+export type Said = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
+export interface ModelStep {
+  readonly outcome: Said;
+  readonly events: readonly { readonly to: number; readonly said: Said }[];
+  /** What is asked of limiters and given back, in order. */
+  readonly claims: readonly string[];
+}
+
+export interface ModelStage {
+  config: StageConfig;
+}
+
+export interface ModelBoard {
+  config: BoardConfig;
+  declaration: BoardConfig | undefined;
+  revision: number;
+  stages: ModelStage[];
+  /** In the order in which they came into their stages. */
+  cards: ModelCard[];
+  added: number;
+  completed: number;
+}
+
+export interface ModelWork {
+  readonly id: string;
+  readonly worker: string;
+  readonly ttl: number | undefined;
+  readonly requestId: string;
+  readonly claimed: boolean;
+  token: number;
+  attachment: Attachment;
+  /** Infinity: it lasts. */
+  expiresAt: number;
+}
+
+export interface ModelCard {
+  readonly id: string;
+  readonly board: ModelBoard;
+  readonly serial: number;
+  readonly addedAt: number;
+  content: CardContent;
+  stage: ModelStage;
+  state: CardState;
+  attempt: number;
+  reason: string;
+  result: string;
+  work: ModelWork | undefined;
+  lastWork: { readonly token: number; readonly finished: boolean } | undefined;
+  enteredAt: number;
+  completedAt: number | undefined;
+  blockedAt: number | undefined;
+  blockedTime: number;
+}
+
+export interface ModelPuller {
+  readonly id: string;
+  readonly board: ModelBoard;
+  readonly stage: ModelStage;
+  readonly worker: string;
+  readonly ttl: number | undefined;
+  readonly requestId: string;
+  readonly detached: boolean;
+  stream: number | undefined;
+  probed: boolean;
+  now: boolean;
+  /** When it gives up: by its own bound, and while it is away. */
+  deadline: number;
+  awayUntil: number;
+  kept: ModelPull | undefined;
+}
+
+export interface ModelPull {
+  readonly kind: "own" | "move" | "exchange";
+  readonly card: ModelCard;
+  /** In an exchange, the one that goes up. */
+  readonly up: ModelCard | undefined;
+}
+
+type Place = { readonly board?: string; readonly stage?: string; readonly card?: string };
+
+/** A revision that nothing has. */
+export const STALE = -1;
+export const DETACHED: Attachment = { kind: "detached" };
+export const DONE: Said = { kind: "done" };
+
+/** Whether two pieces of content or configuration say the same. */
+export function same(a: object, b: object): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+export function toPuller(
+  command: PullCard,
+  { board, stage, now }: { board: ModelBoard; stage: ModelStage; now: number },
+): ModelPuller {
+  const { id, worker, requestId, detached, stream, probed, maxWait } = command;
+  return {
+    id,
+    board,
+    stage,
+    worker,
+    ttl: command.ttl ?? (detached ? undefined : board.config.ttl),
+    requestId,
+    detached,
+    stream,
+    probed,
+    now: maxWait === 0,
+    deadline: now + (maxWait ?? Number.POSITIVE_INFINITY),
+    awayUntil: Number.POSITIVE_INFINITY,
+    kept: undefined,
+  };
+}
+
+/** Whoever asks for an answer at once is answered by the limiter. */
+export function givesUpAt({ now, deadline, awayUntil }: ModelPuller): number {
+  return now ? Number.POSITIVE_INFINITY : Math.min(deadline, awayUntil);
+}
+
+export function isPresent({ stream, kept }: ModelPuller): boolean {
+  return stream !== undefined && kept === undefined;
+}
+
+export function claims({ config }: ModelStage): boolean {
+  return config.kind === "work" && config.limiter !== "";
+}
+
+export function openCards({ cards, stages }: ModelBoard): number {
+  return cards.filter(({ stage }) => stage !== stages.at(-1)).length;
+}
+
+export function nameOf({ config }: ModelBoard): string {
+  return config.name;
+}
+
+export function stageName({ stages }: ModelBoard, index: number): string {
+  return stages[index]?.config.name ?? "";
+}
+
+export function placeOf(of: ModelCard | ModelPuller): Place {
+  const at = { board: nameOf(of.board), stage: of.stage.config.name };
+  return "serial" in of ? { ...at, card: of.id } : at;
+}
+
+export function refused(reason: string, at: Place | undefined, waitersAhead = 0): Said {
+  return { kind: "refused", reason, at: at && { board: "", stage: "", card: "", ...at }, waitersAhead };
+}
+
+export function refusalSaid({
+  reason,
+  at,
+  waitersAhead,
+}: {
+  reason: string;
+  at: Place | undefined;
+  waitersAhead: number;
+}): Said {
+  return { kind: "refused", reason, at, waitersAhead };
+}
+
+export function boardSaid({ config, revision }: ModelBoard): Said {
+  return { kind: "board", name: config.name, revision };
+}
+
+export function cardSaid({ id }: ModelCard): Said {
+  return { kind: "card", card: id };
+}
+
+export function pulledSaid({ id }: ModelCard, work: string | undefined, resumed: boolean): Said {
+  return { kind: "pulled", card: id, work, resumed };
+}

@@ -1,0 +1,725 @@
+/**
+ * The rules of boards (design §7) in the plainest words: arrays that are searched from the start each time, nothing kept
+ * beside the cards, the works on them and those who wait. What the machine says and does is held against this.
+ *
+ * Fencing tokens and the numbers of changes are the machine's own; the model is told of the former (`learnTokens`).
+ */
+
+import type {
+  BoardCommand,
+  DeclareBoards,
+  EndWork,
+  LeavePull,
+  PullCard,
+  UpdateBoard,
+} from "../../../../src/server/machine/board/command.ts";
+import type { BoardConfig, CardContent, CardState } from "../../../../src/server/machine/board/model.ts";
+import type { Attachment } from "../../../../src/server/machine/lease.ts";
+
+import {
+  boardSaid,
+  cardSaid,
+  claims,
+  DETACHED,
+  DONE,
+  givesUpAt,
+  isPresent,
+  type ModelBoard,
+  type ModelCard,
+  type ModelPull,
+  type ModelPuller,
+  type ModelStage,
+  type ModelStep,
+  type ModelWork,
+  nameOf,
+  openCards,
+  placeOf,
+  pulledSaid,
+  refusalSaid,
+  refused,
+  type Said,
+  STALE,
+  same,
+  stageName,
+  toPuller,
+} from "./model-words.ts";
+
+type Missing = "NO_CARD" | "STAGE_FULL";
+
+export class BoardModel {
+  readonly boards = new Map<string, ModelBoard>();
+  /** In the order of their arrival. */
+  pullers: ModelPuller[] = [];
+  #now = 0;
+  #serial = 0;
+  readonly #past = new Map<string, { board: string; stage: string; card: string; held: boolean }>();
+  #events: { to: number; said: Said }[] = [];
+  #claims: string[] = [];
+
+  step(command: BoardCommand, now: number): ModelStep {
+    this.#now = Math.max(this.#now, now);
+    this.#events = [];
+    this.#claims = [];
+    this.#settleTime();
+    const outcome = this.#carryOut(command);
+    this.#settle();
+    return { outcome, events: this.#events, claims: this.#claims };
+  }
+
+  /** When something falls due next; Infinity: never. */
+  next(): number {
+    const completed = [...this.boards.values()].flatMap((board) => {
+      const keep = board.config.keepCompletedFor;
+      return keep === undefined
+        ? []
+        : this.cardsIn(board, board.stages.length - 1).map((card) => card.enteredAt + keep);
+    });
+    return Math.min(
+      ...this.works.map(({ work }) => work.expiresAt),
+      ...this.pullers.map((puller) => givesUpAt(puller)),
+      ...completed,
+    );
+  }
+
+  get works(): { card: ModelCard; work: ModelWork }[] {
+    return this.cards.flatMap((card) => (card.work === undefined ? [] : [{ card, work: card.work }]));
+  }
+
+  get cards(): ModelCard[] {
+    return [...this.boards.values()].flatMap(({ cards }) => cards);
+  }
+
+  cardsIn(board: ModelBoard, index: number): ModelCard[] {
+    return board.cards.filter(({ stage }) => stage === board.stages[index]);
+  }
+
+  keptFor(card: ModelCard): ModelPuller | undefined {
+    return this.pullers.find(({ kept }) => kept?.card === card || kept?.up === card);
+  }
+
+  /** Takes over the fencing tokens that the machine has given. */
+  learnTokens(tokenOf: (workId: string) => number): void {
+    for (const { work } of this.works) work.token = tokenOf(work.id);
+  }
+
+  #settleTime(): void {
+    const due = this.pullers.filter((puller) => givesUpAt(puller) <= this.#now);
+    for (const { card, work } of this.works) {
+      if (work.expiresAt > this.#now) continue;
+      this.#fail(card, "its worker has vanished");
+      this.#tellOver(card, work, "LEASE_EXPIRED");
+    }
+    this.#settle();
+    for (const puller of due) {
+      if (!this.pullers.includes(puller)) continue;
+      this.#dequeue(puller);
+      this.#tell(puller.stream, refused("WAIT_TIMEOUT", placeOf(puller)));
+    }
+    this.#settle();
+  }
+
+  #carryOut(command: BoardCommand): Said {
+    switch (command.kind) {
+      case "create-board": {
+        const board = this.boards.get(command.config.name);
+        if (board === undefined) return this.#addBoard(command.config, undefined);
+        return same(board.config, command.config)
+          ? boardSaid(board)
+          : refused("BOARD_EXISTS", { board: nameOf(board) });
+      }
+      case "update-board":
+        return this.#updateBoard(command);
+      case "delete-board": {
+        const board = this.boards.get(command.name);
+        const place = { board: command.name };
+        if (board === undefined) return refused("BOARD_NOT_FOUND", place);
+        if (board.declaration !== undefined) return refused("DECLARED", place);
+        if (command.revision !== undefined && command.revision !== board.revision)
+          return refused("ETAG_MISMATCH", place);
+        if (!command.force && openCards(board) > 0) return refused("BOARD_NOT_EMPTY", place);
+        const cards = board.cards.length;
+        this.#removeBoard(board);
+        return { kind: "board-deleted", cards };
+      }
+      case "declare-boards":
+        return this.#declare(command);
+      case "add-card": {
+        const board = this.boards.get(command.board);
+        const place = { board: command.board, card: command.id };
+        if (board === undefined) return refused("BOARD_NOT_FOUND", place);
+        const known = board.cards.find(({ id }) => id === command.id);
+        if (known) return same(known.content, command.content) ? cardSaid(known) : refused("CARD_EXISTS", place);
+        if (board.cards.length >= board.config.maxCards) return refused("BOARD_FULL", place);
+        if (this.#room(board, 0) <= 0) return refused("STAGE_FULL", { ...place, stage: stageName(board, 0) });
+        return cardSaid(this.#addCard(board, command.id, command.content));
+      }
+      case "update-card":
+        return this.#withCard(command, (card) => {
+          if (command.revision === STALE) return refused("ETAG_MISMATCH", placeOf(card));
+          card.content = { ...card.content, ...command.content };
+          return cardSaid(card);
+        });
+      case "delete-card":
+        return this.#withCard(command, (card) => {
+          if (command.revision === STALE) return refused("ETAG_MISMATCH", placeOf(card));
+          this.#dropCard(card);
+          return DONE;
+        });
+      case "pull":
+        return this.#pull(command);
+      case "resume-work":
+        return this.#withCard(command, (card) => {
+          if (card.work?.token !== command.token) {
+            return refused("STALE_FENCING_TOKEN", { board: command.board, card: command.cardId });
+          }
+          return this.#attach(card, card.work, { kind: "attached", stream: command.stream, probed: command.probed });
+        });
+      case "leave-pull":
+        return this.#leave(command);
+      case "settle-claim": {
+        const puller = this.pullers.find(({ id }) => id === command.id);
+        if (puller?.kept === undefined) {
+          if (command.refusal === undefined) this.#claims.push(`unclaim ${command.id}`);
+          return DONE;
+        }
+        const { kept, stream } = puller;
+        this.#remove(puller);
+        if (command.refusal === undefined) this.#serve(puller, kept);
+        else this.#tell(stream, refusalSaid(command.refusal));
+        return DONE;
+      }
+      case "lose-claim": {
+        const held = this.works.find(({ work }) => work.id === command.id);
+        if (held === undefined) return DONE;
+        held.card.attempt -= 1;
+        held.card.reason = "the lease on the stage's limiter was taken back";
+        this.#endWork(held.card, "waiting");
+        this.#tellOver(held.card, held.work, command.reason);
+        return DONE;
+      }
+      case "renew-work":
+        return this.#withCard(command, (card) => {
+          if (card.work?.token !== command.token) return refused("STALE_FENCING_TOKEN", placeOf(card));
+          this.#startClock(card.work);
+          return { kind: "work-renewed", work: card.work.id };
+        });
+      case "finish":
+      case "give-back":
+      case "send-back":
+        return this.#withCard(command, (card) => this.#conclude(card, command));
+      case "block":
+        return this.#withCard(command, (card) => {
+          if (card.state === "completed") return refused("CARD_STATE", placeOf(card));
+          const { work } = card;
+          if (command.token !== 0 && work?.token !== command.token)
+            return refused("STALE_FENCING_TOKEN", placeOf(card));
+          this.#release(card);
+          card.reason = command.reason;
+          if (work === undefined) {
+            card.state = "blocked";
+            card.blockedAt ??= this.#now;
+          } else {
+            this.#endWork(card, "blocked");
+            this.#tellOver(card, work, command.token === 0 ? "CARD_BLOCKED" : undefined);
+          }
+          return cardSaid(card);
+        });
+      case "unblock":
+        return this.#withCard(command, (card) => {
+          if (card.state !== "blocked") return refused("CARD_STATE", placeOf(card));
+          card.attempt = 0;
+          card.reason = "";
+          this.#setState(card, "waiting");
+          return cardSaid(card);
+        });
+      case "wake":
+        return DONE;
+    }
+  }
+
+  // Boards
+
+  #addBoard(config: BoardConfig, declaration: BoardConfig | undefined): Said {
+    const stages = config.stages.map((stage) => ({ config: stage }));
+    const board = { config, declaration, revision: 1, stages, cards: [], added: 0, completed: 0 };
+    this.boards.set(config.name, board);
+    return boardSaid(board);
+  }
+
+  #updateBoard({ config, renamed, revision }: UpdateBoard): Said {
+    const board = this.boards.get(config.name);
+    if (board === undefined) return refused("BOARD_NOT_FOUND", { board: config.name });
+    if (revision !== undefined && revision !== board.revision) return refused("ETAG_MISMATCH", { board: config.name });
+    return this.#configure(board, config, renamed) ?? boardSaid(board);
+  }
+
+  /** Undefined: it is done. */
+  #configure(board: ModelBoard, config: BoardConfig, renamed: ReadonlyMap<string, string>): Said | undefined {
+    const named = (name: string | undefined) => board.stages.find((stage) => stage.config.name === name);
+    const byRename = config.stages.map(({ name }) => named(renamed.get(name)));
+    const once = byRename.map((stage, index) => (byRename.indexOf(stage) === index ? stage : undefined));
+    const kept = config.stages.map(({ name }, index) => {
+      const own = named(name);
+      return once[index] ?? (once.includes(own) ? undefined : own);
+    });
+    const no = (stage: ModelStage) => refused("STAGE_NOT_EMPTY", { board: config.name, stage: stage.config.name });
+    const full = (stage: ModelStage) => board.cards.some((card) => card.stage === stage);
+    for (const stage of board.stages) if (full(stage) && !kept.includes(stage)) return no(stage);
+    for (const [index, stage] of kept.entries()) {
+      if (stage === undefined || !full(stage)) continue;
+      const was = board.stages.indexOf(stage);
+      const earlier = kept.slice(0, index).every((other) => other === undefined || board.stages.indexOf(other) < was);
+      const sameEnds =
+        (was === 0) === (index === 0) && (was === board.stages.length - 1) === (index === kept.length - 1);
+      if (!earlier || !sameEnds || stage.config.kind !== config.stages[index]?.kind) return no(stage);
+    }
+    const otherwise = kept.filter((stage, index) => {
+      const next = config.stages[index];
+      return stage && (stage.config.kind !== next?.kind || stage.config.limiter !== next.limiter);
+    });
+    board.stages = config.stages.map((stageConfig, index) => {
+      const stage = kept[index] ?? { config: stageConfig };
+      stage.config = stageConfig;
+      return stage;
+    });
+    board.config = config;
+    board.revision += 1;
+    const own = this.pullers.filter((puller) => puller.board === board);
+    for (const puller of own) {
+      const index = board.stages.indexOf(puller.stage);
+      if (index > 0) continue;
+      this.#dequeue(puller);
+      this.#tell(puller.stream, refused(index === 0 ? "FIRST_STAGE" : "STAGE_NOT_FOUND", placeOf(puller)));
+    }
+    const keepers = this.pullers.filter((puller) => puller.board === board && puller.kept);
+    const wanted = keepers.map((puller) => puller.kept?.card as ModelCard);
+    for (const puller of keepers) puller.kept = undefined;
+    for (const [index, puller] of keepers.entries()) {
+      const pull = this.#find(board, puller.stage, wanted[index]);
+      if (otherwise.includes(puller.stage) || typeof pull === "string") this.#unclaim(puller);
+      else puller.kept = pull;
+    }
+    return undefined;
+  }
+
+  #declare({ configs }: DeclareBoards): Said {
+    const said = { created: [] as string[], changed: [] as string[], deleted: [] as string[], refused: [] as string[] };
+    for (const config of configs) {
+      const board = this.boards.get(config.name);
+      if (board === undefined) {
+        this.#addBoard(config, config);
+        said.created.push(config.name);
+      } else if (board.declaration === undefined || !same(board.declaration, config)) {
+        const no = this.#configure(board, config, new Map());
+        if (no === undefined) board.declaration = config;
+        said[no === undefined ? "changed" : "refused"].push(config.name);
+      }
+    }
+    for (const board of [...this.boards.values()]) {
+      if (board.declaration === undefined || configs.some(({ name }) => name === nameOf(board))) continue;
+      board.declaration = undefined;
+      const open = openCards(board) > 0;
+      said[open ? "refused" : "deleted"].push(nameOf(board));
+      if (!open) this.#removeBoard(board);
+    }
+    return { kind: "boards-declared", ...said };
+  }
+
+  #removeBoard(board: ModelBoard): void {
+    for (const puller of this.pullers.filter((each) => each.board === board)) {
+      this.#dequeue(puller);
+      this.#tell(puller.stream, refused("BOARD_NOT_FOUND", placeOf(puller)));
+    }
+    for (const card of [...board.cards]) this.#dropCard(card);
+    this.boards.delete(nameOf(board));
+  }
+
+  // Cards
+
+  #withCard(command: { readonly board: string; readonly cardId: string }, act: (card: ModelCard) => Said): Said {
+    const board = this.boards.get(command.board);
+    if (board === undefined) return refused("BOARD_NOT_FOUND", { board: command.board });
+    const card = board.cards.find(({ id }) => id === command.cardId);
+    return card ? act(card) : refused("CARD_NOT_FOUND", { board: command.board, card: command.cardId });
+  }
+
+  #addCard(board: ModelBoard, id: string, content: CardContent): ModelCard {
+    this.#serial += 1;
+    const card: ModelCard = {
+      id,
+      board,
+      serial: this.#serial,
+      addedAt: this.#now,
+      content,
+      stage: board.stages[0] as ModelStage,
+      state: "waiting",
+      attempt: 0,
+      reason: "",
+      result: "",
+      work: undefined,
+      lastWork: undefined,
+      enteredAt: this.#now,
+      completedAt: undefined,
+      blockedAt: undefined,
+      blockedTime: 0,
+    };
+    board.cards.push(card);
+    board.added += 1;
+    return card;
+  }
+
+  #dropCard(card: ModelCard): void {
+    this.#release(card);
+    const { work, board } = card;
+    if (work !== undefined) {
+      this.#endWork(card, "waiting");
+      this.#tellOver(card, work, "CARD_DELETED");
+    }
+    board.cards = board.cards.filter((other) => other !== card);
+  }
+
+  #setState(card: ModelCard, state: CardState): void {
+    if (card.blockedAt !== undefined) card.blockedTime += this.#now - card.blockedAt;
+    card.blockedAt = state === "blocked" ? this.#now : undefined;
+    card.state = state;
+  }
+
+  #move(card: ModelCard, to: ModelStage): void {
+    const { board } = card;
+    board.cards = [...board.cards.filter((other) => other !== card), card];
+    card.stage = to;
+    card.attempt = 0;
+    card.enteredAt = this.#now;
+    const last = to === board.stages.at(-1);
+    card.state = last ? "completed" : "waiting";
+    if (!last) return;
+    card.completedAt = this.#now;
+    board.completed += 1;
+  }
+
+  /** Nothing is kept of the card for anybody. */
+  #release(card: ModelCard): void {
+    const keeper = this.keptFor(card);
+    if (keeper !== undefined) this.#unclaim(keeper);
+  }
+
+  // Pulling
+
+  #room(board: ModelBoard, index: number): number {
+    const stage = board.stages[index] as ModelStage;
+    const promised = this.pullers.filter((puller) => puller.stage === stage && puller.kept?.kind === "move").length;
+    return (stage.config.wipLimit ?? Number.POSITIVE_INFINITY) - this.cardsIn(board, index).length - promised;
+  }
+
+  /** Those that nobody has been promised, the best first. */
+  #free(board: ModelBoard, index: number, state: CardState): ModelCard[] {
+    if (board.stages[index] === undefined) return [];
+    return this.cardsIn(board, index)
+      .filter((card) => card.state === state && this.keptFor(card) === undefined)
+      .sort((a, b) => b.content.priority - a.content.priority || a.serial - b.serial);
+  }
+
+  #find(board: ModelBoard, stage: ModelStage, only?: ModelCard): ModelPull | Missing {
+    const index = board.stages.indexOf(stage);
+    const wanted = (cards: ModelCard[]) => (only === undefined ? cards[0] : cards.find((card) => card === only));
+    const before = board.stages[index - 1]?.config.kind === "queue" ? "waiting" : "finished";
+    const own = stage.config.kind === "work" ? wanted(this.#free(board, index, "waiting")) : undefined;
+    const rework = wanted(this.#free(board, index + 1, "sent-back"));
+    const next = wanted(this.#free(board, index - 1, before));
+    if (own) return { kind: "own", card: own, up: undefined };
+    const card = rework ?? next;
+    if (this.#room(board, index) > 0) return card ? { kind: "move", card, up: undefined } : "NO_CARD";
+    const up = this.#free(board, index, "sent-back")[0];
+    if (next && up && this.#room(board, index - 1) <= 0) return { kind: "exchange", card: next, up };
+    return only !== undefined && card === undefined ? "NO_CARD" : "STAGE_FULL";
+  }
+
+  #shift(board: ModelBoard, stage: ModelStage, { kind, card, up }: ModelPull): void {
+    const before = card.stage;
+    if (up) this.#move(up, before);
+    if (kind !== "own") this.#move(card, board.stages.find((other) => other === stage) as ModelStage);
+  }
+
+  /** Every stage pulls what it can, and whoever can be served is. */
+  #settle(): void {
+    for (const board of this.boards.values()) {
+      let moved = true;
+      while (moved) {
+        moved = this.#pullByThemselves(board);
+        for (const stage of [...board.stages].reverse()) {
+          if (stage !== board.stages[0]) moved = this.#servePullers(board, stage) || moved;
+        }
+        if (!moved) moved = this.#forgetCompleted(board);
+      }
+    }
+  }
+
+  #pullByThemselves(board: ModelBoard): boolean {
+    let moved = false;
+    for (const stage of [...board.stages].reverse()) {
+      if (stage === board.stages[0] || !stage.config.autoPull || stage.config.kind !== "queue") continue;
+      for (let pull = this.#find(board, stage); typeof pull !== "string"; pull = this.#find(board, stage)) {
+        this.#shift(board, stage, pull);
+        moved = true;
+      }
+    }
+    const [first] = board.stages as [ModelStage];
+    for (const card of this.#free(board, 1, "sent-back")) {
+      if (this.#room(board, 0) <= 0) break;
+      this.#move(card, first);
+      moved = true;
+    }
+    return moved;
+  }
+
+  #servePullers(board: ModelBoard, stage: ModelStage): boolean {
+    let served = false;
+    for (const puller of this.pullers.filter((each) => each.stage === stage && isPresent(each))) {
+      const pull = this.#find(board, stage);
+      if (typeof pull === "string") break;
+      served = true;
+      if (claims(stage)) {
+        puller.kept = pull;
+        this.#claims.push(`claim ${puller.id}`);
+      } else {
+        this.#remove(puller);
+        this.#serve(puller, pull);
+      }
+    }
+    return served;
+  }
+
+  #serve(puller: ModelPuller, pull: ModelPull): void {
+    const said = this.#take(puller, pull);
+    this.#tell(puller.stream, said);
+  }
+
+  #take(puller: ModelPuller, pull: ModelPull): Said {
+    const { id, board, stage, worker, ttl, requestId, detached, stream, probed } = puller;
+    this.#shift(board, stage, pull);
+    const { card } = pull;
+    if (stage.config.kind === "queue") {
+      const past = { board: nameOf(board), stage: stage.config.name, card: card.id, held: false };
+      if (requestId !== "") this.#past.set(requestId, past);
+      return pulledSaid(card, undefined, false);
+    }
+    const attachment = detached ? DETACHED : ({ kind: "attached", stream: stream as number, probed } as const);
+    const claimed = claims(stage);
+    const work = { id, worker, ttl, requestId, claimed, token: 0, attachment, expiresAt: 0 };
+    card.work = work;
+    card.attempt += 1;
+    this.#startClock(work);
+    this.#setState(card, "active");
+    return pulledSaid(card, id, false);
+  }
+
+  #forgetCompleted(board: ModelBoard): boolean {
+    const { keepCompleted, keepCompletedFor = Number.POSITIVE_INFINITY } = board.config;
+    const kept = this.cardsIn(board, board.stages.length - 1);
+    const gone = kept.filter(
+      ({ enteredAt }, index) => index < kept.length - keepCompleted || enteredAt + keepCompletedFor <= this.#now,
+    );
+    for (const card of gone) this.#dropCard(card);
+    return gone.length > 0;
+  }
+
+  // Those who wait
+
+  #pull(command: PullCard): Said {
+    const known = this.#recall(command);
+    if (known !== undefined) return known;
+    const board = this.boards.get(command.board);
+    if (board === undefined) return refused("BOARD_NOT_FOUND", { board: command.board });
+    const at = { board: command.board, stage: command.stage };
+    const stage = board.stages.find(({ config }) => config.name === command.stage);
+    if (stage === undefined) return refused("STAGE_NOT_FOUND", at);
+    if (stage === board.stages[0]) return refused("FIRST_STAGE", at);
+    const now = command.maxWait === 0;
+    const present = this.pullers.filter((puller) => puller.stage === stage && isPresent(puller)).length;
+    if (now && present > 0) return refused("WAITERS_AHEAD", at, present);
+    const only = board.cards.find(({ id }) => id === command.cardId);
+    if (now && command.cardId !== undefined && only === undefined) {
+      return refused("CARD_NOT_FOUND", { ...at, card: command.cardId });
+    }
+    const pull = present === 0 ? this.#find(board, stage, now ? only : undefined) : "NO_CARD";
+    const puller = toPuller(command, { board, stage, now: this.#now });
+    if (typeof pull !== "string" && !claims(stage)) return this.#take(puller, pull);
+    if (now && typeof pull === "string") return refused(pull, at);
+    const size = this.pullers.filter((each) => each.stage === stage).length;
+    if (typeof pull === "string" && size >= board.config.maxPullers) return refused("QUEUE_FULL", at, size);
+    this.pullers.push(puller);
+    if (typeof pull !== "string") {
+      puller.kept = pull;
+      this.#claims.push(`claim ${puller.id}`);
+    }
+    return { kind: "pull-waiting", puller: puller.id };
+  }
+
+  /** What the request id has led to; undefined: it is new. */
+  #recall(command: PullCard): Said | undefined {
+    const { requestId, board, stage, worker, detached } = command;
+    if (requestId === "") return undefined;
+    const puller = this.pullers.find((each) => each.requestId === requestId);
+    if (puller !== undefined) {
+      const alike =
+        nameOf(puller.board) === board &&
+        puller.stage.config.name === stage &&
+        puller.worker === worker &&
+        puller.detached === detached;
+      return alike ? this.#takeOver(puller, command) : refused("REQUEST_ID_REUSED", undefined);
+    }
+    const held = this.works.find(({ work }) => work.requestId === requestId);
+    if (held !== undefined) {
+      const { card, work } = held;
+      const alike =
+        nameOf(card.board) === board &&
+        card.stage.config.name === stage &&
+        work.worker === worker &&
+        (work.attachment.kind === "detached") === detached;
+      if (!alike) return refused("REQUEST_ID_REUSED", undefined);
+      const { stream, probed } = command;
+      return this.#attach(card, work, detached ? DETACHED : { kind: "attached", stream, probed });
+    }
+    const past = this.#past.get(requestId);
+    if (past === undefined) return undefined;
+    if (past.board !== board || past.stage !== stage) return refused("REQUEST_ID_REUSED", undefined);
+    const card = this.boards.get(board)?.cards.find(({ id }) => id === past.card);
+    if (past.held || card === undefined) return refused("LEASE_ENDED", { board, card: past.card });
+    return pulledSaid(card, undefined, true);
+  }
+
+  #takeOver(puller: ModelPuller, command: PullCard): Said {
+    if (puller.stream !== undefined) this.#tell(puller.stream, { kind: "displaced", reason: "WAITER_DISPLACED" });
+    if (command.maxWait === 0) {
+      this.#dequeue(puller);
+      return this.#pull(command);
+    }
+    puller.stream = command.stream;
+    puller.probed = command.probed;
+    puller.now = false;
+    puller.deadline = this.#now + (command.maxWait ?? Number.POSITIVE_INFINITY);
+    puller.awayUntil = Number.POSITIVE_INFINITY;
+    return { kind: "pull-waiting", puller: puller.id };
+  }
+
+  #leave({ id, stream, how }: LeavePull): Said {
+    const puller = this.pullers.find((each) => each.id === id && each.stream === stream);
+    if (puller !== undefined) {
+      const ttl = puller.ttl ?? puller.board.config.ttl;
+      if (how === "cancelled" || puller.requestId === "" || puller.now || ttl === 0) {
+        this.#dequeue(puller);
+      } else {
+        if (puller.kept) this.#claims.push(`unclaim ${id}`);
+        puller.kept = undefined;
+        puller.stream = undefined;
+        puller.awayUntil = this.#now + ttl;
+      }
+    }
+    const held = this.works.find(({ work }) => work.id === id);
+    if (held === undefined) return DONE;
+    const { card, work } = held;
+    if (work.attachment.kind !== "attached" || work.attachment.stream !== stream) return DONE;
+    if (how === "cancelled") {
+      card.attempt -= 1;
+      this.#endWork(card, "waiting");
+    } else if (work.ttl === 0) {
+      this.#fail(card, "its worker has vanished");
+    } else {
+      work.attachment = { kind: "orphaned" };
+      this.#startClock(work);
+    }
+    return DONE;
+  }
+
+  #dequeue(puller: ModelPuller): void {
+    if (puller.kept) this.#claims.push(`unclaim ${puller.id}`);
+    this.#remove(puller);
+  }
+
+  #unclaim(puller: ModelPuller): void {
+    this.#claims.push(`unclaim ${puller.id}`);
+    puller.kept = undefined;
+    if (!puller.now) return;
+    this.#remove(puller);
+    this.#tell(puller.stream, refused("NO_CARD", placeOf(puller)));
+  }
+
+  #remove(puller: ModelPuller): void {
+    puller.kept = undefined;
+    this.pullers = this.pullers.filter((other) => other !== puller);
+  }
+
+  // Work
+
+  #conclude(card: ModelCard, command: EndWork): Said {
+    const { work, lastWork } = card;
+    if (work === undefined || (work.token !== command.token && (command.token !== 0 || work.ttl !== undefined))) {
+      const again = command.kind === "finish" && lastWork?.finished && lastWork.token === command.token;
+      return again ? cardSaid(card) : refused("STALE_FENCING_TOKEN", placeOf(card));
+    }
+    switch (command.kind) {
+      case "finish":
+        card.result = command.words;
+        card.reason = "";
+        this.#endWork(card, "finished");
+        break;
+      case "send-back":
+        card.reason = command.words;
+        this.#endWork(card, "sent-back");
+        break;
+      case "give-back":
+        if (command.failed) {
+          this.#fail(card, command.words);
+        } else {
+          card.attempt -= 1;
+          card.reason = command.words;
+          this.#endWork(card, "waiting");
+        }
+    }
+    this.#tellOver(card, work, undefined);
+    return cardSaid(card);
+  }
+
+  #fail(card: ModelCard, reason: string): void {
+    const tooOften = card.attempt >= card.board.config.maxAttempts;
+    card.reason = tooOften ? `blocked after ${card.attempt} attempts: ${reason}` : reason;
+    this.#endWork(card, tooOften ? "blocked" : "waiting");
+  }
+
+  #endWork(card: ModelCard, state: CardState): void {
+    const work = card.work as ModelWork;
+    const past = { board: nameOf(card.board), stage: card.stage.config.name, card: card.id, held: true };
+    if (work.requestId !== "") this.#past.set(work.requestId, past);
+    if (work.claimed) this.#claims.push(`unclaim ${work.id}`);
+    card.work = undefined;
+    card.lastWork = { token: work.token, finished: state === "finished" };
+    this.#setState(card, state);
+  }
+
+  #attach(card: ModelCard, work: ModelWork, attachment: Attachment): Said {
+    const before = work.attachment;
+    const sameStream =
+      before.kind === "attached" && attachment.kind === "attached" && before.stream === attachment.stream;
+    if (before.kind === "attached" && !sameStream) {
+      this.#tell(before.stream, { kind: "displaced", reason: "LEASE_DISPLACED" });
+    }
+    work.attachment = attachment;
+    this.#startClock(work);
+    return pulledSaid(card, work.id, true);
+  }
+
+  #startClock(work: ModelWork): void {
+    const { ttl, attachment } = work;
+    const silent = attachment.kind !== "attached" || (!attachment.probed && ttl !== 0);
+    work.expiresAt = ttl !== undefined && silent ? this.#now + ttl : Number.POSITIVE_INFINITY;
+  }
+
+  #tellOver(card: ModelCard, { attachment }: ModelWork, reason: string | undefined): void {
+    if (attachment.kind !== "attached") return;
+    this.#tell(attachment.stream, reason === undefined ? { kind: "work-over" } : refused(reason, placeOf(card)));
+  }
+
+  #tell(to: number | undefined, said: Said): void {
+    if (to !== undefined) this.#events.push({ to, said });
+  }
+}

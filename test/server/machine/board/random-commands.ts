@@ -1,0 +1,361 @@
+/** Random commands against a few small boards, aimed at what there is: one number makes one command. */
+
+import type { BoardCommand, PullCard } from "../../../../src/server/machine/board/command.ts";
+import type { BoardConfig, StageConfig } from "../../../../src/server/machine/board/model.ts";
+import { MILLISECOND, MINUTE, SECOND } from "../builders.ts";
+import { createDice, type Dice } from "../dice.ts";
+import { boardOf, contentOf, DAY, FIVE, HOUR, queue, work } from "./boards.ts";
+import type { FakeLimiter } from "./fake-limiter.ts";
+import type { BoardModel } from "./model.ts";
+import { type ModelBoard, STALE } from "./model-words.ts";
+
+export interface RandomCommands {
+  /** The command that a number stands for, and how many µs after the last it comes; `wakeAt` as the machine said it. */
+  next(seed: number, wakeAt: number): { readonly command: BoardCommand; readonly wait: number };
+}
+
+export interface RandomCommandsOptions {
+  readonly crowded: boolean;
+  /** Says what there is to aim at. */
+  readonly model: BoardModel;
+  readonly limiter: FakeLimiter;
+  /** Whether boards are made, changed and deleted, too. */
+  readonly reconfigure: boolean;
+  /** Whether work stages may have one. */
+  readonly limiters: boolean;
+  /** Whether the last stage may have a limit. */
+  readonly limitedEnds: boolean;
+}
+
+type Sort =
+  | "add"
+  | "pull"
+  | "finish"
+  | "give-back"
+  | "send-back"
+  | "leave"
+  | "resume"
+  | "renew"
+  | "block"
+  | "unblock"
+  | "delete-card"
+  | "update-card"
+  | "update-board"
+  | "delete-board"
+  | "declare"
+  | "answer"
+  | "lose"
+  | "wake";
+
+/** Of a thousand commands, how many are of each sort; the rest are wakes. */
+type Mix = readonly (readonly [Sort, number])[];
+
+/** All that can be done is done. */
+const MIXED: Mix = [
+  ["add", 150],
+  ["pull", 255],
+  ["finish", 110],
+  ["give-back", 40],
+  ["send-back", 70],
+  ["leave", 70],
+  ["resume", 15],
+  ["renew", 20],
+  ["block", 25],
+  ["unblock", 30],
+  ["delete-card", 20],
+  ["update-card", 15],
+  ["answer", 90],
+  ["lose", 30],
+  ["update-board", 40],
+  ["delete-board", 7],
+  ["declare", 8],
+];
+
+/** Boards are full, much is sent back, and time hardly passes. */
+const CROWDED: Mix = [
+  ["add", 205],
+  ["pull", 340],
+  ["finish", 190],
+  ["give-back", 30],
+  ["send-back", 90],
+  ["leave", 20],
+  ["block", 8],
+  ["unblock", 10],
+  ["answer", 80],
+  ["lose", 10],
+  ["update-board", 15],
+];
+
+const NAMES = ["five", "short", "queues", "limited"];
+const CARD_IDS = Array.from({ length: 24 }, (_, index) => `card-${index}`);
+const WORKERS = ["ann", "bob"];
+
+export function createRandomCommands(options: RandomCommandsOptions): RandomCommands {
+  const { model, limiter, crowded, reconfigure, limiters, limitedEnds } = options;
+  const names = limiters ? NAMES : NAMES.slice(0, 3);
+  let now = 0;
+  let serial = 0;
+  const asked: PullCard[] = [];
+  const gone: string[] = ["nobody"];
+
+  function boardFor(dice: Dice): ModelBoard | undefined {
+    return model.boards.size === 0 ? undefined : dice.pick([...model.boards.values()]);
+  }
+
+  /** Most often a card that is there, of those that `are` something. */
+  function cardFor(dice: Dice, are: (card: BoardModel["cards"][number]) => boolean): { board: string; cardId: string } {
+    const fit = model.cards.filter(are);
+    if (fit.length > 0 && dice.chance(92)) {
+      const { id, board } = dice.pick(fit);
+      return { board: board.config.name, cardId: id };
+    }
+    return { board: dice.chance(10) ? "nothing" : dice.pick(names), cardId: dice.pick(CARD_IDS) };
+  }
+
+  function tokenOf({ board, cardId }: { board: string; cardId: string }, dice: Dice): number {
+    const card = model.boards.get(board)?.cards.find(({ id }) => id === cardId);
+    const token = card?.work?.token ?? card?.lastWork?.token ?? 0;
+    return dice.chance(88) ? token : dice.pick([0, token - 1, card?.lastWork?.token ?? 0]);
+  }
+
+  function pull(dice: Dice): PullCard {
+    serial += 1;
+    const retried = dice.chance(15) && asked.length > 0 ? dice.pick(asked.slice(-10)) : undefined;
+    const board = boardFor(dice);
+    const stages = board?.config.stages ?? FIVE;
+    const index = dice.chance(4) ? 0 : 1 + dice.roll(stages.length - 1);
+    const stage = dice.chance(2) ? "nowhere" : (stages[index]?.name ?? "");
+    const detached = dice.chance(20);
+    const waits = [undefined, undefined, undefined, 0, 0, 0, 1, 5 * MILLISECOND, SECOND];
+    const maxWait = detached ? 0 : dice.pick(waits);
+    const ttl = dice.pick([undefined, undefined, 100 * MILLISECOND, SECOND, 20 * SECOND]);
+    const fresh: PullCard = {
+      kind: "pull",
+      id: `${serial}`,
+      board: board === undefined || dice.chance(1) ? "nothing" : board.config.name,
+      stage,
+      worker: dice.pick(WORKERS),
+      maxWait,
+      ttl: !detached && dice.chance(10) ? 0 : ttl,
+      requestId: dice.chance(45) ? `request-${serial}` : "",
+      stream: serial,
+      probed: dice.chance(85),
+      detached,
+      cardId: maxWait === 0 && dice.chance(25) ? cardFor(dice, (card) => card.board === board).cardId : undefined,
+    };
+    const { id, stream, probed } = fresh;
+    const again = retried && { ...retried, id, stream, probed, maxWait: dice.chance(80) ? retried.maxWait : maxWait };
+    const command = again && dice.chance(90) ? again : { ...fresh, requestId: again?.requestId ?? fresh.requestId };
+    if (command.requestId !== "") asked.push(command);
+    gone.push(id);
+    return command;
+  }
+
+  function leave(dice: Dice): BoardCommand {
+    const working = model.works.flatMap(({ work: { id, attachment } }) =>
+      attachment.kind === "attached" ? [{ id, stream: attachment.stream }] : [],
+    );
+    const waiting = model.pullers.flatMap(({ id, stream }) => (stream === undefined ? [] : [{ id, stream }]));
+    const all = [...waiting, ...working];
+    const { id, stream } = all.length === 0 ? { id: dice.pick(gone), stream: 0 } : dice.pick(all);
+    const how = dice.pick(["cancelled", "lost", "lost"] as const);
+    // A stream that was displaced may end late, and must not take what is no longer its own.
+    return { kind: "leave-pull", id, stream: dice.chance(95) ? stream : stream - 1, how };
+  }
+
+  function update(dice: Dice): BoardCommand {
+    const board = boardFor(dice);
+    const revision = dice.chance(85) ? undefined : (board?.revision ?? 1) - dice.roll(2);
+    if (board === undefined || dice.chance(4))
+      return { kind: "create-board", config: configOf(dice.pick(names), dice) };
+    const { stages, renamed } = changedStages(board.config.stages, dice);
+    const about = dice.chance(70) ? {} : aboutOf(dice);
+    return { kind: "update-board", config: { ...board.config, ...about, stages }, renamed, revision };
+  }
+
+  /** Other limits, most often; or a stage more, fewer, elsewhere, with another name, or of another kind. */
+  function changedStages(stages: readonly StageConfig[], dice: Dice) {
+    const next = [...stages];
+    const renamed = new Map<string, string>();
+    const index = dice.roll(next.length);
+    const inner = 1 + dice.roll(Math.max(1, next.length - 2));
+    const stage = next[index] as StageConfig;
+    const innerStage = next[inner] as StageConfig;
+    const name = `stage ${dice.roll(4)}`;
+    const taken = next.some((other) => other.name === name);
+    const last = next.length - 1;
+    switch (dice.roll(10)) {
+      case 0:
+        if (next.length < 6 && !taken) next.splice(inner, 0, dice.chance(50) ? queue(name, 2) : work(name, 2));
+        break;
+      case 1:
+        if (next.length > 3) next.splice(dice.chance(70) ? inner : index, 1);
+        break;
+      case 2:
+        if (taken) break;
+        renamed.set(name, stage.name);
+        next[index] = { ...stage, name };
+        break;
+      case 3:
+        if (next.length > 3) next.splice(1 + dice.roll(next.length - 2), 0, ...next.splice(inner, 1));
+        break;
+      case 4:
+        if (inner < last)
+          next[inner] = { ...innerStage, kind: dice.pick(["queue", "work"]), autoPull: dice.chance(50) };
+        break;
+      case 5:
+        if (limiters && innerStage.kind === "work") next[inner] = { ...innerStage, limiter: dice.pick(["", "l", "m"]) };
+        break;
+      default:
+        next[index] = { ...stage, wipLimit: dice.pick([undefined, 1, 1, 2, 2, 3, 5]) };
+    }
+    // The ends are queues, whatever stood there before.
+    for (const end of [0, next.length - 1]) next[end] = { ...(next[end] as StageConfig), kind: "queue", limiter: "" };
+    if (!limitedEnds) next[next.length - 1] = { ...(next.at(-1) as StageConfig), wipLimit: undefined };
+    return { stages: next, renamed };
+  }
+
+  function commandOf(dice: Dice): BoardCommand {
+    const missing = names.filter((name) => !model.boards.has(name));
+    if (missing.length > names.length - 2) return { kind: "create-board", config: configOf(dice.pick(missing), dice) };
+    const sort = sortOf(dice, crowded ? CROWDED : MIXED);
+    switch (sort) {
+      case "add": {
+        const id = dice.pick(CARD_IDS);
+        const content = contentOf({ title: dice.pick(["", "", "x"]), priority: dice.pick([0, 0, 0, 1, -1, 1_000]) });
+        return { kind: "add-card", board: boardFor(dice)?.config.name ?? "nothing", id, content };
+      }
+      case "pull":
+        return pull(dice);
+      case "finish":
+      case "give-back":
+      case "send-back": {
+        const at = cardFor(dice, (card) => card.state === "active");
+        return {
+          kind: sort,
+          ...at,
+          token: tokenOf(at, dice),
+          words: dice.pick(["", "words"]),
+          failed: dice.chance(50),
+        };
+      }
+      case "leave":
+        return leave(dice);
+      case "resume": {
+        const at = cardFor(dice, (card) => card.state === "active");
+        return { kind: "resume-work", ...at, token: tokenOf(at, dice), stream: ++serial, probed: dice.chance(85) };
+      }
+      case "renew": {
+        const at = cardFor(dice, (card) => card.state === "active");
+        return { kind: "renew-work", ...at, token: tokenOf(at, dice) };
+      }
+      case "block": {
+        const at = cardFor(dice, () => true);
+        return { kind: "block", ...at, token: dice.chance(50) ? 0 : tokenOf(at, dice), reason: "because" };
+      }
+      case "unblock":
+        return { kind: "unblock", ...cardFor(dice, (card) => card.state === "blocked") };
+      case "delete-card":
+        return { kind: "delete-card", ...cardFor(dice, () => true), revision: dice.chance(90) ? undefined : STALE };
+      case "update-card": {
+        const content = dice.chance(70) ? { priority: dice.pick([0, 1, 5, -1_000]) } : { title: "y" };
+        const revision = dice.chance(90) ? undefined : STALE;
+        return { kind: "update-card", ...cardFor(dice, () => true), content, revision };
+      }
+      case "update-board":
+        return reconfigure ? update(dice) : WAKE;
+      case "delete-board": {
+        const name = dice.pick([...names, "nothing"]);
+        const revision = dice.chance(90) ? undefined : 0;
+        return reconfigure ? { kind: "delete-board", name, revision, force: dice.chance(50) } : WAKE;
+      }
+      case "declare": {
+        const configs = names.filter(() => dice.chance(50)).map((name) => configOf(name, dice));
+        return reconfigure ? { kind: "declare-boards", configs } : WAKE;
+      }
+      case "answer":
+        if (limiter.late.size > 0 && dice.chance(20)) return limiter.grant(dice.pick([...limiter.late]));
+        if (limiter.asked.size === 0) return WAKE;
+        if (dice.chance(25)) return limiter.refuse(dice.pick([...limiter.asked]));
+        return limiter.grant(dice.pick([...limiter.asked]));
+      case "lose":
+        return limiter.held.size === 0 ? WAKE : limiter.lose(dice.pick([...limiter.held]));
+      case "wake":
+        return WAKE;
+    }
+  }
+
+  function configOf(name: string, dice: Dice): BoardConfig {
+    const limit = () => dice.pick([1, 1, 2, 2, 3]);
+    const done = limitedEnds && dice.chance(15) ? dice.pick([1, 3]) : undefined;
+    const stages: Record<string, StageConfig[]> = {
+      five: [
+        queue("Backlog", dice.pick([undefined, 4]), { autoPull: false }),
+        queue("Ready", limit(), { autoPull: dice.chance(80) }),
+        work("InProgress", limit()),
+        work("Review", limit()),
+        queue("Done", done),
+      ],
+      short: [queue("In", dice.pick([undefined, 1, 2])), work("Work", limit()), queue("Out", done)],
+      queues: [
+        queue("In", dice.pick([undefined, 2])),
+        work("First", dice.pick([undefined, 1, 2])),
+        queue("Between", limit(), { autoPull: dice.chance(50) }),
+        work("Second", limit()),
+        queue("Out", done, { autoPull: dice.chance(80) }),
+      ],
+      limited: [
+        queue("In"),
+        work("Work", limit(), { limiter: "l" }),
+        work("Check", limit(), { limiter: dice.chance(70) ? "m" : "" }),
+        queue("Out", done),
+      ],
+    };
+    return boardOf({ name, ...aboutOf(dice), stages: stages[name] ?? FIVE });
+  }
+
+  return {
+    next(seed, wakeAt) {
+      const dice = createDice(seed);
+      const wait = crowded && dice.chance(95) ? 0 : Math.max(0, waitOf(dice, wakeAt - now));
+      now += wait;
+      return { command: commandOf(dice), wait };
+    },
+  };
+}
+
+const WAKE = { kind: "wake" } as const;
+
+function aboutOf(dice: Dice): Partial<BoardConfig> {
+  return {
+    maxAttempts: dice.pick([1, 2, 5]),
+    ttl: dice.pick([0, 100 * MILLISECOND, SECOND]),
+    maxCards: dice.pick([6, 12, 100]),
+    keepCompleted: dice.pick([0, 1, 3, 1_000]),
+    keepCompletedFor: dice.pick([undefined, undefined, SECOND, HOUR]),
+    maxPullers: dice.pick([0, 1, 3, 20, 20, 20]),
+  };
+}
+
+function sortOf(dice: Dice, mix: Mix): Sort {
+  let roll = dice.roll(1_000);
+  for (const [sort, share] of mix) {
+    roll -= share;
+    if (roll < 0) return sort;
+  }
+  return "wake";
+}
+
+/** Mostly none or little time; now and then so much that all that runs out has run out. */
+function waitOf(dice: Dice, untilWake: number): number {
+  const sort = dice.roll(1_000);
+  if (sort < 500) return 0;
+  if (sort < 780) return dice.roll(2 * MILLISECOND);
+  if (sort < 880) return dice.roll(300 * MILLISECOND);
+  if (sort < 900) return dice.roll(30 * SECOND);
+  if (sort < 903) return dice.roll(20 * MINUTE);
+  if (sort < 904) return dice.roll(3 * DAY);
+  if (untilWake === Number.POSITIVE_INFINITY) return dice.roll(2 * MILLISECOND);
+  if (sort < 980) return untilWake;
+  return sort < 990 ? untilWake - 1 : untilWake + dice.roll(5 * MILLISECOND);
+}

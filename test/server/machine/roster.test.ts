@@ -1,0 +1,94 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Member, Roster, STRETCH } from "../../../src/server/machine/roster.ts";
+
+interface Guest extends Member<Guest> {
+  readonly arrival: number;
+}
+
+function createGuest(arrival: number): Guest {
+  return { id: `guest ${arrival}`, arrival, stretch: undefined };
+}
+
+/** Who comes, and at which end or anywhere between the others leave, in numbers that fill and empty several stretches. */
+const operation = fc.oneof(
+  fc.record({ kind: fc.constant("come" as const), count: fc.integer({ min: 1, max: 2 * STRETCH }) }),
+  fc.record({
+    kind: fc.constant("go" as const),
+    count: fc.integer({ min: 1, max: 3 * STRETCH }),
+    /** Of those who are there, the share that stands before the first who leaves, and how many stay between two. */
+    from: fc.double({ min: 0, max: 1, noNaN: true }),
+    stay: fc.integer({ min: 0, max: 40 }),
+  }),
+);
+
+describe("the roster", () => {
+  it("has everybody once, in the order of arrival, whoever comes and goes", () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 25 }), (operations) => {
+        const roster = new Roster<Guest>();
+        let model: Guest[] = [];
+        let arrivals = 0;
+        for (const op of operations) {
+          if (op.kind === "come") {
+            const guests = Array.from({ length: op.count }, () => createGuest(arrivals++));
+            for (const guest of guests) roster.add(guest);
+            model.push(...guests);
+          } else {
+            const first = Math.floor(op.from * model.length);
+            const going = new Set<Guest>();
+            for (let i = first; i < model.length && going.size < op.count; i += op.stay + 1) {
+              going.add(model[i] as Guest);
+            }
+            for (const guest of going) roster.delete(guest);
+            for (const guest of going) expect(roster.get(guest.id)).toBeUndefined();
+            model = model.filter((guest) => !going.has(guest));
+          }
+          expect(roster.size).toBe(model.length);
+          expect([...roster.values()]).toEqual(model);
+          for (const guest of [model[0], model[model.length >> 1], model.at(-1)]) {
+            if (guest !== undefined) expect(roster.get(guest.id)).toBe(guest);
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("asks few stretches for an id, however many have passed through while a few stayed", () => {
+    const roster = new Roster<Guest>();
+    const staying: Guest[] = [];
+    let passing: Guest[] = [];
+    for (let arrival = 0; arrival < 40 * STRETCH; arrival++) {
+      const guest = createGuest(arrival);
+      roster.add(guest);
+      if (arrival % 1000 === 0) staying.push(guest);
+      else passing.push(guest);
+      if (passing.length < STRETCH) continue;
+      for (const each of passing) roster.delete(each);
+      passing = [];
+    }
+    for (const each of passing) roster.delete(each);
+    expect(roster.stretches).toBeLessThanOrEqual(3);
+    expect([...roster.values()]).toEqual(staying);
+  });
+
+  it("asks no stretch that everybody has left", () => {
+    const roster = new Roster<Guest>();
+    const queue = Array.from({ length: 10 * STRETCH }, (_, arrival) => createGuest(arrival));
+    for (const guest of queue) roster.add(guest);
+    for (const guest of queue.slice(0, 6 * STRETCH)) roster.delete(guest);
+    expect(roster.stretches).toBe(4);
+  });
+
+  it("takes nobody off twice", () => {
+    const roster = new Roster<Guest>();
+    const [one, other] = [createGuest(1), createGuest(2)];
+    roster.add(one);
+    roster.add(other);
+    roster.delete(one);
+    roster.delete(one);
+    expect([...roster.values()]).toEqual([other]);
+    expect(roster.size).toBe(1);
+  });
+});

@@ -1,0 +1,26 @@
+/** A gRPC port in a process of its own, so that it can die alone: says where it listens, and ends with whoever started it. */
+
+import { create } from "@bufbuild/protobuf";
+import {
+  AdmissionService,
+  TryAcquireResponseSchema,
+} from "../../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { createSystemClock } from "../../../../src/server/clock.ts";
+import { createLog } from "../../../../src/server/log.ts";
+import { createRpcService } from "../../../../src/server/service/rpc.ts";
+import { createGrpcTransport } from "../../../../src/server/transport/grpc.ts";
+
+const transport = createGrpcTransport({
+  services: [createRpcService(AdmissionService, { tryAcquire: () => create(TryAcquireResponseSchema) })],
+  limits: {
+    maxMessageBytes: 64 * 1024,
+    maxStreamsPerConnection: 1000,
+    maxConnections: 1000,
+    maxMetadataBytes: 16 * 1024,
+  },
+  liveness: { keepaliveTime: 10_000_000, keepaliveTimeout: 5_000_000 },
+  clock: createSystemClock(),
+  log: createLog("error"),
+});
+process.send?.(await transport.listen("127.0.0.1:0"));
+process.on("disconnect", () => process.exit());
