@@ -18,6 +18,14 @@ export type Target =
   | { readonly kind: "at most"; readonly value: number }
   | { readonly kind: "at least"; readonly value: number };
 
+export function atMost(value: number): Target {
+  return { kind: "at most", value };
+}
+
+export function atLeast(value: number): Target {
+  return { kind: "at least", value };
+}
+
 export interface Report {
   /** The benchmark's name: `bench/NAME.ts`. */
   readonly name: string;

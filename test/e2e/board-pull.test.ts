@@ -11,11 +11,13 @@ import {
   boardOf,
   cardOf,
   finish,
+  giveBack,
   layoutOf,
   noneNow,
   pull,
   pulled,
   queue,
+  sendBack,
   stagesOf,
   take,
   work,
@@ -275,13 +277,8 @@ test("finishing twice is harmless; under a token that has passed nothing is chan
   const second = await work(client, "InProgress");
   expect(second.fencingToken).toBeGreaterThan(first.fencingToken);
   const before = await cardOf(client, "a");
-  for (const method of ["finishCard", "giveBackCard", "sendBackCard"] as const) {
-    const late = client.call(BoardService.method[method], {
-      board: BOARD,
-      cardId: "a",
-      fencingToken: first.fencingToken,
-    });
-    expect(await failureOf(late)).toMatchObject({
+  for (const conclude of [finish, giveBack, sendBack]) {
+    expect(await failureOf(conclude(client, first))).toMatchObject({
       code: Code.Aborted,
       reason: "STALE_FENCING_TOKEN",
       metadata: { board: BOARD, stage: "InProgress", card: "a" },

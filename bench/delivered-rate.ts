@@ -1,0 +1,91 @@
+/** A saturated limiter delivers its rate, and never more than it promised in any window: at the engine, and over sockets. */
+
+import { grantAtEngine } from "./rate/at-engine.ts";
+import { defaultBurst, deliveredShare, excessInAnyWindow, type RateLimit } from "./rate/grants.ts";
+import { grantOverSockets } from "./rate/over-sockets.ts";
+import { pinLoad, pinning, startMeasured } from "./servers/measured.ts";
+import { inTurns } from "./support/in-turns.ts";
+import { atLeast, atMost, type Figure, report } from "./support/report.ts";
+import { spreadOf } from "./support/spread.ts";
+
+/** ms. */
+const DURATION = 10_000;
+const TURNS = { rounds: 3, warmUp: 0 };
+
+interface Measured {
+  readonly what: string;
+  readonly rate: RateLimit;
+  /** The instants of the grants, in µs. */
+  readonly grant: () => Promise<readonly number[]>;
+}
+
+function atEngine(maxRps: number, burstSize = defaultBurst(maxRps)): Measured {
+  const rate = { maxRps, burstSize };
+  return {
+    what: `engine, ${nameOf(rate)}`,
+    rate,
+    grant: () => grantAtEngine(rate, { duration: DURATION, waiters: 200 }),
+  };
+}
+
+function overSockets(address: string, rate: RateLimit): Measured {
+  return {
+    what: `sockets, ${nameOf(rate)}`,
+    rate,
+    grant: () => grantOverSockets(address, limiterName(rate), { duration: DURATION, waiters: 500 }),
+  };
+}
+
+function nameOf({ maxRps, burstSize }: RateLimit): string {
+  return `${maxRps}/s, burst ${burstSize}`;
+}
+
+function limiterName({ maxRps }: RateLimit): string {
+  return `rate-${maxRps}`;
+}
+
+/** What a run delivered, and by how much it exceeded its bound. */
+async function measure(all: readonly Measured[]): Promise<Figure[]> {
+  const excesses = new Map<string, number[]>(all.map(({ what }) => [what, []]));
+  const sides = all.map(({ what, rate, grant }) => {
+    const side = async () => {
+      const instants = await grant();
+      excesses.get(what)?.push(excessInAnyWindow(instants, rate));
+      // What an idle limiter has saved up goes out at once, and is no part of its rate.
+      return deliveredShare(instants.slice(rate.burstSize), rate) * 100;
+    };
+    return [what, side] as const;
+  });
+  const delivered = await inTurns(Object.fromEntries(sides), TURNS);
+  return all.flatMap(({ what }) => [
+    { what, unit: "%", spread: spreadOf(delivered[what] ?? []), target: atLeast(99.5) },
+    {
+      what: "— most tokens above the bound of any window, of all runs",
+      unit: "",
+      spread: spreadOf([Math.max(...(excesses.get(what) ?? []))]),
+      target: atMost(0),
+    },
+  ]);
+}
+
+const inProcess = await measure([
+  ...[10, 100, 1_000, 5_000, 20_000].map((maxRps) => atEngine(maxRps)),
+  // Without room in the bucket, whatever comes while the thread is away is lost.
+  atEngine(1_000, 1),
+]);
+
+const rates = [10, 100, 1_000, 2_000].map((maxRps) => ({ maxRps, burstSize: defaultBurst(maxRps) }));
+const limiters = rates.map(
+  (rate) => `{ name: ${limiterName(rate)}, max_rps: ${rate.maxRps}, burst_size: ${rate.burstSize} }`,
+);
+pinLoad();
+await using server = await startMeasured(`limiters: [${limiters.join(", ")}]\n`);
+const served = await measure(rates.map((rate) => overSockets(server.address, rate)));
+
+report({
+  name: "delivered-rate",
+  figures: [...inProcess, ...served],
+  notes: [
+    `${DURATION / 1000} s a run, waiters always there; windows by the instants of the grants, to the µs; ${pinning()}.`,
+  ],
+});

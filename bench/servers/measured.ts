@@ -1,0 +1,87 @@
+/** Servers in processes of their own, each on a core that it does not share with what puts it under load. */
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { startServerProcess } from "../../test/support/server-process.ts";
+import type { ProbeQuestion, Usage } from "./probe.ts";
+
+export interface MeasuredServer extends AsyncDisposable {
+  /** 127.0.0.1:port */
+  readonly address: string;
+  usage(): Promise<Usage>;
+  /** The same after a garbage collection. */
+  usageCollected(): Promise<Usage>;
+}
+
+const PROBE = new URL("probe.ts", import.meta.url).href;
+const BARE = fileURLToPath(new URL("bare-server.ts", import.meta.url));
+const SERVER_CORE = 0;
+const LOAD_CORE = 1;
+
+/** The real server, as people start it. `yaml`: all but the listeners. */
+export async function startMeasured(yaml: string): Promise<MeasuredServer> {
+  const server = await startServerProcess(yaml, { nodeArguments: ["--import", PROBE] });
+  pin(server.process, SERVER_CORE);
+  return {
+    address: server.address,
+    ...probeOf(server.process),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** grpc-js alone: it answers each of these paths with these bytes, and asks nobody. */
+export async function startBare(answers: Readonly<Record<string, Uint8Array>>): Promise<MeasuredServer> {
+  const encoded = Object.entries(answers).map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
+  const child = spawn(process.execPath, ["--import", PROBE, BARE, JSON.stringify(encoded)], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  pin(child, SERVER_CORE);
+  const [address] = (await once(child, "message")) as [string];
+  return {
+    address,
+    ...probeOf(child),
+    async [Symbol.asyncDispose]() {
+      const exited = once(child, "close");
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+/** Keeps this process, which makes the load, off the servers' core. */
+export function pinLoad(): void {
+  pin(process, LOAD_CORE);
+}
+
+/** Says whether processes can be kept apart here; without `taskset` they share all cores. */
+export function pinning(): string {
+  return canPin
+    ? `servers on core ${SERVER_CORE} (taskset), the load on core ${LOAD_CORE}`
+    : "no taskset: server and load share all cores";
+}
+
+const canPin = tryTaskset(["--version"]);
+
+function pin({ pid }: { readonly pid?: number | undefined }, core: number): void {
+  if (canPin && pid !== undefined) tryTaskset(["--all-tasks", "--cpu-list", "--pid", `${core}`, `${pid}`]);
+}
+
+function tryTaskset(parts: readonly string[]): boolean {
+  try {
+    execFileSync("taskset", parts, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function probeOf(child: ChildProcess): Pick<MeasuredServer, "usage" | "usageCollected"> {
+  const ask = async (question: ProbeQuestion): Promise<Usage> => {
+    const answered = once(child, "message");
+    child.send(question);
+    const [usage] = (await answered) as [Usage];
+    return usage;
+  };
+  return { usage: () => ask({ kind: "usage" }), usageCollected: () => ask({ kind: "usage-collected" }) };
+}

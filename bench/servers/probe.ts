@@ -1,0 +1,25 @@
+/** Loaded into a server that is measured (`node --import`): tells its parent what it has used, when asked. */
+
+import { collect } from "../support/collect.ts";
+
+export interface Usage {
+  /** µs of CPU, of all threads, since the start. */
+  readonly cpu: number;
+  /** Bytes. */
+  readonly rss: number;
+  /** Bytes on V8's heap and in its buffers. */
+  readonly heap: number;
+}
+
+export type ProbeQuestion =
+  | { readonly kind: "usage" }
+  /** The same after everything was collected that can be. */
+  | { readonly kind: "usage-collected" };
+
+process.on("message", ({ kind }: ProbeQuestion) => {
+  if (kind === "usage-collected") collect();
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const usage: Usage = { cpu: user + system, rss, heap: heapUsed + external };
+  process.send?.(usage);
+});
