@@ -168,7 +168,7 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
 }
 
 /** µs until the deadline of a call; undefined: it has none. */
-export function timeLeft(call: { getDeadline(): Date | number }, clock: Clock): number | undefined {
+function timeLeft(call: { getDeadline(): Date | number }, clock: Clock): number | undefined {
   const deadline = Number(call.getDeadline());
   if (deadline === Number.POSITIVE_INFINITY) return undefined;
   return Math.max(0, Math.round((deadline - clock.wallTime(clock.now())) * 1000));

@@ -10,7 +10,7 @@ import { createSessionKeeper } from "./session-keeper.ts";
 /**
  * Cancels that one connection may send: so many at once, and so many a second for ever. Node's own bounds (1,000 and
  * 33) end the connection, with every lease on it, of a client that gives its leases back by cancelling; a flood of
- * resets still comes to its end within two seconds.
+ * resets is still soon over.
  */
 const RESET_BURST = 4_000;
 const RESET_RATE = 1_000;

@@ -29,7 +29,6 @@ export const exchangeKey = createContextKey<WebExchange | undefined>(undefined);
 export function createWebExchange(request: WebRequest, response: WebResponse, sessions: Http2Sessions): WebExchange {
   const session = "stream" in request ? request.stream.session : undefined;
   const connection = session && sessions.of(session);
-  const { remoteAddress, remotePort } = request.socket;
   const controller = new AbortController();
 
   // What goes wrong with either ends in "close".
@@ -38,7 +37,7 @@ export function createWebExchange(request: WebRequest, response: WebResponse, se
   response.once("close", () => controller.abort());
 
   return {
-    peer: connection?.peer ?? `${remoteAddress}:${remotePort}`,
+    peer: connection?.peer ?? http1Peer(request),
     probed: connection !== undefined,
     signal: controller.signal,
     howEnded() {
@@ -53,4 +52,9 @@ export function createWebExchange(request: WebRequest, response: WebResponse, se
       });
     },
   };
+}
+
+/** An HTTP/2 request whose connection has gone already has no socket that could be asked. */
+function http1Peer(request: WebRequest): string {
+  return "stream" in request ? "unknown" : `${request.socket.remoteAddress}:${request.socket.remotePort}`;
 }

@@ -38,7 +38,7 @@ export const BOARD_OUTPUT_FIELDS: ReadonlySet<DescField> = new Set([
   StageSchema.field.status,
 ]);
 
-export const DEFAULT_STAGES: readonly StageConfig[] = [
+const DEFAULT_STAGES: readonly StageConfig[] = [
   { name: "Backlog", kind: "queue", wipLimit: undefined, autoPull: false, limiter: "" },
   { name: "Ready", kind: "queue", wipLimit: 5, autoPull: true, limiter: "" },
   { name: "InProgress", kind: "work", wipLimit: 3, autoPull: false, limiter: "" },

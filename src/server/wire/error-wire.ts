@@ -41,7 +41,7 @@ export interface FieldViolation {
 }
 
 /** The reasons that are no machine's. */
-type ServerReason = "INVALID_REQUEST" | "DRAINING" | "TOO_MANY_STREAMS";
+type ServerReason = "INVALID_REQUEST" | "DRAINING";
 
 const DOMAIN = "ggen.backpressure";
 
@@ -150,19 +150,6 @@ export function draining(retryAfter: number): WireError {
     errorInfo("DRAINING", {}),
     detail(RetryInfoSchema, { retryDelay: microsToDuration(retryAfter) }),
   ]);
-}
-
-/** The connection has as many calls open as one may. */
-export function tooManyStreams(limit: number): WireError {
-  return new WireError(
-    Code.ResourceExhausted,
-    `this connection has ${limit} calls open, as many as one may; open another connection`,
-    [errorInfo("TOO_MANY_STREAMS", {})],
-  );
-}
-
-export function unimplemented(method: string): WireError {
-  return new WireError(Code.Unimplemented, `${method} is not served by this version`);
 }
 
 /** A bug, with nothing of its inside: whoever sends it has logged that whole. */

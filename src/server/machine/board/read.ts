@@ -123,7 +123,7 @@ export function flowSince(state: BoardState, board: Board, from: number): Sample
 }
 
 /** The most downstream stage that lets finished work lie while the stage before it is full; empty: none. */
-export function bottleneckOf(board: Board): string {
+function bottleneckOf(board: Board): string {
   for (let index = board.stages.length - 1; index > 0; index--) {
     const before = board.stages[index - 1] as Stage;
     // Those that are kept for somebody whom a limiter holds up lie there, too.

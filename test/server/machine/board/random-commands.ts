@@ -86,13 +86,13 @@ const CROWDED: Mix = [
   ["update-board", 15],
 ];
 
-const NAMES = ["five", "short", "queues", "limited"];
+const NAMES = ["limited", "five", "short", "queues"];
 const CARD_IDS = Array.from({ length: 24 }, (_, index) => `card-${index}`);
 const WORKERS = ["ann", "bob"];
 
 export function createRandomCommands(options: RandomCommandsOptions): RandomCommands {
   const { model, limiter, crowded, reconfigure, limiters, limitedEnds } = options;
-  const names = limiters ? NAMES : NAMES.slice(0, 3);
+  const names = limiters ? NAMES : NAMES.slice(1);
   let now = 0;
   let serial = 0;
   const asked: PullCard[] = [];
@@ -306,8 +306,8 @@ export function createRandomCommands(options: RandomCommandsOptions): RandomComm
       ],
       limited: [
         queue("In"),
-        work("Work", limit(), { limiter: "l" }),
-        work("Check", limit(), { limiter: dice.chance(70) ? "m" : "" }),
+        work("Work", dice.pick([1, 1, 2]), { limiter: dice.chance(40) ? "l" : "" }),
+        work("Check", dice.pick([1, 1, 2]), { limiter: "m" }),
         queue("Out", done),
       ],
     };

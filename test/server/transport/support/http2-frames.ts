@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 const TYPE = { data: 0, headers: 1, rstStream: 3, settings: 4, ping: 6, goaway: 7 } as const;
 export const END_STREAM = 1;
 const END_HEADERS = 4;
-export const CANCEL = 8;
+const CANCEL = 8;
 
 export const PREFACE = Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), frame(TYPE.settings, 0, 0)]);
 export const SETTINGS_ACK = frame(TYPE.settings, 1, 0);
@@ -41,7 +41,7 @@ export function resetFrame(stream: number, code = CANCEL): Buffer {
   return frame(TYPE.rstStream, 0, stream, payload);
 }
 
-export function pingFrame(): Buffer {
+function pingFrame(): Buffer {
   return frame(TYPE.ping, 0, 0, Buffer.alloc(8));
 }
 

@@ -376,7 +376,8 @@ export const Reason = {
   DRAINING: 80,
 
   /**
-   * RESOURCE_EXHAUSTED: the connection has as many calls open as one connection may.
+   * RESOURCE_EXHAUSTED: the connection has as many calls open as one connection may. Not sent by this
+   * version: HTTP/2 itself refuses such a stream.
    *
    * @generated from enum value: REASON_TOO_MANY_STREAMS = 81;
    */
