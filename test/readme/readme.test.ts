@@ -56,6 +56,10 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
     ]);
   },
 
+  async board(text) {
+    expect(await runProgram(text)).toBe("Write the parser, attempt 1\n");
+  },
+
   async "in-process"(text) {
     expect(await runProgram(text)).toBe("1 of 5 in flight\n");
   },

@@ -5,10 +5,12 @@ import { expect, test } from "vitest";
 import { readFences } from "./support/fences.ts";
 import { compile, run } from "./support/newcomer.ts";
 
-const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+const [README, BOARDS] = ["README.md", "docs/boards.md"].map((path) =>
+  readFileSync(new URL(`../../${path}`, import.meta.url), "utf8"),
+) as [string, string];
 
-test("the README's programs compile", async () => {
-  const programs = readFences(README)
+test("the programs of the README and of the page on boards compile", async () => {
+  const programs = [...readFences(README), ...readFences(BOARDS)]
     .filter(({ language }) => language === "ts")
     .map(({ text }) => text);
   expect(programs.length).toBeGreaterThan(0);
@@ -21,6 +23,13 @@ test("every command that it lists is there", async () => {
   expect(listed.length).toBeGreaterThan(5);
   const help = await run("npm run -s backpressure -- --help");
   for (const command of listed) expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
+});
+
+test("every command that the page on boards types is there", async () => {
+  const typed = Array.from(BOARDS.matchAll(/backpressure -- board (\w+)/g), ([, command = ""]) => command);
+  expect(typed.length).toBeGreaterThan(4);
+  const help = await run("npm run -s backpressure -- board --help");
+  for (const command of typed) expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
 });
 
 test("every script of npm that it names is there", () => {
