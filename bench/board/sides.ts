@@ -1,12 +1,11 @@
 /** What is measured of the board machine: each side does a share of its work and says what one operation cost, in ns. */
 
 import { createIds } from "../../src/server/ids.ts";
-import type { BoardConfig } from "../../src/server/machine/board/model.ts";
 import { queue, work } from "../../test/server/machine/board/boards.ts";
 import { tenure } from "../support/collect.ts";
 import type { Side } from "../support/in-turns.ts";
 import { threadTime } from "../support/thread-time.ts";
-import { createSubject, type Held, type Subject } from "./subject.ts";
+import { createSubject, type Subject } from "./subject.ts";
 
 /** Operations of one side in one round. */
 export const SHARE = 20_000;
@@ -50,7 +49,9 @@ export interface HandOn {
 
 /** A card is finished and leaves its stage: the first who waits there is given the next. Behind them somebody joins. */
 export function handOn(pullers: number): HandOn {
-  const subject = createSubject({ stages: [queue("In", undefined, { autoPull: false }), work("Work", 1), queue("Out")] });
+  const subject = createSubject({
+    stages: [queue("In", undefined, { autoPull: false }), work("Work", 1), queue("Out")],
+  });
   const tally = { freed: 0, served: 0, overtaken: 0 };
   subject.add(ids.next());
   let held = subject.pull(ids.next(), "Work");

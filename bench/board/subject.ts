@@ -55,7 +55,10 @@ export function createSubject(about: Partial<BoardConfig> = {}): Subject {
     board,
     add(id, priority = 0) {
       now += 1;
-      const { outcome } = machine.step({ kind: "add-card", board: config.name, id, content: contentOf({ priority }) }, now);
+      const { outcome } = machine.step(
+        { kind: "add-card", board: config.name, id, content: contentOf({ priority }) },
+        now,
+      );
       if (outcome.kind !== "card") throw unexpected(outcome);
     },
     pull(id, stage) {
@@ -70,10 +73,7 @@ export function createSubject(about: Partial<BoardConfig> = {}): Subject {
     },
     finish({ cardId, token }) {
       now += 1;
-      const step = machine.step(
-        { kind: "finish", board: config.name, cardId, token, words: "", failed: false },
-        now,
-      );
+      const step = machine.step({ kind: "finish", board: config.name, cardId, token, words: "", failed: false }, now);
       if (step.outcome.kind !== "card") throw unexpected(step.outcome);
       return step.events;
     },
