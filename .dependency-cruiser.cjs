@@ -64,26 +64,21 @@ module.exports = {
     only(
       "config",
       "server/config/",
-      [
-        "server/config/",
-        "server/wire/",
-        "server/machine/",
-        "server/(clock|log)\\.ts$",
-        "client/gen/",
-      ],
+      ["server/config/", "server/wire/", "server/machine/", "server/(clock|log)\\.ts$", "client/gen/"],
       "Configuration is read and checked; the composition root applies it.",
     ),
     only("client", "client/", ["client/"], "The client never imports the server."),
-    only(
-      "generated",
-      "client/gen/",
-      ["client/gen/"],
-      "Generated code knows only generated code.",
-    ),
+    only("generated", "client/gen/", ["client/gen/"], "Generated code knows only generated code."),
     only(
       "in-process",
       "in-process/",
-      ["in-process/", "server/(machine|engine|store)/", "server/wire/(error|time)-wire\\.ts$", "server/(clock|ids)\\.ts$", "client/"],
+      [
+        "in-process/",
+        "server/(machine|engine|store)/",
+        "server/wire/(error|time)-wire\\.ts$",
+        "server/(clock|ids)\\.ts$",
+        "client/",
+      ],
       "The in-process limiter is the machine and the client's interfaces, without wire or transport.",
     ),
     only(
@@ -93,9 +88,7 @@ module.exports = {
       "The command line is a client; only `serve` and `check` reach into the server.",
     ),
   ].map((rule) =>
-    rule.name === "cli"
-      ? { ...rule, from: { ...rule.from, pathNot: "^src/cli/commands/(serve|check)\\.ts$" } }
-      : rule,
+    rule.name === "cli" ? { ...rule, from: { ...rule.from, pathNot: "^src/cli/commands/(serve|check)\\.ts$" } } : rule,
   ),
   options: {
     doNotFollow: { path: "node_modules" },
