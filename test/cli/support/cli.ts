@@ -41,11 +41,16 @@ export function startCli(args: readonly string[], options?: CliOptions): CliProc
 
 /**
  * Starts it on a terminal, which script(1) of util-linux makes; what is typed goes to its standard input, and both of its
- * outputs are one. Its own exit code is script's.
+ * outputs are one. Its own exit code is script's: the shell that script starts gives way to it, since some answer a
+ * Ctrl-C themselves.
  */
 export function startCliOnTerminal(args: readonly string[], options?: CliOptions): CliProcess {
   const words = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
-  return start("script", ["-qefc", words.join(" "), "/dev/null"], { ...options, input: "pipe" });
+  return start("script", ["-qefc", `exec ${words.join(" ")}`, "/dev/null"], {
+    ...options,
+    env: { ...options?.env, SHELL: "/bin/sh" },
+    input: "pipe",
+  });
 }
 
 function start(file: string, args: readonly string[], { address, env, input = "ignore" }: CliOptions = {}): CliProcess {
