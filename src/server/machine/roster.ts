@@ -54,6 +54,10 @@ export class Roster<T extends Member<T>> {
     if (sparse && this.#stretches.length > 2) this.#closeRanks();
   }
 
+  has(member: T): boolean {
+    return member.stretch !== undefined;
+  }
+
   get(id: string): T | undefined {
     for (let i = this.#stretches.length - 1; i >= 0; i--) {
       const member = this.#stretches[i]?.get(id);

@@ -45,7 +45,7 @@ export function settleTime(state: State): void {
   // In the order of arrival: the heap gives equals in any order.
   givingUp.sort((a, b) => arrivalOf(a) - arrivalOf(b));
   for (const waiter of givingUp) {
-    if (waiter.stretch === undefined) continue;
+    if (!state.waiters.has(waiter)) continue;
     giveUp(state, waiter);
     settleQueues(state);
   }

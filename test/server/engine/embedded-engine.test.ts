@@ -158,7 +158,7 @@ describe("time", () => {
 });
 
 describe("news", () => {
-  test("those in a queue hear that it has moved, a few times a second and in one go", () => {
+  test("those in a queue hear that it has moved, a few times a second", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     for (const name of ["a", "b", "c", "d"]) ask(name, open(name));
     said.length = 0;
@@ -168,6 +168,57 @@ describe("news", () => {
     expect(said).toEqual(["b: refused", "c: moved", "d: moved"]);
     clock.advance(10 * SECOND);
     expect(said).toHaveLength(3);
+  });
+
+  test("word of a long queue that has moved keeps nobody waiting who has something to do", () => {
+    const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
+    let saidBeforeMyTurn: number | undefined;
+    const onNews = ({ kind }: StreamNews) => {
+      if (kind !== "moved" || said.length > 1) return;
+      clock.schedule(clock.now(), true, () => {
+        saidBeforeMyTurn = said.length;
+      });
+    };
+    for (let i = 0; i <= 100; i++) ask(`${i}`, open(`${i}`, onNews));
+    for (let i = 0; i < 50; i++)
+      engine.submit([{ kind: "release", leaseId: `${i}`, workOutcome: "success" }], () => {});
+    said.length = 0;
+    clock.advance(250_000);
+    expect(said).toEqual(Array.from({ length: 50 }, (_, i) => `${i + 51}: moved`));
+    expect(saidBeforeMyTurn).toBeLessThan(50);
+  });
+
+  test("everybody hears of it, though the queue moves again before the last has heard", () => {
+    const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }), { lateness: 100_000 });
+    for (let i = 0; i <= 100; i++) ask(`${i}`, open(`${i}`));
+    const release = (i: number) =>
+      engine.submit([{ kind: "release", leaseId: `${i}`, workOutcome: "success" }], () => {});
+    for (let i = 0; i < 30; i++) release(i);
+    clock.advance(350_000);
+    release(30);
+    clock.advance(10 * SECOND);
+    for (let i = 32; i <= 100; i++) expect(said).toContain(`${i}: moved`);
+  });
+
+  test("who is granted while the others hear that the queue has moved hears of the grant alone", () => {
+    const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
+    const releaseUpTo = (first: number, last: number) => {
+      for (let i = first; i <= last; i++) {
+        engine.submit([{ kind: "release", leaseId: `${i}`, workOutcome: "success" }], () => {});
+      }
+    };
+    let surveyed = false;
+    const onNews = ({ kind }: StreamNews) => {
+      if (kind !== "moved" || surveyed) return;
+      surveyed = true;
+      releaseUpTo(50, 90);
+    };
+    for (let i = 0; i <= 100; i++) ask(`${i}`, open(`${i}`, onNews));
+    releaseUpTo(0, 49);
+    said.length = 0;
+    clock.advance(250_000);
+    expect(said.filter((words) => words.startsWith("90: "))).toEqual(["90: granted", "90: ended"]);
+    expect(said.at(-1)).toBe("100: moved");
   });
 
   test("a watcher hears of each limiter that has changed, once an interval, and of those that are gone", async () => {

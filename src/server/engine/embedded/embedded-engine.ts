@@ -4,12 +4,14 @@ import type { Clock } from "../../clock.ts";
 import { createMachine, type MachineOptions } from "../../machine/admission.ts";
 import type { StreamId } from "../../machine/claim.ts";
 import type { Change, Command, MachineEvent, Outcome } from "../../machine/command.ts";
+import type { Waiter } from "../../machine/limiter.ts";
 import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
 import type { Store } from "../../store/store.ts";
 import type { Engine, OutcomesOf, StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
 import { createDelivery } from "./delivery.ts";
 import { createLimiterWatch } from "./limiter-watch.ts";
+import { createSlices } from "./slices.ts";
 
 export interface EmbeddedEngineOptions {
   readonly clock: Clock;
@@ -24,6 +26,8 @@ export interface EmbeddedEngine extends Engine {
 
 /** µs: how often those in a queue hear that it has moved, and watchers what has changed. */
 const NEWS_INTERVAL = 250_000;
+/** How many in a queue hear that it has moved before others have a turn: a thousand words would hold up the next grant. */
+const TOLD_AT_ONCE = 16;
 
 export function createEmbeddedEngine({ clock, store, machine: options }: EmbeddedEngineOptions): EmbeddedEngine {
   const machine = createMachine(options);
@@ -31,7 +35,8 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
   const streams = new Map<StreamId, (news: StreamNews) => void>();
   const delivery = createDelivery();
   const alarm = createAlarm(clock, () => run([WAKE], () => {}));
-  const survey = createAlarm(clock, tellMoved);
+  const survey = createAlarm(clock, surveyMoved);
+  const telling = createSlices({ clock, size: TOLD_AT_ONCE, handle: tellMoved });
   const watch = createLimiterWatch({ clock, interval: NEWS_INTERVAL, state, settle });
   let lastStream = 0;
 
@@ -60,9 +65,20 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
     run([WAKE], () => {});
   }
 
-  function tellMoved(): void {
+  function surveyMoved(): void {
+    if (telling.busy) {
+      survey.setUnlessSet(clock.now() + NEWS_INTERVAL);
+      return;
+    }
     settle();
-    const moved = takeMoved(state).map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter) }));
+    telling.begin(takeMoved(state));
+  }
+
+  /** Some may have been granted, or have left, since the survey. */
+  function tellMoved(waiters: readonly Waiter[]): void {
+    const moved = waiters
+      .filter((waiter) => state.waiters.has(waiter))
+      .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter) }));
     delivery.add(undefined, () => {
       for (const { stream, view } of moved) {
         if (stream !== undefined) streams.get(stream)?.({ kind: "moved", waiter: view });
@@ -113,6 +129,7 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
     async close() {
       alarm.clear();
       survey.clear();
+      telling.clear();
       watch.close();
       streams.clear();
     },
