@@ -101,7 +101,7 @@ export function openAcquire(
 
   function hold(granted: Granted): void {
     outbox.drop("waiting");
-    say({ case: "granted", value: grantedToWire(granted, ids.secretOf(granted.lease.id), clock) });
+    say({ case: "granted", value: grantedToWire(granted, ids, clock) });
     if (granted.held) phase = { kind: "holding", leaseId: granted.lease.id };
     else finish();
   }

@@ -88,7 +88,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       };
       const outcome = await ask(engine, command);
       if (outcome.kind === "granted") {
-        const value = grantedToWire(outcome, ids.secretOf(outcome.lease.id), clock);
+        const value = grantedToWire(outcome, ids, clock);
         return create(TryAcquireResponseSchema, { result: { case: "granted", value } });
       }
       if (!isAnswer(outcome)) throw refusalError(outcome);

@@ -42,6 +42,11 @@ import { microsToDuration, msToTimestamp } from "./time-wire.ts";
 /** Tells the wall clock's ms at a monotonic instant. */
 export type WallClock = Pick<Clock, "wallTime">;
 
+/** Knows the secret of each lease. */
+export interface Secrets {
+  secretOf(leaseId: string): string;
+}
+
 const MAX_SLOTS = 1024;
 
 /** Claims that have passed the contract's rules; throws a `WireError` for what those cannot say. */
@@ -73,12 +78,12 @@ export function claimsFromWire(claims: readonly WireClaim[]): readonly Claim[] {
   return domain;
 }
 
-/** A grant as its holder is told; `secret` is empty where nothing is held. */
-export function grantedToWire(granted: Granted, secret: string, clock: Clock): WireGranted {
+/** A grant as its holder is told: with the secret of its lease, if there is something to hold. */
+export function grantedToWire(granted: Granted, secrets: Secrets, clock: Clock): WireGranted {
   const { lease, held, resumed } = granted;
   return create(GrantedSchema, {
     lease: leaseToWire(viewLease(lease), clock),
-    secret: held ? secret : "",
+    secret: held ? secrets.secretOf(lease.id) : "",
     validFor: held && lease.ttl > 0 ? microsToDuration(validFor(lease, clock.now())) : undefined,
     resumed,
   });
