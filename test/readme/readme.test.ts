@@ -1,21 +1,21 @@
-/** The README is run as it stands: each fenced block that has a name, against the server that its first one starts. */
+/** The README and the page on boards are run as they stand: each fenced block that has a name, against the server that the first starts. */
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { afterAll, beforeAll, describe, expect, type TestContext, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requireGrpcurl } from "../support/grpcurl.ts";
 import type { Program } from "../support/program.ts";
-import { readFences } from "./support/fences.ts";
+import { BOARD_RUNNERS } from "./support/board-runners.ts";
+import { type Runner, readFences } from "./support/fences.ts";
 import { run, runProgram, save, start } from "./support/newcomer.ts";
 
-/** Runs one block, and says whether it did what the README says of it. */
-type Runner = (text: string, context: TestContext) => Promise<void>;
-
-const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-
-const SNIPPETS = readFences(README).filter(({ name }) => name !== "");
+const SNIPPETS = ["README.md", "docs/boards.md"]
+  .flatMap((page) => readFences(readFileSync(new URL(`../../${page}`, import.meta.url), "utf8")))
+  .filter(({ name }) => name !== "");
 
 const RUNNERS: Readonly<Record<string, Runner>> = {
+  ...BOARD_RUNNERS,
+
   async start() {
     await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051, .* on http:\/\/127\.0\.0\.1:8080$/m);
   },
@@ -97,7 +97,7 @@ test("each block that has a name is run here, and the first lines are those that
   expect(SNIPPETS[0]).toEqual({ language: "sh", name: "start", text: "npm ci\nnpm start\n" });
 });
 
-describe("the README's block", () => {
+describe("the block", () => {
   test.for(SNIPPETS)("$name does what is said of it", ({ name, text }, context) => RUNNERS[name]?.(text, context));
 });
 

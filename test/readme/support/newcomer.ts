@@ -33,7 +33,16 @@ export function save(name: string, text: string): string {
 
 /** Runs a TypeScript program that imports the package by its name. */
 export function runProgram(text: string): Promise<string> {
-  return run(`'${process.execPath}' --import '${SELF_IMPORT}' '${save("program.mts", text)}'`);
+  return run(programCommand(text));
+}
+
+/** Starts one. */
+export function startTypeScript(text: string): Program {
+  return start(programCommand(text));
+}
+
+function programCommand(text: string): string {
+  return `'${process.execPath}' --import '${SELF_IMPORT}' '${save("program.mts", text)}'`;
 }
 
 /** Compiles TypeScript programs; resolves with what is wrong with them. */
