@@ -47,7 +47,7 @@ export interface BoardClient {
   /** The card waits in its stage again, with its attempts counted anew. CARD_STATE for one that is not blocked. */
   unblock(cardId: string, options?: CallOptions): Promise<Card>;
 
-  /** The board and its cards at a glance, at most 1,000 of them: those that `list` would read first. */
+  /** The board and its cards at a glance, at most 1,000 of them, or about 1 MB: those that `list` would read first. */
   snapshot(options?: CallOptions): Promise<BoardSnapshot>;
   /**
    * What stands on the board, then what changes, until the loop is left. A lost connection is made good, and the news go on

@@ -68,6 +68,7 @@ async function* readStream(
 function createView() {
   const cards = new Map<string, Card>();
   let sequence = 0n;
+  let news = noNews("changes");
 
   return {
     /** What to go on after; 0: nothing is known. */
@@ -75,17 +76,42 @@ function createView() {
       return sequence;
     },
 
-    /** News that only a newer server has is not told. */
+    /** What is too much for one message comes in several, and is told once it is whole; what only a newer server has is not. */
     takeOver({ sequence: reached, event }: WatchBoardResponse): BoardEvent | undefined {
       if (event.case === undefined) return undefined;
-      if (event.case === "snapshot") cards.clear();
-      const board = boardFromWire(event.value.board);
-      const changed = event.value.cards.map(cardFromWire);
-      const removed = event.case === "changes" ? event.value.removedCardIds : [];
-      for (const card of changed) cards.set(card.id, card);
-      for (const id of removed) cards.delete(id);
+      if (event.case === "snapshot") {
+        cards.clear();
+        news = noNews("snapshot");
+      }
+      for (const card of event.value.cards.map(cardFromWire)) {
+        cards.set(card.id, card);
+        news.removed.delete(card.id);
+        // What changed again is told where it last did.
+        news.changed.delete(card.id);
+        news.changed.set(card.id, card);
+      }
+      for (const id of event.case === "changes" ? event.value.removedCardIds : []) {
+        cards.delete(id);
+        news.changed.delete(id);
+        news.removed.add(id);
+      }
       sequence = reached;
-      return { kind: event.case, sequence: Number(sequence), board, changed, removed, cards };
+      if (reached < (event.value.board?.status?.sequence ?? 0n)) return undefined;
+      const { kind, changed, removed } = news;
+      news = noNews("changes");
+      return {
+        kind,
+        sequence: Number(sequence),
+        board: boardFromWire(event.value.board),
+        changed: [...changed.values()],
+        removed: [...removed],
+        cards,
+      };
     },
   };
+}
+
+/** What was heard and not told yet. */
+function noNews(kind: BoardEvent["kind"]) {
+  return { kind, changed: new Map<string, Card>(), removed: new Set<string>() };
 }

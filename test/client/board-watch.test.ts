@@ -82,6 +82,28 @@ describe("watching a board", () => {
     expect(places(await third)).toEqual({ a: "Done", b: "Done" });
   });
 
+  it("tells news that comes in several messages once it is whole, each card as it was last heard of", async () => {
+    const { service, next, clock } = watch();
+    const first = next();
+    const call = await service.watchBoard.next();
+    const more = { ...board, status: { sequence: 9n } };
+    const part = snapshot(3n, ["a", "b", "gone"]);
+    call.say({ ...part, event: { ...part.event, value: { ...part.event.value, board: more } } });
+    await settle();
+    // Where the connection is lost in the middle, it goes on after the part that it has.
+    call.fail(connectionLost());
+    await settle();
+    clock.advance(75);
+    const again = await service.watchBoard.next();
+    expect(again.request.afterSequence).toBe(3n);
+    const rest = changes(9n, ["c", "a"], ["gone"]);
+    again.say({ ...rest, event: { ...rest.event, value: { ...rest.event.value, board: more } } });
+    const all = await first;
+    expect(all).toMatchObject({ kind: "snapshot", sequence: 9, removed: ["gone"] });
+    expect(all.changed.map(({ id }) => id)).toEqual(["b", "c", "a"]);
+    expect(places(all)).toEqual({ a: "Done", b: "Backlog", c: "Done" });
+  });
+
   it("replaces all that it knows by a snapshot", async () => {
     const { service, next } = watch();
     const first = next();

@@ -109,7 +109,7 @@ test("rework goes round and round with every stage full, and everything is done 
   await add(client, ...ids);
   const sentBack = new Map<string, number>();
   let completed = 0;
-  while (completed < ids.length) {
+  for (let round = 0; round < 100 && completed < ids.length; round += 1) {
     for (const stage of ["InProgress", "InProgress", "InProgress", "Review", "Review"]) {
       const held = await take(client, stage).catch(() => undefined);
       if (held === undefined) continue;

@@ -12,7 +12,16 @@ import type { ContractClient, ContractStream } from "../support/contract-client.
 import { pathOf } from "../support/grpc-client.ts";
 import { startTestServer } from "../support/server.ts";
 
-const { createBoard, deleteBoard, deleteCard, updateBoard, updateCard, watchBoard: watch } = BoardService.method;
+const {
+  createBoard,
+  deleteBoard,
+  deleteCard,
+  getBoard,
+  listCards,
+  updateBoard,
+  updateCard,
+  watchBoard: watch,
+} = BoardService.method;
 
 const RELEASE = "boards: [{ name: release }]";
 
@@ -82,7 +91,7 @@ test("what happens at once is told at once: each card as it stands after all of 
   const client = server.grpc();
   const stream = open(client);
   expect(brief(await stream.next())).toEqual(["snapshot", []]);
-  const [added] = await Promise.all([stream.next(), add(client, "a")]);
+  const [added] = await Promise.all([nextNews(stream), add(client, "a")]);
   expect(brief(added)).toEqual(["changes", ["a in Ready"], []]);
 });
 
@@ -163,6 +172,33 @@ test("who watches a board that goes is told so, and so is who asks for one that 
   await stream.next();
   await client.call(deleteBoard, { name: BOARD });
   expect(await stream.ending).toMatchObject(gone);
+});
+
+test("what is too much for one message comes in several, over a connection that takes no more than any library's", async () => {
+  await using server = await startTestServer(
+    "boards: [{ name: release, stages: [{ name: In }, { name: Work }, { name: Out }] }]",
+  );
+  const client = server.grpc();
+  const ids = Array.from({ length: 1_500 }, (_, i) => `c${i}`);
+  // 6 MB, of which the first 100 cards say the most.
+  await add(client, ...ids.map((id, i) => ({ id, data: "x".repeat(i < 100 ? 60_000 : 10) })));
+  const stream = open(client);
+  const told = [await stream.next()];
+  while ((told.at(-1)?.sequence ?? 0n) < (await sequenceOf(client))) told.push(await stream.next());
+  expect(told.map(({ event }) => event.case)).toEqual(["snapshot", ...told.slice(1).map(() => "changes")]);
+  expect(told.length).toBeGreaterThan(6);
+  expect(told.flatMap(({ event }) => event.value?.cards.map(({ id }) => id))).toEqual(ids);
+
+  // From the number of any part one goes on as from any other, and so do lists.
+  const middle = told[3] as WatchBoardResponse;
+  const rest = open(client, middle.sequence);
+  expect(brief(await rest.next())).toEqual(brief(told[4] as WatchBoardResponse));
+  const { cards, nextPageToken } = await client.call(listCards, { board: BOARD, pageSize: 1_000 });
+  expect(cards.length).toBeLessThan(20);
+  expect((await client.call(listCards, { board: BOARD, pageToken: nextPageToken })).cards[0]?.id).toBe(
+    ids[cards.length],
+  );
+  expect((await client.call(getBoard, { name: BOARD, cards: true })).cards).toHaveLength(cards.length);
 });
 
 test("a watcher that does not read costs a few messages, and misses nothing but what is past", async () => {

@@ -26,7 +26,10 @@ export interface BoardView {
   readonly ended: Promise<CallFailure | undefined>;
 }
 
-/** Resolves once the first message has come, and goes on where the connection breaks. `onMessage` sees the board after each. */
+/**
+ * Resolves once it has heard of the whole board, and goes on where the connection breaks. `onMessage` sees the board after
+ * each message that makes it whole.
+ */
 export async function watchBoard(
   client: ContractClient,
   { board: name = BOARD, onMessage = (_view: BoardView) => {} } = {},
@@ -63,7 +66,7 @@ export async function watchBoard(
         };
         looks.add(look);
         ended.then((failure) => reject(failure ?? new Error("the watch has ended with OK")));
-        look();
+        if (isWhole()) look();
       });
     },
     reconnect() {
@@ -78,6 +81,10 @@ export async function watchBoard(
     return client.open(BoardService.method.watchBoard, { name, afterSequence: sequence });
   }
 
+  function isWhole(): boolean {
+    return board?.status !== undefined && sequence >= board.status.sequence;
+  }
+
   function takeOver(message: WatchBoardResponse): void {
     const { event } = message;
     messages += 1;
@@ -89,6 +96,8 @@ export async function watchBoard(
     board = event.value?.board;
     for (const card of event.value?.cards ?? []) cards.set(card.id, card);
     if (event.case === "changes") for (const id of event.value.removedCardIds) cards.delete(id);
+    // There may be more to be taken over together with this.
+    if (!isWhole()) return;
     onMessage(view);
     for (const look of looks) look();
   }
@@ -110,8 +119,8 @@ export async function watchBoard(
     );
   }
 
-  takeOver(await stream.next());
   read(stream);
+  await view.until(() => board !== undefined);
   return view;
 }
 

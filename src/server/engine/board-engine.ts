@@ -4,7 +4,7 @@ import type { BoardCommand } from "../machine/board/command.ts";
 import type { Sample } from "../machine/board/flow-history.ts";
 import type { CardFilter } from "../machine/board/read.ts";
 import type { ShownEvent, ShownOutcomeOf } from "../machine/board/show.ts";
-import type { BoardDelta, BoardView, CardView, PlaceView } from "../machine/board/view.ts";
+import type { BoardDelta, BoardView, CardView, PlaceView, WatchPosition } from "../machine/board/view.ts";
 import type { StreamId } from "../machine/claim.ts";
 import type { Page } from "../machine/view.ts";
 
@@ -35,8 +35,8 @@ export interface BoardEngine {
   cards(board: string, filter: CardFilter): Promise<Page<CardView> | undefined>;
   /** The flow from `from` (µs) on; undefined if there is no such board. */
   flow(board: string, from: number): Promise<readonly Sample[] | undefined>;
-  /** What has changed after a change of the board; undefined if there is no such board. */
-  delta(board: string, sequence: number): Promise<BoardDelta | undefined>;
+  /** What a watcher is to be told next; undefined if there is no such board. */
+  delta(board: string, position: WatchPosition): Promise<BoardDelta | undefined>;
   /** How many work on cards and can be expected to end: those of people, which have no ttl, do not count. */
   working(): Promise<number>;
   /** Where a puller stands; undefined once it waits no more. Cheap: its stream asks with every beat. */

@@ -10,7 +10,7 @@ import {
 } from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
-import type { BoardDelta } from "../machine/board/view.ts";
+import type { BoardDelta, WatchPosition } from "../machine/board/view.ts";
 import { refusal } from "../machine/reasons.ts";
 import { boardMessage } from "../wire/board-wire.ts";
 import { cardToWire } from "../wire/card-wire.ts";
@@ -27,7 +27,7 @@ export function watchBoard(
   stream: ServerStream<WatchBoardResponse>,
   { name, afterSequence }: WatchBoardRequest,
 ): void {
-  let sequence = Number(afterSequence);
+  let position: WatchPosition = { sequence: Number(afterSequence), snapshotAt: 0 };
   let stale = true;
   let writable = true;
   let telling = false;
@@ -55,7 +55,7 @@ export function watchBoard(
     if (over || telling || !stale || !writable) return;
     telling = true;
     stale = false;
-    boards.delta(name, sequence).then(
+    boards.delta(name, position).then(
       (delta) => {
         telling = false;
         if (over) return;
@@ -64,7 +64,10 @@ export function watchBoard(
           stream.fail(refusalError(refusal("BOARD_NOT_FOUND", { at: { board: name } })));
           return;
         }
-        sequence = delta.board.status.sequence;
+        const { sequence } = delta;
+        const last = delta.board.status.sequence;
+        position = { sequence, snapshotAt: delta.kind === "snapshot" ? last : position.snapshotAt };
+        if (sequence < last) stale = true;
         writable = stream.send(create(WatchBoardResponseSchema, { sequence: BigInt(sequence), event: toEvent(delta) }));
         tell();
       },

@@ -122,10 +122,10 @@ export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBo
       const board = state.boards.get(name);
       return board && flowSince(state, board, from);
     },
-    async delta(name, sequence) {
+    async delta(name, position) {
       settle();
       const board = state.boards.get(name);
-      return board && deltaSince(state, board, sequence);
+      return board && deltaSince(state, board, position);
     },
     async working() {
       settle();

@@ -101,11 +101,11 @@ function assertStage(state: BoardState, stage: Stage): void {
 /** Every card's last change is the log's last word on it. */
 function assertLog(board: Board): void {
   const subject = subjectOf(board);
-  let newer = board.sequence + 1;
+  let older = 0;
   let known = 0;
-  for (const { id, sequence, removed } of board.log.entries()) {
-    holds(sequence < newer, subject, "changes are logged in their order");
-    newer = sequence;
+  for (const { id, sequence, removed } of board.log.after(0)) {
+    holds(sequence > older && sequence <= board.sequence, subject, "changes are logged in their order");
+    older = sequence;
     const card = board.cards.get(id);
     holds(removed === (card === undefined), subject, `the log knows whether card ${id} is gone`);
     if (card === undefined) continue;

@@ -6,11 +6,12 @@ import { room, sampleFlow } from "./cards.ts";
 import type { Sample } from "./flow-history.ts";
 import type { Board, Card, CardState, Stage } from "./model.ts";
 import type { BoardState } from "./state.ts";
-import type { BoardDelta, BoardView, CardView, FlowTime, StageView, WorkView } from "./view.ts";
+import type { BoardDelta, BoardView, CardView, FlowTime, StageView, WatchPosition, WorkView } from "./view.ts";
 
 const HOUR = 3_600;
-/** A watcher that has missed more changes than this gets a snapshot. */
-const MAX_DELTA = 1_000;
+/** What goes into one message at most: so many cards, and no more once they say so much (UTF-16 units). */
+const MAX_CARDS = 1_000;
+const MAX_TEXT = 1_000_000;
 
 export interface CardFilter {
   /** Empty: any. */
@@ -86,35 +87,58 @@ export function pageBoards(
   };
 }
 
-/** Cards by stage from the last to the first, in it in the order in which they came. */
+/** Cards by stage from the last to the first, in it in the order in which they came: as many as go into one message. */
 export function pageCards(state: BoardState, board: Board, filter: CardFilter): Page<CardView> {
   const [afterStage, afterEntry] = positionOf(board, filter.after);
   const items: CardView[] = [];
   let next = "";
+  let text = 0;
   for (let index = afterStage; index >= 0; index--) {
     const stage = board.stages[index] as Stage;
     if (filter.stage !== "" && stage.config.name !== filter.stage) continue;
     for (const card of stage.cards.values()) {
       if (index === afterStage && card.entry <= afterEntry) continue;
       if (filter.states.length > 0 && !filter.states.includes(card.state)) continue;
-      if (items.length === filter.limit) return { items, next };
+      if (items.length === filter.limit || text > MAX_TEXT) return { items, next };
       items.push(viewCard(state, card));
+      text += textOf(card);
       next = `${index}.${card.entry}`;
     }
   }
   return { items, next: "" };
 }
 
-/** What has changed after the change of this number; a snapshot where that is too much, or no longer known. */
-export function deltaSince(state: BoardState, board: Board, sequence: number): BoardDelta {
-  const delta = sequence === 0 || sequence > board.sequence ? undefined : board.log.since(sequence, MAX_DELTA);
+/** What has changed since a watcher last heard; from the beginning where that is no longer known. */
+export function deltaSince(state: BoardState, board: Board, { sequence, snapshotAt }: WatchPosition): BoardDelta {
+  const { log } = board;
+  const known = sequence !== 0 && sequence <= board.sequence && log.reachesBackTo(Math.max(sequence, snapshotAt));
   const view = viewBoard(state, board);
-  if (delta === undefined) {
-    const cards = [...board.cards.values()].map((card) => viewCard(state, card));
-    return { kind: "snapshot", board: view, cards };
+  const cards: CardView[] = [];
+  const removed: string[] = [];
+  let reached = known ? sequence : 0;
+  let text = 0;
+  let rest = false;
+  for (const change of log.after(reached)) {
+    rest = cards.length + removed.length === MAX_CARDS || text > MAX_TEXT;
+    if (rest) break;
+    reached = change.sequence;
+    if (change.removed) {
+      if (known) removed.push(change.id);
+      continue;
+    }
+    const card = board.cards.get(change.id) as Card;
+    cards.push(viewCard(state, card));
+    text += textOf(card);
   }
-  const cards = delta.changed.map((id) => viewCard(state, board.cards.get(id) as Card));
-  return { kind: "changes", board: view, cards, removed: delta.removed };
+  const upTo = rest ? reached : board.sequence;
+  return known
+    ? { kind: "changes", board: view, cards, removed, sequence: upTo }
+    : { kind: "snapshot", board: view, cards, sequence: upTo };
+}
+
+/** How much a card has to say, in UTF-16 units: not more than three bytes each. */
+function textOf({ content, reason, result }: Card): number {
+  return content.title.length + content.description.length + content.data.length + reason.length + result.length;
 }
 
 export function flowSince(state: BoardState, board: Board, from: number): Sample[] {

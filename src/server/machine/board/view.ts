@@ -84,15 +84,27 @@ export interface WorkView {
   readonly live: boolean;
 }
 
-/** What has changed on a board since a number, to be taken over at once. */
-export type BoardDelta =
-  | { readonly kind: "snapshot"; readonly board: BoardView; readonly cards: readonly CardView[] }
+/** How far a watcher of a board has come. */
+export interface WatchPosition {
+  /** The number of the change up to which it has been told everything; 0: it knows nothing. */
+  readonly sequence: number;
+  /** The number of the board's last change when it was last told a snapshot: what was gone by then it has never seen. */
+  readonly snapshotAt: number;
+}
+
+/** What a watcher is told next, which brings it up to the change of a number: the whole of it, or a part that fits one message. */
+export type BoardDelta = {
+  readonly board: BoardView;
+  readonly cards: readonly CardView[];
+  /** As far as the board has come, or less if more follows. */
+  readonly sequence: number;
+} & (
+  | { readonly kind: "snapshot" }
   | {
       readonly kind: "changes";
-      readonly board: BoardView;
-      readonly cards: readonly CardView[];
       readonly removed: readonly string[];
-    };
+    }
+);
 
 /** A place among those who wait for a card. */
 export interface PlaceView {

@@ -27,8 +27,6 @@ export function reach(script: readonly number[]): Drainable {
     model,
     limiter,
     crowded: true,
-    reconfigure: true,
-    limiters: true,
     limitedEnds: false,
   });
   let now = 0;

@@ -15,7 +15,6 @@ import type {
 } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, CardContent, CardState } from "../../../../src/server/machine/board/model.ts";
 import type { Attachment } from "../../../../src/server/machine/lease.ts";
-
 import {
   boardSaid,
   cardSaid,
@@ -43,6 +42,9 @@ import {
   stageName,
   toPuller,
 } from "./model-words.ts";
+
+/** No token is this, not even itself. */
+const UNKNOWN = Number.NaN;
 
 type Missing = "NO_CARD" | "STAGE_FULL";
 
@@ -505,7 +507,7 @@ export class BoardModel {
     }
     const attachment = detached ? DETACHED : ({ kind: "attached", stream: stream as number, probed } as const);
     const claimed = claims(stage);
-    const work = { id, worker, ttl, requestId, claimed, token: 0, attachment, expiresAt: 0 };
+    const work = { id, worker, ttl, requestId, claimed, token: UNKNOWN, attachment, expiresAt: 0 };
     card.work = work;
     card.attempt += 1;
     this.#startClock(work);

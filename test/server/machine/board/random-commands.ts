@@ -15,14 +15,10 @@ export interface RandomCommands {
 }
 
 export interface RandomCommandsOptions {
-  readonly crowded: boolean;
   /** Says what there is to aim at. */
   readonly model: BoardModel;
   readonly limiter: FakeLimiter;
-  /** Whether boards are made, changed and deleted, too. */
-  readonly reconfigure: boolean;
-  /** Whether work stages may have one. */
-  readonly limiters: boolean;
+  readonly crowded: boolean;
   /** Whether the last stage may have a limit. */
   readonly limitedEnds: boolean;
 }
@@ -52,9 +48,9 @@ type Mix = readonly (readonly [Sort, number])[];
 
 /** All that can be done is done. */
 const MIXED: Mix = [
-  ["add", 150],
+  ["add", 145],
   ["pull", 255],
-  ["finish", 110],
+  ["finish", 105],
   ["give-back", 40],
   ["send-back", 70],
   ["leave", 70],
@@ -65,7 +61,7 @@ const MIXED: Mix = [
   ["delete-card", 20],
   ["update-card", 15],
   ["answer", 90],
-  ["lose", 30],
+  ["lose", 45],
   ["update-board", 40],
   ["delete-board", 7],
   ["declare", 8],
@@ -90,9 +86,7 @@ const NAMES = ["limited", "five", "short", "queues"];
 const CARD_IDS = Array.from({ length: 24 }, (_, index) => `card-${index}`);
 const WORKERS = ["ann", "bob"];
 
-export function createRandomCommands(options: RandomCommandsOptions): RandomCommands {
-  const { model, limiter, crowded, reconfigure, limiters, limitedEnds } = options;
-  const names = limiters ? NAMES : NAMES.slice(1);
+export function createRandomCommands({ model, limiter, crowded, limitedEnds }: RandomCommandsOptions): RandomCommands {
   let now = 0;
   let serial = 0;
   const asked: PullCard[] = [];
@@ -109,7 +103,7 @@ export function createRandomCommands(options: RandomCommandsOptions): RandomComm
       const { id, board } = dice.pick(fit);
       return { board: board.config.name, cardId: id };
     }
-    return { board: dice.chance(10) ? "nothing" : dice.pick(names), cardId: dice.pick(CARD_IDS) };
+    return { board: dice.chance(10) ? "nothing" : dice.pick(NAMES), cardId: dice.pick(CARD_IDS) };
   }
 
   function tokenOf({ board, cardId }: { board: string; cardId: string }, dice: Dice): number {
@@ -167,7 +161,7 @@ export function createRandomCommands(options: RandomCommandsOptions): RandomComm
     const board = boardFor(dice);
     const revision = dice.chance(85) ? undefined : (board?.revision ?? 1) - dice.roll(2);
     if (board === undefined || dice.chance(4))
-      return { kind: "create-board", config: configOf(dice.pick(names), dice) };
+      return { kind: "create-board", config: configOf(dice.pick(NAMES), dice) };
     const { stages, renamed } = changedStages(board.config.stages, dice);
     const about = dice.chance(70) ? {} : aboutOf(dice);
     return { kind: "update-board", config: { ...board.config, ...about, stages }, renamed, revision };
@@ -204,7 +198,7 @@ export function createRandomCommands(options: RandomCommandsOptions): RandomComm
           next[inner] = { ...innerStage, kind: dice.pick(["queue", "work"]), autoPull: dice.chance(50) };
         break;
       case 5:
-        if (limiters && innerStage.kind === "work") next[inner] = { ...innerStage, limiter: dice.pick(["", "l", "m"]) };
+        if (innerStage.kind === "work") next[inner] = { ...innerStage, limiter: dice.pick(["", "l", "m"]) };
         break;
       default:
         next[index] = { ...stage, wipLimit: dice.pick([undefined, 1, 1, 2, 2, 3, 5]) };
@@ -216,8 +210,8 @@ export function createRandomCommands(options: RandomCommandsOptions): RandomComm
   }
 
   function commandOf(dice: Dice): BoardCommand {
-    const missing = names.filter((name) => !model.boards.has(name));
-    if (missing.length > names.length - 2) return { kind: "create-board", config: configOf(dice.pick(missing), dice) };
+    const missing = NAMES.filter((name) => !model.boards.has(name));
+    if (missing.length > NAMES.length - 2) return { kind: "create-board", config: configOf(dice.pick(missing), dice) };
     const sort = sortOf(dice, crowded ? CROWDED : MIXED);
     switch (sort) {
       case "add": {
@@ -263,15 +257,15 @@ export function createRandomCommands(options: RandomCommandsOptions): RandomComm
         return { kind: "update-card", ...cardFor(dice, () => true), content, revision };
       }
       case "update-board":
-        return reconfigure ? update(dice) : WAKE;
+        return update(dice);
       case "delete-board": {
-        const name = dice.pick([...names, "nothing"]);
+        const name = dice.pick([...NAMES, "nothing"]);
         const revision = dice.chance(90) ? undefined : 0;
-        return reconfigure ? { kind: "delete-board", name, revision, force: dice.chance(50) } : WAKE;
+        return { kind: "delete-board", name, revision, force: dice.chance(50) };
       }
       case "declare": {
-        const configs = names.filter(() => dice.chance(50)).map((name) => configOf(name, dice));
-        return reconfigure ? { kind: "declare-boards", configs } : WAKE;
+        const configs = NAMES.filter(() => dice.chance(50)).map((name) => configOf(name, dice));
+        return { kind: "declare-boards", configs };
       }
       case "answer":
         if (limiter.late.size > 0 && dice.chance(20)) return limiter.grant(dice.pick([...limiter.late]));

@@ -58,6 +58,8 @@ export interface BoardScene {
   settleClaim(id: string, reason?: "CONCURRENCY_EXHAUSTED" | "QUEUE_FULL"): void;
   /** Lets so many µs pass, waking the machine whenever it asked for it, and at the end. */
   pass(micros: number): void;
+  /** Lets so many µs pass while nobody wakes the machine. */
+  oversleep(micros: number): void;
   card(id: string): Card;
   /** Ids of the cards in a stage, in the order in which they came. */
   cards(stage: string): string[];
@@ -178,6 +180,9 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
       }
       now = until;
       step({ kind: "wake" });
+    },
+    oversleep(micros) {
+      now += micros;
     },
     card,
     cards: (name) => [

@@ -152,6 +152,17 @@ describe("a pull into a stage with a limiter", () => {
     scene.settleClaim(lost.id);
     expect(scene.got(back)).toEqual(["b"]);
   });
+
+  it("whose time is over leaves what was kept for it to who waits, before anybody else is heard", () => {
+    const scene = createBoardScene({ stages: [queue("In"), work("Work", 1, { limiter: "gpu" }), queue("Out")] });
+    scene.add("a");
+    scene.pull("Work", { maxWait: SECOND });
+    const waiting = scene.pull("Work");
+    scene.oversleep(SECOND);
+    expect(scene.take("Work")).toBe("STAGE_FULL");
+    scene.settleClaim(waiting.id);
+    expect(scene.got(waiting)).toEqual(["a"]);
+  });
 });
 
 describe("the lease of a card's work", () => {

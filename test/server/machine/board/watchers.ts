@@ -4,7 +4,7 @@ import { deepStrictEqual } from "node:assert";
 import type { BoardState } from "../../../../src/server/machine/board/board.ts";
 import type { Board } from "../../../../src/server/machine/board/model.ts";
 import { deltaSince, viewCard } from "../../../../src/server/machine/board/read.ts";
-import type { CardView } from "../../../../src/server/machine/board/view.ts";
+import type { CardView, WatchPosition } from "../../../../src/server/machine/board/view.ts";
 
 export interface Watchers {
   /** Whoever's turn it is looks, and what it then knows is compared with what there is. */
@@ -15,7 +15,12 @@ interface Watcher {
   /** It looks after so many steps. */
   readonly every: number;
   /** By the name of a board. */
-  readonly known: Map<string, { sequence: number; readonly cards: Map<string, CardView> }>;
+  readonly known: Map<string, Replica>;
+}
+
+interface Replica {
+  position: WatchPosition;
+  readonly cards: Map<string, CardView>;
 }
 
 export function createWatchers(state: BoardState): Watchers {
@@ -27,7 +32,7 @@ export function createWatchers(state: BoardState): Watchers {
       for (const { every, known } of watchers) {
         if (steps % every !== 0) continue;
         for (const [name, board] of state.boards) {
-          const replica = known.get(name) ?? { sequence: 0, cards: new Map() };
+          const replica = known.get(name) ?? { position: { sequence: 0, snapshotAt: 0 }, cards: new Map() };
           known.set(name, replica);
           catchUp(state, board, replica);
         }
@@ -36,17 +41,15 @@ export function createWatchers(state: BoardState): Watchers {
   };
 }
 
-function catchUp(
-  state: BoardState,
-  board: Board,
-  replica: { sequence: number; readonly cards: Map<string, CardView> },
-) {
-  if (replica.sequence === board.sequence) return;
-  const delta = deltaSince(state, board, replica.sequence);
-  if (delta.kind === "snapshot") replica.cards.clear();
-  else for (const id of delta.removed) replica.cards.delete(id);
-  for (const card of delta.cards) replica.cards.set(card.id, card);
-  replica.sequence = delta.board.status.sequence;
+function catchUp(state: BoardState, board: Board, replica: Replica) {
+  while (replica.position.sequence !== board.sequence) {
+    const delta = deltaSince(state, board, replica.position);
+    if (delta.kind === "snapshot") replica.cards.clear();
+    else for (const id of delta.removed) replica.cards.delete(id);
+    for (const card of delta.cards) replica.cards.set(card.id, card);
+    const snapshotAt = delta.kind === "snapshot" ? board.sequence : replica.position.snapshotAt;
+    replica.position = { sequence: delta.sequence, snapshotAt };
+  }
   const there = [...board.cards.values()].map((card) => viewCard(state, card));
   const byId = (a: CardView, b: CardView) => (a.id < b.id ? -1 : 1);
   const told = [...replica.cards.values()].sort(byId).map(lasting);

@@ -8,7 +8,8 @@ import { type BoardScene, createBoardScene } from "./scene.ts";
 
 /** What a watcher is told who has come as far as that number. */
 function since(scene: BoardScene, sequence: number): unknown {
-  const delta = deltaSince(scene.state, scene.board, sequence);
+  const delta = deltaSince(scene.state, scene.board, { sequence, snapshotAt: 0 });
+  expect(delta.sequence).toBe(scene.board.sequence);
   const cards = delta.cards.map(({ id, stage, state }) => `${id} ${stage} ${state}`);
   return delta.kind === "snapshot" ? { snapshot: cards } : { cards, removed: delta.removed };
 }
@@ -50,40 +51,96 @@ describe("a watcher", () => {
     expect(since(later, later.board.sequence + 1)).toEqual({ snapshot: ["a Ready waiting"] });
   });
 
-  it("that has missed more than a thousand changes is told all there is", () => {
-    const scene = createBoardScene({ stages: [queue("In"), queue("Out")] });
-    const { sequence } = scene.board;
-    for (let index = 0; index < 1_000; index++) scene.step(addition(index));
-    expect(deltaSince(scene.state, scene.board, sequence)).toMatchObject({ kind: "changes" });
-    scene.step(addition(1_000));
-    expect(deltaSince(scene.state, scene.board, sequence)).toMatchObject({ kind: "snapshot" });
+  it("is told more than fits one message in several, of which each brings it up to a number", () => {
+    const scene = createBoardScene({ stages: [queue("In"), work("Work"), queue("Out")] });
+    for (let index = 0; index < 2_500; index++) scene.step(addition(index));
+    const told: number[] = [];
+    const cards = new Set<string>();
+    let position = { sequence: 0, snapshotAt: 0 };
+    while (position.sequence < scene.board.sequence) {
+      const delta = deltaSince(scene.state, scene.board, position);
+      expect(delta.kind).toBe(told.length === 0 ? "snapshot" : "changes");
+      told.push(delta.cards.length);
+      for (const { id } of delta.cards) cards.add(id);
+      const snapshotAt = told.length === 1 ? scene.board.sequence : position.snapshotAt;
+      position = { sequence: delta.sequence, snapshotAt };
+      // What changes meanwhile comes at the end, once.
+      if (told.length === 2) scene.step({ kind: "block", board: "b", cardId: "0", token: 0, reason: "" });
+    }
+    expect(told).toEqual([1_000, 1_000, 501]);
+    expect(cards.size).toBe(2_500);
+  });
+
+  it("is told of large cards fewer at a time", () => {
+    const scene = createBoardScene({ stages: [queue("In"), work("Work"), queue("Out")] });
+    for (let index = 0; index < 20; index++) scene.add(`${index}`, { data: "x".repeat(60_000) });
+    const { cards, sequence } = deltaSince(scene.state, scene.board, { sequence: 0, snapshotAt: 0 });
+    expect(cards).toHaveLength(17);
+    expect(sequence).toBeLessThan(scene.board.sequence);
+    expect(scene.cardViews({ limit: 100 })).toMatchObject({ items: { length: 17 }, next: expect.stringMatching(/./) });
+  });
+
+  it("that is in the middle of a snapshot need not know what was gone before that began", () => {
+    const scene = createBoardScene({ keepCompleted: 0, stages: [queue("In"), work("Work"), queue("Out")] });
+    for (let index = 0; index < 1_500; index++) scene.step(addition(index));
+    const passThrough = (id: string) => {
+      scene.add(id, { priority: 1 });
+      scene.take("Work");
+      scene.finish(id);
+    };
+    for (let index = 0; index < 1_600; index++) passThrough(`gone-${index}`);
+    const first = deltaSince(scene.state, scene.board, { sequence: 0, snapshotAt: 0 });
+    expect(first).toMatchObject({ kind: "snapshot", cards: { length: 1_000 } });
+    const position = { sequence: first.sequence, snapshotAt: scene.board.sequence };
+    expect(deltaSince(scene.state, scene.board, position)).toMatchObject({ kind: "changes", cards: { length: 500 } });
+    // Another, who has the same number and does not say since when, may have seen what is gone.
+    const { kind } = deltaSince(scene.state, scene.board, { ...position, snapshotAt: 0 });
+    expect(kind).toBe("snapshot");
   });
 });
 
 describe("the log of changes", () => {
+  const changesAfter = (log: ChangeLog, sequence: number) =>
+    [...log.after(sequence)].map(({ id, removed }) => [id, removed]);
+
   it("remembers a thousand cards that are gone, and knows when it can no longer tell", () => {
     const log = new ChangeLog(1);
     log.changed("stays", 2);
     for (let index = 0; index < 1_001; index++) log.removed(`${index}`, 3 + index);
-    expect(log.since(1, 2_000)).toBe(undefined);
-    expect(log.since(2, 2_000)).toBe(undefined);
-    const delta = log.since(3, 2_000);
-    expect([delta?.changed, delta?.removed.length, delta?.removed[0]]).toEqual([[], 1_000, "1"]);
+    expect([1, 2, 3].map((sequence) => log.reachesBackTo(sequence))).toEqual([false, false, true]);
+    expect(changesAfter(log, 3)).toHaveLength(1_000);
+    expect(changesAfter(log, 3)[0]).toEqual(["1", true]);
+    expect(changesAfter(log, 1)[0]).toEqual(["stays", false]);
+  });
+
+  it("remembers as many that are gone as there are cards", () => {
+    const log = new ChangeLog(1);
+    for (let index = 0; index < 2_000; index++) log.changed(`${index}`, 2 + index);
+    for (let index = 0; index < 2_001; index++) log.removed(`gone-${index}`, 2_002 + index);
+    expect(log.reachesBackTo(2_001)).toBe(false);
+    expect(log.reachesBackTo(2_002)).toBe(true);
+    expect(changesAfter(log, 2_002)).toHaveLength(2_000);
   });
 
   it("takes a card that has come back for one that is there", () => {
     const log = new ChangeLog(1);
     log.removed("a", 2);
     log.changed("a", 3);
-    expect(log.since(1, 10)).toEqual({ changed: ["a"], removed: [] });
-    expect([...log.entries()]).toMatchObject([{ id: "a", sequence: 3, removed: false }]);
+    expect([...log.after(1)]).toMatchObject([{ id: "a", sequence: 3, removed: false }]);
   });
 
-  it("tells no more than it may, and nothing rather than a part", () => {
+  it("tells changes in their order, whether cards stand or are gone, from any number on", () => {
     const log = new ChangeLog(1);
-    for (const [index, id] of ["a", "b", "c"].entries()) log.changed(id, 2 + index);
-    expect(log.since(2, 2)).toEqual({ changed: ["b", "c"], removed: [] });
-    expect(log.since(1, 2)).toBe(undefined);
+    for (const [index, id] of ["a", "b", "c", "d", "e", "f"].entries()) log.changed(id, 2 + index);
+    log.removed("b", 8);
+    log.changed("a", 9);
+    log.removed("e", 10);
+    log.changed("c", 11);
+    const order = ["d", "f", "b", "a", "e", "c"];
+    expect(changesAfter(log, 0).map(([id]) => id)).toEqual(order);
+    for (const [index, sequence] of [5, 7, 8, 9, 10, 11].entries()) {
+      expect(changesAfter(log, sequence).map(([id]) => id)).toEqual(order.slice(index + 1));
+    }
   });
 });
 

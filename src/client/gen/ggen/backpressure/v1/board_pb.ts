@@ -519,7 +519,7 @@ export type BoardSnapshot = Message<"ggen.backpressure.v1.BoardSnapshot"> & {
   board?: Board | undefined;
 
   /**
-   * All that stand on it, the completed ones that are kept included.
+   * All that stand on it, the completed ones that are kept included; or as many as one message bears.
    *
    * @generated from field: repeated ggen.backpressure.v1.Card cards = 2;
    */

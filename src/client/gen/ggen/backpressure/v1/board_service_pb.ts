@@ -79,7 +79,7 @@ export type GetBoardRequest = Message<"ggen.backpressure.v1.GetBoardRequest"> & 
   name: string;
 
   /**
-   * Whether to send its cards too, at most 1,000: those that ListCards would send first.
+   * Whether to send its cards too, at most 1,000, or about 1 MB of them: those that ListCards would send first.
    *
    * @generated from field: bool cards = 2;
    */
@@ -319,7 +319,8 @@ export const WatchBoardRequestSchema: GenMessage<WatchBoardRequest> = /*@__PURE_
  */
 export type WatchBoardResponse = Message<"ggen.backpressure.v1.WatchBoardResponse"> & {
   /**
-   * The number of the change that this brings one up to.
+   * The number of the change that this brings one up to. As long as it is less than `status.sequence` of the board that
+   * comes with it, more follows at once: what has come is to be taken over together with that.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -332,7 +333,7 @@ export type WatchBoardResponse = Message<"ggen.backpressure.v1.WatchBoardRespons
    */
   event: {
     /**
-     * All that there is: said first, and whenever changes were missed.
+     * All that there is, or the first part of it: said first, and whenever changes were missed.
      *
      * @generated from field: ggen.backpressure.v1.BoardSnapshot snapshot = 2;
      */
@@ -1534,7 +1535,8 @@ export const BoardService: GenService<{
   /**
    * Says what stands on a board, then what changes, in order and numbered, a few times a second at most; a client that
    * comes back goes on from the number that it has. A reader that is too slow misses intermediate states, never the last,
-   * and one that comes back too late gets a fresh snapshot.
+   * and one that comes back too late gets a fresh snapshot. What is too much for one message, 1,000 cards or about 1 MB,
+   * comes in several.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.WatchBoard
    */
@@ -1585,7 +1587,8 @@ export const BoardService: GenService<{
     output: typeof UpdateCardResponseSchema;
   },
   /**
-   * Reads cards, by stage from the last to the first, in it in the order in which they came. A page at a time.
+   * Reads cards, by stage from the last to the first, in it in the order in which they came. A page at a time; one of
+   * large cards ends after about 1 MB, however many were asked for.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.ListCards
    */
