@@ -1,4 +1,4 @@
-/** TryAcquire and Release through the whole gRPC stack, against grpc-js alone with the same bytes. */
+/** TryAcquire and Release through the whole gRPC stack, against grpc-js alone that echoes the same messages, or the same bytes. */
 
 import { type MeasuredServer, pinLoad, pinning, startBare, startMeasured } from "./servers/measured.ts";
 import { inTurns, type Side } from "./support/in-turns.ts";
@@ -44,13 +44,18 @@ function underLoad(server: MeasuredServer, load: Load): Loaded {
 pinLoad();
 await using real = await startMeasured(LIMITER);
 const answers = await takePair(real.address);
-await using bare = await startBare({ [TRY_ACQUIRE]: answers.tryAcquire, [RELEASE]: answers.release });
+const echoed = { [TRY_ACQUIRE]: answers.tryAcquire, [RELEASE]: answers.release };
+await using messages = await startBare("messages", echoed);
+await using bytes = await startBare("bytes", echoed);
 const shape = { connections: CONNECTIONS, inFlight: IN_FLIGHT };
 using realLoad = await connectLoad(real.address, shape);
-using bareLoad = await connectLoad(bare.address, shape);
+using messagesLoad = await connectLoad(messages.address, shape);
+using bytesLoad = await connectLoad(bytes.address, shape);
 
-const [ours, theirs] = [underLoad(real, realLoad), underLoad(bare, bareLoad)];
-const pairs = await inTurns({ ours: ours.side, theirs: theirs.side }, TURNS);
+const ours = underLoad(real, realLoad);
+const theirs = underLoad(messages, messagesLoad);
+const least = underLoad(bytes, bytesLoad);
+const pairs = await inTurns({ ours: ours.side, theirs: theirs.side, least: least.side }, TURNS);
 const told = (figures: readonly number[]) => figures.slice(TURNS.warmUp);
 const percent = (shares: readonly number[]) => spreadOf(told(shares).map((share) => share * 100));
 
@@ -58,20 +63,23 @@ report({
   name: "unary",
   figures: [
     {
-      what: "pairs a second to those of grpc-js alone",
+      what: "pairs a second to those of grpc-js that echoes the messages",
       unit: "×",
       spread: ratioOf(pairs.ours, pairs.theirs),
       target: atLeast(0.7),
     },
     { what: "pairs per second of server CPU, likewise", unit: "×", spread: ratioOf(told(theirs.cpu), told(ours.cpu)) },
+    { what: "— to those of grpc-js that echoes bytes", unit: "×", spread: ratioOf(pairs.ours, pairs.least) },
     { what: "pairs", unit: "/s", spread: spreadOf(pairs.ours) },
     { what: "server CPU for a pair", unit: "µs", spread: spreadOf(told(ours.cpu)) },
     { what: "server at work", unit: "%", spread: percent(ours.serverBusy) },
     { what: "load at work meanwhile", unit: "%", spread: percent(ours.loadBusy) },
-    { what: "grpc-js alone: pairs", unit: "/s", spread: spreadOf(pairs.theirs) },
-    { what: "grpc-js alone: server CPU for a pair", unit: "µs", spread: spreadOf(told(theirs.cpu)) },
-    { what: "grpc-js alone: server at work", unit: "%", spread: percent(theirs.serverBusy) },
-    { what: "grpc-js alone: load at work meanwhile", unit: "%", spread: percent(theirs.loadBusy) },
+    { what: "grpc-js with messages: pairs", unit: "/s", spread: spreadOf(pairs.theirs) },
+    { what: "grpc-js with messages: server CPU for a pair", unit: "µs", spread: spreadOf(told(theirs.cpu)) },
+    { what: "grpc-js with messages: server at work", unit: "%", spread: percent(theirs.serverBusy) },
+    { what: "grpc-js with messages: load at work meanwhile", unit: "%", spread: percent(theirs.loadBusy) },
+    { what: "grpc-js with bytes: pairs", unit: "/s", spread: spreadOf(pairs.least) },
+    { what: "grpc-js with bytes: server CPU for a pair", unit: "µs", spread: spreadOf(told(least.cpu)) },
   ],
   notes: [
     `${IN_FLIGHT} pairs in flight over ${CONNECTIONS} connections, ${SHARE / 1000} s a round and side; ${pinning()}.`,

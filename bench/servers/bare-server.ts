@@ -1,28 +1,40 @@
 /**
- * What there is to compare with: a server of grpc-js alone, without messages, checks or decisions. A unary path answers with
- * the bytes it was told; a path of `Acquire` says them once, and then keeps its stream open.
+ * What there is to compare with: a server of grpc-js alone, without checks or decisions. A unary path answers with the
+ * message that it was told; a path of `Acquire` says it once, and then keeps its stream open. With `messages`, requests are
+ * decoded and answers encoded, as any server must; with `bytes`, neither.
  */
 
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type handleServerStreamingCall, type handleUnaryCall, Server, ServerCredentials } from "@grpc/grpc-js";
+import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { pathOf } from "../../test/support/grpc-client.ts";
 
-const [answers] = process.argv.slice(2).map((text) => JSON.parse(text) as [string, string][]);
+const [mode, answers] = process.argv.slice(2) as [string, string];
 const asIs = (bytes: Buffer) => bytes;
 // As the real server has it: channelz would cost something with each call.
 const server = new Server({ "grpc.enable_channelz": 0 });
-for (const [path, base64] of answers ?? []) {
-  const answer = Buffer.from(base64, "base64");
+for (const [path, base64] of JSON.parse(answers) as [string, string][]) {
+  const method = AdmissionService.methods.find((each) => pathOf(each) === path);
+  if (method === undefined) throw new Error(`AdmissionService has no ${path}`);
+  const { input, output } = method;
+  const bytes = Buffer.from(base64, "base64");
+  const { $typeName, ...answer } = fromBinary(output, bytes);
+  const [decode, encode] =
+    mode === "messages"
+      ? [(request: Buffer) => fromBinary(input, request), () => Buffer.from(toBinary(output, create(output, answer)))]
+      : [asIs, () => bytes];
   const responseStream = path.endsWith("/Acquire");
   const definition = {
     path,
     requestStream: false,
     responseStream,
     requestSerialize: asIs,
-    requestDeserialize: asIs,
+    requestDeserialize: decode,
     responseSerialize: asIs,
     responseDeserialize: asIs,
   };
-  const unary: handleUnaryCall<Buffer, Buffer> = (_, callback) => callback(null, answer);
-  const stream: handleServerStreamingCall<Buffer, Buffer> = (call) => call.write(answer);
+  const unary: handleUnaryCall<unknown, Buffer> = (_, callback) => callback(null, encode());
+  const stream: handleServerStreamingCall<unknown, Buffer> = (call) => call.write(encode());
   server.addService({ call: definition }, { call: responseStream ? stream : unary });
 }
 server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {

@@ -30,10 +30,13 @@ export async function startMeasured(yaml: string): Promise<MeasuredServer> {
   };
 }
 
-/** grpc-js alone: it answers each of these paths with these bytes, and asks nobody. */
-export async function startBare(answers: Readonly<Record<string, Uint8Array>>): Promise<MeasuredServer> {
+/** grpc-js alone: it answers each of these paths with this, and asks nobody. `messages`: it decodes and encodes, too. */
+export async function startBare(
+  mode: "messages" | "bytes",
+  answers: Readonly<Record<string, Uint8Array>>,
+): Promise<MeasuredServer> {
   const encoded = Object.entries(answers).map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
-  const child = spawn(process.execPath, ["--import", PROBE, BARE, JSON.stringify(encoded)], {
+  const child = spawn(process.execPath, ["--import", PROBE, BARE, mode, JSON.stringify(encoded)], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   pin(child, SERVER_CORE);

@@ -46,13 +46,20 @@ export function createSystemClock(): Clock {
 
 /** ms by which the wall clock may drift from the monotonic one before it counts as set anew. */
 const DRIFT = 100;
+/** µs between two looks at the wall clock: a look costs more than all else that is done with a wall time. */
+const LOOK_AGAIN = 100_000;
 
 /** The same instant always has the same wall time, to the µs, unless somebody has set the wall clock. */
 function createWallTime(now: () => number): (micros: number) => number {
   let origin = performance.timeOrigin;
+  let lookedAt = Number.NEGATIVE_INFINITY;
   return (micros) => {
-    const drift = Date.now() - (origin + now() / 1000);
-    if (Math.abs(drift) > DRIFT) origin += drift;
+    const looking = now();
+    if (looking - lookedAt >= LOOK_AGAIN) {
+      lookedAt = looking;
+      const drift = Date.now() - (origin + looking / 1000);
+      if (Math.abs(drift) > DRIFT) origin += drift;
+    }
     return origin + micros / 1000;
   };
 }

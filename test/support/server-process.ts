@@ -31,6 +31,8 @@ export interface ServerProcess extends AsyncDisposable {
 type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 const END_WITH_PARENT = new URL("end-with-parent.ts", import.meta.url).href;
+/** As `npm start` has it. */
+const SHORT_PAUSES = "--max-semi-space-size=4";
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const GREETING = /serves gRPC on (\S+), Connect and gRPC-Web on (\S+)/;
 
@@ -48,7 +50,7 @@ export async function startServerProcess(
   configure(yaml);
   const child = spawn(
     process.execPath,
-    ["--import", END_WITH_PARENT, ...nodeArguments, MAIN, "serve", "--config", path],
+    [SHORT_PAUSES, "--import", END_WITH_PARENT, ...nodeArguments, MAIN, "serve", "--config", path],
     { stdio: ["ignore", "pipe", "pipe", "ipc"] },
   );
   const exited = once(child, "close").then(([code, signal]) => ({ code, signal }));

@@ -53,11 +53,6 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
   const ports = { clock, ids, engine, heartbeats: createHeartbeats(clock, heartbeat) };
   let stopping = false;
 
-  async function release(command: Release, secret: string): Promise<Ended | Refusal> {
-    if (!ids.isSecretOf(command.leaseId, secret)) return wrongSecret(command.leaseId);
-    return ask(engine, command);
-  }
-
   async function wrongSecret(leaseId: string): Promise<Refusal> {
     return refusal((await engine.knowsLease(leaseId)) ? "LEASE_SECRET_MISMATCH" : "LEASE_NOT_FOUND");
   }
@@ -112,10 +107,9 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     },
 
     async release({ leaseId, secret, outcome: workOutcome }) {
-      const outcome = await release(
-        { kind: "release", leaseId, workOutcome: workOutcomeFromWire(workOutcome) },
-        secret,
-      );
+      if (!ids.isSecretOf(leaseId, secret)) throw refusalError(await wrongSecret(leaseId));
+      const command: Release = { kind: "release", leaseId, workOutcome: workOutcomeFromWire(workOutcome) };
+      const outcome = await ask(engine, command);
       if (outcome.kind === "refused") throw refusalError(outcome);
       return create(ReleaseResponseSchema, { end: leaseEndToWire(outcome.end), alreadyEnded: outcome.already });
     },

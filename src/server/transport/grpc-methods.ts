@@ -74,14 +74,18 @@ function unary(
   const { input, output } = method;
   return (call, callback) => {
     const fail = (thrown: unknown) => callback(statusOf(dispatcher.errorOf(method, thrown)));
+    const succeed = (answer: Message) => {
+      try {
+        callback(null, encode(output, answer));
+      } catch (thrown) {
+        fail(thrown);
+      }
+    };
     try {
       dispatcher.check(input, call.request);
       const answer = handle(call.request, new GrpcCall(call, clock)) as Message | Promise<Message>;
-      if (answer instanceof Promise) {
-        answer.then((message) => callback(null, encode(output, message))).catch(fail);
-      } else {
-        callback(null, encode(output, answer));
-      }
+      if (answer instanceof Promise) answer.then(succeed, fail);
+      else succeed(answer);
     } catch (thrown) {
       fail(thrown);
     }
