@@ -27,8 +27,8 @@ module.exports = {
     only(
       "store",
       "server/store/",
-      ["server/store/", "server/machine/"],
-      "The store keeps the machine's changes and knows nobody else.",
+      ["server/store/", "server/machine/", "server/(clock|ids|log)\\.ts$"],
+      "The store keeps the machines' changes and knows nobody else but ports.",
     ),
     only(
       "engine",
@@ -64,7 +64,14 @@ module.exports = {
     only(
       "config",
       "server/config/",
-      ["server/config/", "server/wire/", "server/machine/", "server/(clock|log)\\.ts$", "client/gen/"],
+      [
+        "server/config/",
+        "server/wire/",
+        "server/machine/",
+        "server/store/row\\.ts$",
+        "server/(clock|log)\\.ts$",
+        "client/gen/",
+      ],
       "Configuration is read and checked; the composition root applies it.",
     ),
     only("client", "client/", ["client/"], "The client never imports the server."),

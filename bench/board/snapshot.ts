@@ -12,7 +12,7 @@ import { createEmbeddedEngine } from "../../src/server/engine/embedded/embedded-
 import { createIds } from "../../src/server/ids.ts";
 import { watchBoard } from "../../src/server/service/board-watching.ts";
 import type { ServerStream, StreamEnd } from "../../src/server/service/rpc.ts";
-import { createMemoryStore } from "../../src/server/store/store.ts";
+import { createMemoryStore } from "../../src/server/store/memory-store.ts";
 import { boardOf, contentOf, queue } from "../../test/server/machine/board/boards.ts";
 import { tenure } from "../support/collect.ts";
 import type { Side } from "../support/in-turns.ts";

@@ -4,7 +4,7 @@ import { createSystemClock } from "../../src/server/clock.ts";
 import { createEmbeddedEngine } from "../../src/server/engine/embedded/embedded-engine.ts";
 import { createIds } from "../../src/server/ids.ts";
 import type { Granted } from "../../src/server/machine/command.ts";
-import { createMemoryStore } from "../../src/server/store/store.ts";
+import { createMemoryStore } from "../../src/server/store/memory-store.ts";
 import { limiterOf, rateOf } from "../../test/support/limiter-config.ts";
 import type { RateLimit } from "./grants.ts";
 

@@ -14,7 +14,7 @@ import type { Claim } from "../server/machine/claim.ts";
 import type { Granted, Waiting } from "../server/machine/command.ts";
 import type { Refusal as MachineRefusal } from "../server/machine/reasons.ts";
 import type { LimiterStatus } from "../server/machine/view.ts";
-import { createMemoryStore } from "../server/store/store.ts";
+import { createMemoryStore } from "../server/store/memory-store.ts";
 import { refusalMessage } from "../server/wire/error-wire.ts";
 import { createLocalLease, grantOf } from "./local-lease.ts";
 import { checkClaim, limiterConfig, type RateLimiterOptions, waitToMicros } from "./options.ts";

@@ -14,8 +14,13 @@ export interface Ids {
 const ID_BYTES = 15;
 const POOL_IDS = 256;
 
+/** 32 bytes under which secrets are made, fresh. */
+export function createSecretKey(): Uint8Array {
+  return randomBytes(32);
+}
+
 /** `key`: 32 bytes under which secrets are made; a restart with the same key knows the secrets of before. */
-export function createIds(key: Uint8Array = randomBytes(32)): Ids {
+export function createIds(key: Uint8Array = createSecretKey()): Ids {
   let pool = Buffer.alloc(0);
   let used = 0;
   const secretOf = createHmac(key);

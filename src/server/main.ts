@@ -10,6 +10,8 @@ import { type Server, startServer } from "./server.ts";
 export interface RunOptions {
   /** The configuration file; undefined: BACKPRESSURE_CONFIG, or else the default. */
   readonly configPath: string | undefined;
+  /** Takes up what can be read of a data folder that is damaged. */
+  readonly acceptLoss: boolean;
 }
 
 /** 0: stopped as asked. 1: it could not start. 2: the configuration is wrong. */
@@ -19,7 +21,7 @@ export type ExitCode = 0 | 1 | 2;
 const PROGRAM = import.meta.url.endsWith(".ts") ? "npm run -s backpressure --" : "npx backpressure";
 
 /** Serves until SIGTERM or SIGINT has drained it; a second signal ends it at once. */
-export async function runServer({ configPath }: RunOptions): Promise<ExitCode> {
+export async function runServer({ configPath, acceptLoss }: RunOptions): Promise<ExitCode> {
   const environment = readEnvironment();
   const origin = { path: configPath ?? environment.configPath, overrides: environment.overrides };
   const config = loadConfig(origin);
@@ -30,7 +32,7 @@ export async function runServer({ configPath }: RunOptions): Promise<ExitCode> {
   const log = createLog(config.settings.logLevel);
   let server: Server;
   try {
-    server = await startServer({ config, log });
+    server = await startServer({ config, log, acceptLoss, onFatal: endNow });
   } catch (error) {
     process.stderr.write(`backpressure: ${(error as Error).message}\n`);
     return 1;
@@ -43,6 +45,12 @@ export async function runServer({ configPath }: RunOptions): Promise<ExitCode> {
   await stopped;
   watch.close();
   return 0;
+}
+
+/** A server that can keep nothing must not go on; whoever watches over it starts it again. */
+function endNow(message: string): void {
+  process.stderr.write(`backpressure: ${message}\n`);
+  process.exit(1);
 }
 
 function untilStopped(server: Server, log: Log): Promise<void> {
@@ -58,12 +66,13 @@ function untilStopped(server: Server, log: Log): Promise<void> {
   });
 }
 
-function greeting({ grpc, web }: Server, { origin, limiters }: LoadedConfig): string {
+function greeting({ grpc, web }: Server, { origin, limiters, settings }: LoadedConfig): string {
   const [first] = limiters;
   const address = `${grpc.host}:${grpc.port}`;
   const name = first?.name ?? "NAME";
   return [
     `backpressure serves gRPC on ${address}, Connect and gRPC-Web on http://${web.host}:${web.port}`,
+    `keeps what it grants in ${settings.store?.folder ?? "memory alone: store.folder names a folder that outlives it"}`,
     `configuration: ${origin.path ?? "the default (one limiter, sample); name a file with --config"}`,
     "try:",
     `  grpcurl -plaintext -d '{"claims":[{"limiter":"${name}"}]}' ${address} ggen.backpressure.v1.AdmissionService/Acquire`,

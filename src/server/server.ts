@@ -11,7 +11,10 @@ import type { Log } from "./log.ts";
 import { createAdmissionService } from "./service/admission-service.ts";
 import { createBoardService } from "./service/board-service.ts";
 import { createLimiterService } from "./service/limiter-service.ts";
-import { createMemoryStore } from "./store/store.ts";
+import { openDurableStore } from "./store/durable-store.ts";
+import { createMemoryStore } from "./store/memory-store.ts";
+import type { Store } from "./store/store.ts";
+import { reserveTokens } from "./store/token-reserve.ts";
 import { createGrpcTransport } from "./transport/grpc.ts";
 import { createHealth } from "./transport/health.ts";
 import type { BoundAddress, TransportOptions } from "./transport/options.ts";
@@ -34,6 +37,10 @@ export interface ServerOptions {
   readonly config: LoadedConfig;
   readonly log: Log;
   readonly clock?: Clock;
+  /** Takes up what can be read of a data folder that is damaged. */
+  readonly acceptLoss?: boolean;
+  /** The server can no longer keep what it grants, and must not go on; the message says why. */
+  readonly onFatal?: (message: string) => void;
 }
 
 /** µs between two looks at whether the last lease has finished. */
@@ -41,16 +48,24 @@ const DRAIN_LOOK = 50_000;
 const MICROS = 1_000;
 
 /** Starts a server; rejects, with nothing left open, if a port cannot be had. */
-export async function startServer({ config, log, clock = createSystemClock() }: ServerOptions): Promise<Server> {
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { clock = createSystemClock() } = options;
+  const store = await openStore({ ...options, clock });
+  try {
+    return await serve({ ...options, clock }, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function serve(given: Required<Pick<ServerOptions, "clock">> & ServerOptions, store: Store): Promise<Server> {
+  const { config, log, clock } = given;
   let { settings } = config;
-  const ids = createIds();
-  const store = createMemoryStore();
-  const engine = createEmbeddedEngine({
-    clock,
-    store,
-    // Tokens go on rising after a restart as long as the wall clock is not set back.
-    machine: { maxWaiters: settings.maxWaiters, fencingEpoch: Math.floor(clock.wallTime(0) * MICROS) },
-  });
+  const ids = createIds(store.secretKey);
+  const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
+  const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
+  const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: settings.maxWaiters, fencingEpoch } });
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
   declare({ engine, boards }, config, log);
 
@@ -63,19 +78,20 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
     health.service,
     ...createReflection([...contract, health.service].map(({ descriptor }) => descriptor)),
   ];
-  const options: TransportOptions = {
+  const transport: TransportOptions = {
     services,
     limits: settings.limits,
     liveness: settings.liveness,
     log,
     clock,
   };
-  const grpcTransport = createGrpcTransport(options);
-  const webTransport = createWebTransport({ ...options, corsOrigins: settings.listeners.corsOrigins });
+  const grpcTransport = createGrpcTransport(transport);
+  const webTransport = createWebTransport({ ...transport, corsOrigins: settings.listeners.corsOrigins });
   let stopping: Promise<void> | undefined;
   let ended: Promise<void> | undefined;
 
   async function end(): Promise<void> {
+    stopReserving();
     await Promise.all([grpcTransport.close(), webTransport.close()]);
     await boards.close();
     await engine.close();
@@ -87,14 +103,26 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
     return ended;
   }
 
+  const leasesOutlive = settings.store !== undefined && settings.store.leases !== "none";
+  let serving = false;
+  let problem: string | undefined;
+  const sayHealth = () => health.set(serving && problem === undefined);
+  store.onHealth((told) => {
+    problem = told;
+    sayHealth();
+  });
+
   async function drain(): Promise<void> {
-    health.set(false);
+    serving = false;
+    sayHealth();
     const { drainTimeout } = settings;
     const deadline = clock.now() + drainTimeout;
     admission.drain(clock.wallTime(deadline));
     board.drain(clock.wallTime(deadline));
-    // Holders go on renewing and releasing, over new connections too: the ports stay open until they are done.
-    await untilIdle({ engine, boards }, clock, () => ended !== undefined || clock.now() >= deadline);
+    // Holders go on renewing and releasing, over new connections too: the ports stay open until they are done. Leases that
+    // are kept need not: the next start takes them up.
+    if (!leasesOutlive)
+      await untilIdle({ engine, boards }, clock, () => ended !== undefined || clock.now() >= deadline);
     grpcTransport.drain();
     webTransport.drain();
     await stopNow();
@@ -103,7 +131,8 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
   try {
     const grpc = await grpcTransport.listen(addressText(settings.listeners.grpc));
     const web = await webTransport.listen(addressText(settings.listeners.web));
-    health.set(true);
+    serving = true;
+    sayHealth();
     return {
       grpc,
       web,
@@ -126,6 +155,26 @@ export async function startServer({ config, log, clock = createSystemClock() }: 
     await stopNow();
     throw error;
   }
+}
+
+async function openStore(options: Required<Pick<ServerOptions, "clock">> & ServerOptions): Promise<Store> {
+  const { config, log, clock, acceptLoss = false, onFatal = () => {} } = options;
+  const { store } = config.settings;
+  if (store === undefined) return createMemoryStore();
+  const epoch = Math.floor(clock.wallTime(0) * MICROS);
+  const opened = await openDurableStore({ ...store, clock, log, epoch, acceptLoss, onFatal });
+  const { limiters, boards } = opened.found;
+  log.info(
+    { folder: store.folder, leases: limiters.leases.length, cards: boards.cards.length },
+    "the data folder is taken up",
+  );
+  if (opened.incompleteFor > 0) {
+    log.warn(
+      { seconds: opened.incompleteFor / 1e6 },
+      "leases of before may be missing: nothing is granted until they must have run out; known ones are taken up again",
+    );
+  }
+  return opened;
 }
 
 interface Engines {

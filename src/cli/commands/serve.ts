@@ -5,6 +5,7 @@ import type { Context, DefineCommand } from "../context.ts";
 
 interface ServeFlags {
   readonly config?: string;
+  readonly acceptLoss?: boolean;
 }
 
 const HELP = `
@@ -12,7 +13,8 @@ Without a file it serves the default configuration: one limiter, \`sample\`. SIG
 ends it at once; SIGHUP has it read its file again, which it does by itself when the file changes. It exits with 0 when
 it was stopped, 1 if it could not start, 2 if the configuration is wrong.
 
-Variables that win over the file: BACKPRESSURE_GRPC_LISTEN, BACKPRESSURE_WEB_LISTEN, BACKPRESSURE_LOG_LEVEL.
+Variables that win over the file: BACKPRESSURE_GRPC_LISTEN, BACKPRESSURE_WEB_LISTEN, BACKPRESSURE_STORE_FOLDER,
+BACKPRESSURE_LOG_LEVEL.
 
 Examples:
   backpressure serve
@@ -23,11 +25,17 @@ export const defineServe: DefineCommand = (command, handle) => {
     .addOption(
       new Option("-c, --config <file>", "the configuration (default: the file that BACKPRESSURE_CONFIG names)"),
     )
+    .addOption(
+      new Option(
+        "--accept-loss",
+        "take up what can be read of a damaged data folder, and grant nothing until all leases of before have run out",
+      ),
+    )
     .addHelpText("after", HELP)
     .action(handle(serve));
 };
 
-async function serve(_: Context, { config }: ServeFlags): Promise<number> {
+async function serve(_: Context, { config, acceptLoss = false }: ServeFlags): Promise<number> {
   const { runServer } = await import("../../server/main.ts");
-  return runServer({ configPath: config });
+  return runServer({ configPath: config, acceptLoss });
 }

@@ -9,14 +9,15 @@ export interface Environment {
 /** A variable that stands for a field of the file, and wins over it. */
 export interface Override {
   readonly variable: string;
-  readonly section: "listeners" | "logging";
-  readonly field: "grpc" | "web" | "level";
+  readonly section: "listeners" | "logging" | "store";
+  readonly field: "grpc" | "web" | "level" | "folder";
   readonly value: string;
 }
 
 const OVERRIDES = [
   { variable: "BACKPRESSURE_GRPC_LISTEN", section: "listeners", field: "grpc" },
   { variable: "BACKPRESSURE_WEB_LISTEN", section: "listeners", field: "web" },
+  { variable: "BACKPRESSURE_STORE_FOLDER", section: "store", field: "folder" },
   { variable: "BACKPRESSURE_LOG_LEVEL", section: "logging", field: "level" },
 ] as const;
 

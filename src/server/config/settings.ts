@@ -1,8 +1,13 @@
 /** What the configuration says about the server itself, every default filled in. The defaults of `config.proto`. */
 
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { type Config, LogLevel as ConfigLevel } from "../../client/gen/ggen/backpressure/config/v1/config_pb.ts";
+import {
+  type Config,
+  LogLevel as ConfigLevel,
+  Durability,
+} from "../../client/gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { LogLevel } from "../log.ts";
+import type { LeaseDurability } from "../store/row.ts";
 import { durationToMicros } from "../wire/time-wire.ts";
 
 export interface ServerSettings {
@@ -14,6 +19,14 @@ export interface ServerSettings {
   /** Waiters at once, over all limiters. */
   readonly maxWaiters: number;
   readonly logLevel: LogLevel;
+  /** Undefined: nothing is kept. */
+  readonly store: StoreSettings | undefined;
+}
+
+export interface StoreSettings {
+  readonly folder: string;
+  readonly leases: LeaseDurability;
+  readonly maxMegabytes: number;
 }
 
 interface Listeners {
@@ -49,7 +62,7 @@ interface Liveness {
 const SECOND = 1_000_000;
 
 /** The settings of a configuration that keeps the contract's rules. */
-export function serverSettings({ listeners, limits, liveness, drain, logging }: Config): ServerSettings {
+export function serverSettings({ listeners, limits, liveness, drain, logging, store }: Config): ServerSettings {
   return {
     listeners: {
       grpc: parseAddress(listeners?.grpc || "127.0.0.1:50051"),
@@ -70,6 +83,13 @@ export function serverSettings({ listeners, limits, liveness, drain, logging }: 
     drainTimeout: micros(drain?.timeout, 10 * SECOND),
     maxWaiters: limits?.maxWaiters ?? 100_000,
     logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
+    store: store?.folder
+      ? {
+          folder: store.folder,
+          leases: DURABILITIES[store.leases] ?? "process",
+          maxMegabytes: store.maxMegabytes ?? 1_024,
+        }
+      : undefined,
   };
 }
 
@@ -88,9 +108,18 @@ const RESTART_FIELDS: Readonly<Record<string, (settings: ServerSettings) => unkn
   "limits.max_metadata_bytes": ({ limits }) => limits.maxMetadataBytes,
   "limits.max_streams_per_connection": ({ limits }) => limits.maxStreamsPerConnection,
   "limits.max_connections": ({ limits }) => limits.maxConnections,
+  "store.folder": ({ store }) => store?.folder,
+  "store.leases": ({ store }) => store?.leases,
+  "store.max_megabytes": ({ store }) => store?.maxMegabytes,
   "liveness.keepalive_time": ({ liveness }) => liveness.keepaliveTime,
   "liveness.keepalive_timeout": ({ liveness }) => liveness.keepaliveTimeout,
   "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
+};
+
+const DURABILITIES: Readonly<Partial<Record<Durability, LeaseDurability>>> = {
+  [Durability.NONE]: "none",
+  [Durability.PROCESS]: "process",
+  [Durability.DISK]: "disk",
 };
 
 const LEVELS: Readonly<Partial<Record<ConfigLevel, LogLevel>>> = {

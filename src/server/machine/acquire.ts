@@ -135,7 +135,6 @@ function attach(state: State, lease: Lease, attachment: Attachment & { kind: "at
   if (before.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
   lease.attachment = attachment;
   startClock(state, lease);
-  state.changes.push({ kind: "lease-put", lease });
   return { kind: "granted", lease, held: true, resumed: true };
 }
 

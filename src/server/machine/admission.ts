@@ -7,6 +7,8 @@ import { acquire, resume, tryAcquire } from "./acquire.ts";
 import type { Change, Command, MachineEvent, Outcome, OutcomeOf } from "./command.ts";
 import { createLimiter, declare, deleteLimiter, updateLimiter } from "./configure.ts";
 import { cancelWaiter, leave, release, renew, revoke } from "./holding.ts";
+import type { Records } from "./record.ts";
+import { endLearning, restore } from "./restore.ts";
 import { settleQueues, settleTime } from "./settle.ts";
 import { createState, type MachineOptions, type State } from "./state.ts";
 
@@ -29,6 +31,8 @@ export interface Step<O> {
 export interface Machine {
   /** Brings the state up to `now` (µs, monotonic; an earlier one counts as the latest so far), then carries the command out. */
   step<C extends Command>(command: C, now: number): Step<OutcomeOf<C>>;
+  /** Once, before the first step: brings back what records say. Returns what is no longer to be kept as it was. */
+  restore(records: Records, now: number): readonly Change[];
   /** For those who show it (`read.ts`) and those who check it (`invariants.ts`); nobody else changes it. */
   readonly state: State;
 }
@@ -37,6 +41,12 @@ export function createMachine(options: MachineOptions): Machine {
   const state = createState(options);
   return {
     state,
+    restore(records, now) {
+      state.now = now;
+      state.changes = [];
+      restore(state, records);
+      return state.changes;
+    },
     step<C extends Command>(command: C, now: number) {
       state.events = [];
       state.changes = [];
@@ -65,6 +75,8 @@ function carryOut(state: State, command: Command): Outcome {
       return resume(state, command);
     case "leave":
       return leave(state, command);
+    case "end-learning":
+      return endLearning(state);
     case "renew":
       return renew(state, command);
     case "release":

@@ -3,6 +3,7 @@
 import type { Claim, StreamId } from "./claim.ts";
 import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
+import type { PastRequest } from "./past-request.ts";
 import type { Refusal } from "./reasons.ts";
 
 export interface Acquire {
@@ -97,6 +98,11 @@ export interface Declare {
   readonly configs: readonly LimiterConfig[];
 }
 
+/** All leases of before the start have had the time to show themselves, or to run out. */
+export interface EndLearning {
+  readonly kind: "end-learning";
+}
+
 /** Does nothing but bring the state up to now. */
 export interface Wake {
   readonly kind: "wake";
@@ -115,6 +121,7 @@ export type Command =
   | UpdateLimiter
   | DeleteLimiter
   | Declare
+  | EndLearning
   | Wake;
 
 /** A grant: of a lease that lives on if it holds permits, else of one that has left nothing behind. */
@@ -192,6 +199,7 @@ export interface Outcomes {
   "update-limiter": LimiterChanged | Refusal;
   "delete-limiter": LimiterDeleted | Refusal;
   declare: Declared;
+  "end-learning": Done;
   wake: Done;
 }
 
@@ -215,6 +223,10 @@ export type Change =
   | { readonly kind: "lease-put"; readonly lease: Lease }
   | { readonly kind: "lease-ended"; readonly lease: Lease; readonly end: LeaseEnd }
   | { readonly kind: "tokens-spent"; readonly instance: Instance }
+  /** Its bucket is full, or its limiter is gone: there is nothing to remember of it. */
+  | { readonly kind: "instance-forgotten"; readonly instance: Instance }
+  /** What a request id has stood for, for those who ask with it again. */
+  | { readonly kind: "request-past"; readonly requestId: string; readonly past: PastRequest }
   | { readonly kind: "waiter-put"; readonly waiter: Waiter }
   | { readonly kind: "waiter-left"; readonly waiter: Waiter }
   | { readonly kind: "limiter-put"; readonly limiter: Limiter }

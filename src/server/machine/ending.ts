@@ -6,6 +6,7 @@ import { closeIfIdle } from "./instances.ts";
 import { heldLimiters, type Lease, type LeaseEnd, ORPHANED } from "./lease.ts";
 import type { Limiter } from "./limiter.ts";
 import { unsettle } from "./queue.ts";
+import { pastRequest } from "./requests.ts";
 import type { State } from "./state.ts";
 
 /** Ends a live lease: its permits are free, its stream is told, whoever stands at the head is looked at. */
@@ -16,7 +17,7 @@ export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
   state.pastLeases.set(lease.id, end, now);
   if (lease.requestId !== "") {
     state.requests.delete(lease.requestId);
-    state.pastRequests.set(lease.requestId, { kind: "ended", call: lease.call, asked: lease.asked, end }, now);
+    pastRequest(state, lease.requestId, { kind: "ended", call: lease.call, asked: lease.asked, end });
   }
   const limiters = heldLimiters(lease);
   for (const limiter of limiters) {
@@ -50,7 +51,6 @@ export function orphan(state: State, lease: Lease): void {
     limiter.statistics.activity += 1;
   }
   startClock(state, lease);
-  state.changes.push({ kind: "lease-put", lease });
 }
 
 /** A limiter that was deleted goes with its last lease. */
@@ -59,6 +59,7 @@ export function removeIfDrained(state: State, limiter: Limiter): boolean {
   state.limiters.delete(limiter.config.name);
   state.fencingFloor = Math.max(state.fencingFloor, limiter.fencingToken);
   state.deadlines.clear(limiter);
+  for (const instance of limiter.instances.values()) state.changes.push({ kind: "instance-forgotten", instance });
   state.changes.push({ kind: "limiter-removed", name: limiter.config.name });
   return true;
 }

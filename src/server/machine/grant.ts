@@ -4,27 +4,44 @@ import type { Claim } from "./claim.ts";
 import type { Granted } from "./command.ts";
 import { closeIfIdle } from "./instances.ts";
 import { type Attachment, type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
-import { chargedPermits, chargedTokens, type Instance, microsUntilTokens, permitsFit } from "./limiter.ts";
+import {
+  chargedPermits,
+  chargedTokens,
+  type Instance,
+  type Limiter,
+  microsUntilTokens,
+  permitsFit,
+} from "./limiter.ts";
+import { pastRequest } from "./requests.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
 import { TOKEN } from "./token-bucket.ts";
 
 /** Why a claim does not fit an instance now, besides those who wait. */
 export type Obstacle =
+  | { readonly kind: "learning" }
   | { readonly kind: "paused" }
   | { readonly kind: "permits" }
   /** µs until the tokens are there. */
   | { readonly kind: "tokens"; readonly wait: number };
 
+const LEARNING: Obstacle = { kind: "learning" };
 const PAUSED: Obstacle = { kind: "paused" };
 const PERMITS: Obstacle = { kind: "permits" };
 
 /** What stands in the way of one claim; undefined: nothing. */
-export function obstacle(instance: Instance, claim: Claim, now: number): Obstacle | undefined {
-  if (instance.limiter.config.paused) return PAUSED;
+export function obstacle(state: State, instance: Instance, claim: Claim): Obstacle | undefined {
+  const closed = closedFor(state, instance.limiter);
+  if (closed !== undefined) return closed;
   if (!permitsFit(instance, claim.permits)) return PERMITS;
-  const wait = microsUntilTokens(instance, claim.tokens, now);
+  const wait = microsUntilTokens(instance, claim.tokens, state.now);
   return wait === 0 ? undefined : { kind: "tokens", wait };
+}
+
+/** What keeps a limiter from granting anything to anybody. */
+export function closedFor(state: State, limiter: Limiter): Obstacle | undefined {
+  if (state.learning) return LEARNING;
+  return limiter.config.paused ? PAUSED : undefined;
 }
 
 /** What of a request, or of the waiter that it became, goes into its lease. */
@@ -79,7 +96,7 @@ export function grant(state: State, grantee: Grantee, instances: readonly Instan
     startClock(state, lease);
     state.changes.push({ kind: "lease-put", lease });
   } else if (lease.requestId !== "") {
-    state.pastRequests.set(lease.requestId, { kind: "spent", call: lease.call, asked: lease.asked, lease }, now);
+    pastRequest(state, lease.requestId, { kind: "spent", call: lease.call, asked: lease.asked, lease });
   }
   return { kind: "granted", lease, held, resumed: false };
 }

@@ -96,6 +96,7 @@ function forgetIdle(state: State, limiter: Limiter, atMost: number): number {
     const instance = limiter.idle.takeDue(state.now);
     if (instance === undefined) break;
     limiter.instances.delete(instance.key);
+    state.changes.push({ kind: "instance-forgotten", instance });
     forgotten += 1;
   }
   return forgotten;

@@ -17,6 +17,7 @@ export type Reason =
   | "RATE_EXHAUSTED"
   | "WAITERS_AHEAD"
   | "PAUSED"
+  | "LEARNING"
   | "QUEUE_FULL"
   | "KEYS_EXHAUSTED"
   | "WAIT_TOO_LONG"

@@ -4,8 +4,9 @@ import type { Claim } from "./claim.ts";
 import type { Acquire, Granted, TryAcquire } from "./command.ts";
 import { END_REASONS, type Lease } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
+import type { PastRequest } from "./past-request.ts";
 import { type Refusal, refusal } from "./reasons.ts";
-import type { PastRequest, State } from "./state.ts";
+import type { State } from "./state.ts";
 
 /** What a request id stands for already: undefined if nothing, a refusal if something else. */
 export function recall(state: State, command: Acquire | TryAcquire): Waiter | Lease | Granted | Refusal | undefined {
@@ -19,6 +20,12 @@ export function recall(state: State, command: Acquire | TryAcquire): Waiter | Le
   }
   const past = state.pastRequests.get(requestId);
   return past === undefined ? undefined : recallPast(past, command);
+}
+
+/** Remembers what a request id has stood for. */
+export function pastRequest(state: State, requestId: string, past: PastRequest): void {
+  state.pastRequests.set(requestId, past, state.now);
+  state.changes.push({ kind: "request-past", requestId, past });
 }
 
 function recallPast(past: PastRequest, command: Acquire | TryAcquire): Granted | Refusal {

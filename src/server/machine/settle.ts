@@ -83,7 +83,7 @@ function settleQueue(state: State, instance: Instance): void {
 function tokenWait(state: State, waiter: Waiter): number | undefined {
   let wait = 0;
   for (const { instance, claim } of waiter.places) {
-    const inTheWay = obstacle(instance, claim, state.now);
+    const inTheWay = obstacle(state, instance, claim);
     if (inTheWay === undefined) continue;
     if (inTheWay.kind !== "tokens") return undefined;
     wait = Math.max(wait, inTheWay.wait);

@@ -5,6 +5,15 @@ export class Slots {
   /** Free slots below `#unused`, as a binary heap. */
   readonly #freed: number[] = [];
 
+  /** Takes these, which are free. */
+  takeThese(slots: readonly number[]): void {
+    const wanted = new Set(slots);
+    const free = [...this.#freed, ...range(this.#unused, Math.max(this.#unused, ...slots.map((slot) => slot + 1)))];
+    this.#unused = Math.max(this.#unused, ...slots.map((slot) => slot + 1));
+    this.#freed.length = 0;
+    for (const slot of free) if (!wanted.has(slot)) this.#push(slot);
+  }
+
   take(count: number): number[] {
     return Array.from({ length: count }, () => this.#takeLowestFreed() ?? this.#unused++);
   }
@@ -47,4 +56,8 @@ export class Slots {
     heap[index] = last;
     return lowest;
   }
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }

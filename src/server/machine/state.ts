@@ -1,10 +1,10 @@
 /** The machine's state, which one owner changes in place, and what a step has to say about it. */
 
-import type { Claim } from "./claim.ts";
 import type { Change, MachineEvent } from "./command.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Lease, LeaseEnd } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
+import type { PastRequest } from "./past-request.ts";
 import { Recall } from "./recall.ts";
 import { Roster } from "./roster.ts";
 
@@ -17,21 +17,21 @@ export interface MachineOptions {
    * start is above all tokens of an earlier one. 0 where nobody restarts.
    */
   readonly fencingEpoch?: number;
+  /**
+   * Not all leases of before the start are known: nothing is granted until the command `end-learning`, but leases that are
+   * known are resumed, renewed and released.
+   */
+  readonly learning?: boolean;
   /** µs for which the end of a lease, and what became of a request id, is remembered. Unset: ten minutes. */
   readonly rememberFor?: number;
 }
-
-/** A request id whose lease is gone: what it had stood for. */
-export type PastRequest =
-  | { readonly kind: "ended"; readonly call: Lease["call"]; readonly asked: readonly Claim[]; readonly end: LeaseEnd }
-  /** The grant held nothing, so that no lease was kept. */
-  | { readonly kind: "spent"; readonly call: Lease["call"]; readonly asked: readonly Claim[]; readonly lease: Lease };
 
 export interface State {
   /** µs: the instant to which everything below has been brought up. */
   now: number;
   maxWaiters: number;
   readonly fencingEpoch: number;
+  learning: boolean;
   /** The highest fencing token of the limiters that are gone: one of the same name goes on above it. */
   fencingFloor: number;
   readonly limiters: Map<string, Limiter>;
@@ -68,6 +68,7 @@ export function createState(options: MachineOptions): State {
     now: 0,
     maxWaiters: options.maxWaiters,
     fencingEpoch: options.fencingEpoch ?? 0,
+    learning: options.learning ?? false,
     fencingFloor: 0,
     limiters: new Map(),
     leases: new Map(),

@@ -2,7 +2,7 @@
 
 import type { Claim } from "./claim.ts";
 import { estimateWait } from "./estimate.ts";
-import { obstacle } from "./grant.ts";
+import { closedFor, obstacle } from "./grant.ts";
 import { findInstance, makeRoom, openInstance } from "./instances.ts";
 import { canEverFit, type Instance, type Limiter } from "./limiter.ts";
 import { type Refusal, refusal } from "./reasons.ts";
@@ -46,19 +46,16 @@ export function refusalNow(state: State, claims: readonly Claim[], target: Targe
     const limiter = target.limiters[index] as Limiter;
     const details = { limiter: claim.limiter, key: claim.key, claim: index };
     const waiting = instance?.queue.presentCount ?? 0;
-    const inTheWay = instance === undefined ? pausedOf(limiter) : obstacle(instance, claim, state.now);
+    const inTheWay = instance === undefined ? closedFor(state, limiter) : obstacle(state, instance, claim);
     if (inTheWay === undefined && waiting === 0) continue;
     const wait = inTheWay?.kind === "tokens" && waiting === 0 ? inTheWay.wait : undefined;
     retryAfter = wait === undefined || retryAfter === undefined ? undefined : Math.max(retryAfter, wait);
-    if (inTheWay?.kind === "paused") first ??= refusal("PAUSED", { ...details, waitersAhead: waiting });
+    if (inTheWay?.kind === "learning") first ??= refusal("LEARNING", { ...details, waitersAhead: waiting });
+    else if (inTheWay?.kind === "paused") first ??= refusal("PAUSED", { ...details, waitersAhead: waiting });
     else if (waiting > 0) first ??= refusal("WAITERS_AHEAD", { ...details, waitersAhead: waiting });
     else first ??= refusal(inTheWay?.kind === "permits" ? "CONCURRENCY_EXHAUSTED" : "RATE_EXHAUSTED", details);
   }
   return first === undefined ? roomForKeys(state, claims, target) : { ...first, retryAfter };
-}
-
-function pausedOf(limiter: Limiter): { readonly kind: "paused" } | undefined {
-  return limiter.config.paused ? { kind: "paused" } : undefined;
 }
 
 /** Makes sure that the keys which are new find room; what is as good as new is forgotten for them. */

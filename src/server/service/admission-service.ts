@@ -164,6 +164,7 @@ function isAnswer({ reason }: Refusal): boolean {
     reason === "CONCURRENCY_EXHAUSTED" ||
     reason === "RATE_EXHAUSTED" ||
     reason === "WAITERS_AHEAD" ||
-    reason === "PAUSED"
+    reason === "PAUSED" ||
+    reason === "LEARNING"
   );
 }

@@ -57,6 +57,7 @@ export const NONE_NOW: ReadonlySet<Refusal["reason"]> = new Set([
   "CONCURRENCY_EXHAUSTED",
   "RATE_EXHAUSTED",
   "PAUSED",
+  "LEARNING",
 ]);
 
 /** Asks, and talks through the stream until it ends. */

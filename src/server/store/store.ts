@@ -2,17 +2,25 @@
 
 import type { BoardChange } from "../machine/board/command.ts";
 import type { Change } from "../machine/command.ts";
+import type { Found } from "./records.ts";
 
 export interface Store {
+  /** What was kept before this start. */
+  readonly found: Found;
+  /** Whether some of what was kept may be missing, and for how long (µs) whoever it was granted to may rely on it. */
+  readonly incompleteFor: number;
+  /** Under which secrets are made: 32 bytes; undefined: any that is fresh, since nobody has one of before. */
+  readonly secretKey: Uint8Array | undefined;
+  /** Fencing tokens up to this one may have been granted before this start. */
+  readonly reserved: number;
+  /** Resolves when it is on disk that tokens up to this one may be granted. */
+  reserve(upTo: number): Promise<void>;
   /**
-   * Keeps changes, in the order given. Undefined: they are as safe as they will be; else that is so when the promise
-   * resolves, and nothing that was decided with them is said before.
+   * Keeps changes, in the order given. Undefined: whoever waits for their outcome may hear of it at once; else when the
+   * promise resolves, and nothing that was decided with them is said before.
    */
   keep(changes: readonly (Change | BoardChange)[]): Promise<void> | undefined;
+  /** Why nothing can be kept now; undefined: all is well. Calls back with each change of that. */
+  onHealth(listener: (problem: string | undefined) => void): void;
   close(): Promise<void>;
-}
-
-/** Keeps nothing beyond the process: the machine's own state is the record. */
-export function createMemoryStore(): Store {
-  return { keep: () => undefined, close: () => Promise.resolve() };
 }

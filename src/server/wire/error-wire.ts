@@ -67,6 +67,7 @@ const CODES: Record<Reason, Code> = {
   RATE_EXHAUSTED: Code.ResourceExhausted,
   WAITERS_AHEAD: Code.ResourceExhausted,
   PAUSED: Code.ResourceExhausted,
+  LEARNING: Code.ResourceExhausted,
   QUEUE_FULL: Code.ResourceExhausted,
   KEYS_EXHAUSTED: Code.ResourceExhausted,
   WAIT_TOO_LONG: Code.ResourceExhausted,
@@ -103,6 +104,7 @@ const NOT_NOW: ReadonlySet<Reason> = new Set([
   "RATE_EXHAUSTED",
   "WAITERS_AHEAD",
   "PAUSED",
+  "LEARNING",
   "QUEUE_FULL",
   "KEYS_EXHAUSTED",
   "WAIT_TOO_LONG",
@@ -200,6 +202,8 @@ const MESSAGES: Record<Reason, (name: string, refusal: Refusal) => string> = {
   RATE_EXHAUSTED: (name) => `${name} has too few tokens now`,
   WAITERS_AHEAD: (name, { waitersAhead }) => `${name} has ${waitersAhead} waiting, and nobody overtakes`,
   PAUSED: (name) => `${name} is paused and admits nobody`,
+  LEARNING: (name) =>
+    `${name} admits nobody until the leases of before the server's start, not all of which it knows, have run out`,
   QUEUE_FULL: (name, { waitersAhead, limiter, at }) =>
     limiter === "" && at === undefined
       ? "the server has as many waiters as it will bear"

@@ -3,7 +3,8 @@ import { createEmbeddedEngine } from "../../../src/server/engine/embedded/embedd
 import type { StreamNews } from "../../../src/server/engine/engine.ts";
 import type { Acquire, Outcome } from "../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
-import { createMemoryStore, type Store } from "../../../src/server/store/store.ts";
+import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
+import type { Store } from "../../../src/server/store/store.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { limiterOf, rateOf } from "../../support/limiter-config.ts";
 
@@ -79,8 +80,8 @@ describe("order", () => {
   test("nothing is said before its changes are kept, and then in the order in which it was decided", async () => {
     const keeping: (() => void)[] = [];
     const store: Store = {
-      keep: () => new Promise((resolve) => keeping.push(resolve)),
-      close: () => Promise.resolve(),
+      ...createMemoryStore(),
+      keep: () => new Promise<void>((resolve) => keeping.push(resolve)),
     };
     const { said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }), { store });
     ask("a", open("a"));

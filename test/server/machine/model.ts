@@ -185,6 +185,8 @@ export class Model {
         this.#startClock(lease);
         return { kind: "renewed", id: lease.id };
       }
+      case "end-learning":
+        return { kind: "done" };
       case "release": {
         const lease = this.#lease(command.leaseId);
         if (lease === undefined) return this.#howItEnded(command.leaseId);

@@ -32,7 +32,7 @@ const NEWS_INTERVAL = 100_000;
 const MICROS = 1_000;
 
 export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBoardEngineOptions): BoardEngine {
-  const machine = createBoardMachine({ epoch: Math.floor(clock.wallTime(0) * MICROS) });
+  const machine = createBoardMachine({ epoch: Math.floor(clock.wallTime(0) * MICROS), numbersFloor: store.reserved });
   const { state } = machine;
   const streams = new Map<StreamId, (news: PullNews) => void>();
   const watchers = new Set<(boards: ReadonlySet<string>) => void>();
@@ -86,6 +86,13 @@ export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBo
     });
   }
 
+  function takeUp(): void {
+    const { claimed } = machine.restore(store.found.boards, clock.now());
+    for (const { id } of claimed) claims.adopt(id);
+    settle();
+  }
+
+  takeUp();
   return {
     submit<const C extends readonly BoardCommand[]>(commands: C, answer: (outcomes: BoardOutcomesOf<C>) => void) {
       run(commands, answer as (outcomes: readonly ShownOutcome[]) => void);

@@ -16,7 +16,7 @@ import { createSlices } from "./slices.ts";
 export interface EmbeddedEngineOptions {
   readonly clock: Clock;
   readonly store: Store;
-  readonly machine: MachineOptions;
+  readonly machine: Omit<MachineOptions, "learning">;
 }
 
 export interface EmbeddedEngine extends Engine {
@@ -30,7 +30,8 @@ const NEWS_INTERVAL = 250_000;
 const TOLD_AT_ONCE = 16;
 
 export function createEmbeddedEngine({ clock, store, machine: options }: EmbeddedEngineOptions): EmbeddedEngine {
-  const machine = createMachine(options);
+  const { found, incompleteFor } = store;
+  const machine = createMachine({ ...options, learning: incompleteFor > 0 });
   const { state } = machine;
   const streams = new Map<StreamId, (news: StreamNews) => void>();
   const delivery = createDelivery();
@@ -54,10 +55,27 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
     }
     if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
     const kept = changes.length > 0 ? store.keep(changes) : undefined;
+    const tell = () => {
+      for (const event of events) streams.get(event.to)?.(event);
+    };
+    if (kept !== undefined && commands.every(({ kind }) => TAKES_NOTHING.has(kind))) {
+      // What others were granted by it has to be kept first; whoever gives back need not wait for that.
+      answer(outcomes);
+      delivery.add(kept, tell);
+      return;
+    }
     delivery.add(kept, () => {
       answer(outcomes);
-      for (const event of events) streams.get(event.to)?.(event);
+      tell();
     });
+  }
+
+  function takeUp(): void {
+    const forgotten = machine.restore(found.limiters, clock.now());
+    if (forgotten.length > 0) store.keep(forgotten);
+    settle();
+    if (!state.learning) return;
+    clock.schedule(clock.now() + incompleteFor, false, () => run([{ kind: "end-learning" }], () => {}));
   }
 
   /** What is looked at is looked at as of now. */
@@ -86,6 +104,7 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
     });
   }
 
+  takeUp();
   return {
     submit<const C extends readonly Command[]>(commands: C, answer: (outcomes: OutcomesOf<C>) => void) {
       run(commands, answer as (outcomes: readonly Outcome[]) => void);
@@ -136,6 +155,8 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
   };
 }
 
+/** Commands after which nobody has more than before, but those who waited. */
+const TAKES_NOTHING: ReadonlySet<Command["kind"]> = new Set(["release", "leave", "renew", "revoke", "cancel-waiter"]);
 const WAKE = { kind: "wake" } as const;
 const NOTHING: readonly never[] = [];
 

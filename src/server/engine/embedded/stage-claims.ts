@@ -8,6 +8,8 @@ import type { StreamId } from "../../machine/claim.ts";
 import type { Engine, StreamNews } from "../engine.ts";
 
 export interface StageClaims {
+  /** Takes up the lease that somebody's work had before the start; whoever has lost it loses the card. */
+  adopt(id: string): void;
   carryOut(effect: ClaimEffect): void;
   close(): void;
 }
@@ -15,8 +17,8 @@ export interface StageClaims {
 export function createStageClaims(limiters: Engine, submit: (command: SettleClaim | LoseClaim) => void): StageClaims {
   const streams = new Map<string, StreamId>();
 
-  function claim(effect: Extract<ClaimEffect, { kind: "claim" }>): void {
-    const { id, limiter, worker, now } = effect;
+  /** Opens a stream for a claim, and passes on what is said of it. */
+  function listen(id: string): { readonly stream: StreamId; readonly hear: (news: StreamNews) => void } {
     const hear = (news: StreamNews) => {
       // It may have given up meanwhile, and asked anew: what is said of the older claim is of no account.
       if (streams.get(id) !== stream) return;
@@ -42,6 +44,12 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
     };
     const stream = limiters.openStream(hear);
     streams.set(id, stream);
+    return { stream, hear };
+  }
+
+  function claim(effect: Extract<ClaimEffect, { kind: "claim" }>): void {
+    const { id, limiter, worker, now } = effect;
+    const { stream, hear } = listen(id);
     const command = {
       kind: "acquire",
       id,
@@ -68,6 +76,14 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
   }
 
   return {
+    adopt(id) {
+      const { stream } = listen(id);
+      limiters.submit([{ kind: "resume", leaseId: id, stream, probed: true }], ([outcome]) => {
+        if (outcome.kind === "granted") return;
+        forget(id);
+        submit({ kind: "lose-claim", id, reason: "LEASE_REVOKED" });
+      });
+    },
     carryOut(effect) {
       if (effect.kind === "claim") {
         claim(effect);

@@ -9,6 +9,8 @@ import type { BoardChange, BoardCommand, BoardEvent, BoardOutcome, BoardOutcomeO
 import { createBoard, declareBoards, deleteBoard, updateBoard } from "./configure.ts";
 import { pullCard, resumeWork } from "./pull.ts";
 import { giveUpPuller, settleBoards } from "./pullers.ts";
+import type { BoardRecords } from "./record.ts";
+import { type RestoredBoards, restoreBoards } from "./restore.ts";
 import { type BoardMachineOptions, type BoardState, createBoardState } from "./state.ts";
 import {
   blockCard,
@@ -38,6 +40,8 @@ export interface BoardStep<O> {
 export interface BoardMachine {
   /** Brings the state up to `now` (µs, monotonic), then carries the command out, then lets every stage pull. */
   step<C extends BoardCommand>(command: C, now: number): BoardStep<BoardOutcomeOf<C>>;
+  /** Once, before the first step: brings back what records say. */
+  restore(records: BoardRecords, now: number): RestoredBoards;
   readonly state: BoardState;
 }
 
@@ -45,6 +49,10 @@ export function createBoardMachine(options: BoardMachineOptions = {}): BoardMach
   const state = createBoardState(options);
   return {
     state,
+    restore(records, now) {
+      state.now = now;
+      return restoreBoards(state, records);
+    },
     step<C extends BoardCommand>(command: C, now: number) {
       state.events = [];
       state.changes = [];

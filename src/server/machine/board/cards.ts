@@ -112,12 +112,17 @@ export function sampleFlow(state: BoardState, board: Board): void {
   });
 }
 
-function complete(state: BoardState, card: Card): void {
-  const { board } = card.stage;
-  const day = Math.floor((state.epoch + state.now) / DAY);
+/** Counts a completed card with its day. */
+export function noteCompleted(state: BoardState, board: Board, at: number): void {
+  const day = Math.floor((state.epoch + at) / DAY);
   board.completedByDay.set(day, (board.completedByDay.get(day) ?? 0) + 1);
   const [oldestDay] = board.completedByDay.keys();
   if (board.completedByDay.size > KEPT_DAYS && oldestDay !== undefined) board.completedByDay.delete(oldestDay);
+}
+
+function complete(state: BoardState, card: Card): void {
+  const { board } = card.stage;
+  noteCompleted(state, board, state.now);
   card.completedAt = state.now;
   board.completions.count(state.now);
   board.leadTimes.record(state.now - card.addedAt, state.now);

@@ -19,7 +19,7 @@ const TIMES = { period: 3_600_000_000 };
 
 export function createBoard(state: BoardState, { config }: CreateBoard): BoardOutcomes["create-board"] {
   const board = state.boards.get(config.name);
-  if (board === undefined) return { kind: "board", board: add(state, config, undefined) };
+  if (board === undefined) return { kind: "board", board: makeBoard(state, config, undefined) };
   if (sameBoard(board.config, config)) return { kind: "board", board };
   return refusal("BOARD_EXISTS", { at: { board: config.name } });
 }
@@ -57,7 +57,7 @@ export function declareBoards(state: BoardState, { configs }: DeclareBoards): Bo
   for (const config of configs) {
     const board = state.boards.get(config.name);
     if (board === undefined) {
-      add(state, config, config);
+      makeBoard(state, config, config);
       outcome.created.push(config.name);
     } else if (board.declaration === undefined || !sameBoard(board.declaration, config)) {
       const refused = configure(state, board, config, NOT_RENAMED);
@@ -79,7 +79,7 @@ export function declareBoards(state: BoardState, { configs }: DeclareBoards): Bo
   return { kind: "boards-declared", ...outcome };
 }
 
-function add(state: BoardState, config: BoardConfig, declaration: BoardConfig | undefined): Board {
+export function makeBoard(state: BoardState, config: BoardConfig, declaration: BoardConfig | undefined): Board {
   const { now } = state;
   const start = Math.max(state.epoch + now, state.numbersFloor);
   const board: Board = {

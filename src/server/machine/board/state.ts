@@ -11,6 +11,8 @@ export interface BoardMachineOptions {
    * (as for limiters, they rise across restarts). 0 where nobody asks.
    */
   readonly epoch?: number;
+  /** Fencing tokens and numbers of changes begin above this, too. */
+  readonly numbersFloor?: number;
   /** µs for which it is remembered what became of a request id. Unset: ten minutes. */
   readonly rememberFor?: number;
 }
@@ -57,7 +59,7 @@ export function createBoardState(options: BoardMachineOptions): BoardState {
   return {
     now: 0,
     epoch: options.epoch ?? 0,
-    numbersFloor: 0,
+    numbersFloor: options.numbersFloor ?? 0,
     boards: new Map(),
     pullers: new Map(),
     works: new Map(),

@@ -75,6 +75,9 @@ export function failWork(state: BoardState, work: Work, reason: string): void {
   endWork(state, work, tooOften ? "blocked" : "waiting");
 }
 
+/** Why a card waits again of whose worker nothing was heard. */
+export const VANISHED = "its worker has vanished";
+
 /** The work's connection is lost: its ttl runs. */
 export function orphanWork(state: BoardState, work: Work): void {
   work.attachment = ORPHANED;

@@ -16,7 +16,7 @@ import type { Card, Puller, Work } from "./model.ts";
 import { admitPuller, dequeuePuller, unclaim } from "./pullers.ts";
 import { unreserve } from "./pulling.ts";
 import { type BoardState, touch } from "./state.ts";
-import { endWork, failWork, orphanWork, placeOf, startClock, tellOver } from "./work.ts";
+import { endWork, failWork, orphanWork, placeOf, startClock, tellOver, VANISHED } from "./work.ts";
 
 /** Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. */
 export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes["finish"] {
@@ -142,8 +142,6 @@ export function expireWork(state: BoardState, work: Work): void {
   failWork(state, work, VANISHED);
   tellOver(state, work, "LEASE_EXPIRED");
 }
-
-const VANISHED = "its worker has vanished";
 
 export function settleClaim(state: BoardState, command: SettleClaim): BoardOutcomes["settle-claim"] {
   const puller = state.pullers.get(command.id);

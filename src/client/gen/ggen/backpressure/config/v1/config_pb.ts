@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/config/v1/config.proto.
  */
 export const file_ggen_backpressure_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEijwMKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOgoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgm6SAaSAQMQkE4SNgoGYm9hcmRzGAcgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQm9hcmRCCbpIBpIBAxDoBxI1Cgdsb2dnaW5nGAYgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxvZ2dpbmci+AMKCUxpc3RlbmVycxKVAQoEZ3JwYxgBIAEoCUKGAbpIggG6AXcKEWxpc3RlbmVycy5hZGRyZXNzEkhtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6NTAwNTEsIDAuMC4wLjA6NTAwNTEgb3IgWzo6MV06NTAwNTEaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACEpABCgN3ZWIYAiABKAlCggG6SH+6AXQKEWxpc3RlbmVycy5hZGRyZXNzEkVtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6ODA4MCwgMC4wLjAuMDo4MDgwIG9yIFs6OjFdOjgwODAaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACEr8BCgxjb3JzX29yaWdpbnMYAyADKAlCqAG6SKQBkgGgARBkIpsBugGSAQoQbGlzdGVuZXJzLm9yaWdpbhJHbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20sIG9yICoaNXRoaXMgPT0gJyonIHx8IHRoaXMubWF0Y2hlcygnXmh0dHBzPzovL1teLz8jQFxcc10rJCcpcgMogAIi3QIKBkxpbWl0cxItChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUINukgKKggYgICACCiACEgAiAEBEjMKGm1heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uGAIgASgNQgq6SAcqBRjoBygBSAGIAQESKQoPbWF4X2Nvbm5lY3Rpb25zGAMgASgNQgu6SAgqBhigjQYoAUgCiAEBEi0KEm1heF9tZXRhZGF0YV9ieXRlcxgEIAEoDUIMukgJKgcYgIAEKIAISAOIAQESJQoLbWF4X3dhaXRlcnMYBSABKA1CC7pICCoGGMCEPSgBSASIAQFCFAoSX21heF9tZXNzYWdlX2J5dGVzQh0KG19tYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbkISChBfbWF4X2Nvbm5lY3Rpb25zQhUKE19tYXhfbWV0YWRhdGFfYnl0ZXNCDgoMX21heF93YWl0ZXJzIt0BCghMaXZlbmVzcxJFCg5rZWVwYWxpdmVfdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvEkgKEWtlZXBhbGl2ZV90aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8SQAoJaGVhcnRiZWF0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8iQgoFRHJhaW4SOQoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwyACJJCgdMb2dnaW5nEj4KBWxldmVsGAEgASgOMiUuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxvZ0xldmVsQgi6SAWCAQIQASp3CghMb2dMZXZlbBIZChVMT0dfTEVWRUxfVU5TUEVDSUZJRUQQABITCg9MT0dfTEVWRUxfREVCVUcQARISCg5MT0dfTEVWRUxfSU5GTxACEhIKDkxPR19MRVZFTF9XQVJOEAMSEwoPTE9HX0xFVkVMX0VSUk9SEARiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
+  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEiwgMKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOgoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgm6SAaSAQMQkE4SNgoGYm9hcmRzGAcgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQm9hcmRCCbpIBpIBAxDoBxI1Cgdsb2dnaW5nGAYgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxvZ2dpbmcSMQoFc3RvcmUYCCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuU3RvcmUi+AMKCUxpc3RlbmVycxKVAQoEZ3JwYxgBIAEoCUKGAbpIggG6AXcKEWxpc3RlbmVycy5hZGRyZXNzEkhtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6NTAwNTEsIDAuMC4wLjA6NTAwNTEgb3IgWzo6MV06NTAwNTEaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACEpABCgN3ZWIYAiABKAlCggG6SH+6AXQKEWxpc3RlbmVycy5hZGRyZXNzEkVtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6ODA4MCwgMC4wLjAuMDo4MDgwIG9yIFs6OjFdOjgwODAaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACEr8BCgxjb3JzX29yaWdpbnMYAyADKAlCqAG6SKQBkgGgARBkIpsBugGSAQoQbGlzdGVuZXJzLm9yaWdpbhJHbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20sIG9yICoaNXRoaXMgPT0gJyonIHx8IHRoaXMubWF0Y2hlcygnXmh0dHBzPzovL1teLz8jQFxcc10rJCcpcgMogAIi3QIKBkxpbWl0cxItChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUINukgKKggYgICACCiACEgAiAEBEjMKGm1heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uGAIgASgNQgq6SAcqBRjoBygBSAGIAQESKQoPbWF4X2Nvbm5lY3Rpb25zGAMgASgNQgu6SAgqBhigjQYoAUgCiAEBEi0KEm1heF9tZXRhZGF0YV9ieXRlcxgEIAEoDUIMukgJKgcYgIAEKIAISAOIAQESJQoLbWF4X3dhaXRlcnMYBSABKA1CC7pICCoGGMCEPSgBSASIAQFCFAoSX21heF9tZXNzYWdlX2J5dGVzQh0KG19tYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbkISChBfbWF4X2Nvbm5lY3Rpb25zQhUKE19tYXhfbWV0YWRhdGFfYnl0ZXNCDgoMX21heF93YWl0ZXJzIt0BCghMaXZlbmVzcxJFCg5rZWVwYWxpdmVfdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvEkgKEWtlZXBhbGl2ZV90aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8SQAoJaGVhcnRiZWF0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8iQgoFRHJhaW4SOQoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwyACKfAQoFU3RvcmUSGAoGZm9sZGVyGAEgASgJQgi6SAVyAyiACBJBCgZsZWFzZXMYAiABKA4yJy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHVyYWJpbGl0eUIIukgFggECEAESJwoNbWF4X21lZ2FieXRlcxgDIAEoDUILukgIKgYYgIBAKAFIAIgBAUIQCg5fbWF4X21lZ2FieXRlcyJJCgdMb2dnaW5nEj4KBWxldmVsGAEgASgOMiUuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxvZ0xldmVsQgi6SAWCAQIQASpqCgpEdXJhYmlsaXR5EhoKFkRVUkFCSUxJVFlfVU5TUEVDSUZJRUQQABITCg9EVVJBQklMSVRZX05PTkUQARIWChJEVVJBQklMSVRZX1BST0NFU1MQAhITCg9EVVJBQklMSVRZX0RJU0sQAyp3CghMb2dMZXZlbBIZChVMT0dfTEVWRUxfVU5TUEVDSUZJRUQQABITCg9MT0dfTEVWRUxfREVCVUcQARISCg5MT0dfTEVWRUxfSU5GTxACEhIKDkxPR19MRVZFTF9XQVJOEAMSEwoPTE9HX0xFVkVMX0VSUk9SEARiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
 
 /**
  * The whole file. An empty one is complete: everything has a default. A change is taken up while the server runs, or
@@ -79,6 +79,13 @@ export type Config = Message<"ggen.backpressure.config.v1.Config"> & {
    * @generated from field: ggen.backpressure.config.v1.Logging logging = 6;
    */
   logging?: Logging | undefined;
+
+  /**
+   * What it keeps beyond its own end. Taken up at the next start.
+   *
+   * @generated from field: ggen.backpressure.config.v1.Store store = 8;
+   */
+  store?: Store | undefined;
 };
 
 /**
@@ -232,6 +239,43 @@ export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_config_v1_config, 4);
 
 /**
+ * What the server keeps beyond its own end: leases, limiters and boards made or changed by RPC, cards.
+ *
+ * @generated from message ggen.backpressure.config.v1.Store
+ */
+export type Store = Message<"ggen.backpressure.config.v1.Store"> & {
+  /**
+   * The folder that it is kept in, made if need be, for this server alone; a relative one is from where the server was
+   * started. Unset: nothing is kept, and a server that starts knows nothing of the leases and cards of before.
+   *
+   * @generated from field: string folder = 1;
+   */
+  folder: string;
+
+  /**
+   * How safe leases are when they are granted. What an operator decides, and cards, are always on disk. Unset: PROCESS.
+   *
+   * @generated from field: ggen.backpressure.config.v1.Durability leases = 2;
+   */
+  leases: Durability;
+
+  /**
+   * MiB that the folder's database may grow to, 1 to 1,048,576. When it is full nothing is granted, and the server says
+   * that it does not serve. Unset: 1,024.
+   *
+   * @generated from field: optional uint32 max_megabytes = 3;
+   */
+  maxMegabytes?: number | undefined;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.Store.
+ * Use `create(StoreSchema)` to create a new message.
+ */
+export const StoreSchema: GenMessage<Store> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 5);
+
+/**
  * What the server writes to standard error.
  *
  * @generated from message ggen.backpressure.config.v1.Logging
@@ -250,7 +294,56 @@ export type Logging = Message<"ggen.backpressure.config.v1.Logging"> & {
  * Use `create(LoggingSchema)` to create a new message.
  */
 export const LoggingSchema: GenMessage<Logging> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 5);
+  messageDesc(file_ggen_backpressure_config_v1_config, 6);
+
+/**
+ * What an acknowledged change outlives.
+ *
+ * @generated from enum ggen.backpressure.config.v1.Durability
+ */
+export const Durability = {
+  /**
+   * Not set: PROCESS.
+   *
+   * @generated from enum value: DURABILITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Not even the process. After every start nothing is granted until all leases of before must have run out.
+   *
+   * @generated from enum value: DURABILITY_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * The end of the process, by whatever way. After a loss of power nothing is granted until all leases of before must
+   * have run out.
+   *
+   * @generated from enum value: DURABILITY_PROCESS = 2;
+   */
+  PROCESS: 2,
+
+  /**
+   * A loss of power, too: each grant waits for the disk.
+   *
+   * @generated from enum value: DURABILITY_DISK = 3;
+   */
+  DISK: 3,
+} as const;
+
+/**
+ * What an acknowledged change outlives.
+ *
+ * @generated from enum ggen.backpressure.config.v1.Durability
+ */
+export type Durability = (typeof Durability)[keyof typeof Durability] | UnknownEnum;
+
+/**
+ * Describes the enum ggen.backpressure.config.v1.Durability.
+ */
+export const DurabilitySchema: GenEnum<Durability> = /*@__PURE__*/
+  enumDesc(file_ggen_backpressure_config_v1_config, 0);
 
 /**
  * How much is said.
@@ -305,5 +398,5 @@ export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel] | UnknownEnum;
  * Describes the enum ggen.backpressure.config.v1.LogLevel.
  */
 export const LogLevelSchema: GenEnum<LogLevel> = /*@__PURE__*/
-  enumDesc(file_ggen_backpressure_config_v1_config, 0);
+  enumDesc(file_ggen_backpressure_config_v1_config, 1);
 

@@ -1,0 +1,87 @@
+/** What a board machine has to find again after a restart, as plain data. Instants are µs since 1970. */
+
+import type { Board, BoardConfig, Card, CardContent, CardState, PastWork } from "./model.ts";
+
+export interface BoardRecords {
+  readonly boards: readonly BoardRecord[];
+  readonly cards: readonly CardRecord[];
+}
+
+export interface BoardRecord {
+  readonly config: BoardConfig;
+  readonly declaration: BoardConfig | undefined;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface CardRecord {
+  readonly board: string;
+  readonly id: string;
+  readonly content: CardContent;
+  readonly stage: string;
+  readonly state: CardState;
+  readonly serial: number;
+  readonly work: WorkRecord | undefined;
+  readonly lastWork: PastWork | undefined;
+  readonly attempt: number;
+  readonly reason: string;
+  readonly result: string;
+  readonly addedAt: number;
+  readonly enteredAt: number;
+  readonly entry: number;
+  readonly completedAt: number | undefined;
+  readonly blockedAt: number | undefined;
+  readonly blockedTime: number;
+}
+
+export interface WorkRecord {
+  readonly id: string;
+  readonly worker: string;
+  readonly token: number;
+  readonly pulledAt: number;
+  readonly ttl: number | undefined;
+  readonly requestId: string;
+  readonly claimed: boolean;
+  readonly detached: boolean;
+}
+
+export function boardRecord({ config, declaration, revision, ...board }: Board, epoch: number): BoardRecord {
+  return { config, declaration, revision, createdAt: board.createdAt + epoch, updatedAt: board.updatedAt + epoch };
+}
+
+export function cardRecord(card: Card, epoch: number): CardRecord {
+  const { id, content, stage, state, serial, work, lastWork, attempt, reason, result, entry, blockedTime } = card;
+  return {
+    board: stage.board.config.name,
+    id,
+    content,
+    stage: stage.config.name,
+    state,
+    serial,
+    work: work && {
+      id: work.id,
+      worker: work.worker,
+      token: work.token,
+      pulledAt: work.pulledAt + epoch,
+      ttl: work.ttl,
+      requestId: work.requestId,
+      claimed: work.claimed,
+      detached: work.attachment.kind === "detached",
+    },
+    lastWork: lastWork && { ...lastWork, pulledAt: lastWork.pulledAt + epoch },
+    attempt,
+    reason,
+    result,
+    addedAt: card.addedAt + epoch,
+    enteredAt: card.enteredAt + epoch,
+    entry,
+    completedAt: later(card.completedAt, epoch),
+    blockedAt: later(card.blockedAt, epoch),
+    blockedTime,
+  };
+}
+
+function later(at: number | undefined, epoch: number): number | undefined {
+  return at === undefined ? undefined : at + epoch;
+}

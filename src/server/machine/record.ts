@@ -1,0 +1,140 @@
+/**
+ * What a limiter machine has to find again after a restart, as plain data: all of it can be JSON. Instants are µs since
+ * 1970, since the machine's own time begins anew with each process; the keeper converts them.
+ */
+
+import type { Claim } from "./claim.ts";
+import type { Lease, LeaseEnd } from "./lease.ts";
+import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
+import type { PastRequest } from "./past-request.ts";
+
+export interface Records {
+  readonly limiters: readonly LimiterRecord[];
+  readonly buckets: readonly BucketRecord[];
+  readonly leases: readonly LeaseRecord[];
+  readonly waiters: readonly WaiterRecord[];
+  readonly pastRequests: readonly PastRequestRecord[];
+  /** Leases without a ttl that somebody in this process takes up again at once. */
+  readonly adopted: ReadonlySet<string>;
+}
+
+export interface LimiterRecord {
+  readonly config: LimiterConfig;
+  readonly declaration: LimiterConfig | undefined;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly deleting: boolean;
+}
+
+/** How full a bucket was after its last grant. */
+export interface BucketRecord {
+  readonly limiter: string;
+  readonly key: string;
+  /** Nanotokens. */
+  readonly level: number;
+}
+
+export interface LeaseRecord {
+  readonly id: string;
+  readonly serial: number;
+  readonly holder: string;
+  readonly call: Lease["call"];
+  readonly asked: readonly Claim[];
+  readonly claims: readonly HeldRecord[];
+  readonly grantedAt: number;
+  readonly ttl: number;
+  readonly trustCancel: boolean;
+  readonly requestId: string;
+  readonly detached: boolean;
+  readonly revoked: boolean;
+}
+
+export interface HeldRecord {
+  readonly limiter: string;
+  readonly key: string;
+  readonly permits: number;
+  readonly tokens: number;
+  readonly fencingToken: number;
+  readonly slots: readonly number[];
+}
+
+/** A waiter that has a request id to come back with. */
+export interface WaiterRecord {
+  readonly id: string;
+  readonly arrival: number;
+  readonly holder: string;
+  readonly claims: readonly Claim[];
+  readonly arrivedAt: number;
+  readonly ttl: number;
+  readonly trustCancel: boolean;
+  readonly requestId: string;
+  /** Undefined: when it is cancelled. */
+  readonly deadline: number | undefined;
+}
+
+/** `end` undefined: the grant held nothing, and this is what it was. */
+export interface PastRequestRecord {
+  readonly requestId: string;
+  readonly call: Lease["call"];
+  readonly asked: readonly Claim[];
+  readonly end: LeaseEnd | undefined;
+  readonly grant: LeaseRecord | undefined;
+}
+
+export function limiterRecord(limiter: Limiter, epoch: number): LimiterRecord {
+  const { config, declaration, revision, deleting } = limiter;
+  const [createdAt, updatedAt] = [limiter.createdAt + epoch, limiter.updatedAt + epoch];
+  return { config, declaration, revision, createdAt, updatedAt, deleting };
+}
+
+export function bucketRecord({ limiter, key, bucket }: Instance): BucketRecord {
+  return { limiter: limiter.config.name, key, level: bucket.level };
+}
+
+export function leaseRecord(lease: Lease, epoch: number): LeaseRecord {
+  const { id, serial, holder, call, asked, grantedAt, ttl, trustCancel, requestId, attachment, revokedAt } = lease;
+  return {
+    id,
+    serial,
+    holder,
+    call,
+    asked,
+    claims: lease.claims.map(({ instance, permits, tokens, fencingToken, slots }) => ({
+      limiter: instance.limiter.config.name,
+      key: instance.key,
+      permits,
+      tokens,
+      fencingToken,
+      slots,
+    })),
+    grantedAt: grantedAt + epoch,
+    ttl,
+    trustCancel,
+    requestId,
+    detached: attachment.kind === "detached",
+    revoked: revokedAt !== undefined,
+  };
+}
+
+export function waiterRecord(waiter: Waiter, epoch: number): WaiterRecord {
+  const { id, holder, claims, arrivedAt, ttl, trustCancel, requestId, deadline } = waiter;
+  return {
+    id,
+    arrival: waiter.places[0]?.arrival ?? 0,
+    holder,
+    claims,
+    arrivedAt: arrivedAt + epoch,
+    ttl,
+    trustCancel,
+    requestId,
+    deadline: deadline === Number.POSITIVE_INFINITY ? undefined : deadline + epoch,
+  };
+}
+
+export function pastRequestRecord(requestId: string, past: PastRequest, epoch: number): PastRequestRecord {
+  const { call, asked } = past;
+  return past.kind === "ended"
+    ? { requestId, call, asked, end: past.end, grant: undefined }
+    : { requestId, call, asked, end: undefined, grant: leaseRecord(past.lease, epoch) };
+}

@@ -1,0 +1,134 @@
+/** The store that outlives the process: rows in a data folder, written by a thread of its own. */
+
+import { readFileSync } from "node:fs";
+import type { Clock } from "../clock.ts";
+import { createSecretKey } from "../ids.ts";
+import type { Log } from "../log.ts";
+import type { Change } from "../machine/command.ts";
+import { createKeeper, type WriteError } from "./keeper.ts";
+import { fromRows, isPastRequest, ownRow, toKept } from "./records.ts";
+import type { Durability, LeaseDurability, RowChange } from "./row.ts";
+import { openStoreWorker } from "./sqlite/open-worker.ts";
+import type { Store } from "./store.ts";
+
+export interface DurableStoreOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** µs since 1970 at the machines' zero. */
+  readonly epoch: number;
+  readonly folder: string;
+  readonly leases: LeaseDurability;
+  readonly maxMegabytes: number;
+  readonly acceptLoss: boolean;
+  /** Nothing can be kept any more, for a reason that will not pass. */
+  readonly onFatal: (message: string) => void;
+}
+
+/** µs until a commit for which there was no room is tried again. */
+const RETRY = 500_000;
+/** µs for which it is remembered, at least, what a request id has stood for; and how many there may be. */
+const REMEMBER = 600_000_000;
+const MAX_REMEMBERED = 400_000;
+/** µs that a lease may last of whose like nothing is known any more: the longest ttl that the contract allows, 24 hours. */
+const LONGEST_TTL = 86_400_000_000;
+
+const SECRET_KEY = "secret-key";
+const RESERVED = "reserved-tokens";
+const LONGEST = "longest-ttl";
+
+/** Opens the data folder; rejects with a `StoreError` where it is not to be taken up. */
+export async function openDurableStore(options: DurableStoreOptions): Promise<Store> {
+  const { clock, epoch, folder, leases, maxMegabytes, acceptLoss, log, onFatal } = options;
+  const worker = await openStoreWorker({ folder, leases, maxMegabytes, acceptLoss, boot: bootId() });
+  const found = fromRows(worker.rows, epoch);
+  let tellHealth: (problem: string | undefined) => void = () => {};
+  const keeper = createKeeper({
+    writer: worker,
+    later: (callback) => void clock.schedule(clock.now() + RETRY, false, callback),
+    onHealth(problem: WriteError | undefined) {
+      if (problem)
+        log.error({ folder, err: problem }, "the data folder is full: nothing is granted until there is room");
+      else log.info({ folder }, "the data folder has room again");
+      tellHealth(problem?.message);
+    },
+    onFatal: (problem) => onFatal(`the data folder ${folder} cannot be written any more: ${problem.message}`),
+  });
+
+  let longest = Number(found.own.get(LONGEST) ?? 0);
+  const secret = found.own.get(SECRET_KEY);
+  const secretKey = secret === undefined ? createSecretKey() : Buffer.from(secret, "base64url");
+  if (secret === undefined)
+    await keeper.keep([ownRow(SECRET_KEY, Buffer.from(secretKey).toString("base64url"))], "disk");
+
+  // The oldest first.
+  const remembered: { readonly key: string; readonly at: number }[] = worker.rows
+    .filter(({ key }) => isPastRequest(key))
+    .map(({ key }) => ({ key, at: clock.now() }));
+
+  function forgetOld(rows: RowChange[]): void {
+    const now = clock.now();
+    for (let oldest = remembered[0]; oldest; oldest = remembered[0]) {
+      if (oldest.at + REMEMBER > now && remembered.length <= MAX_REMEMBERED) return;
+      remembered.shift();
+      rows.push({ key: oldest.key, body: undefined });
+    }
+  }
+
+  /** A ttl longer than any before has to be known after whatever loss. */
+  function noteTtl(change: Change, rows: RowChange[]): boolean {
+    if (change.kind !== "lease-put" || change.lease.ttl <= longest) return false;
+    longest = change.lease.ttl;
+    rows.push(ownRow(LONGEST, String(longest)));
+    return true;
+  }
+
+  /** A row that was on disk before the first lease was granted tells it, unless that is lost. */
+  function longestTtl(): number {
+    if (longest > 0 || worker.incomplete === "by-power") return longest;
+    const bounds = found.limiters.limiters.map(({ config }) => config.maxTtl);
+    return bounds.length > 0 ? Math.max(...bounds) : LONGEST_TTL;
+  }
+
+  return {
+    found,
+    incompleteFor: worker.incomplete === "no" ? 0 : longestTtl(),
+    secretKey,
+    reserved: Number(found.own.get(RESERVED) ?? 0),
+    reserve: (upTo) => keeper.keep([ownRow(RESERVED, String(upTo))], "disk"),
+    keep(changes) {
+      const rows: RowChange[] = [];
+      let durability: Durability = "process";
+      let awaited = false;
+      for (const change of changes) {
+        if (noteTtl(change as Change, rows)) durability = "disk";
+        const kept = toKept(change, epoch);
+        const safety = kept.of === "lease" ? leases : "disk";
+        if (safety === "none") continue;
+        rows.push(kept.row);
+        if (kept.awaited) awaited = true;
+        if (kept.awaited && safety === "disk") durability = "disk";
+        if (isPastRequest(kept.row.key)) remembered.push({ key: kept.row.key, at: clock.now() });
+      }
+      forgetOld(rows);
+      if (rows.length === 0) return undefined;
+      const done = keeper.keep(rows, durability);
+      return awaited ? done : undefined;
+    },
+    onHealth(listener) {
+      tellHealth = listener;
+    },
+    async close() {
+      await keeper.settled();
+      await worker.close();
+    },
+  };
+}
+
+/** Which start of the machine this is; empty where nobody says. */
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Changes on their way to the thread that writes: gathered while it is at work, so that what comes together is kept together,
+ * by one transaction and one wait for the disk.
+ */
+
+import type { Durability, RowChange } from "./row.ts";
+
+export interface Writer {
+  /** Resolves when they are kept; rejects with a `WriteError`, and nothing of it is kept then. */
+  commit(changes: readonly RowChange[], durability: Durability): Promise<void>;
+}
+
+export class WriteError extends Error {
+  override readonly name = "WriteError";
+  /** There was no room: it may be tried again. */
+  readonly full: boolean;
+
+  constructor(message: string, full: boolean) {
+    super(message);
+    this.full = full;
+  }
+}
+
+export interface Keeper {
+  /** Resolves when these, and all that came before, are kept. */
+  keep(changes: readonly RowChange[], durability: Durability): Promise<void>;
+  /** Resolves when nothing is on its way. */
+  settled(): Promise<void>;
+}
+
+export interface KeeperOptions {
+  readonly writer: Writer;
+  /** Calls back a while later. */
+  readonly later: (callback: () => void) => void;
+  /** Whether what is kept can be; an error that will not pass ends up in `onFatal`. */
+  readonly onHealth: (problem: WriteError | undefined) => void;
+  readonly onFatal: (problem: WriteError) => void;
+}
+
+interface Batch {
+  readonly changes: Map<string, RowChange>;
+  durability: Durability;
+  readonly kept: Promise<void>;
+  readonly resolve: () => void;
+}
+
+export function createKeeper({ writer, later, onHealth, onFatal }: KeeperOptions): Keeper {
+  let gathering: Batch | undefined;
+  let writing: Promise<void> | undefined;
+  let failing = false;
+
+  async function write(): Promise<void> {
+    // What the same turn has still to say goes with it.
+    await undefined;
+    while (gathering !== undefined) {
+      const batch = gathering;
+      gathering = undefined;
+      try {
+        await writer.commit([...batch.changes.values()], batch.durability);
+      } catch (error) {
+        const problem = error as WriteError;
+        putBack(batch);
+        if (!problem.full) {
+          onFatal(problem);
+          return;
+        }
+        failing = true;
+        onHealth(problem);
+        await new Promise<void>((resolve) => later(resolve));
+        continue;
+      }
+      if (failing) onHealth(undefined);
+      failing = false;
+      batch.resolve();
+    }
+    writing = undefined;
+  }
+
+  /** In front of what has been gathered since. */
+  function putBack(batch: Batch): void {
+    const newer = gathering;
+    gathering = batch;
+    if (newer === undefined) return;
+    for (const change of newer.changes.values()) batch.changes.set(change.key, change);
+    if (newer.durability === "disk") batch.durability = "disk";
+    batch.kept.then(newer.resolve);
+  }
+
+  return {
+    keep(changes, durability) {
+      gathering ??= createBatch();
+      for (const change of changes) gathering.changes.set(change.key, change);
+      if (durability === "disk") gathering.durability = "disk";
+      const { kept } = gathering;
+      writing ??= write();
+      return kept;
+    },
+    async settled() {
+      await writing;
+    },
+  };
+}
+
+function createBatch(): Batch {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { changes: new Map(), durability: "process", kept: promise, resolve };
+}

@@ -1,0 +1,191 @@
+/** Records as rows, and rows as records: what the machines keep, in JSON under a key. */
+
+import type { BoardChange } from "../machine/board/command.ts";
+import type { BoardConfig } from "../machine/board/model.ts";
+import {
+  type BoardRecord,
+  type BoardRecords,
+  boardRecord,
+  type CardRecord,
+  cardRecord,
+} from "../machine/board/record.ts";
+import type { Change } from "../machine/command.ts";
+import type { LimiterConfig } from "../machine/limiter.ts";
+import {
+  type BucketRecord,
+  bucketRecord,
+  type LeaseRecord,
+  type LimiterRecord,
+  leaseRecord,
+  limiterRecord,
+  type PastRequestRecord,
+  pastRequestRecord,
+  type Records,
+  type WaiterRecord,
+  waiterRecord,
+} from "../machine/record.ts";
+import type { Row, RowChange } from "./row.ts";
+
+/** What a change is to the store. */
+export interface Kept {
+  readonly row: RowChange;
+  /** Leases and what belongs to them are as safe as the configuration has it; all else is on disk. */
+  readonly of: "lease" | "configuration";
+  /** Nobody hears of it before it is kept. Of what only gives back anybody may: forgotten, it would be held a ttl longer. */
+  readonly awaited: boolean;
+}
+
+/** `epoch`: µs since 1970 at the machines' zero. */
+export function toKept(change: Change | BoardChange, epoch: number): Kept {
+  switch (change.kind) {
+    case "lease-put":
+      return put("lease", "lease", change.lease.id, leaseRecord(change.lease, epoch));
+    case "lease-ended":
+      return gone("lease", "lease", change.lease.id);
+    case "tokens-spent": {
+      const { limiter, key } = change.instance;
+      return put("lease", "bucket", nameOf(limiter.config.name, key), bucketRecord(change.instance));
+    }
+    case "instance-forgotten": {
+      const { limiter, key } = change.instance;
+      return gone("lease", "bucket", nameOf(limiter.config.name, key));
+    }
+    case "waiter-put":
+      return { ...put("lease", "waiter", change.waiter.id, waiterRecord(change.waiter, epoch)), awaited: false };
+    case "waiter-left":
+      return gone("lease", "waiter", change.waiter.id);
+    case "request-past": {
+      const { requestId, past } = change;
+      const kept = put("lease", "request", requestId, pastRequestRecord(requestId, past, epoch));
+      return { ...kept, awaited: past.kind === "spent" };
+    }
+    case "limiter-put":
+      return put("configuration", "limiter", change.limiter.config.name, limiterRecord(change.limiter, epoch));
+    case "limiter-removed":
+      return { ...gone("configuration", "limiter", change.name), awaited: true };
+    case "board-put":
+      return put("configuration", "board", change.board.config.name, boardRecord(change.board, epoch));
+    case "board-removed":
+      return { ...gone("configuration", "board", change.name), awaited: true };
+    case "card-put": {
+      const { card } = change;
+      const name = nameOf(card.stage.board.config.name, card.id);
+      return put("configuration", "card", name, cardRecord(card, epoch));
+    }
+    case "card-removed":
+      return { ...gone("configuration", "card", nameOf(change.board, change.cardId)), awaited: true };
+  }
+}
+
+/** What a store has found at its start. */
+export interface Found {
+  readonly limiters: Records;
+  readonly boards: BoardRecords;
+  /** What stands under the store's own keys. */
+  readonly own: ReadonlyMap<string, string>;
+}
+
+/** Rows of a kind that this version does not know are left alone. Instants are told in µs from the machines' zero. */
+export function fromRows(rows: readonly Row[], epoch: number): Found {
+  const found = {
+    limiter: [] as LimiterRecord[],
+    bucket: [] as BucketRecord[],
+    lease: [] as LeaseRecord[],
+    waiter: [] as WaiterRecord[],
+    request: [] as PastRequestRecord[],
+    board: [] as BoardRecord[],
+    card: [] as CardRecord[],
+  };
+  const own = new Map<string, string>();
+  const ago = (record: object) => shifted(record as Readonly<Record<string, unknown>>, -epoch);
+  for (const { key, body } of rows) {
+    const [kind = ""] = key.split(":", 1);
+    if (kind === OWN) own.set(key.slice(OWN.length + 1), body);
+    if (!(kind in found)) continue;
+    const record = ago(JSON.parse(body));
+    (found[kind as keyof typeof found] as unknown[]).push(record);
+  }
+  const { limiter, bucket, lease, waiter, request, board, card } = found;
+  return {
+    limiters: {
+      limiters: limiter.map((record) => ({
+        ...record,
+        config: whole(record.config),
+        declaration: record.declaration && whole(record.declaration),
+      })),
+      buckets: bucket,
+      leases: lease,
+      waiters: waiter,
+      adopted: new Set(card.flatMap(({ work }) => (work?.claimed ? [work.id] : []))),
+      pastRequests: request.map((record) => ({ ...record, grant: record.grant && (ago(record.grant) as LeaseRecord) })),
+    },
+    boards: {
+      boards: board.map((record) => ({
+        ...record,
+        config: wholeBoard(record.config),
+        declaration: record.declaration && wholeBoard(record.declaration),
+      })),
+      cards: card.map((record) => ({
+        ...record,
+        work: record.work && (ago(record.work) as NonNullable<CardRecord["work"]>),
+        lastWork: record.lastWork && (ago(record.lastWork) as NonNullable<CardRecord["lastWork"]>),
+      })),
+    },
+    own,
+  };
+}
+
+/** A row of the store's own. */
+export function ownRow(name: string, body: string): RowChange {
+  return { key: `${OWN}:${name}`, body };
+}
+
+/** The key under which a request id is remembered. */
+export function isPastRequest(key: string): boolean {
+  return key.startsWith("request:");
+}
+
+const OWN = "store";
+
+/** The fields that hold an instant. */
+const INSTANTS = [
+  "createdAt",
+  "updatedAt",
+  "grantedAt",
+  "arrivedAt",
+  "deadline",
+  "addedAt",
+  "enteredAt",
+  "completedAt",
+  "blockedAt",
+  "pulledAt",
+];
+
+function shifted(record: Readonly<Record<string, unknown>>, by: number): object {
+  const moved: Record<string, unknown> = { ...record };
+  for (const field of INSTANTS) if (typeof moved[field] === "number") moved[field] = (moved[field] as number) + by;
+  return moved;
+}
+
+/** JSON leaves out what is undefined, and a field that is missing is not equal to one that is not set. */
+function whole(config: LimiterConfig): LimiterConfig {
+  const { rate, maxConcurrent, maxWait } = config;
+  return { ...config, rate, maxConcurrent, maxWait };
+}
+
+function wholeBoard(config: BoardConfig): BoardConfig {
+  const { keepCompletedFor, stages } = config;
+  return { ...config, keepCompletedFor, stages: stages.map(({ wipLimit, ...stage }) => ({ ...stage, wipLimit })) };
+}
+
+function put(of: Kept["of"], kind: string, name: string, record: object): Kept {
+  return { row: { key: `${kind}:${name}`, body: JSON.stringify(record) }, of, awaited: true };
+}
+
+function gone(of: Kept["of"], kind: string, name: string): Kept {
+  return { row: { key: `${kind}:${name}`, body: undefined }, of, awaited: false };
+}
+
+function nameOf(...parts: readonly string[]): string {
+  return JSON.stringify(parts);
+}

@@ -1,0 +1,27 @@
+/** What is kept, as the file sees it: text under a key. */
+
+/** `body` undefined: the key is to be gone. */
+export interface RowChange {
+  readonly key: string;
+  readonly body: string | undefined;
+}
+
+export interface Row {
+  readonly key: string;
+  readonly body: string;
+}
+
+/**
+ * How safe changes are when they are said to be kept: `process`: from the end of the process, by whatever way; `disk`: from
+ * a loss of power, too.
+ */
+export type Durability = "process" | "disk";
+
+/** `none`: they are not kept at all. */
+export type LeaseDurability = Durability | "none";
+
+/**
+ * Whether something that was said to be kept may be missing: `by-power`, the leases of which nobody knows whether they had
+ * come to the disk when the machine stopped; `by-damage`, anything.
+ */
+export type Incomplete = "no" | "by-power" | "by-damage";

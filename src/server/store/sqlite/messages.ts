@@ -1,0 +1,16 @@
+/** What the server's thread and the store's say to each other. */
+
+import type { Durability, Incomplete, Row, RowChange } from "../row.ts";
+import type { StoreError } from "./damage.ts";
+
+export type ToWorker =
+  | { readonly kind: "commit"; readonly changes: readonly RowChange[]; readonly durability: Durability }
+  | { readonly kind: "close" };
+
+export type FromWorker =
+  | { readonly kind: "open"; readonly rows: readonly Row[]; readonly incomplete: Incomplete }
+  | { readonly kind: "not-opened"; readonly reason: StoreError["kind"]; readonly message: string }
+  | { readonly kind: "committed" }
+  /** Nothing of it was kept. `full`: there was no room, which may change; else the file is not to be trusted any more. */
+  | { readonly kind: "failed"; readonly full: boolean; readonly message: string }
+  | { readonly kind: "closed" };

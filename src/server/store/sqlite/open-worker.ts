@@ -1,0 +1,60 @@
+/** Starts the thread that writes, and speaks with it. */
+
+import { Worker } from "node:worker_threads";
+import { WriteError, type Writer } from "../keeper.ts";
+import type { Incomplete, Row } from "../row.ts";
+import { StoreError } from "./damage.ts";
+import type { StoreFileOptions } from "./file.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+
+export interface StoreWorker extends Writer {
+  readonly rows: readonly Row[];
+  readonly incomplete: Incomplete;
+  close(): Promise<void>;
+}
+
+/** The sources run as they are, the package is compiled. */
+const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+
+/** Opens the data folder; rejects with a `StoreError` where it is not to be taken up. */
+export async function openStoreWorker(options: StoreFileOptions): Promise<StoreWorker> {
+  const worker = new Worker(WORKER, { workerData: options });
+  const say = (message: ToWorker) => worker.postMessage(message);
+  // One thing at a time is asked of it, and each is answered.
+  let answered: (message: FromWorker) => void = () => {};
+  let broke: (error: Error) => void = () => {};
+  worker.on("message", (message: FromWorker) => answered(message));
+  worker.on("error", (error) => broke(error as Error));
+  worker.on("exit", () => broke(new Error("the thread that writes the data folder has ended")));
+  const answer = (): Promise<FromWorker> =>
+    new Promise((resolve, reject) => {
+      answered = resolve;
+      broke = reject;
+    });
+
+  const first = await answer();
+  if (first.kind === "not-opened") {
+    await worker.terminate();
+    throw new StoreError(first.reason, first.message);
+  }
+  if (first.kind !== "open") throw new Error(`the store's thread said ${first.kind} at first`);
+  broke = () => {};
+  return {
+    rows: first.rows,
+    incomplete: first.incomplete,
+    async commit(changes, durability) {
+      const told = answer();
+      say({ kind: "commit", changes, durability });
+      const message = await told.catch((error: Error) => {
+        throw new WriteError(error.message, false);
+      });
+      if (message.kind === "failed") throw new WriteError(message.message, message.full);
+    },
+    async close() {
+      const told = answer();
+      say({ kind: "close" });
+      await told;
+      await worker.terminate();
+    },
+  };
+}
