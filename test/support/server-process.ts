@@ -36,10 +36,18 @@ const SHORT_PAUSES = "--max-semi-space-size=4";
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const GREETING = /serves gRPC on (\S+), Connect and gRPC-Web on (\S+)/;
 
-/** Resolves when it serves. Its disposal kills it. `nodeArguments` are for Node itself. */
+export interface ServerProcessOptions {
+  /** For Node itself. */
+  readonly nodeArguments?: readonly string[];
+  /** After `serve`. */
+  readonly flags?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Resolves when it serves; rejects with its log if it ends before. Its disposal kills it. */
 export async function startServerProcess(
   yaml: string,
-  { nodeArguments = [] }: { readonly nodeArguments?: readonly string[] } = {},
+  { nodeArguments = [], flags = [], env = {} }: ServerProcessOptions = {},
 ): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), "backpressure-"));
   const path = join(folder, "backpressure.yaml");
@@ -50,8 +58,8 @@ export async function startServerProcess(
   configure(yaml);
   const child = spawn(
     process.execPath,
-    [SHORT_PAUSES, "--import", END_WITH_PARENT, ...nodeArguments, MAIN, "serve", "--config", path],
-    { stdio: ["ignore", "pipe", "pipe", "ipc"] },
+    [SHORT_PAUSES, "--import", END_WITH_PARENT, ...nodeArguments, MAIN, "serve", "--config", path, ...flags],
+    { stdio: ["ignore", "pipe", "pipe", "ipc"], env: { ...process.env, ...env } },
   );
   const exited = once(child, "close").then(([code, signal]) => ({ code, signal }));
   await using cleanup = new AsyncDisposableStack();

@@ -3,6 +3,8 @@
 export interface Delivery {
   /** `hand` is called once `kept` has resolved and all that was added before has been handed out. */
   add(kept: Promise<void> | undefined, hand: () => void): void;
+  /** Whether what is added now would have to wait until something is kept. */
+  readonly isHeldUp: boolean;
 }
 
 interface Parcel {
@@ -26,6 +28,9 @@ export function createDelivery(): Delivery {
   };
 
   return {
+    get isHeldUp() {
+      return !handing && parcels.length > 0;
+    },
     add(kept, hand) {
       if (kept === undefined && parcels.length === 0 && !handing) {
         handing = true;

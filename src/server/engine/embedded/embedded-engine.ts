@@ -55,18 +55,20 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
     }
     if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
     const kept = changes.length > 0 ? store.keep(changes) : undefined;
-    const tell = () => {
-      for (const event of events) streams.get(event.to)?.(event);
+    const tell = (told: readonly MachineEvent[]) => {
+      for (const event of told) streams.get(event.to)?.(event);
     };
-    if (kept !== undefined && commands.every(({ kind }) => TAKES_NOTHING.has(kind))) {
-      // What others were granted by it has to be kept first; whoever gives back need not wait for that.
+    const waits = kept !== undefined || delivery.isHeldUp;
+    if (waits && commands.every(({ kind }) => kind === "release")) {
+      // Whoever gives back need not wait until what others are granted by it is kept.
       answer(outcomes);
-      delivery.add(kept, tell);
+      tell(events.filter(({ kind }) => kind === "ended"));
+      delivery.add(kept, () => tell(events.filter(({ kind }) => kind !== "ended")));
       return;
     }
     delivery.add(kept, () => {
       answer(outcomes);
-      tell();
+      tell(events);
     });
   }
 
@@ -155,8 +157,6 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
   };
 }
 
-/** Commands after which nobody has more than before, but those who waited. */
-const TAKES_NOTHING: ReadonlySet<Command["kind"]> = new Set(["release", "leave", "renew", "revoke", "cancel-waiter"]);
 const WAKE = { kind: "wake" } as const;
 const NOTHING: readonly never[] = [];
 
