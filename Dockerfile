@@ -22,6 +22,9 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
 COPY docker/backpressure.yaml /etc/backpressure/backpressure.yaml
+# What the server keeps: mount a volume here, or a container that is made anew has forgotten its leases and cards.
+RUN mkdir -p /var/lib/backpressure && chown node:node /var/lib/backpressure
+VOLUME /var/lib/backpressure
 USER node
 # gRPC; Connect and gRPC-Web.
 EXPOSE 50051 8080
