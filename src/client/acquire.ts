@@ -4,12 +4,13 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { WaitingNotice } from "./admission-controller.ts";
 import { ask, type Heard, type Question } from "./ask.ts";
 import { askAgain } from "./ask-again.ts";
+import { openCallStream } from "./call-stream.ts";
 import { ANSWER_WITHIN } from "./calls.ts";
 import type { AcquireOptions } from "./client.ts";
 import { AdmissionError } from "./errors.ts";
 import type { AcquireRequestSchema, AcquireResponse } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { ClaimSchema } from "./gen/ggen/backpressure/v1/lease_pb.ts";
-import type { Holding } from "./holding.ts";
+import type { Holding, ReopenLease } from "./holding.ts";
 import type { Admission } from "./holdings.ts";
 import type { LeaseEnd } from "./lease.ts";
 import { type Grant, grantFromWire, lossOf } from "./lease-wire.ts";
@@ -33,10 +34,12 @@ export async function acquire(
 type AcquireEvent = AcquireResponse["event"];
 
 function acquireQuestion(
-  { calls, holdings, sayReleased }: LeasePorts,
+  ports: LeasePorts,
   request: MessageInitShape<typeof AcquireRequestSchema>,
   { signal, onWaiting, onRevoking, onDraining }: AcquireOptions,
 ): Question<AcquireEvent, Grant, Holding, Admission> {
+  const { calls, holdings, sayReleased } = ports;
+
   function read(event: AcquireEvent): Heard<Grant, Holding> | undefined {
     switch (event.case) {
       case "waiting": {
@@ -62,6 +65,28 @@ function acquireQuestion(
     }
   }
 
+  /**
+   * However long the server says nothing: a cancel that reaches it after the request would free the permits, on which
+   * their holder relies until the validity runs out. A connection that is dead is found by its pings.
+   */
+  function reopenOf(grant: Grant): ReopenLease {
+    const resume = credentialOf(grant);
+    return (holding, { resumed, over }) => {
+      function hear(event: AcquireEvent): void {
+        const heard = read(event);
+        if (heard?.kind === "granted") resumed(heard.grant);
+        else if (heard?.kind === "notice") heard.tell(holding);
+      }
+      const speaksWithin = Number.POSITIVE_INFINITY;
+      return openCallStream(
+        ports,
+        (rpcOptions) => calls.admission.acquire({ resume }, rpcOptions),
+        { hear, over },
+        { speaksWithin },
+      );
+    };
+  }
+
   return {
     call: (rpcOptions) => calls.admission.acquire(request, rpcOptions),
     read,
@@ -71,7 +96,8 @@ function acquireQuestion(
       throw endedEarly(grant, answer?.kind === "ended" ? answer.end : "unconfirmed");
     },
     hold(grant, sentAt, stream) {
-      const admission = holdings.admit({ grant, sentAt, stream, signal, onRevoking });
+      const attached = { stream, reopen: reopenOf(grant) };
+      const admission = holdings.admit({ grant, sentAt, attached, signal, onRevoking });
       return { answer: admission, holding: admission.kind === "held" ? admission.holding : undefined };
     },
     giveBack: (grant) => sayReleased({ credential: credentialOf(grant), outcome: "ignored", ttl: grant.ttl }),

@@ -27,7 +27,13 @@ export interface WaitingAttempt extends Asking {
 /** Reasons that say of a request id that what it stood for is over: its grant was never heard of. */
 const LOST_GRANTS: ReadonlySet<string> = new Set(["LEASE_ENDED", "LEASE_EXPIRED"]);
 
-/** Asks a question that waits for its answer. */
+/** ms for which the server keeps the place of a waiter whose connection is lost: the ttl that limiters have by default. */
+const PLACE_KEPT = 10_000;
+
+/**
+ * Asks a question that waits for its answer. One that the server had taken in has a place to lose, and is asked again for
+ * as long as its `maxWait` allows, or its place is kept where there is none.
+ */
 export async function askAgain<A>(
   ports: AskPorts,
   options: AskOptions,
@@ -40,9 +46,21 @@ export async function askAgain<A>(
   let attempts = 0;
   /** Whether this request id has been sent before. */
   let isRetry = false;
+  /** When the place was lost that the server had given, in monotonic ms; `"held"`: it is not; undefined: there was none. */
+  let lostAt: number | "held" | undefined;
   const onHeard = () => {
     attempts = 0;
+    lostAt = "held";
   };
+
+  function delayAfter(error: unknown): number | undefined {
+    const { monotonic } = clock.now();
+    if (lostAt === "held") lostAt = monotonic;
+    const hasPlace = lostAt !== undefined && (wait.isBounded || monotonic - lostAt < PLACE_KEPT);
+    const failed = Math.max(1, attempts);
+    return hasPlace ? retries.patientDelayAfter(error, failed) : retries.delayAfter(error, failed);
+  }
+
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -52,7 +70,7 @@ export async function askAgain<A>(
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const isLostGrant: boolean = isRetry && error instanceof AdmissionError && LOST_GRANTS.has(error.reason);
-        const delay = retries.delayAfter(error, Math.max(1, attempts));
+        const delay = delayAfter(error);
         isRetry = !isLostGrant;
         if (isLostGrant && options.requestId === undefined) requestId = random.requestId();
         else if (delay === undefined || wait.isOverIn(delay)) throw error;
@@ -114,9 +132,13 @@ function unlessAborted<A>(asked: Promise<A>, signal: AbortSignal, underway: Set<
 
 /** What is left of `maxWait` (ms) for each of several calls. */
 function createWait(clock: Clock, maxWait = Number.POSITIVE_INFINITY) {
-  if (maxWait === Number.POSITIVE_INFINITY) return { left: () => undefined, isOverIn: () => false };
+  if (maxWait === Number.POSITIVE_INFINITY) return { isBounded: false, left: () => undefined, isOverIn: () => false };
   msToDuration(maxWait, "maxWait");
   const until = clock.now().monotonic + maxWait;
   const left = () => Math.max(0, Math.ceil(until - clock.now().monotonic));
-  return { left: () => msToDuration(left(), "maxWait"), isOverIn: (delay: number) => left() < delay };
+  return {
+    isBounded: true,
+    left: () => msToDuration(left(), "maxWait"),
+    isOverIn: (delay: number) => left() < delay,
+  };
 }

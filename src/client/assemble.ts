@@ -61,7 +61,14 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     renew: (leases: readonly Credential[], timeout) => renew(calls, leases, timeout),
   });
   const release = (parting: Parting) => sayReleased({ calls, clock, retries }, parting);
-  const holdings = createHoldings({ clock, renewer, sayReleased: release });
+  const holdings = createHoldings({
+    clock,
+    random,
+    streams,
+    renewer,
+    sayReleased: release,
+    onEvent: options.onEvent,
+  });
   const end = (parting: WorkParting) => sayEnded({ calls, clock, retries }, parting);
   const renewers = createCardRenewers({ calls, clock, random });
   const works = createWorkHoldings({ clock, renewers, sayEnded: end });

@@ -22,19 +22,26 @@ export type StreamingCall<E> = (options: { readonly signal: AbortSignal }) => As
 /** ms for the server to end a stream whose lease was released. */
 const FINISH_WITHIN = 1000;
 
+export interface CallStreamOptions {
+  /** ms for the server to say something, after which the stream is cancelled; default `ANSWER_WITHIN`. */
+  readonly speaksWithin?: number;
+}
+
 /** Throws a `TooManyStreamsError`, or opens the stream. */
 export function openCallStream<E>(
   { calls, clock, streams }: Pick<AskPorts, "calls" | "clock" | "streams">,
   call: StreamingCall<E>,
   listener: StreamListener<E>,
+  { speaksWithin = ANSWER_WITHIN }: CallStreamOptions = {},
 ): CallStream {
   const leave = streams.take();
   // Leaving a loop does not cancel the call in Connect; aborting its signal does.
   const controller = new AbortController();
   let isOver = false;
-  const hasSpoken = clock.schedule(ANSWER_WITHIN, () => {
-    cut(calls.toError(`it said nothing within ${ANSWER_WITHIN} ms`));
-  });
+  const hasSpoken =
+    speaksWithin === Number.POSITIVE_INFINITY
+      ? () => {}
+      : clock.schedule(speaksWithin, () => cut(calls.toError(`it said nothing within ${speaksWithin} ms`)));
   const ended = Promise.withResolvers<void>();
 
   function over(error: Error | undefined): void {

@@ -8,6 +8,7 @@ import type { AdmissionController, WaitingNotice } from "./admission-controller.
 import type { BoardClient } from "./board-client.ts";
 import type { Boards } from "./boards.ts";
 import type { Claim, ClaimOptions } from "./claim.ts";
+import type { ClientEvent } from "./client-event.ts";
 import type { DrainingNotice } from "./draining-notice.ts";
 import type { Lease, RevokingNotice, WorkOutcome } from "./lease.ts";
 import type { Limiters } from "./limiters.ts";
@@ -59,7 +60,8 @@ export type GuardedWork<T> = (lease: Lease, signal: AbortSignal) => T | Promise<
 export interface Client extends AsyncDisposable {
   /**
    * Waits its turn and holds the lease until it is released: `await using lease = await client.acquire("payments-db")`.
-   * A lost connection is made good while waiting, with the old place in the queue.
+   * A lost connection is made good: while waiting with the old place in the queue, while holding with the same lease,
+   * whose signal aborts only if its validity (half its ttl) runs out before. With a ttl of 0 it aborts at once.
    *
    * Rejects with an `AdmissionError` when the service says no, a `ServerUnavailableError` when it cannot be reached, a
    * `TooManyStreamsError` when this client may hold no more, or the reason of `options.signal`.
@@ -102,7 +104,10 @@ export interface Client extends AsyncDisposable {
 
 /** How often a call that found no server, or a stopping one, is made again. */
 export interface RetryOptions {
-  /** Calls at most, the first one included; a wait in the queue that was interrupted starts the count anew. Default 6. */
+  /**
+   * Calls at most, the first one included. Default 6. A wait in the queue that was interrupted is taken up again for as
+   * long as its `maxWait` allows, without one for 10 s at least, unless this is 1.
+   */
   readonly maxAttempts?: number | undefined;
   /** ms before the second call, doubled each time, of which half to all is waited. Default 100. */
   readonly initialDelay?: number | undefined;
@@ -120,6 +125,8 @@ export interface ClientOptions {
    * bound; in a browser 4 where the page speaks HTTP/1.1.
    */
   readonly maxStreams?: number | undefined;
+  /** Told what the client does by itself, as taking a lease up again after a lost connection; for logs. */
+  readonly onEvent?: ((event: ClientEvent) => void) | undefined;
 }
 
 /** A client over a transport that the caller brings. */

@@ -108,8 +108,8 @@ export class ServerError extends Error {
 }
 
 /**
- * Why a lease was lost. `"VALIDITY_EXPIRED"`: no renewal was confirmed in time. `"CONNECTION_LOST"`: its stream broke.
- * `"PAGE_HIDDEN"`: the browser left the page. The others are the server's.
+ * Why a lease was lost. `"VALIDITY_EXPIRED"`: no renewal was confirmed in time. `"CONNECTION_LOST"`: the stream of a
+ * lease without a ttl broke. `"PAGE_HIDDEN"`: the browser left the page. The others are the server's.
  */
 export type LossReason =
   | "VALIDITY_EXPIRED"
@@ -119,6 +119,7 @@ export type LossReason =
   | "LEASE_EXPIRED"
   | "LEASE_DISPLACED"
   | "LEASE_NOT_FOUND"
+  | "LEASE_SECRET_MISMATCH"
   | "LEASE_ENDED"
   | "LIMITER_DELETED";
 

@@ -32,6 +32,7 @@ export type {
   TryAcquireOptions,
   WithLeaseOptions,
 } from "./client.ts";
+export type { ClientEvent } from "./client-event.ts";
 export type { DrainingNotice } from "./draining-notice.ts";
 export {
   AdmissionError,

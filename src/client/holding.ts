@@ -3,6 +3,8 @@
  * object, which nothing here refers to, so that a handle that was forgotten can be collected and its lease released.
  */
 
+import { type Attachment, type AttachmentPorts, createAttachment, type ReopenListener } from "./attachment.ts";
+import type { ClientEvent } from "./client-event.ts";
 import type { Moment } from "./clock.ts";
 import { AdmissionError, LeaseLostError, type LossReason } from "./errors.ts";
 import type { LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
@@ -12,17 +14,21 @@ import type { Parting } from "./releasing.ts";
 import { type HeldStream, Reliance, type ReliancePorts } from "./reliance.ts";
 import type { Credential, RenewAnswer } from "./renewing.ts";
 
-export interface HoldingPorts extends ReliancePorts<Credential, RenewAnswer> {
+export interface HoldingPorts extends ReliancePorts<Credential, RenewAnswer>, AttachmentPorts {
   /** Says to the server that a lease is released; never rejects. */
   readonly sayReleased: (parting: Parting) => Promise<LeaseEnd>;
+  readonly onEvent: ((event: ClientEvent) => void) | undefined;
 }
+
+/** Asks the server to take up again what `holding` holds; notices are told to that. */
+export type ReopenLease = (holding: Holding, listener: ReopenListener<Grant>) => HeldStream;
 
 export interface HoldingOptions {
   readonly grant: Grant;
   /** When the request was sent that was answered with the grant, or that confirmed it. */
   readonly sentAt: Moment;
-  /** Undefined for a lease of TryAcquire. */
-  readonly stream: HeldStream | undefined;
+  /** The stream that is the lease, and what opens it anew; undefined for a lease of TryAcquire. */
+  readonly attached: { readonly stream: HeldStream; readonly reopen: ReopenLease } | undefined;
   /** Aborting it gives the lease back. */
   readonly signal: AbortSignal | undefined;
   readonly onRevoking: ((notice: RevokingNotice) => void) | undefined;
@@ -30,7 +36,7 @@ export interface HoldingOptions {
   readonly onOver: () => void;
 }
 
-/** The ends that a stream's error tells. */
+/** The ends that the error of a stream, or of an attempt to take the lease up again, tells. */
 const STREAM_ENDS: ReadonlyMap<string, LeaseEnd> = new Map([
   ["LEASE_REVOKED", "revoked"],
   ["LEASE_EXPIRED", "expired"],
@@ -44,13 +50,17 @@ export class Holding {
   readonly #ports: HoldingPorts;
   readonly #options: HoldingOptions;
   readonly #reliance: Reliance<Credential, RenewAnswer>;
+  /** Undefined for a lease of TryAcquire. */
+  readonly #attachment: Attachment | undefined;
   /** What the server has said of how it ended, where nobody here has released it. */
   #toldEnd: LeaseEnd | undefined;
   #released: Promise<LeaseEnd> | undefined;
   #revoking: RevokingNotice | undefined;
+  /** To what its stream was lost, or the last attempt to open that anew, while it is not made good. */
+  #connectionError: Error | undefined;
 
   constructor(ports: HoldingPorts, options: HoldingOptions) {
-    const { grant, sentAt, signal } = options;
+    const { grant, sentAt, attached, signal } = options;
     this.#ports = ports;
     this.#options = options;
     this.grant = grant;
@@ -62,8 +72,10 @@ export class Holding {
       signal,
       onAbort: (reason) => void this.abandon(reason),
       onRenewed: (answer, confirmedAt) => this.#renewed(answer, confirmedAt),
-      ranOut: () => new LeaseLostError(grant.id, "VALIDITY_EXPIRED", "no renewal was confirmed in time"),
+      ranOut: () => this.#ranOut(),
     });
+    this.#attachment = attached && this.#attach(attached);
+    this.#reliance.signal.addEventListener("abort", () => this.#attachment?.stop(), { once: true });
   }
 
   /** Aborts when the lease is lost. */
@@ -86,15 +98,21 @@ export class Holding {
     notify(this.#options.onRevoking, notice);
   }
 
-  /** Its stream has ended, with an error or by the server's will. */
+  /** Its stream, or an attempt to open that anew, has ended, with an error or by the server's will. */
   streamOver(error: Error | undefined): void {
     if (error === undefined) {
       this.#lose("LEASE_ENDED", "somebody else has released it");
       return;
     }
-    const end = error instanceof AdmissionError ? STREAM_ENDS.get(error.reason) : undefined;
-    if (end !== undefined) this.#lose(lossOf(end), error.message, { end, cause: error });
-    else this.#lose("CONNECTION_LOST", `its stream has broken (${error.message})`, { cause: error });
+    const verdict = verdictOf(error);
+    if (verdict !== undefined) {
+      this.#lose(verdict.reason, error.message, { end: verdict.end, cause: error });
+    } else if (this.grant.validFor === undefined) {
+      this.#lose("CONNECTION_LOST", `its stream has broken (${error.message})`, { cause: error });
+    } else if (this.#released === undefined && this.#reliance.holds) {
+      this.#connectionError = error;
+      this.#attachment?.reattach();
+    }
   }
 
   /** Gives it back; the first call counts. */
@@ -102,6 +120,7 @@ export class Holding {
     if (this.#released === undefined) {
       // Looks at the clocks: what has run out is lost, not released.
       if (this.#reliance.holds) this.#reliance.stop();
+      this.#attachment?.stop();
       if (this.#toldEnd === undefined) {
         this.#released = this.#giveBack(outcome);
       } else {
@@ -123,8 +142,36 @@ export class Holding {
     this.#lose("PAGE_HIDDEN", "the browser has left the page");
     if (this.#released !== undefined) return;
     this.#released = Promise.resolve("unconfirmed");
-    this.#options.stream?.cut();
+    this.#attachment?.cut();
     this.#options.onOver();
+  }
+
+  #attach({ stream, reopen }: NonNullable<HoldingOptions["attached"]>): Attachment {
+    const leaseId = this.grant.id;
+    const { onEvent } = this.#ports;
+    return createAttachment<Grant>(this.#ports, {
+      stream,
+      reopen: (listener) => reopen(this, listener),
+      onAttempt: (attempt) => {
+        const error = this.#connectionError;
+        if (error !== undefined) notify(onEvent, { kind: "resuming", leaseId, attempt, error });
+      },
+      onResumed: ({ validFor }, sentAt, attempt) => {
+        if (!this.#reliance.holds) return;
+        this.#connectionError = undefined;
+        if (validFor !== undefined) this.#reliance.confirm(validFor, sentAt);
+        notify(onEvent, { kind: "resumed", leaseId, attempt });
+      },
+      onOver: (error) => this.streamOver(error),
+    });
+  }
+
+  #ranOut(): LeaseLostError {
+    const cause = this.#connectionError;
+    const detail = "no renewal was confirmed in time";
+    const why =
+      cause === undefined ? detail : `${detail}, and its connection could not be made good (${cause.message})`;
+    return new LeaseLostError(this.grant.id, "VALIDITY_EXPIRED", why, cause);
   }
 
   #renewed(answer: RenewAnswer, sentAt: Moment): void {
@@ -137,27 +184,48 @@ export class Holding {
       case "ended":
         this.#lose(lossOf(answer.end), `the server says that it has ended (${answer.end})`, { end: answer.end });
         return;
-      case "refused":
-        this.#lose("LEASE_NOT_FOUND", `the server does not know it (${answer.reason})`);
+      case "refused": {
+        const reason = answer.reason === "LEASE_SECRET_MISMATCH" ? answer.reason : "LEASE_NOT_FOUND";
+        this.#lose(reason, `the server does not know it, or not its secret (${answer.reason})`);
         return;
+      }
     }
   }
 
-  #lose(reason: LossReason, detail: string, more: { readonly end?: LeaseEnd; readonly cause?: unknown } = {}): void {
+  #lose(
+    reason: LossReason,
+    detail: string,
+    more: { readonly end?: LeaseEnd | undefined; readonly cause?: unknown } = {},
+  ): void {
     if (this.#released !== undefined) return;
     this.#toldEnd = more.end ?? this.#toldEnd;
     this.#reliance.lose(new LeaseLostError(this.grant.id, reason, detail, more.cause));
   }
 
   async #giveBack(outcome: WorkOutcome): Promise<LeaseEnd> {
-    const { stream, onOver } = this.#options;
     const { credential } = this;
     const { ttl } = this.grant;
     // A cancel over a connection that lives frees the permits as well, and at once.
-    const end = await this.#ports.sayReleased({ credential, outcome, ttl, otherwise: () => stream?.cut() });
+    const end = await this.#ports.sayReleased({ credential, outcome, ttl, otherwise: () => this.#attachment?.cut() });
     // Whoever asks for the next lease finds this one's stream gone.
-    await stream?.finish();
-    onOver();
+    await this.#attachment?.finish();
+    this.#options.onOver();
     return end;
+  }
+}
+
+/** What the server has said of the lease by this error; undefined: nothing, so that it may live. */
+function verdictOf(error: Error): { readonly reason: LossReason; readonly end: LeaseEnd | undefined } | undefined {
+  if (!(error instanceof AdmissionError)) return undefined;
+  const end = STREAM_ENDS.get(error.reason);
+  if (end !== undefined) return { reason: lossOf(end), end };
+  switch (error.reason) {
+    case "LEASE_ENDED":
+    case "LEASE_NOT_FOUND":
+    case "LEASE_SECRET_MISMATCH":
+      return { reason: error.reason, end: undefined };
+    default:
+      // An end that only a newer server knows is one as well.
+      return error.code === "ABORTED" ? { reason: "LEASE_ENDED", end: undefined } : undefined;
   }
 }

@@ -8,6 +8,8 @@ import type { Random } from "./random.ts";
 export interface Retries {
   /** ms to wait before the call after `attempts` of them that failed, the last with `error`; undefined: give up. */
   delayAfter(error: unknown, attempts: number): number | undefined;
+  /** The same for a call that has something to lose: however many have failed, unless one never calls again. */
+  patientDelayAfter(error: unknown, attempts: number): number | undefined;
 }
 
 /** Doubles from the initial delay (ms) to the greatest, and takes half to all of that by chance, so that crowds spread. */
@@ -21,14 +23,18 @@ export function createBackoff(
 export function createRetries(random: Random, options: RetryOptions = {}): Retries {
   const { maxAttempts = 6, initialDelay = 100, maxDelay = 3000 } = options;
   const backoffAfter = createBackoff(random, { initialDelay, maxDelay });
+
+  function patientDelayAfter(error: unknown, attempts: number): number | undefined {
+    if (maxAttempts <= 1) return undefined;
+    const backoff = backoffAfter(attempts);
+    if (error instanceof ServerUnavailableError) return backoff;
+    if (!(error instanceof AdmissionError) || error.reason !== "DRAINING") return undefined;
+    return (error.retryAfterMs ?? 0) + backoff;
+  }
+
   return {
-    delayAfter(error, attempts) {
-      if (attempts >= maxAttempts) return undefined;
-      const backoff = backoffAfter(attempts);
-      if (error instanceof ServerUnavailableError) return backoff;
-      if (!(error instanceof AdmissionError) || error.reason !== "DRAINING") return undefined;
-      return (error.retryAfterMs ?? 0) + backoff;
-    },
+    delayAfter: (error, attempts) => (attempts >= maxAttempts ? undefined : patientDelayAfter(error, attempts)),
+    patientDelayAfter,
   };
 }
 

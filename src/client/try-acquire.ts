@@ -27,7 +27,7 @@ export async function tryAcquire(
     switch (result.case) {
       case "granted": {
         const grant = grantFromWire(result.value);
-        const admission = holdings.admit({ grant, sentAt, stream: undefined, signal, onRevoking });
+        const admission = holdings.admit({ grant, sentAt, attached: undefined, signal, onRevoking });
         if (unwanted.aborted && admission.kind === "held") void admission.holding.abandon(unwanted.reason);
         return admission;
       }

@@ -231,6 +231,42 @@ describe("acquire over a connection that fails", () => {
     await acquiring;
   });
 
+  it.each([
+    ["as long as its maxWait allows", 60_000, 60_000],
+    ["as long as its place may be kept where it has none", undefined, 10_000],
+  ])("asks again for a place in the queue that was lost %s", async (_, maxWait, patience) => {
+    const { client, service, clock } = createFixture({ retry: { maxAttempts: 2 } });
+    const started = clock.now().monotonic;
+    let isOver = false;
+    const failing = client.acquire("db", { maxWait }).catch((error: unknown) => {
+      isOver = true;
+      return error;
+    });
+    const call = await service.acquire.next();
+    call.say(WAITING);
+    await settle();
+    call.fail(connectionLost());
+    await settle();
+    while (!isOver) {
+      while (service.acquire.untaken.length > 0) (await service.acquire.next()).fail(connectionLost());
+      clock.advance(25);
+      await settle();
+    }
+    expect(await failing).toMatchObject({ name: "ServerUnavailableError" });
+    // Give or take the greatest delay between two calls.
+    expect(Math.abs(clock.now().monotonic - started - patience)).toBeLessThanOrEqual(3000);
+  });
+
+  it("does not ask again, with a place or without, where one call is all that it may make", async () => {
+    const { client, service } = createFixture({ retry: { maxAttempts: 1 } });
+    const failing = client.acquire("db", { maxWait: 60_000 });
+    const call = await service.acquire.next();
+    call.say(WAITING);
+    await settle();
+    call.fail(connectionLost());
+    await expect(failing).rejects.toMatchObject({ name: "ServerUnavailableError" });
+  });
+
   it("waits no longer in all than maxWait", async () => {
     const { client, service, clock } = createFixture();
     const acquiring = client.acquire("db", { maxWait: 1000 });
@@ -401,8 +437,7 @@ describe("withLease", () => {
     const call = await service.acquire.next();
     call.say(GRANTED);
     await settle();
-    call.fail(connectionLost());
-    (await service.release.next()).answer({});
+    call.fail(refusalError(refusal("LEASE_EXPIRED")));
     await expect(working).resolves.toBe("stopped");
   });
 });

@@ -5,11 +5,14 @@ import type { Lease } from "../../src/client/lease.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { type Bundle, bundleForBrowsers, newPage, openPage, servePage } from "./support/browser.ts";
 import { connectForTest, startRealServer } from "./support/real-server.ts";
+import { startTcpProxy } from "./support/tcp-proxy.ts";
 
 /** What the page has. */
 declare const backpressure: typeof import("../../src/client/index.browser.ts");
 declare global {
   var leases: Lease[];
+  var resumed: Set<string>;
+  var fifths: Promise<unknown>[];
 }
 
 const DB = "limiters: [{ name: db, max_concurrent: 10, ttl: 60s }]";
@@ -117,6 +120,36 @@ describe("a client in a browser, over HTTP/1.1", () => {
       };
     });
     expect(said).toEqual({ isTyped: true, maxStreams: 4, valid: true });
+  });
+
+  it("takes its leases up again when their connections are cut, all four, and opens no fifth stream meanwhile", async () => {
+    const { url, address } = await startRealServer(DB);
+    const proxy = await startTcpProxy(new URL(url).host);
+    const page = await openPage(browser, `http://${proxy.address}`, bundle);
+    await page.evaluate(async () => {
+      globalThis.resumed = new Set();
+      globalThis.fifths = [];
+      const client = backpressure.connect("", {
+        onEvent: ({ kind, leaseId }) => {
+          if (kind === "resumed") globalThis.resumed.add(leaseId);
+          else globalThis.fifths.push(client.acquire("db").catch((error: Error) => error.name));
+        },
+      });
+      globalThis.leases = await Promise.all(Array.from({ length: 4 }, () => client.acquire("db")));
+    });
+    await untilHeld(address, 4);
+    proxy.cut();
+    await page.waitForFunction(() => globalThis.resumed.size === 4);
+    const { ids, valid, fifths } = await page.evaluate(async () => ({
+      ids: globalThis.leases.map(({ id }) => id).sort(),
+      valid: globalThis.leases.every((lease) => lease.valid),
+      fifths: await Promise.all(globalThis.fifths),
+    }));
+    expect(valid).toBe(true);
+    expect(new Set(fifths)).toEqual(new Set(["TooManyStreamsError"]));
+    const kept: string[] = [];
+    for await (const { id } of connectForTest(address).limiters.leases({ limiter: "db" })) kept.push(id);
+    expect(kept.sort()).toEqual(ids);
   });
 
   it("frees its leases at once when the page goes away, though their ttl is long", async () => {

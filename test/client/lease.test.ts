@@ -1,33 +1,15 @@
-import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { AcquireOptions } from "../../src/client/client.ts";
 import { LeaseLostError } from "../../src/client/errors.ts";
 import { LeaseEnd, WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";
 import { aborted } from "./support/aborted.ts";
-import { createFixture, type Fixture, granted, RENEW_AFTER, settle, TTL, VALID_FOR } from "./support/client-fixture.ts";
+import { createFixture, granted, RENEW_AFTER, settle, TTL, VALID_FOR } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
-
-/** A lease that was granted at once, and its stream. */
-async function hold({ client, service }: Fixture, options: AcquireOptions = {}, grant = granted()) {
-  const acquiring = client.acquire("db", options);
-  const stream = await service.acquire.next();
-  stream.say({ event: { case: "granted", value: grant } });
-  return { lease: await acquiring, stream };
-}
-
-function renewed(validFor: number, revokingUntil?: Date) {
-  const expireTime = revokingUntil && timestampFromMs(revokingUntil.getTime());
-  return {
-    result: {
-      case: "renewed" as const,
-      value: { validFor: durationFromMs(validFor), revoking: revokingUntil !== undefined, expireTime },
-    },
-  };
-}
+import { hold, renewed } from "./support/held-lease.ts";
 
 describe("a lease", () => {
   it("shows what was granted", async () => {
@@ -170,14 +152,17 @@ describe("a lease", () => {
     expect(await aborted(lease.signal)).toMatchObject({ reason });
   });
 
-  it("is lost when a renewal is answered with a refusal", async () => {
-    const fixture = createFixture();
-    const { lease } = await hold(fixture);
-    fixture.clock.advance(RENEW_AFTER);
-    const refused = { case: "refused" as const, value: { reason: Reason.LEASE_NOT_FOUND } };
-    (await fixture.service.renew.next()).answer({ results: [{ result: refused }] });
-    expect(await aborted(lease.signal)).toMatchObject({ reason: "LEASE_NOT_FOUND" });
-  });
+  it.each(["LEASE_NOT_FOUND", "LEASE_SECRET_MISMATCH"] as const)(
+    "is lost when a renewal is answered with a refusal (%s)",
+    async (reason) => {
+      const fixture = createFixture();
+      const { lease } = await hold(fixture);
+      fixture.clock.advance(RENEW_AFTER);
+      const refused = { case: "refused" as const, value: { reason: Reason[reason] } };
+      (await fixture.service.renew.next()).answer({ results: [{ result: refused }] });
+      expect(await aborted(lease.signal)).toMatchObject({ reason });
+    },
+  );
 
   it.each(["LEASE_REVOKED", "LEASE_EXPIRED", "LEASE_DISPLACED", "LIMITER_DELETED"] as const)(
     "is lost at once when its stream ends with %s",
@@ -187,12 +172,6 @@ describe("a lease", () => {
       expect(await aborted(lease.signal)).toMatchObject({ name: "LeaseLostError", reason });
     },
   );
-
-  it("is lost at once when its connection is", async () => {
-    const { lease, stream } = await hold(createFixture());
-    stream.fail(connectionLost());
-    expect(await aborted(lease.signal)).toMatchObject({ reason: "CONNECTION_LOST" });
-  });
 
   it("is lost when its stream ends though nobody here has released it", async () => {
     const { lease, stream } = await hold(createFixture());
@@ -425,10 +404,12 @@ describe("releasing a lease", () => {
     await expect(releasing).resolves.toBe("unconfirmed");
   });
 
-  it("tells the server of a lease that was lost with its connection, so that its permits are free before the ttl", async () => {
-    const { service, ...fixture } = createFixture();
-    const { lease, stream } = await hold({ service, ...fixture });
+  it("tells the server of a lease whose validity has run out, so that its permits are free before the ttl", async () => {
+    const { service, clock, ...fixture } = createFixture();
+    const { lease, stream } = await hold({ service, clock, ...fixture });
     stream.fail(connectionLost());
+    await settle();
+    clock.suspend(VALID_FOR);
     await aborted(lease.signal);
     const releasing = lease.release("ignored");
     (await service.release.next()).answer({ end: LeaseEnd.RELEASED });

@@ -1,4 +1,4 @@
-/** A way to a server that can be cut, or go silent. */
+/** A way to a server that can be cut, closed, go silent, or stall. */
 
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
@@ -11,26 +11,43 @@ export interface TcpProxy {
   readonly connections: number;
   /** Cuts all connections. */
   cut(): void;
-  /** Swallows everything from now on, in both directions, on connections old and new. */
+  /** Swallows everything from now on, the end of a connection too, both ways, on connections old and new. */
   silence(): void;
+  /** Keeps back everything from now on, the end of a connection too, both ways, until it is healed. */
+  stall(): void;
+  /** Cuts all connections and refuses new ones. Resolves when the next is refused. */
+  refuse(): Promise<void>;
+  /** Lets everything through again, but over connections that were silent. Resolves when the next is let through. */
+  heal(): Promise<void>;
+  /** Leads new connections to another server. */
+  leadTo(target: string): void;
 }
 
 /** `target`: host:port. */
 export async function startTcpProxy(target: string): Promise<TcpProxy> {
-  const [host, port] = target.split(":");
   const sockets = new Set<Socket>();
+  const silent = new WeakSet<Socket>();
   let isSilent = false;
+  /** What was kept back, in its order; undefined: nothing is. */
+  let stalled: (() => void)[] | undefined;
+  let leadsTo = target;
 
   function forward(from: Socket, to: Socket): void {
     sockets.add(from);
+    if (isSilent) silent.add(from);
     from.on("data", (chunk) => {
-      if (!isSilent) to.write(chunk);
+      if (!silent.has(from)) pass(() => to.write(chunk));
     });
     from.on("error", () => {});
     from.on("close", () => {
       sockets.delete(from);
-      to.destroy();
+      if (!silent.has(from)) pass(() => to.destroySoon());
     });
+  }
+
+  function pass(what: () => void): void {
+    if (stalled === undefined) what();
+    else stalled.push(what);
   }
 
   function cut(): void {
@@ -38,6 +55,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   }
 
   const server = createServer((client) => {
+    const [host, port] = leadsTo.split(":");
     const upstream = connect(Number(port), host);
     forward(client, upstream);
     forward(upstream, client);
@@ -58,6 +76,27 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     cut,
     silence() {
       isSilent = true;
+      for (const socket of sockets) silent.add(socket);
+    },
+    stall() {
+      stalled ??= [];
+    },
+    async refuse() {
+      cut();
+      server.close();
+      await once(server, "close");
+    },
+    async heal() {
+      isSilent = false;
+      const late = stalled ?? [];
+      stalled = undefined;
+      for (const what of late) what();
+      if (server.listening) return;
+      server.listen(bound.port, "127.0.0.1");
+      await once(server, "listening");
+    },
+    leadTo(other) {
+      leadsTo = other;
     },
   };
 }
