@@ -1,6 +1,7 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
 const README = "test/readme/readme.test.ts";
+const RELIABILITY = "test/reliability/**/*.test.ts";
 
 export default defineConfig({
   test: {
@@ -9,7 +10,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "all", include: ["test/**/*.test.ts"], exclude: [...configDefaults.exclude, README] },
+        test: {
+          name: "all",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, README, RELIABILITY],
+        },
+      },
+      {
+        extends: true,
+        // Minutes of attacks and faults, which want the machine for themselves: `npm run test:reliability`.
+        test: { name: "reliability", include: [RELIABILITY] },
       },
       {
         extends: true,

@@ -20,11 +20,12 @@ const SERVER_CORE = 0;
 const LOAD_CORE = 1;
 
 /** The real server, as people start it. `yaml`: all but the listeners. */
-export async function startMeasured(yaml: string): Promise<MeasuredServer> {
+export async function startMeasured(yaml: string): Promise<MeasuredServer & { readonly url: string }> {
   const server = await startServerProcess(yaml, { nodeArguments: ["--import", PROBE] });
   pin(server.process, SERVER_CORE);
   return {
     address: server.address,
+    url: server.url,
     ...probeOf(server.process),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

@@ -19,10 +19,12 @@ import { decode, encode } from "./grpc-codec.ts";
 import { statusOf } from "./grpc-status.ts";
 import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./grpc-stream.ts";
 import { pathOf } from "./methods.ts";
+import type { ReaderGuard } from "./reader-guard.ts";
 
 export interface MethodContext {
   readonly dispatcher: Dispatcher;
   readonly beneath: GrpcBeneath;
+  readonly readers: ReaderGuard;
   readonly clock: Clock;
 }
 
@@ -97,11 +99,11 @@ function serverStreaming(
   handle: ServerStreamHandler<unknown, unknown>,
   context: MethodContext,
 ): handleServerStreamingCall<Message, Buffer> {
-  const { dispatcher, clock } = context;
+  const { dispatcher, readers, clock } = context;
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcServerStream(call, { method, beneath, dispatcher, clock });
+    const stream = new GrpcServerStream(call, { method, beneath, dispatcher, readers, clock });
     try {
       dispatcher.check(method.input, call.request);
       handle(call.request, stream);
@@ -116,11 +118,11 @@ function bidiStreaming(
   handle: BidiHandler<unknown, unknown>,
   context: MethodContext,
 ): handleBidiStreamingCall<Message, Buffer> {
-  const { dispatcher, clock } = context;
+  const { dispatcher, readers, clock } = context;
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcBidiStream(call, { method, beneath, dispatcher, clock });
+    const stream = new GrpcBidiStream(call, { method, beneath, dispatcher, readers, clock });
     try {
       handle(stream);
     } catch (thrown) {

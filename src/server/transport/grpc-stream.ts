@@ -1,5 +1,6 @@
 /** A streaming call of grpc-js as services see it. */
 
+import { constants } from "node:http2";
 import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { Clock } from "../clock.ts";
@@ -9,12 +10,14 @@ import type { Dispatcher } from "./dispatch.ts";
 import type { Beneath } from "./grpc-beneath.ts";
 import { encode } from "./grpc-codec.ts";
 import { statusOf } from "./grpc-status.ts";
+import type { ReaderGuard, WatchedReader } from "./reader-guard.ts";
 import { BIDI_WINDOW, SERVER_STREAM_WINDOW } from "./window.ts";
 
 export interface GrpcStreamOptions {
   readonly method: DescMethod;
   readonly beneath: Beneath;
   readonly dispatcher: Dispatcher;
+  readonly readers: ReaderGuard;
   readonly clock: Clock;
 }
 
@@ -26,7 +29,10 @@ export class GrpcServerStream implements ServerStream<Message> {
   readonly #options: GrpcStreamOptions;
   readonly #output: DescMessage;
   readonly #window: number;
+  readonly #reader: WatchedReader;
   #unsent = 0;
+  /** Since the reader was last up to date; it has time for all of them. */
+  #unsentBytes = 0;
   #behind = false;
   #ended = false;
   #onWritable: () => void = () => {};
@@ -39,7 +45,14 @@ export class GrpcServerStream implements ServerStream<Message> {
     this.#window = window;
     const { stream, connection } = options.beneath;
     const leave = () => this.#leave(connection.howStreamEnded());
-    stream.once("close", leave);
+    this.#reader = options.readers.watch(() => {
+      this.#leave("lost");
+      if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
+    });
+    stream.once("close", () => {
+      this.#reader.stop();
+      leave();
+    });
     // Its deadline has passed; the stream stays open until its client has heard of it.
     call.on("cancelled", leave);
   }
@@ -55,7 +68,10 @@ export class GrpcServerStream implements ServerStream<Message> {
   send(message: Message): boolean {
     if (this.#ended) return true;
     try {
-      this.#call.write(encode(this.#output, message), this.#onWritten);
+      const bytes = encode(this.#output, message);
+      this.#call.write(bytes, this.#onWritten);
+      this.#unsentBytes += bytes.byteLength;
+      if (this.#unsent === 0) this.#reader.owe(this.#unsentBytes);
     } catch (thrown) {
       this.breakOff(thrown);
       return true;
@@ -105,6 +121,8 @@ export class GrpcServerStream implements ServerStream<Message> {
   /** The write of one message has left this process. grpc-js's own measure, 16 messages, is far too lenient. */
   readonly #onWritten = (): void => {
     this.#unsent -= 1;
+    if (this.#unsent === 0) this.#unsentBytes = 0;
+    this.#reader.owe(this.#unsentBytes);
     if (!this.#behind || this.#unsent > 0 || this.#ended) return;
     this.#behind = false;
     this.onCaughtUp();

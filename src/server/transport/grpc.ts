@@ -11,7 +11,9 @@ import { createHttp2Sessions, http2Options } from "./http2-sessions.ts";
 import { openEndedPaths, streamingPaths } from "./methods.ts";
 import type { Transport, TransportOptions } from "./options.ts";
 import { createPort } from "./port.ts";
+import { createReaderGuard } from "./reader-guard.ts";
 import { createRequestGuard } from "./request-guard.ts";
+import { spreadStreams } from "./stream-turns.ts";
 import { clampGrpcTimeout } from "./timeouts.ts";
 
 const TIMEOUT_HEADER = "grpc-timeout";
@@ -26,9 +28,10 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
   const { http2Server, inject } = createGrpcHttp2(grpc, http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2Server, liveness, clock });
   const guard = createRequestGuard(clock);
+  const readers = createReaderGuard(clock, liveness);
   const dispatcher = createDispatcher(services, log);
   const beneath = createGrpcBeneath(sessions);
-  for (const service of services) addService(grpc, service, { dispatcher, beneath, clock });
+  for (const service of services) addService(grpc, service, { dispatcher, beneath, readers, clock });
 
   const streaming = streamingPaths(services);
   const openEnded = openEndedPaths(services);
@@ -40,6 +43,7 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
     if (streaming.has(path)) beneath.label(stream, headers);
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
   });
+  spreadStreams({ server: http2Server, maxMetadataBytes: limits.maxMetadataBytes, clock });
 
   return createPort({
     server: createServer({ noDelay: true }, inject),
@@ -50,6 +54,7 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
     end() {
       sessions.destroyAll();
       guard.close();
+      readers.close();
       grpc.forceShutdown();
     },
   });

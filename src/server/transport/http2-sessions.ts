@@ -111,8 +111,12 @@ function keepAlive(options: {
     // A session waits for the last of its bytes to leave, and they may never do.
     socket.destroy();
   };
+  // After a pause of this process its timers come before its sockets: an answer that came meanwhile is read first.
+  const endUnlessRead = () => {
+    cancel = clock.schedule(clock.now(), false, end);
+  };
   const probe = () => {
-    cancel = clock.schedule(clock.now() + liveness.keepaliveTimeout, false, end);
+    cancel = clock.schedule(clock.now() + liveness.keepaliveTimeout, false, endUnlessRead);
     if (session.destroyed) end();
     // Once GOAWAY was sent or came, Node sends no pings any more, though streams may go on for long. The peer must
     // answer settings, too.

@@ -46,6 +46,8 @@ export function createRequestGuard(clock: Clock): RequestGuard {
     if (stream.readableEnded) return;
     deadlines.set(stream, clock.now() + REQUEST_TIMEOUT);
     stream.once("end", onEnd);
+    // One that was reset has no end, and a flood of them would be kept for all that time.
+    stream.once("close", onEnd);
     if (disarm === undefined) arm();
   };
 

@@ -1,10 +1,11 @@
 /** One request over HTTP/1.1 or HTTP/2 and its response, whichever of the two it is. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest } from "node:http2";
+import { constants, type Http2ServerRequest } from "node:http2";
 import { createContextKey } from "@connectrpc/connect";
 import type { StreamEnd } from "../service/rpc.ts";
 import type { Http2Sessions } from "./http2-sessions.ts";
+import type { ReaderGuard } from "./reader-guard.ts";
 
 export type WebRequest = IncomingMessage | Http2ServerRequest;
 /** Over HTTP/2 it is an `Http2ServerResponse`, which Node made to be used alike. */
@@ -26,21 +27,38 @@ export interface WebExchange {
 /** Tells the handlers of connect-node which exchange they serve. */
 export const exchangeKey = createContextKey<WebExchange | undefined>(undefined);
 
-export function createWebExchange(request: WebRequest, response: WebResponse, sessions: Http2Sessions): WebExchange {
+export interface WebExchangeOptions {
+  readonly request: WebRequest;
+  readonly response: WebResponse;
+  readonly sessions: Http2Sessions;
+  readonly readers: ReaderGuard;
+}
+
+export function createWebExchange({ request, response, sessions, readers }: WebExchangeOptions): WebExchange {
   const session = "stream" in request ? request.stream.session : undefined;
   const connection = session && sessions.of(session);
   const controller = new AbortController();
+  let stuck = false;
+  const reader = readers.watch(() => {
+    stuck = true;
+    if ("stream" in request) request.stream.close(constants.NGHTTP2_CANCEL);
+    else response.destroy();
+  });
 
   // What goes wrong with either ends in "close".
   request.on("error", () => {});
   response.on("error", () => {});
-  response.once("close", () => controller.abort());
+  response.once("close", () => {
+    reader.stop();
+    controller.abort();
+  });
 
   return {
     peer: connection?.peer ?? http1Peer(request),
     probed: connection !== undefined,
     signal: controller.signal,
     howEnded() {
+      if (stuck) return "lost";
       if (connection) return connection.howStreamEnded();
       // Over HTTP/1.1 a closed connection is the only cancel there is, so one cannot be told from a loss.
       return controller.signal.aborted ? "lost" : "cancelled";
@@ -48,7 +66,11 @@ export function createWebExchange(request: WebRequest, response: WebResponse, se
     write(bytes) {
       if (controller.signal.aborted) return Promise.resolve(false);
       return new Promise((resolve) => {
-        response.write(bytes, (error) => resolve(!error));
+        reader.owe(bytes.byteLength);
+        response.write(bytes, (error) => {
+          reader.owe(0);
+          resolve(!error);
+        });
       });
     },
   };

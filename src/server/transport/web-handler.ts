@@ -8,6 +8,7 @@ import type { Cors } from "./cors.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Http2Sessions } from "./http2-sessions.ts";
 import type { TransportLimits } from "./options.ts";
+import type { ReaderGuard } from "./reader-guard.ts";
 import { clampConnectTimeout, clampGrpcTimeout } from "./timeouts.ts";
 import { createWebExchange, exchangeKey, type WebExchange, type WebRequest, type WebResponse } from "./web-exchange.ts";
 import { addRoutes } from "./web-routes.ts";
@@ -20,6 +21,7 @@ export interface WebHandlerOptions {
   readonly services: readonly RpcService[];
   readonly dispatcher: Dispatcher;
   readonly sessions: Http2Sessions;
+  readonly readers: ReaderGuard;
   readonly limits: TransportLimits;
   readonly cors: Cors;
   readonly pages: Pages;
@@ -28,7 +30,7 @@ export interface WebHandlerOptions {
 
 /** Whatever comes, it does not throw. */
 export function createWebHandler(options: WebHandlerOptions): (request: WebRequest, response: WebResponse) => void {
-  const { services, dispatcher, sessions, limits, cors, pages, log } = options;
+  const { services, dispatcher, sessions, readers, limits, cors, pages, log } = options;
   const router = createConnectRouter({
     readMaxBytes: limits.maxMessageBytes,
     // Messages are small, and what is not decompressed cannot be a bomb.
@@ -50,7 +52,9 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
       const url = request.url ?? "/";
       const handler = handlers.get(url.split("?", 1)[0] ?? "");
       if (handler)
-        serve(handler, url, createWebExchange(request, response, sessions), request, response).catch(onFault);
+        serve(handler, url, createWebExchange({ request, response, sessions, readers }), request, response).catch(
+          onFault,
+        );
       else if (!pages(request, response)) answerUnknown(request, response, services);
     } catch (thrown) {
       onFault(thrown);

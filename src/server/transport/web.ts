@@ -8,7 +8,9 @@ import { createHttp2Sessions, http2Options } from "./http2-sessions.ts";
 import { openEndedPaths } from "./methods.ts";
 import type { Transport, TransportOptions } from "./options.ts";
 import { createPort } from "./port.ts";
+import { createReaderGuard } from "./reader-guard.ts";
 import { createRequestGuard, REQUEST_TIMEOUT } from "./request-guard.ts";
+import { spreadStreams } from "./stream-turns.ts";
 import { createWebHandler, type Pages } from "./web-handler.ts";
 import { shareListener } from "./web-sniff.ts";
 
@@ -30,6 +32,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, liveness, clock });
   const guard = createRequestGuard(clock);
+  const readers = createReaderGuard(clock, liveness);
   const openEnded = openEndedPaths(services);
   http2.prependListener("stream", (stream, headers, flags) => {
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(headers[":path"] ?? ""));
@@ -37,8 +40,9 @@ export function createWebTransport(options: WebTransportOptions): Transport {
 
   const dispatcher = createDispatcher(services, log);
   const cors = createCors(corsOrigins);
-  const handle = createWebHandler({ services, dispatcher, sessions, limits, cors, pages, log });
+  const handle = createWebHandler({ services, dispatcher, sessions, readers, limits, cors, pages, log });
   http2.on("request", (request, response) => handle(request, response as unknown as ServerResponse));
+  spreadStreams({ server: http2, maxMetadataBytes: limits.maxMetadataBytes, clock });
 
   let draining = false;
   const http1 = createHttp1Server(
@@ -76,6 +80,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
       sessions.destroyAll();
       http1.closeAllConnections();
       guard.close();
+      readers.close();
     },
   });
 }

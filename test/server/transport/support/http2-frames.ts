@@ -80,7 +80,7 @@ export async function connectRaw(port: number): Promise<RawHttp2> {
   };
 }
 
-function frame(type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
+export function frame(type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.byteLength, 0, 3);
   head.writeUInt8(type, 3);
@@ -90,7 +90,7 @@ function frame(type: number, flags: number, stream: number, payload: Uint8Array 
 }
 
 /** A string of HPACK: its length in a prefix of 7 bits, then its bytes. */
-function literal(text: string): Buffer {
+export function literal(text: string): Buffer {
   const bytes = Buffer.from(text, "latin1");
   const length: number[] = [];
   if (bytes.byteLength < 127) {

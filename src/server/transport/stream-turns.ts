@@ -1,0 +1,76 @@
+/** What streams pass before they are begun: not more headers than may be, and not more at a time than is fair. */
+
+import {
+  constants,
+  type Http2Server,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Clock } from "../clock.ts";
+
+/** Streams that one session may have handed on in one turn of the event loop; what comes beyond waits for the next. */
+const STREAMS_A_TURN = 100;
+
+type Arrival = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: string[]];
+
+/**
+ * Stands before all listeners that `server` has for its streams.
+ *
+ * Node reads up to 2 MB of one socket in one turn, so thousands of calls with their resets behind them come at once. If
+ * each were begun, one client would keep all others waiting for a second or two; a turn later most of them are known to
+ * be closed, and are forgotten. Whoever opens a thousand streams and means it waits for that turn and no longer.
+ */
+export function spreadStreams(options: {
+  readonly server: Http2Server;
+  readonly maxMetadataBytes: number;
+  readonly clock: Clock;
+}): void {
+  const { server, maxMetadataBytes, clock } = options;
+  const listeners = server.listeners("stream");
+  server.removeAllListeners("stream");
+  const handOn = (arrival: Arrival) => {
+    for (const listener of listeners) listener.apply(server, arrival);
+  };
+
+  let opened = new Map<Http2Session | undefined, number>();
+  let late: Arrival[] = [];
+  let isTurning = false;
+  const endTurn = () => {
+    isTurning = false;
+    opened = new Map();
+    const arrivals = late;
+    late = [];
+    for (const arrival of arrivals) if (!arrival[0].closed && !arrival[0].destroyed) handOn(arrival);
+  };
+
+  server.on("stream", (...arrival: Arrival) => {
+    const [stream, , , rawHeaders] = arrival;
+    // Node holds a client to the limit from when it has confirmed our settings, which it need never do.
+    if (stream.session?.pendingSettingsAck && sizeOf(rawHeaders) > maxMetadataBytes) {
+      stream.on("error", () => {});
+      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
+    const count = (opened.get(stream.session) ?? 0) + 1;
+    opened.set(stream.session, count);
+    if (!isTurning) {
+      isTurning = true;
+      clock.schedule(clock.now(), false, endTurn);
+    }
+    if (count <= STREAMS_A_TURN) {
+      handOn(arrival);
+      return;
+    }
+    // Unheard, what is wrong with a stream would end the process.
+    stream.on("error", () => {});
+    late.push(arrival);
+  });
+}
+
+/** As HTTP/2 counts. */
+function sizeOf(rawHeaders: readonly string[]): number {
+  let size = 0;
+  for (const text of rawHeaders) size += text.length + 16;
+  return size;
+}

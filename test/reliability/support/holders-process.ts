@@ -1,0 +1,62 @@
+/**
+ * Holders in a process of their own, with the client of this package: each acquires a permit, has the counter in the parent
+ * process count it in, works, has it counted out, and releases, again and again, until the parent says that it is enough.
+ */
+
+import "../../support/end-with-parent.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type Lease, ServerUnavailableError } from "../../../src/client/index.ts";
+
+export type HolderNews =
+  | { readonly kind: "enter"; readonly id: string; readonly leaseId: string; readonly fencingToken: string }
+  /** `lost`: why the lease was lost while it was held; empty: it was not. */
+  | { readonly kind: "leave"; readonly id: string; readonly lost: string }
+  /** Something else than a grant came of an acquire. */
+  | { readonly kind: "failed"; readonly id: string; readonly error: string };
+
+/** ms that the work takes: mostly a little; now and then it outlasts a restart of the server. */
+const workTime = () => (Math.random() < 0.2 ? 1_000 + Math.random() * 1_500 : Math.random() * 20);
+
+const [address = "", limiter = "", holders = ""] = process.argv.slice(2);
+const answers = new Map<string, () => void>();
+let enough = false;
+
+process.on("message", (message: { readonly counted: string } | "enough") => {
+  if (message === "enough") enough = true;
+  else answers.get(message.counted)?.();
+});
+
+function tell(news: HolderNews): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  answers.set(news.id, () => {
+    answers.delete(news.id);
+    resolve();
+  });
+  process.send?.(news);
+  return promise;
+}
+
+async function holdOnce(id: string, lease: Lease): Promise<void> {
+  const { signal, claims } = lease;
+  await tell({ kind: "enter", id, leaseId: lease.id, fencingToken: String(claims[0]?.fencingToken) });
+  await sleep(workTime(), undefined, { signal }).catch(() => {});
+  await tell({ kind: "leave", id, lost: signal.aborted ? String(signal.reason) : "" });
+}
+
+async function hold(holder: number): Promise<void> {
+  await using client = connect(address, { holder: `holder ${process.pid}.${holder}` });
+  for (let round = 0; !enough; round += 1) {
+    const id = `${holder}.${round}`;
+    try {
+      await using lease = await client.acquire(limiter);
+      await holdOnce(id, lease);
+    } catch (error) {
+      // Nobody is there to ask, and nothing is held: it is asked again.
+      if (error instanceof ServerUnavailableError) continue;
+      await tell({ kind: "failed", id, error: String(error) });
+    }
+  }
+}
+
+await Promise.all(Array.from({ length: Number(holders) }, (_, holder) => hold(holder)));
+process.disconnect();

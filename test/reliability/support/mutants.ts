@@ -1,0 +1,107 @@
+/** Bugs of the kinds that such a service has had, each to be put into a copy of the sources: the tests beside it must find it. */
+
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** Stands in the file once. */
+  readonly find: string;
+  readonly replace: string;
+  /** What is run to find it, from the quickest. */
+  readonly tests: readonly string[];
+}
+
+const MACHINE = "src/server/machine";
+const TESTS = "test/server/machine";
+const LEAKS = `${TESTS}/promise-6-nothing-leaks.test.ts`;
+const FINITE = `${TESTS}/promise-1-finite-capacity.test.ts`;
+const RATE = `${TESTS}/promise-2-rate.test.ts`;
+const FAIR = `${TESTS}/promise-5-fair.test.ts`;
+const RESTORE = `${TESTS}/restore.test.ts`;
+const TRACE = `${TESTS}/no-trace.test.ts`;
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "a lost connection frees the lease",
+    file: `${MACHINE}/holding.ts`,
+    find: "const freesAtOnce = lease.ttl === 0 ||",
+    replace: "const freesAtOnce = lease.ttl >= 0 ||",
+    tests: [LEAKS],
+  },
+  {
+    name: "a restart forgets leases",
+    file: `${MACHINE}/restore.ts`,
+    find: "for (const [index, record] of leases.entries())",
+    replace: "for (const [index, record] of leases.slice(1).entries())",
+    tests: [RESTORE],
+  },
+  {
+    name: "a lease can be released twice",
+    file: `${MACHINE}/ending.ts`,
+    find: "state.leases.delete(lease.id);",
+    replace: "",
+    tests: [LEAKS, FINITE],
+  },
+  {
+    name: "nobody remembers what a request id has stood for",
+    file: `${MACHINE}/requests.ts`,
+    find: "state.pastRequests.set(requestId, past, state.now);",
+    replace: "",
+    tests: [LEAKS, TRACE, `${TESTS}/model.test.ts`],
+  },
+  {
+    name: "fencing tokens begin anew after a restart",
+    file: `${MACHINE}/restore.ts`,
+    find: "fencingToken: state.fencingEpoch + state.now }",
+    replace: "fencingToken: 0 }",
+    tests: [RESTORE],
+  },
+  {
+    name: "one permit too many",
+    file: `${MACHINE}/limiter.ts`,
+    find: "instance.permitsInUse + permits <= maxConcurrent",
+    replace: "instance.permitsInUse + permits <= maxConcurrent + 1",
+    tests: [FINITE],
+  },
+  {
+    name: "a freed permit wakes nobody",
+    file: `${MACHINE}/ending.ts`,
+    find: "unsettle(state, instance);",
+    replace: "",
+    tests: [FAIR, LEAKS],
+  },
+  {
+    name: "whoever's time is over gives up before what has fallen due is granted",
+    file: `${MACHINE}/settle.ts`,
+    find: "        givingUp ??= [];\n        givingUp.push(due);",
+    replace: "        giveUp(state, due);",
+    tests: [FAIR, LEAKS, `${TESTS}/model.test.ts`],
+  },
+  {
+    name: "a refusal brings a token",
+    file: `${MACHINE}/target.ts`,
+    find: "if (inTheWay === undefined && waiting === 0) continue;",
+    replace: "if (inTheWay === undefined && waiting === 0) continue;\n    if (instance) instance.bucket.level += 1e9;",
+    tests: [RATE, TRACE],
+  },
+  {
+    name: "a ttl is a µs too short",
+    file: `${MACHINE}/grant.ts`,
+    find: "else state.deadlines.set(lease, state.now + ttl);",
+    replace: "else state.deadlines.set(lease, state.now + ttl - 1);",
+    tests: [LEAKS],
+  },
+  {
+    name: "a lease has two streams",
+    file: `${MACHINE}/acquire.ts`,
+    find: 'state.events.push({ to: before.stream, kind: "displaced", reason: "LEASE_DISPLACED" });',
+    replace: "",
+    tests: [LEAKS, FINITE, `${TESTS}/model.test.ts`],
+  },
+  {
+    name: "the last in the queue is served first",
+    file: `${MACHINE}/fifo.ts`,
+    find: "const oldest = this.#oldest;",
+    replace: "const oldest = this.#newest;",
+    tests: [FAIR],
+  },
+];

@@ -1,0 +1,22 @@
+/** Workers of one stage in a process of their own, with the client of this package, until the parent is gone or says stop. */
+
+import "../../support/end-with-parent.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "../../../src/client/index.ts";
+
+const [address = "", board = "", stage = "", concurrency = ""] = process.argv.slice(2);
+const stop = new AbortController();
+process.on("message", () => stop.abort());
+
+await using client = connect(address, { holder: `${stage} ${process.pid}` });
+const loop = client.board(board).work(
+  stage,
+  async (card, signal) => {
+    // Now and then it outlasts a restart of the server.
+    await sleep(Math.random() < 0.1 ? 1_500 : Math.random() * 20, undefined, { signal });
+    return [...(card.result === "" ? [] : JSON.parse(card.result)), stage];
+  },
+  { concurrency: Number(concurrency), signal: stop.signal, onError: () => {} },
+);
+await loop.stopped;
+process.disconnect();

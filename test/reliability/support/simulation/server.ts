@@ -1,0 +1,89 @@
+/** The real engine on the simulated disk, which crashes and starts again; connections break with it. */
+
+import type { Clock } from "../../../../src/server/clock.ts";
+import { createEmbeddedEngine, type EmbeddedEngine } from "../../../../src/server/engine/embedded/embedded-engine.ts";
+import type { StreamNews } from "../../../../src/server/engine/engine.ts";
+import type { Command, Outcome } from "../../../../src/server/machine/command.ts";
+import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
+import type { Dice } from "../../../server/machine/dice.ts";
+import type { Disk } from "./disk.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** µs since 1970 at the beginning. */
+const EPOCH = 1_700_000_000_000_000;
+
+export interface SimulatedServer {
+  readonly isUp: boolean;
+  /** Rises with each start. */
+  readonly incarnation: number;
+  submit(command: Command, answer: (outcome: Outcome) => void): void;
+  openStream(listener: (news: StreamNews) => void): number;
+  closeStream(stream: number): void;
+  permitsInUse(): Promise<number>;
+  crash(): void;
+  start(): void;
+}
+
+export function createSimulatedServer(options: {
+  readonly timeline: Timeline;
+  readonly dice: Dice;
+  readonly disk: Disk;
+  readonly limiter: LimiterConfig;
+}): SimulatedServer {
+  const { timeline, dice, disk, limiter } = options;
+  let engine: EmbeddedEngine | undefined;
+  let incarnation = 0;
+
+  /** What an earlier process had planned or said does not happen. */
+  function alive<A extends unknown[]>(of: number, callback: (...args: A) => void): (...args: A) => void {
+    return (...args) => {
+      if (engine !== undefined && incarnation === of) callback(...args);
+    };
+  }
+
+  function start(): void {
+    incarnation += 1;
+    const own = incarnation;
+    // The machine's time begins anew with each process.
+    const startedAt = timeline.now;
+    const clock: Clock = {
+      now: () => timeline.now - startedAt,
+      wallTime: (micros) => (EPOCH + startedAt + micros) / 1000,
+      schedule(at, precise, callback) {
+        const lateness = precise ? 0 : dice.roll(1_000);
+        return timeline.after(at + startedAt - timeline.now + lateness, alive(own, callback));
+      },
+    };
+    const epoch = EPOCH + startedAt;
+    const machine = { maxWaiters: 1_000, fencingEpoch: epoch };
+    engine = createEmbeddedEngine({ clock, store: disk.open(epoch), machine });
+    engine.submit([{ kind: "declare", configs: [limiter] }], () => {});
+  }
+
+  return {
+    get isUp() {
+      return engine !== undefined;
+    },
+    get incarnation() {
+      return incarnation;
+    },
+    submit(command, answer) {
+      engine?.submit(
+        [command],
+        alive(incarnation, ([outcome]) => answer(outcome as Outcome)),
+      );
+    },
+    openStream: (listener) => engine?.openStream(alive(incarnation, listener)) ?? 0,
+    closeStream: (stream) => engine?.closeStream(stream),
+    async permitsInUse() {
+      const view = await engine?.limiter(limiter.name, "");
+      return view?.status.permitsInUse ?? 0;
+    },
+    crash() {
+      void engine?.close();
+      engine = undefined;
+      disk.crash();
+    },
+    start,
+  };
+}

@@ -1,0 +1,103 @@
+/** Writes docs/reliability.md from what the harnesses have kept: `npm run report:reliability`, after they have run. */
+
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Finding } from "./support/record.ts";
+
+type Line = Finding & { readonly harness: string; readonly tier: "C" | "N"; readonly date: string; readonly node: string };
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What each harness does, and what proves that it can fail; those that are not named here come last, by their names. */
+const HARNESSES: readonly { readonly name: string; readonly title: string; readonly how: string; readonly control: string }[] = [
+  {
+    name: "mutants",
+    title: "Bugs put in on purpose",
+    how: "a copy of the sources for each, and the tests that run with every change",
+    control: "without a bug the same tests pass",
+  },
+  {
+    name: "kill-server",
+    title: "`kill -9` of the server, under load",
+    how: "20 holders in 4 processes with this package's client, counted in and out by a process of their own",
+    control: "with a fresh data folder at each start more are at work than there are permits",
+  },
+  {
+    name: "kill-server-board",
+    title: "`kill -9` of the server, under a pipeline",
+    how: "four worker processes on two stages, a watcher beside them",
+    control: "a stage that had a card twice would stand twice in its result; the limits' control is `test/server/machine/board`",
+  },
+  {
+    name: "lost-answers",
+    title: "Lost answers",
+    how: "a fifth of the answers unheard, asked again under the same request id, the server killed three times meanwhile",
+    control: "without a request id there are as many leases as calls",
+  },
+  {
+    name: "restart-time",
+    title: "Restart",
+    how: "`kill -9` with 10,000 leases, started again",
+    control: "",
+  },
+  {
+    name: "power-loss",
+    title: "Loss of power, damage",
+    how: "the data folder cut and flipped at every boundary and at random, then opened",
+    control: "see `test/reliability/power-loss.test.ts`",
+  },
+];
+
+function readLines(): readonly Line[] {
+  return globSync("reliability-results/*.json", { cwd: ROOT })
+    .sort()
+    .flatMap((path) => readFileSync(`${ROOT}${path}`, "utf8").split("\n"))
+    .filter((text) => text !== "")
+    .map((text) => JSON.parse(text) as Line);
+}
+
+function rounded(value: number): string {
+  return (Number.isInteger(value) ? value : Number(value.toPrecision(3))).toLocaleString("en");
+}
+
+function section(name: string, lines: readonly Line[]): string {
+  const { title, how, control } = HARNESSES.find((each) => each.name === name) ?? { title: name, how: "", control: "" };
+  const [{ tier, date, node }] = lines as readonly [Line];
+  const controls = new Set([control, ...lines.map((line) => line.control ?? "")].filter((text) => text !== ""));
+  return [
+    `## ${title}`,
+    "",
+    ...(how === "" ? [] : [`${how[0]?.toUpperCase()}${how.slice(1)}.`]),
+    ...[...controls].map((text) => `Control: ${text}.`),
+    "",
+    "| figure | value |",
+    "| --- | --- |",
+    ...lines.map(({ figure, value, unit, seed }) => {
+      const replay = seed === undefined ? "" : ` (seed ${seed})`;
+      return `| ${figure}${replay} | ${rounded(value)} ${unit} |`;
+    }),
+    "",
+    `Tier ${tier}, ${date.slice(0, 16).replace("T", " ")} UTC, Node ${node}.`,
+    "",
+  ].join("\n");
+}
+
+const lines = readLines();
+if (lines.length === 0) throw new Error("reliability-results is empty; run npm run test:reliability first");
+const known = HARNESSES.map(({ name }) => name);
+const names = [...new Set([...known, ...lines.map(({ harness }) => harness)])];
+const sections = names.flatMap((name) => {
+  const own = lines.filter(({ harness }) => harness === name);
+  return own.length === 0 ? [] : [section(name, own)];
+});
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: ROOT, encoding: "utf8" }).trim();
+const page = `# Reliability, as measured
+
+Written by \`npm run report:reliability\` from what \`npm run test:reliability\` (tier C, with every run of CI) and \`npm run
+test:nightly\` (tier N) have kept, at commit ${commit}, on ${cpus().length} cores shared with other work. [failures.md](failures.md) says
+what is promised; each harness can fail, as its control shows.
+
+${sections.join("\n")}`;
+writeFileSync(`${ROOT}docs/reliability.md`, `${page.trimEnd()}\n`);
