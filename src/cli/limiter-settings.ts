@@ -2,8 +2,8 @@
 
 import { type Command, Option } from "commander";
 import type { LimiterChanges, LimiterSettings } from "../client/limiter.ts";
-import { UsageError } from "./failure.ts";
 import { countValue, durationValue, rateValue } from "./options.ts";
+import { changesOf, unsetOption } from "./unset-option.ts";
 
 /** What the options give: the settings, and names of those that go back to their defaults. */
 export interface SettingFlags extends LimiterSettings {
@@ -49,26 +49,10 @@ const UNSETTABLE = {
 
 export function settingOptions(command: Command): Command {
   for (const option of OPTIONS) command.addOption(option);
-  return command.addOption(new Option("--unset <option...>", "back to the default, such as --unset burst-size ttl"));
+  return command.addOption(unsetOption("burst-size ttl"));
 }
 
 /** The changes that are asked for; throws a `UsageError` where that makes no sense. */
-export function changesOf(flags: SettingFlags): LimiterChanges {
-  const changes: Record<string, unknown> = {};
-  for (const setting of Object.values(UNSETTABLE)) {
-    if (flags[setting] !== undefined) changes[setting] = flags[setting];
-  }
-  for (const name of flags.unset ?? []) {
-    const setting = unsettable(name);
-    if (changes[setting] !== undefined) throw new UsageError(`--${name} is both set and unset`);
-    changes[setting] = null;
-  }
-  return changes;
-}
-
-/** Accepts `burst-size`, `--burst-size` and the contract's `burst_size`. */
-function unsettable(name: string): keyof LimiterSettings {
-  const plain = name.replace(/^--/, "").replaceAll("_", "-");
-  if (Object.hasOwn(UNSETTABLE, plain)) return UNSETTABLE[plain as keyof typeof UNSETTABLE];
-  throw new UsageError(`cannot unset ${name}: there are ${Object.keys(UNSETTABLE).join(", ")}`);
+export function limiterChangesOf(flags: SettingFlags): LimiterChanges {
+  return changesOf<LimiterSettings>(UNSETTABLE, flags);
 }

@@ -47,7 +47,10 @@ export interface BoardClient {
   /** The card waits in its stage again, with its attempts counted anew. CARD_STATE for one that is not blocked. */
   unblock(cardId: string, options?: CallOptions): Promise<Card>;
 
-  /** The board and its cards at a glance, at most 1,000 of them, or about 1 MB: those that `list` would read first. */
+  /**
+   * The board and its cards at a glance, at most 1,000 of them, or about 1 MB: those at work first, the completed last, of
+   * which the latest come first.
+   */
   snapshot(options?: CallOptions): Promise<BoardSnapshot>;
   /**
    * What stands on the board, then what changes, until the loop is left. A lost connection is made good, and the news go on
@@ -74,7 +77,10 @@ export interface BoardClient {
   /** Pulls, works and finishes, again and again, until it is stopped. */
   work(stage: string, handler: WorkHandler, options?: WorkLoopOptions): WorkLoop;
 
-  /** Ends work that was begun elsewhere: it is done. `result`: a string as it is, anything else as JSON. STALE_FENCING_TOKEN. */
+  /**
+   * Ends work that was begun elsewhere: it is done. `result`: a string as it is, anything else as JSON; default: the card
+   * keeps what an earlier finish brought. STALE_FENCING_TOKEN.
+   */
   finish(cardId: string, options?: EndOptions & { readonly result?: unknown }): Promise<Card>;
   /** Ends work that was begun elsewhere: it is left undone; `failed` counts an attempt. STALE_FENCING_TOKEN. */
   giveBack(

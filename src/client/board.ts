@@ -18,7 +18,10 @@ export interface StageConfig {
   readonly name: string;
   /** Default: a queue for the first and the last stage, which are never anything else; work between them. */
   readonly kind?: StageKind | undefined;
-  /** How many cards may be in it, 1 to 100,000, whatever becomes of them there. Default: no limit. */
+  /**
+   * How many cards may be in it, 1 to 100,000, whatever becomes of them there. Default: no limit. In the last stage only with
+   * a smaller `keepCompleted`, or with `keepCompletedFor`: completed cards would fill it for ever.
+   */
   readonly wipLimit?: number | undefined;
   /** Of a queue: whether it pulls by itself whenever it has room. Default true. */
   readonly autoPull?: boolean | undefined;

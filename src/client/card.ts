@@ -51,7 +51,7 @@ export interface Card {
   readonly attempt: number;
   /** Why it is blocked, was given back or sent back, in the words of who did it. */
   readonly reason: string;
-  /** What its last finish brought: a string, or the JSON of anything else. */
+  /** What the last finish that brought anything brought: a string, or the JSON of anything else. */
   readonly result: string;
   readonly addTime: Date | undefined;
   /** When it came into its stage. */

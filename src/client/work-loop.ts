@@ -4,7 +4,8 @@ import type { Card } from "./card.ts";
 import type { Work } from "./work.ts";
 
 /**
- * Works on a card. What it returns is the result that the card is finished with: a string as it is, anything else as JSON.
+ * Works on a card. What it returns is the result that the card is finished with: a string as it is, anything else as JSON,
+ * nothing to leave it the one that it has.
  * What it throws, or returns and cannot be a result, gives the card back as failed.
  *
  * It may end the work otherwise: `return work.sendBack("the tests are red")`, `work.block(…)`, `work.giveBack(…)`, or finish

@@ -84,7 +84,7 @@ export interface Work extends AsyncDisposable {
    * The work of this stage is done: the next stage may pull the card.
    *
    * @param result what it brought, for who looks and for the next worker: a string as it is, anything else as JSON. At most
-   *   64 KiB.
+   *   64 KiB. Without one, or with an empty one, the card keeps what an earlier finish brought.
    */
   finish(result?: unknown): Promise<Card>;
   /**

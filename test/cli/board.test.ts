@@ -39,13 +39,154 @@ describe("board create", () => {
 
   it.each([
     ["Build:x", "expected a whole number, 0 to 4294967295"],
-    ["Build:1:2", "a stage has one limit and one kind"],
-    ["Build:queue:work", "a stage has one limit and one kind"],
-    [":3", "expected NAME, NAME:LIMIT, NAME:queue or NAME:LIMIT:work"],
+    ["Build:1:2", "a stage has one limit, one kind and one limiter"],
+    ["Build:queue:work", "a stage has one limit, one kind and one limiter"],
+    ["Build:limiter=a:limiter=b", "a stage has one limit, one kind and one limiter"],
+    ["Build:limiter=", "limiter= wants the name of a limiter"],
+    [":3", "expected NAME[:LIMIT][:queue|work][:limiter=NAME][:no-auto-pull]"],
   ])("says what is wrong with a stage: %s", async (stage, words) => {
     const { code, stderr } = await run("wrong", "create", "wrong", "--stage", stage);
     expect(code).toBe(2);
     expect(stderr).toBe(`backpressure: option '--stage <stage>' argument '${stage}' is invalid. ${words}\n`);
+  });
+});
+
+describe("board create, of all that a stage may have,", () => {
+  it("names its limiter, and leaves it to somebody to commit each card", async () => {
+    await service.client.limiters.create({ name: "gpu/a", maxConcurrent: 1 });
+    const stages = ["Asked", "Ready:8:queue:no-auto-pull", "Train:limiter=gpu/a:4", "Done"];
+    const made = await run("models", "create", "models", ...stages.flatMap((stage) => ["--stage", stage]));
+    expect(made).toEqual({
+      code: 0,
+      stdout: "created models: Asked:queue, Ready:8:queue:no-auto-pull, Train:4:work:limiter=gpu/a, Done:queue\n",
+      stderr: "",
+    });
+    expect((await service.client.boards.get("models")).stages).toMatchObject([
+      { name: "Asked" },
+      { name: "Ready", wipLimit: 8, kind: "queue", autoPull: false },
+      { name: "Train", wipLimit: 4, kind: "work", limiter: "gpu/a" },
+      { name: "Done", autoPull: true },
+    ]);
+    const board = service.client.board("models");
+    await board.add({ id: "a" });
+    expect(await board.get("a")).toMatchObject({ stage: "Asked" });
+  });
+
+  it("is told by the server what a stage cannot have", async () => {
+    const args = ["--stage", "In", "--stage", "Out:queue:limiter=gpu/a"];
+    expect(await run("wrong", "create", "wrong", ...args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("board.stages[1].limiter"),
+    });
+  });
+});
+
+describe("board set", () => {
+  it("changes limits of stages at run time, and nothing else of them", async () => {
+    const board = await makeBoard(service, "limits");
+    await board.add({ id: "a" });
+    const before = await service.client.boards.get("limits");
+    expect(await run("limits", "set", "limits", "--wip-limit", "Build=8")).toEqual({
+      code: 0,
+      stdout: "changed limits: Backlog:queue, Build:8:work, Review:2:work, Done:queue\n",
+      stderr: "",
+    });
+    await run("limits", "set", "limits", "--wip-limit", "Build=7", "--wip-limit", "Review=none");
+    const after = await service.client.boards.get("limits");
+    expect(after.stages.map(({ status: _, ...config }) => config)).toEqual(
+      before.stages.map(({ status: _, ...config }) => ({
+        ...config,
+        wipLimit: config.name === "Build" ? 7 : undefined,
+      })),
+    );
+    expect(await board.get("a")).toMatchObject({ stage: "Backlog" });
+    expect((await run("limits", "set", "limits", "--wip-limit", "Build=7")).stdout).toBe("limits is unchanged\n");
+  });
+
+  it("changes settings of the board, and gives others back their defaults, and says what stands", async () => {
+    await makeBoard(service, "settings", { ttl: 60_000, maxPullers: 3 });
+    const args = [
+      "--description",
+      "ours",
+      "--max-attempts",
+      "2",
+      "--keep-completed",
+      "9",
+      "--keep-completed-for",
+      "1h",
+    ];
+    const said = await run("settings", "set", "settings", ...args, "--unset", "ttl", "max-pullers", "--json");
+    expect(JSON.parse(said.stdout).board).toMatchObject({ name: "settings", maxAttempts: 2 });
+    expect(await service.client.boards.get("settings")).toMatchObject({
+      description: "ours",
+      maxAttempts: 2,
+      keepCompleted: 9,
+      keepCompletedFor: 3_600_000,
+      ttl: 10_000,
+      maxPullers: 10_000,
+      stages: [{ name: "Backlog" }, { name: "Build", wipLimit: 2 }, { name: "Review", wipLimit: 2 }, { name: "Done" }],
+    });
+  });
+
+  it("changes nothing of a board that was changed since, whose stages it does not know, or that is not there", async () => {
+    await makeBoard(service, "strict-set");
+    const { etag } = await service.client.boards.get("strict-set");
+    await run("x", "set", "strict-set", "--ttl", "1s");
+    const set = (...args: string[]) => run("x", "set", ...args);
+    expect(await set("strict-set", "--wip-limit", "Build=9", "--etag", etag)).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("(ETAG_MISMATCH)"),
+    });
+    expect(await set("strict-set", "--wip-limit", "Biuld=9", "--wip-limit", "Build=9")).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: "backpressure: board strict-set has no stage Biuld: there are Backlog, Build, Review, Done\n",
+    });
+    expect(await set("strict-set", "--wip-limit", "Done=1")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("keep_completed_for"),
+    });
+    expect(await set("nowhere", "--ttl", "1s")).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("(BOARD_NOT_FOUND)"),
+    });
+    expect((await service.client.boards.get("strict-set")).stages[1]).toMatchObject({ wipLimit: 2 });
+  });
+
+  it.each<[string[], string]>([
+    [[], "say what to change, such as --wip-limit Build=4 or --ttl 30s"],
+    [["--wip-limit", "Build"], "expected STAGE=LIMIT, such as Build=4, or STAGE=none"],
+    [["--wip-limit", "Build=x"], "expected a whole number, 0 to 4294967295"],
+    [["--wip-limit", "Build=1", "--wip-limit", "Build=2"], "Build has been given a limit already"],
+    [["--ttl", "1s", "--unset", "ttl"], "--ttl is both set and unset"],
+    [["--unset", "stages"], "cannot unset stages: there are description, max-attempts, ttl"],
+  ])("says what is wrong with %j", async (args, words) => {
+    const { code, stderr } = await run("x", "set", "x", ...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(words);
+  });
+});
+
+describe("board delete", () => {
+  it("deletes a board with its completed cards, and one with open cards only by force", async () => {
+    const board = await makeBoard(service, "old", { stages: [{ name: "In" }, { name: "Out", autoPull: false }] });
+    await board.add({ id: "a" });
+    expect(await run("x", "delete", "old")).toMatchObject({
+      code: 5,
+      stdout: "",
+      stderr: expect.stringContaining("(BOARD_NOT_EMPTY)"),
+    });
+    expect((await run("x", "delete", "old", "--force")).stdout).toBe("deleted old with 1 card\n");
+    expect(await run("x", "delete", "old")).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("(BOARD_NOT_FOUND)"),
+    });
+    await makeBoard(service, "old");
+    const { etag } = await service.client.boards.get("old");
+    expect(await run("x", "delete", "old", "--etag", `${etag}7`)).toMatchObject({ code: 5 });
+    expect((await run("x", "delete", "old", "--etag", etag)).stdout).toBe("deleted old\n");
+    await makeBoard(service, "old");
+    expect(JSON.parse((await run("x", "delete", "old", "--json")).stdout)).toEqual({ deletedCards: 0 });
   });
 });
 
@@ -202,7 +343,7 @@ describe("board show", () => {
 
   it("shows cards however many completed ones there are", async () => {
     const board = await makeBoard(service, "long", { stages: [{ name: "In" }, { name: "Out" }], keepCompleted: 2000 });
-    // More than GetBoard sends, and it sends the last stage first.
+    // More than one answer holds.
     const ids = Array.from({ length: 1001 }, (_, index) => `done-${index}`);
     for (let from = 0; from < ids.length; from += 100) {
       await Promise.all(ids.slice(from, from + 100).map((id) => board.add({ id })));

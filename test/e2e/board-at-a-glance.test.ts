@@ -71,7 +71,7 @@ test("GetBoard shows the stages in order, what is in each, the figures, and wher
   });
 });
 
-test("with its cards it shows who works on what, since when, and why something is blocked; the last stage first", async (context) => {
+test("with its cards it shows who works on what, since when, and why something is blocked; those at work first", async (context) => {
   requireGrpcurl(context);
   await using server = await startTestServer(DEFAULT_CONFIG);
   await fill(server.grpc());
@@ -93,6 +93,27 @@ test("with its cards it shows who works on what, since when, and why something i
     stageAge: expect.stringMatching(/s$/),
   });
   expect(cards[1]).toMatchObject({ state: "CARD_STATE_BLOCKED", reason: "the staging cluster is down" });
+});
+
+test("a thousand completed cards hide none that is at work, nor any other that is open", async (context) => {
+  requireGrpcurl(context);
+  await using server = await startTestServer(`
+boards:
+  - name: default
+    keep_completed: 1000
+    stages: [{ name: In }, { name: Work }, { name: Out }]`);
+  const client = server.grpc();
+  const finish = async (cardId: string) => {
+    await client.call(addCard, { board, card: { id: cardId } });
+    await client.call(tryPullCard, { board, stage: "Work", cardId });
+    await client.call(finishCard, { board, cardId });
+  };
+  for (let i = 1; i <= 1_000; i += 1) await finish(`done-${i}`);
+  for (const id of ["a", "b", "c"]) await client.call(addCard, { board, card: { id } });
+  await pull(client, "Work", "ann");
+  const { cards } = (await call(server, "GetBoard", { name: board, cards: true })) as { cards: { id: string }[] };
+  expect(cards).toHaveLength(1_000);
+  expect(cards.slice(0, 4).map(({ id }) => id)).toEqual(["a", "b", "c", "done-1000"]);
 });
 
 test("a person works with nothing but grpcurl: adds, pulls, finishes, and is told what is wrong", async (context) => {

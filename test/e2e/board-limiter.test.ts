@@ -7,7 +7,20 @@ import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limite
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { startTcpProxy } from "../client/support/tcp-proxy.ts";
 import { giveBack, hold, queue as queueForLease } from "../support/acquire.ts";
-import { add, BOARD, cardOf, finish, noneNow, pull, pulled, queue, stagesOf, take, work } from "../support/board.ts";
+import {
+  add,
+  BOARD,
+  cardOf,
+  finish,
+  noneNow,
+  type PullCall,
+  pull,
+  pulled,
+  queue,
+  stagesOf,
+  take,
+  work,
+} from "../support/board.ts";
 import { Code, failureOf } from "../support/call-failure.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { leasesOf, statusOf, untilStatus, waitersOf } from "../support/look.ts";
@@ -92,6 +105,47 @@ test("now or not at all: what is missing is told, and nothing is kept", async ()
   await giveBack(client, other);
   expect(await take(client, "Train")).toMatchObject({ cardId: "a", card: { state: ACTIVE } });
 });
+
+test("one that waits is told none only by a limiter that lets nobody wait, and then for what reason", async () => {
+  await using server = await startTestServer(`
+limiters: [{ name: gpu, max_concurrent: 1, max_wait: 0s }, { name: api, max_rps: 0.001, max_wait: 0s }]
+boards:
+  - name: release
+    stages: [{ name: In }, { name: Train, limiter: gpu }, { name: Call, limiter: api }, { name: Out }]`);
+  const client = server.grpc();
+  const none = async (call: PullCall) => [(await call.next("none")).reason, await call.ending];
+  const other = await hold(client, "gpu");
+  // Without a card it waits like anybody; with one it asks the limiter.
+  const first = await queue(client, "Train");
+  await add(client, "a", "b");
+  expect(await none(first)).toEqual([Reason.CONCURRENCY_EXHAUSTED, undefined]);
+  await client.call(updateLimiter, { limiter: { name: "gpu", paused: true } });
+  expect(await none(pull(client, "Train"))).toEqual([Reason.PAUSED, undefined]);
+  await client.call(updateLimiter, { limiter: { name: "gpu", paused: false }, updateMask: { paths: ["paused"] } });
+  await giveBack(client, other);
+  for (const id of ["a", "b"]) expect(await finish(client, await take(client, "Train"))).toMatchObject({ id });
+  await finish(client, await take(client, "Call"));
+  expect(await none(pull(client, "Call"))).toEqual([Reason.RATE_EXHAUSTED, undefined]);
+});
+
+test.each([
+  ["no room among its waiters", "max_waiters: 0", Code.ResourceExhausted, "QUEUE_FULL"],
+  ["a wait that took too long", "max_wait: 50ms", Code.DeadlineExceeded, "WAIT_TIMEOUT"],
+])(
+  "every other no of the limiter ends the stream of one that waits with its own status: %s",
+  async (_what, setting, code, reason) => {
+    await using server = await startTestServer(`
+limiters: [{ name: gpu, max_concurrent: 1, ${setting} }]
+boards: [{ name: release, stages: [{ name: In }, { name: Train, limiter: gpu }, { name: Out }] }]`);
+    const client = server.grpc();
+    await hold(client, "gpu");
+    await add(client, "a");
+    const call = pull(client, "Train");
+    expect(await call.ending).toMatchObject({ code, reason });
+    expect(call.kinds).not.toContain("none");
+    expect(await cardOf(client, "a")).toMatchObject({ stage: "In", state: WAITING });
+  },
+);
 
 test("a rate counts, too: each pull takes a token", async () => {
   await using server = await startTestServer(`

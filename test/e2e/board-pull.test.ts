@@ -9,6 +9,7 @@ import {
   add,
   BOARD,
   boardOf,
+  type Credential,
   cardOf,
   finish,
   giveBack,
@@ -24,9 +25,10 @@ import {
 } from "../support/board.ts";
 import { watchBoard } from "../support/board-view.ts";
 import { Code, failureOf } from "../support/call-failure.ts";
+import type { ContractClient } from "../support/contract-client.ts";
 import { startTestServer } from "../support/server.ts";
 
-const { finishCard, tryPullCard } = BoardService.method;
+const { blockCard, finishCard, tryPullCard } = BoardService.method;
 const { ACTIVE, COMPLETED, WAITING } = CardState;
 
 const RELEASE = "boards: [{ name: release }]";
@@ -266,6 +268,45 @@ test("the same TryPullCard again answers with the card that the first has taken,
     });
   }
   expect(await layoutOf(client)).toEqual({ Work: ["a"], Ideas: ["b"] });
+});
+
+test.each([
+  ["finish", (client: ContractClient, held: Credential) => finish(client, held)],
+  ["give-back", giveBack],
+  ["send-back", (client: ContractClient, held: Credential) => sendBack(client, held, "again")],
+  [
+    "block",
+    async (client: ContractClient, held: Credential) => (await client.call(blockCard, { board: BOARD, ...held })).card,
+  ],
+] as const)(
+  "a %s whose answer was lost is said again to no effect, by work with a stream and without",
+  async (_verb, conclude) => {
+    await using server = await startTestServer(RELEASE);
+    const client = server.grpc();
+    await add(client, "a", "b");
+    const streamed = await work(client, "InProgress");
+    for (const held of [streamed, await take(client, "InProgress")]) {
+      const { cardId, fencingToken } = held;
+      const said = await conclude(client, { cardId, fencingToken });
+      const again = await conclude(client, { cardId, fencingToken });
+      expect(again).toEqual({
+        ...said,
+        age: expect.anything(),
+        stageAge: expect.anything(),
+        blockedTime: again?.blockedTime,
+      });
+      expect(again?.etag).toBe(said?.etag);
+    }
+    expect(await streamed.ending).toBeUndefined();
+  },
+);
+
+test("a finish that brings nothing leaves what an earlier stage has brought", async () => {
+  await using server = await startTestServer(RELEASE);
+  const client = server.grpc();
+  await add(client, "a");
+  await finish(client, await take(client, "InProgress"), "built");
+  expect(await finish(client, await take(client, "Review"))).toMatchObject({ state: COMPLETED, result: "built" });
 });
 
 test("finishing twice is harmless; under a token that has passed nothing is changed", async () => {

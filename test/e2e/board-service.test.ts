@@ -2,7 +2,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { StageKind, type StageSchema } from "../../src/client/gen/ggen/backpressure/v1/board_pb.ts";
+import { type BoardSchema, StageKind, type StageSchema } from "../../src/client/gen/ggen/backpressure/v1/board_pb.ts";
 import { BoardService } from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts";
 import {
@@ -92,6 +92,30 @@ test("a board comes without its cards unless they are asked for, and then with a
     ["InProgress", true],
     ["Ready", undefined],
   ]);
+});
+
+test("a limit of the last stage stands only where completed cards cannot fill it for ever, and the answer says how", async () => {
+  await using server = await startTestServer("");
+  const client = server.grpc();
+  const stages = [{ name: "In" }, { name: "Out", wipLimit: 3 }];
+  const make = (name: string, about: MessageInitShape<typeof BoardSchema>) =>
+    client.call(createBoard, { board: { name, stages, ...about } });
+  for (const keepCompleted of [undefined, 3, 4]) {
+    expect(await failureOf(make("jammed", { keepCompleted }))).toMatchObject({
+      code: Code.InvalidArgument,
+      reason: "INVALID_REQUEST",
+      message: expect.stringMatching(
+        /board\.stages\[1\]\.wip_limit.* keep_completed is (1000|3|4): .* keep_completed_for/,
+      ),
+    });
+  }
+  await make("timed", { keepCompletedFor: { seconds: 60n } });
+  await make(BOARD, { keepCompleted: 2 });
+  await add(client, ...Array.from({ length: 10 }, (_, index) => `${index}`));
+  expect(await layoutOf(client)).toEqual({ Out: ["8", "9"] });
+  // The same rule holds against what an update makes of it.
+  const more = { board: { name: BOARD, keepCompleted: 3 }, updateMask: { paths: ["keep_completed"] } };
+  expect(await failureOf(client.call(updateBoard, more))).toMatchObject({ code: Code.InvalidArgument });
 });
 
 test("boards are listed by name, a page at a time", async () => {

@@ -198,7 +198,7 @@ test("a second server on the same folder says who has it, and ends", async () =>
 test("where leases are not kept, a start grants nothing until those of before have run out", async () => {
   await using server = await startRestartingServer(
     "limiters: [{ name: db, max_concurrent: 5, ttl: 2s }]\n",
-    "leases: DURABILITY_NONE",
+    "leases: none",
   );
   await using before = createGrpcClient(server.address);
   await hold(before, "db");

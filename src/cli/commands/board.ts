@@ -9,6 +9,7 @@ import { defineAdd } from "./board/add.ts";
 import { defineBlock, defineUnblock } from "./board/block.ts";
 import { defineCard } from "./board/card.ts";
 import { defineCreate } from "./board/create.ts";
+import { defineDelete } from "./board/delete.ts";
 import { defineEdit } from "./board/edit.ts";
 import { defineFinish } from "./board/finish.ts";
 import { defineFlow } from "./board/flow.ts";
@@ -17,6 +18,7 @@ import { defineList } from "./board/list.ts";
 import { definePull } from "./board/pull.ts";
 import { defineRemove } from "./board/remove.ts";
 import { defineSendBack } from "./board/send-back.ts";
+import { defineSet } from "./board/set.ts";
 import { defineShow, MOST_CARDS, show } from "./board/show.ts";
 import { defineWatch } from "./board/watch.ts";
 
@@ -26,6 +28,8 @@ const COMMANDS: readonly (readonly [name: string, description: string, define: D
   ["list", "every board, with how work flows over it", defineList],
   ["flow", "how many cards each stage had, over time", defineFlow],
   ["create", "make a board", defineCreate],
+  ["set", "change a board's settings and the limits of its stages", defineSet],
+  ["delete", "delete a board", defineDelete],
   ["add", "add a card to the first stage", defineAdd],
   ["card", "one card in full", defineCard],
   ["edit", "change a card's words, data or priority", defineEdit],

@@ -128,9 +128,10 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
   function pullNow(command: Omit<PullCard, "stream" | "probed">): Promise<ShownPull | Refusal> {
     return new Promise((resolve) => {
       const stream = boards.openStream((news) => {
-        if (news.kind !== "pulled" && news.kind !== "refused") return;
+        if (news.kind === "moved" || news.kind === "work-over") return;
         boards.closeStream(stream);
-        resolve(news);
+        // A retry has taken its place, and is answered in its stead.
+        resolve(news.kind === "displaced" ? refusal(news.reason) : news);
       });
       boards.submit([{ ...command, stream, probed: true }], ([outcome]) => {
         // Of a stage with a limiter the stream will hear.
@@ -171,7 +172,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
 
     async getBoard({ name, cards }) {
       const view = await readBoard(name);
-      const filter = { stage: "", states: [], after: "", limit: MAX_CARDS_WITH_BOARD };
+      const filter = { stage: "", states: [], after: "", limit: MAX_CARDS_WITH_BOARD, order: "at-work" } as const;
       const page = cards ? await boards.cards(name, filter) : undefined;
       return create(GetBoardResponseSchema, { board: toWire(view), cards: page?.items.map(cardMessage) ?? [] });
     },
@@ -241,7 +242,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     async listCards(request) {
       const { board, stage } = request;
       const states = request.states.flatMap((state) => cardStateFromWire(state) ?? []);
-      const page = await boards.cards(board, { stage, states, ...pageFromWire(request, PLACE) });
+      const page = await boards.cards(board, { stage, states, order: "stages", ...pageFromWire(request, PLACE) });
       if (page === undefined) throw refusalError(refusal("BOARD_NOT_FOUND", { at: { board } }));
       return create(ListCardsResponseSchema, {
         cards: page.items.map(cardMessage),

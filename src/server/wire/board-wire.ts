@@ -55,7 +55,7 @@ const DAY_MS = 86_400_000;
 
 /** The configuration that a board's message stands for; the contract's rules it has passed. `field`: where it stands. */
 export function boardConfig(message: Board, field = "board"): BoardReading {
-  const violations = stageViolations(message.stages, field);
+  const violations = [...stageViolations(message.stages, field), ...retentionViolations(message, field)];
   if (violations.length > 0) return { kind: "invalid", violations };
   const last = message.stages.length - 1;
   const stages = message.stages.map((stage, index) => stageConfig(stage, index === 0 || index === last, index === 0));
@@ -136,6 +136,7 @@ function stageViolations(stages: readonly Stage[], field: string): readonly Fiel
     violations.push({ field: `${field}.${path}`, reason, description });
   if (stages.length === 1) complain("stages", "board.stages", "must be at least 2, or none for the usual five");
   const names = new Map<string, number>();
+  const origins = new Map<string, number>();
   for (const [index, stage] of stages.entries()) {
     const path = `stages[${index}]`;
     const atEnd = index === 0 || index === stages.length - 1;
@@ -143,6 +144,11 @@ function stageViolations(stages: readonly Stage[], field: string): readonly Fiel
     const twin = names.get(stage.name);
     if (twin !== undefined) complain(`${path}.name`, "stage.unique", `is the name of stages[${twin}] already`);
     names.set(stage.name, index);
+    const rival = stage.renamedFrom === "" ? undefined : origins.get(stage.renamedFrom);
+    if (rival !== undefined) {
+      complain(`${path}.renamed_from`, "stage.renamed_from", `is what stages[${rival}] is renamed from already`);
+    }
+    origins.set(stage.renamedFrom, index);
     if (atEnd && stage.kind === StageKind.WORK) {
       complain(`${path}.kind`, "stage.ends", "must be QUEUE: work is done between the first and the last stage");
     }
@@ -152,6 +158,20 @@ function stageViolations(stages: readonly Stage[], field: string): readonly Fiel
     if (stage.limiter !== "" && queue) complain(`${path}.limiter`, "stage.limiter", "is for a WORK stage");
   }
   return violations;
+}
+
+/** Completed cards must not fill the last stage for ever, or nothing moves any more. */
+function retentionViolations(
+  { stages, keepCompleted, keepCompletedFor }: Board,
+  field: string,
+): readonly FieldViolation[] {
+  const limit = stages.at(-1)?.wipLimit;
+  const kept = keepCompleted ?? DEFAULT_KEEP_COMPLETED;
+  if (limit === undefined || kept < limit || keepCompletedFor !== undefined) return [];
+  const description =
+    `is no limit for the last stage while keep_completed is ${kept}: so many completed cards stay there and would fill it ` +
+    "for ever. Leave the limit out, keep fewer than it says, or set keep_completed_for";
+  return [{ field: `${field}.stages[${stages.length - 1}].wip_limit`, reason: "stage.completed", description }];
 }
 
 function stageMessage(view: StageView, index: number) {

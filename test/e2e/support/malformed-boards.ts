@@ -77,6 +77,22 @@ const BAD_BOARDS: readonly (readonly [name: string, board: BoardInit, ...fields:
   ["a name twice", { stages: [...STAGES, { name: "Work" }] }, "stages[3].name"],
   ["a limit of 0", { stages: [...STAGES, { name: "End", wipLimit: 0 }] }, "stages[3].wip_limit"],
   ["a limit beyond what may be", { stages: [...STAGES, { name: "End", wipLimit: 100_001 }] }, "stages[3].wip_limit"],
+  [
+    "a limit that completed cards fill",
+    { stages: [...STAGES, { name: "End", wipLimit: 1_000 }] },
+    "stages[3].wip_limit",
+  ],
+  [
+    "two stages that were one",
+    {
+      stages: [
+        { name: "In", renamedFrom: "A" },
+        { name: "Work", renamedFrom: "B" },
+        { name: "Out", renamedFrom: "A" },
+      ],
+    },
+    "stages[2].renamed_from",
+  ],
   ["an unknown kind", { stages: [...STAGES, { name: "End", kind: 9 as StageKind }] }, "stages[3].kind"],
   ["work at an end", { stages: [{ name: "In", kind: StageKind.WORK }, { name: "Out" }] }, "stages[0].kind"],
   ["auto_pull of the first", { stages: [{ name: "In", autoPull: true }, { name: "Out" }] }, "stages[0].auto_pull"],

@@ -1,15 +1,15 @@
 /** `backpressure board create`: makes a board. */
 
 import { Option } from "commander";
-import type { Board, BoardSettings, StageConfig } from "../../../client/board.ts";
+import type { BoardSettings, StageConfig } from "../../../client/board.ts";
 import { boardConfigToWire, boardFromWire } from "../../../client/board-wire.ts";
 import { BoardService, CreateBoardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
+import { boardOptions } from "../../board-settings.ts";
 import { openCalls } from "../../connection.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { jsonLine } from "../../json-line.ts";
-import { countValue, durationValue } from "../../options.ts";
-import { stageValue } from "../../stage-option.ts";
+import { STAGE_FORM, stagesWords, stageValue } from "../../stage-option.ts";
 
 interface CreateFlags extends BoardSettings {
   readonly stage?: readonly StageConfig[];
@@ -19,33 +19,23 @@ const HELP = `
 Name the stages from the first, where cards are added, to the last, where they are completed. Each is NAME, then, where
 that is wanted, :LIMIT, the cards that may be in it at once, and its kind: in a work stage cards are worked on, and must
 be finished before the next may pull them; in a queue they only wait. The first and the last are queues; the others are
-work where nothing else is said. A queue pulls by itself whenever it has room. Without --stage a board has Backlog,
-Ready:5:queue, InProgress:3, Review:2 and Done. Making the same board again is harmless.
+work where nothing else is said. A queue pulls by itself whenever it has room, but for one with :no-auto-pull, into which
+somebody commits each card by a pull. A work stage with :limiter=NAME pulls a card only together with a lease on that
+limiter. Without --stage a board has Backlog, Ready:5:queue, InProgress:3, Review:2 and Done. Making the same board again
+is harmless; \`board set\` changes one.
 
 Examples:
   backpressure board create release
   backpressure board create pipeline --stage Inbox --stage Build:4 --stage Test:2 --stage Done
+  backpressure board create models --stage In --stage Ready:8:queue:no-auto-pull --stage Train:4:limiter=gpu --stage Out
   backpressure board create papers --stage Ideas --stage "To read:10:queue" --stage Reading:1 --stage Read`;
 
 export const defineCreate: DefineBoardCommand = (command, handle) => {
-  command
-    .argument("<name>", "its name")
-    .addOption(new Option("--stage <stage>", "NAME[:LIMIT][:queue|work]; again for each stage").argParser(stageValue))
-    .addOption(new Option("--description <text>", "for people"))
-    .addOption(
-      new Option("--max-attempts <n>", "how often a card may fail in a stage before it is blocked").argParser(
-        countValue,
-      ),
-    )
-    .addOption(
-      new Option("--ttl <duration>", "how long a card outlives its worker, if a pull does not say").argParser(
-        durationValue,
-      ),
-    )
-    .addOption(new Option("--max-cards <n>", "cards on it at once").argParser(countValue))
-    .addOption(new Option("--keep-completed <n>", "how many completed cards are kept").argParser(countValue))
-    .addOption(new Option("--keep-completed-for <duration>", "how long, at most").argParser(durationValue))
-    .addOption(new Option("--max-pullers <n>", "how many may wait in each stage for a card").argParser(countValue))
+  boardOptions(
+    command
+      .argument("<name>", "its name")
+      .addOption(new Option("--stage <stage>", `${STAGE_FORM}; again for each stage`).argParser(stageValue)),
+  )
     .addHelpText("after", HELP)
     .action(handle(createBoard));
 };
@@ -60,13 +50,6 @@ async function createBoard(
   using calls = await openCalls(BoardService, address);
   const response = await calls.unary((rpc, options) => rpc.createBoard(request, options));
   if (json) terminal.print(jsonLine(CreateBoardResponseSchema, response));
-  else terminal.print(`created ${name}: ${stagesWords(boardFromWire(response.board))}`);
+  else terminal.print(`created ${name}: ${stagesWords(boardFromWire(response.board).stages)}`);
   return EXIT.ok;
-}
-
-/** As they could be written. */
-function stagesWords({ stages }: Board): string {
-  return stages
-    .map(({ name, wipLimit, kind }) => `${name}${wipLimit === undefined ? "" : `:${wipLimit}`}:${kind}`)
-    .join(", ");
 }

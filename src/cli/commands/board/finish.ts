@@ -14,7 +14,8 @@ interface FinishFlags extends EndFlags {
 }
 
 const HELP = `
-The card stays where it is, and counts there, until the next stage pulls it.
+The card stays where it is, and counts there, until the next stage pulls it. Without a result it keeps the one of an earlier
+stage.
 
 Examples:
   backpressure board finish LOGIN-7

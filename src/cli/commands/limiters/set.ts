@@ -16,7 +16,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { UsageError } from "../../failure.ts";
 import type { Calls } from "../../grpc-connection.ts";
 import { jsonLine } from "../../json-line.ts";
-import { changesOf, type SettingFlags, settingOptions } from "../../limiter-settings.ts";
+import { limiterChangesOf, type SettingFlags, settingOptions } from "../../limiter-settings.ts";
 
 interface SetFlags extends SettingFlags {
   readonly createOnly?: boolean;
@@ -45,7 +45,7 @@ export const defineSet: DefineCommand = (command, handle) => {
 };
 
 async function set({ terminal, address, json }: Context, name: string, flags: SetFlags): Promise<number> {
-  const { limiter: values, paths } = changesToWire(changesOf(flags));
+  const { limiter: values, paths } = changesToWire(limiterChangesOf(flags));
   if (paths.length === 0 && flags.keyed === undefined) {
     throw new UsageError("say what to set, such as --max-concurrent 5");
   }

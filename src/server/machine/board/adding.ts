@@ -79,7 +79,7 @@ export function dropCard(state: BoardState, card: Card): void {
   freeCard(state, card);
   const { work } = card;
   if (work !== undefined) {
-    endWork(state, work, "waiting");
+    endWork(state, work, "waiting", "otherwise");
     tellOver(state, work, "CARD_DELETED");
   }
   removeCard(state, card);

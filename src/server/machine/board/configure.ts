@@ -70,6 +70,7 @@ export function declareBoards(state: BoardState, { configs }: DeclareBoards): Bo
     if (board.declaration === undefined || declared.has(board.config.name)) continue;
     board.declaration = undefined;
     if (openCards(board) > 0) {
+      state.changes.push({ kind: "board-put", board });
       outcome.refused.push(board.config.name);
       continue;
     }

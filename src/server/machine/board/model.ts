@@ -129,9 +129,14 @@ export interface PastWork {
   readonly token: number;
   readonly pulledAt: number;
   readonly ttl: number | undefined;
-  /** Whether this work has finished the card. */
-  readonly finished: boolean;
+  readonly end: WorkEnd;
 }
+
+/** What has ended work; `otherwise`: its time, its stream, or somebody else. */
+export type WorkEnd = EndVerb | "otherwise";
+
+/** What a worker says to end its work. */
+export type EndVerb = "finish" | "give-back" | "send-back" | "block";
 
 /** A worker's right to a card. */
 export interface Work extends Due {

@@ -21,7 +21,14 @@ export interface CardFilter {
   /** `next` of the page before; empty: from the start. */
   readonly after: string;
   readonly limit: number;
+  readonly order: CardOrder;
 }
+
+/**
+ * `stages`: from the last to the first, in each in the order in which they came. `at-work`: those that somebody works on,
+ * then what else is not completed, then the completed, the latest first; for one page, of which there is no next.
+ */
+export type CardOrder = "stages" | "at-work";
 
 export function viewBoard(state: BoardState, board: Board): BoardView {
   const { now } = state;
@@ -87,25 +94,46 @@ export function pageBoards(
   };
 }
 
-/** Cards by stage from the last to the first, in it in the order in which they came: as many as go into one message. */
+/** Cards in an order: as many as go into one message. */
 export function pageCards(state: BoardState, board: Board, filter: CardFilter): Page<CardView> {
-  const [afterStage, afterEntry] = positionOf(board, filter.after);
   const items: CardView[] = [];
   let next = "";
   let text = 0;
-  for (let index = afterStage; index >= 0; index--) {
-    const stage = board.stages[index] as Stage;
-    if (filter.stage !== "" && stage.config.name !== filter.stage) continue;
-    for (const card of stage.cards.values()) {
-      if (index === afterStage && card.entry <= afterEntry) continue;
-      if (filter.states.length > 0 && !filter.states.includes(card.state)) continue;
-      if (items.length === filter.limit || text > MAX_TEXT) return { items, next };
-      items.push(viewCard(state, card));
-      text += textOf(card);
-      next = `${index}.${card.entry}`;
-    }
+  for (const card of filter.order === "stages" ? byStages(board, filter) : atWorkFirst(board, filter)) {
+    if (filter.states.length > 0 && !filter.states.includes(card.state)) continue;
+    if (items.length === filter.limit || text > MAX_TEXT) return { items, next };
+    items.push(viewCard(state, card));
+    text += textOf(card);
+    if (filter.order === "stages") next = `${card.stage.index}.${card.entry}`;
   }
   return { items, next: "" };
+}
+
+function* byStages(board: Board, filter: CardFilter): Generator<Card> {
+  const [afterStage, afterEntry] = positionOf(board, filter.after);
+  for (const { index, cards } of stagesOf(board, filter)) {
+    if (index > afterStage) continue;
+    for (const card of cards.values()) if (index < afterStage || card.entry > afterEntry) yield card;
+  }
+}
+
+function* atWorkFirst(board: Board, filter: CardFilter): Generator<Card> {
+  const last = board.stages.at(-1);
+  const stages = stagesOf(board, filter);
+  const open = stages.filter((stage) => stage !== last);
+  for (const { cards, tally } of open) {
+    if (tally.active === 0) continue;
+    for (const card of cards.values()) if (card.state === "active") yield card;
+  }
+  for (const { cards } of open) {
+    for (const card of cards.values()) if (card.state !== "active") yield card;
+  }
+  if (last !== undefined && stages.includes(last)) yield* [...last.cards.values()].reverse();
+}
+
+/** Those that are asked for, from the last to the first. */
+function stagesOf({ stages }: Board, { stage: only }: CardFilter): Stage[] {
+  return stages.filter(({ config }) => only === "" || config.name === only).reverse();
 }
 
 /** What has changed since a watcher last heard; from the beginning where that is no longer known. */

@@ -2,32 +2,64 @@
 
 import { DETACHED, ORPHANED } from "../lease.ts";
 import { forgetCompleted, noteCompleted, rank } from "./cards.ts";
+import type { BoardChange } from "./command.ts";
 import { makeBoard } from "./configure.ts";
 import type { Board, Card, Stage, Work } from "./model.ts";
 import type { BoardRecord, BoardRecords, CardRecord, WorkRecord } from "./record.ts";
-import { type BoardState, touch } from "./state.ts";
+import { type BoardState, touch, unsettle } from "./state.ts";
 import { failWork, startClock, VANISHED } from "./work.ts";
 
 export interface RestoredBoards {
   /** Works that hold a lease on the limiter of their stage. */
   readonly claimed: readonly Work[];
+  /** What is not as it was kept. */
+  readonly changes: readonly BoardChange[];
 }
 
-/** Instants in the records count from the machine's own zero. The next step settles the boards. */
+/**
+ * Instants in the records count from the machine's own zero. The next step settles the boards.
+ *
+ * Only damage parts a card from its stage or its board. Without its stage it is blocked in the first, or completed in the
+ * last if it was, so that somebody looks at it and nothing is done twice; without its board it stays as it was kept.
+ */
 export function restoreBoards(state: BoardState, { boards, cards }: BoardRecords): RestoredBoards {
   for (const record of boards) restoreBoard(state, record);
+  // Those, too, that stay where they are kept.
+  for (const { serial, entry } of cards) state.serial = Math.max(state.serial, serial, entry);
+  const astray: [Board, CardRecord][] = [];
   for (const record of [...cards].sort((a, b) => a.entry - b.entry)) {
     const board = state.boards.get(record.board);
     const stage = board?.stages.find(({ config }) => config.name === record.stage);
-    if (board !== undefined && stage !== undefined) restoreCard(state, board, stage, record);
+    if (stage !== undefined && fits(stage, record)) restoreCard(state, stage, record);
+    else if (board !== undefined) astray.push([board, record]);
   }
+  state.changes = [];
+  for (const [board, record] of astray) restoreCard(state, ...substitute(state, board, record));
   for (const board of state.boards.values()) {
-    board.unsettled = true;
-    state.unsettled.push(board);
+    unsettle(state, board);
     forgetCompleted(state, board);
   }
-  for (const work of [...state.works.values()]) if (work.ttl === 0) failWork(state, work, VANISHED);
-  return { claimed: [...state.works.values()].filter(({ claimed }) => claimed) };
+  for (const work of [...state.works.values()]) if (work.ttl === 0) failWork(state, work, VANISHED, "otherwise");
+  return { claimed: [...state.works.values()].filter(({ claimed }) => claimed), changes: state.changes };
+}
+
+/** Whether a card of this state can stand in the stage. */
+function fits(stage: Stage, { state }: CardRecord): boolean {
+  const last = stage.board.stages.length - 1;
+  if ((state === "completed") !== (stage.index === last)) return false;
+  return stage.config.kind === "work" || state === "waiting" || state === "blocked" || state === "completed";
+}
+
+/** Where a card goes whose stage is gone, and as what: it has come there just now. */
+function substitute(state: BoardState, board: Board, record: CardRecord): [Stage, CardRecord] {
+  state.serial += 1;
+  const { now } = state;
+  const moved = { ...record, work: undefined, entry: state.serial, enteredAt: now };
+  if (record.completedAt !== undefined) {
+    return [board.stages.at(-1) as Stage, { ...moved, state: "completed", blockedAt: undefined }];
+  }
+  const reason = `its stage ${record.stage} was lost, in which it was ${record.state}`;
+  return [board.stages[0] as Stage, { ...moved, state: "blocked", blockedAt: record.blockedAt ?? now, reason }];
 }
 
 function restoreBoard(state: BoardState, { config, declaration, revision, createdAt, updatedAt }: BoardRecord): void {
@@ -37,7 +69,8 @@ function restoreBoard(state: BoardState, { config, declaration, revision, create
   board.updatedAt = Math.min(updatedAt, state.now);
 }
 
-function restoreCard(state: BoardState, board: Board, stage: Stage, record: CardRecord): void {
+function restoreCard(state: BoardState, stage: Stage, record: CardRecord): void {
+  const { board } = stage;
   const { board: _, stage: __, work, lastWork, addedAt, enteredAt, completedAt, blockedAt, ...rest } = record;
   const { now } = state;
   const card: Card = {
@@ -59,7 +92,6 @@ function restoreCard(state: BoardState, board: Board, stage: Stage, record: Card
   stage.tally[card.state] += 1;
   if (card.state === "blocked") board.blocked += 1;
   if (completedAt !== undefined) noteCompleted(state, board, completedAt);
-  state.serial = Math.max(state.serial, card.serial, card.entry);
   board.fencingToken = Math.max(board.fencingToken, work?.token ?? 0, lastWork?.token ?? 0);
   if (work !== undefined) restoreWork(state, card, work);
   rank(card);

@@ -4,7 +4,7 @@ import { type Attachment, ORPHANED } from "../lease.ts";
 import { type Reason, refusal } from "../reasons.ts";
 import { setState } from "./cards.ts";
 import type { Pulled } from "./command.ts";
-import type { Card, CardState, Puller, Work } from "./model.ts";
+import type { Card, CardState, Puller, Work, WorkEnd } from "./model.ts";
 import { type BoardState, touch } from "./state.ts";
 
 /** What of a pull goes into the work. */
@@ -41,7 +41,7 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
 }
 
 /** Ends work on a card, which goes into another state; its limiter's lease is given back. */
-export function endWork(state: BoardState, work: Work, next: CardState): void {
+export function endWork(state: BoardState, work: Work, next: CardState, end: WorkEnd): void {
   const { card } = work;
   const { stage } = card;
   state.works.delete(work.id);
@@ -53,7 +53,7 @@ export function endWork(state: BoardState, work: Work, next: CardState): void {
   }
   card.work = undefined;
   const { worker, token, pulledAt, ttl } = work;
-  card.lastWork = { worker, token, pulledAt, ttl, finished: next === "finished" };
+  card.lastWork = { worker, token, pulledAt, ttl, end };
   if (work.claimed) state.claims.push({ kind: "unclaim", id: work.id });
   setState(state, card, next);
 }
@@ -67,12 +67,12 @@ export function tellOver(state: BoardState, work: Work, reason: Reason | undefin
 }
 
 /** The worker has vanished, or failed: the card waits for another, or is blocked after too many attempts. */
-export function failWork(state: BoardState, work: Work, reason: string): void {
+export function failWork(state: BoardState, work: Work, reason: string, end: WorkEnd = "otherwise"): void {
   const { card } = work;
   const { maxAttempts } = card.stage.board.config;
   const tooOften = card.attempt >= maxAttempts;
   card.reason = tooOften ? `blocked after ${card.attempt} attempts: ${reason}` : reason;
-  endWork(state, work, tooOften ? "blocked" : "waiting");
+  endWork(state, work, tooOften ? "blocked" : "waiting", end);
 }
 
 /** Why a card waits again of whose worker nothing was heard. */

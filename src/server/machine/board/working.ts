@@ -12,40 +12,43 @@ import type {
   SettleClaim,
   UnblockCard,
 } from "./command.ts";
-import type { Card, Puller, Work } from "./model.ts";
+import type { Card, EndVerb, Puller, Work } from "./model.ts";
 import { admitPuller, dequeuePuller, unclaim } from "./pullers.ts";
 import { unreserve } from "./pulling.ts";
 import { type BoardState, touch } from "./state.ts";
 import { endWork, failWork, orphanWork, placeOf, startClock, tellOver, VANISHED } from "./work.ts";
 
-/** Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. */
+/**
+ * Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. Said again by who
+ * has not heard the answer, it is answered with the card as it stands by then.
+ */
 export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes["finish"] {
   const card = findCard(state, command.board, command.cardId);
   if (card.kind === "refused") return card;
   const work = workUnder(card, command.token);
   if (work === undefined) {
-    const again =
-      command.kind === "finish" && card.lastWork?.finished === true && card.lastWork.token === command.token;
+    const again = hasEnded(card, command.token, command.kind);
     return again ? { kind: "card", card } : refusal("STALE_FENCING_TOKEN", { at: placeOf(card) });
   }
   switch (command.kind) {
     case "finish":
-      card.result = command.words;
+      // A stage that has nothing to say leaves the next what the one before has said.
+      if (command.words !== "") card.result = command.words;
       card.reason = "";
-      endWork(state, work, "finished");
+      endWork(state, work, "finished", command.kind);
       break;
     case "give-back":
       if (command.failed) {
-        failWork(state, work, command.words);
+        failWork(state, work, command.words, command.kind);
         break;
       }
       card.attempt -= 1;
       card.reason = command.words;
-      endWork(state, work, "waiting");
+      endWork(state, work, "waiting", command.kind);
       break;
     case "send-back":
       card.reason = command.words;
-      endWork(state, work, "sent-back");
+      endWork(state, work, "sent-back", command.kind);
       break;
   }
   tellOver(state, work, undefined);
@@ -57,14 +60,15 @@ export function blockCard(state: BoardState, command: BlockCard): BoardOutcomes[
   const card = findCard(state, command.board, command.cardId);
   if (card.kind === "refused") return card;
   const at = placeOf(card);
-  if (card.state === "completed") return refusal("CARD_STATE", { at });
   const byWorker = command.token !== 0;
+  if (byWorker && hasEnded(card, command.token, "block")) return { kind: "card", card };
+  if (card.state === "completed") return refusal("CARD_STATE", { at });
   if (byWorker && card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
   freeCard(state, card);
   card.reason = command.reason;
   const { work } = card;
   if (work !== undefined) {
-    endWork(state, work, "blocked");
+    endWork(state, work, "blocked", byWorker ? "block" : "otherwise");
     tellOver(state, work, byWorker ? undefined : "CARD_BLOCKED");
   } else if (card.state === "blocked") {
     touch(state, card);
@@ -134,7 +138,7 @@ function leaveWork(state: BoardState, work: Work, how: LeavePull["how"]): void {
     return;
   }
   work.card.attempt -= 1;
-  endWork(state, work, "waiting");
+  endWork(state, work, "waiting", "otherwise");
 }
 
 /** The worker's ttl has run out. */
@@ -157,7 +161,8 @@ export function settleClaim(state: BoardState, command: SettleClaim): BoardOutco
   unreserve(state, puller);
   const { stream } = puller;
   dequeuePuller(state, puller);
-  if (stream !== undefined) state.events.push({ to: stream, ...command.refusal });
+  // The refusal may say to whom the limiter said it: that is another stream, and another's.
+  if (stream !== undefined) state.events.push({ ...command.refusal, to: stream });
   return DONE;
 }
 
@@ -166,7 +171,7 @@ export function loseClaim(state: BoardState, command: LoseClaim): BoardOutcomes[
   if (work === undefined) return DONE;
   work.card.attempt -= 1;
   work.card.reason = "the lease on the stage's limiter was taken back";
-  endWork(state, work, "waiting");
+  endWork(state, work, "waiting", "otherwise");
   tellOver(state, work, command.reason);
   return DONE;
 }
@@ -191,6 +196,11 @@ export function freeCard(state: BoardState, card: Card): void {
 function workUnder({ work }: Card, token: number): Work | undefined {
   if (work === undefined) return undefined;
   return work.token === token || (token === 0 && work.ttl === undefined) ? work : undefined;
+}
+
+/** Whether the last work on the card was ended so, under this token. */
+function hasEnded({ lastWork }: Card, token: number, how: EndVerb): boolean {
+  return lastWork?.token === token && lastWork.end === how;
 }
 
 const DONE = { kind: "done" } as const;

@@ -53,7 +53,7 @@ export interface ModelCard {
   reason: string;
   result: string;
   work: ModelWork | undefined;
-  lastWork: { readonly token: number; readonly finished: boolean } | undefined;
+  lastWork: { readonly token: number; readonly end: string } | undefined;
   enteredAt: number;
   completedAt: number | undefined;
   blockedAt: number | undefined;

@@ -108,7 +108,7 @@ export class BoardModel {
     const due = this.pullers.filter((puller) => givesUpAt(puller) <= this.#now);
     for (const { card, work } of this.works) {
       if (work.expiresAt > this.#now) continue;
-      this.#fail(card, "its worker has vanished");
+      this.#fail(card, "its worker has vanished", "otherwise");
       this.#tellOver(card, work, "LEASE_EXPIRED");
     }
     this.#settle();
@@ -195,7 +195,7 @@ export class BoardModel {
         if (held === undefined) return DONE;
         held.card.attempt -= 1;
         held.card.reason = "the lease on the stage's limiter was taken back";
-        this.#endWork(held.card, "waiting");
+        this.#endWork(held.card, "waiting", "otherwise");
         this.#tellOver(held.card, held.work, command.reason);
         return DONE;
       }
@@ -211,8 +211,10 @@ export class BoardModel {
         return this.#withCard(command, (card) => this.#conclude(card, command));
       case "block":
         return this.#withCard(command, (card) => {
+          const { work, lastWork } = card;
+          if (command.token !== 0 && lastWork?.token === command.token && lastWork.end === "block")
+            return cardSaid(card);
           if (card.state === "completed") return refused("CARD_STATE", placeOf(card));
-          const { work } = card;
           if (command.token !== 0 && work?.token !== command.token)
             return refused("STALE_FENCING_TOKEN", placeOf(card));
           this.#release(card);
@@ -221,7 +223,7 @@ export class BoardModel {
             card.state = "blocked";
             card.blockedAt ??= this.#now;
           } else {
-            this.#endWork(card, "blocked");
+            this.#endWork(card, "blocked", command.token === 0 ? "otherwise" : "block");
             this.#tellOver(card, work, command.token === 0 ? "CARD_BLOCKED" : undefined);
           }
           return cardSaid(card);
@@ -374,7 +376,7 @@ export class BoardModel {
     this.#release(card);
     const { work, board } = card;
     if (work !== undefined) {
-      this.#endWork(card, "waiting");
+      this.#endWork(card, "waiting", "otherwise");
       this.#tellOver(card, work, "CARD_DELETED");
     }
     board.cards = board.cards.filter((other) => other !== card);
@@ -623,9 +625,9 @@ export class BoardModel {
     if (work.attachment.kind !== "attached" || work.attachment.stream !== stream) return DONE;
     if (how === "cancelled") {
       card.attempt -= 1;
-      this.#endWork(card, "waiting");
+      this.#endWork(card, "waiting", "otherwise");
     } else if (work.ttl === 0) {
-      this.#fail(card, "its worker has vanished");
+      this.#fail(card, "its worker has vanished", "otherwise");
     } else {
       work.attachment = { kind: "orphaned" };
       this.#startClock(work);
@@ -656,45 +658,45 @@ export class BoardModel {
   #conclude(card: ModelCard, command: EndWork): Said {
     const { work, lastWork } = card;
     if (work === undefined || (work.token !== command.token && (command.token !== 0 || work.ttl !== undefined))) {
-      const again = command.kind === "finish" && lastWork?.finished && lastWork.token === command.token;
+      const again = lastWork?.token === command.token && lastWork.end === command.kind;
       return again ? cardSaid(card) : refused("STALE_FENCING_TOKEN", placeOf(card));
     }
     switch (command.kind) {
       case "finish":
-        card.result = command.words;
+        card.result = command.words || card.result;
         card.reason = "";
-        this.#endWork(card, "finished");
+        this.#endWork(card, "finished", "finish");
         break;
       case "send-back":
         card.reason = command.words;
-        this.#endWork(card, "sent-back");
+        this.#endWork(card, "sent-back", "send-back");
         break;
       case "give-back":
         if (command.failed) {
-          this.#fail(card, command.words);
+          this.#fail(card, command.words, "give-back");
         } else {
           card.attempt -= 1;
           card.reason = command.words;
-          this.#endWork(card, "waiting");
+          this.#endWork(card, "waiting", "give-back");
         }
     }
     this.#tellOver(card, work, undefined);
     return cardSaid(card);
   }
 
-  #fail(card: ModelCard, reason: string): void {
+  #fail(card: ModelCard, reason: string, end: string): void {
     const tooOften = card.attempt >= card.board.config.maxAttempts;
     card.reason = tooOften ? `blocked after ${card.attempt} attempts: ${reason}` : reason;
-    this.#endWork(card, tooOften ? "blocked" : "waiting");
+    this.#endWork(card, tooOften ? "blocked" : "waiting", end);
   }
 
-  #endWork(card: ModelCard, state: CardState): void {
+  #endWork(card: ModelCard, state: CardState, end: string): void {
     const work = card.work as ModelWork;
     const past = { board: nameOf(card.board), stage: card.stage.config.name, card: card.id, held: true };
     if (work.requestId !== "") this.#past.set(work.requestId, past);
     if (work.claimed) this.#claims.push(`unclaim ${work.id}`);
     card.work = undefined;
-    card.lastWork = { token: work.token, finished: state === "finished" };
+    card.lastWork = { token: work.token, end };
     this.#setState(card, state);
   }
 

@@ -169,7 +169,8 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
       step({ kind: "leave-pull", id, stream, how });
     },
     settleClaim(id, reason) {
-      const no = { limiter: "l", key: "", claim: 0, retryAfter: undefined, waitersAhead: 0, at: undefined };
+      // As the limiter's engine tells it: to a stream of its own, whose number somebody else may have here.
+      const no = { limiter: "l", key: "", claim: 0, retryAfter: undefined, waitersAhead: 0, at: undefined, to: -1 };
       step({ kind: "settle-claim", id, refusal: reason && { kind: "refused", reason, ...no } });
     },
     pass(micros) {
@@ -194,7 +195,8 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
     heardBy,
     got: ({ stream, outcome }) => [outcome, ...heardBy({ stream })].filter(isAnswer).map(say),
     view: () => viewBoard(state, board()),
-    cardViews: (filter) => pageCards(state, board(), { stage: "", states: [], after: "", limit: 100, ...filter }),
+    cardViews: (filter) =>
+      pageCards(state, board(), { stage: "", states: [], after: "", limit: 100, order: "stages", ...filter }),
   };
 }
 

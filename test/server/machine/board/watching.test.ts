@@ -164,6 +164,33 @@ describe("lists", () => {
     expect(ids({ stage: "In", limit: 2, after: `1.${scene.card("b").entry}` })).toEqual(["a", "c"]);
   });
 
+  it("have, for one look, those at work first and the completed last, of which the latest come first", () => {
+    const scene = createBoardScene({ stages: [queue("In"), work("Work"), work("Check"), queue("Out")] });
+    for (const id of ["a", "b", "c", "d", "e", "f", "g"]) scene.add(id);
+    const through = (id: string, ...stages: string[]) => {
+      for (const stage of stages) {
+        scene.take(stage, { cardId: id });
+        scene.finish(id);
+      }
+    };
+    through("a", "Work", "Check");
+    through("b", "Work", "Check");
+    through("c", "Work");
+    through("d", "Work");
+    scene.take("Check", { cardId: "d" });
+    scene.take("Work", { cardId: "e" });
+    scene.block("c");
+    const look = (filter: object = {}) =>
+      scene.cardViews({ order: "at-work", ...filter }).items.map(({ id, state }) => `${id} ${state}`);
+    const all = ["d active", "e active", "c blocked", "f waiting", "g waiting", "b completed", "a completed"];
+    expect(look()).toEqual(all);
+    expect(look({ limit: 3 })).toEqual(all.slice(0, 3));
+    expect(scene.cardViews({ order: "at-work", limit: 3 }).next).toBe("");
+    expect(look({ stage: "Work" })).toEqual(["e active", "c blocked"]);
+    expect(look({ stage: "Out" })).toEqual(all.slice(5));
+    expect(look({ states: ["completed", "active"] })).toEqual([...all.slice(0, 2), ...all.slice(5)]);
+  });
+
   it("have boards by name", () => {
     const scene = createBoardScene({ name: "b" });
     for (const name of ["c", "a"]) scene.step({ kind: "create-board", config: boardOf({ name }) });

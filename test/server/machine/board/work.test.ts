@@ -1,8 +1,8 @@
 /** Work on a card: it ends once, by who holds its token or by time, and what is dropped is counted and not lost. */
 
 import { describe, expect, it } from "vitest";
-import type { BoardOutcomeOf, EndWork } from "../../../../src/server/machine/board/command.ts";
-import type { CardState, Work } from "../../../../src/server/machine/board/model.ts";
+import type { BlockCard, BoardOutcomeOf, EndWork } from "../../../../src/server/machine/board/command.ts";
+import type { CardState, EndVerb, Work } from "../../../../src/server/machine/board/model.ts";
 import { MILLISECOND, SECOND } from "../builders.ts";
 import { boardOf, DAY, queue, work } from "./boards.ts";
 import { type BoardScene, createBoardScene, type Pulling, say } from "./scene.ts";
@@ -22,6 +22,15 @@ function atWork(options: Parameters<BoardScene["pull"]>[1] = {}, about: Paramete
 function end(scene: BoardScene, kind: EndWork["kind"], token: number, failed = false): BoardOutcomeOf<EndWork> {
   return scene.step({ kind, board: "b", cardId: "a", token, words: "words", failed });
 }
+
+/** The same, and a block by the card's worker. */
+function endBy(scene: BoardScene, verb: EndVerb, token: number): BoardOutcomeOf<EndWork | BlockCard> {
+  return verb === "block"
+    ? scene.step({ kind: "block", board: "b", cardId: "a", token, reason: "words" })
+    : end(scene, verb, token);
+}
+
+const VERBS: readonly EndVerb[] = ["finish", "give-back", "send-back", "block"];
 
 describe("work", () => {
   it.each<
@@ -167,6 +176,67 @@ describe("a fencing token", () => {
     expect(again()).toBe("STALE_FENCING_TOKEN");
   });
 
+  it.each(VERBS)(
+    "under which a worker has said %s hears the same again, and for every other verb that it is spent",
+    (verb) => {
+      // In's limit keeps what was sent back where it stands.
+      const { scene, work: held } = atWork({}, { stages: [queue("In", 1), ...STAGES.slice(1)] });
+      scene.add("b");
+      expect(endBy(scene, verb, held.token)).toEqual({ kind: "card", card: scene.card("a") });
+      const before = { ...scene.card("a") };
+      for (const again of VERBS) {
+        expect([again, say(endBy(scene, again, held.token))]).toEqual([
+          again,
+          again === verb ? "a" : "STALE_FENCING_TOKEN",
+        ]);
+      }
+      expect(say(endBy(scene, verb, held.token + 1))).toBe("STALE_FENCING_TOKEN");
+      expect(scene.card("a")).toEqual(before);
+    },
+  );
+
+  it.each(VERBS)(
+    "under which a worker has said %s is harmless while another works on the card, until that has ended",
+    (verb) => {
+      const { scene, work: held } = atWork({}, { stages: [queue("In", 1), ...STAGES.slice(1)] });
+      scene.add("b");
+      endBy(scene, verb, held.token);
+      if (verb === "block") scene.unblock("a");
+      if (verb === "send-back") {
+        scene.take("Work", { cardId: "b" });
+        expect(scene.cards("In")).toEqual(["a"]);
+      }
+      const next = scene.pull(verb === "finish" ? "Review" : "Work", { maxWait: 0, cardId: "a" });
+      expect(say(next.outcome)).toBe("a");
+      const before = { ...scene.card("a") };
+      expect(say(endBy(scene, verb, held.token))).toBe("a");
+      expect(scene.card("a")).toEqual(before);
+      expect(scene.heardBy(next)).toEqual([]);
+      scene.finish("a");
+      expect(say(endBy(scene, verb, held.token))).toBe("STALE_FENCING_TOKEN");
+    },
+  );
+
+  it("under which a card failed too often, and was blocked for that, is spent for a block, not for the give-back", () => {
+    const { scene, work: held } = atWork({}, { stages: STAGES, maxAttempts: 1 });
+    expect(say(end(scene, "give-back", held.token, true))).toBe("a");
+    expect(scene.card("a").state).toBe("blocked");
+    expect(say(endBy(scene, "give-back", held.token))).toBe("a");
+    expect(say(endBy(scene, "block", held.token))).toBe("STALE_FENCING_TOKEN");
+    expect(scene.card("a").reason).toBe("blocked after 1 attempts: words");
+  });
+
+  it.each<[how: string, act: (at: { scene: BoardScene; pulling: Pulling }) => void]>([
+    ["has vanished", ({ scene, pulling }) => vanish(scene, pulling)],
+    ["has cancelled", ({ scene, pulling }) => scene.leave(pulling, "cancelled")],
+    ["was stopped by an operator's block", ({ scene }) => scene.block("a")],
+  ])("whose worker %s is spent for whatever it says", (_how, act) => {
+    const at = atWork({ ttl: SECOND });
+    act(at);
+    const said = VERBS.map((verb) => say(endBy(at.scene, verb, at.work.token)));
+    expect(said).toEqual(VERBS.map(() => "STALE_FENCING_TOKEN"));
+  });
+
   it("0 stands for a person's work, which has no ttl, and for nobody else's", () => {
     const person = atWork({ detached: true, maxWait: 0 });
     person.scene.pass(DAY);
@@ -178,6 +248,19 @@ describe("a fencing token", () => {
     expect(say(end(machine.scene, "finish", 0))).toBe("STALE_FENCING_TOKEN");
     const { scene } = atWork();
     expect(say(end(scene, "finish", 0))).toBe("STALE_FENCING_TOKEN");
+  });
+});
+
+describe("a result", () => {
+  it("stays with the card until another stage has one, through finishes that bring none", () => {
+    const { scene } = atWork({}, { stages: [queue("In"), work("Work"), work("Check"), work("Pack"), queue("Out")] });
+    scene.finish("a", "built");
+    scene.take("Check");
+    scene.finish("a");
+    expect(scene.card("a").result).toBe("built");
+    scene.take("Pack");
+    scene.finish("a", "packed");
+    expect(scene.card("a").result).toBe("packed");
   });
 });
 

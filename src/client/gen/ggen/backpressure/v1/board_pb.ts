@@ -158,7 +158,9 @@ export type Stage = Message<"ggen.backpressure.v1.Stage"> & {
   kind: StageKind;
 
   /**
-   * How many cards may be in it, 1 to 100,000, whatever becomes of them there. Unset: no limit.
+   * How many cards may be in it, 1 to 100,000, whatever becomes of them there. Unset: no limit. The last stage needs none:
+   * completed cards stay in it, and would fill it for ever. One there is INVALID_REQUEST unless the board keeps fewer
+   * (`keep_completed`), or forgets them in time (`keep_completed_for`): then the stage pulls nothing while it is full.
    *
    * @generated from field: optional uint32 wip_limit = 3;
    */
@@ -181,7 +183,8 @@ export type Stage = Message<"ggen.backpressure.v1.Stage"> & {
   limiter: string;
 
   /**
-   * The name that this stage had before, where an update renames it; its cards stay. Input only.
+   * The name that this stage had before, where an update renames it; its cards stay. No two stages can have had the same.
+   * Where no stage has that name, it says nothing: a retry is harmless. Input only.
    *
    * @generated from field: string renamed_from = 6;
    */

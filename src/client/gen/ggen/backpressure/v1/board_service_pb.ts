@@ -79,7 +79,9 @@ export type GetBoardRequest = Message<"ggen.backpressure.v1.GetBoardRequest"> & 
   name: string;
 
   /**
-   * Whether to send its cards too, at most 1,000, or about 1 MB of them: those that ListCards would send first.
+   * Whether to send its cards too, at most 1,000, or about 1 MB of them: first those that somebody works on, then the
+   * others that are not completed, both by stage from the last to the first and in it in the order in which they came; then
+   * the completed, the latest first.
    *
    * @generated from field: bool cards = 2;
    */
@@ -851,7 +853,13 @@ export type PullCardResponse = Message<"ggen.backpressure.v1.PullCardResponse"> 
     case: "pulled";
   } | {
     /**
-     * With `max_wait` zero: why there is none.
+     * Why there is none now; the stream ends OK. With `max_wait` zero: NO_CARD, STAGE_FULL, WAITERS_AHEAD, or what the
+     * stage's limiter says to who does not wait: CONCURRENCY_EXHAUSTED, RATE_EXHAUSTED, WAITERS_AHEAD, PAUSED, LEARNING.
+     *
+     * Whoever waits is told none in one case: there is a card and room, and the stage's limiter, whose own `max_wait` is
+     * zero, lets nobody wait; then with one of those reasons of the limiter. Its other refusals end the stream with their
+     * own status, and so does a wait that was too long: LIMITER_NOT_FOUND, KEY_REQUIRED, CLAIM_EXCEEDS_LIMIT, QUEUE_FULL,
+     * WAIT_TOO_LONG, WAIT_TIMEOUT, WAITER_CANCELLED. A limiter that is paused, or whose limit is reached, lets wait.
      *
      * @generated from field: ggen.backpressure.v1.Refusal none = 3;
      */
@@ -1053,7 +1061,8 @@ export type TryPullCardResponse = Message<"ggen.backpressure.v1.TryPullCardRespo
     case: "pulled";
   } | {
     /**
-     * Why there is none: NO_CARD, STAGE_FULL, WAITERS_AHEAD, or a reason of the stage's limiter.
+     * Why there is none: NO_CARD, STAGE_FULL, WAITERS_AHEAD, or what the stage's limiter says to who does not wait:
+     * CONCURRENCY_EXHAUSTED, RATE_EXHAUSTED, WAITERS_AHEAD, PAUSED, LEARNING.
      *
      * @generated from field: ggen.backpressure.v1.Refusal none = 2;
      */
@@ -1190,7 +1199,8 @@ export type FinishCardRequest = Message<"ggen.backpressure.v1.FinishCardRequest"
   fencingToken: bigint;
 
   /**
-   * What it brought, for who looks and for the next worker. At most 64 KiB.
+   * What it brought, for who looks and for the next worker. At most 64 KiB. Empty: nothing new, and the card keeps what an
+   * earlier finish brought.
    *
    * @generated from field: string result = 4;
    */
@@ -1587,8 +1597,9 @@ export const BoardService: GenService<{
     output: typeof UpdateCardResponseSchema;
   },
   /**
-   * Reads cards, by stage from the last to the first, in it in the order in which they came. A page at a time; one of
-   * large cards ends after about 1 MB, however many were asked for.
+   * Reads cards, by stage from the last to the first, in it in the order in which they came: the completed come first, and
+   * `states` leaves them out. A page at a time; one of large cards ends after about 1 MB, however many were asked for. A
+   * card that goes on between two pages may be in neither, one that is sent back in both; WatchBoard misses none.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.ListCards
    */
@@ -1646,7 +1657,11 @@ export const BoardService: GenService<{
   },
   /**
    * The work of this stage is done: the card waits to be pulled by the next. Under a fencing token that is not the
-   * card's, ABORTED with STALE_FENCING_TOKEN, and nothing changes; under the token that has finished it, harmless.
+   * card's, ABORTED with STALE_FENCING_TOKEN, and nothing changes.
+   *
+   * Said again under the token under which it was said, whatever else it says, it is harmless, as long as no later work on
+   * the card has ended: nothing changes, and the answer is the card as it stands by then. The same holds for GiveBackCard,
+   * SendBackCard, and BlockCard by a worker; another of the four under that token is ABORTED with STALE_FENCING_TOKEN.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.FinishCard
    */
@@ -1656,7 +1671,8 @@ export const BoardService: GenService<{
     output: typeof FinishCardResponseSchema;
   },
   /**
-   * The work is left undone: the card waits in its stage for another worker. It adds no attempt.
+   * The work is left undone: the card waits in its stage for another worker. It adds no attempt, unless it says `failed`.
+   * Tokens and retries as for FinishCard.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.GiveBackCard
    */
@@ -1666,7 +1682,8 @@ export const BoardService: GenService<{
     output: typeof GiveBackCardResponseSchema;
   },
   /**
-   * The card needs rework: it counts where it stands until the stage upstream pulls it back.
+   * The card needs rework: it counts where it stands until the stage upstream pulls it back. Tokens and retries as for
+   * FinishCard.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.SendBackCard
    */
@@ -1676,7 +1693,8 @@ export const BoardService: GenService<{
     output: typeof SendBackCardResponseSchema;
   },
   /**
-   * Nobody may take the card until it is unblocked; work on it ends with CARD_BLOCKED. It counts where it stands.
+   * Nobody may take the card until it is unblocked; work on it ends with CARD_BLOCKED. It counts where it stands. By the
+   * card's worker, tokens and retries as for FinishCard. By an operator (token 0) it blocks what stands there each time.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.BlockCard
    */

@@ -96,7 +96,7 @@ export type Card = Message<"ggen.backpressure.v1.Card"> & {
   reason: string;
 
   /**
-   * What its last finish brought, in the worker's form. Output only.
+   * What the last finish that brought anything brought, in the worker's form. Output only.
    *
    * @generated from field: string result = 11;
    */
