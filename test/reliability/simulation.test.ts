@@ -5,7 +5,7 @@ import { openRecord } from "./support/record.ts";
 import { simulate } from "./support/simulation/simulate.ts";
 import { inTier, seedOf } from "./support/tier.ts";
 
-const RUNS = inTier({ C: 200, N: 20_000 });
+const RUNS = inTier({ C: 150, N: 20_000 });
 const STEPS = 10_000;
 
 test(`${RUNS} worlds of ${STEPS} steps: the books, the holders, nothing forgotten, everybody served`, {

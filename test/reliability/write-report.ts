@@ -6,12 +6,28 @@ import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Finding } from "./support/record.ts";
 
-type Line = Finding & { readonly harness: string; readonly tier: "C" | "N"; readonly date: string; readonly node: string };
+type Line = Finding & {
+  readonly harness: string;
+  readonly tier: "C" | "N";
+  readonly date: string;
+  readonly node: string;
+};
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What each harness does, and what proves that it can fail; those that are not named here come last, by their names. */
-const HARNESSES: readonly { readonly name: string; readonly title: string; readonly how: string; readonly control: string }[] = [
+const HARNESSES: readonly {
+  readonly name: string;
+  readonly title: string;
+  readonly how: string;
+  readonly control: string;
+}[] = [
+  {
+    name: "simulation",
+    title: "Simulation",
+    how: "the real machine, engine and records under a virtual clock, with a network that loses, delays and doubles, a disk that loses its tail, crashes, restarts, frozen clients; seeded and replayable",
+    control: "a disk that says it has kept what it has not is found",
+  },
   {
     name: "mutants",
     title: "Bugs put in on purpose",
@@ -28,7 +44,8 @@ const HARNESSES: readonly { readonly name: string; readonly title: string; reado
     name: "kill-server-board",
     title: "`kill -9` of the server, under a pipeline",
     how: "four worker processes on two stages, a watcher beside them",
-    control: "a stage that had a card twice would stand twice in its result; the limits' control is `test/server/machine/board`",
+    control:
+      "a stage that had a card twice would stand twice in its result; the limits' control is `test/server/machine/board`",
   },
   {
     name: "lost-answers",
@@ -48,6 +65,26 @@ const HARNESSES: readonly { readonly name: string; readonly title: string; reado
     how: "the data folder cut and flipped at every boundary and at random, then opened",
     control: "see `test/reliability/power-loss.test.ts`",
   },
+  {
+    name: "wire-fuzz",
+    title: "Frames that are none",
+    how: "mutated HTTP/2 frames, gRPC envelopes, protobuf and HTTP/1.1 requests by the hundred thousand, another client beside them",
+    control: "",
+  },
+  {
+    name: "floods",
+    title: "Floods",
+    how: "one connection that does too much of one thing, another client beside it",
+    control: "",
+  },
+  {
+    name: "grpc-abuse",
+    title: "Abuse of gRPC",
+    how: "requests that no library sends, each with its documented answer",
+    control: "",
+  },
+  { name: "slow-readers", title: "Slow readers", how: "streams that never read", control: "" },
+  { name: "many-waiters", title: "Many waiters", how: "10,000 streams in one queue", control: "" },
 ];
 
 function readLines(): readonly Line[] {

@@ -23,7 +23,7 @@ interface Commit {
 const USUAL = 5_000;
 const SLOWEST = 200_000;
 
-/** `forgetful`: says that a commit is kept before it is, as a control. */
+/** `forgetful`: as a control, it is slow and says that a commit is kept before it is. */
 export function createDisk(timeline: Timeline, dice: Dice, { forgetful }: { readonly forgetful: boolean }): Disk {
   const kept = new Map<string, string>();
   let underWay: Commit[] = [];
@@ -39,7 +39,7 @@ export function createDisk(timeline: Timeline, dice: Dice, { forgetful }: { read
   function keep(rows: readonly RowChange[]): Promise<void> {
     return new Promise((resolve) => {
       // In order: none is done before the one before it.
-      const done = Math.max(lastDone, timeline.now + dice.roll(dice.chance(5) ? SLOWEST : USUAL));
+      const done = Math.max(lastDone, timeline.now + dice.roll(forgetful || dice.chance(5) ? SLOWEST : USUAL));
       lastDone = done;
       const callOff = timeline.after(done - timeline.now, () => {
         underWay.shift();

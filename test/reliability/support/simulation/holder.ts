@@ -81,23 +81,27 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
   }
 
   /** Opens a stream; what comes over it comes in order, until it breaks. */
-  function open(make: (stream: number) => Command, id: () => string, hear: (news: StreamNews | Outcome) => void): void {
+  function open(make: (stream: number) => Command, hear: (news: StreamNews | Outcome) => void): void {
     const own = round;
     const incarnation = server.incarnation;
     let broken = false;
     let heard = timeline.now;
     let stream = 0;
+    /** Of the waiter or the lease that the server has for this stream. */
+    let id = "";
     const breaks = (serverHears: number) => {
       if (broken) return;
       broken = true;
       timeline.after(serverHears, () => {
         if (server.incarnation !== incarnation || stream === 0) return;
-        server.submit({ kind: "leave", id: id(), stream, how: "lost" }, () => {});
+        server.submit({ kind: "leave", id, stream, how: "lost" }, () => {});
         server.closeStream(stream);
       });
       if (own === round) later(dice.roll(40 * MS), () => again());
     };
     const pass = (news: StreamNews | Outcome) => {
+      if (news.kind === "granted") id = news.lease.id;
+      if (news.kind === "waiting") id = news.waiterId;
       heard = Math.max(heard, timeline.now + dice.roll(10 * MS));
       timeline.after(heard - timeline.now, () => {
         if (!broken && own === round) later(0, () => hear(news));
@@ -149,7 +153,6 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
           stream,
           probed: true,
         }),
-        () => leaseId || id,
         hear,
       );
     };
@@ -176,11 +179,7 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
 
   function resume(): void {
     const own = leaseId;
-    open(
-      (stream) => ({ kind: "resume", leaseId: own, stream, probed: true }),
-      () => own,
-      hear,
-    );
+    open((stream) => ({ kind: "resume", leaseId: own, stream, probed: true }), hear);
   }
 
   /** It begins to work when a renewal was confirmed, since the grant may be old when it is heard. */

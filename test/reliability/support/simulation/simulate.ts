@@ -37,7 +37,7 @@ export async function simulate(seed: number, steps: number, { forgetful = false 
       if (!faults) return;
       crashes += 1;
       server.crash();
-      timeline.after(dice.roll(TTL / 2), () => {
+      timeline.after(dice.roll(TTL / 4), () => {
         server.start();
         crashNowAndThen();
       });
