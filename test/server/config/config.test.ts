@@ -149,6 +149,7 @@ describe("the files that are delivered", () => {
     expect(settings).toEqual({
       ...DEFAULTS,
       listeners: { ...DEFAULTS.listeners, corsOrigins: ["https://ops.example.com"] },
+      store: STORE,
     });
     expect(limiters.map(({ name }) => name)).toEqual([
       "payments-db",
@@ -164,6 +165,7 @@ describe("the files that are delivered", () => {
     expect(settings).toEqual({
       ...DEFAULTS,
       listeners: { grpc: { host: "0.0.0.0", port: 50051 }, web: { host: "0.0.0.0", port: 8080 }, corsOrigins: [] },
+      store: STORE,
     });
     expect(limiters).toMatchObject([{ name: "sample", maxConcurrent: 1, ttl: 0 }]);
   });
@@ -180,6 +182,7 @@ describe("the environment", () => {
       BACKPRESSURE_CONFIG: "b.yaml",
       BACKPRESSURE_GRPC_LISTEN: "0.0.0.0:1",
       BACKPRESSURE_WEB_LISTEN: "0.0.0.0:2",
+      BACKPRESSURE_STORE_FOLDER: "/data",
       BACKPRESSURE_LOG_LEVEL: "debug",
     });
     const { settings } = loaded("listeners: {grpc: nonsense, cors_origins: ['*']}\nlogging: {level: warn}", origin);
@@ -188,6 +191,7 @@ describe("the environment", () => {
       web: { host: "0.0.0.0", port: 2 },
       corsOrigins: ["*"],
     });
+    expect(settings.store).toEqual({ ...STORE, folder: "/data" });
     expect(settings.logLevel).toBe("debug");
   });
 
@@ -212,3 +216,6 @@ describe("the environment", () => {
     );
   });
 });
+
+/** What is kept, and how, where the file names a folder and says no more. */
+const STORE = { folder: "/var/lib/backpressure", leases: "process", maxMegabytes: 1_024 };
