@@ -122,6 +122,7 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
   else state.deadlines.set(waiter, deadline);
   waiter.probed = command.probed;
   waiter.stream = command.stream;
+  state.changes.push({ kind: "waiter-put", waiter });
   if (stream === undefined) stepBack(state, waiter);
   return waiting(waiter);
 }

@@ -230,4 +230,7 @@ export type Change =
   | { readonly kind: "waiter-put"; readonly waiter: Waiter }
   | { readonly kind: "waiter-left"; readonly waiter: Waiter }
   | { readonly kind: "limiter-put"; readonly limiter: Limiter }
-  | { readonly kind: "limiter-removed"; readonly name: string };
+  | { readonly kind: "limiter-removed"; readonly name: string }
+  /** What was kept before the start and is not taken up: it has ended, or what it was of is gone. */
+  | { readonly kind: "record-dropped"; readonly of: "lease" | "waiter"; readonly id: string }
+  | { readonly kind: "bucket-dropped"; readonly limiter: string; readonly key: string };

@@ -98,6 +98,8 @@ function configure(state: State, limiter: Limiter, config: LimiterConfig): void 
     instance.bucket.at = state.now;
     const capacity = config.rate?.capacity ?? 0;
     instance.bucket.level = before === undefined ? capacity : Math.min(instance.bucket.level, capacity);
+    // What is kept of it, if anything is, may be from when it held more.
+    if (instance.bucket.level < capacity) state.changes.push({ kind: "tokens-spent", instance });
   }
   limiter.config = config;
   limiter.revision += 1;

@@ -80,7 +80,7 @@ function assertQueue(state: State, instance: Instance): void {
 /** No wake-up is lost: the head cannot be admitted now, and if only tokens keep it, somebody looks when they are there. */
 function assertHead(state: State, instance: Instance): void {
   const waiter = instance.queue.first?.waiter;
-  if (waiter === undefined || !waiter.places.every(couldBeNext)) return;
+  if (waiter === undefined || state.learning || !waiter.places.every(couldBeNext)) return;
   const wait = Math.max(...waiter.places.map((place) => tokenWait(place, state.now)));
   holds(wait > 0, waiter, "nobody is kept who could be admitted");
   const looked = waiter.places.some(

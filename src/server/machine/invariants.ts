@@ -8,6 +8,7 @@ import { assertInstance, type Held } from "./instance-invariants.ts";
 import { counts, holds, holdsHeap } from "./invariant.ts";
 import { heldLimiters, type Lease } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
+import { timeAfterRestart } from "./restore.ts";
 import type { State } from "./state.ts";
 import { TOKEN } from "./token-bucket.ts";
 
@@ -36,10 +37,13 @@ function assertLease(state: State, lease: Lease): void {
   }
   const lasts = attachment.kind === "attached" && (attachment.probed || ttl === 0) && lease.revokedAt === undefined;
   holds((lease.heapIndex === -1) === lasts, lease, "its time runs exactly if its holder must show itself");
-  holds(ttl > 0 || lasts, lease, "without a ttl it ends with its stream");
+  // After a restart it has longer to be taken up again.
+  const renewed = attachment.kind === "attached" && lease.revokedAt === undefined;
+  const restored = renewed ? 0 : (state.restoredAt ?? Number.NEGATIVE_INFINITY) + timeAfterRestart(ttl);
+  holds(ttl > 0 || lasts || restored > state.now, lease, "without a ttl it ends with its stream");
   if (lasts) return;
   holds(lease.dueAt > state.now, lease, "it ends when its time has run out");
-  holds(lease.dueAt <= state.now + ttl, lease, "it has no more time than its ttl");
+  holds(lease.dueAt <= Math.max(state.now + ttl, restored), lease, "it has no more time than its ttl");
 }
 
 /** A waiter stands in every queue that it claims, present in all or in none, and has time left. O(1). */

@@ -1,12 +1,20 @@
 /** Taking up again after a restart: what was held is held on, and the rest is free at once. */
 
 import type { Outcomes } from "./command.ts";
-import { startClock } from "./grant.ts";
+import { removeIfDrained } from "./ending.ts";
 import { closeIfIdle, openInstance } from "./instances.ts";
 import { DETACHED, type HeldClaim, heldLimiters, type Lease, ORPHANED } from "./lease.ts";
-import { canEverFit, createInstance, createLimiter, type Instance, type Limiter, type Waiter } from "./limiter.ts";
+import {
+  canEverFit,
+  createInstance,
+  createLimiter,
+  type Instance,
+  type Limiter,
+  type LimiterConfig,
+  type Waiter,
+} from "./limiter.ts";
 import { enqueue, stepAside, unsettle } from "./queue.ts";
-import type { LeaseRecord, LimiterRecord, Records, WaiterRecord } from "./record.ts";
+import type { BucketRecord, LeaseRecord, LimiterRecord, PastRequestRecord, Records, WaiterRecord } from "./record.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
 
@@ -15,30 +23,27 @@ const SPREAD = 0.2;
 /** µs in which a lease that is adopted is taken up. */
 const ADOPTION = 10_000_000;
 
-/** Instants in the records count from the machine's own zero. */
+/** µs that a lease of this ttl has at most for its holder to come back. */
+export function timeAfterRestart(ttl: number): number {
+  return ttl === 0 ? ADOPTION : Math.ceil(ttl * (1 + SPREAD));
+}
+
+/**
+ * Instants in the records count from the machine's own zero. What is not taken up, or not as it was kept, is among the
+ * state's changes; records of a damaged store may contradict one another, and are then taken up as far as they fit.
+ */
 export function restore(state: State, records: Records): void {
+  state.restoredAt = state.now;
   for (const record of records.limiters) restoreLimiter(state, record);
-  for (const { limiter: name, key, level } of records.buckets) {
-    const limiter = state.limiters.get(name);
-    if (limiter?.config.rate === undefined) continue;
-    const { bucket } = openInstance(state, limiter, key);
-    // Whatever came in while nobody was there to count it is not given away.
-    bucket.level = Math.min(level, limiter.config.rate.capacity);
+  for (const record of records.buckets) restoreBucket(state, record);
+  restoreLeases(state, records);
+  for (const record of [...records.waiters].sort((a, b) => a.arrival - b.arrival)) {
+    if (waitsOn(state, record)) restoreWaiter(state, record);
+    else state.changes.push({ kind: "record-dropped", of: "waiter", id: record.id });
   }
-  const leases = records.leases
-    .filter((record) => survives(state, record, records.adopted))
-    .sort((a, b) => a.serial - b.serial);
-  for (const [index, record] of leases.entries()) restoreLease(state, record, 1 + (SPREAD * index) / leases.length);
-  const waiters = records.waiters.filter((record) => waitsOn(state, record)).sort((a, b) => a.arrival - b.arrival);
-  for (const record of waiters) restoreWaiter(state, record);
-  for (const { requestId, call, asked, end, grant } of records.pastRequests) {
-    if (end !== undefined) state.pastRequests.set(requestId, { kind: "ended", call, asked, end }, state.now);
-    else if (grant?.claims.every(({ limiter }) => state.limiters.has(limiter))) {
-      const lease = toLease(state, grant);
-      state.pastRequests.set(requestId, { kind: "spent", call, asked, lease }, state.now);
-    }
-  }
-  for (const limiter of state.limiters.values()) {
+  for (const record of records.pastRequests) restorePastRequest(state, record);
+  for (const limiter of [...state.limiters.values()]) {
+    if (removeIfDrained(state, limiter)) continue;
     for (const instance of limiter.instances.values()) closeIfIdle(state, instance);
   }
 }
@@ -65,32 +70,70 @@ function restoreLimiter(state: State, record: LimiterRecord): void {
   state.limiters.set(config.name, limiter);
 }
 
-/** A lease that was to end with its stream has ended; one without its limiters has nothing to hold. */
-function survives(state: State, record: LeaseRecord, adopted: ReadonlySet<string>): boolean {
-  return (
-    (record.ttl > 0 || adopted.has(record.id)) && record.claims.every(({ limiter }) => state.limiters.has(limiter))
-  );
+/** Whatever came in while nobody was there to count it is not given away. */
+function restoreBucket(state: State, { limiter: name, key, level }: BucketRecord): void {
+  const limiter = state.limiters.get(name);
+  if (limiter?.config.rate === undefined || limiter.config.keyed !== (key !== "")) {
+    state.changes.push({ kind: "bucket-dropped", limiter: name, key });
+    return;
+  }
+  openInstance(state, limiter, key).bucket.level = Math.min(level, limiter.config.rate.capacity);
 }
 
-function restoreLease(state: State, record: LeaseRecord, stretch: number): void {
-  const lease = toLease(state, record);
-  for (const { instance, permits, slots } of lease.claims) {
+function restoreLeases(state: State, { leases, adopted }: Records): void {
+  const living = leases.filter((record) => survives(state, record, adopted)).sort((a, b) => a.serial - b.serial);
+  for (const { serial } of leases) state.serial = Math.max(state.serial, serial);
+  const slots = new Map<Instance, Set<number>>();
+  for (const [index, record] of living.entries()) {
+    restoreLease(state, record, { stretch: 1 + (SPREAD * index) / living.length, slots });
+  }
+  for (const [instance, taken] of slots) {
+    instance.slots = new Slots();
+    instance.slots.takeThese([...taken]);
+  }
+  for (const { id } of leases) {
+    if (!state.leases.has(id)) state.changes.push({ kind: "record-dropped", of: "lease", id });
+  }
+}
+
+/** A lease that was to end with its stream has ended; one that holds nothing of a limiter that is there is none. */
+function survives(state: State, { id, ttl, claims }: LeaseRecord, adopted: ReadonlySet<string>): boolean {
+  if (ttl === 0 && !adopted.has(id)) return false;
+  const held = claims.filter(({ permits }) => permits > 0);
+  return held.length > 0 && held.every(({ limiter }) => state.limiters.has(limiter));
+}
+
+function restoreLease(
+  state: State,
+  record: LeaseRecord,
+  { stretch, slots: taken }: { readonly stretch: number; readonly slots: Map<Instance, Set<number>> },
+): void {
+  const requestId = state.requests.has(record.requestId) ? "" : record.requestId;
+  const whole = toLease(state, { ...record, requestId });
+  const lease: Lease = { ...whole, claims: whole.claims.map((claim) => withFreeSlots(claim, taken)) };
+  for (const { instance, permits, fencingToken } of lease.claims) {
+    const { limiter } = instance;
+    limiter.fencingToken = Math.max(limiter.fencingToken, fencingToken);
     instance.permitsInUse += permits;
-    instance.limiter.permitsInUse += permits;
-    if (slots.length > 0) {
-      instance.slots ??= new Slots();
-      instance.slots.takeThese(slots);
-    }
+    limiter.permitsInUse += permits;
   }
   state.leases.set(lease.id, lease);
-  state.serial = Math.max(state.serial, lease.serial);
   if (lease.requestId !== "") state.requests.set(lease.requestId, lease);
   for (const limiter of heldLimiters(lease)) {
     limiter.leases += 1;
     if (lease.attachment.kind === "orphaned") limiter.orphanedLeases += 1;
   }
-  startClock(state, lease);
   state.deadlines.set(lease, state.now + (lease.ttl === 0 ? ADOPTION : Math.ceil(lease.ttl * stretch)));
+}
+
+/** The claim without slots that another has, and notes those that it has. */
+function withFreeSlots(claim: HeldClaim, taken: Map<Instance, Set<number>>): HeldClaim {
+  if (claim.slots.length === 0) return claim;
+  const others = taken.get(claim.instance) ?? new Set();
+  taken.set(claim.instance, others);
+  const slots = claim.slots.filter((slot) => !others.has(slot));
+  for (const slot of slots) others.add(slot);
+  return { ...claim, slots };
 }
 
 function toLease(state: State, record: LeaseRecord): Lease {
@@ -98,8 +141,8 @@ function toLease(state: State, record: LeaseRecord): Lease {
   return {
     kind: "lease",
     ...rest,
-    claims: claims.map(({ limiter, key, ...held }): HeldClaim => {
-      return { ...held, instance: openInstance(state, state.limiters.get(limiter) as Limiter, key) };
+    claims: claims.map(({ limiter: name, key, ...held }): HeldClaim => {
+      return { ...held, instance: instanceOf(state, { name, key, held: held.permits > 0 }) };
     }),
     grantedAt: Math.min(grantedAt, state.now),
     attachment: detached ? DETACHED : ORPHANED,
@@ -109,10 +152,49 @@ function toLease(state: State, record: LeaseRecord): Lease {
   };
 }
 
-function waitsOn(state: State, { requestId, ttl, claims, deadline }: WaiterRecord): boolean {
+/** Where nothing is held any more the limiter may be gone, or another of the same name there: then only names are left. */
+function instanceOf(
+  state: State,
+  { name, key, held }: { readonly name: string; readonly key: string; readonly held: boolean },
+): Instance {
+  const limiter = state.limiters.get(name);
+  if (held && limiter !== undefined) return openInstance(state, limiter, key);
+  return limiter?.instances.get(key) ?? createInstance(limiter ?? nameOnly(name), key, state.now);
+}
+
+function nameOnly(name: string): Limiter {
+  const config: LimiterConfig = {
+    name,
+    description: "",
+    rate: undefined,
+    maxConcurrent: undefined,
+    keyed: false,
+    maxKeys: 0,
+    maxWaiters: 0,
+    maxWait: undefined,
+    refuseLongWaits: false,
+    ttl: 0,
+    maxTtl: 0,
+    trustCancel: false,
+    paused: false,
+  };
+  return createLimiter({ config, declaration: undefined, fencingToken: 0 }, 0);
+}
+
+function restorePastRequest(state: State, { requestId, call, asked, end, grant }: PastRequestRecord): void {
+  if (end !== undefined) {
+    state.pastRequests.set(requestId, { kind: "ended", call, asked, end }, state.now);
+  } else if (grant !== undefined) {
+    state.pastRequests.set(requestId, { kind: "spent", call, asked, lease: toLease(state, grant) }, state.now);
+  }
+}
+
+function waitsOn(state: State, { id, requestId, ttl, claims, deadline }: WaiterRecord): boolean {
   const inTime = deadline === undefined || deadline > state.now;
   return (
     requestId !== "" &&
+    !state.requests.has(requestId) &&
+    !state.leases.has(id) &&
     ttl > 0 &&
     inTime &&
     claims.every(({ limiter: name, permits, tokens }) => {

@@ -8,8 +8,9 @@ export class Slots {
   /** Takes these, which are free. */
   takeThese(slots: readonly number[]): void {
     const wanted = new Set(slots);
-    const free = [...this.#freed, ...range(this.#unused, Math.max(this.#unused, ...slots.map((slot) => slot + 1)))];
-    this.#unused = Math.max(this.#unused, ...slots.map((slot) => slot + 1));
+    const unused = slots.reduce((least, slot) => Math.max(least, slot + 1), this.#unused);
+    const free = [...this.#freed, ...range(this.#unused, unused)];
+    this.#unused = unused;
     this.#freed.length = 0;
     for (const slot of free) if (!wanted.has(slot)) this.#push(slot);
   }

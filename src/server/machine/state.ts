@@ -32,6 +32,8 @@ export interface State {
   maxWaiters: number;
   readonly fencingEpoch: number;
   learning: boolean;
+  /** When records were taken up; undefined: they never were. */
+  restoredAt: number | undefined;
   /** The highest fencing token of the limiters that are gone: one of the same name goes on above it. */
   fencingFloor: number;
   readonly limiters: Map<string, Limiter>;
@@ -69,6 +71,7 @@ export function createState(options: MachineOptions): State {
     maxWaiters: options.maxWaiters,
     fencingEpoch: options.fencingEpoch ?? 0,
     learning: options.learning ?? false,
+    restoredAt: undefined,
     fencingFloor: 0,
     limiters: new Map(),
     leases: new Map(),

@@ -6,8 +6,8 @@ import { createSecretKey } from "../ids.ts";
 import type { Log } from "../log.ts";
 import type { Change } from "../machine/command.ts";
 import { createKeeper, type WriteError } from "./keeper.ts";
-import { fromRows, isPastRequest, ownRow, toKept } from "./records.ts";
-import type { Durability, LeaseDurability, RowChange } from "./row.ts";
+import { cardsNowhere, fromRows, isOfLeases, isPastRequest, ownRow, toKept } from "./records.ts";
+import { type Durability, INCOMPLETE_KEY, type LeaseDurability, type RowChange } from "./row.ts";
 import { openStoreWorker } from "./sqlite/open-worker.ts";
 import type { Store } from "./store.ts";
 
@@ -31,6 +31,9 @@ const REMEMBER = 600_000_000;
 const MAX_REMEMBERED = 400_000;
 /** µs that a lease may last of whose like nothing is known any more: the longest ttl that the contract allows, 24 hours. */
 const LONGEST_TTL = 86_400_000_000;
+
+/** µs after the end of the learning, which begins a little later than the store. */
+const PAST_LEARNING = 5_000_000;
 
 const SECRET_KEY = "secret-key";
 const RESERVED = "reserved-tokens";
@@ -60,17 +63,28 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   if (secret === undefined)
     await keeper.keep([ownRow(SECRET_KEY, Buffer.from(secretKey).toString("base64url"))], "disk");
 
-  // The oldest first.
-  const remembered: { readonly key: string; readonly at: number }[] = worker.rows
-    .filter(({ key }) => isPastRequest(key))
-    .map(({ key }) => ({ key, at: clock.now() }));
+  const strays = cardsNowhere(found.boards);
+  if (strays.length > 0) {
+    log.error(
+      { folder, cards: strays },
+      "lost are the stages of these cards, which are blocked in the first, or their boards, with which they come back",
+    );
+  }
+
+  // When each was noted; the oldest first.
+  const remembered = new Map(worker.rows.filter(({ key }) => isPastRequest(key)).map(({ key }) => [key, clock.now()]));
+
+  function remember(key: string): void {
+    remembered.delete(key);
+    remembered.set(key, clock.now());
+  }
 
   function forgetOld(rows: RowChange[]): void {
     const now = clock.now();
-    for (let oldest = remembered[0]; oldest; oldest = remembered[0]) {
-      if (oldest.at + REMEMBER > now && remembered.length <= MAX_REMEMBERED) return;
-      remembered.shift();
-      rows.push({ key: oldest.key, body: undefined });
+    for (const [key, at] of remembered) {
+      if (at + REMEMBER > now && remembered.size <= MAX_REMEMBERED) return;
+      remembered.delete(key);
+      rows.push({ key, body: undefined });
     }
   }
 
@@ -89,9 +103,26 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     return bounds.length > 0 ? Math.max(...bounds) : LONGEST_TTL;
   }
 
+  // What an earlier run has kept is taken up this once: nobody would say when it is over.
+  const unkept = worker.rows.filter(({ key }) => leases === "none" && isOfLeases(key));
+  if (unkept.length > 0)
+    await keeper.keep(
+      unkept.map(({ key }) => ({ key, body: undefined })),
+      "process",
+    );
+
+  const incompleteFor = worker.incomplete === "no" ? 0 : longestTtl();
+  let stopWaiting = () => {};
+  if (worker.incomplete !== "no") {
+    // A start before that has to learn from the beginning.
+    const over = clock.now() + incompleteFor + PAST_LEARNING;
+    const forget = () => void keeper.keep([{ key: INCOMPLETE_KEY, body: undefined }], "process");
+    stopWaiting = clock.schedule(over, false, forget);
+  }
+
   return {
     found,
-    incompleteFor: worker.incomplete === "no" ? 0 : longestTtl(),
+    incompleteFor,
     secretKey,
     reserved: Number(found.own.get(RESERVED) ?? 0),
     reserve: (upTo) => keeper.keep([ownRow(RESERVED, String(upTo))], "disk"),
@@ -102,12 +133,13 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
       for (const change of changes) {
         if (noteTtl(change as Change, rows)) durability = "disk";
         const kept = toKept(change, epoch);
+        if (kept === undefined) continue;
         const safety = kept.of === "lease" ? leases : "disk";
         if (safety === "none") continue;
         rows.push(kept.row);
         if (kept.awaited) awaited = true;
         if (kept.awaited && safety === "disk") durability = "disk";
-        if (isPastRequest(kept.row.key)) remembered.push({ key: kept.row.key, at: clock.now() });
+        if (isPastRequest(kept.row.key)) remember(kept.row.key);
       }
       forgetOld(rows);
       if (rows.length === 0) return undefined;
@@ -118,7 +150,8 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
       tellHealth = listener;
     },
     async close() {
-      await keeper.settled();
+      stopWaiting();
+      await keeper.close();
       await worker.close();
     },
   };

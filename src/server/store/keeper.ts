@@ -24,8 +24,8 @@ export class WriteError extends Error {
 export interface Keeper {
   /** Resolves when these, and all that came before, are kept. */
   keep(changes: readonly RowChange[], durability: Durability): Promise<void>;
-  /** Resolves when nothing is on its way. */
-  settled(): Promise<void>;
+  /** Resolves when nothing is on its way, or what is cannot be kept now; nothing is tried again. */
+  close(): Promise<void>;
 }
 
 export interface KeeperOptions {
@@ -40,14 +40,16 @@ export interface KeeperOptions {
 interface Batch {
   readonly changes: Map<string, RowChange>;
   durability: Durability;
-  readonly kept: Promise<void>;
-  readonly resolve: () => void;
+  /** Those who wait for it, in order. */
+  readonly waiting: (() => void)[];
 }
 
 export function createKeeper({ writer, later, onHealth, onFatal }: KeeperOptions): Keeper {
   let gathering: Batch | undefined;
   let writing: Promise<void> | undefined;
   let failing = false;
+  let closed = false;
+  let retry = () => {};
 
   async function write(): Promise<void> {
     // What the same turn has still to say goes with it.
@@ -64,14 +66,18 @@ export function createKeeper({ writer, later, onHealth, onFatal }: KeeperOptions
           onFatal(problem);
           return;
         }
+        if (!failing) onHealth(problem);
         failing = true;
-        onHealth(problem);
-        await new Promise<void>((resolve) => later(resolve));
+        if (closed) return;
+        await new Promise<void>((resolve) => {
+          retry = resolve;
+          later(resolve);
+        });
         continue;
       }
       if (failing) onHealth(undefined);
       failing = false;
-      batch.resolve();
+      for (const resolve of batch.waiting) resolve();
     }
     writing = undefined;
   }
@@ -83,7 +89,7 @@ export function createKeeper({ writer, later, onHealth, onFatal }: KeeperOptions
     if (newer === undefined) return;
     for (const change of newer.changes.values()) batch.changes.set(change.key, change);
     if (newer.durability === "disk") batch.durability = "disk";
-    batch.kept.then(newer.resolve);
+    for (const resolve of newer.waiting) batch.waiting.push(resolve);
   }
 
   return {
@@ -91,17 +97,19 @@ export function createKeeper({ writer, later, onHealth, onFatal }: KeeperOptions
       gathering ??= createBatch();
       for (const change of changes) gathering.changes.set(change.key, change);
       if (durability === "disk") gathering.durability = "disk";
-      const { kept } = gathering;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gathering.waiting.push(resolve);
       writing ??= write();
-      return kept;
+      return promise;
     },
-    async settled() {
+    async close() {
+      closed = true;
+      retry();
       await writing;
     },
   };
 }
 
 function createBatch(): Batch {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return { changes: new Map(), durability: "process", kept: promise, resolve };
+  return { changes: new Map(), durability: "process", waiting: [] };
 }

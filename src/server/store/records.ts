@@ -35,13 +35,17 @@ export interface Kept {
   readonly awaited: boolean;
 }
 
-/** `epoch`: µs since 1970 at the machines' zero. */
-export function toKept(change: Change | BoardChange, epoch: number): Kept {
+/** Undefined: nobody can come back to it. `epoch`: µs since 1970 at the machines' zero. */
+export function toKept(change: Change | BoardChange, epoch: number): Kept | undefined {
   switch (change.kind) {
     case "lease-put":
       return put("lease", "lease", change.lease.id, leaseRecord(change.lease, epoch));
     case "lease-ended":
       return gone("lease", "lease", change.lease.id);
+    case "record-dropped":
+      return gone("lease", change.of, change.id);
+    case "bucket-dropped":
+      return gone("lease", "bucket", nameOf(change.limiter, change.key));
     case "tokens-spent": {
       const { limiter, key } = change.instance;
       return put("lease", "bucket", nameOf(limiter.config.name, key), bucketRecord(change.instance));
@@ -50,10 +54,13 @@ export function toKept(change: Change | BoardChange, epoch: number): Kept {
       const { limiter, key } = change.instance;
       return gone("lease", "bucket", nameOf(limiter.config.name, key));
     }
-    case "waiter-put":
-      return { ...put("lease", "waiter", change.waiter.id, waiterRecord(change.waiter, epoch)), awaited: false };
+    case "waiter-put": {
+      const { waiter } = change;
+      if (waiter.requestId === "") return undefined;
+      return put("lease", "waiter", waiter.id, waiterRecord(waiter, epoch));
+    }
     case "waiter-left":
-      return gone("lease", "waiter", change.waiter.id);
+      return change.waiter.requestId === "" ? undefined : gone("lease", "waiter", change.waiter.id);
     case "request-past": {
       const { requestId, past } = change;
       const kept = put("lease", "request", requestId, pastRequestRecord(requestId, past, epoch));
@@ -116,7 +123,8 @@ export function fromRows(rows: readonly Row[], epoch: number): Found {
       buckets: bucket,
       leases: lease,
       waiters: waiter,
-      adopted: new Set(card.flatMap(({ work }) => (work?.claimed ? [work.id] : []))),
+      // Work without a ttl has ended with its stream.
+      adopted: new Set(card.flatMap(({ work }) => (work?.claimed && work.ttl !== 0 ? [work.id] : []))),
       pastRequests: request.map((record) => ({ ...record, grant: record.grant && (ago(record.grant) as LeaseRecord) })),
     },
     boards: {
@@ -135,6 +143,12 @@ export function fromRows(rows: readonly Row[], epoch: number): Found {
   };
 }
 
+/** Cards, as `board/card`, that name a board or a stage which is not among the boards. */
+export function cardsNowhere({ boards, cards }: BoardRecords): string[] {
+  const places = new Set(boards.flatMap(({ config }) => config.stages.map((stage) => nameOf(config.name, stage.name))));
+  return cards.filter(({ board, stage }) => !places.has(nameOf(board, stage))).map(({ board, id }) => `${board}/${id}`);
+}
+
 /** A row of the store's own. */
 export function ownRow(name: string, body: string): RowChange {
   return { key: `${OWN}:${name}`, body };
@@ -143,6 +157,11 @@ export function ownRow(name: string, body: string): RowChange {
 /** The key under which a request id is remembered. */
 export function isPastRequest(key: string): boolean {
   return key.startsWith("request:");
+}
+
+/** Whether a row is as safe as leases are. */
+export function isOfLeases(key: string): boolean {
+  return ["lease:", "bucket:", "waiter:", "request:"].some((kind) => key.startsWith(kind));
 }
 
 const OWN = "store";

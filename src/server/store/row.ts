@@ -25,3 +25,6 @@ export type LeaseDurability = Durability | "none";
  * come to the disk when the machine stopped; `by-damage`, anything.
  */
 export type Incomplete = "no" | "by-power" | "by-damage";
+
+/** The key of the row that says what may be missing: it stays until nobody can rely any more on what that may be. */
+export const INCOMPLETE_KEY = "store:incomplete";

@@ -30,8 +30,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a restart forgets leases",
     file: `${MACHINE}/restore.ts`,
-    find: "for (const [index, record] of leases.entries())",
-    replace: "for (const [index, record] of leases.slice(1).entries())",
+    find: "state.leases.set(lease.id, lease);",
+    replace: "",
     tests: [RESTORE],
   },
   {

@@ -87,7 +87,8 @@ export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBo
   }
 
   function takeUp(): void {
-    const { claimed } = machine.restore(store.found.boards, clock.now());
+    const { claimed, changes } = machine.restore(store.found.boards, clock.now());
+    if (changes.length > 0) store.keep(changes);
     for (const { id } of claimed) claims.adopt(id);
     settle();
   }

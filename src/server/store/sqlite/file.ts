@@ -5,17 +5,27 @@
  *   rows there are and the sum of their checksums. A row that is changed, lost or of an older state does not escape that,
  *   which SQLite's own `integrity_check` would let pass.
  * - The head's number of the last commit is held against a mark beside the database.
+ * - All that is looked at before anything is written: a folder that is refused stays as it was.
  */
 
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { crc32 } from "node:zlib";
-import type { Durability, Incomplete, LeaseDurability, Row, RowChange } from "../row.ts";
+import {
+  type Durability,
+  INCOMPLETE_KEY,
+  type Incomplete,
+  type LeaseDurability,
+  type Row,
+  type RowChange,
+} from "../row.ts";
+import { type Head, headChecksum, rowChecksum } from "./checksum.ts";
+import { type Contents, readContents, readHead } from "./contents.ts";
 import { damaged, StoreError } from "./damage.ts";
 import { type Mark, type MarkFile, openMark } from "./mark.ts";
-import { FORMAT, migrate } from "./migrations.ts";
+import { FORMAT, migrate, refuseNewer } from "./migrations.ts";
+import { noteOwner, ownerOf } from "./owner.ts";
+import { salvage, setAside } from "./salvage.ts";
 
 export interface StoreFileOptions {
   readonly folder: string;
@@ -38,164 +48,142 @@ export interface StoreFile {
   close(): void;
 }
 
-interface Head {
-  commit: number;
-  rows: number;
-  sum: number;
-}
-
 const DATABASE = "data.db";
+const LOG = `${DATABASE}-wal`;
+const INDEX = `${DATABASE}-shm`;
 const MARK = "mark";
-const OWNER = "owner.json";
 const PAGE_BYTES = 4_096;
 /** Pages of the log after which it is written into the database. */
 const CHECKPOINT_PAGES = 2_000;
 
+/** Takes a folder up; throws a `StoreError` where it is not to be. */
 export function openStoreFile(options: StoreFileOptions): StoreFile {
   const { folder, acceptLoss } = options;
+  const path = join(folder, DATABASE);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new StoreError("unusable", `the data folder ${folder} cannot be made: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  try {
     return openWhole(options, undefined);
   } catch (error) {
-    if (!(error instanceof StoreError) || error.kind !== "damaged" || !acceptLoss) throw error;
-    const rows = salvage(folder);
-    for (const name of [DATABASE, `${DATABASE}-wal`, MARK]) setAside(folder, name);
+    const problem = problemOf(error, folder);
+    if (problem.kind !== "damaged" || !acceptLoss) throw problem;
+    const rows = salvage(path);
+    // Until the mark is gone, too, whoever finds the folder half set aside finds it damaged.
+    for (const name of [LOG, INDEX, DATABASE, MARK]) setAside(folder, name);
     return openWhole(options, rows);
   }
 }
 
 /** `salvaged`: what is left of a damaged folder, whose files have been set aside. */
 function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefined): StoreFile {
-  const { folder, boot } = options;
-  const path = join(folder, DATABASE);
-  const existed = existsSync(path);
+  const { folder } = options;
+  const seen = inspect(options);
   const database = openDatabase(folder, options.maxMegabytes);
   let mark: MarkFile | undefined;
   try {
     mark = openMark(join(folder, MARK), (what) => damaged(folder, what));
     const marked = mark.read();
-    if (!existed && marked !== undefined) throw damaged(folder, `its database (${DATABASE}) is gone`);
-    const begun = isBegun(database, folder);
-    if (begun && marked === undefined) throw damaged(folder, `its high-water mark (${MARK}) is gone`);
-    if (!begun && marked !== undefined && marked.commit > 0) throw damaged(folder, "its database is empty");
-    if (begun) migrate(database, folder);
-    else begin(database);
-    const { head, rows, sums } = readAll(database, folder);
-    const byPower = compare(head, marked, { folder, boot });
-    const incomplete = salvaged !== undefined ? "by-damage" : byPower ? "by-power" : "no";
+    if (marked === undefined) beginMark(mark, options);
+    const before = readHead(database, folder);
+    if (before === undefined) begin(database);
+    else migrate(database, before);
+    const head = readHead(database, folder) as Head;
+    // Another may have had the folder since it was inspected.
+    const same = seen !== undefined && headChecksum(seen.contents.head) === headChecksum(head);
+    const { rows, sums } = same ? seen.contents : readContents(database, folder, head);
+    const byPower = same ? seen.byPower : compare(head, marked, options);
+    const incomplete = incompleteness({ rows, byPower, byDamage: salvaged !== undefined });
     const file = keep({ database, mark, head, sums, onDisk: marked?.onDisk ?? 0, options });
-    if (salvaged) file.commit(salvaged, "disk");
-    else file.commit([], "disk");
+    const note = incomplete === "no" ? [] : [{ key: INCOMPLETE_KEY, body: incomplete }];
+    file.commit([...(salvaged ?? []), ...note], "disk");
     return { ...file, rows: salvaged ?? rows, incomplete };
   } catch (error) {
     mark?.close();
     database.close();
-    if (error instanceof StoreError) throw error;
-    throw damaged(folder, `its database cannot be read (${(error as Error).message})`, error);
+    throw error;
+  }
+}
+
+/** Reads all of it without writing anything, and throws where that is not whole; undefined: there is nothing yet. */
+function inspect(options: StoreFileOptions): { readonly contents: Contents; readonly byPower: boolean } | undefined {
+  const { folder } = options;
+  const marked = existsSync(join(folder, MARK)) ? lookAtMark(folder) : undefined;
+  const used = marked !== undefined && marked.commit > 0;
+  if (!existsSync(join(folder, DATABASE))) {
+    if (used) throw damaged(folder, `its database (${DATABASE}) is gone`);
+    return undefined;
+  }
+  // In the file system's words, of which SQLite keeps few.
+  closeSync(openSync(join(folder, DATABASE), "r+"));
+  // Of an empty database SQLite would throw the log away.
+  const logged = existsSync(join(folder, LOG)) && statSync(join(folder, LOG)).size > 0;
+  if (statSync(join(folder, DATABASE)).size === 0 && (used || logged)) throw damaged(folder, "its database is empty");
+  // Reading only: to close a database that may be written would write its log into it, damaged or not.
+  const database = new DatabaseSync(join(folder, DATABASE), { readOnly: true, timeout: 0 });
+  const leftIndex = existsSync(join(folder, INDEX));
+  try {
+    const head = readHead(database, folder);
+    if (head === undefined) {
+      if (used) throw damaged(folder, "its database is empty");
+      return undefined;
+    }
+    refuseNewer(head, folder);
+    if (head.commit > 0 && marked === undefined) throw damaged(folder, `its high-water mark (${MARK}) is gone`);
+    const byPower = compare(head, marked, options);
+    return head.format === FORMAT ? { contents: readContents(database, folder, head), byPower } : undefined;
+  } finally {
+    database.close();
+    // Whoever only reads leaves that behind.
+    if (!leftIndex) rmSync(join(folder, INDEX), { force: true });
+  }
+}
+
+function lookAtMark(folder: string): Mark | undefined {
+  const mark = openMark(join(folder, MARK), (what) => damaged(folder, what));
+  try {
+    return mark.read();
+  } finally {
+    mark.close();
   }
 }
 
 /** Opens it for this process alone: the lock goes with the process, whichever way that ends. */
 function openDatabase(folder: string, maxMegabytes: number): DatabaseSync {
-  const owner = join(folder, OWNER);
-  let database: DatabaseSync | undefined;
+  // Made here, since SQLite lets others read what it makes.
+  closeSync(openSync(join(folder, DATABASE), "a", 0o600));
+  const database = new DatabaseSync(join(folder, DATABASE), { timeout: 0 });
   try {
-    // Made here, since SQLite lets others read what it makes.
-    closeSync(openSync(join(folder, DATABASE), "a", 0o600));
-    database = new DatabaseSync(join(folder, DATABASE), { timeout: 0 });
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; BEGIN IMMEDIATE; COMMIT`);
     database.exec(`PRAGMA max_page_count = ${Math.floor((maxMegabytes * 1024 * 1024) / PAGE_BYTES)}`);
+    noteOwner(folder);
   } catch (error) {
-    database?.close();
-    const { errcode, message } = error as Error & { errcode?: number };
-    const primary = (errcode ?? 0) & 0xff;
-    if (primary === SQLITE_BUSY)
-      throw new StoreError(
-        "held",
-        `the data folder ${folder} is in use${by(owner)}; stop that server, or choose another folder`,
-      );
-    if (primary === SQLITE_CANTOPEN || primary === SQLITE_READONLY || primary === SQLITE_PERM) {
-      throw new StoreError("unusable", `the data folder ${folder} cannot be written to: ${message}`, { cause: error });
-    }
-    throw damaged(folder, `its database cannot be read (${message})`, error);
+    database.close();
+    throw error;
   }
-  writeFileSync(owner, JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() }), {
-    mode: 0o600,
-  });
   return database;
 }
 
-const SQLITE_PERM = 3;
-const SQLITE_BUSY = 5;
-const SQLITE_READONLY = 8;
-const SQLITE_CANTOPEN = 14;
-
-/** Who has it, as far as is known. */
-function by(owner: string): string {
-  try {
-    const { pid, host, since } = JSON.parse(readFileSync(owner, "utf8"));
-    return ` by process ${pid} on ${host}, since ${since}`;
-  } catch {
-    return "";
-  }
-}
-
-function isBegun(database: DatabaseSync, folder: string): boolean {
-  const [table] = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'head'").all();
-  const [any] = database.prepare("SELECT name FROM sqlite_schema LIMIT 1").all();
-  if (table === undefined && any !== undefined) throw damaged(folder, `${DATABASE} is no database of this program`);
-  return table !== undefined;
+/** On disk before the first commit, or that would look like one whose mark was lost. */
+function beginMark(mark: MarkFile, { folder, boot, leases }: StoreFileOptions): void {
+  mark.write({ commit: 0, onDisk: 0, boot, leases, closed: false });
+  mark.sync();
+  const fd = openSync(folder, "r");
+  fsyncSync(fd);
+  closeSync(fd);
 }
 
 function begin(database: DatabaseSync): void {
+  const head: Head = { format: FORMAT, commit: 0, rows: 0, sum: 0 };
   database.exec(`
     BEGIN;
     CREATE TABLE record (key TEXT PRIMARY KEY, number INTEGER NOT NULL, checksum INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, number INTEGER NOT NULL, rows INTEGER NOT NULL, sum INTEGER NOT NULL, checksum INTEGER NOT NULL);
-    INSERT INTO head VALUES (1, ${FORMAT}, 0, 0, 0, ${headChecksum({ commit: 0, rows: 0, sum: 0 })});
+    INSERT INTO head VALUES (1, ${FORMAT}, 0, 0, 0, ${headChecksum(head)});
     COMMIT`);
 }
 
-/** Every row, held against its own checksum and all of them against the head. */
-function readAll(database: DatabaseSync, folder: string): { head: Head; rows: Row[]; sums: Map<string, number> } {
-  const [found] = database.prepare("SELECT number AS 'commit', rows, sum, checksum FROM head").all();
-  const { checksum: headSum, ...head } = { ...found } as unknown as Head & { checksum: number };
-  if (found === undefined || headSum !== headChecksum(head))
-    throw damaged(folder, "its head does not match its checksum");
-  const rows: Row[] = [];
-  const sums = new Map<string, number>();
-  let sum = 0;
-  for (const row of database.prepare("SELECT key, number, checksum, body FROM record").iterate()) {
-    const { key, number, checksum, body } = row as unknown as StoredRow;
-    if (checksum !== rowChecksum(key, number, body))
-      throw damaged(folder, `the record ${key} does not match its checksum`);
-    if (number > head.commit) throw damaged(folder, `the record ${key} is of a commit that never was`);
-    sum += checksum;
-    sums.set(key, checksum);
-    rows.push({ key, body });
-  }
-  if (rows.length !== head.rows || sum !== head.sum) {
-    throw damaged(folder, `${head.rows} records should be there, and the ${rows.length} that are do not add up`);
-  }
-  return { head, rows, sums };
-}
-
-interface StoredRow {
-  readonly key: string;
-  readonly number: number;
-  readonly checksum: number;
-  readonly body: string;
-}
-
 /** Whether something may be missing without anybody's fault; throws where something is missing that must not be. */
-function compare(head: Head, mark: Mark | undefined, { folder, boot }: { folder: string; boot: string }): boolean {
+function compare(head: Head, mark: Mark | undefined, { folder, boot }: StoreFileOptions): boolean {
   if (mark === undefined) return false;
   const samePower = mark.boot === boot && boot !== "";
   const missing = mark.commit - head.commit;
@@ -203,7 +191,18 @@ function compare(head: Head, mark: Mark | undefined, { folder, boot }: { folder:
     throw damaged(folder, `the last ${missing} of its ${mark.commit} commits are missing`);
   }
   // Nobody has written down who held what; or it was written, but not to the disk before the power went.
-  return mark.leases === "none" || (mark.leases === "process" && !samePower && !mark.closed);
+  return mark.commit > 0 && (mark.leases === "none" || (mark.leases === "process" && !samePower && !mark.closed));
+}
+
+/** What was missing at an earlier start may still be relied on by somebody. */
+function incompleteness(found: {
+  readonly rows: readonly Row[];
+  readonly byPower: boolean;
+  readonly byDamage: boolean;
+}): Incomplete {
+  const noted = found.rows.find(({ key }) => key === INCOMPLETE_KEY)?.body;
+  if (found.byDamage || noted === "by-damage") return "by-damage";
+  return found.byPower || noted !== undefined ? "by-power" : "no";
 }
 
 function keep(context: {
@@ -229,7 +228,8 @@ function keep(context: {
       database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "NORMAL"}`);
       synchronous = durability;
     }
-    const next: Head = { commit: head.commit + 1, rows: head.rows, sum: head.sum };
+    const number = head.commit + 1;
+    let { rows, sum } = head;
     const before = new Map<string, number | undefined>();
     begin.run();
     try {
@@ -237,22 +237,24 @@ function keep(context: {
         const old = sums.get(key);
         if (!before.has(key)) before.set(key, old);
         if (old !== undefined) {
-          next.rows -= 1;
-          next.sum -= old;
+          rows -= 1;
+          sum -= old;
         }
         if (body === undefined) {
           if (old !== undefined) remove.run(key);
           sums.delete(key);
           continue;
         }
-        const checksum = rowChecksum(key, next.commit, body);
-        put.run(key, next.commit, checksum, body);
-        next.rows += 1;
-        next.sum += checksum;
+        const checksum = rowChecksum(key, number, body);
+        put.run(key, number, checksum, body);
+        rows += 1;
+        sum += checksum;
         sums.set(key, checksum);
       }
-      setHead.run(next.commit, next.rows, next.sum, headChecksum(next));
+      const next: Head = { format: head.format, commit: number, rows, sum };
+      setHead.run(number, rows, sum, headChecksum(next));
       end.run();
+      head = next;
     } catch (error) {
       if (database.isTransaction) database.exec("ROLLBACK");
       for (const [key, old] of before) {
@@ -261,7 +263,6 @@ function keep(context: {
       }
       throw error;
     }
-    head = next;
     if (durability === "disk") onDisk = head.commit;
     mark.write({ commit: head.commit, onDisk, boot, leases, closed: false });
   }
@@ -278,39 +279,36 @@ function keep(context: {
   };
 }
 
-function rowChecksum(key: string, number: number, body: string): number {
-  return crc32(`${key}\0${number}\0${body}`);
-}
+const SQLITE_PERM = 3;
+const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
+const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
 
-function headChecksum({ commit, rows, sum }: Head): number {
-  return crc32(`${commit} ${rows} ${sum}`);
-}
-
-/** The rows of a damaged database that can be read and are as they were written. */
-function salvage(folder: string): Row[] {
-  const rows: Row[] = [];
-  let database: DatabaseSync | undefined;
-  try {
-    database = new DatabaseSync(join(folder, DATABASE), { timeout: 0 });
-    for (const row of database.prepare("SELECT key, number, checksum, body FROM record").iterate()) {
-      const { key, number, checksum, body } = row as unknown as StoredRow;
-      if (checksum === rowChecksum(key, number, body)) rows.push({ key, body });
-    }
-  } catch {
-    // From here on nothing can be read.
-  } finally {
-    database?.close();
-  }
-  return rows;
-}
-
-function setAside(folder: string, name: string): void {
-  const path = join(folder, name);
-  if (!existsSync(path)) return;
-  for (let n = 1; ; n += 1) {
-    const aside = `${path}.damaged-${n}`;
-    if (existsSync(aside)) continue;
-    renameSync(path, aside);
-    return;
+/** What stands in the way of a folder, in words. */
+function problemOf(error: unknown, folder: string): StoreError {
+  if (error instanceof StoreError) return error;
+  const { errcode, message } = error as Error & { errcode?: number };
+  const unusable = (why: string) =>
+    new StoreError("unusable", `the data folder ${folder} cannot be used: ${why}`, { cause: error });
+  // The file system's own.
+  if ("syscall" in (error as Error)) return unusable(`${message}; it has to be a folder that this user may write to`);
+  if (errcode === undefined) throw error;
+  switch (errcode & 0xff) {
+    case SQLITE_BUSY:
+      return new StoreError(
+        "held",
+        `the data folder ${folder} is in use${ownerOf(folder)}; stop that server, or choose another folder`,
+      );
+    case SQLITE_FULL:
+      return unusable(`${message}; make room on its disk, or raise store.max_megabytes`);
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+      return unusable(`${message}; it has to be a folder that this user may write to`);
+    case SQLITE_READONLY:
+      // What may be written has been found out before: it is the database's own header that says so.
+      return damaged(folder, `its database says that it may not be written (${message})`, error);
+    default:
+      return damaged(folder, `its database cannot be read (${message})`, error);
   }
 }

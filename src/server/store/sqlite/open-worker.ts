@@ -24,12 +24,18 @@ export async function openStoreWorker(options: StoreFileOptions): Promise<StoreW
   let answered: (message: FromWorker) => void = () => {};
   let broke: (error: Error) => void = () => {};
   worker.on("message", (message: FromWorker) => answered(message));
-  worker.on("error", (error) => broke(error as Error));
-  worker.on("exit", () => broke(new Error("the thread that writes the data folder has ended")));
+  let dead: Error | undefined;
+  const die = (error: Error) => {
+    dead ??= error;
+    broke(dead);
+  };
+  worker.on("error", (error) => die(error as Error));
+  worker.on("exit", () => die(new Error("the thread that writes the data folder has ended")));
   const answer = (): Promise<FromWorker> =>
     new Promise((resolve, reject) => {
       answered = resolve;
       broke = reject;
+      if (dead !== undefined) reject(dead);
     });
 
   const first = await answer();
@@ -53,7 +59,8 @@ export async function openStoreWorker(options: StoreFileOptions): Promise<StoreW
     async close() {
       const told = answer();
       say({ kind: "close" });
-      await told;
+      // What has ended by itself has nothing left to close.
+      await told.catch(() => {});
       await worker.terminate();
     },
   };

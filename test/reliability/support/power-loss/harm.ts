@@ -39,7 +39,7 @@ export function anyHarm(scenes: readonly Scene[], kind: Harm["kind"], dice: Dice
   return { scene, file, kind, at: dice.roll(scene.files[file].length), bit: dice.roll(8), booted: dice.chance(50) };
 }
 
-export function describe({ scene, file, kind, at, bit, booted }: Harm): string {
+function describe({ scene, file, kind, at, bit, booted }: Harm): string {
   return `${scene.name}: ${kind} ${file} at ${at}${kind === "flip" ? `, bit ${bit}` : ""}, booted ${booted}`;
 }
 

@@ -1,0 +1,29 @@
+/** What a row and the head are held against. */
+
+import { crc32 } from "node:zlib";
+
+/** What the database says of itself; there is one. Its checksum is over all of it, in every format that there will be. */
+export interface Head {
+  readonly format: number;
+  /** The number of the last commit. */
+  readonly commit: number;
+  /** How many rows there are, and the sum of their checksums. */
+  readonly rows: number;
+  readonly sum: number;
+}
+
+export interface StoredRow {
+  readonly key: string;
+  /** Of the commit that wrote it. */
+  readonly number: number;
+  readonly checksum: number;
+  readonly body: string;
+}
+
+export function rowChecksum(key: string, number: number, body: string): number {
+  return crc32(`${key}\0${number}\0${body}`);
+}
+
+export function headChecksum({ format, commit, rows, sum }: Head): number {
+  return crc32(`${format} ${commit} ${rows} ${sum}`);
+}

@@ -1,0 +1,22 @@
+/** Who has a data folder: for whoever finds it in use. The lock is the database's, not this. */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+
+const OWNER = "owner.json";
+
+export function noteOwner(folder: string): void {
+  const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  writeFileSync(join(folder, OWNER), JSON.stringify(owner), { mode: 0o600 });
+}
+
+/** In words to go on with, as far as is known. */
+export function ownerOf(folder: string): string {
+  try {
+    const { pid, host, since } = JSON.parse(readFileSync(join(folder, OWNER), "utf8"));
+    return ` by process ${pid} on ${host}, since ${since}`;
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,56 @@
+/** What a store would have of machines' changes: rows by their keys, through JSON as in a real one. */
+
+import type { BoardChange } from "../../../../src/server/machine/board/command.ts";
+import type { Change } from "../../../../src/server/machine/command.ts";
+import { type Found, fromRows, toKept } from "../../../../src/server/store/records.ts";
+
+export interface KeptRows {
+  /** `epoch`: µs since 1970 at the machine's zero. */
+  keep(changes: readonly (Change | BoardChange)[], epoch: number): void;
+  find(epoch: number): Found;
+  /** As a damaged store may have them: of any key nothing, or what it once was. `roll`: below its argument. */
+  findDamaged(epoch: number, roll: (sides: number) => number): Found;
+  /** Of one kind, what comes after it in their keys. */
+  names(kind: string): string[];
+}
+
+export function createKeptRows(): KeptRows {
+  const rows = new Map<string, string>();
+  const versions = new Map<string, (string | undefined)[]>();
+  return {
+    keep(changes, epoch) {
+      for (const change of changes) {
+        const row = toKept(change, epoch)?.row;
+        if (row === undefined) continue;
+        const { key, body } = row;
+        if (body === undefined) rows.delete(key);
+        else rows.set(key, body);
+        const past = versions.get(key) ?? [];
+        past.push(body);
+        versions.set(key, past);
+      }
+    },
+    find: (epoch) =>
+      fromRows(
+        Array.from(rows, ([key, body]) => ({ key, body })),
+        epoch,
+      ),
+    findDamaged(epoch, roll) {
+      const found = [...versions].flatMap(([key, past]) => {
+        const sort = roll(10);
+        const body = sort < 2 ? undefined : sort < 5 ? past[roll(past.length)] : past.at(-1);
+        return body === undefined ? [] : [{ key, body }];
+      });
+      // From here on these are all that there ever were.
+      rows.clear();
+      versions.clear();
+      for (const { key, body } of found) {
+        rows.set(key, body);
+        versions.set(key, [body]);
+      }
+      return fromRows(found, epoch);
+    },
+    names: (kind) =>
+      [...rows.keys()].filter((key) => key.startsWith(`${kind}:`)).map((key) => key.slice(kind.length + 1)),
+  };
+}
