@@ -36,6 +36,7 @@ async function passes(tests: readonly string[]): Promise<boolean> {
   const child = spawn(process.execPath, [vitest, "run", "--bail=1", "--project=all", ...tests], {
     cwd: copy,
     stdio: "ignore",
+    env: { ...process.env, RESTART_RUNS: "100" },
   });
   const [code] = await once(child, "close");
   return code === 0;

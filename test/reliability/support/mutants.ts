@@ -17,6 +17,7 @@ const FINITE = `${TESTS}/promise-1-finite-capacity.test.ts`;
 const RATE = `${TESTS}/promise-2-rate.test.ts`;
 const FAIR = `${TESTS}/promise-5-fair.test.ts`;
 const RESTORE = `${TESTS}/restore.test.ts`;
+const RECORDS = "test/server/store/records.test.ts";
 const TRACE = `${TESTS}/no-trace.test.ts`;
 
 export const MUTANTS: readonly Mutant[] = [
@@ -53,7 +54,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${MACHINE}/restore.ts`,
     find: "fencingToken: state.fencingEpoch + state.now }",
     replace: "fencingToken: 0 }",
-    tests: [RESTORE],
+    tests: [RESTORE, RECORDS],
   },
   {
     name: "one permit too many",

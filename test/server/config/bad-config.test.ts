@@ -23,7 +23,9 @@ describe("a bad file is told all that is wrong, and where", () => {
     [
       "no such section",
       "quotas: []\n",
-      ["b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store"],
+      [
+        "b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store",
+      ],
     ],
     ["a section in the wrong form", "limits: 5\n", ["b.yaml:1:1: limits: must be a mapping of fields, found 5"]],
     ["a list in the wrong form", "limiters: {}\n", ["b.yaml:1:1: limiters: must be a list, found a mapping"]],
