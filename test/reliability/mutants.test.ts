@@ -28,18 +28,29 @@ afterAll(() => {
   rmSync(copy, { recursive: true });
 });
 
+interface Verdict {
+  readonly passed: boolean;
+  readonly printed: string;
+}
+
 /** Whether these tests pass in the copy. */
-async function passes(tests: readonly string[]): Promise<boolean> {
+async function run(tests: readonly string[]): Promise<Verdict> {
   // Of a file that is not there nothing passes, either.
   for (const path of tests) expect(existsSync(join(copy, path)), path).toBe(true);
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
   const child = spawn(process.execPath, [vitest, "run", "--bail=1", "--project=all", ...tests], {
     cwd: copy,
-    stdio: "ignore",
+    stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, RESTART_RUNS: "100" },
   });
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+    });
+  }
   const [code] = await once(child, "close");
-  return code === 0;
+  return { passed: code === 0, printed };
 }
 
 function put({ file, find, replace }: Mutant): Disposable {
@@ -54,11 +65,13 @@ function put({ file, find, replace }: Mutant): Disposable {
 }
 
 test("control: without a bug the tests pass", { timeout: 300_000 }, async () => {
-  expect(await passes([...new Set(MUTANTS.flatMap(({ tests }) => tests))])).toBe(true);
+  const { passed, printed } = await run([...new Set(MUTANTS.flatMap(({ tests }) => tests))]);
+  expect(passed, printed).toBe(true);
 });
 
 test.for(MUTANTS)("$name", { timeout: 300_000 }, async (mutant) => {
   using _ = put(mutant);
-  expect(await passes(mutant.tests)).toBe(false);
+  const { passed } = await run(mutant.tests);
+  expect(passed).toBe(false);
   found += 1;
 });
