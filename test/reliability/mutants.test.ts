@@ -41,7 +41,7 @@ async function run(tests: readonly string[]): Promise<Verdict> {
   const child = spawn(process.execPath, [vitest, "run", "--bail=1", "--project=all", ...tests], {
     cwd: copy,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, RESTART_RUNS: "100" },
+    env: { ...process.env, RESTART_RUNS: "500" },
   });
   let printed = "";
   for (const stream of [child.stdout, child.stderr]) {

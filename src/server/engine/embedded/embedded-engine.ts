@@ -27,7 +27,7 @@ export interface EmbeddedEngine extends Engine {
 /** µs: how often those in a queue hear that it has moved, and watchers what has changed. */
 const NEWS_INTERVAL = 250_000;
 /** How many in a queue hear that it has moved before others have a turn: a thousand words would hold up the next grant. */
-const TOLD_AT_ONCE = 16;
+const TOLD_AT_ONCE = 4;
 
 export function createEmbeddedEngine({ clock, store, machine: options }: EmbeddedEngineOptions): EmbeddedEngine {
   const { found, incompleteFor } = store;
