@@ -212,6 +212,18 @@ test("where leases are not kept, a start grants nothing until those of before ha
   expect(performance.now() - begun).toBeGreaterThan(1_000);
 });
 
+test("a server that still learns is stopped as any other, and does not stay to the end of that", async () => {
+  await using server = await startRestartingServer(
+    "limiters: [{ name: db, max_concurrent: 5, ttl: 300s }]\n",
+    "leases: none",
+  );
+  await using client = createGrpcClient(server.address);
+  await hold(client, "db");
+  await server.crash();
+  await server.start();
+  expect(await server.stop()).toMatchObject({ code: 0 });
+});
+
 test("with the folder full nothing is granted and health says so; what is held is given back all the same", async () => {
   await using server = await startRestartingServer(
     "limiters: [{ name: db, max_concurrent: 100 }]\nboards: [{ name: b, max_cards: 100000, stages: [{ name: In }, { name: Out, kind: QUEUE, auto_pull: false }] }]\n",

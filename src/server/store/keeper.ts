@@ -22,7 +22,7 @@ export class WriteError extends Error {
 }
 
 export interface Keeper {
-  /** Resolves when these, and all that came before, are kept. */
+  /** Resolves when these, and all that came before, are kept; never, if it is closed before. */
   keep(changes: readonly RowChange[], durability: Durability): Promise<void>;
   /** Resolves when nothing is on its way, or what is cannot be kept now; nothing is tried again. */
   close(): Promise<void>;
@@ -94,10 +94,11 @@ export function createKeeper({ writer, later, onHealth, onFatal }: KeeperOptions
 
   return {
     keep(changes, durability) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      if (closed) return promise;
       gathering ??= createBatch();
       for (const change of changes) gathering.changes.set(change.key, change);
       if (durability === "disk") gathering.durability = "disk";
-      const { promise, resolve } = Promise.withResolvers<void>();
       gathering.waiting.push(resolve);
       writing ??= write();
       return promise;

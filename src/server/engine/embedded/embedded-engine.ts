@@ -39,6 +39,7 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
   const survey = createAlarm(clock, surveyMoved);
   const telling = createSlices({ clock, size: TOLD_AT_ONCE, handle: tellMoved });
   const watch = createLimiterWatch({ clock, interval: NEWS_INTERVAL, state, settle });
+  let stopLearning = () => {};
   let lastStream = 0;
 
   function run(commands: readonly Command[], answer: (outcomes: readonly Outcome[]) => void): void {
@@ -77,7 +78,7 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
     if (forgotten.length > 0) store.keep(forgotten);
     settle();
     if (!state.learning) return;
-    clock.schedule(clock.now() + incompleteFor, false, () => run([{ kind: "end-learning" }], () => {}));
+    stopLearning = clock.schedule(clock.now() + incompleteFor, false, () => run([{ kind: "end-learning" }], () => {}));
   }
 
   /** What is looked at is looked at as of now. */
@@ -148,6 +149,7 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
       state.maxWaiters = maxWaiters;
     },
     async close() {
+      stopLearning();
       alarm.clear();
       survey.clear();
       telling.clear();
