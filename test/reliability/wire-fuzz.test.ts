@@ -135,8 +135,12 @@ test(
   TIMEOUT,
 );
 
-/** Frames within which a stock server is to have died. */
-const CONTROL_FRAMES = 300_000;
+/**
+ * Frames within which one of a few stock servers is to have died: most do within 35,000, but it takes a garbage collection at
+ * the right moment, and some seeds have none.
+ */
+const CONTROL_FRAMES = 100_000;
+const CONTROL_SERVERS = 8;
 
 test.each([
   ["grpc-js", "gRPC"],
@@ -144,22 +148,26 @@ test.each([
 ] as const)(
   "control: the same frames end a stock %s server",
   async (library, name) => {
-    await using stock = await startStock(library, [SMALL_NURSERY]);
-    const { counted, script } = scripts(seed);
-    await fuzzPort({
-      port: stock.port,
-      connections: Number.POSITIVE_INFINITY,
-      script,
-      isAlive: () => stock.isAlive() && counted.frames < CONTROL_FRAMES,
-    });
-    record({
-      figure: `${name}: frames that a stock ${library} server outlived`,
-      value: counted.frames,
-      unit: "frames",
-      control: stock.isAlive() ? "it lived" : `it died of ${stock.process.signalCode ?? stock.process.exitCode}`,
-      seed,
-    });
-    expect(stock.isAlive()).toBe(false);
+    let died = false;
+    for (let server = 0; server < CONTROL_SERVERS && !died; server += 1) {
+      await using stock = await startStock(library, [SMALL_NURSERY]);
+      const { counted, script } = scripts(seed + server);
+      await fuzzPort({
+        port: stock.port,
+        connections: Number.POSITIVE_INFINITY,
+        script,
+        isAlive: () => stock.isAlive() && counted.frames < CONTROL_FRAMES,
+      });
+      died = !stock.isAlive();
+      record({
+        figure: `${name}: frames that a stock ${library} server outlived`,
+        value: counted.frames,
+        unit: "frames",
+        control: died ? `it died of ${stock.process.signalCode ?? stock.process.exitCode}` : "it lived",
+        seed: seed + server,
+      });
+    }
+    expect(died).toBe(true);
   },
   TIMEOUT,
 );
