@@ -22,6 +22,7 @@ const SCRIPT = fileURLToPath(new URL("support/pipeline-process.ts", import.meta.
 
 test(`${KILLS} kills under a pipeline of two stages: limits hold, and each card is done once`, {
   timeout: KILLS * 30_000,
+  retry: 0,
 }, async () => {
   const record = openRecord("kill-server-board");
   await using server = await startRestartingServer(BOARD);

@@ -12,6 +12,7 @@ const LIMITERS = `limiters: [{ name: db, max_concurrent: ${PERMITS}, ttl: 20s }]
 
 test(`${KILLS} kills: never more at work than permits, no lease lost, no token twice`, {
   timeout: KILLS * 6_000,
+  retry: 0,
 }, async () => {
   const record = openRecord("kill-server");
   await using server = await startRestartingServer(LIMITERS);

@@ -49,6 +49,7 @@ function leaseIdOf({ result }: TryAcquireResponse): string {
 
 test(`${CALLS} calls, a fifth of the answers lost, and the server killed among them: one lease an id`, {
   timeout: 300_000,
+  retry: 0,
 }, async () => {
   const record = openRecord("lost-answers");
   await using server = await startRestartingServer(LIMITER);

@@ -64,12 +64,12 @@ function put({ file, find, replace }: Mutant): Disposable {
   return { [Symbol.dispose]: () => writeFileSync(path, text) };
 }
 
-test("control: without a bug the tests pass", { timeout: 300_000 }, async () => {
+test("control: without a bug the tests pass", { timeout: 300_000, retry: 0 }, async () => {
   const { passed, printed } = await run([...new Set(MUTANTS.flatMap(({ tests }) => tests))]);
   expect(passed, printed).toBe(true);
 });
 
-test.for(MUTANTS)("$name", { timeout: 300_000 }, async (mutant) => {
+test.for(MUTANTS)("$name", { timeout: 300_000, retry: 0 }, async (mutant) => {
   using _ = put(mutant);
   const { passed } = await run(mutant.tests);
   expect(passed).toBe(false);

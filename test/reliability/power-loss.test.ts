@@ -15,7 +15,10 @@ const TORN = inTier({ C: 300, N: 3_000 });
 /** Of how many one is looked at until the end: taken up in spite of its damage, or written on and opened again. */
 const THOROUGH = 5;
 
-test("cut or flipped anywhere, a data folder is a state that was, or refused", { timeout: 40 * 60_000 }, () => {
+test("cut or flipped anywhere, a data folder is a state that was, or refused", {
+  timeout: 40 * 60_000,
+  retry: 0,
+}, () => {
   const record = openRecord("power-loss");
   const seed = seedOf("power-loss");
   const dice = createDice(seed);

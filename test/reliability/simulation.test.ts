@@ -10,6 +10,7 @@ const STEPS = 10_000;
 
 test(`${RUNS} worlds of ${STEPS} steps: the books, the holders, nothing forgotten, everybody served`, {
   timeout: RUNS * 5_000,
+  retry: 0,
 }, async () => {
   const record = openRecord("simulation");
   const seed = seedOf("simulation");
