@@ -63,7 +63,8 @@ const HARNESSES: readonly {
     name: "power-loss",
     title: "Loss of power, damage",
     how: "the data folder cut and flipped at every boundary and at random, then opened",
-    control: "see `test/reliability/power-loss.test.ts`",
+    control:
+      "without the checksums of rows, without their sum, or without the mark it is found (`power-loss-control.test.ts`)",
   },
   {
     name: "wire-fuzz",
