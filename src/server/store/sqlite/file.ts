@@ -11,20 +11,15 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import {
-  type Durability,
-  INCOMPLETE_KEY,
-  type Incomplete,
-  type LeaseDurability,
-  type Row,
-  type RowChange,
-} from "../row.ts";
-import { type Head, headChecksum, rowChecksum } from "./checksum.ts";
+import { INCOMPLETE_KEY, type Incomplete, type LeaseDurability, type Row } from "../row.ts";
+import { type Head, headChecksum } from "./checksum.ts";
+import { type Commits, createCommits } from "./commits.ts";
 import { type Contents, readContents, readHead } from "./contents.ts";
-import { damaged, StoreError } from "./damage.ts";
+import { damaged } from "./damage.ts";
 import { type Mark, type MarkFile, openMark } from "./mark.ts";
 import { FORMAT, migrate, refuseNewer } from "./migrations.ts";
-import { noteOwner, ownerOf } from "./owner.ts";
+import { noteOwner } from "./owner.ts";
+import { problemOf } from "./problem.ts";
 import { salvage, setAside } from "./salvage.ts";
 
 export interface StoreFileOptions {
@@ -39,13 +34,9 @@ export interface StoreFileOptions {
   readonly maxMegabytes: number;
 }
 
-export interface StoreFile {
+export interface StoreFile extends Commits {
   readonly rows: readonly Row[];
   readonly incomplete: Incomplete;
-  /** In one transaction: all or nothing. Throws what SQLite throws. */
-  commit(changes: readonly RowChange[], durability: Durability): void;
-  /** Leaves everything on disk. */
-  close(): void;
 }
 
 const DATABASE = "data.db";
@@ -92,7 +83,8 @@ function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefin
     const { rows, sums } = same ? seen.contents : readContents(database, folder, head);
     const byPower = same ? seen.byPower : compare(head, marked, options);
     const incomplete = incompleteness({ rows, byPower, byDamage: salvaged !== undefined });
-    const file = keep({ database, mark, head, sums, onDisk: marked?.onDisk ?? 0, options });
+    const { boot, leases } = options;
+    const file = createCommits({ database, mark, head, sums, onDisk: marked?.onDisk ?? 0, boot, leases });
     const note = incomplete === "no" ? [] : [{ key: INCOMPLETE_KEY, body: incomplete }];
     file.commit([...(salvaged ?? []), ...note], "disk");
     return { ...file, rows: salvaged ?? rows, incomplete };
@@ -203,112 +195,4 @@ function incompleteness(found: {
   const noted = found.rows.find(({ key }) => key === INCOMPLETE_KEY)?.body;
   if (found.byDamage || noted === "by-damage") return "by-damage";
   return found.byPower || noted !== undefined ? "by-power" : "no";
-}
-
-function keep(context: {
-  readonly database: DatabaseSync;
-  readonly mark: MarkFile;
-  readonly head: Head;
-  readonly sums: Map<string, number>;
-  readonly onDisk: number;
-  readonly options: StoreFileOptions;
-}): Omit<StoreFile, "rows" | "incomplete"> {
-  const { database, mark, sums } = context;
-  const { boot, leases } = context.options;
-  let { head, onDisk } = context;
-  let synchronous: Durability = "process";
-  const put = database.prepare("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)");
-  const remove = database.prepare("DELETE FROM record WHERE key = ?");
-  const setHead = database.prepare("UPDATE head SET number = ?, rows = ?, sum = ?, checksum = ?");
-  const begin = database.prepare("BEGIN IMMEDIATE");
-  const end = database.prepare("COMMIT");
-
-  function commit(changes: readonly RowChange[], durability: Durability): void {
-    if (synchronous !== durability) {
-      database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "NORMAL"}`);
-      synchronous = durability;
-    }
-    const number = head.commit + 1;
-    let { rows, sum } = head;
-    const before = new Map<string, number | undefined>();
-    begin.run();
-    try {
-      for (const { key, body } of changes) {
-        const old = sums.get(key);
-        if (!before.has(key)) before.set(key, old);
-        if (old !== undefined) {
-          rows -= 1;
-          sum -= old;
-        }
-        if (body === undefined) {
-          if (old !== undefined) remove.run(key);
-          sums.delete(key);
-          continue;
-        }
-        const checksum = rowChecksum(key, number, body);
-        put.run(key, number, checksum, body);
-        rows += 1;
-        sum += checksum;
-        sums.set(key, checksum);
-      }
-      const next: Head = { format: head.format, commit: number, rows, sum };
-      setHead.run(number, rows, sum, headChecksum(next));
-      end.run();
-      head = next;
-    } catch (error) {
-      if (database.isTransaction) database.exec("ROLLBACK");
-      for (const [key, old] of before) {
-        if (old === undefined) sums.delete(key);
-        else sums.set(key, old);
-      }
-      throw error;
-    }
-    if (durability === "disk") onDisk = head.commit;
-    mark.write({ commit: head.commit, onDisk, boot, leases, closed: false });
-  }
-
-  return {
-    commit,
-    close() {
-      database.exec("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)");
-      mark.write({ commit: head.commit, onDisk: head.commit, boot, leases, closed: true });
-      mark.sync();
-      mark.close();
-      database.close();
-    },
-  };
-}
-
-const SQLITE_PERM = 3;
-const SQLITE_BUSY = 5;
-const SQLITE_READONLY = 8;
-const SQLITE_FULL = 13;
-const SQLITE_CANTOPEN = 14;
-
-/** What stands in the way of a folder, in words. */
-function problemOf(error: unknown, folder: string): StoreError {
-  if (error instanceof StoreError) return error;
-  const { errcode, message } = error as Error & { errcode?: number };
-  const unusable = (why: string) =>
-    new StoreError("unusable", `the data folder ${folder} cannot be used: ${why}`, { cause: error });
-  // The file system's own.
-  if ("syscall" in (error as Error)) return unusable(`${message}; it has to be a folder that this user may write to`);
-  if (errcode === undefined) throw error;
-  switch (errcode & 0xff) {
-    case SQLITE_BUSY:
-      return new StoreError(
-        "held",
-        `the data folder ${folder} is in use${ownerOf(folder)}; stop that server, or choose another folder`,
-      );
-    case SQLITE_FULL:
-      return unusable(`${message}; make room on its disk, or raise store.max_megabytes`);
-    case SQLITE_PERM:
-    case SQLITE_CANTOPEN:
-      return unusable(`${message}; it has to be a folder that this user may write to`);
-    case SQLITE_READONLY:
-      // What may be written has been found out before: it is the database's own header that says so.
-      return damaged(folder, `its database says that it may not be written (${message})`, error);
-    default:
-      return damaged(folder, `its database cannot be read (${message})`, error);
-  }
 }
