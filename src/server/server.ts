@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly onFatal?: (message: string) => void;
 }
 
+type TimedOptions = ServerOptions & { readonly clock: Clock };
+
 /** µs between two looks at whether the last lease has finished. */
 const DRAIN_LOOK = 50_000;
 const MICROS = 1_000;
@@ -59,8 +61,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function serve(given: Required<Pick<ServerOptions, "clock">> & ServerOptions, store: Store): Promise<Server> {
-  const { config, log, clock } = given;
+async function serve({ config, log, clock }: TimedOptions, store: Store): Promise<Server> {
   let { settings } = config;
   const ids = createIds(store.secretKey);
   const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
@@ -157,7 +158,7 @@ async function serve(given: Required<Pick<ServerOptions, "clock">> & ServerOptio
   }
 }
 
-async function openStore(options: Required<Pick<ServerOptions, "clock">> & ServerOptions): Promise<Store> {
+async function openStore(options: TimedOptions): Promise<Store> {
   const { config, log, clock, acceptLoss = false, onFatal = () => {} } = options;
   const { store } = config.settings;
   if (store === undefined) return createMemoryStore();

@@ -120,6 +120,13 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     stopWaiting = clock.schedule(over, false, forget);
   }
 
+  let closed: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    stopWaiting();
+    await keeper.close();
+    await worker.close();
+  }
+
   return {
     found,
     incompleteFor,
@@ -149,10 +156,9 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     onHealth(listener) {
       tellHealth = listener;
     },
-    async close() {
-      stopWaiting();
-      await keeper.close();
-      await worker.close();
+    close() {
+      closed ??= close();
+      return closed;
     },
   };
 }

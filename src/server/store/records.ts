@@ -50,10 +50,6 @@ export function toKept(change: Change | BoardChange, epoch: number): Kept | unde
       const { limiter, key } = change.instance;
       return put("lease", "bucket", nameOf(limiter.config.name, key), bucketRecord(change.instance));
     }
-    case "instance-forgotten": {
-      const { limiter, key } = change.instance;
-      return gone("lease", "bucket", nameOf(limiter.config.name, key));
-    }
     case "waiter-put": {
       const { waiter } = change;
       if (waiter.requestId === "") return undefined;

@@ -22,5 +22,6 @@ export interface Store {
   keep(changes: readonly (Change | BoardChange)[]): Promise<void> | undefined;
   /** Why nothing can be kept now; undefined: all is well. Calls back with each change of that. */
   onHealth(listener: (problem: string | undefined) => void): void;
+  /** Leaves everything kept. Doing it twice is harmless. */
   close(): Promise<void>;
 }

@@ -77,11 +77,14 @@ function unary(
   return (call, callback) => {
     const fail = (thrown: unknown) => callback(statusOf(dispatcher.errorOf(method, thrown)));
     const succeed = (answer: Message) => {
+      let bytes: Buffer;
       try {
-        callback(null, encode(output, answer));
+        bytes = encode(output, answer);
       } catch (thrown) {
         fail(thrown);
+        return;
       }
+      callback(null, bytes);
     };
     try {
       dispatcher.check(input, call.request);

@@ -60,11 +60,13 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
       for (const event of told) streams.get(event.to)?.(event);
     };
     const waits = kept !== undefined || delivery.isHeldUp;
-    if (waits && commands.every(({ kind }) => kind === "release")) {
+    const released = waits ? releasedBy(commands) : undefined;
+    if (released !== undefined) {
       // Whoever gives back need not wait until what others are granted by it is kept.
+      const own = (event: MachineEvent) => event.kind === "ended" && released.has(event.leaseId);
       answer(outcomes);
-      tell(events.filter(({ kind }) => kind === "ended"));
-      delivery.add(kept, () => tell(events.filter(({ kind }) => kind !== "ended")));
+      tell(events.filter(own));
+      delivery.add(kept, () => tell(events.filter((event) => !own(event))));
       return;
     }
     delivery.add(kept, () => {
@@ -165,4 +167,14 @@ const NOTHING: readonly never[] = [];
 function joined<T>(a: readonly T[], b: readonly T[]): readonly T[] {
   if (a.length === 0) return b;
   return b.length === 0 ? a : [...a, ...b];
+}
+
+/** The leases that these commands release, if that is all that they do. */
+function releasedBy(commands: readonly Command[]): ReadonlySet<string> | undefined {
+  const leaseIds = new Set<string>();
+  for (const command of commands) {
+    if (command.kind !== "release") return undefined;
+    leaseIds.add(command.leaseId);
+  }
+  return leaseIds;
 }
