@@ -223,8 +223,6 @@ export type Change =
   | { readonly kind: "lease-put"; readonly lease: Lease }
   | { readonly kind: "lease-ended"; readonly lease: Lease; readonly end: LeaseEnd }
   | { readonly kind: "tokens-spent"; readonly instance: Instance }
-  /** Its bucket is full, or its limiter is gone: there is nothing to remember of it. */
-  | { readonly kind: "instance-forgotten"; readonly instance: Instance }
   /** What a request id has stood for, for those who ask with it again. */
   | { readonly kind: "request-past"; readonly requestId: string; readonly past: PastRequest }
   | { readonly kind: "waiter-put"; readonly waiter: Waiter }
@@ -233,4 +231,5 @@ export type Change =
   | { readonly kind: "limiter-removed"; readonly name: string }
   /** What was kept before the start and is not taken up: it has ended, or what it was of is gone. */
   | { readonly kind: "record-dropped"; readonly of: "lease" | "waiter"; readonly id: string }
+  /** A bucket that is full, or whose limiter has no rate limit or is gone: there is nothing to remember of it. */
   | { readonly kind: "bucket-dropped"; readonly limiter: string; readonly key: string };

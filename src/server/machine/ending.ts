@@ -2,7 +2,7 @@
 
 import type { Ended } from "./command.ts";
 import { startClock } from "./grant.ts";
-import { closeIfIdle } from "./instances.ts";
+import { closeIfIdle, dropBucket } from "./instances.ts";
 import { heldLimiters, type Lease, type LeaseEnd, ORPHANED } from "./lease.ts";
 import type { Limiter } from "./limiter.ts";
 import { unsettle } from "./queue.ts";
@@ -59,7 +59,7 @@ export function removeIfDrained(state: State, limiter: Limiter): boolean {
   state.limiters.delete(limiter.config.name);
   state.fencingFloor = Math.max(state.fencingFloor, limiter.fencingToken);
   state.deadlines.clear(limiter);
-  for (const instance of limiter.instances.values()) state.changes.push({ kind: "instance-forgotten", instance });
+  for (const instance of limiter.instances.values()) dropBucket(state, instance);
   state.changes.push({ kind: "limiter-removed", name: limiter.config.name });
   return true;
 }

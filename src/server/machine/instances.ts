@@ -96,8 +96,13 @@ function forgetIdle(state: State, limiter: Limiter, atMost: number): number {
     const instance = limiter.idle.takeDue(state.now);
     if (instance === undefined) break;
     limiter.instances.delete(instance.key);
-    state.changes.push({ kind: "instance-forgotten", instance });
+    dropBucket(state, instance);
     forgotten += 1;
   }
   return forgotten;
+}
+
+/** There is nothing to remember of its bucket any more. */
+export function dropBucket(state: State, { limiter, key }: Instance): void {
+  state.changes.push({ kind: "bucket-dropped", limiter: limiter.config.name, key });
 }
