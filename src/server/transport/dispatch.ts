@@ -1,11 +1,10 @@
 /** What happens to a call before its handler and after it, whichever wire it came over. */
 
 import { create, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
-import { pathToString } from "@bufbuild/protobuf/reflect";
-import { createValidator } from "@bufbuild/protovalidate";
 import type { Log } from "../log.ts";
 import type { RpcService } from "../service/rpc.ts";
 import { internalError, invalidRequest, WireError } from "../wire/error-wire.ts";
+import { violationsOf } from "../wire/validate.ts";
 import { nameOf } from "./methods.ts";
 
 export interface Dispatcher {
@@ -15,25 +14,15 @@ export interface Dispatcher {
   errorOf(method: DescMethod, thrown: unknown): WireError;
 }
 
-const validator = createValidator();
-
 /** Checks every request type once, since the first use of a type compiles its rules, which takes tens of ms. */
 export function createDispatcher(services: readonly RpcService[], log: Log): Dispatcher {
   for (const { descriptor } of services) {
-    for (const { input } of descriptor.methods) validator.validate(input, create(input));
+    for (const { input } of descriptor.methods) violationsOf(input, create(input));
   }
   return {
     check(desc, message) {
-      const result = validator.validate(desc, message);
-      if (result.kind === "valid") return;
-      if (result.kind === "error") throw result.error;
-      throw invalidRequest(
-        result.violations.map((violation) => ({
-          field: pathToString(violation.field),
-          description: violation.message,
-          reason: violation.ruleId,
-        })),
-      );
+      const violations = violationsOf(desc, message);
+      if (violations.length > 0) throw invalidRequest(violations);
     },
     errorOf(method, thrown) {
       if (thrown instanceof WireError) return thrown;
