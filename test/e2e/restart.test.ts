@@ -8,11 +8,15 @@ import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts"
 import { LeaseEnd, LeaseState } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
+import {
+  Health,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from "../../src/client/gen/grpc/health/v1/health_pb.ts";
 import { acquire, giveBack, hold, queue } from "../support/acquire.ts";
 import { finish, work } from "../support/board.ts";
 import type { ContractClient } from "../support/contract-client.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
-import { startRestartingServer } from "../support/restarting-server.ts";
+import { type RestartingServer, startRestartingServer } from "../support/restarting-server.ts";
 import { startServerProcess } from "../support/server-process.ts";
 
 const { tryAcquire, release, renew } = AdmissionService.method;
@@ -64,12 +68,11 @@ test("a lease that nobody takes up again ends when its ttl has run out, and its 
   await using before = createGrpcClient(server.address);
   await hold(before, "db");
   await server.crash();
-  await server.start();
   const begun = performance.now();
+  await server.start();
   await using after = createGrpcClient(server.address);
   await hold(after, "db");
-  // It has been served for a moment before it was asked.
-  expect(performance.now() - begun).toBeGreaterThan(500);
+  expect(performance.now() - begun).toBeGreaterThan(1_000);
 });
 
 test("SIGTERM does not wait for leases that are kept, frees none of them, and exits with 0", async () => {
@@ -146,7 +149,9 @@ test("a limiter made by RPC is there again, one that the file declares is as it 
   for (let i = 0; i < 5; i += 1) await tryOne(before, "made");
   const { limiters } = await before.call(listLimiters, {});
   await server.crash();
+  // Downtime is real time: what it would bring has to be more than what comes in while the server is asked.
   await sleep(1_500);
+  const begun = performance.now();
   await server.start();
 
   await using after = createGrpcClient(server.address);
@@ -160,7 +165,7 @@ test("a limiter made by RPC is there again, one that the file declares is as it 
     })),
   );
   const { limiter } = await after.call(getLimiter, { name: "made" });
-  expect(limiter?.status?.tokensAvailable).toBeLessThan(1.5);
+  expect(limiter?.status?.tokensAvailable).toBeLessThan(0.1 + (performance.now() - begun) / 1_000);
 });
 
 test("cards stand where they stood, whoever works on one goes on, and a stage's limiter still counts it", async () => {
@@ -195,31 +200,29 @@ test("a second server on the same folder says who has it, and ends", async () =>
   );
 });
 
-test("where leases are not kept, a start grants nothing until those of before have run out", async () => {
-  await using server = await startRestartingServer(
-    "limiters: [{ name: db, max_concurrent: 5, ttl: 2s }]\n",
-    "leases: none",
-  );
-  await using before = createGrpcClient(server.address);
-  await hold(before, "db");
-  await server.crash();
-  await server.start();
-  const begun = performance.now();
-  await using after = createGrpcClient(server.address);
-  const { result } = await after.call(tryAcquire, { claims: [{ limiter: "db" }] });
-  expect(result.value).toMatchObject({ reason: Reason.LEARNING });
-  await hold(after, "db");
-  expect(performance.now() - begun).toBeGreaterThan(1_000);
-});
-
-test("a server that still learns is stopped as any other, and does not stay to the end of that", async () => {
-  await using server = await startRestartingServer(
-    "limiters: [{ name: db, max_concurrent: 5, ttl: 300s }]\n",
-    "leases: none",
-  );
+/** A server that has been killed, and does not keep leases: it held one of `ttl`. */
+async function startForgetful(ttl: string): Promise<RestartingServer> {
+  const limiters = `limiters: [{ name: db, max_concurrent: 5, ttl: ${ttl} }]\n`;
+  const server = await startRestartingServer(limiters, "leases: none");
   await using client = createGrpcClient(server.address);
   await hold(client, "db");
   await server.crash();
+  return server;
+}
+
+test("where leases are not kept, a start grants nothing until those of before have run out", async () => {
+  await using server = await startForgetful("4s");
+  const begun = performance.now();
+  await server.start();
+  await using client = createGrpcClient(server.address);
+  const { result } = await client.call(tryAcquire, { claims: [{ limiter: "db" }] });
+  expect(result.value).toMatchObject({ reason: Reason.LEARNING });
+  await hold(client, "db");
+  expect(performance.now() - begun).toBeGreaterThan(4_000);
+});
+
+test("a server that learns is stopped as any other, and does not stay to the end of that", async () => {
+  await using server = await startForgetful("300s");
   await server.start();
   expect(await server.stop()).toMatchObject({ code: 0 });
 });
@@ -244,6 +247,7 @@ test("with the folder full nothing is granted and health says so; what is held i
     await Promise.race([added, full]);
   }
   await full;
+  expect(await client.call(Health.method.check, {})).toMatchObject({ status: ServingStatus.NOT_SERVING });
   const granted = acquire(client, "db");
   await giveBack(client, lease);
   expect(granted.kinds).toEqual([]);
