@@ -46,8 +46,8 @@ export interface Lease extends AsyncDisposable {
   readonly grantTime: Date;
   /**
    * Aborts when the lease is lost, with a `LeaseLostError` that says why: stop the work then. A release does not abort
-   * it, nor does a lost connection that is made good in time. Reading it checks the clocks, so that a process that was frozen sees an aborted signal before any timer has
-   * fired.
+   * it, nor does a lost connection that is made good in time. Reading it checks the clocks, so that a process that was
+   * frozen sees an aborted signal before any timer has fired.
    */
   readonly signal: AbortSignal;
   /** Whether its holder may rely on it now: neither released nor lost. Checks the clocks, as `signal` does. */
