@@ -1,7 +1,7 @@
 /** The default engine: one process, the machine's state in memory, one timer, records through the store. */
 
 import type { Clock } from "../../clock.ts";
-import { createMachine, type MachineOptions } from "../../machine/admission.ts";
+import { createMachine, type MachineOptions, type State } from "../../machine/admission.ts";
 import type { StreamId } from "../../machine/claim.ts";
 import type { Change, Command, MachineEvent, Outcome } from "../../machine/command.ts";
 import type { Waiter } from "../../machine/limiter.ts";
@@ -17,6 +17,8 @@ export interface EmbeddedEngineOptions {
   readonly clock: Clock;
   readonly store: Store;
   readonly machine: Omit<MachineOptions, "learning">;
+  /** Sees the machine after each turn: tests hold its invariants to it. */
+  readonly inspect?: (state: State) => void;
 }
 
 export interface EmbeddedEngine extends Engine {
@@ -29,9 +31,10 @@ const NEWS_INTERVAL = 250_000;
 /** How many in a queue hear that it has moved before others have a turn: a thousand words would hold up the next grant. */
 const TOLD_AT_ONCE = 4;
 
-export function createEmbeddedEngine({ clock, store, machine: options }: EmbeddedEngineOptions): EmbeddedEngine {
+export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
+  const { clock, store, inspect } = options;
   const { found, incompleteFor } = store;
-  const machine = createMachine({ ...options, learning: incompleteFor > 0 });
+  const machine = createMachine({ ...options.machine, learning: incompleteFor > 0 });
   const { state } = machine;
   const streams = new Map<StreamId, (news: StreamNews) => void>();
   const delivery = createDelivery();
@@ -54,6 +57,7 @@ export function createEmbeddedEngine({ clock, store, machine: options }: Embedde
       changes = joined(changes, step.changes);
       alarm.set(step.wakeAt, step.precise);
     }
+    inspect?.(state);
     if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
     const kept = changes.length > 0 ? store.keep(changes) : undefined;
     const tell = (told: readonly MachineEvent[]) => {

@@ -1,11 +1,15 @@
 /**
  * A well-behaved client: it asks under a request id, works as long as its lease is valid by its own clock, renews, takes its
- * lease up again after a lost connection, and gives it back. Its network loses, delays and doubles; it freezes now and then.
+ * lease up again after a lost connection, and gives it back; now and then it only tries, waits for a while at most, or loses
+ * interest. Its network loses, delays, doubles and reorders; it freezes now and then.
  */
 
 import type { StreamNews } from "../../../../src/server/engine/engine.ts";
+import type { Claim } from "../../../../src/server/machine/claim.ts";
 import type { Command, Outcome } from "../../../../src/server/machine/command.ts";
+import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
+import type { Ledger } from "./ledger.ts";
 import type { SimulatedServer } from "./server.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -13,33 +17,32 @@ export interface World {
   readonly timeline: Timeline;
   readonly dice: Dice;
   readonly server: SimulatedServer;
+  readonly ledger: Ledger;
+  readonly limiters: readonly LimiterConfig[];
   /** Whether anything goes wrong at all. */
   faulty(): boolean;
 }
 
 export interface Holder {
-  /** Whether it works now, and may. */
-  isAtWork(): boolean;
+  /** What its work takes now, as far as it is at work, and may be. */
+  atWork(): readonly Claim[];
   /** Work that was begun. */
   readonly works: number;
-  /** Why it has lost leases that it might still have relied on. */
-  readonly forgotten: readonly string[];
-  readonly fencingTokens: readonly number[];
 }
 
 const MS = 1_000;
 export const TTL = 400 * MS;
 const VALID = TTL / 2;
 const RETRY = 30 * MS;
+const IDLE: readonly Claim[] = [];
 
-export function createHolder({ timeline, dice, server, faulty }: World, name: string): Holder {
-  const forgotten: string[] = [];
-  const fencingTokens: number[] = [];
+export function createHolder({ timeline, dice, server, ledger, limiters, faulty }: World, name: string): Holder {
   let works = 0;
   let serial = 0;
   /** Everything that an earlier round had planned is void. */
   let round = 0;
   let frozenUntil = 0;
+  let claims: readonly Claim[] = [];
   let leaseId = "";
   let validUntil = 0;
   let working = false;
@@ -66,8 +69,8 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
       over = true;
       then();
     };
-    const deliver = () => {
-      timeline.after(dice.roll(15 * MS), () => {
+    const deliver = (delay: number) => {
+      timeline.after(dice.roll(delay), () => {
         if (!server.isUp) return;
         server.submit(command, (outcome) => {
           if (faulty() && dice.chance(5)) return;
@@ -75,8 +78,9 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
         });
       });
     };
-    if (!(faulty() && dice.chance(5))) deliver();
-    if (faulty() && dice.chance(3)) deliver();
+    if (!(faulty() && dice.chance(5))) deliver(15 * MS);
+    // The double of a message may come when all that it is about is over.
+    if (faulty() && dice.chance(3)) deliver(2 * TTL);
     later(60 * MS, () => once(lost));
   }
 
@@ -84,24 +88,36 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
   function open(make: (stream: number) => Command, hear: (news: StreamNews | Outcome) => void): void {
     const own = round;
     const incarnation = server.incarnation;
+    const patience = dice.chance(5) ? timeline.now + dice.roll(TTL) : Number.POSITIVE_INFINITY;
     let broken = false;
     let heard = timeline.now;
     let stream = 0;
-    /** Of the waiter or the lease that the server has for this stream. */
+    /** Of the waiter or the lease that the server has for this stream; empty until it has answered. */
     let id = "";
-    const breaks = (serverHears: number) => {
-      if (broken) return;
+    /** How the stream has ended, while the server cannot say yet what it was of. */
+    let leaves: "cancelled" | "lost" | undefined;
+    const end = (how: "cancelled" | "lost", serverHears: number) => {
       broken = true;
       timeline.after(serverHears, () => {
-        if (server.incarnation !== incarnation || stream === 0) return;
-        server.submit({ kind: "leave", id, stream, how: "lost" }, () => {});
-        server.closeStream(stream);
+        leaves = how;
+        if (id !== "") leave();
       });
+    };
+    const leave = () => {
+      if (server.incarnation !== incarnation || leaves === undefined) return;
+      server.submit({ kind: "leave", id, stream, how: leaves }, () => {});
+      server.closeStream(stream);
+      leaves = undefined;
+    };
+    const breaks = (serverHears: number) => {
+      if (broken) return;
+      end("lost", serverHears);
       if (own === round) later(dice.roll(40 * MS), () => again());
     };
     const pass = (news: StreamNews | Outcome) => {
       if (news.kind === "granted") id = news.lease.id;
       if (news.kind === "waiting") id = news.waiterId;
+      leave();
       heard = Math.max(heard, timeline.now + dice.roll(10 * MS));
       timeline.after(heard - timeline.now, () => {
         if (!broken && own === round) later(0, () => hear(news));
@@ -118,7 +134,10 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
     const watch = () => {
       if (broken) return;
       if (own !== round) breaks(0);
-      else if (server.incarnation !== incarnation || !server.isUp) breaks(0);
+      else if (timeline.now > patience && leaseId === "" && server.isUp) {
+        end("cancelled", dice.roll(15 * MS));
+        begin();
+      } else if (server.incarnation !== incarnation || !server.isUp) breaks(0);
       else if (faulty() && dice.chance(2)) breaks(dice.roll(100 * MS));
       else timeline.after(20 * MS, watch);
     };
@@ -137,7 +156,39 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
 
   function ask(): void {
     serial += 1;
-    const requestId = `${name}-${serial}`.padEnd(16, ".");
+    claims = wanted();
+    if (dice.chance(15)) tryOnce();
+    else queue();
+  }
+
+  /** One limiter, or several at once. */
+  function wanted(): readonly Claim[] {
+    const of = dice.chance(25) ? limiters : [dice.pick(limiters)];
+    return of.map(({ name: limiter, rate }) => {
+      const permits = dice.chance(15) ? 2 : 1;
+      return { limiter, key: "", permits, tokens: rate === undefined ? 0 : 1, slots: true };
+    });
+  }
+
+  function tryOnce(): void {
+    const requestId = requestIdOf(serial);
+    const attempt = () => {
+      const id = `${name}:${serial}:${timeline.now}`;
+      call(
+        { kind: "try-acquire", id, claims, holder: name, ttl: TTL, requestId },
+        (outcome, sentAt) => {
+          if (outcome.kind !== "granted") begin();
+          else hold(outcome.lease.id, sentAt);
+        },
+        () => later(RETRY, attempt),
+      );
+    };
+    attempt();
+  }
+
+  function queue(): void {
+    const requestId = requestIdOf(serial);
+    const maxWait = dice.chance(10) ? dice.roll(TTL) : undefined;
     const attempt = () => {
       const id = `${name}:${serial}:${timeline.now}`;
       again = () => later(RETRY, attempt);
@@ -145,9 +196,9 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
         (stream) => ({
           kind: "acquire",
           id,
-          claims: [{ limiter: "db", key: "", permits: 1, tokens: 1, slots: true }],
+          claims,
           holder: name,
-          maxWait: undefined,
+          maxWait,
           ttl: TTL,
           requestId,
           stream,
@@ -159,16 +210,15 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
     attempt();
   }
 
+  const requestIdOf = (number: number) => `${name}-${number}`.padEnd(16, ".");
+
   function hear(news: StreamNews | Outcome): void {
     switch (news.kind) {
-      case "granted": {
+      case "granted":
         if (leaseId !== "") return;
-        leaseId = news.lease.id;
-        fencingTokens.push(news.lease.claims[0]?.fencingToken ?? 0);
         again = () => later(RETRY, resume);
-        confirm();
+        hold(news.lease.id, undefined);
         return;
-      }
       case "ended":
       case "displaced":
       case "refused":
@@ -177,12 +227,28 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
     }
   }
 
+  /** `sentAt`: when it asked for what it was granted at once; undefined: the grant may be old when it is heard. */
+  function hold(id: string, sentAt: number | undefined): void {
+    leaseId = id;
+    if (sentAt !== undefined) work(sentAt);
+    confirm();
+  }
+
+  function work(sentAt: number): void {
+    validUntil = Math.max(validUntil, sentAt + VALID);
+    if (working) return;
+    working = true;
+    works += 1;
+    doneAt = timeline.now + dice.roll(dice.chance(10) ? 2 * TTL : 60 * MS);
+    look();
+  }
+
   function resume(): void {
     const own = leaseId;
     open((stream) => ({ kind: "resume", leaseId: own, stream, probed: true }), hear);
   }
 
-  /** It begins to work when a renewal was confirmed, since the grant may be old when it is heard. */
+  /** A renewal that is confirmed makes the lease valid from when it was sent. */
   function confirm(): void {
     call(
       { kind: "renew", leaseId },
@@ -191,13 +257,7 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
           lose(outcome.kind === "ended" ? outcome.end : outcome.kind);
           return;
         }
-        validUntil = Math.max(validUntil, sentAt + VALID);
-        if (!working) {
-          working = true;
-          works += 1;
-          doneAt = timeline.now + dice.roll(dice.chance(10) ? 2 * TTL : 60 * MS);
-          look();
-        }
+        work(sentAt);
         later(VALID / 4, confirm);
       },
       () => later(RETRY, confirm),
@@ -226,17 +286,16 @@ export function createHolder({ timeline, dice, server, faulty }: World, name: st
 
   /** `why`: what the server said. A lease that is still valid must not be gone. */
   function lose(why: string): void {
-    if (working && timeline.now < validUntil && why !== "LEASE_DISPLACED") forgotten.push(`${leaseId}: ${why}`);
+    if (working && timeline.now < validUntil && why !== "LEASE_DISPLACED")
+      ledger.violate(`a valid lease was gone: ${leaseId}: ${why}`);
     begin();
   }
 
   begin();
   return {
-    isAtWork: () => working && timeline.now < validUntil,
+    atWork: () => (working && timeline.now < validUntil ? claims : IDLE),
     get works() {
       return works;
     },
-    forgotten,
-    fencingTokens,
   };
 }

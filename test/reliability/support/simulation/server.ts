@@ -5,8 +5,10 @@ import { createEmbeddedEngine, type EmbeddedEngine } from "../../../../src/serve
 import type { StreamNews } from "../../../../src/server/engine/engine.ts";
 import type { Command, Outcome } from "../../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
+import type { State } from "../../../../src/server/machine/state.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
 import type { Disk } from "./disk.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** µs since 1970 at the beginning. */
@@ -19,20 +21,23 @@ export interface SimulatedServer {
   submit(command: Command, answer: (outcome: Outcome) => void): void;
   openStream(listener: (news: StreamNews) => void): number;
   closeStream(stream: number): void;
-  permitsInUse(): Promise<number>;
   crash(): void;
   start(): void;
+  /** What its limiters have when it has taken up what was kept. */
+  onStart(listener: (limiters: ReadonlyMap<string, LimiterConfig>) => void): void;
 }
 
 export function createSimulatedServer(options: {
   readonly timeline: Timeline;
   readonly dice: Dice;
   readonly disk: Disk;
-  readonly limiter: LimiterConfig;
+  readonly ledger: Ledger;
+  readonly limiters: readonly LimiterConfig[];
 }): SimulatedServer {
-  const { timeline, dice, disk, limiter } = options;
+  const { timeline, dice, disk, ledger, limiters } = options;
   let engine: EmbeddedEngine | undefined;
   let incarnation = 0;
+  let listener = (_: ReadonlyMap<string, LimiterConfig>) => {};
 
   /** What an earlier process had planned or said does not happen. */
   function alive<A extends unknown[]>(of: number, callback: (...args: A) => void): (...args: A) => void {
@@ -56,8 +61,20 @@ export function createSimulatedServer(options: {
     };
     const epoch = EPOCH + startedAt;
     const machine = { maxWaiters: 1_000, fencingEpoch: epoch };
-    engine = createEmbeddedEngine({ clock, store: disk.open(epoch), machine });
-    engine.submit([{ kind: "declare", configs: [limiter] }], () => {});
+    let found = new Map<string, LimiterConfig>();
+    const inspect = (state: State) => {
+      ledger.look(state, startedAt);
+      if (startedAt === timeline.now)
+        found = new Map(Array.from(state.limiters, ([name, { config }]) => [name, config]));
+    };
+    engine = createEmbeddedEngine({ clock, store: disk.open(epoch), machine, inspect });
+    engine.submit([{ kind: "declare", configs: limiters }], () => {});
+    listener(found);
+  }
+
+  function told<N extends StreamNews | Outcome>(news: N): N {
+    if (news.kind === "granted") ledger.tell(news.lease.id);
+    return news;
   }
 
   return {
@@ -70,20 +87,20 @@ export function createSimulatedServer(options: {
     submit(command, answer) {
       engine?.submit(
         [command],
-        alive(incarnation, ([outcome]) => answer(outcome as Outcome)),
+        alive(incarnation, ([outcome]) => answer(told(outcome as Outcome))),
       );
     },
-    openStream: (listener) => engine?.openStream(alive(incarnation, listener)) ?? 0,
+    openStream: (listener) => engine?.openStream(alive(incarnation, (news) => listener(told(news)))) ?? 0,
     closeStream: (stream) => engine?.closeStream(stream),
-    async permitsInUse() {
-      const view = await engine?.limiter(limiter.name, "");
-      return view?.status.permitsInUse ?? 0;
-    },
     crash() {
       void engine?.close();
       engine = undefined;
       disk.crash();
+      ledger.crash(timeline.now);
     },
     start,
+    onStart(heard) {
+      listener = heard;
+    },
   };
 }

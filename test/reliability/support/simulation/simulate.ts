@@ -1,9 +1,12 @@
-/** A seeded world of one server and many holders, in virtual time: what is promised is looked at after each thing that happens. */
+/** A seeded world of one server, many holders and an operator, in virtual time: what is promised is looked at after each step. */
 
+import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
 import { createDice } from "../../../server/machine/dice.ts";
 import { limiterOf, rateOf } from "../../../support/limiter-config.ts";
 import { createDisk } from "./disk.ts";
 import { createHolder, TTL, type World } from "./holder.ts";
+import { createLedger } from "./ledger.ts";
+import { createOperator } from "./operator.ts";
 import { createSimulatedServer } from "./server.ts";
 import { createTimeline } from "./timeline.ts";
 
@@ -15,21 +18,24 @@ export interface Simulated {
   readonly violations: readonly string[];
 }
 
-const PERMITS = 3;
 const HOLDERS = 8;
 const MS = 1_000;
+const LIMITERS: readonly LimiterConfig[] = [
+  limiterOf({ name: "db", maxConcurrent: 4, rate: rateOf(60, 3), ttl: TTL }),
+  limiterOf({ name: "gpu", maxConcurrent: 3, ttl: TTL }),
+];
 
 export async function simulate(seed: number, steps: number, { forgetful = false } = {}): Promise<Simulated> {
   const dice = createDice(seed);
   const timeline = createTimeline();
   const disk = createDisk(timeline, dice, { forgetful });
-  const limiter = limiterOf({ maxConcurrent: PERMITS, rate: rateOf(1_000, 20), ttl: TTL });
-  const server = createSimulatedServer({ timeline, dice, disk, limiter });
-  server.start();
+  const ledger = createLedger(LIMITERS);
+  const server = createSimulatedServer({ timeline, dice, disk, ledger, limiters: LIMITERS });
   let faults = true;
-  const world: World = { timeline, dice, server, faulty: () => faults };
+  const world: World = { timeline, dice, server, ledger, limiters: LIMITERS, faulty: () => faults };
+  server.start();
+  const operator = createOperator(world);
   const holders = Array.from({ length: HOLDERS }, (_, index) => createHolder(world, `holder-${index}`));
-  const violations = new Set<string>();
   let crashes = 0;
 
   function crashNowAndThen(): void {
@@ -38,45 +44,47 @@ export async function simulate(seed: number, steps: number, { forgetful = false 
       crashes += 1;
       server.crash();
       timeline.after(dice.roll(TTL / 4), () => {
-        server.start();
+        if (!server.isUp) server.start();
         crashNowAndThen();
       });
     });
   }
   crashNowAndThen();
 
-  async function look(): Promise<void> {
-    const atWork = holders.filter((holder) => holder.isAtWork()).length;
-    if (atWork > PERMITS) violations.add(`${atWork} at work, at ${timeline.now} µs`);
-    if (server.isUp && (await server.permitsInUse()) > PERMITS)
-      violations.add(`the books are over, at ${timeline.now} µs`);
+  /** The holders' tier, by their own clocks. */
+  function look(): void {
+    for (const { name } of LIMITERS) {
+      let atWork = 0;
+      for (const holder of holders) {
+        for (const { limiter, permits } of holder.atWork()) if (limiter === name) atWork += permits;
+      }
+      const bound = ledger.bound(name);
+      if (atWork > bound) ledger.violate(`${name}: ${atWork} permits at work of ${bound}, at ${timeline.now} µs`);
+    }
   }
 
   let done = 0;
   for (; done < steps && timeline.step(); done += 1) {
     // What was decided is handed out, whichever promise it waits for.
     await undefined;
-    await look();
+    look();
   }
   faults = false;
   if (!server.isUp) server.start();
+  operator.finish();
   const before = holders.map(({ works }) => works);
   const until = timeline.now + 100 * TTL;
   while (timeline.now < until && timeline.step()) {
     await undefined;
-    await look();
+    look();
   }
   for (const [index, holder] of holders.entries()) {
-    if (holder.works === before[index]) violations.add(`holder-${index} is served no more when nothing fails`);
-    for (const lost of holder.forgotten) violations.add(`a valid lease was gone: ${lost}`);
+    if (holder.works === before[index]) ledger.violate(`holder-${index} is served no more when nothing fails`);
   }
-  const tokens = holders.flatMap(({ fencingTokens }) => fencingTokens);
-  const distinct = new Set(tokens);
-  if (distinct.size !== tokens.length) violations.add("a fencing token was granted twice");
   return {
     steps: done,
     works: holders.reduce((sum, { works }) => sum + works, 0),
     crashes,
-    violations: [...violations],
+    violations: [...ledger.violations],
   };
 }

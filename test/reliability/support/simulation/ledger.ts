@@ -1,0 +1,134 @@
+/** What has been granted, kept beside the machine that grants it, and what must be true of it whatever fails. */
+
+import { assertMachine } from "../../../../src/server/machine/invariants.ts";
+import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
+import type { State } from "../../../../src/server/machine/state.ts";
+import { type Bucket, TOKEN } from "../../../../src/server/machine/token-bucket.ts";
+
+export interface Ledger {
+  /** What was broken; empty: nothing. */
+  readonly violations: ReadonlySet<string>;
+  violate(what: string): void;
+  /** After each turn of a machine that began at `startedAt`. */
+  look(state: State, startedAt: number): void;
+  /** Somebody was told of the grant, so it must not be forgotten. */
+  tell(leaseId: string): void;
+  /** The machine is gone at this instant; what nobody was told may be, too. */
+  crash(at: number): void;
+  /** The most permits of the limiter that may be at work: those who hold more than a lowered limit may finish. */
+  bound(limiter: string): number;
+}
+
+interface Grant {
+  readonly leaseId: string;
+  readonly requestId: string;
+  readonly at: number;
+  readonly tokens: number;
+}
+
+interface Account {
+  readonly config: LimiterConfig;
+  bound: number;
+  lastToken: number;
+  /** As of the last start: whatever happens, so much was granted. */
+  settled: Bucket;
+  /** As of the last grant. */
+  current: Bucket;
+  /** Since the last start. */
+  grants: Grant[];
+}
+
+export function createLedger(configs: readonly LimiterConfig[]): Ledger {
+  const violations = new Set<string>();
+  const told = new Set<string>();
+  const byRequest = new Map<string, string>();
+  const accounts = new Map(configs.map((config) => [config.name, open(config)]));
+  let startedAt = -1;
+  let crashedAt = 0;
+  let lastSerial = 0;
+
+  function violate(what: string): void {
+    violations.add(what);
+  }
+
+  /** What was decided and is not kept was never said, or it should have been. */
+  function reconcile(state: State): void {
+    lastSerial = state.serial;
+    for (const account of accounts.values()) {
+      for (const grant of account.grants) {
+        if (told.has(grant.leaseId) || state.leases.has(grant.leaseId)) spend(account.settled, account.config, grant);
+        else if (byRequest.get(grant.requestId) === grant.leaseId) byRequest.delete(grant.requestId);
+      }
+      // Downtime earns nothing.
+      refill(account.settled, account.config, crashedAt);
+      account.settled.at = startedAt;
+      account.current = { ...account.settled };
+      account.grants = [];
+    }
+  }
+
+  function enter(account: Account, grant: Grant, fencingToken: number): void {
+    if (fencingToken <= account.lastToken) violate(`fencing token ${fencingToken} after ${account.lastToken}`);
+    account.lastToken = fencingToken;
+    account.grants.push(grant);
+    spend(account.current, account.config, grant);
+    if (account.current.level < 0) violate(`${account.config.name}: more tokens than its rate, at ${grant.at} µs`);
+  }
+
+  return {
+    violations,
+    violate,
+    look(state, started) {
+      try {
+        assertMachine(state);
+      } catch (error) {
+        violate(String(error));
+      }
+      if (started !== startedAt) {
+        startedAt = started;
+        reconcile(state);
+      }
+      for (const lease of state.leases.values()) {
+        if (lease.serial <= lastSerial) continue;
+        lastSerial = lease.serial;
+        const { requestId, grantedAt } = lease;
+        if (byRequest.has(requestId)) violate(`two leases for request id ${requestId}`);
+        byRequest.set(requestId, lease.id);
+        for (const { instance, tokens, fencingToken } of lease.claims) {
+          const account = accounts.get(instance.limiter.config.name);
+          const grant = { leaseId: lease.id, requestId, at: startedAt + grantedAt, tokens };
+          if (account !== undefined) enter(account, grant, fencingToken);
+        }
+      }
+      for (const account of accounts.values()) {
+        const limiter = state.limiters.get(account.config.name);
+        const limit = limiter?.config.maxConcurrent ?? 0;
+        if (limit > account.bound || (limiter?.permitsInUse ?? 0) <= limit) account.bound = limit;
+      }
+    },
+    tell: (leaseId) => told.add(leaseId),
+    crash(at) {
+      crashedAt = at;
+      startedAt = -1;
+    },
+    bound: (limiter) => accounts.get(limiter)?.bound ?? 0,
+  };
+}
+
+function open(config: LimiterConfig): Account {
+  const full = { level: config.rate?.capacity ?? 0, at: 0 };
+  return { config, bound: 0, lastToken: 0, settled: { ...full }, current: { ...full }, grants: [] };
+}
+
+// The ledger's buckets are its own, so that a mistake in those of the machine is not made here as well.
+
+function refill(bucket: Bucket, { rate }: LimiterConfig, now: number): void {
+  if (rate === undefined) return;
+  bucket.level = Math.min(rate.capacity, bucket.level + (now - bucket.at) * rate.milliRps);
+  bucket.at = now;
+}
+
+function spend(bucket: Bucket, config: LimiterConfig, { at, tokens }: Grant): void {
+  refill(bucket, config, at);
+  bucket.level -= tokens * TOKEN;
+}
