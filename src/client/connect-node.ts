@@ -3,6 +3,7 @@
 import { emitWarning } from "node:process";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import type { Client, ClientOptions, CreateClientOptions } from "./client.ts";
+import { createSystemClock } from "./clock.ts";
 import { createConnectionPool } from "./connection-pool.ts";
 import { createClientOn } from "./create-client.ts";
 import { originOf } from "./node-address.ts";
@@ -10,7 +11,7 @@ import type { Platform } from "./ports.ts";
 
 /** How to connect from Node. */
 export interface ConnectOptions extends ClientOptions {
-  /** ms of silence after which a connection with open calls is pinged. Default 10,000. */
+  /** ms between two pings of a connection with open calls. Default 10,000. */
   readonly pingInterval?: number | undefined;
   /** ms for the ping to be answered, else the connection counts as lost. Default 5,000. */
   readonly pingTimeout?: number | undefined;
@@ -36,7 +37,7 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
   const { pingInterval = 10_000, pingTimeout = 5000, maxStreamsPerConnection = MOST_STREAMS } = options;
   const origin = originOf(address);
   const maxStreams = Math.min(MOST_STREAMS, maxStreamsPerConnection);
-  const pool = createConnectionPool({ origin, pingInterval, pingTimeout, maxStreams });
+  const pool = createConnectionPool({ clock: createSystemClock(), origin, pingInterval, pingTimeout, maxStreams });
   const transport = createGrpcTransport({ baseUrl: origin, sessionManager: pool });
   return createClientOn(NODE, { ...options, transport, address }, pool.close);
 }

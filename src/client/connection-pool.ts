@@ -3,8 +3,10 @@
  * a lost connection takes all leases on it along.
  */
 
-import type { ClientHttp2Stream, Http2Session } from "node:http2";
+import type { ClientHttp2Session, ClientHttp2Stream, Http2Session } from "node:http2";
 import { type GrpcTransportOptions, Http2SessionManager } from "@connectrpc/connect-node";
+import type { Clock } from "./clock.ts";
+import { type KeepAlive, keepAlive } from "./keep-alive.ts";
 
 export interface ConnectionPool extends NonNullable<GrpcTransportOptions["sessionManager"]> {
   /** Calls open on each connection, for those who look. */
@@ -14,9 +16,10 @@ export interface ConnectionPool extends NonNullable<GrpcTransportOptions["sessio
 }
 
 export interface ConnectionPoolOptions {
+  readonly clock: Clock;
   /** The server's origin. */
   readonly origin: string;
-  /** ms of silence after which a connection with open calls is pinged. */
+  /** ms between two pings of a connection with open calls. */
   readonly pingInterval: number;
   /** ms for the ping to be answered, else the connection counts as lost. */
   readonly pingTimeout: number;
@@ -30,6 +33,7 @@ interface Connection {
   open: number;
   limit: Limit;
   session: Http2Session | undefined;
+  keepAlive: KeepAlive | undefined;
 }
 
 type Limit =
@@ -38,7 +42,7 @@ type Limit =
   | { readonly kind: "known"; readonly calls: number };
 
 export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
-  const { origin, pingInterval, pingTimeout, maxStreams } = options;
+  const { clock, origin, pingInterval, pingTimeout, maxStreams } = options;
   const connections: Connection[] = [];
   const connectionOf = new WeakMap<ClientHttp2Stream, Connection>();
 
@@ -57,13 +61,22 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
   }
 
   function createConnection(): Connection {
-    const manager = new Http2SessionManager(origin, { pingIntervalMs: pingInterval, pingTimeoutMs: pingTimeout });
-    return { manager, open: 0, limit: unknownLimit(), session: undefined };
+    // It looks whether a connection lives that has been idle. One with open calls is ours to look after, and to cut before
+    // the manager would.
+    const pings = { pingIntervalMs: pingInterval, pingTimeoutMs: 2 * pingTimeout };
+    const manager = new Http2SessionManager(origin, pings);
+    return { manager, open: 0, limit: unknownLimit(), session: undefined, keepAlive: undefined };
   }
 
   function watch(connection: Connection, session: Http2Session | undefined): void {
     if (session === undefined || session === connection.session) return;
     connection.session = session;
+    connection.keepAlive = keepAlive(session as ClientHttp2Session, {
+      clock,
+      interval: pingInterval,
+      timeout: pingTimeout,
+      isBusy: () => connection.open > 0,
+    });
     // A session manager that replaces a destroyed session takes its listener off before the error is emitted, which
     // would then end the process; whoever has a call on the session hears of the error anyway.
     session.on("error", () => {});
@@ -95,6 +108,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
           connection.open -= 1;
         });
         watch(connection, stream.session);
+        connection.keepAlive?.wake();
         return stream;
       } catch (error) {
         connection.open -= 1;

@@ -45,7 +45,7 @@ export async function sayReleased(
       return leaseEndFromWire(end);
     } catch (error) {
       if (attempts === 1) otherwise?.();
-      const delay = retries.delayAfter(error, attempts);
+      const delay = retries.patientDelayAfter(error, attempts);
       if (delay === undefined || elapsed(since, clock.now()) + delay > patience) return "unconfirmed";
       await sleep(clock, delay, NEVER);
     }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { createSystemClock } from "../../src/client/clock.ts";
 import { type ConnectionPool, createConnectionPool } from "../../src/client/connection-pool.ts";
 import { createMailbox } from "./support/mailbox.ts";
 
@@ -36,7 +37,13 @@ async function startHoldingServer(maxConcurrentStreams: number) {
 }
 
 function createPool(origin: string, maxStreams = 1000) {
-  const pool = createConnectionPool({ origin, pingInterval: 10_000, pingTimeout: 5000, maxStreams });
+  const pool = createConnectionPool({
+    clock: createSystemClock(),
+    origin,
+    pingInterval: 10_000,
+    pingTimeout: 5000,
+    maxStreams,
+  });
   onTestFinished(() => pool.close());
   return pool;
 }
