@@ -6,17 +6,21 @@
  */
 export class Recall<V> {
   readonly #keepFor: number;
+  readonly #newEntries: () => Entries<V>;
   readonly #maxEntries: number;
   readonly #maxGeneration: number;
   /** The oldest first; never empty. */
-  readonly #generations: Generation<V>[] = [{ entries: new Map(), from: 0, until: 0 }];
+  readonly #generations: Generation<V>[];
   #size = 0;
 
   /**
    * An entry is kept for at least `keepFor` (µs), unless `maxEntries` come after it; at most twice `maxEntries` are kept.
+   * `newEntries`: what a generation is kept in. Unset: a `Map`.
    */
-  constructor(options: { readonly keepFor: number; readonly maxEntries: number }) {
+  constructor(options: { readonly keepFor: number; readonly maxEntries: number; newEntries?: () => Entries<V> }) {
     this.#keepFor = options.keepFor;
+    this.#newEntries = options.newEntries ?? (() => new Map());
+    this.#generations = [{ entries: this.#newEntries(), from: 0, until: 0 }];
     this.#maxEntries = options.maxEntries;
     this.#maxGeneration = Math.max(1, Math.floor(options.maxEntries / GENERATIONS));
   }
@@ -33,7 +37,7 @@ export class Recall<V> {
     let youngest = this.#generations.at(-1) as Generation<V>;
     if (youngest.entries.size >= this.#maxGeneration || now - youngest.from >= this.#keepFor / GENERATIONS) {
       this.#drop(now);
-      youngest = { entries: new Map(), from: now, until: now };
+      youngest = { entries: this.#newEntries(), from: now, until: now };
       this.#generations.push(youngest);
     }
     this.#size -= youngest.entries.size;
@@ -57,9 +61,16 @@ export class Recall<V> {
 
 const GENERATIONS = 16;
 
+/** What is remembered, by id. */
+export interface Entries<V> {
+  readonly size: number;
+  get(id: string): V | undefined;
+  set(id: string, value: V): unknown;
+}
+
 /** Entries that came in one stretch of time, in µs. */
 interface Generation<V> {
-  readonly entries: Map<string, V>;
+  readonly entries: Entries<V>;
   readonly from: number;
   until: number;
 }

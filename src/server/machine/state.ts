@@ -2,6 +2,7 @@
 
 import type { Change, MachineEvent } from "./command.ts";
 import { Deadlines } from "./deadlines.ts";
+import { EndTable } from "./end-table.ts";
 import type { Lease, LeaseEnd } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import type { PastRequest } from "./past-request.ts";
@@ -77,7 +78,7 @@ export function createState(options: MachineOptions): State {
     leases: new Map(),
     waiters: new Roster(),
     requests: new Map(),
-    pastLeases: new Recall(recall),
+    pastLeases: new Recall({ ...recall, newEntries: () => new EndTable() }),
     pastRequests: new Recall(recall),
     deadlines: new Deadlines(),
     unsettled: [],
