@@ -1,0 +1,57 @@
+/** The thread that writes, without a thread or a file: what it has kept is there for the next that is opened. */
+
+import { WriteError } from "../../../../src/server/store/keeper.ts";
+import { type Durability, INCOMPLETE_KEY, type Incomplete, type RowChange } from "../../../../src/server/store/row.ts";
+import type { StoreWorker } from "../../../../src/server/store/sqlite/open-worker.ts";
+
+export interface FakeFolder {
+  /** By their keys. */
+  readonly rows: Map<string, string>;
+  /** What was committed by the one that was opened last, in order. */
+  readonly commits: readonly { readonly changes: readonly RowChange[]; readonly durability: Durability }[];
+  /** What the next that is opened is to find missing. */
+  incomplete: Incomplete;
+  /** What comes of commits: kept, or why not. */
+  fault: "full" | "broken" | undefined;
+  /** How many are open. */
+  readonly open: number;
+  openWorker(): StoreWorker;
+}
+
+export function createFakeFolder(): FakeFolder {
+  const rows = new Map<string, string>();
+  let commits: { changes: readonly RowChange[]; durability: Durability }[] = [];
+  let open = 0;
+  const folder: FakeFolder = {
+    rows,
+    get commits() {
+      return commits;
+    },
+    incomplete: "no",
+    fault: undefined,
+    get open() {
+      return open;
+    },
+    openWorker() {
+      commits = [];
+      open += 1;
+      let closed = false;
+      if (folder.incomplete !== "no") rows.set(INCOMPLETE_KEY, folder.incomplete);
+      return {
+        rows: Array.from(rows, ([key, body]) => ({ key, body })),
+        incomplete: folder.incomplete,
+        async commit(changes, durability) {
+          if (closed) throw new Error("it is closed");
+          if (folder.fault !== undefined) throw new WriteError(`it is ${folder.fault}`, folder.fault === "full");
+          commits.push({ changes, durability });
+          for (const { key, body } of changes) body === undefined ? rows.delete(key) : rows.set(key, body);
+        },
+        async close() {
+          closed = true;
+          open -= 1;
+        },
+      };
+    },
+  };
+  return folder;
+}

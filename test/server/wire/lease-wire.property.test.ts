@@ -1,0 +1,235 @@
+/** Claims, leases, waiters and refusals, over the wire from the server's words to the client's: nothing is lost or made up. */
+
+import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { claimsToWire } from "../../../src/client/claim-wire.ts";
+import {
+  AcquireRequestSchema,
+  GrantedSchema,
+} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { LeaseSchema } from "../../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
+import { WaiterSchema } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { RefusalSchema, Reason as WireReason } from "../../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
+import {
+  grantFromWire,
+  leaseInfoFromWire,
+  refusalFromWire,
+  waiterInfoFromWire,
+} from "../../../src/client/lease-wire.ts";
+import type { Claim } from "../../../src/server/machine/claim.ts";
+import type { HeldClaim, Lease } from "../../../src/server/machine/lease.ts";
+import type { Refusal } from "../../../src/server/machine/reasons.ts";
+import type { LeaseView, WaiterView } from "../../../src/server/machine/view.ts";
+import { WireError } from "../../../src/server/wire/error-wire.ts";
+import {
+  claimsFromWire,
+  grantedToWire,
+  leaseToWire,
+  refusalToWire,
+  waiterToWire,
+} from "../../../src/server/wire/lease-wire.ts";
+
+const EPOCH = 1_700_000_000_000;
+const clock = { now: () => 0, schedule: () => () => {}, wallTime: (micros: number) => EPOCH + micros / 1000 };
+
+/** As it comes out at the other end. */
+function sent<D extends DescMessage>(schema: D, message: MessageShape<D>): MessageShape<D> {
+  return fromBinary(schema, toBinary(schema, message));
+}
+
+const text = fc.string({ unit: "grapheme", maxLength: 40 }).map((each) => each.toWellFormed());
+/** µs in whole ms, for the client counts in those. */
+const span = fc.oneof(
+  { weight: 1, arbitrary: fc.constant(0) },
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: 86_400_000 }).map((ms) => ms * 1000) },
+);
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+const count = fc.integer({ min: 0, max: 1_000_000 });
+
+const claim: fc.Arbitrary<Claim> = fc
+  .record({ limiter: text, key: text, permits: count, tokens: count, slots: fc.boolean() })
+  .map((made) => ({ ...made, tokens: made.permits === 0 ? Math.max(1, made.tokens) : made.tokens }))
+  .map((made) => ({ ...made, slots: made.slots && made.permits <= 1_024 }));
+
+const heldClaim = fc
+  .record({
+    limiter: text,
+    key: text,
+    permits: count,
+    tokens: count,
+    fencingToken: fc.maxSafeNat(),
+    slots: fc.array(fc.nat({ max: 2 ** 32 - 1 }), { maxLength: 5 }),
+  })
+  .map(({ limiter, key, ...rest }) => ({
+    ...rest,
+    // All that is read of an instance here.
+    instance: { key, limiter: { config: { name: limiter } } } as HeldClaim["instance"],
+  }));
+
+const leaseView: fc.Arbitrary<LeaseView> = fc.record({
+  id: text,
+  holder: text,
+  claims: fc.array(heldClaim, { maxLength: 8 }),
+  grantedAt: span,
+  ttl: span,
+  attachment: fc.constantFrom(
+    { kind: "attached", stream: 1, probed: true } as const,
+    { kind: "orphaned" } as const,
+    { kind: "detached" } as const,
+  ),
+  expiresAt: maybe(span),
+  revoking: fc.boolean(),
+});
+
+/** Those that the machine says, by the names that they travel under. */
+const MACHINE_REASONS = (Object.keys(WireReason) as (keyof typeof WireReason)[]).filter(
+  (name) => name !== "UNSPECIFIED" && name !== "INVALID_REQUEST" && name !== "DRAINING" && name !== "TOO_MANY_STREAMS",
+);
+
+const claimShown = ({ instance, fencingToken, ...held }: HeldClaim) => ({
+  ...held,
+  limiter: instance.limiter.config.name,
+  key: instance.key,
+  fencingToken: BigInt(fencingToken),
+});
+const dateOf = (micros: number | undefined) => (micros === undefined ? undefined : new Date(EPOCH + micros / 1000));
+
+describe("over the wire", () => {
+  it("claims that the client asks for are those that the server decides on", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(claim, { minLength: 1, maxLength: 8, selector: nameOf }), (claims) => {
+        const request = create(AcquireRequestSchema, { claims: claimsToWire(claims, {}) });
+        expect(claimsFromWire(sent(AcquireRequestSchema, request).claims)).toEqual(claims);
+      }),
+    );
+  });
+
+  it("a claim that says no number asks for one, of permits and of tokens each", () => {
+    fc.assert(
+      fc.property(claim, fc.boolean(), fc.boolean(), (whole, ofPermits, ofTokens) => {
+        const permits = ofPermits ? undefined : Math.max(1, whole.permits);
+        const tokens = ofTokens ? undefined : whole.tokens;
+        const request = create(AcquireRequestSchema, { claims: claimsToWire([{ ...whole, permits, tokens }], {}) });
+        const [heard] = claimsFromWire(sent(AcquireRequestSchema, request).claims);
+        expect(heard).toEqual({ ...whole, permits: permits ?? 1, tokens: tokens ?? 1 });
+      }),
+    );
+  });
+
+  it("two claims on one limiter and key are refused, at the second", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(claim, { minLength: 1, maxLength: 7, selector: nameOf }),
+        fc.nat(),
+        (claims, which) => {
+          const [first] = claims.slice(which % claims.length);
+          const request = create(AcquireRequestSchema, { claims: claimsToWire([...claims, first as Claim], {}) });
+          let refused: unknown;
+          try {
+            claimsFromWire(request.claims);
+          } catch (error) {
+            refused = error;
+          }
+          expect(refused).toBeInstanceOf(WireError);
+          expect((refused as WireError).details[1]?.value).toMatchObject({
+            fieldViolations: [{ field: `claims[${claims.length}]`, reason: "claim.unique" }],
+          });
+        },
+      ),
+    );
+  });
+
+  it("a lease is shown as it stands", () => {
+    fc.assert(
+      fc.property(leaseView, (view) => {
+        expect(leaseInfoFromWire(sent(LeaseSchema, leaseToWire(view, clock)))).toEqual({
+          id: view.id,
+          holder: view.holder,
+          claims: view.claims.map(claimShown),
+          grantTime: dateOf(view.grantedAt),
+          ttlMs: view.ttl / 1000,
+          state: view.attachment.kind,
+          expireTime: dateOf(view.expiresAt),
+          revoking: view.revoking,
+        });
+      }),
+    );
+  });
+
+  it("a grant tells its holder no more of its time than half of what the server waits, and a secret only where it holds", () => {
+    const secrets = { secretOf: (id: string) => `secret of ${id}` };
+    fc.assert(
+      fc.property(leaseView, fc.boolean(), maybe(span), (view, held, dueIn) => {
+        const lease = {
+          ...view,
+          heapIndex: dueIn === undefined ? -1 : 0,
+          dueAt: dueIn ?? 0,
+          revokedAt: dueIn === undefined ? undefined : 0,
+        } as unknown as Lease;
+        const granted = grantedToWire({ kind: "granted", lease, held, resumed: false }, secrets, clock);
+        const { id, secret, validFor, ttl } = grantFromWire(sent(GrantedSchema, granted));
+        expect([id, secret, ttl]).toEqual([view.id, held ? `secret of ${view.id}` : "", view.ttl / 1000]);
+        if (!held || view.ttl === 0) expect(validFor).toBeUndefined();
+        else expect(validFor).toBe(Math.min(Math.floor(view.ttl / 2), dueIn ?? Number.POSITIVE_INFINITY) / 1000);
+      }),
+    );
+  });
+
+  it("a waiter is shown as it stands", () => {
+    const waiter: fc.Arbitrary<WaiterView> = fc.record({
+      id: text,
+      claims: fc.array(claim, { maxLength: 8 }),
+      holder: text,
+      waitersAhead: fc.nat(),
+      estimatedWait: maybe(span),
+      arrivedAt: span,
+      deadline: maybe(span),
+    });
+    fc.assert(
+      fc.property(waiter, (view) => {
+        expect(waiterInfoFromWire(sent(WaiterSchema, waiterToWire(view, clock)))).toEqual({
+          id: view.id,
+          claims: view.claims,
+          holder: view.holder,
+          waitersAhead: view.waitersAhead,
+          estimatedWaitMs: view.estimatedWait && view.estimatedWait / 1000,
+          arriveTime: dateOf(view.arrivedAt),
+          deadline: dateOf(view.deadline),
+        });
+      }),
+    );
+  });
+
+  it("a refusal keeps its reason, who said it, and when to come again, and says something to people", () => {
+    const refusal: fc.Arbitrary<Refusal> = fc.record({
+      kind: fc.constant("refused"),
+      reason: fc.constantFrom(...MACHINE_REASONS),
+      limiter: text,
+      key: text,
+      claim: fc.integer({ min: -1, max: 7 }),
+      retryAfter: maybe(span),
+      waitersAhead: fc.nat(),
+      at: maybe(fc.record({ board: text, stage: text, card: text })),
+    });
+    fc.assert(
+      fc.property(refusal, (said) => {
+        const heard = refusalFromWire(sent(RefusalSchema, refusalToWire(said)));
+        const { reason, limiter, key, retryAfter, waitersAhead } = said;
+        expect(heard).toMatchObject({
+          reason,
+          limiter,
+          key,
+          waitersAhead,
+          retryAfterMs: retryAfter && retryAfter / 1000,
+        });
+        expect(heard.message).not.toBe("");
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+function nameOf({ limiter, key }: Claim): string {
+  return JSON.stringify([limiter, key]);
+}
