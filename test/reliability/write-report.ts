@@ -25,8 +25,20 @@ const HARNESSES: readonly {
   {
     name: "simulation",
     title: "Simulation",
-    how: "the real machine, engine and records under a virtual clock, with a network that loses, delays and doubles, a disk that loses its tail, crashes, restarts, frozen clients; seeded and replayable",
+    how: "the real machine, engine and records under a virtual clock, with two limiters that are claimed one by one and together, an operator who changes and pauses them, a network that loses, delays, doubles and reorders, a disk that loses its tail, crashes, restarts, frozen clients; all invariants after every step, seeded and replayable",
     control: "a disk that says it has kept what it has not is found",
+  },
+  {
+    name: "model-check",
+    title: "Every state of the lease protocol",
+    how: "a model of holders, server, connections and disk, of which spin looks at every state that it can come to",
+    control: "bugs put into the model are found, and a search that has no room for all states does not count",
+  },
+  {
+    name: "history",
+    title: "Histories",
+    how: "what sixteen processes have seen of a real server, and counted outside of it: permits, slots, tokens, order, rate, one lease a request id",
+    control: "bugs put into the server, and histories that were doctored, are found",
   },
   {
     name: "mutants",
@@ -60,6 +72,32 @@ const HARNESSES: readonly {
     control: "",
   },
   {
+    name: "drain",
+    title: "SIGTERM under load, and folders of other versions",
+    how: "holders, waiters and workers go on through each; a folder that an earlier version has written is taken up",
+    control: "an outside counter sees those at work",
+  },
+  {
+    name: "network-faults",
+    title: "Faults of the network",
+    how: "a proxy drops, delays, slows, swallows, resets and half-closes, while a rival wants the same permit",
+    control:
+      "a server that does not ask whether its peers live, and a holder that does not look at its signal, are found",
+  },
+  {
+    name: "pauses",
+    title: "Pauses",
+    how: "SIGSTOP of holders and of the server, beside a resource that keeps the highest fencing token of each slot",
+    control: "a resource that does not look at the token takes stale writes",
+  },
+  {
+    name: "disk-faults",
+    title: "A disk that fails",
+    how: "errors of real system calls (strace), a full disk and a loss of power under load, each followed by a restart",
+    control:
+      "a server that answers too early, takes a failed write for a kept one, or does not wait for the disk is found",
+  },
+  {
     name: "power-loss",
     title: "Loss of power, damage",
     how: "the data folder cut and flipped at every boundary and at random, then opened",
@@ -85,6 +123,12 @@ const HARNESSES: readonly {
     control: "",
   },
   { name: "slow-readers", title: "Slow readers", how: "streams that never read", control: "" },
+  {
+    name: "soak",
+    title: "Soak",
+    how: "2,000 streams that come and go on both ports, for a while; afterwards nothing of them is left",
+    control: "a leak that was put in is found",
+  },
   { name: "many-waiters", title: "Many waiters", how: "10,000 streams in one queue", control: "" },
 ];
 

@@ -1,0 +1,114 @@
+/**
+ * The disk fails, by errors of real system calls, and the power goes: what was answered is kept, and what cannot be kept is
+ * not answered.
+ */
+
+import { beforeEach, describe, expect, test } from "vitest";
+import type { LeaseDurability } from "../../src/server/store/row.ts";
+import { createDice } from "../server/machine/dice.ts";
+import type { BugName } from "./support/disk-faults/bugs.ts";
+import { LOG_WRITE, SERVING_FAULTS, STARTING_FAULTS } from "./support/disk-faults/faults.ts";
+import { failAtFirstStart, failAtStart } from "./support/disk-faults/starts.ts";
+import { requireStrace } from "./support/disk-faults/strace.ts";
+import { startDiskSubject } from "./support/disk-faults/subject.ts";
+import { cutPower, failAtStop, failWhileServing, fillDisk, type Trial, work } from "./support/disk-faults/trials.ts";
+import { openRecord } from "./support/record.ts";
+import { inTier, seedOf } from "./support/tier.ts";
+
+const ROUNDS = inTier({ C: 1, N: 15 });
+const CUTS = inTier({ C: 2, N: 40 });
+const record = openRecord("disk-faults");
+const seed = seedOf("disk-faults");
+
+beforeEach((context) => requireStrace(context));
+
+describe.concurrent("what was answered is kept, with leases", { timeout: 120_000 + ROUNDS * 120_000, retry: 0 }, () => {
+  test.for(["process", "disk"] as const)("%s: whatever fails", async (leases) => {
+    const dice = createDice(seed);
+    await using subject = await startDiskSubject(leases);
+    const { ledger } = subject;
+    const trials: readonly (readonly [string, (trial: Trial) => Promise<void>])[] = [
+      ...SERVING_FAULTS.map((fault) => [fault.name, (trial: Trial) => failWhileServing(fault, trial)] as const),
+      ["a full disk", fillDisk],
+      ["a stop", failAtStop],
+    ];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const [name, run] of trials) {
+        await run({ subject, dice });
+        await subject.audit();
+        expect(ledger.breaches, name).toEqual([]);
+      }
+    }
+    record({ figure: `faults, leases: ${leases}`, value: ROUNDS * trials.length, unit: "restarts", seed });
+    record({
+      figure: `answers held against what was kept, leases: ${leases}`,
+      value: ledger.promises,
+      unit: "answers",
+    });
+  });
+
+  test("disk: a start that fails", async () => {
+    const dice = createDice(seed);
+    await using subject = await startDiskSubject("disk");
+    let refused = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await work({ subject, dice });
+      for (const fault of STARTING_FAULTS) if (await failAtStart(fault, { subject, dice })) refused += 1;
+      if (await failAtFirstStart(dice.pick(STARTING_FAULTS), { subject, dice })) refused += 1;
+      await subject.audit();
+      expect(subject.ledger.breaches).toEqual([]);
+    }
+    record({ figure: "starts on a disk that fails", value: refused, unit: "refused", seed });
+  });
+
+  test("disk: a loss of power", async () => {
+    const dice = createDice(seed);
+    await using subject = await startDiskSubject("disk");
+    await subject.restart(["another boot at each start"]);
+    for (let cut = 0; cut < CUTS; cut += 1) {
+      await cutPower({ subject, dice });
+      await subject.audit({ bugs: ["another boot at each start"] });
+      expect(subject.ledger.breaches).toEqual([]);
+    }
+    record({ figure: "losses of power, leases: disk", value: CUTS, unit: "restarts", seed });
+  });
+
+  test("process: a loss of power, after which cards and limiters are kept, and nothing is granted", async () => {
+    const dice = createDice(seed);
+    await using subject = await startDiskSubject("process");
+    await cutPower({ subject, dice });
+    await subject.audit({ bugs: ["another boot at each start"], learning: true });
+    expect(subject.ledger.breaches).toEqual([]);
+  });
+});
+
+describe.concurrent("control: it is found when the server", { timeout: 120_000 }, () => {
+  const controls: readonly [BugName, LeaseDurability, (trial: Trial) => Promise<void>, RegExp][] = [
+    [
+      "answers before it is kept",
+      "process",
+      (trial) => failWhileServing(LOG_WRITE, trial),
+      /was granted, and is gone|was answered/,
+    ],
+    [
+      "takes a failed write for one that was kept",
+      "process",
+      (trial) => failWhileServing(LOG_WRITE, trial),
+      /it goes on.*(is gone|was answered)/s,
+    ],
+    ["takes a full disk for a broken one", "process", fillDisk, /does not wait for room.*cannot be written any more/s],
+    ["does not wait for the disk", "disk", cutPower, /it does not start again.*commits are missing|and is gone/s],
+  ];
+  test.for(controls)("%s", async ([bug, leases, run, found]) => {
+    const dice = createDice(seed);
+    await using subject = await startDiskSubject(leases);
+    const { ledger } = subject;
+    const bugs: readonly BugName[] = run === cutPower ? ["another boot at each start"] : [];
+    for (let trial = 1; trial <= 5 && ledger.breaches.length === 0; trial += 1) {
+      await subject.restart([bug, ...bugs]);
+      await run({ subject, dice });
+      await subject.audit({ bugs });
+    }
+    expect(ledger.breaches.join("\n")).toMatch(found);
+  });
+});

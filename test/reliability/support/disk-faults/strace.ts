@@ -1,0 +1,118 @@
+/**
+ * System calls of a running server that fail, by strace: between the process and the kernel, so that whoever calls them, by
+ * whichever library, is told so; only on the files that are named; from the n-th call on, so that a number says where in a
+ * commit it is; and until strace lets go, so that a disk can have room again.
+ */
+
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { TestContext } from "vitest";
+
+const INSTALL = "apt-get install strace";
+
+/** What becomes of system calls: they come to nothing but an error, or come late. */
+export interface Fault {
+  readonly name: string;
+  /** As strace lists them: `fsync,fdatasync`. */
+  readonly calls: string;
+  /** A delay is in µs. */
+  readonly effect: "error=EIO" | "error=ENOSPC" | `delay_enter=${number}`;
+  /** In the data folder. */
+  readonly files: readonly string[];
+}
+
+export interface Tracer extends AsyncDisposable {
+  /** Resolves when so many more calls have failed. */
+  failures(count: number): Promise<void>;
+  /** Lets go: from here on all goes well again. Harmless when the server has ended. */
+  lift(): Promise<void>;
+}
+
+let found: boolean | undefined;
+
+/** Skips the test, by name, where there is no strace or it may not be used; in CI it fails instead. */
+export function requireStrace(context: TestContext): void {
+  found ??= spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
+  if (found) return;
+  const message = `this test needs strace: ${INSTALL}`;
+  if (process.env.CI) throw new Error(message);
+  context.skip(message);
+}
+
+/** For whoever starts a program under it. `from`: the first call that fails, counted from 1. */
+export function faultArguments(folder: string, { calls, effect, files }: Fault, from: number): readonly string[] {
+  return [...pathArguments(folder, files), "-e", `trace=${calls}`, "-e", `inject=${calls}:${effect}:when=${from}+`];
+}
+
+/** From the call `from` on, counted from 1. Resolves when it has taken hold. */
+export async function injectFault(options: {
+  readonly pid: number | undefined;
+  readonly folder: string;
+  readonly fault: Fault;
+  readonly from: number;
+}): Promise<Tracer> {
+  const { pid, folder, fault, from } = options;
+  let failed = 0;
+  let onFailure = () => {};
+  const tracer = await attach(pid, faultArguments(folder, fault, from), (line) => {
+    if (!line.includes("(INJECTED)")) return;
+    failed += 1;
+    onFailure();
+  });
+  return {
+    ...tracer,
+    failures(count) {
+      const wanted = failed + count;
+      return new Promise((resolve) => {
+        onFailure = () => {
+          if (failed >= wanted) resolve();
+        };
+      });
+    },
+  };
+}
+
+/** Notes in a file, line by line, what is written and what is synced. */
+export async function noteWrites(options: {
+  readonly pid: number | undefined;
+  readonly folder: string;
+  readonly files: readonly string[];
+  readonly noteFile: string;
+}): Promise<Pick<Tracer, "lift" | typeof Symbol.asyncDispose>> {
+  const { pid, folder, files, noteFile } = options;
+  const whole = ["-y", "-xx", "-s", "1000000", "-o", noteFile];
+  return attach(pid, [
+    ...pathArguments(folder, files),
+    ...whole,
+    "-e",
+    "trace=pwrite64,write,ftruncate,fsync,fdatasync",
+  ]);
+}
+
+function pathArguments(folder: string, files: readonly string[]): readonly string[] {
+  return files.flatMap((name) => ["-P", join(folder, name)]);
+}
+
+async function attach(pid: number | undefined, args: readonly string[], onLine: (line: string) => void = () => {}) {
+  const child = spawn("strace", ["-f", "-p", String(pid), ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const exited = once(child, "exit");
+  const { promise: attached, resolve } = Promise.withResolvers<void>();
+  const text: string[] = [];
+  createInterface(child.stderr).on("line", (line) => {
+    text.push(line);
+    if (line.includes(" attached")) resolve();
+    onLine(line);
+  });
+  const lift = async () => {
+    child.kill("SIGTERM");
+    await exited;
+  };
+  const ended = exited.then(() => {
+    throw new Error(`strace has not taken hold: ${text.join("\n")}`);
+  });
+  await Promise.race([attached, ended]);
+  ended.catch(() => {});
+  return { lift, [Symbol.asyncDispose]: lift };
+}

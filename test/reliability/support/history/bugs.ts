@@ -1,0 +1,48 @@
+/** Bugs that the history of a server must show, each with the rule that it breaks. */
+
+import { MUTANTS, type Mutant } from "../mutants.ts";
+import type { Rule } from "./check-history.ts";
+
+/** What is put where. */
+export type Bug = Pick<Mutant, "name" | "file" | "find" | "replace">;
+
+export interface VisibleBug extends Bug {
+  readonly breaks: Rule;
+}
+
+const MACHINE = "src/server/machine";
+
+export const BUGS: readonly VisibleBug[] = [
+  { ...mutant("one permit too many"), breaks: "permits" },
+  { ...mutant("a lease can be released twice"), breaks: "permits" },
+  { ...mutant("the last in the queue is served first"), breaks: "first come, first served" },
+  { ...mutant("a refusal brings a token"), breaks: "rate" },
+  { ...mutant("nobody remembers what a request id has stood for"), breaks: "request ids" },
+  {
+    name: "a newcomer overtakes those who wait",
+    file: `${MACHINE}/target.ts`,
+    find: "if (inTheWay === undefined && waiting === 0) continue;",
+    replace: "if (inTheWay === undefined) continue;",
+    breaks: "first come, first served",
+  },
+  {
+    name: "fencing tokens begin anew",
+    file: `${MACHINE}/grant.ts`,
+    find: "limiter.fencingToken += 1;",
+    replace: "limiter.fencingToken = (limiter.fencingToken + 1) % 100;",
+    breaks: "fencing tokens",
+  },
+];
+
+/** For Node itself: the server that it starts has the bug. */
+export function withBug(bug: Bug): readonly string[] {
+  const putIn = new URL("put-bug-in.ts", import.meta.url);
+  putIn.searchParams.set("bug", JSON.stringify(bug));
+  return ["--import", putIn.href];
+}
+
+function mutant(name: string): Bug {
+  const found = MUTANTS.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`there is no mutant ${name}`);
+  return found;
+}

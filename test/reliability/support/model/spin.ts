@@ -1,0 +1,119 @@
+/** spin, which looks at every state that a model can come to. */
+
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TestContext } from "vitest";
+import type { Switches } from "./variants.ts";
+
+const INSTALL = "apt-get install spin gcc";
+/** Its parts lie beside it. */
+const MODEL = "lease.pml";
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
+
+let found: boolean | undefined;
+
+/** Skips the test, by name, where there is no spin, or no compiler for what it writes; in CI it fails instead. */
+export function requireSpin(context: TestContext): void {
+  found ??= spawnSync("spin", ["-V"]).status === 0 && spawnSync("gcc", ["--version"]).status === 0;
+  if (found) return;
+  const message = `this test needs spin: ${INSTALL}`;
+  if (process.env.CI) throw new Error(message);
+  context.skip(message);
+}
+
+export interface Verdict {
+  readonly errors: number;
+  /** Whether every state was looked at; not where an error was found, which ends the search. */
+  readonly complete: boolean;
+  readonly states: number;
+  /** Steps to the state that is farthest from the beginning. */
+  readonly depth: number;
+  /** Parts of the model that nothing has come to. */
+  readonly unreached: readonly string[];
+  /** The shortest way to the error, a step a line; empty if there is none. */
+  readonly trail: string;
+  /** What the search has said of itself. */
+  readonly said: string;
+}
+
+export interface Search {
+  readonly switches: Switches;
+  /** log2 of the room for states that is taken at once. */
+  readonly tableBits: number;
+  /** Megabytes after which the search is given up. */
+  readonly maxMegabytes: number;
+  /** Ends the search. */
+  readonly signal: AbortSignal;
+}
+
+/** Breadth first, so that a trail is as short as can be and no depth is a bound; every state is kept whole. */
+const SEARCH = ["-w", "-DBFS", "-DSAFETY", "-DNOFAIR", "-DNOCOMP", "-DNOBOUNDCHECK"];
+/** A small search is over before a compiler that optimises is. */
+const SMALL_TABLE = 20;
+
+/** Looks at all that the model can come to under these switches, up to the first error. */
+export async function search({ switches, tableBits, maxMegabytes, signal }: Search): Promise<Verdict> {
+  const folder = mkdtempSync(join(tmpdir(), "backpressure-model-"));
+  const defined = Object.entries(switches).map(([name, value]) =>
+    value === true ? `-D${name}` : `-D${name}=${value}`,
+  );
+  const run = (command: string, args: readonly string[]) => capture(command, args, { cwd: folder, signal });
+  try {
+    for (const part of globSync("*.pml", { cwd: FOLDER })) copyFileSync(join(FOLDER, part), join(folder, part));
+    await run("spin", ["-a", ...defined, MODEL]);
+    const optimise = tableBits > SMALL_TABLE ? "-O1" : "-O0";
+    await run("gcc", [optimise, ...SEARCH, `-DMEMLIM=${maxMegabytes}`, "-o", "pan", "pan.c"]);
+    const said = await run(join(folder, "pan"), [`-w${tableBits}`]);
+    // Its steps have the same numbers with names as without.
+    const hasTrail = existsSync(join(folder, `${MODEL}.trail`));
+    const trail = hasTrail ? await run("spin", ["-t", "-T", "-DTRAIL", ...defined, MODEL]) : "";
+    return { ...verdictOf(said), trail: stepsOf(trail), said };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** What stops a search before it has seen everything, or lets it pass something by. */
+const CUT_SHORT = /search not completed|depth too small|MEMLIM|out of memory|max memory|bit statespace|hash-compact/i;
+
+function verdictOf(said: string): Omit<Verdict, "trail" | "said"> {
+  const figure = (pattern: RegExp) => Number(pattern.exec(said)?.[1] ?? Number.NaN);
+  const errors = figure(/errors: (\d+)/);
+  const isWhole = /Full statespace search for:/.test(said) && !CUT_SHORT.test(said);
+  return {
+    errors,
+    complete: errors === 0 && isWhole,
+    states: figure(/^\s*(\d\S*) states, stored/m),
+    depth: figure(/depth reached (\d+)/),
+    // The processes of the model never end.
+    unreached: (said.match(/^\s+\S+\.pml:\d+, state .*$/gm) ?? []).filter((line) => !line.includes('"-end-"')),
+  };
+}
+
+/** The steps as the model tells them, without the values in which they end. */
+function stepsOf(trail: string): string {
+  const end = trail.search(/^spin: /m);
+  return (end === -1 ? trail : trail.slice(0, end)).trim();
+}
+
+/** What it prints; rejects if it fails. */
+async function capture(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd: string; readonly signal: AbortSignal },
+): Promise<string> {
+  const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+    });
+  }
+  const [code] = (await once(child, "close", { signal: options.signal })) as [number | null];
+  if (code !== 0) throw new Error(`${command} ended with ${code}: ${printed}`);
+  return printed;
+}

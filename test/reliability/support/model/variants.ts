@@ -1,0 +1,131 @@
+/** The worlds in which the lease protocol is looked at, and the bugs of which each must be found. `lease.pml` is the model. */
+
+/** What can be broken, as `state.pml` names it. */
+export type Fault = "TOO_MANY_AT_WORK" | "TOO_MANY_LEASES" | "SECOND_STREAM" | "TOKEN_NOT_HIGHER" | "PERMITS_LOST";
+
+/** Set in the model, each with its value; true: it is defined. */
+export type Switches = Readonly<Record<string, number | string | true>>;
+
+export interface World {
+  readonly name: string;
+  readonly switches: Switches;
+}
+
+export interface Bug {
+  readonly name: string;
+  readonly switches: Switches;
+  readonly breaks: Fault;
+}
+
+/** A hole in the program as it stands. */
+export interface Weakness extends Bug {
+  /** What would mend it, as switches. */
+  readonly mend: Switches;
+}
+
+/** The least in which two can be at work where one may: quick to look at, state by state, and its trails are short. */
+export const SMALL: Switches = { PERMITS: 1, CLIENTS: 2, PLAIN: true };
+
+/** 2 permits, 3 clients, a ttl of 4 ticks, of which a client uses 2 and is late by less than 2. */
+export const WHOLE: World = { name: "2 permits, 3 clients", switches: {} };
+
+export const SMALL_WORLDS: readonly World[] = [
+  { name: "1 permit, 2 clients", switches: SMALL },
+  { name: "1 permit, 2 clients, fencing tokens", switches: { PERMITS: 1, CLIENTS: 2, TOKENS: true, MOST_TOKENS: 6 } },
+];
+
+export const NIGHTLY_WORLDS: readonly World[] = [
+  { name: "2 permits, 4 clients", switches: { CLIENTS: 4 } },
+  { name: "2 permits, 3 clients, a ttl of 6 ticks", switches: { TTL: 6 } },
+  { name: "1 permit, 3 clients, fencing tokens", switches: { PERMITS: 1, TOKENS: true, MOST_TOKENS: 6 } },
+];
+
+export const BUGS: readonly Bug[] = [
+  {
+    name: "a restart forgets leases",
+    switches: { FORGETS: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "a grant is answered before it is kept",
+    switches: { ANSWERS_FIRST: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "after a loss of power nothing is learned",
+    switches: { NO_LEARNING: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "a lost connection frees the lease",
+    switches: { FREES_ON_LOSS: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "validity counts from when the answer came",
+    switches: { FROM_RECEIPT: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "validity is the whole ttl",
+    switches: { VALIDITY: "TTL" },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "a holder is frozen for longer than is allowed for",
+    switches: { LATE: "TTL-VALIDITY" },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "an older server goes on to renew",
+    switches: { OLD_SERVER: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "a second release frees once more",
+    switches: { DOUBLE_RELEASE: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "a second release is charged to nobody",
+    switches: { DOUBLE_RELEASE: true },
+    breaks: "TOO_MANY_LEASES",
+  },
+  {
+    name: "a resume leaves the older stream attached",
+    switches: { TWO_STREAMS: true },
+    breaks: "SECOND_STREAM",
+  },
+  {
+    name: "the cancel of an older stream frees the lease",
+    switches: { TWO_STREAMS: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "fencing tokens begin anew after a restart",
+    switches: { TOKENS: true, TOKENS_ANEW: true },
+    breaks: "TOKEN_NOT_HIGHER",
+  },
+  {
+    name: "a lease that was restored has no deadline",
+    switches: { NO_DEADLINE: true },
+    breaks: "PERMITS_LOST",
+  },
+];
+
+export const WEAKNESSES: readonly Weakness[] = [
+  {
+    // Over one connection they keep their order. The mend: a cancel frees at once only on the stream of the grant.
+    name: "a request and its cancel are overtaken by the next attempt, over another connection",
+    switches: { OVERTAKING: true },
+    breaks: "TOO_MANY_AT_WORK",
+    mend: { FIRST_STREAM_FREES: true },
+  },
+  {
+    // The mend: validity ends as long before the lease does as it would without an operator.
+    name: "a lease that is asked back is relied on to its very end, with no time to be late",
+    switches: { REVOKE: true },
+    breaks: "TOO_MANY_AT_WORK",
+    mend: { STOPS_IN_TIME: true },
+  },
+];
