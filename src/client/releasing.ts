@@ -28,7 +28,8 @@ export interface Parting {
 }
 
 /**
- * Says it again where no answer came, until the lease's ttl has passed, after which it is over anyway. Never rejects:
+ * Says it again where no answer came, as often as one tries, until the lease's ttl has passed, after which it is over anyway.
+ * Never rejects:
  * `"unconfirmed"` where the server could not be told, or no longer knows the lease.
  */
 export async function sayReleased(
@@ -45,7 +46,7 @@ export async function sayReleased(
       return leaseEndFromWire(end);
     } catch (error) {
       if (attempts === 1) otherwise?.();
-      const delay = retries.patientDelayAfter(error, attempts);
+      const delay = retries.delayAfter(error, attempts);
       if (delay === undefined || elapsed(since, clock.now()) + delay > patience) return "unconfirmed";
       await sleep(clock, delay, NEVER);
     }

@@ -71,12 +71,12 @@ test.fails("a log that cannot be written into the database ends the process, as 
   timeout: 120_000,
 }, async () => {
   await using subject = await startDiskSubject("process");
-  const { server } = subject;
-  const pid = server.process.process.pid;
-  await using disk = await injectFault({ pid, folder: server.folder, fault: DATABASE_WRITE, from: 1 });
+  const { server, folder } = subject;
+  const pid = server.process.pid;
+  await using disk = await injectFault({ pid, folder, fault: DATABASE_WRITE, from: 1 });
   await using load = subject.load(1);
   await disk.failures(1);
-  const ended = await Promise.race([server.process.exited, load.answers(200)]);
+  const ended = await Promise.race([server.exited, load.answers(200)]);
   await subject.end();
   expect(ended).toMatchObject({ code: 1 });
 });

@@ -92,11 +92,13 @@ export function grantedToWire(granted: Granted, secrets: Secrets, clock: Clock):
 
 /**
  * µs for which a holder may rely on a lease from the moment when it sent what this answers: half of what the server
- * waits for it, and not beyond the end of a lease that is being revoked.
+ * waits for it. Of one that is being revoked the other half stays as long: its holder, too, may be late to notice.
  */
 export function validFor(lease: Lease, now: number): number {
   const half = Math.floor(lease.ttl / 2);
-  return lease.revokedAt === undefined ? half : Math.max(0, Math.min(half, (expiresAt(lease) ?? now) - now));
+  if (lease.revokedAt === undefined) return half;
+  const left = (expiresAt(lease) ?? now) - now;
+  return Math.max(0, Math.min(half, left - (lease.ttl - half)));
 }
 
 export function waitingToWire(place: {

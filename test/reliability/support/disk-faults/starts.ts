@@ -15,21 +15,20 @@ const CALLS = 4;
 
 /** It does not start, and says why. Returns whether it was so: a start may have fewer calls than go well. */
 export async function failAtStart(fault: Fault, { subject, dice }: Trial): Promise<boolean> {
-  const { ledger, server, config } = subject;
-  const start = await tryStart({ fault, from: 1 + dice.roll(CALLS), config, folder: server.folder });
+  const { ledger, folder, config } = subject;
+  const start = await tryStart({ fault, from: 1 + dice.roll(CALLS), config, folder });
   if (start.kind === "served") return false;
   const { code, printed } = start;
   if (code !== 1) ledger.breach(`${fault.name}: it ends with ${code}: ${printed}`);
-  if (!printed.includes(`the data folder ${server.folder} `))
-    ledger.breach(`${fault.name}: it says no more than ${printed}`);
+  if (!printed.includes(`the data folder ${folder} `)) ledger.breach(`${fault.name}: it says no more than ${printed}`);
   return true;
 }
 
 /** The same where there is no folder yet: the next start makes it, as if nothing had been. */
 export async function failAtFirstStart(fault: Fault, { subject, dice }: Trial): Promise<boolean> {
-  const { ledger, server } = subject;
-  const folder = join(server.folder, `${dice.roll(2 ** 31)}`);
-  const config = subject.config.replace(server.folder, folder);
+  const { ledger } = subject;
+  const folder = join(subject.folder, `${dice.roll(2 ** 31)}`);
+  const config = subject.config.replace(subject.folder, folder);
   const start = await tryStart({ fault, from: 1 + dice.roll(CALLS), config, folder });
   const next = await tryStart({ fault: undefined, from: 1, config, folder });
   if (next.kind === "refused") ledger.breach(`after ${fault.name} it never starts: ${next.printed}`);

@@ -1,22 +1,27 @@
 /** A server whose data folder is to fail, with the ledger of what it has answered. */
 
+import { mkdtempDisposableSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LeaseDurability } from "../../../../src/server/store/row.ts";
 import { createGrpcClient } from "../../../support/grpc-client.ts";
-import { type RestartingServer, startRestartingServer } from "../../../support/restarting-server.ts";
+import { type ServerProcess, startServerProcess } from "../../../support/server-process.ts";
 import { audit, auditLearning } from "./audit.ts";
 import type { BugName } from "./bugs.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { BOARD, LIMITER, type Load, startLoad } from "./load.ts";
 
 export interface DiskSubject extends AsyncDisposable {
-  readonly server: RestartingServer;
+  /** The one that runs, or ran last. Each has ports of its own: one that is down keeps none. */
+  readonly server: ServerProcess;
+  readonly folder: string;
   readonly ledger: Ledger;
   /** What it is configured with, but for the listeners. */
   readonly config: string;
-  /** Starts it, with these bugs in its sources. */
+  /** Starts it again, with these bugs in its sources. */
   restart(bugs?: readonly BugName[]): Promise<void>;
-  /** Starts it, on a disk that is sound, and holds what it knows against the ledger. */
+  /** Starts it again, on a disk that is sound, and holds what it knows against the ledger. */
   audit(options?: { readonly bugs?: readonly BugName[]; readonly learning?: boolean }): Promise<void>;
   load(seed: number): Load;
   /** Ends it at once, if it has not ended by itself. Resolves with all that it has said since it was last asked. */
@@ -25,25 +30,36 @@ export interface DiskSubject extends AsyncDisposable {
 
 const PERMITS = 8;
 const CLIENTS = 6;
-const CONFIG = `
+const SERVED = `
 limiters: [{ name: ${LIMITER}, max_concurrent: ${PERMITS}, ttl: 120s }]
 boards: [{ name: ${BOARD}, stages: [{ name: In }, { name: Out, kind: QUEUE, auto_pull: false }] }]
 `;
 const WITH_BUG = fileURLToPath(new URL("with-bug.ts", import.meta.url));
 
-export async function startDiskSubject(leases: LeaseDurability): Promise<DiskSubject> {
-  const server = await startRestartingServer(CONFIG, `leases: ${leases}`);
+export async function startDiskSubject(
+  leases: LeaseDurability,
+  firstBugs: readonly BugName[] = [],
+): Promise<DiskSubject> {
+  await using cleanup = new AsyncDisposableStack();
+  const { path: folder } = cleanup.use(mkdtempDisposableSync(join(tmpdir(), "backpressure-data-")));
+  const config = `store: { folder: ${folder}, leases: ${leases} }\n${SERVED}`;
   const ledger = createLedger({ permits: PERMITS });
+  let server = await start(config, firstBugs);
+  cleanup.defer(() => server[Symbol.asyncDispose]());
 
-  function restart(bugs: readonly BugName[] = []): Promise<void> {
-    const nodeArguments = bugs.length > 0 ? ["--import", WITH_BUG] : [];
-    return server.start({ nodeArguments, env: { DISK_FAULTS_BUGS: JSON.stringify(bugs) } });
+  async function restart(bugs: readonly BugName[] = []): Promise<void> {
+    await server[Symbol.asyncDispose]();
+    server = await start(config, bugs);
   }
 
+  const own = cleanup.move();
   return {
-    server,
+    get server() {
+      return server;
+    },
+    folder,
     ledger,
-    config: `store: { folder: ${server.folder}, leases: ${leases} }\n${CONFIG}`,
+    config,
     restart,
     async audit({ bugs = [], learning = false } = {}) {
       try {
@@ -56,10 +72,16 @@ export async function startDiskSubject(leases: LeaseDurability): Promise<DiskSub
     },
     load: (seed) => startLoad({ address: server.address, ledger, clients: CLIENTS, seed }),
     async end() {
-      const said = server.process.logged(/^(?!)/).catch(({ message }: Error) => message);
-      await server.crash();
+      const said = server.logged(/^(?!)/).catch(({ message }: Error) => message);
+      server.signal("SIGKILL");
+      await server.exited;
       return (await said) as string;
     },
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => own.disposeAsync(),
   };
+}
+
+function start(config: string, bugs: readonly BugName[]): Promise<ServerProcess> {
+  const nodeArguments = bugs.length > 0 ? ["--import", WITH_BUG] : [];
+  return startServerProcess(config, { nodeArguments, env: { DISK_FAULTS_BUGS: JSON.stringify(bugs) } });
 }

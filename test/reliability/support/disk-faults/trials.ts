@@ -32,14 +32,14 @@ const LATEST = 60;
 
 /** The server ends with 1, and says why. */
 export async function failWhileServing(fault: Fault, { subject, dice }: Trial): Promise<void> {
-  const { server, ledger } = subject;
+  const { server, folder, ledger } = subject;
   await using load = subject.load(dice.roll(2 ** 31));
   await using _ = await injectFault({ ...whereOf(subject), fault, from: 1 + dice.roll(LATEST) });
-  const ended = await Promise.race([server.process.exited, load.answers(GOES_ON)]);
+  const ended = await Promise.race([server.exited, load.answers(GOES_ON)]);
   if (ended === undefined) ledger.breach(`${fault.name}: it goes on`);
   else if (ended.code !== 1) ledger.breach(`${fault.name}: it ends with ${ended.code ?? ended.signal}`);
   const said = await subject.end();
-  if (!said.includes(`the data folder ${server.folder} cannot be written any more: `))
+  if (!said.includes(`the data folder ${folder} cannot be written any more: `))
     ledger.breach(`${fault.name}: it does not say why: ${said}`);
   await load.stop();
 }
@@ -52,7 +52,7 @@ export async function fillDisk({ subject, dice }: Trial): Promise<void> {
   const held = await hold(client, LIMITER);
   await using load = subject.load(dice.roll(2 ** 31));
   await using disk = await injectFault({ ...whereOf(subject), fault: FULL, from: 1 + dice.roll(LATEST) });
-  const isFull = server.process.logged(/the data folder is full/);
+  const isFull = server.logged(/the data folder is full/);
   const instead = await Promise.race([isFull, load.answers(GOES_ON).then(() => "it goes on")]).then(
     (line) => (typeof line === "string" ? line : undefined),
     ({ message }: Error) => message,
@@ -72,7 +72,7 @@ export async function fillDisk({ subject, dice }: Trial): Promise<void> {
   await disk.failures(2);
   if (ledger.promises > before) ledger.breach(`with the disk full ${ledger.promises - before} were granted or changed`);
 
-  const hasRoom = server.process.logged(/the data folder has room again/);
+  const hasRoom = server.logged(/the data folder has room again/);
   await disk.lift();
   await hasRoom;
   await late.stop();
@@ -97,29 +97,29 @@ export async function failAtStop({ subject, dice }: Trial): Promise<void> {
   await using load = subject.load(dice.roll(2 ** 31));
   await load.answers(20 + dice.roll(60));
   await using _ = await injectFault({ ...whereOf(subject), fault: STOPPING_FAULT, from: 1 });
-  server.process.signal("SIGTERM");
-  await server.process.exited;
+  server.signal("SIGTERM");
+  await server.exited;
   await load.stop();
 }
 
 /** The power goes: of what was written and not synced, some is lost. */
 export async function cutPower({ subject, dice }: Trial): Promise<void> {
-  const { server } = subject;
+  const { folder } = subject;
   using scratch = mkdtempDisposableSync(join(tmpdir(), "backpressure-power-"));
   const files = [DATABASE, LOG, MARK];
   const before = join(scratch.path, "before");
   const noteFile = join(scratch.path, "writes");
   await using notes = await noteWrites({ ...whereOf(subject), files, noteFile });
   // After strace has taken hold: what is written meanwhile is noted, and to write it twice is harmless.
-  cpSync(server.folder, before, { recursive: true });
+  cpSync(folder, before, { recursive: true });
   await using load = subject.load(dice.roll(2 ** 31));
   await load.answers(20 + dice.roll(100));
   await subject.end();
   await notes.lift();
   await load.stop();
-  afterPowerCut({ folder: server.folder, before, noteFile, files, dice });
+  afterPowerCut({ folder, before, noteFile, files, dice });
 }
 
-function whereOf({ server }: DiskSubject) {
-  return { pid: server.process.process.pid, folder: server.folder };
+function whereOf({ server, folder }: DiskSubject) {
+  return { pid: server.process.pid, folder };
 }

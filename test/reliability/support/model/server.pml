@@ -153,10 +153,10 @@ inline startClock() {
 /* lease-wire.ts, `validFor`: less than half a ttl where the end of a lease that is being revoked comes sooner. */
 inline nameValidity() {
 #ifdef REVOKE
-#ifdef STOPS_IN_TIME
-#define until (my.clock > TTL - VALIDITY -> my.clock - (TTL - VALIDITY) : 0)
-#else
+#ifdef TO_ITS_END
 #define until my.clock
+#else
+#define until (my.clock > TTL - VALIDITY -> my.clock - (TTL - VALIDITY) : 0)
 #endif
   if
   :: my.revoked && until < VALIDITY ->

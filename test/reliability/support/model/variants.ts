@@ -31,6 +31,7 @@ export const WHOLE: World = { name: "2 permits, 3 clients", switches: {} };
 
 export const SMALL_WORLDS: readonly World[] = [
   { name: "1 permit, 2 clients", switches: SMALL },
+  { name: "1 permit, 2 clients, an operator who asks leases back", switches: { ...SMALL, REVOKE: true } },
   { name: "1 permit, 2 clients, fencing tokens", switches: { PERMITS: 1, CLIENTS: 2, TOKENS: true, MOST_TOKENS: 6 } },
 ];
 
@@ -111,6 +112,11 @@ export const BUGS: readonly Bug[] = [
     switches: { NO_DEADLINE: true },
     breaks: "PERMITS_LOST",
   },
+  {
+    name: "a lease that is asked back is relied on to its very end",
+    switches: { REVOKE: true, TO_ITS_END: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
 ];
 
 export const WEAKNESSES: readonly Weakness[] = [
@@ -120,12 +126,5 @@ export const WEAKNESSES: readonly Weakness[] = [
     switches: { OVERTAKING: true },
     breaks: "TOO_MANY_AT_WORK",
     mend: { FIRST_STREAM_FREES: true },
-  },
-  {
-    // The mend: validity ends as long before the lease does as it would without an operator.
-    name: "a lease that is asked back is relied on to its very end, with no time to be late",
-    switches: { REVOKE: true },
-    breaks: "TOO_MANY_AT_WORK",
-    mend: { STOPS_IN_TIME: true },
   },
 ];

@@ -65,8 +65,9 @@ export function cutsOff({ fault: { kind }, lasts }: Plan): boolean {
   return lasts === Number.POSITIVE_INFINITY && (kind === "drop" || kind === "black hole" || kind === "reset");
 }
 
-/** Whether what the holder says is heard, while it hears nothing. */
+/** Whether what the holder says is heard, while it may hear nothing: where a ping's answer is late, no other is in time. */
 export function isOneWay(fault: Fault): boolean {
+  if (fault.kind === "delay" || fault.kind === "throttle") return true;
   return (fault.kind === "drop" || fault.kind === "black hole") && fault.direction === "down";
 }
 
