@@ -107,9 +107,10 @@ function keepAlive(options: {
   let cancel: () => void;
 
   const end = () => {
-    session.destroy();
-    // A session waits for the last of its bytes to leave, and they may never do.
+    // First the socket: a session that is destroyed resets its streams, and a client that still hears would take that for an
+    // answer, not for a lost connection. It would also wait for its last bytes to leave, and they may never do.
     socket.destroy();
+    session.destroy();
   };
   // After a pause of this process its timers come before its sockets: an answer that came meanwhile is read first.
   const endUnlessRead = () => {
