@@ -1,0 +1,32 @@
+/** The track record: bugs of this program that a harness has found, the latest first. */
+
+export interface FoundBug {
+  readonly harness: string;
+  /** What was wrong, and what came of it. */
+  readonly bug: string;
+  /** The day on which it was mended; undefined: it is open. */
+  readonly mended: string | undefined;
+}
+
+export const FOUND: readonly FoundBug[] = [
+  {
+    harness: "model-check",
+    bug: "a request that was cancelled, overtaken by the next attempt over another connection, displaces that and frees its lease",
+    mended: undefined,
+  },
+  {
+    harness: "model-check",
+    bug: "a lease that an operator had asked back was relied on to its very end, so that a holder that was late worked beside the next",
+    mended: "2026-11-27",
+  },
+  {
+    harness: "network-faults",
+    bug: "a client that gave up its connection reset its streams first; a server that still heard freed leases that were relied on",
+    mended: "2026-11-27",
+  },
+  {
+    harness: "network-faults",
+    bug: "waiters whose connection the server gave up were told of an answer without a status, and lost their places",
+    mended: "2026-11-27",
+  },
+];
