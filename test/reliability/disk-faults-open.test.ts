@@ -23,7 +23,7 @@ const DATABASE_WRITE: Fault = {
 
 beforeEach((context) => requireStrace(context));
 
-test.fails("with the disk full, what is held is renewed while a grant waits for room", { retry: 0 }, async () => {
+test("with the disk full, what is held is renewed while a grant waits for room", { retry: 0 }, async () => {
   await using server = await startRestartingServer(LIMITERS);
   await using client = createGrpcClient(server.address);
   const { leaseId, secret } = await hold(client, "db");

@@ -10,6 +10,26 @@ export interface FoundBug {
 
 export const FOUND: readonly FoundBug[] = [
   {
+    harness: "disk-faults",
+    bug: "with a full disk renewals waited behind a grant that waited for room, and their holders stopped relying on their leases",
+    mended: "2026-11-27",
+  },
+  {
+    harness: "disk-faults",
+    bug: "SIGTERM while a unary grant is on its way to the disk: answered INTERNAL, neither granted nor UNAVAILABLE",
+    mended: undefined,
+  },
+  {
+    harness: "disk-faults",
+    bug: "a stop whose last fsync fails ends with 0 and says nothing",
+    mended: undefined,
+  },
+  {
+    harness: "disk-faults",
+    bug: "a checkpoint that fails is kept by SQLite to itself: the log grows, and health does not tell",
+    mended: undefined,
+  },
+  {
     harness: "model-check",
     bug: "a request that was cancelled, overtaken by the next attempt over another connection, displaces that and frees its lease",
     mended: undefined,

@@ -97,6 +97,22 @@ describe("order", () => {
     await Promise.resolve();
     expect(said).toEqual(["a is granted", "b is waiting"]);
   });
+
+  test("who shows that it lives, or gives back, is answered while a grant waits to be kept", async () => {
+    let holdsUp = false;
+    const store: Store = {
+      ...createMemoryStore(),
+      keep: () => (holdsUp ? new Promise<void>(() => {}) : undefined),
+    };
+    const { engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 2 }), { store });
+    ask("a", open("a"));
+    ask("b", open("b"));
+    holdsUp = true;
+    engine.submit([{ kind: "release", leaseId: "b", workOutcome: "success" }], ([{ kind }]) => said.push(kind));
+    ask("c", open("c"));
+    engine.submit([{ kind: "renew", leaseId: "a" }], ([{ kind }]) => said.push(kind));
+    expect(said).toEqual(["a is granted", "b is granted", "ended", "b: ended", "renewed"]);
+  });
 });
 
 describe("time", () => {

@@ -64,9 +64,9 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       for (const event of told) streams.get(event.to)?.(event);
     };
     const waits = kept !== undefined || delivery.isHeldUp;
-    const released = waits ? releasedBy(commands) : undefined;
-    if (released !== undefined) {
-      // Whoever gives back need not wait until what others are granted by it is kept.
+    if (waits && commands.every(takesNothing)) {
+      // Whoever gives back, or only shows that it lives, need not wait until what others are granted is kept.
+      const released = new Set(commands.flatMap((command) => (command.kind === "release" ? [command.leaseId] : [])));
       const own = (event: MachineEvent) => event.kind === "ended" && released.has(event.leaseId);
       answer(outcomes);
       tell(events.filter(own));
@@ -173,12 +173,7 @@ function joined<T>(a: readonly T[], b: readonly T[]): readonly T[] {
   return b.length === 0 ? a : [...a, ...b];
 }
 
-/** The leases that these commands release, if that is all that they do. */
-function releasedBy(commands: readonly Command[]): ReadonlySet<string> | undefined {
-  const leaseIds = new Set<string>();
-  for (const command of commands) {
-    if (command.kind !== "release") return undefined;
-    leaseIds.add(command.leaseId);
-  }
-  return leaseIds;
+/** What a crash may forget: then a lease has its time as before. */
+function takesNothing({ kind }: Command): boolean {
+  return kind === "release" || kind === "renew";
 }
