@@ -1,24 +1,19 @@
 /** grpcurl, the client that people on call have at hand. */
 
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished, type TestContext } from "vitest";
+import { requireTool } from "./require-tool.ts";
 
 const INSTALL = "go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4";
 /** Where `go install` puts it, which is not always on the path. */
 const ENV = { ...process.env, PATH: [process.env.PATH, join(homedir(), "go", "bin")].join(delimiter) };
 
-let found: boolean | undefined;
-
 /** Skips the test, by name, where there is no grpcurl; in CI it fails instead. */
 export function requireGrpcurl(context: TestContext): void {
-  found ??= spawnSync("grpcurl", ["-version"], { env: ENV }).status === 0;
-  if (found) return;
-  const message = `this test needs grpcurl: ${INSTALL}`;
-  if (process.env.CI) throw new Error(message);
-  context.skip(message);
+  requireTool(context, { name: "grpcurl", probe: ["grpcurl", "-version"], install: INSTALL, env: ENV });
 }
 
 export interface GrpcurlResult {

@@ -4,13 +4,12 @@
  * commit it is; and until strace lets go, so that a disk can have room again.
  */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestContext } from "vitest";
-
-const INSTALL = "apt-get install strace";
+import { requireTool } from "../../../support/require-tool.ts";
 
 /** What becomes of system calls: they come to nothing but an error, or come late. */
 export interface Fault {
@@ -30,15 +29,10 @@ export interface Tracer extends AsyncDisposable {
   lift(): Promise<void>;
 }
 
-let found: boolean | undefined;
-
 /** Skips the test, by name, where there is no strace or it may not be used; in CI it fails instead. */
 export function requireStrace(context: TestContext): void {
-  found ??= spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
-  if (found) return;
-  const message = `this test needs strace: ${INSTALL}`;
-  if (process.env.CI) throw new Error(message);
-  context.skip(message);
+  const install = "apt-get install strace";
+  requireTool(context, { name: "strace", probe: ["strace", "-o", "/dev/null", "true"], install });
 }
 
 /** For whoever starts a program under it. `from`: the first call that fails, counted from 1. */

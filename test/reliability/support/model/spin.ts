@@ -1,12 +1,13 @@
 /** spin, which looks at every state that a model can come to. */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "vitest";
+import { requireTool } from "../../../support/require-tool.ts";
 import type { Switches } from "./variants.ts";
 
 const INSTALL = "apt-get install spin gcc";
@@ -14,15 +15,10 @@ const INSTALL = "apt-get install spin gcc";
 const MODEL = "lease.pml";
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
-let found: boolean | undefined;
-
 /** Skips the test, by name, where there is no spin, or no compiler for what it writes; in CI it fails instead. */
 export function requireSpin(context: TestContext): void {
-  found ??= spawnSync("spin", ["-V"]).status === 0 && spawnSync("gcc", ["--version"]).status === 0;
-  if (found) return;
-  const message = `this test needs spin: ${INSTALL}`;
-  if (process.env.CI) throw new Error(message);
-  context.skip(message);
+  requireTool(context, { name: "spin", probe: ["spin", "-V"], install: INSTALL });
+  requireTool(context, { name: "gcc", probe: ["gcc", "--version"], install: INSTALL });
 }
 
 export interface Verdict {
