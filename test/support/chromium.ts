@@ -4,7 +4,7 @@
  */
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +16,8 @@ const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const UNPACKER = fileURLToPath(new URL("./unpack-chromium.ts", import.meta.url));
 const UNPACKED = join(ROOT, "node_modules/.cache/chromium");
+
+const FONTS = "fonts.conf";
 
 /** Nothing but what it takes to be driven, and to leave the network in peace. */
 const ARGUMENTS = [
@@ -49,7 +51,7 @@ async function findExecutable(): Promise<LaunchOptions> {
   const folder = await unpack();
   const executablePath = join(folder, "chromium");
   const { LD_LIBRARY_PATH = "", ...others } = process.env;
-  const fonts = { FONTCONFIG_PATH: join(folder, "fonts") };
+  const fonts = { FONTCONFIG_FILE: join(folder, FONTS) };
   if (await starts(executablePath)) return { executablePath, env: { ...others, LD_LIBRARY_PATH, ...fonts } };
   // The package carries the libraries that a bare machine has not: NSS, NSPR and expat.
   const libraries = [join(folder, "al2023/lib"), LD_LIBRARY_PATH].filter(Boolean).join(":");
@@ -80,6 +82,7 @@ async function unpack(): Promise<string> {
   await run(process.execPath, [UNPACKER], {
     env: { ...process.env, TMPDIR: own, AWS_EXECUTION_ENV: "AWS_Lambda_nodejs24.x" },
   });
+  writeFileSync(join(own, FONTS), fontsOf(folder));
   try {
     renameSync(own, folder);
   } catch (error) {
@@ -87,4 +90,9 @@ async function unpack(): Promise<string> {
     if (!existsSync(folder)) throw error;
   }
   return folder;
+}
+
+/** The package's own list of fonts is for where it unpacks itself to by default. Without a font all text is of no size: hidden. */
+function fontsOf(folder: string): string {
+  return `<fontconfig><dir>${folder}/fonts</dir><cachedir>${folder}/fonts-cache</cachedir></fontconfig>\n`;
 }
