@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { untilStatus } from "../support/look.ts";
 import { BUGS } from "./support/history/bugs.ts";
-import { checkHistory } from "./support/history/check-history.ts";
+import { checkHistory, type Rule } from "./support/history/check-history.ts";
 import type { Count } from "./support/history/counter.ts";
 import { INSTANCES, LIMITERS, nameOf } from "./support/history/limiters.ts";
 import { startWorld } from "./support/history/world.ts";
@@ -18,6 +18,7 @@ const CALLS_A_ROUND = inTier({ C: 40_000, N: 250_000 });
 /** s after which no more rounds are begun: a machine may be slow, and the count is recorded. */
 const PATIENCE = inTier({ C: 120, N: 5_000 });
 const CLIENTS = { processes: 16, workers: 8 };
+const CONTROL_ROUNDS = 8;
 const FEW_CLIENTS = { processes: 2, workers: 24, calls: 4_000 };
 
 /** Instances of which more were counted at work than they have permits. */
@@ -79,11 +80,18 @@ describe("control: a server with a bug is found out", () => {
 
   test.for(BUGS)("$name", { timeout: 120_000, retry: 0 }, async (bug) => {
     await using world = await startWorld(bug);
-    const { lines, counts } = await world.run({ ...FEW_CLIENTS, seed: seedOf("history control") });
-    const broken = Map.groupBy(checkHistory(lines, LIMITERS), ({ rule }) => rule);
-    expect([...broken.keys()]).toContain(bug.breaks);
+    const seed = seedOf("history control");
+    let broken: readonly Rule[] = [];
+    let crowded = false;
+    // Some show only now and then, in a queue that happens to be long.
+    for (let round = 0; round < CONTROL_ROUNDS && !broken.includes(bug.breaks); round += 1) {
+      const { lines, counts } = await world.run({ ...FEW_CLIENTS, seed: seed + round });
+      broken = checkHistory(lines, LIMITERS).map(({ rule }) => rule);
+      crowded ||= overcrowded(counts).length > 0;
+    }
+    expect(broken).toContain(bug.breaks);
     // The counter sees what it counts, and nothing else.
-    expect(overcrowded(counts).length > 0).toBe(bug.breaks === "permits");
+    expect(crowded).toBe(bug.breaks === "permits");
     found += 1;
   });
 });

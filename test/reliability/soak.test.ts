@@ -1,7 +1,7 @@
 /** A server that has been busy for long has, once all are gone, what it had before. */
 
 import { describe, expect, test } from "vitest";
-import { type Bug, withBug } from "./support/history/bugs.ts";
+import { type Bug, withBugs } from "./support/bug.ts";
 import { openRecord } from "./support/record.ts";
 import { type Belongings, type Soak, startSoak } from "./support/soak.ts";
 import type { SoakReport } from "./support/soak-load.ts";
@@ -115,12 +115,11 @@ describe("control", () => {
 
   test("leases whose holders are lost, and whose time never runs out, are found", { timeout: 240_000 }, async () => {
     const bug: Bug = {
-      name: "orphans live for ever",
       file: "src/server/machine/grant.ts",
       find: "else state.deadlines.set(lease, state.now + ttl);",
       replace: 'else if (attachment.kind !== "orphaned") state.deadlines.set(lease, state.now + ttl);',
     };
-    await using soak = await startSoak(withBug(bug));
+    await using soak = await startSoak(withBugs([bug]));
     const { belongings: before } = await warmUp(soak, 1);
     const after = await soak.belongingsBackTo(before, LITTLE_PATIENCE);
     expect(after.leases).toBeGreaterThan(0);

@@ -1,11 +1,9 @@
 /** Bugs of the kinds that such a service has had, each to be put into a copy of the sources: the tests beside it must find it. */
 
-export interface Mutant {
+import type { Bug } from "./bug.ts";
+
+export interface Mutant extends Bug {
   readonly name: string;
-  readonly file: string;
-  /** Stands in the file once. */
-  readonly find: string;
-  readonly replace: string;
   /** What is run to find it, from the quickest. */
   readonly tests: readonly string[];
 }

@@ -1,37 +1,32 @@
-/** Bugs that a disk that fails brings to light, put into the server's sources as it loads them (`with-bug.ts`). */
+/** Bugs that a disk that fails brings to light. */
 
-export interface Bug {
-  readonly file: string;
-  /** Stands in the file once. */
-  readonly find: string;
-  readonly replace: string;
-}
+import type { Bug } from "../bug.ts";
 
 export const BUGS = {
   /** What is decided is said at once, kept or not. */
   "answers before it is kept": {
-    file: "/store/durable-store.ts",
+    file: "src/server/store/durable-store.ts",
     find: "return awaited ? done : undefined;",
     replace: "return undefined;",
   },
   "takes a failed write for one that was kept": {
-    file: "/store/sqlite/worker.ts",
+    file: "src/server/store/sqlite/worker.ts",
     find: 'say({ kind: "failed", full: ((errcode ?? 0) & 0xff) === SQLITE_FULL, message: text });',
     replace: 'say({ kind: "committed" });',
   },
   "takes a full disk for a broken one": {
-    file: "/store/sqlite/worker.ts",
+    file: "src/server/store/sqlite/worker.ts",
     find: "const SQLITE_FULL = 13;",
     replace: "const SQLITE_FULL = -1;",
   },
   "does not wait for the disk": {
-    file: "/store/sqlite/commits.ts",
+    file: "src/server/store/sqlite/commits.ts",
     find: 'durability === "disk" ? "FULL" : "NORMAL"',
     replace: '"NORMAL"',
   },
   /** No bug: each start takes the machine for booted anew, as it is after a loss of power. */
   "another boot at each start": {
-    file: "/store/durable-store.ts",
+    file: "src/server/store/durable-store.ts",
     find: "/proc/sys/kernel/random/boot_id",
     replace: "/proc/sys/kernel/random/uuid",
   },

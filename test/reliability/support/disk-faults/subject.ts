@@ -3,12 +3,12 @@
 import { mkdtempDisposableSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { LeaseDurability } from "../../../../src/server/store/row.ts";
 import { createGrpcClient } from "../../../support/grpc-client.ts";
 import { type ServerProcess, startServerProcess } from "../../../support/server-process.ts";
+import { withBugs } from "../bug.ts";
 import { audit, auditLearning } from "./audit.ts";
-import type { BugName } from "./bugs.ts";
+import { BUGS, type BugName } from "./bugs.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { BOARD, LIMITER, type Load, startLoad } from "./load.ts";
 
@@ -34,7 +34,6 @@ const SERVED = `
 limiters: [{ name: ${LIMITER}, max_concurrent: ${PERMITS}, ttl: 120s }]
 boards: [{ name: ${BOARD}, stages: [{ name: In }, { name: Out, kind: QUEUE, auto_pull: false }] }]
 `;
-const WITH_BUG = fileURLToPath(new URL("with-bug.ts", import.meta.url));
 
 export async function startDiskSubject(
   leases: LeaseDurability,
@@ -82,6 +81,5 @@ export async function startDiskSubject(
 }
 
 function start(config: string, bugs: readonly BugName[]): Promise<ServerProcess> {
-  const nodeArguments = bugs.length > 0 ? ["--import", WITH_BUG] : [];
-  return startServerProcess(config, { nodeArguments, env: { DISK_FAULTS_BUGS: JSON.stringify(bugs) } });
+  return startServerProcess(config, { nodeArguments: withBugs(bugs.map((name) => BUGS[name])) });
 }

@@ -1,12 +1,11 @@
 /** Bugs that the history of a server must show, each with the rule that it breaks. */
 
+import type { Bug } from "../bug.ts";
 import { MUTANTS, type Mutant } from "../mutants.ts";
 import type { Rule } from "./check-history.ts";
 
-/** What is put where. */
-export type Bug = Pick<Mutant, "name" | "file" | "find" | "replace">;
-
 export interface VisibleBug extends Bug {
+  readonly name: string;
   readonly breaks: Rule;
 }
 
@@ -34,14 +33,7 @@ export const BUGS: readonly VisibleBug[] = [
   },
 ];
 
-/** For Node itself: the server that it starts has the bug. */
-export function withBug(bug: Bug): readonly string[] {
-  const putIn = new URL("put-bug-in.ts", import.meta.url);
-  putIn.searchParams.set("bug", JSON.stringify(bug));
-  return ["--import", putIn.href];
-}
-
-function mutant(name: string): Bug {
+function mutant(name: string): Mutant {
   const found = MUTANTS.find((each) => each.name === name);
   if (found === undefined) throw new Error(`there is no mutant ${name}`);
   return found;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServerProcess, startServerProcess } from "../../../support/server-process.ts";
-import { type Bug, withBug } from "./bugs.ts";
+import { type Bug, withBugs } from "../bug.ts";
 import { startCounter } from "./counter.ts";
 import { LIMITERS_YAML } from "./limiters.ts";
 import { type HistoryRun, type RunSize, runHistory } from "./run-history.ts";
@@ -19,7 +19,7 @@ export async function startWorld(bug?: Bug): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "backpressure-history-"));
   cleanup.defer(() => rmSync(folder, { recursive: true }));
   const yaml = `store: { folder: ${folder}/data, leases: process }\n${LIMITERS_YAML}logging: { level: error }\n`;
-  const server = cleanup.use(await startServerProcess(yaml, { nodeArguments: bug ? withBug(bug) : [] }));
+  const server = cleanup.use(await startServerProcess(yaml, { nodeArguments: withBugs(bug ? [bug] : []) }));
   const counter = cleanup.use(await startCounter(folder));
   const own = cleanup.move();
   return {
