@@ -230,17 +230,18 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
   /** `sentAt`: when it asked for what it was granted at once; undefined: the grant may be old when it is heard. */
   function hold(id: string, sentAt: number | undefined): void {
     leaseId = id;
-    if (sentAt !== undefined) work(sentAt);
-    confirm();
+    if (sentAt === undefined || work(sentAt)) confirm();
   }
 
-  function work(sentAt: number): void {
+  /** Whether there is anything left to do: some work takes no time, and its lease is being released then. */
+  function work(sentAt: number): boolean {
     validUntil = Math.max(validUntil, sentAt + VALID);
-    if (working) return;
+    if (working) return true;
     working = true;
     works += 1;
     doneAt = timeline.now + dice.roll(dice.chance(10) ? 2 * TTL : 60 * MS);
     look();
+    return working;
   }
 
   function resume(): void {
@@ -257,8 +258,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
           lose(outcome.kind === "ended" ? outcome.end : outcome.kind);
           return;
         }
-        work(sentAt);
-        later(VALID / 4, confirm);
+        if (work(sentAt)) later(VALID / 4, confirm);
       },
       () => later(RETRY, confirm),
     );
