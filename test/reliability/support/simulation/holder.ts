@@ -87,7 +87,8 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
   /** Opens a stream; what comes over it comes in order, until it breaks. */
   function open(make: (stream: number) => Command, hear: (news: StreamNews | Outcome) => void): void {
     const own = round;
-    const incarnation = server.incarnation;
+    /** The server that the stream came to, which need not be the one that was there when it set out. */
+    let incarnation = server.incarnation;
     const patience = dice.chance(5) ? timeline.now + dice.roll(TTL) : Number.POSITIVE_INFINITY;
     let broken = false;
     let heard = timeline.now;
@@ -128,6 +129,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
         breaks(0);
         return;
       }
+      incarnation = server.incarnation;
       stream = server.openStream(pass);
       server.submit(make(stream), pass);
     });
