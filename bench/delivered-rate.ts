@@ -1,7 +1,8 @@
 /** A saturated limiter delivers its rate, and never more than it promised in any window: at the engine, and over sockets. */
 
+import { defaultBurst } from "../src/server/machine/token-bucket.ts";
 import { grantAtEngine } from "./rate/at-engine.ts";
-import { defaultBurst, deliveredShare, excessInAnyWindow, type RateLimit } from "./rate/grants.ts";
+import { deliveredShare, excessInAnyWindow, type RateLimit } from "./rate/grants.ts";
 import { grantOverSockets } from "./rate/over-sockets.ts";
 import { pinLoad, pinning, startMeasured } from "./servers/measured.ts";
 import { inTurns } from "./support/in-turns.ts";
@@ -21,6 +22,8 @@ interface Measured {
   readonly grant: () => Promise<readonly number[]>;
   /** µs from the first grant on, after which waiters are always there. */
   readonly saturatedFrom: number;
+  /** Whether its bucket has room for all that comes in while the server is away: only then is a share promised. */
+  readonly roomy: boolean;
 }
 
 function atEngine(maxRps: number, burstSize = defaultBurst(maxRps)): Measured {
@@ -30,6 +33,7 @@ function atEngine(maxRps: number, burstSize = defaultBurst(maxRps)): Measured {
     rate,
     grant: () => grantAtEngine(rate, { duration: DURATION, waiters: 200 }),
     saturatedFrom: 0,
+    roomy: true,
   };
 }
 
@@ -39,6 +43,7 @@ function overSockets(address: string, rate: RateLimit): Measured {
     rate,
     grant: () => grantOverSockets(address, limiterName(rate), { duration: ARRIVALS + DURATION, waiters: 500 }),
     saturatedFrom: ARRIVALS * 1_000,
+    roomy: rate.burstSize === defaultBurst(rate.maxRps),
   };
 }
 
@@ -46,8 +51,8 @@ function nameOf({ maxRps, burstSize }: RateLimit): string {
   return `${maxRps}/s, burst ${burstSize}`;
 }
 
-function limiterName({ maxRps }: RateLimit): string {
-  return `rate-${maxRps}`;
+function limiterName({ maxRps, burstSize }: RateLimit): string {
+  return `rate-${maxRps}-${burstSize}`;
 }
 
 /** What a run delivered, and by how much it exceeded its bound. */
@@ -64,8 +69,8 @@ async function measure(all: readonly Measured[]): Promise<Figure[]> {
     return [what, side] as const;
   });
   const delivered = await inTurns(Object.fromEntries(sides), TURNS);
-  return all.flatMap(({ what }) => [
-    { what, unit: "%", spread: spreadOf(delivered[what] ?? []), target: atLeast(99.5) },
+  return all.flatMap(({ what, roomy }) => [
+    { what, unit: "%", spread: spreadOf(delivered[what] ?? []), ...(roomy && { target: atLeast(99.5) }) },
     {
       what: "— most tokens above the bound of any window, of all runs",
       unit: "",
@@ -81,7 +86,12 @@ const inProcess = await measure([
   atEngine(1_000, 1),
 ]);
 
-const rates = [10, 100, 1_000, 2_000].map((maxRps) => ({ maxRps, burstSize: defaultBurst(maxRps) }));
+const rates = [
+  ...[10, 100, 1_000, 2_000].map((maxRps) => ({ maxRps, burstSize: defaultBurst(maxRps) })),
+  // What less room costs: a collection of garbage takes some 25 ms.
+  { maxRps: 100, burstSize: 1 },
+  { maxRps: 2_000, burstSize: 20 },
+];
 const limiters = rates.map(
   (rate) => `{ name: ${limiterName(rate)}, max_rps: ${rate.maxRps}, burst_size: ${rate.burstSize} }`,
 );

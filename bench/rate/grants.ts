@@ -6,11 +6,6 @@ export interface RateLimit {
   readonly burstSize: number;
 }
 
-/** What an idle limiter saves up where nobody says otherwise: what 10 ms bring, at least 1. */
-export function defaultBurst(maxRps: number): number {
-  return Math.max(1, Math.floor(maxRps / 100));
-}
-
 const NANOTOKENS = 1_000_000_000n;
 const NANOTOKENS_A_MICRO = 1_000n;
 

@@ -13,7 +13,7 @@ export interface LimiterSettings {
   readonly description?: string | undefined;
   /** Rate limit: tokens a second, 0.001 to 1,000,000 in steps of 0.001. Default: no rate limit. */
   readonly maxRps?: number | undefined;
-  /** Rate limit: tokens that an idle limiter has saved up, 1 to 1,000,000. Default: what 10 ms bring, at least 1. */
+  /** Rate limit: tokens that an idle limiter has saved up, 1 to 1,000,000. Default: what 50 ms bring, at least 1. */
   readonly burstSize?: number | undefined;
   /** Concurrency limit: permits, 1 to 1,000,000. Default: no concurrency limit. */
   readonly maxConcurrent?: number | undefined;

@@ -3,7 +3,7 @@
 import type { TryAdmitOptions } from "../client/admission-controller.ts";
 import type { Claim } from "../server/machine/claim.ts";
 import type { LimiterConfig } from "../server/machine/limiter.ts";
-import { createRate, MAX_BURST, MAX_RPS, MIN_RPS } from "../server/machine/token-bucket.ts";
+import { createRate, defaultBurst, MAX_BURST, MAX_RPS, MIN_RPS } from "../server/machine/token-bucket.ts";
 
 /** At least one of `maxRps` and `maxConcurrent`. */
 export interface RateLimiterOptions {
@@ -11,7 +11,7 @@ export interface RateLimiterOptions {
   readonly maxRps?: number | undefined;
   /** Permits, 1 to 1,000,000. Unset: no concurrency limit. */
   readonly maxConcurrent?: number | undefined;
-  /** Tokens that an idle limiter saves up, 1 to 1,000,000. Unset: what 10 ms bring, at least 1. */
+  /** Tokens that an idle limiter saves up, 1 to 1,000,000. Unset: what 50 ms bring, at least 1. */
   readonly burstSize?: number | undefined;
   /** How many may wait, 0 to 1,000,000. Default 10,000. */
   readonly maxWaiters?: number | undefined;
@@ -20,7 +20,6 @@ export interface RateLimiterOptions {
 }
 
 const MOST = 1_000_000;
-const BURST_SECONDS = 0.01;
 
 export function limiterConfig(options: RateLimiterOptions): LimiterConfig {
   const { maxRps, maxConcurrent, burstSize, maxWaiters = 10_000, name = "in-process" } = options;
@@ -67,10 +66,6 @@ export function waitToMicros(maxWait: number | undefined): number | undefined {
   if (maxWait === undefined) return undefined;
   if (!(maxWait >= 0)) throw new RangeError(`maxWait must be 0 ms or more, not ${maxWait}`);
   return Math.ceil(maxWait * 1000);
-}
-
-function defaultBurst(maxRps: number): number {
-  return Math.min(MAX_BURST, Math.max(1, Math.floor(maxRps * BURST_SECONDS)));
 }
 
 function checkWhole(name: string, value: number, least: number, most: number): void {

@@ -18,6 +18,9 @@ export const MAX_RPS = 1e6;
 /** Tokens: the bound of a burst. */
 export const MAX_BURST = 1e6;
 
+/** Of a second's tokens, what an idle bucket saves up where nobody says otherwise: what 50 ms bring. */
+const DEFAULT_BURSTS_A_SECOND = 20;
+
 /** What a bucket may do. */
 export interface Rate {
   /** Millitokens a second, an integer from 1 to 10^9. */
@@ -40,6 +43,11 @@ export function createRate(maxRps: number, burstSize: number): Rate | undefined 
   const exact = milliRps / 1000 === maxRps && maxRps >= MIN_RPS && maxRps <= MAX_RPS;
   const burstFits = Number.isInteger(burstSize) && burstSize >= 1 && burstSize <= MAX_BURST;
   return exact && burstFits ? { milliRps, capacity: burstSize * TOKEN } : undefined;
+}
+
+/** Tokens, at least 1. The server may be away for so long (a collection of garbage, say) and still deliver its rate. */
+export function defaultBurst(maxRps: number): number {
+  return Math.max(1, Math.floor(maxRps / DEFAULT_BURSTS_A_SECOND));
 }
 
 /** Brings the bucket up to `now`. */

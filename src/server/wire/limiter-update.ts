@@ -28,8 +28,8 @@ const UPDATABLE: Updatable<typeof LimiterSchema> = {
  * The configuration after the fields that `paths` names have been taken from the message. The contract's rules are held
  * against the whole result; violations name fields of UpdateLimiterRequest.
  *
- * Defaults that follow other fields keep following them: after `max_rps` alone was changed, a burst that was what 10 ms
- * brought is what 10 ms bring now. Whether the burst had been left out or written as just that value makes no
+ * Defaults that follow other fields keep following them: after `max_rps` alone was changed, a burst that was what 50 ms
+ * brought is what 50 ms bring now. Whether the burst had been left out or written as just that value makes no
  * difference; the same holds for `ttl` and `max_ttl`.
  */
 export function applyUpdate(current: LimiterConfig, message: Limiter, paths: readonly string[]): LimiterReading {

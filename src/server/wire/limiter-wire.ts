@@ -13,7 +13,7 @@ import {
 } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
 import type { Reason } from "../machine/reasons.ts";
-import { createRate, TOKEN } from "../machine/token-bucket.ts";
+import { createRate, defaultBurst, TOKEN } from "../machine/token-bucket.ts";
 import type { LimiterStatus, LimiterView } from "../machine/view.ts";
 import type { FieldViolation } from "./error-wire.ts";
 import { reasonToWire, type WallClock } from "./lease-wire.ts";
@@ -136,11 +136,6 @@ function statusMessage(status: LimiterStatus): WireStatus {
     refusals: refusalCounts(status.refusals),
     overloadedCount: BigInt(status.overloaded),
   });
-}
-
-/** What 10 ms bring, at least 1. */
-function defaultBurst(maxRps: number): number {
-  return Math.max(1, Math.floor(maxRps / 100));
 }
 
 /** µs; never above the longest ttl, where only that was said. */

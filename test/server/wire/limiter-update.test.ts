@@ -63,9 +63,9 @@ describe("an update changes", () => {
     },
     {
       rule: "a burst that was the default along with the rate",
-      current: { rate: rateOf(1_000, 10) },
+      current: { rate: rateOf(1_000, 50) },
       fields: { maxRps: 5_000 },
-      changed: { rate: rateOf(5_000, 50) },
+      changed: { rate: rateOf(5_000, 250) },
     },
     {
       rule: "a burst that was said not along with the rate",
@@ -74,15 +74,15 @@ describe("an update changes", () => {
       changed: { rate: rateOf(5_000, 11) },
     },
     {
-      rule: "a burst that is named and unset back to what 10 ms bring",
+      rule: "a burst that is named and unset back to what 50 ms bring",
       current: { rate: rateOf(1_000, 11) },
       fields: { maxRps: 5_000 },
       paths: ["max_rps", "burst_size"],
-      changed: { rate: rateOf(5_000, 50) },
+      changed: { rate: rateOf(5_000, 250) },
     },
     {
       rule: "the rate limit away, and a burst that was the default with it",
-      current: { rate: rateOf(1_000, 10), maxConcurrent: 1 },
+      current: { rate: rateOf(1_000, 50), maxConcurrent: 1 },
       fields: {},
       paths: ["max_rps"],
       changed: { maxConcurrent: 1 },

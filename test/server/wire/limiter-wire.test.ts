@@ -59,10 +59,10 @@ describe("a limiter's defaults", () => {
 
   it.each<[string, Fields, Partial<LimiterConfig>]>([
     ["only a concurrency limit", { maxConcurrent: 3 }, { maxConcurrent: 3 }],
-    ["the burst is what 10 ms bring", { maxRps: 1_000 }, { rate: rateOf(1_000, 10) }],
-    ["the burst is whole tokens", { maxRps: 299.999 }, { rate: rateOf(299.999, 2) }],
+    ["the burst is what 50 ms bring", { maxRps: 1_000 }, { rate: rateOf(1_000, 50) }],
+    ["the burst is whole tokens", { maxRps: 299.999 }, { rate: rateOf(299.999, 14) }],
     ["the burst is 1 at least", { maxRps: 0.001 }, { rate: rateOf(0.001, 1) }],
-    ["the greatest rate", { maxRps: 1_000_000 }, { rate: rateOf(1_000_000, 10_000) }],
+    ["the greatest rate", { maxRps: 1_000_000 }, { rate: rateOf(1_000_000, 50_000) }],
     ["a burst that was said", { maxRps: 1_000, burstSize: 1 }, { rate: rateOf(1_000, 1) }],
     ["the longest ttl is 5 minutes", { ttl: seconds(60) }, { ttl: 60 * SECOND, maxTtl: 300 * SECOND }],
     ["or the ttl where that is longer", { ttl: seconds(301) }, { ttl: 301 * SECOND, maxTtl: 301 * SECOND }],

@@ -51,7 +51,7 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   maxRps?: number | undefined;
 
   /**
-   * Rate limit: how many tokens an idle limiter has saved up, 1 to 1,000,000. Unset: what 10 ms bring, at least 1. With
+   * Rate limit: how many tokens an idle limiter has saved up, 1 to 1,000,000. Unset: what 50 ms bring, at least 1. With
    * less than 2 ms' worth of tokens here, a saturated limiter keeps the server polling its clock to deliver its rate.
    *
    * @generated from field: optional uint32 burst_size = 4;
