@@ -30,6 +30,6 @@ USER node
 EXPOSE 50051 8080
 # `health` asks grpc.health.v1 on the gRPC port and exits with 0 while the server serves.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "dist/cli/main.js", "health"]
-# See "Short pauses" in docs/decisions.md.
-ENTRYPOINT ["node", "--max-semi-space-size=4", "dist/cli/main.js"]
+# See "A collector that keeps up" in docs/decisions.md.
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--no-memory-reducer", "dist/cli/main.js"]
 CMD ["serve"]

@@ -3,6 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { NODE_FLAGS } from "../../test/support/node-flags.ts";
 import { startServerProcess } from "../../test/support/server-process.ts";
 import type { ProbeQuestion, Usage } from "./probe.ts";
 
@@ -31,13 +32,13 @@ export async function startMeasured(yaml: string): Promise<MeasuredServer & { re
   };
 }
 
-/** grpc-js alone: it answers each of these paths with this, and asks nobody. `messages`: it decodes and encodes, too. */
+/** grpc-js alone, with the flags for Node that the real server has: it answers each of these paths with this, and asks nobody. `messages`: it decodes and encodes, too. */
 export async function startBare(
   mode: "messages" | "bytes",
   answers: Readonly<Record<string, Uint8Array>>,
 ): Promise<MeasuredServer> {
   const encoded = Object.entries(answers).map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
-  const child = spawn(process.execPath, ["--import", PROBE, BARE, mode, JSON.stringify(encoded)], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "--import", PROBE, BARE, mode, JSON.stringify(encoded)], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   pin(child, SERVER_CORE);

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { NODE_FLAGS } from "../support/node-flags.ts";
 import { type Service, startService } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -43,4 +44,10 @@ describe("the command line as it is shipped", () => {
     const built = await run(process.execPath, [join(folder, "dist/cli/main.js"), ...args], { env });
     expect(built.stdout).toMatch(stdout);
   });
+});
+
+test("the image runs Node with the flags of `npm start`", () => {
+  const image = readFileSync(join(ROOT, "Dockerfile"), "utf8");
+  const [, command] = image.match(/^ENTRYPOINT (.*)$/m) ?? [];
+  expect(JSON.parse(command ?? "")).toEqual(["node", ...NODE_FLAGS, "dist/cli/main.js"]);
 });

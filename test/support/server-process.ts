@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { NODE_FLAGS } from "./node-flags.ts";
 import { FREE_PORTS } from "./server.ts";
 
 export interface ServerProcess extends AsyncDisposable {
@@ -31,8 +32,6 @@ export interface ServerProcess extends AsyncDisposable {
 type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 const END_WITH_PARENT = new URL("end-with-parent.ts", import.meta.url).href;
-/** As `npm start` has it. */
-const SHORT_PAUSES = "--max-semi-space-size=4";
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const GREETING = /serves gRPC on (\S+), Connect and gRPC-Web on (\S+)/;
 
@@ -58,7 +57,7 @@ export async function startServerProcess(
   configure(yaml);
   const child = spawn(
     process.execPath,
-    [SHORT_PAUSES, "--import", END_WITH_PARENT, ...nodeArguments, MAIN, "serve", "--config", path, ...flags],
+    [...NODE_FLAGS, "--import", END_WITH_PARENT, ...nodeArguments, MAIN, "serve", "--config", path, ...flags],
     { stdio: ["ignore", "pipe", "pipe", "ipc"], env: { ...process.env, ...env } },
   );
   const exited = once(child, "close").then(([code, signal]) => ({ code, signal }));
