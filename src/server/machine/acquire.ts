@@ -3,7 +3,7 @@
 import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./command.ts";
 import { longest, waitersAhead } from "./estimate.ts";
 import { type Grantee, grant, startClock } from "./grant.ts";
-import { type Attachment, DETACHED, END_REASONS, heldLimiters, type Lease } from "./lease.ts";
+import { type Attachment, DETACHED, END_REASONS, grantedOver, heldLimiters, type Lease, takenUpOver } from "./lease.ts";
 import type { Limiter, Waiter } from "./limiter.ts";
 import { dequeue, enqueue, stepBack } from "./queue.ts";
 import { type Refusal, refusal } from "./reasons.ts";
@@ -16,14 +16,13 @@ import { estimateIn, inVain, openAll, refusalNow, resolve, roomForKeys, roomInQu
 const DETACHED_TTL = 10_000_000;
 
 export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
-  const attachment: Attachment = { kind: "attached", stream: command.stream, probed: command.probed };
   const known = recall(state, command);
   if (known?.kind === "waiter") return takeOver(state, known, command);
-  if (known !== undefined) return known.kind === "lease" ? attach(state, known, attachment) : known;
+  if (known !== undefined) return known.kind === "lease" ? attach(state, known, command) : known;
   const target = resolve(state, command.claims);
   if (target.kind === "refused") return refuse(state, target);
   const no = refusalNow(state, command.claims, target);
-  if (no === undefined) return grantNow(state, command, target, attachment);
+  if (no === undefined) return grantNow(state, command, target, grantedOver(command.stream, command.probed));
   return waitInstead(state, command, target, no);
 }
 
@@ -43,9 +42,7 @@ export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acq
 
 export function resume(state: State, command: Resume): Outcomes["resume"] {
   const lease = state.leases.get(command.leaseId);
-  if (lease !== undefined) {
-    return attach(state, lease, { kind: "attached", stream: command.stream, probed: command.probed });
-  }
+  if (lease !== undefined) return attach(state, lease, command);
   const end = state.pastLeases.get(command.leaseId);
   return refusal(end === undefined ? "LEASE_NOT_FOUND" : END_REASONS[end]);
 }
@@ -115,7 +112,7 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
     const target: Target = { kind: "target", limiters, instances };
     const no = refusalNow(state, command.claims, target);
     if (no !== undefined) return refuse(state, no);
-    return grantNow(state, command, target, { kind: "attached", stream: command.stream, probed: command.probed });
+    return grantNow(state, command, target, grantedOver(command.stream, command.probed));
   }
   waiter.deadline = deadline;
   if (deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(waiter);
@@ -128,13 +125,13 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
 }
 
 /** Gives a live lease a stream; an older one is told that it has lost it. */
-function attach(state: State, lease: Lease, attachment: Attachment & { kind: "attached" }): Granted {
+function attach(state: State, lease: Lease, { stream, probed }: Acquire | Resume): Granted {
   const before = lease.attachment;
-  if (before.kind === "attached" && before.stream !== attachment.stream) {
+  if (before.kind === "attached" && before.stream !== stream) {
     state.events.push({ to: before.stream, kind: "displaced", reason: "LEASE_DISPLACED" });
   }
   if (before.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
-  lease.attachment = attachment;
+  lease.attachment = takenUpOver(stream, probed);
   startClock(state, lease);
   return { kind: "granted", lease, held: true, resumed: true };
 }

@@ -3,7 +3,7 @@
 import type { CancelWaiter, Leave, Outcomes, Release, Renew, Revoke } from "./command.ts";
 import { endLease, orphan, pastEnd } from "./ending.ts";
 import { startClock } from "./grant.ts";
-import { DETACHED, expiresAt, heldLimiters, type Lease } from "./lease.ts";
+import { DETACHED, expiresAt, heedsCancel, heldLimiters, type Lease } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
 import { dequeue, stepAside } from "./queue.ts";
 import { refusal } from "./reasons.ts";
@@ -26,7 +26,7 @@ function leaveQueue(state: State, waiter: Waiter, how: Leave["how"]): void {
 }
 
 function leaveLease(state: State, lease: Lease, how: Leave["how"]): void {
-  const freesAtOnce = lease.ttl === 0 || (how === "cancelled" && lease.trustCancel);
+  const freesAtOnce = lease.ttl === 0 || (how === "cancelled" && lease.trustCancel && heedsCancel(lease.attachment));
   if (!freesAtOnce) {
     orphan(state, lease);
     return;

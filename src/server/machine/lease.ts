@@ -20,14 +20,41 @@ export interface HeldClaim {
   readonly slots: readonly number[];
 }
 
+/** A stream is open. */
+export interface Attached {
+  readonly kind: "attached";
+  readonly stream: StreamId;
+  /** If the server cannot probe its connection (HTTP/1.1), the lease needs Renew all the same. */
+  readonly probed: boolean;
+  /**
+   * Whether the grant went out over this stream. A stream that took the lease up later may be an attempt that its caller gave up
+   * and that was overtaken by the next: its cancel may come while the holder relies on the lease, and frees nothing at once.
+   */
+  readonly first: boolean;
+}
+
 /** How the holder shows that it lives. */
 export type Attachment =
-  /** A stream is open. If the server cannot probe its connection (HTTP/1.1), the lease needs Renew all the same. */
-  | { readonly kind: "attached"; readonly stream: StreamId; readonly probed: boolean }
+  | Attached
   /** The stream's connection is lost; the ttl runs. */
   | { readonly kind: "orphaned" }
   /** It never had a stream. */
   | { readonly kind: "detached" };
+
+/** What an open stream is to the lease that is granted over it. */
+export function grantedOver(stream: StreamId, probed: boolean): Attached {
+  return { kind: "attached", stream, probed, first: true };
+}
+
+/** What an open stream is to a lease that lives already. */
+export function takenUpOver(stream: StreamId, probed: boolean): Attached {
+  return { kind: "attached", stream, probed, first: false };
+}
+
+/** Whether the cancel of its stream is its holder's last word. */
+export function heedsCancel(attachment: Attachment): boolean {
+  return attachment.kind === "attached" && attachment.first;
+}
 
 export const ORPHANED: Attachment = { kind: "orphaned" };
 export const DETACHED: Attachment = { kind: "detached" };

@@ -10,6 +10,7 @@
 import { endLease } from "./ending.ts";
 import { grant, obstacle } from "./grant.ts";
 import { clearHeadDeadline, forgetAsNew, setHeadDeadline } from "./instances.ts";
+import { grantedOver } from "./lease.ts";
 import type { Instance, Place, Waiter } from "./limiter.ts";
 import { dequeue, takeOut, unsettle } from "./queue.ts";
 import { type Reason, refusal } from "./reasons.ts";
@@ -110,7 +111,7 @@ function admit(state: State, waiter: Waiter, instances: readonly Instance[]): vo
       ttl: waiter.ttl,
       trustCancel: waiter.trustCancel,
       arrivedAt: waiter.arrivedAt,
-      attachment: { kind: "attached", stream, probed: waiter.probed },
+      attachment: grantedOver(stream, waiter.probed),
     },
     instances,
   );

@@ -32,7 +32,7 @@ export const FOUND: readonly FoundBug[] = [
   {
     harness: "model-check",
     bug: "a request that was cancelled, overtaken by the next attempt over another connection, displaces that and frees its lease",
-    mended: undefined,
+    mended: "2026-11-27",
   },
   {
     harness: "model-check",

@@ -5,7 +5,7 @@
 
 import type { Claim } from "../../../src/server/machine/claim.ts";
 import type { Acquire, Command, Leave, TryAcquire } from "../../../src/server/machine/command.ts";
-import type { Attachment, LeaseEnd } from "../../../src/server/machine/lease.ts";
+import type { Attached, Attachment, LeaseEnd } from "../../../src/server/machine/lease.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
 import type { Reason } from "../../../src/server/machine/reasons.ts";
 
@@ -400,7 +400,8 @@ export class Model {
       const next = this.waiters.find((waiter) => this.#grantableAt(waiter) <= this.#now);
       if (next === undefined) return;
       this.#drop(next);
-      const attachment: Attachment = { kind: "attached", stream: next.stream as number, probed: next.probed };
+      const { stream, probed } = next;
+      const attachment: Attachment = { kind: "attached", stream: stream as number, probed, first: true };
       this.#tell(next.stream, this.#grant({ ...next, call: "acquire" }, attachment));
     }
   }
@@ -417,7 +418,7 @@ export class Model {
   #grantTo(command: Acquire | TryAcquire, aims: readonly Aim[]): Said {
     const attachment: Attachment =
       command.kind === "acquire"
-        ? { kind: "attached", stream: command.stream, probed: command.probed }
+        ? { kind: "attached", stream: command.stream, probed: command.probed, first: true }
         : { kind: "detached" };
     const trustCancel = aims.every(({ limiter }) => limiter.config.trustCancel);
     const { id, requestId, kind, claims } = command;
@@ -470,7 +471,7 @@ export class Model {
   #attach(lease: ModelLease, stream: number, probed: boolean): Said {
     const before = streamOf(lease);
     if (before !== stream) this.#tell(before, { kind: "displaced", reason: "LEASE_DISPLACED" });
-    lease.attachment = { kind: "attached", stream, probed };
+    lease.attachment = { kind: "attached", stream, probed, first: false };
     this.#startClock(lease);
     const claims = lease.holds.map((aim, index) => saidClaim(aim, lease.asked[index] as Claim));
     return { kind: "granted", id: lease.id, held: true, resumed: true, claims };
@@ -485,8 +486,9 @@ export class Model {
     }
     const lease = this.#lease(id);
     if (lease === undefined || streamOf(lease) !== stream) return;
+    const { first } = lease.attachment as Attached;
     lease.attachment = { kind: "orphaned" };
-    if (lease.ttl === 0 || (how === "cancelled" && lease.trustCancel)) this.#end(lease, "cancelled");
+    if (lease.ttl === 0 || (how === "cancelled" && lease.trustCancel && first)) this.#end(lease, "cancelled");
     else this.#startClock(lease);
   }
 

@@ -251,8 +251,34 @@ describe("nothing leaks", () => {
     expect(scene.heardBy(holder.stream)).toMatchObject([{ kind: "displaced", reason: "LEASE_DISPLACED" }]);
     scene.leave(holder, "cancelled");
     expect(scene.holds(holder.id)).toBe(true);
-    scene.leave({ id: holder.id, stream: 9 }, "cancelled");
-    expect(scene.holds(holder.id)).toBe(false);
+    scene.leave({ id: holder.id, stream: 9 }, "lost");
+    expect(scene.holds(holder.id)).toBe(true);
+  });
+
+  it("takes the cancel of a stream that took the lease up for no more than a lost connection, unless the ttl is zero", () => {
+    for (const ttl of [SECOND, 0]) {
+      const scene = createScene();
+      scene.create({ name: "db", maxConcurrent: 1, ttl });
+      const { id } = scene.acquire([claimOn("db")]);
+      scene.step({ kind: "resume", leaseId: id, stream: 9, probed: true });
+      scene.leave({ id, stream: 9 }, "cancelled");
+      expect(scene.holds(id)).toBe(ttl > 0);
+      scene.pass(ttl);
+      expect(scene.holds(id)).toBe(false);
+    }
+  });
+
+  it("leaves a lease alone that an overtaken attempt takes up and cancels: its holder takes it up again", () => {
+    const scene = createScene();
+    scene.create({ name: "db", maxConcurrent: 1 });
+    const { id, stream } = scene.acquire([claimOn("db")], { requestId: "request-000000001" });
+    const late = scene.acquire([claimOn("db")], { requestId: "request-000000001" });
+    expect(late.outcome).toMatchObject({ kind: "granted", resumed: true });
+    expect(scene.heardBy(stream)).toMatchObject([{ kind: "displaced", reason: "LEASE_DISPLACED" }]);
+    scene.leave({ id, stream: late.stream }, "cancelled");
+    expect(scene.holds(id)).toBe(true);
+    const again = scene.step({ kind: "resume", leaseId: id, stream: 99, probed: true });
+    expect(again).toMatchObject({ kind: "granted" });
   });
 });
 

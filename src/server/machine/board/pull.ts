@@ -1,6 +1,6 @@
 /** Asking for a card: now, or whenever there is one and room for it. */
 
-import { type Attachment, DETACHED } from "../lease.ts";
+import { type Attachment, DETACHED, takenUpOver } from "../lease.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import type { BoardOutcomes, PullCard, Pulled, ResumeWork } from "./command.ts";
 import type { Pull, Puller, Stage, Work } from "./model.ts";
@@ -26,7 +26,7 @@ export function resumeWork(state: BoardState, command: ResumeWork): BoardOutcome
   const at = { board: command.board, card: command.cardId };
   if (card === undefined) return refusal("CARD_NOT_FOUND", { at });
   if (card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
-  return attach(state, card.work, { kind: "attached", stream: command.stream, probed: command.probed });
+  return attach(state, card.work, takenUpOver(command.stream, command.probed));
 }
 
 /** Finds what a request id has led to: undefined if nothing, a refusal if something else. */
@@ -135,7 +135,7 @@ function attach(state: BoardState, work: Work, attachment: Attachment): Pulled {
 }
 
 function attachmentOf({ detached, stream, probed }: PullCard): Attachment {
-  return detached ? DETACHED : { kind: "attached", stream, probed };
+  return detached ? DETACHED : takenUpOver(stream, probed);
 }
 
 function ttlOf(stage: Stage, command: PullCard): number | undefined {

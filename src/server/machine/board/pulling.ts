@@ -3,7 +3,7 @@
  * was sent back to it, and that before what is new.
  */
 
-import { type Attachment, DETACHED } from "../lease.ts";
+import { DETACHED, grantedOver } from "../lease.ts";
 import { move, pullable, rank, room, unrank } from "./cards.ts";
 import type { Pulled } from "./command.ts";
 import type { Board, Card, Pull, Puller, Stage } from "./model.ts";
@@ -55,9 +55,7 @@ export function carryOut(state: BoardState, stage: Stage, pull: Pull, puller: Pu
     rememberSpent(state, stage, pull.card, puller);
     return { kind: "pulled", card: pull.card, work: undefined, resumed: false };
   }
-  const attachment: Attachment = puller.detached
-    ? DETACHED
-    : { kind: "attached", stream: puller.stream as number, probed: puller.probed };
+  const attachment = puller.detached ? DETACHED : grantedOver(puller.stream as number, puller.probed);
   return beginWork(state, pull.card, { ...puller, attachment, claimed: stage.config.limiter !== "" });
 }
 

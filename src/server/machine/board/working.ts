@@ -1,5 +1,6 @@
 /** What becomes of cards that are worked on, and of their workers. */
 
+import { heedsCancel } from "../lease.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { setState } from "./cards.ts";
 import type {
@@ -129,7 +130,8 @@ function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): v
 }
 
 function leaveWork(state: BoardState, work: Work, how: LeavePull["how"]): void {
-  if (how === "lost" && work.ttl !== 0) {
+  const endsAtOnce = work.ttl === 0 || (how === "cancelled" && heedsCancel(work.attachment));
+  if (!endsAtOnce) {
     orphanWork(state, work);
     return;
   }

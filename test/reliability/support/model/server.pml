@@ -9,12 +9,6 @@
 #define grantable (my.lease == NEVER && my.phase != HOLDING && learning == 0 && permitsInUse < PERMITS && hasToken)
 #define servable (my.lease == LIVE || grantable)
 
-#ifdef OVERTAKING
-#define mayOvertake true
-#else
-#define mayOvertake (my.stray != REQUEST_CANCEL)
-#endif
-
 #ifdef ANSWERS_FIRST
 #define answered STREAM_SAID
 #else
@@ -23,7 +17,7 @@
 
 inline serverActs() {
   if
-  :: d_step { my.call == STREAM_SENT && servable && mayOvertake ->
+  :: d_step { my.call == STREAM_SENT && servable ->
       say("%c is granted its lease, or has it resumed\n");
       serve();
       nameValidity();
@@ -58,16 +52,16 @@ inline serverActs() {
 #endif
       look()
     }
-  /* The same: a cancel of the stream to which the lease is attached. */
+  /* The same: a cancel of the stream to which the lease is attached; it frees at once only on the stream of the grant. */
   :: d_step { my.stray == CANCEL ->
       say("%c is cancelled\n");
-#ifdef FIRST_STREAM_FREES
+#ifdef ANY_STREAM_FREES
+      endLease(_pid);
+#else
       if
       :: my.first -> endLease(_pid)
       :: else -> closeStreams(_pid); startClock()
       fi;
-#else
-      endLease(_pid);
 #endif
       look()
     }
@@ -120,9 +114,7 @@ inline serve() {
   :: my.lease == NEVER ->
     my.lease = LIVE;
     permitsInUse++;
-#ifdef FIRST_STREAM_FREES
     my.first = true;
-#endif
     takeToken()
   :: else ->
 #ifdef TWO_STREAMS

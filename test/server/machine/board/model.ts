@@ -174,7 +174,12 @@ export class BoardModel {
           if (card.work?.token !== command.token) {
             return refused("STALE_FENCING_TOKEN", { board: command.board, card: command.cardId });
           }
-          return this.#attach(card, card.work, { kind: "attached", stream: command.stream, probed: command.probed });
+          return this.#attach(card, card.work, {
+            kind: "attached",
+            stream: command.stream,
+            probed: command.probed,
+            first: false,
+          });
         });
       case "leave-pull":
         return this.#leave(command);
@@ -507,7 +512,9 @@ export class BoardModel {
       if (requestId !== "") this.#past.set(requestId, past);
       return pulledSaid(card, undefined, false);
     }
-    const attachment = detached ? DETACHED : ({ kind: "attached", stream: stream as number, probed } as const);
+    const attachment = detached
+      ? DETACHED
+      : ({ kind: "attached", stream: stream as number, probed, first: true } as const);
     const claimed = claims(stage);
     const work = { id, worker, ttl, requestId, claimed, token: UNKNOWN, attachment, expiresAt: 0 };
     card.work = work;
@@ -582,7 +589,7 @@ export class BoardModel {
         (work.attachment.kind === "detached") === detached;
       if (!alike) return refused("REQUEST_ID_REUSED", undefined);
       const { stream, probed } = command;
-      return this.#attach(card, work, detached ? DETACHED : { kind: "attached", stream, probed });
+      return this.#attach(card, work, detached ? DETACHED : { kind: "attached", stream, probed, first: false });
     }
     const past = this.#past.get(requestId);
     if (past === undefined) return undefined;
@@ -623,14 +630,14 @@ export class BoardModel {
     if (held === undefined) return DONE;
     const { card, work } = held;
     if (work.attachment.kind !== "attached" || work.attachment.stream !== stream) return DONE;
-    if (how === "cancelled") {
-      card.attempt -= 1;
-      this.#endWork(card, "waiting", "otherwise");
-    } else if (work.ttl === 0) {
-      this.#fail(card, "its worker has vanished", "otherwise");
-    } else {
+    if (work.ttl !== 0 && !(how === "cancelled" && work.attachment.first)) {
       work.attachment = { kind: "orphaned" };
       this.#startClock(work);
+    } else if (how === "cancelled") {
+      card.attempt -= 1;
+      this.#endWork(card, "waiting", "otherwise");
+    } else {
+      this.#fail(card, "its worker has vanished", "otherwise");
     }
     return DONE;
   }

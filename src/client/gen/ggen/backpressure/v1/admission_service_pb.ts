@@ -745,7 +745,9 @@ export const AdmissionService: GenService<{
    * `granted`, then whenever there is news and at least every few seconds.
    *
    * Cancel the stream to give the lease back, or call Release and the stream ends OK. A connection that is lost leaves
-   * the lease its ttl, in which it can be resumed. A granted stream that the server ends otherwise ends ABORTED, with
+   * the lease its ttl, in which it can be resumed; so does the cancel of a stream that took the lease up again, by a
+   * resume or under its `request_id`, since it may be an attempt that was given up and comes late: such a lease is
+   * given back at once by Release alone. A granted stream that the server ends otherwise ends ABORTED, with
    * LEASE_REVOKED, LEASE_EXPIRED, LEASE_DISPLACED or LIMITER_DELETED. A grant that holds no permits leaves nothing
    * behind: the stream ends OK after `granted`.
    *

@@ -118,7 +118,7 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   maxTtl?: Duration | undefined;
 
   /**
-   * Whether a stream cancelled over a living connection frees its lease at once. Unset: true. Say false behind proxies
+   * Whether the stream of its grant, cancelled over a living connection, frees a lease at once. Unset: true. Say false behind proxies
    * that reset the streams of clients that died: then only Release frees at once, and a cancelled stream leaves its
    * lease its ttl.
    *
