@@ -14,7 +14,7 @@ export interface RunOptions {
   readonly acceptLoss: boolean;
 }
 
-/** 0: stopped as asked. 1: it could not start. 2: the configuration is wrong. */
+/** 0: stopped as asked. 1: it could not start, or not keep what it grants. 2: the configuration is wrong. */
 export type ExitCode = 0 | 1 | 2;
 
 /** How the command line is called where this runs: from its sources, or as a package. */

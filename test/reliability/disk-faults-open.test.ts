@@ -3,15 +3,15 @@
 import { beforeEach, expect, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { acquire, hold } from "../support/acquire.ts";
+import { acquire } from "../support/acquire.ts";
 import { type CallFailure, Code } from "../support/call-failure.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { startRestartingServer } from "../support/restarting-server.ts";
-import { DATABASE, FULL, LOG, STOPPING_FAULT } from "./support/disk-faults/faults.ts";
+import { DATABASE, LOG } from "./support/disk-faults/faults.ts";
 import { type Fault, injectFault, requireStrace } from "./support/disk-faults/strace.ts";
 import { startDiskSubject } from "./support/disk-faults/subject.ts";
 
-const { tryAcquire, renew } = AdmissionService.method;
+const { tryAcquire } = AdmissionService.method;
 const LIMITERS = "limiters: [{ name: db, max_concurrent: 10 }]\n";
 const SLOW: Fault = { name: "slow fsync", calls: "fsync,fdatasync", effect: "delay_enter=1000000", files: [LOG] };
 const DATABASE_WRITE: Fault = {
@@ -22,20 +22,6 @@ const DATABASE_WRITE: Fault = {
 };
 
 beforeEach((context) => requireStrace(context));
-
-test("with the disk full, what is held is renewed while a grant waits for room", { retry: 0 }, async () => {
-  await using server = await startRestartingServer(LIMITERS);
-  await using client = createGrpcClient(server.address);
-  const { leaseId, secret } = await hold(client, "db");
-  const pid = server.process.process.pid;
-  await using disk = await injectFault({ pid, folder: server.folder, fault: FULL, from: 1 });
-  client.call(tryAcquire, { claims: [{ limiter: "db" }] }).catch(() => {});
-  await disk.failures(1);
-  const renewed = client.call(renew, { leases: [{ leaseId, secret }] }).then(({ results }) => results[0]?.result.case);
-  // Twice more there is no room: a second, for which nobody need wait.
-  const waited = disk.failures(2).then(() => "not answered");
-  expect(await Promise.race([renewed.catch(String), waited])).toBe("renewed");
-});
 
 test.fails("SIGTERM while a grant is on its way to the disk: it is answered, or told UNAVAILABLE", {
   retry: 0,
@@ -54,15 +40,6 @@ test.fails("SIGTERM while a grant is on its way to the disk: it is answered, or 
   await client.call(LimiterService.method.listLeases, { limiter: "db" });
   server.process.signal("SIGTERM");
   expect(["granted", "Unavailable"]).toContain(await answer);
-});
-
-test.fails("a stop that cannot bring all to the disk says so, and ends with 1", { retry: 0 }, async () => {
-  await using server = await startRestartingServer(LIMITERS);
-  await using client = createGrpcClient(server.address);
-  await hold(client, "db");
-  const pid = server.process.process.pid;
-  await using _ = await injectFault({ pid, folder: server.folder, fault: STOPPING_FAULT, from: 1 });
-  expect(await server.stop()).toMatchObject({ code: 1 });
 });
 
 // SQLite keeps an error of its automatic checkpoints to itself: the log grows, and nobody is told.

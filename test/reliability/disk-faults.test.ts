@@ -4,17 +4,23 @@
  */
 
 import { beforeEach, describe, expect, test } from "vitest";
+import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { LeaseDurability } from "../../src/server/store/row.ts";
 import { createDice } from "../server/machine/dice.ts";
+import { hold } from "../support/acquire.ts";
+import { createGrpcClient } from "../support/grpc-client.ts";
+import { startRestartingServer } from "../support/restarting-server.ts";
 import type { BugName } from "./support/disk-faults/bugs.ts";
-import { LOG_WRITE, SERVING_FAULTS, STARTING_FAULTS } from "./support/disk-faults/faults.ts";
+import { FULL, LOG_WRITE, SERVING_FAULTS, STARTING_FAULTS, STOPPING_FAULT } from "./support/disk-faults/faults.ts";
 import { failAtFirstStart, failAtStart } from "./support/disk-faults/starts.ts";
-import { requireStrace } from "./support/disk-faults/strace.ts";
+import { injectFault, requireStrace } from "./support/disk-faults/strace.ts";
 import { startDiskSubject } from "./support/disk-faults/subject.ts";
 import { cutPower, failAtStop, failWhileServing, fillDisk, type Trial, work } from "./support/disk-faults/trials.ts";
 import { openRecord } from "./support/record.ts";
 import { inTier, seedOf } from "./support/tier.ts";
 
+const { tryAcquire, renew } = AdmissionService.method;
+const LIMITERS = "limiters: [{ name: db, max_concurrent: 10 }]\n";
 const ROUNDS = inTier({ C: 1, N: 15 });
 const CUTS = inTier({ C: 2, N: 40 });
 const record = openRecord("disk-faults");
@@ -78,6 +84,36 @@ describe.concurrent("what was answered is kept, with leases", { timeout: 120_000
     await cutPower({ subject, dice });
     await subject.audit({ bugs: ["another boot at each start"], learning: true });
     expect(subject.ledger.breaches).toEqual([]);
+  });
+});
+
+describe("one thing that fails", () => {
+  test("with the disk full, what is held is renewed while a grant waits for room", { retry: 0 }, async () => {
+    await using server = await startRestartingServer(LIMITERS);
+    await using client = createGrpcClient(server.address);
+    const { leaseId, secret } = await hold(client, "db");
+    const pid = server.process.process.pid;
+    await using disk = await injectFault({ pid, folder: server.folder, fault: FULL, from: 1 });
+    client.call(tryAcquire, { claims: [{ limiter: "db" }] }).catch(() => {});
+    await disk.failures(1);
+    const renewed = client
+      .call(renew, { leases: [{ leaseId, secret }] })
+      .then(({ results }) => results[0]?.result.case);
+    // Twice more there is no room: a second, for which nobody need wait.
+    const waited = disk.failures(2).then(() => "not answered");
+    expect(await Promise.race([renewed.catch(String), waited])).toBe("renewed");
+  });
+
+  test("a stop that cannot bring all to the disk says so, and ends with 1", { retry: 0 }, async () => {
+    await using server = await startRestartingServer(LIMITERS);
+    await using client = createGrpcClient(server.address);
+    await hold(client, "db");
+    const { pid } = server.process.process;
+    await using _ = await injectFault({ pid, folder: server.folder, fault: STOPPING_FAULT, from: 1 });
+    // What it has said comes with the news that it has ended.
+    const said = server.process.logged(/^(?!)/).catch(String);
+    expect(await server.stop()).toMatchObject({ code: 1 });
+    expect(await said).toContain(`the data folder ${server.folder} could not be closed in order: disk I/O error`);
   });
 });
 

@@ -20,7 +20,7 @@ export interface DurableStoreOptions {
   readonly leases: LeaseDurability;
   readonly maxMegabytes: number;
   readonly acceptLoss: boolean;
-  /** Nothing can be kept any more, for a reason that will not pass. */
+  /** Nothing can be kept any more, for a reason that will not pass, or not all of it came to the disk at the end. */
   readonly onFatal: (message: string) => void;
 }
 
@@ -124,7 +124,15 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   async function close(): Promise<void> {
     stopWaiting();
     await keeper.close();
-    await worker.close();
+    try {
+      await worker.close();
+    } catch (error) {
+      onFatal(
+        `the data folder ${folder} could not be closed in order: ${(error as WriteError).message}. ` +
+          "What was answered is in its files, but the last of it may not be on the disk: look after the disk, and start the " +
+          "server again before the machine is switched off; a start says what is missing",
+      );
+    }
   }
 
   return {

@@ -369,6 +369,17 @@ describe("a close", () => {
     expect([keysOf(folder, "lease"), folder.open]).toEqual([["lease:a"], 0]);
   });
 
+  it.each(["full", "broken"] as const)("of a folder that is %s says that not all may be on the disk", async (fault) => {
+    const folder = createFakeFolder();
+    const { store, fatal } = await open(folder);
+    folder.fault = fault;
+    await Promise.all([store.close(), store.close()]);
+    expect(fatal).toEqual([
+      expect.stringMatching(`^the data folder /data could not be closed in order: it is ${fault}. `),
+    ]);
+    expect(folder.open).toBe(0);
+  });
+
   it("twice is one", async () => {
     const folder = createFakeFolder();
     const { store } = await open(folder);

@@ -11,6 +11,6 @@ export type FromWorker =
   | { readonly kind: "open"; readonly rows: readonly Row[]; readonly incomplete: Incomplete }
   | { readonly kind: "not-opened"; readonly reason: StoreError["kind"]; readonly message: string }
   | { readonly kind: "committed" }
-  /** Nothing of it was kept. `full`: there was no room, which may change; else the file is not to be trusted any more. */
+  /** Nothing of it was kept, or the folder could not be closed. `full`: there was no room, which may change; else the file is not to be trusted any more. */
   | { readonly kind: "failed"; readonly full: boolean; readonly message: string }
   | { readonly kind: "closed" };

@@ -10,6 +10,7 @@ import type { FromWorker, ToWorker } from "./messages.ts";
 export interface StoreWorker extends Writer {
   readonly rows: readonly Row[];
   readonly incomplete: Incomplete;
+  /** Rejects with a `WriteError` where not everything may be on the disk; the thread has ended even then. */
   close(): Promise<void>;
 }
 
@@ -19,7 +20,6 @@ const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./work
 /** Opens the data folder; rejects with a `StoreError` where it is not to be taken up. */
 export async function openStoreWorker(options: StoreFileOptions): Promise<StoreWorker> {
   const worker = new Worker(WORKER, { workerData: options });
-  const say = (message: ToWorker) => worker.postMessage(message);
   // One thing at a time is asked of it, and each is answered.
   let answered: (message: FromWorker) => void = () => {};
   let broke: (error: Error) => void = () => {};
@@ -38,6 +38,15 @@ export async function openStoreWorker(options: StoreFileOptions): Promise<StoreW
       if (dead !== undefined) reject(dead);
     });
 
+  async function ask(question: ToWorker): Promise<void> {
+    const told = answer();
+    worker.postMessage(question);
+    const message = await told.catch((error: Error) => {
+      throw new WriteError(error.message, false);
+    });
+    if (message.kind === "failed") throw new WriteError(message.message, message.full);
+  }
+
   const first = await answer();
   if (first.kind === "not-opened") {
     await worker.terminate();
@@ -49,19 +58,14 @@ export async function openStoreWorker(options: StoreFileOptions): Promise<StoreW
     rows: first.rows,
     incomplete: first.incomplete,
     async commit(changes, durability) {
-      const told = answer();
-      say({ kind: "commit", changes, durability });
-      const message = await told.catch((error: Error) => {
-        throw new WriteError(error.message, false);
-      });
-      if (message.kind === "failed") throw new WriteError(message.message, message.full);
+      await ask({ kind: "commit", changes, durability });
     },
     async close() {
-      const told = answer();
-      say({ kind: "close" });
-      // What has ended by itself has nothing left to close.
-      await told.catch(() => {});
-      await worker.terminate();
+      try {
+        await ask({ kind: "close" });
+      } finally {
+        await worker.terminate();
+      }
     },
   };
 }

@@ -9,6 +9,18 @@ const SQLITE_FULL = 13;
 
 const say = (message: FromWorker) => parentPort?.postMessage(message);
 
+/** Says what came of it. */
+function attempt(act: () => FromWorker): void {
+  let outcome: FromWorker;
+  try {
+    outcome = act();
+  } catch (error) {
+    const { errcode, message } = error as Error & { errcode?: number };
+    outcome = { kind: "failed", full: ((errcode ?? 0) & 0xff) === SQLITE_FULL, message };
+  }
+  say(outcome);
+}
+
 function open(options: StoreFileOptions): StoreFile | undefined {
   try {
     return openStoreFile(options);
@@ -25,18 +37,16 @@ if (file !== undefined) {
   parentPort?.on("message", (message: ToWorker) => {
     switch (message.kind) {
       case "commit":
-        try {
+        attempt(() => {
           file.commit(message.changes, message.durability);
-        } catch (error) {
-          const { errcode, message: text } = error as Error & { errcode?: number };
-          say({ kind: "failed", full: ((errcode ?? 0) & 0xff) === SQLITE_FULL, message: text });
-          return;
-        }
-        say({ kind: "committed" });
+          return { kind: "committed" };
+        });
         return;
       case "close":
-        file.close();
-        say({ kind: "closed" });
+        attempt(() => {
+          file.close();
+          return { kind: "closed" };
+        });
         parentPort?.close();
         return;
     }

@@ -11,8 +11,8 @@ export const BUGS = {
   },
   "takes a failed write for one that was kept": {
     file: "src/server/store/sqlite/worker.ts",
-    find: 'say({ kind: "failed", full: ((errcode ?? 0) & 0xff) === SQLITE_FULL, message: text });',
-    replace: 'say({ kind: "committed" });',
+    find: 'outcome = { kind: "failed", full: ((errcode ?? 0) & 0xff) === SQLITE_FULL, message };',
+    replace: 'outcome = { kind: "committed" };',
   },
   "takes a full disk for a broken one": {
     file: "src/server/store/sqlite/worker.ts",

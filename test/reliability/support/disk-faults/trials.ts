@@ -91,14 +91,15 @@ export async function work({ subject, dice }: Trial): Promise<void> {
   await load.stop();
 }
 
-/** SIGTERM, and what is still to be brought to the disk does not come there. */
+/** SIGTERM, and what is still to be brought to the disk does not come there: the server ends with 1. */
 export async function failAtStop({ subject, dice }: Trial): Promise<void> {
-  const { server } = subject;
+  const { server, ledger } = subject;
   await using load = subject.load(dice.roll(2 ** 31));
   await load.answers(20 + dice.roll(60));
   await using _ = await injectFault({ ...whereOf(subject), fault: STOPPING_FAULT, from: 1 });
   server.signal("SIGTERM");
-  await server.exited;
+  const { code, signal } = await server.exited;
+  if (code !== 1) ledger.breach(`a stop that fails ends with ${code ?? signal}`);
   await load.stop();
 }
 

@@ -11,7 +11,7 @@ export interface FakeFolder {
   readonly commits: readonly { readonly changes: readonly RowChange[]; readonly durability: Durability }[];
   /** What the next that is opened is to find missing. */
   incomplete: Incomplete;
-  /** What comes of commits: kept, or why not. */
+  /** What comes of commits, and of the close: kept, or why not. */
   fault: "full" | "broken" | undefined;
   /** How many are open. */
   readonly open: number;
@@ -49,6 +49,7 @@ export function createFakeFolder(): FakeFolder {
         async close() {
           closed = true;
           open -= 1;
+          if (folder.fault !== undefined) throw new WriteError(`it is ${folder.fault}`, folder.fault === "full");
         },
       };
     },
