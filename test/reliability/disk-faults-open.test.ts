@@ -7,19 +7,12 @@ import { acquire } from "../support/acquire.ts";
 import { type CallFailure, Code } from "../support/call-failure.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { startRestartingServer } from "../support/restarting-server.ts";
-import { DATABASE, LOG } from "./support/disk-faults/faults.ts";
+import { LOG } from "./support/disk-faults/faults.ts";
 import { type Fault, injectFault, requireStrace } from "./support/disk-faults/strace.ts";
-import { startDiskSubject } from "./support/disk-faults/subject.ts";
 
 const { tryAcquire } = AdmissionService.method;
 const LIMITERS = "limiters: [{ name: db, max_concurrent: 10 }]\n";
 const SLOW: Fault = { name: "slow fsync", calls: "fsync,fdatasync", effect: "delay_enter=1000000", files: [LOG] };
-const DATABASE_WRITE: Fault = {
-  name: "write of the database",
-  calls: "pwrite64,write",
-  effect: "error=EIO",
-  files: [DATABASE],
-};
 
 beforeEach((context) => requireStrace(context));
 
@@ -40,20 +33,4 @@ test.fails("SIGTERM while a grant is on its way to the disk: it is answered, or 
   await client.call(LimiterService.method.listLeases, { limiter: "db" });
   server.process.signal("SIGTERM");
   expect(["granted", "Unavailable"]).toContain(await answer);
-});
-
-// SQLite keeps an error of its automatic checkpoints to itself: the log grows, and nobody is told.
-test.fails("a log that cannot be written into the database ends the process, as any write that fails", {
-  retry: 0,
-  timeout: 120_000,
-}, async () => {
-  await using subject = await startDiskSubject("process");
-  const { server, folder } = subject;
-  const pid = server.process.pid;
-  await using disk = await injectFault({ pid, folder, fault: DATABASE_WRITE, from: 1 });
-  await using load = subject.load(1);
-  await disk.failures(1);
-  const ended = await Promise.race([server.exited, load.answers(200)]);
-  await subject.end();
-  expect(ended).toMatchObject({ code: 1 });
 });

@@ -11,11 +11,26 @@ import { hold } from "../support/acquire.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { startRestartingServer } from "../support/restarting-server.ts";
 import type { BugName } from "./support/disk-faults/bugs.ts";
-import { FULL, LOG_WRITE, SERVING_FAULTS, STARTING_FAULTS, STOPPING_FAULT } from "./support/disk-faults/faults.ts";
+import {
+  CHECKPOINT_SYNC,
+  FULL,
+  LOG_WRITE,
+  SERVING_FAULTS,
+  STARTING_FAULTS,
+  STOPPING_FAULT,
+} from "./support/disk-faults/faults.ts";
 import { failAtFirstStart, failAtStart } from "./support/disk-faults/starts.ts";
 import { injectFault, requireStrace } from "./support/disk-faults/strace.ts";
 import { startDiskSubject } from "./support/disk-faults/subject.ts";
-import { cutPower, failAtStop, failWhileServing, fillDisk, type Trial, work } from "./support/disk-faults/trials.ts";
+import {
+  cutPower,
+  failAtStop,
+  failCheckpoint,
+  failWhileServing,
+  fillDisk,
+  type Trial,
+  work,
+} from "./support/disk-faults/trials.ts";
 import { openRecord } from "./support/record.ts";
 import { inTier, seedOf } from "./support/tier.ts";
 
@@ -102,6 +117,28 @@ describe("one thing that fails", () => {
     // Twice more there is no room: a second, for which nobody need wait.
     const waited = disk.failures(2).then(() => "not answered");
     expect(await Promise.race([renewed.catch(String), waited])).toBe("renewed");
+  });
+
+  test("a log that cannot be written into the database: it goes on, and tells", {
+    retry: 0,
+    timeout: 120_000,
+  }, async () => {
+    await using subject = await startDiskSubject("process");
+    await failCheckpoint({ subject, dice: createDice(seed) });
+    await subject.audit();
+    expect(subject.ledger.breaches).toEqual([]);
+  });
+
+  test("an fsync of the database ends the process, as any that fails", { retry: 0, timeout: 120_000 }, async () => {
+    await using subject = await startDiskSubject("process");
+    const { server, folder } = subject;
+    await using load = subject.load(1);
+    await using _ = await injectFault({ pid: server.process.pid, folder, fault: CHECKPOINT_SYNC, from: 1 });
+    expect(await server.exited).toMatchObject({ code: 1 });
+    expect(await subject.end()).toContain(`the data folder ${folder} cannot be written any more: `);
+    await load.stop();
+    await subject.audit();
+    expect(subject.ledger.breaches).toEqual([]);
   });
 
   test("a stop that cannot bring all to the disk says so, and ends with 1", { retry: 0 }, async () => {

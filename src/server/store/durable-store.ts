@@ -42,7 +42,8 @@ const LONGEST = "longest-ttl";
 /** Opens the data folder; rejects with a `StoreError` where it is not to be taken up. */
 export async function openDurableStore(options: DurableStoreOptions): Promise<Store> {
   const { clock, epoch, folder, leases, maxMegabytes, acceptLoss, log, onFatal } = options;
-  const worker = await openStoreWorker({ folder, leases, maxMegabytes, acceptLoss, boot: bootId() });
+  const file = { folder, leases, maxMegabytes, acceptLoss, boot: bootId() };
+  const worker = await openStoreWorker(file, createLogGrowth(folder, log));
   const found = fromRows(worker.rows, epoch);
   let tellHealth: (problem: string | undefined) => void = () => {};
   const keeper = createKeeper({
@@ -168,6 +169,22 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
       closed ??= close();
       return closed;
     },
+  };
+}
+
+/** Hears with each commit why SQLite's log cannot be written into the database, and tells when that begins and ends. */
+function createLogGrowth(folder: string, log: Log): (problem: string | undefined) => void {
+  let grows = false;
+  return (problem) => {
+    if (grows === (problem !== undefined)) return;
+    grows = !grows;
+    if (grows)
+      log.error(
+        { folder, err: problem },
+        "the data folder's log (data.db-wal) cannot be written into its database (data.db), and grows; nothing is lost, and " +
+          "each commit tries again: look after the disk",
+      );
+    else log.info({ folder }, "the data folder's log is written into its database again");
   };
 }
 

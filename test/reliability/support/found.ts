@@ -26,8 +26,8 @@ export const FOUND: readonly FoundBug[] = [
   },
   {
     harness: "disk-faults",
-    bug: "a checkpoint that fails is kept by SQLite to itself: the log grows, and health does not tell",
-    mended: undefined,
+    bug: "a checkpoint that fails is kept by SQLite to itself: the log grows, and nobody is told",
+    mended: "2026-11-27",
   },
   {
     harness: "model-check",

@@ -18,7 +18,7 @@ import { createFakeFolder, type FakeFolder } from "./support/fake-worker.ts";
 const at = vi.hoisted(() => ({ folder: undefined as FakeFolder | undefined }));
 
 vi.mock("../../../src/server/store/sqlite/open-worker.ts", () => ({
-  openStoreWorker: async () => at.folder?.openWorker(),
+  openStoreWorker: async (_: unknown, onCommitted: () => void) => at.folder?.openWorker(onCommitted),
 }));
 
 const SECOND = 1_000_000;
@@ -358,6 +358,28 @@ describe("a disk that does not keep", () => {
     expect([said, keysOf(folder, "lease")]).toEqual([0, []]);
     await store.close();
   });
+});
+
+it("a log that cannot be written into the database is told once each way; all is kept, and health is not touched", async () => {
+  const folder = createFakeFolder();
+  const { store, log, fatal } = await open(folder);
+  const health: (string | undefined)[] = [];
+  store.onHealth((problem) => health.push(problem));
+  const { tryAcquire } = createChanges(concurrent);
+  const told = () => [log.at("error").length, log.at("info").length];
+  await kept(folder, store, tryAcquire("a"));
+  expect(told()).toEqual([0, 0]);
+  folder.logGrows = "disk I/O error";
+  await kept(folder, store, tryAcquire("b"));
+  await kept(folder, store, tryAcquire("c"));
+  expect(told()).toEqual([1, 0]);
+  expect(log.at("error")[0]?.fields).toEqual({ folder: "/data", err: "disk I/O error" });
+  folder.logGrows = undefined;
+  await kept(folder, store, tryAcquire("d"));
+  await kept(folder, store, tryAcquire("e"));
+  expect(told()).toEqual([1, 1]);
+  expect([keysOf(folder, "lease").length, health, fatal]).toEqual([5, [], []]);
+  await store.close();
 });
 
 describe("a close", () => {

@@ -86,6 +86,20 @@ describe("what is committed", () => {
     file.close();
   });
 
+  it("is written into the database when the log has grown long, and the log begins anew", () => {
+    using folder = createFolder();
+    const file = folder.open();
+    const large = "x".repeat(1_000_000);
+    const log = join(folder.path, "data.db-wal");
+    for (let n = 0; n < 40; n += 1) expect(file.commit([put("a", `${n}${large}`)], "process")).toBeUndefined();
+    // 2,000 pages, and one commit more.
+    expect(statSync(log).size).toBeLessThan(10_500_000);
+    file.close();
+    const reopened = folder.open();
+    expect(contentsOf(reopened)).toEqual({ a: `39${large}` });
+    reopened.close();
+  });
+
   it("can be read by nobody else on this machine", () => {
     using folder = createFolder();
     const file = folder.open();

@@ -2,12 +2,16 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Durability, LeaseDurability, RowChange } from "../row.ts";
+import { createCheckpoint } from "./checkpoint.ts";
 import { type Head, headChecksum, rowChecksum } from "./checksum.ts";
 import type { MarkFile } from "./mark.ts";
 
 export interface Commits {
-  /** In one transaction: all or nothing. Throws what SQLite throws. */
-  commit(changes: readonly RowChange[], durability: Durability): void;
+  /**
+   * In one transaction: all or nothing. Throws what SQLite throws. Returns why the log cannot be written into the database, if
+   * so: nothing is lost by that, but the log grows.
+   */
+  commit(changes: readonly RowChange[], durability: Durability): string | undefined;
   /** Leaves everything on disk. */
   close(): void;
 }
@@ -34,8 +38,9 @@ export function createCommits(context: CommitsOptions): Commits {
   const setHead = database.prepare("UPDATE head SET number = ?, rows = ?, sum = ?, checksum = ?");
   const begin = database.prepare("BEGIN IMMEDIATE");
   const end = database.prepare("COMMIT");
+  const checkpoint = createCheckpoint(database);
 
-  function commit(changes: readonly RowChange[], durability: Durability): void {
+  function commit(changes: readonly RowChange[], durability: Durability): string | undefined {
     if (synchronous !== durability) {
       database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "NORMAL"}`);
       synchronous = durability;
@@ -77,6 +82,7 @@ export function createCommits(context: CommitsOptions): Commits {
     }
     if (durability === "disk") onDisk = head.commit;
     mark.write({ commit: head.commit, onDisk, boot, leases, closed: false });
+    return checkpoint();
   }
 
   return {

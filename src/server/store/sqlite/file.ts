@@ -44,8 +44,6 @@ const LOG = `${DATABASE}-wal`;
 const INDEX = `${DATABASE}-shm`;
 const MARK = "mark";
 const PAGE_BYTES = 4_096;
-/** Pages of the log after which it is written into the database. */
-const CHECKPOINT_PAGES = 2_000;
 
 /** Takes a folder up; throws a `StoreError` where it is not to be. */
 export function openStoreFile(options: StoreFileOptions): StoreFile {
@@ -145,7 +143,7 @@ function openDatabase(folder: string, maxMegabytes: number): DatabaseSync {
   const database = new DatabaseSync(join(folder, DATABASE), { timeout: 0 });
   try {
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; BEGIN IMMEDIATE; COMMIT`);
+    database.exec("PRAGMA wal_autocheckpoint = 0; BEGIN IMMEDIATE; COMMIT");
     database.exec(`PRAGMA max_page_count = ${Math.floor((maxMegabytes * 1024 * 1024) / PAGE_BYTES)}`);
     noteOwner(folder);
   } catch (error) {

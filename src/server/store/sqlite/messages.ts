@@ -10,7 +10,11 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: "open"; readonly rows: readonly Row[]; readonly incomplete: Incomplete }
   | { readonly kind: "not-opened"; readonly reason: StoreError["kind"]; readonly message: string }
-  | { readonly kind: "committed" }
-  /** Nothing of it was kept, or the folder could not be closed. `full`: there was no room, which may change; else the file is not to be trusted any more. */
+  /** `logGrows`: why the log cannot be written into the database; undefined: it can. */
+  | { readonly kind: "committed"; readonly logGrows: string | undefined }
+  /**
+   * Nothing of it is to be relied on, or the folder could not be closed. `full`: there was no room, which may change; else the
+   * file is not to be trusted any more.
+   */
   | { readonly kind: "failed"; readonly full: boolean; readonly message: string }
   | { readonly kind: "closed" };

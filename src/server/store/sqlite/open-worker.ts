@@ -17,8 +17,14 @@ export interface StoreWorker extends Writer {
 /** The sources run as they are, the package is compiled. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
-/** Opens the data folder; rejects with a `StoreError` where it is not to be taken up. */
-export async function openStoreWorker(options: StoreFileOptions): Promise<StoreWorker> {
+/**
+ * Opens the data folder; rejects with a `StoreError` where it is not to be taken up. `onCommitted` hears with each commit why
+ * the log cannot be written into the database; undefined: it can.
+ */
+export async function openStoreWorker(
+  options: StoreFileOptions,
+  onCommitted: (logGrows: string | undefined) => void,
+): Promise<StoreWorker> {
   const worker = new Worker(WORKER, { workerData: options });
   // One thing at a time is asked of it, and each is answered.
   let answered: (message: FromWorker) => void = () => {};
@@ -38,13 +44,14 @@ export async function openStoreWorker(options: StoreFileOptions): Promise<StoreW
       if (dead !== undefined) reject(dead);
     });
 
-  async function ask(question: ToWorker): Promise<void> {
+  async function ask(question: ToWorker): Promise<FromWorker> {
     const told = answer();
     worker.postMessage(question);
     const message = await told.catch((error: Error) => {
       throw new WriteError(error.message, false);
     });
     if (message.kind === "failed") throw new WriteError(message.message, message.full);
+    return message;
   }
 
   const first = await answer();
@@ -58,7 +65,8 @@ export async function openStoreWorker(options: StoreFileOptions): Promise<StoreW
     rows: first.rows,
     incomplete: first.incomplete,
     async commit(changes, durability) {
-      await ask({ kind: "commit", changes, durability });
+      const message = await ask({ kind: "commit", changes, durability });
+      if (message.kind === "committed") onCommitted(message.logGrows);
     },
     async close() {
       try {

@@ -38,8 +38,8 @@ if (file !== undefined) {
     switch (message.kind) {
       case "commit":
         attempt(() => {
-          file.commit(message.changes, message.durability);
-          return { kind: "committed" };
+          const logGrows = file.commit(message.changes, message.durability);
+          return { kind: "committed", logGrows };
         });
         return;
       case "close":

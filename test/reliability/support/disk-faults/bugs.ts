@@ -12,7 +12,7 @@ export const BUGS = {
   "takes a failed write for one that was kept": {
     file: "src/server/store/sqlite/worker.ts",
     find: 'outcome = { kind: "failed", full: ((errcode ?? 0) & 0xff) === SQLITE_FULL, message };',
-    replace: 'outcome = { kind: "committed" };',
+    replace: 'outcome = { kind: "committed", logGrows: undefined };',
   },
   "takes a full disk for a broken one": {
     file: "src/server/store/sqlite/worker.ts",

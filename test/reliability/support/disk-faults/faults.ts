@@ -23,6 +23,15 @@ export const SERVING_FAULTS: readonly Fault[] = [
 
 export const FULL: Fault = { name: "disk full: ENOSPC", calls: WRITE, effect: "error=ENOSPC", files: [LOG, DATABASE] };
 
+/** Of what has come to the log, and is on its way into the database. */
+export const CHECKPOINT_WRITE: Fault = {
+  name: "write of the database: EIO",
+  calls: WRITE,
+  effect: "error=EIO",
+  files: [DATABASE],
+};
+export const CHECKPOINT_SYNC: Fault = { ...CHECKPOINT_WRITE, name: "fsync of the database: EIO", calls: SYNC };
+
 /** Of a server that stops. */
 export const STOPPING_FAULT: Fault = { name: "fsync at stop: EIO", calls: SYNC, effect: "error=EIO", files: ALL };
 

@@ -13,7 +13,7 @@ import {
 import type { Dice } from "../../../server/machine/dice.ts";
 import { giveBack, hold } from "../../../support/acquire.ts";
 import { createGrpcClient } from "../../../support/grpc-client.ts";
-import { DATABASE, FULL, LOG, MARK, STOPPING_FAULT } from "./faults.ts";
+import { CHECKPOINT_WRITE, DATABASE, FULL, LOG, MARK, STOPPING_FAULT } from "./faults.ts";
 import { LIMITER } from "./load.ts";
 import { afterPowerCut } from "./power-cut.ts";
 import { type Fault, injectFault, noteWrites } from "./strace.ts";
@@ -81,6 +81,26 @@ export async function fillDisk({ subject, dice }: Trial): Promise<void> {
   const unanswered = ledger.asks.filter(({ answer }) => answer.kind === "unanswered").length;
   if (unanswered > 0) ledger.breach(`with room again ${unanswered} have no answer`);
   await subject.end();
+}
+
+/** The log cannot be written into the database: that is told, once each way, and all goes on. */
+export async function failCheckpoint({ subject, dice }: Trial): Promise<void> {
+  const { server, ledger } = subject;
+  await using client = createGrpcClient(server.address);
+  await using load = subject.load(dice.roll(2 ** 31));
+  await using disk = await injectFault({ ...whereOf(subject), fault: CHECKPOINT_WRITE, from: 1 });
+  await server.logged(/cannot be written into its database/);
+  await disk.failures(2);
+  await load.answers(GOES_ON);
+  const { status } = await client.call(Health.method.check, {});
+  if (status !== ServingStatus.SERVING) ledger.breach("while its log grows it says that it does not serve");
+  const again = server.logged(/is written into its database again/);
+  await disk.lift();
+  await again;
+  const said = await subject.end();
+  const told = said.split("cannot be written into its database").length - 1;
+  if (told !== 1) ledger.breach(`that the log grows is told ${told} times`);
+  await load.stop();
 }
 
 /** No more than some work, and a crash. */

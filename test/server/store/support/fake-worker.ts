@@ -13,9 +13,11 @@ export interface FakeFolder {
   incomplete: Incomplete;
   /** What comes of commits, and of the close: kept, or why not. */
   fault: "full" | "broken" | undefined;
+  /** Why its log cannot be written into its database. */
+  logGrows: string | undefined;
   /** How many are open. */
   readonly open: number;
-  openWorker(): StoreWorker;
+  openWorker(onCommitted: (logGrows: string | undefined) => void): StoreWorker;
 }
 
 export function createFakeFolder(): FakeFolder {
@@ -29,10 +31,11 @@ export function createFakeFolder(): FakeFolder {
     },
     incomplete: "no",
     fault: undefined,
+    logGrows: undefined,
     get open() {
       return open;
     },
-    openWorker() {
+    openWorker(onCommitted) {
       commits = [];
       open += 1;
       let closed = false;
@@ -45,6 +48,7 @@ export function createFakeFolder(): FakeFolder {
           if (folder.fault !== undefined) throw new WriteError(`it is ${folder.fault}`, folder.fault === "full");
           commits.push({ changes, durability });
           for (const { key, body } of changes) body === undefined ? rows.delete(key) : rows.set(key, body);
+          onCommitted(folder.logGrows);
         },
         async close() {
           closed = true;

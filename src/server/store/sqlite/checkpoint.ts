@@ -1,0 +1,38 @@
+/**
+ * Writes the log into the database, whenever it has grown long.
+ *
+ * SQLite would do that by itself, but it keeps to itself what goes wrong then: the log would grow without a word, and an
+ * fsync of the log that failed would be forgotten, so that the next commit would be said to be on disk behind a hole.
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+
+/** What a write of the database may end with; the log is only read and synced here. */
+const SQLITE_FULL = 13;
+const SQLITE_IOERR_WRITE = 778;
+/** Pages of the log after which it is written into the database. */
+const LONG = 2_000;
+
+/**
+ * Does so if it is time. Returns why the database could not be written, which loses nothing: all is in the log, and it is tried
+ * again at the next call. Throws whatever else goes wrong: an fsync that failed may have been that of the log, and what is not
+ * on disk then never will be.
+ */
+export type Checkpoint = () => string | undefined;
+
+export function createCheckpoint(database: DatabaseSync): Checkpoint {
+  // Only counts the pages. SQLite before 3.51 takes it for the other, which is as right, and slower.
+  const look = database.prepare("PRAGMA wal_checkpoint(NOOP)");
+  const write = database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+  return () => {
+    try {
+      const { log } = look.get() as { readonly log: number };
+      if (log >= LONG) write.get();
+    } catch (error) {
+      const { errcode, message } = error as Error & { readonly errcode?: number };
+      if (errcode === SQLITE_FULL || errcode === SQLITE_IOERR_WRITE) return message;
+      throw error;
+    }
+    return undefined;
+  };
+}
