@@ -10,6 +10,7 @@ import { createIds } from "./ids.ts";
 import type { Log } from "./log.ts";
 import { createAdmissionService } from "./service/admission-service.ts";
 import { createBoardService } from "./service/board-service.ts";
+import { createCallsUnderWay } from "./service/calls-under-way.ts";
 import { createLimiterService } from "./service/limiter-service.ts";
 import { openDurableStore } from "./store/durable-store.ts";
 import { createMemoryStore } from "./store/memory-store.ts";
@@ -27,7 +28,7 @@ export interface Server {
   readonly web: BoundAddress;
   /** Takes up another configuration; what needs a restart is logged and left as it is. */
   reconfigure(config: LoadedConfig): void;
-  /** Takes nothing new, lets leases finish within the drain's time, then ends. Calling it twice is harmless. */
+  /** Takes nothing new, lets calls and leases finish within the drain's time, then ends. Calling it twice is harmless. */
   stop(): Promise<void>;
   /** Ends at once, leases or not. */
   stopNow(): Promise<void>;
@@ -45,7 +46,7 @@ export interface ServerOptions {
 
 type TimedOptions = ServerOptions & { readonly clock: Clock };
 
-/** µs between two looks at whether the last lease has finished. */
+/** µs between two looks at whether the last call is answered, and the last lease has finished. */
 const DRAIN_LOOK = 50_000;
 const MICROS = 1_000;
 
@@ -74,11 +75,12 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
   const board = createBoardService({ clock, ids, boards, heartbeat: () => settings.liveness.heartbeat });
   const contract = [admission.service, createLimiterService({ clock, engine }), board.service];
   const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
+  const calls = createCallsUnderWay();
   const services = [
     ...contract,
     health.service,
     ...createReflection([...contract, health.service].map(({ descriptor }) => descriptor)),
-  ];
+  ].map(calls.watch);
   const transport: TransportOptions = {
     services,
     limits: settings.limits,
@@ -93,6 +95,7 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
 
   async function end(): Promise<void> {
     stopReserving();
+    calls.sendAway();
     await Promise.all([grpcTransport.close(), webTransport.close()]);
     await boards.close();
     await engine.close();
@@ -121,9 +124,9 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
     admission.drain(clock.wallTime(deadline));
     board.drain(clock.wallTime(deadline));
     // Holders go on renewing and releasing, over new connections too: the ports stay open until they are done. Leases that
-    // are kept need not: the next start takes them up.
-    if (!leasesOutlive)
-      await untilIdle({ engine, boards }, clock, () => ended !== undefined || clock.now() >= deadline);
+    // are kept need not be: the next start takes them up.
+    const isIdle = async () => calls.count === 0 && (leasesOutlive || (await nobodyHolds({ engine, boards })));
+    await untilIdle(isIdle, clock, () => ended !== undefined || clock.now() >= deadline);
     grpcTransport.drain();
     webTransport.drain();
     await stopNow();
@@ -201,15 +204,19 @@ function declare({ engine, boards }: Engines, config: LoadedConfig, log: Log): v
   });
 }
 
-/** Resolves when no lease and no work is left, or nobody waits for that any more. */
-async function untilIdle({ engine, boards }: Engines, clock: Clock, isInVain: () => boolean): Promise<void> {
-  while (!isInVain()) {
-    const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
-    if (items.length === 0 && (await boards.working()) === 0) return;
+/** Resolves when nothing is left to wait for, or nobody waits any more. */
+async function untilIdle(isIdle: () => Promise<boolean>, clock: Clock, isInVain: () => boolean): Promise<void> {
+  while (!isInVain() && !(await isIdle())) {
     await new Promise<void>((resolve) => {
       clock.schedule(clock.now() + DRAIN_LOOK, false, resolve);
     });
   }
+}
+
+/** Whether no lease and no work is left. */
+async function nobodyHolds({ engine, boards }: Engines): Promise<boolean> {
+  const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
+  return items.length === 0 && (await boards.working()) === 0;
 }
 
 function addressText({ host, port }: Address): string {

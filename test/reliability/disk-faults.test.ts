@@ -5,9 +5,11 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import type { LeaseDurability } from "../../src/server/store/row.ts";
 import { createDice } from "../server/machine/dice.ts";
-import { hold } from "../support/acquire.ts";
+import { acquire, hold } from "../support/acquire.ts";
+import type { CallFailure } from "../support/call-failure.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { startRestartingServer } from "../support/restarting-server.ts";
 import type { BugName } from "./support/disk-faults/bugs.ts";
@@ -16,6 +18,7 @@ import {
   FULL,
   LOG_WRITE,
   SERVING_FAULTS,
+  SLOW_SYNC,
   STARTING_FAULTS,
   STOPPING_FAULT,
 } from "./support/disk-faults/faults.ts";
@@ -118,6 +121,35 @@ describe("one thing that fails", () => {
     const waited = disk.failures(2).then(() => "not answered");
     expect(await Promise.race([renewed.catch(String), waited])).toBe("renewed");
   });
+
+  const stops: readonly [string, string, object][] = [
+    ["is answered when it is kept", "", { case: "granted" }],
+    [
+      "is told UNAVAILABLE when the drain is over",
+      "drain: { timeout: 200ms }\n",
+      { reason: "DRAINING", retryDelay: 1000 },
+    ],
+  ];
+  test.for(stops)(
+    "SIGTERM while a grant is on its way to the disk: it %s",
+    { retry: 0 },
+    async ([_, drain, expected]) => {
+      await using server = await startRestartingServer(`${drain}${LIMITERS}`, "leases: disk");
+      await using client = createGrpcClient(server.address);
+      await client.call(tryAcquire, { claims: [{ limiter: "db" }] });
+      const { pid } = server.process.process;
+      await using _disk = await injectFault({ pid, folder: server.folder, fault: SLOW_SYNC, from: 1 });
+      const answer = client.call(tryAcquire, { claims: [{ limiter: "db" }] }).then(
+        ({ result }) => result,
+        (failure: CallFailure) => failure,
+      );
+      acquire(client, "db");
+      // What is asked after it, on the same connection, is answered when that has been decided.
+      await client.call(LimiterService.method.listLeases, { limiter: "db" });
+      server.process.signal("SIGTERM");
+      expect(await answer).toMatchObject(expected);
+    },
+  );
 
   test("a log that cannot be written into the database: it goes on, and tells", {
     retry: 0,

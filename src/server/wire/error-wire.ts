@@ -154,6 +154,15 @@ export function draining(retryAfter: number): WireError {
   ]);
 }
 
+/** The server stops before an answer could be given: nobody can say whether it is done. `retryAfter` in µs. */
+export function sentAway(retryAfter: number): WireError {
+  const { code, details } = draining(retryAfter);
+  const message =
+    "the server stops before it could keep what was asked, which may be done or not; ask again, with the same request_id " +
+    "if there was one";
+  return new WireError(code, message, details);
+}
+
 /** A bug, with nothing of its inside: whoever sends it has logged that whole. */
 export function internalError(): WireError {
   return new WireError(Code.Internal, "an internal error; the server's log says more");

@@ -17,7 +17,7 @@ export const FOUND: readonly FoundBug[] = [
   {
     harness: "disk-faults",
     bug: "SIGTERM while a unary grant is on its way to the disk: answered INTERNAL, neither granted nor UNAVAILABLE",
-    mended: undefined,
+    mended: "2026-11-27",
   },
   {
     harness: "disk-faults",

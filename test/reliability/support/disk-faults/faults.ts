@@ -23,6 +23,9 @@ export const SERVING_FAULTS: readonly Fault[] = [
 
 export const FULL: Fault = { name: "disk full: ENOSPC", calls: WRITE, effect: "error=ENOSPC", files: [LOG, DATABASE] };
 
+/** Nothing fails, but all that is to be on disk takes two seconds more. */
+export const SLOW_SYNC: Fault = { name: "slow fsync", calls: SYNC, effect: "delay_enter=2000000", files: [LOG] };
+
 /** Of what has come to the log, and is on its way into the database. */
 export const CHECKPOINT_WRITE: Fault = {
   name: "write of the database: EIO",

@@ -377,7 +377,7 @@ export const Reason = {
   INVALID_REQUEST: 70,
 
   /**
-   * UNAVAILABLE: the server is about to stop and takes nothing new.
+   * UNAVAILABLE: the server is about to stop and takes nothing new, or stopped before it could keep what was asked.
    *
    * @generated from enum value: REASON_DRAINING = 80;
    */

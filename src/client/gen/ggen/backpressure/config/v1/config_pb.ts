@@ -224,7 +224,8 @@ export const LivenessSchema: GenMessage<Liveness> = /*@__PURE__*/
  */
 export type Drain = Message<"ggen.backpressure.config.v1.Drain"> & {
   /**
-   * How long leases may finish after SIGTERM or SIGINT, to 1 hour. Unset: 10 s. A second signal stops at once.
+   * How long leases, and calls that wait for the disk, may finish after SIGTERM or SIGINT, to 1 hour. Unset: 10 s. A second
+   * signal stops at once.
    *
    * @generated from field: google.protobuf.Duration timeout = 1;
    */
