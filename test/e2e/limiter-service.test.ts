@@ -44,7 +44,7 @@ test("a limiter is shown with all that is in force, and made again as it stands 
   const made = await client.call(createLimiter, { limiter });
   expect(made.limiter).toMatchObject({
     ...limiter,
-    burstSize: 5,
+    burstSize: 25,
     maxWaiters: 10_000,
     ttl: { seconds: 10n },
     maxTtl: { seconds: 300n },
