@@ -28,7 +28,16 @@ export function createCallsUnderWay(): CallsUnderWay {
       if (!(answer instanceof Promise)) return answer;
       return new Promise((resolve, reject) => {
         underWay.add(reject);
-        answer.then(resolve, reject).then(() => underWay.delete(reject));
+        answer.then(
+          (value) => {
+            underWay.delete(reject);
+            resolve(value);
+          },
+          (error) => {
+            underWay.delete(reject);
+            reject(error);
+          },
+        );
       });
     };
   }
