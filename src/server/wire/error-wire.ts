@@ -227,7 +227,7 @@ const MESSAGES: Record<Reason, (name: string, refusal: Refusal) => string> = {
   LEASE_EXPIRED: () => "the lease outlived the last sign of its holder by its ttl",
   LEASE_DISPLACED: () => "another stream resumed the lease; it lives on there",
   LIMITER_DELETED: (name, { limiter }) => `${limiter === "" ? "the limiter" : name} was deleted by force`,
-  LEASE_ENDED: () => "the lease that this request_id stands for has ended; use a fresh request_id for a new one",
+  LEASE_ENDED: () => "the lease that was asked for has ended; ask for a new one, under a fresh request_id",
   BOARD_NOT_FOUND: (name) => `there is no ${name}; ListBoards says what there is`,
   CARD_NOT_FOUND: (name) => `there is no ${name}, or it was completed so long ago that it is not kept`,
   STAGE_NOT_FOUND: (name) => `there is no ${name}; GetBoard says which stages it has`,

@@ -15,6 +15,8 @@ describe("a duration", () => {
     ["1µs", "0.000001000s"],
     ["0s", "0s"],
     ["1.001ms", "0.001001000s"],
+    ["2562047.5h0.001us", "9223371000.000000001s"],
+    ["0.4us0.6us", "0.000001000s"],
     ["99999999999999h", "315576000000s"],
     [`${"9".repeat(400)}s`, "315576000000s"],
   ])("%s is %s", (text, json) => {
@@ -31,7 +33,7 @@ describe("a duration", () => {
   it("is the sum of its parts, to the ns, in whatever order", () => {
     const NANOS = { h: 3_600_000_000_000n, m: 60_000_000_000n, s: 1_000_000_000n, ms: 1_000_000n, us: 1_000n } as const;
     const parts = fc.array(
-      fc.record({ count: fc.integer({ min: 0, max: 400 }), unit: fc.constantFrom("h", "m", "s", "ms", "us") }),
+      fc.record({ count: fc.integer({ min: 0, max: 1_000_000 }), unit: fc.constantFrom("h", "m", "s", "ms", "us") }),
       { minLength: 1, maxLength: 5 },
     );
     fc.assert(
