@@ -123,15 +123,15 @@ describe("one thing that fails", () => {
   });
 
   const stops: readonly [string, string, object][] = [
-    ["is answered when it is kept", "", { case: "granted" }],
+    ["are answered when they are kept", "", { case: "granted" }],
     [
-      "is told UNAVAILABLE when the drain is over",
+      "are told UNAVAILABLE when the drain is over",
       "drain: { timeout: 200ms }\n",
       { reason: "DRAINING", retryDelay: 1000 },
     ],
   ];
   test.for(stops)(
-    "SIGTERM while a grant is on its way to the disk: it %s",
+    "SIGTERM while grants are on their way to the disk: their callers %s",
     { retry: 0 },
     async ([_, drain, expected]) => {
       await using server = await startRestartingServer(`${drain}${LIMITERS}`, "leases: disk");
@@ -143,11 +143,17 @@ describe("one thing that fails", () => {
         ({ result }) => result,
         (failure: CallFailure) => failure,
       );
-      acquire(client, "db");
+      const stream = acquire(client, "db")
+        .next("granted")
+        .then(
+          () => ({ case: "granted" }),
+          (failure: CallFailure) => failure,
+        );
       // What is asked after it, on the same connection, is answered when that has been decided.
       await client.call(LimiterService.method.listLeases, { limiter: "db" });
       server.process.signal("SIGTERM");
       expect(await answer).toMatchObject(expected);
+      expect(await stream).toMatchObject(expected);
     },
   );
 

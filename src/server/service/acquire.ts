@@ -58,6 +58,7 @@ export function openAcquire(
 ): void {
   let phase: Phase = { kind: "asked" };
   let goneEarly: StreamEnd | undefined;
+  let drainsEarly: Parameters<AcquireCall["drain"]> | undefined;
   const outbox = createOutbox<NonNullable<AcquireResponse["event"]["case"]>, AcquireResponse>(stream);
   const engineStream = engine.openStream(hear);
   const heart = heartbeats.add(beat);
@@ -142,7 +143,9 @@ export function openAcquire(
 
   const call: AcquireCall = {
     drain(endTime, retryAfter) {
-      if (phase.kind === "holding") {
+      if (phase.kind === "asked") {
+        drainsEarly = [endTime, retryAfter];
+      } else if (phase.kind === "holding") {
         say({ case: "draining", value: create(DrainingSchema, { endTime: msToTimestamp(endTime) }) });
       } else if (phase.kind === "waiting") {
         leave("cancelled");
@@ -160,6 +163,7 @@ export function openAcquire(
   engine.submit([{ ...question, stream: engineStream, probed: stream.probed }], ([outcome]) => {
     hear(outcome.kind === "granted" ? { ...outcome, to: engineStream } : withStream(outcome, engineStream));
     if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);
+    if (drainsEarly !== undefined) call.drain(...drainsEarly);
   });
 }
 

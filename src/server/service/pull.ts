@@ -64,6 +64,7 @@ export const NONE_NOW: ReadonlySet<Refusal["reason"]> = new Set([
 export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
   let phase: Phase = { kind: "asked" };
   let goneEarly: StreamEnd | undefined;
+  let drainsEarly: Parameters<PullCall["drain"]> | undefined;
   const outbox = createOutbox<NonNullable<PullCardResponse["event"]["case"]>, PullCardResponse>(stream);
   const engineStream = boards.openStream(hear);
   const heart = heartbeats.add(beat);
@@ -150,7 +151,9 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
 
   const call: PullCall = {
     drain(endTime, retryAfter) {
-      if (phase.kind === "working") {
+      if (phase.kind === "asked") {
+        drainsEarly = [endTime, retryAfter];
+      } else if (phase.kind === "working") {
         say({ case: "draining", value: create(PullDrainingSchema, { endTime: msToTimestamp(endTime) }) });
       } else if (phase.kind === "waiting") {
         leave("cancelled");
@@ -167,5 +170,6 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
   boards.submit([{ ...question, stream: engineStream, probed: stream.probed }], ([outcome]) => {
     hear(outcome);
     if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);
+    if (drainsEarly !== undefined) call.drain(...drainsEarly);
   });
 }

@@ -1,14 +1,16 @@
 /** Calls of a server that stops: what is under way is waited for, or sent away in words. */
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { createCallsUnderWay } from "../../../src/server/service/calls-under-way.ts";
-import { createRpcService } from "../../../src/server/service/rpc.ts";
-import { Code } from "../../../src/server/wire/error-wire.ts";
+import { createRpcService, type ServerStream, type StreamEnd } from "../../../src/server/service/rpc.ts";
+import { Code, internalError } from "../../../src/server/wire/error-wire.ts";
 
 /** A service whose answers come when the test says so. */
 function setUp() {
   const answers: PromiseWithResolvers<never>[] = [];
+  /** As services see them. */
+  const streams: ServerStream<never>[] = [];
   const calls = createCallsUnderWay();
   const service = calls.watch(
     createRpcService(AdmissionService, {
@@ -18,7 +20,9 @@ function setUp() {
         return answer.promise;
       },
       release: () => "at once" as never,
-      acquire() {},
+      acquire(_, stream) {
+        streams.push(stream);
+      },
     }),
   );
   const call = (name: string) => {
@@ -26,7 +30,23 @@ function setUp() {
     if (method?.kind !== "unary") throw new Error(`there is no ${name}`);
     return method.handle({}, { peer: "", timeout: undefined });
   };
-  return { calls, service, answers, call };
+  /** How the transport's side of a new stream is ended. */
+  const open = () => {
+    const fail = vi.fn();
+    const end: ((how: StreamEnd) => void)[] = [];
+    const stream = {
+      send: () => true,
+      onWritable() {},
+      end() {},
+      fail,
+      onEnd: (heard: (how: StreamEnd) => void) => end.push(heard),
+    };
+    const method = service.methods.find(({ kind }) => kind === "server_streaming");
+    if (method?.kind !== "server_streaming") throw new Error("there is no stream");
+    method.handle({}, { peer: "", timeout: undefined, probed: true, ...stream });
+    return { fail, end };
+  };
+  return { calls, service, answers, streams, call, open };
 }
 
 const SENT_AWAY = {
@@ -62,8 +82,36 @@ test("who still waits at the end is sent away with a time, and so is who comes l
   expect(calls.count).toBe(0);
 });
 
-test("streams and what is not implemented are as they were", () => {
+test("a stream is under way until it speaks or ends, whichever side ends it", () => {
+  const { calls, streams, open } = setUp();
+  const ends: ((stream: ServerStream<never>, end: readonly ((how: StreamEnd) => void)[]) => void)[] = [
+    (stream) => stream.send("spoken" as never),
+    (stream) => stream.end(),
+    (stream) => stream.fail(internalError()),
+    (_, end) => end[0]?.("lost"),
+  ];
+  for (const [index, goOn] of ends.entries()) {
+    const { end } = open();
+    const stream = streams[index] as ServerStream<never>;
+    stream.onEnd(() => {});
+    expect(calls.count).toBe(1);
+    goOn(stream, end);
+    expect(calls.count).toBe(0);
+  }
+});
+
+test("a stream that has not spoken at the end is sent away, one that has is left to its service", () => {
+  const { calls, streams, open } = setUp();
+  const silent = open();
+  const spoken = open();
+  streams[1]?.send("spoken" as never);
+  calls.sendAway();
+  expect(silent.fail.mock.calls).toMatchObject([[SENT_AWAY]]);
+  expect(spoken.fail).not.toHaveBeenCalled();
+  expect(open).toThrow(expect.objectContaining({ code: Code.Unavailable }));
+});
+
+test("what is not implemented is as it was", () => {
   const { service } = setUp();
-  expect(service.methods.map(({ kind }) => kind)).toContain("server_streaming");
   expect(service.methods.map(({ kind }) => kind)).toContain("unimplemented");
 });
