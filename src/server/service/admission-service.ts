@@ -26,9 +26,10 @@ import {
   workOutcomeFromWire,
 } from "../wire/lease-wire.ts";
 import { durationToMicros, microsToDuration, msToTimestamp } from "../wire/time-wire.ts";
-import { type AcquireCall, type AcquireQuestion, openAcquire } from "./acquire.ts";
+import { type AcquireQuestion, openAcquire } from "./acquire.ts";
 import { ask } from "./ask.ts";
 import { createHeartbeats } from "./heartbeats.ts";
+import type { OpenCall } from "./held-call.ts";
 import { type Call, createRpcService, type RpcService } from "./rpc.ts";
 
 export interface AdmissionServiceOptions {
@@ -49,7 +50,7 @@ export interface AdmissionRpcs {
 const RETRY_AFTER_DRAIN = 1_000_000;
 
 export function createAdmissionService({ clock, ids, engine, heartbeat }: AdmissionServiceOptions): AdmissionRpcs {
-  const openCalls = new Set<AcquireCall>();
+  const openCalls = new Set<OpenCall>();
   const ports = { clock, ids, engine, heartbeats: createHeartbeats(clock, heartbeat) };
   let stopping = false;
 

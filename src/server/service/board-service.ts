@@ -50,7 +50,8 @@ import { durationToMicros, timestampToMs } from "../wire/time-wire.ts";
 import { watchBoard } from "./board-watching.ts";
 import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
-import { NONE_NOW, openPull, type PullCall, type PullQuestion } from "./pull.ts";
+import type { OpenCall } from "./held-call.ts";
+import { NONE_NOW, openPull, type PullQuestion } from "./pull.ts";
 import { type Call, createRpcService, type RpcService } from "./rpc.ts";
 
 export interface BoardServiceOptions {
@@ -74,7 +75,7 @@ const MAX_CARDS_WITH_BOARD = 1_000;
 const RETRY_AFTER_DRAIN = 1_000_000;
 
 export function createBoardService({ clock, ids, boards, heartbeat }: BoardServiceOptions): BoardRpcs {
-  const openCalls = new Set<PullCall>();
+  const openCalls = new Set<OpenCall>();
   const ports = { clock, boards, heartbeats: createHeartbeats(clock, heartbeat) };
   let stopping = false;
 

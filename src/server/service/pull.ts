@@ -15,23 +15,16 @@ import type { ShownOutcomeOf, ShownPull } from "../machine/board/show.ts";
 import type { PlaceView } from "../machine/board/view.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
 import { pulledToWire } from "../wire/card-wire.ts";
-import { draining, refusalError } from "../wire/error-wire.ts";
 import { reasonToWire, refusalToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
 import type { Heartbeats } from "./heartbeats.ts";
-import { createOutbox } from "./outbox.ts";
-import type { ServerStream, StreamEnd } from "./rpc.ts";
+import { createHeldCall, type OpenCall } from "./held-call.ts";
+import type { ServerStream } from "./rpc.ts";
 
 export interface PullPorts {
   readonly clock: Clock;
   readonly boards: BoardEngine;
   readonly heartbeats: Heartbeats;
-}
-
-/** A call that is open. */
-export interface PullCall {
-  /** The server stops: who waits is told to go elsewhere, who works hears until when (ms since 1970) it may. */
-  drain(endTime: number, retryAfter: number): void;
 }
 
 export type PullQuestion = Omit<PullCard, "stream" | "probed"> | Omit<ResumeWork, "stream" | "probed">;
@@ -40,14 +33,10 @@ interface PullOptions {
   readonly stream: ServerStream<PullCardResponse>;
   readonly question: PullQuestion;
   /** Where the call stands while it is open. */
-  readonly openCalls: Set<PullCall>;
+  readonly openCalls: Set<OpenCall>;
 }
 
-type Phase =
-  | { readonly kind: "asked" }
-  | { readonly kind: "waiting"; readonly id: string }
-  | { readonly kind: "working"; readonly id: string }
-  | { readonly kind: "over" };
+type Said = Exclude<PullCardResponse["event"], { case: undefined }>;
 
 /** The reasons for which there is no card now: an answer to who would not wait. */
 export const NONE_NOW: ReadonlySet<Refusal["reason"]> = new Set([
@@ -62,23 +51,27 @@ export const NONE_NOW: ReadonlySet<Refusal["reason"]> = new Set([
 
 /** Asks, and talks through the stream until it ends. */
 export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
-  let phase: Phase = { kind: "asked" };
-  let goneEarly: StreamEnd | undefined;
-  let drainsEarly: Parameters<PullCall["drain"]> | undefined;
-  const outbox = createOutbox<NonNullable<PullCardResponse["event"]["case"]>, PullCardResponse>(stream);
   const engineStream = boards.openStream(hear);
-  const heart = heartbeats.add(beat);
+  const call = createHeldCall<Said["case"], PullCardResponse>({
+    stream,
+    heartbeats,
+    openCalls,
+    beat,
+    sayDraining: (endTime) =>
+      say({ case: "draining", value: create(PullDrainingSchema, { endTime: msToTimestamp(endTime) }) }),
+    giveBack: (id, how) => boards.submit([{ kind: "leave-pull", id, stream: engineStream, how }], () => {}),
+    onOver: () => boards.closeStream(engineStream),
+  });
 
-  function say(event: Exclude<PullCardResponse["event"], { case: undefined }>): void {
-    outbox.put(event.case, create(PullCardResponseSchema, { event }));
-    heart.touch();
+  function say(event: Said): void {
+    call.say(event.case, create(PullCardResponseSchema, { event }));
   }
 
   function hear(news: PullNews | ShownOutcomeOf<PullCard>): void {
-    if (phase.kind === "over") return;
+    if (call.phase.kind === "over") return;
     switch (news.kind) {
       case "pull-waiting":
-        phase = { kind: "waiting", id: news.pullId };
+        call.waits(news.pullId);
         sayPlace(news.place);
         return;
       case "moved":
@@ -88,17 +81,17 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
         work(news);
         return;
       case "work-over":
-        finish();
+        call.finish();
         return;
       case "displaced":
-        fail(refusal(news.reason));
+        call.fail(refusal(news.reason));
         return;
       case "refused":
         if (NONE_NOW.has(news.reason)) {
           say({ case: "none", value: refusalToWire(news) });
-          finish();
+          call.finish();
         } else {
-          fail(news);
+          call.fail(news);
         }
         return;
     }
@@ -110,66 +103,23 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
   }
 
   function work({ card, workId, resumed }: ShownPull): void {
-    outbox.drop("waiting");
+    call.unsay("waiting");
     say({ case: "pulled", value: pulledToWire({ card, held: workId !== undefined, resumed }, clock) });
-    if (workId === undefined) finish();
-    else phase = { kind: "working", id: workId };
+    if (workId === undefined) call.finish();
+    else call.holds(workId);
   }
 
   function beat(): void {
-    if (phase.kind === "working") say({ case: "heartbeat", value: create(PullHeartbeatSchema) });
+    const { phase } = call;
+    if (phase.kind === "holding") say({ case: "heartbeat", value: create(PullHeartbeatSchema) });
     if (phase.kind !== "waiting") return;
     boards.place(phase.id).then((place) => {
-      if (phase.kind === "waiting" && place) sayPlace(place);
+      if (call.phase.kind === "waiting" && place) sayPlace(place);
     });
   }
 
-  function finish(): void {
-    close();
-    outbox.flush();
-    stream.end();
-  }
-
-  function fail(no: Refusal): void {
-    close();
-    outbox.flush();
-    stream.fail(refusalError(no));
-  }
-
-  function close(): void {
-    phase = { kind: "over" };
-    heart.stop();
-    boards.closeStream(engineStream);
-    openCalls.delete(call);
-  }
-
-  function leave(how: StreamEnd): void {
-    const id = phase.kind === "waiting" || phase.kind === "working" ? phase.id : undefined;
-    close();
-    if (id !== undefined) boards.submit([{ kind: "leave-pull", id, stream: engineStream, how }], () => {});
-  }
-
-  const call: PullCall = {
-    drain(endTime, retryAfter) {
-      if (phase.kind === "asked") {
-        drainsEarly = [endTime, retryAfter];
-      } else if (phase.kind === "working") {
-        say({ case: "draining", value: create(PullDrainingSchema, { endTime: msToTimestamp(endTime) }) });
-      } else if (phase.kind === "waiting") {
-        leave("cancelled");
-        stream.fail(draining(retryAfter));
-      }
-    },
-  };
-
-  openCalls.add(call);
-  stream.onEnd((how) => {
-    if (phase.kind === "asked") goneEarly = how;
-    else if (phase.kind !== "over") leave(how);
-  });
   boards.submit([{ ...question, stream: engineStream, probed: stream.probed }], ([outcome]) => {
     hear(outcome);
-    if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);
-    if (drainsEarly !== undefined) call.drain(...drainsEarly);
+    call.answered();
   });
 }

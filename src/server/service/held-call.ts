@@ -1,0 +1,127 @@
+/**
+ * A call whose stream first waits and then holds: an Acquire, or a pull. When the stream ends without the server's doing it
+ * gives back what it has; when the server stops, who waits is sent away and who holds is told.
+ */
+
+import type { Refusal } from "../machine/reasons.ts";
+import { draining, refusalError } from "../wire/error-wire.ts";
+import type { Heartbeats } from "./heartbeats.ts";
+import { createOutbox } from "./outbox.ts";
+import type { ServerStream, StreamEnd } from "./rpc.ts";
+
+/** A call that is open. */
+export interface OpenCall {
+  /** The server stops: who waits is told to go elsewhere (`retryAfter` in µs), who holds hears until when (ms since 1970) it may. */
+  drain(endTime: number, retryAfter: number): void;
+}
+
+export type Phase =
+  /** The engine has not answered yet. */
+  | { readonly kind: "asked" }
+  | { readonly kind: "waiting"; readonly id: string }
+  | { readonly kind: "holding"; readonly id: string }
+  | { readonly kind: "over" };
+
+export interface HeldCallOptions<O> {
+  readonly stream: ServerStream<O>;
+  readonly heartbeats: Heartbeats;
+  /** Where the call stands while it is open. */
+  readonly openCalls: Set<OpenCall>;
+  /** It has said nothing for a while. */
+  readonly beat: () => void;
+  /** The server stops, and the holder may finish until then. */
+  readonly sayDraining: (endTime: number) => void;
+  /** What has this id goes back to the engine, as the stream has ended. */
+  readonly giveBack: (id: string, how: StreamEnd) => void;
+  /** The call is over: nothing that the engine says of it is heard any more. */
+  readonly onOver: () => void;
+}
+
+/** `K`: the kinds of what it says. */
+export interface HeldCall<K, O> {
+  readonly phase: Phase;
+  /** A reader that is behind gets the newest of each kind. */
+  say(kind: K, message: O): void;
+  /** Forgets what of this kind a reader that is behind has not got. */
+  unsay(kind: K): void;
+  waits(id: string): void;
+  holds(id: string): void;
+  /** Ends the stream with OK. */
+  finish(): void;
+  fail(no: Refusal): void;
+  /** The engine has answered, and the answer was said; to be called once. */
+  answered(): void;
+}
+
+export function createHeldCall<K, O>(options: HeldCallOptions<O>): HeldCall<K, O> {
+  const { stream, heartbeats, openCalls, beat, sayDraining, giveBack, onOver } = options;
+  let phase: Phase = { kind: "asked" };
+  // Before the answer there is nothing that could be given back, and nobody knows whether it waits.
+  let goneEarly: StreamEnd | undefined;
+  let drainsEarly: Parameters<OpenCall["drain"]> | undefined;
+  const outbox = createOutbox<K, O>(stream);
+  const heart = heartbeats.add(beat);
+
+  function close(): void {
+    phase = { kind: "over" };
+    heart.stop();
+    onOver();
+    openCalls.delete(call);
+  }
+
+  function leave(how: StreamEnd): void {
+    const id = phase.kind === "waiting" || phase.kind === "holding" ? phase.id : undefined;
+    close();
+    if (id !== undefined) giveBack(id, how);
+  }
+
+  const call: OpenCall = {
+    drain(endTime, retryAfter) {
+      if (phase.kind === "asked") {
+        drainsEarly = [endTime, retryAfter];
+      } else if (phase.kind === "holding") {
+        sayDraining(endTime);
+      } else if (phase.kind === "waiting") {
+        leave("cancelled");
+        stream.fail(draining(retryAfter));
+      }
+    },
+  };
+
+  openCalls.add(call);
+  stream.onEnd((how) => {
+    if (phase.kind === "asked") goneEarly = how;
+    else if (phase.kind !== "over") leave(how);
+  });
+
+  return {
+    get phase() {
+      return phase;
+    },
+    say(kind, message) {
+      outbox.put(kind, message);
+      heart.touch();
+    },
+    unsay: (kind) => outbox.drop(kind),
+    waits(id) {
+      phase = { kind: "waiting", id };
+    },
+    holds(id) {
+      phase = { kind: "holding", id };
+    },
+    finish() {
+      close();
+      outbox.flush();
+      stream.end();
+    },
+    fail(no) {
+      close();
+      outbox.flush();
+      stream.fail(refusalError(no));
+    },
+    answered() {
+      if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);
+      if (drainsEarly !== undefined) call.drain(...drainsEarly);
+    },
+  };
+}
