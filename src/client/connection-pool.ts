@@ -61,10 +61,10 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
   }
 
   function createConnection(): Connection {
-    // It looks whether a connection lives that has been idle. One with open calls is ours to look after, and to cut before
-    // the manager would.
-    const pings = { pingIntervalMs: pingInterval, pingTimeoutMs: 2 * pingTimeout };
-    const manager = new Http2SessionManager(origin, pings);
+    // It is told of no pings, so that it verifies nothing either: a connection that is lost while the manager verifies it,
+    // and is replaced for another call meanwhile, is replaced twice. The first replacement is then left without a listener
+    // for errors, whose reset ends the process, and the call that it was made for waits forever.
+    const manager = new Http2SessionManager(origin);
     return { manager, open: 0, limit: unknownLimit(), session: undefined, keepAlive: undefined };
   }
 
@@ -102,6 +102,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     async request(method, path, headers, requestOptions) {
       const connection = await takePlace();
       try {
+        await connection.keepAlive?.check();
         const stream = await connection.manager.request(method, path, headers, requestOptions);
         connectionOf.set(stream, connection);
         stream.once("close", () => {
@@ -116,7 +117,10 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
         throw error;
       }
     },
-    notifyResponseByteRead: (stream) => connectionOf.get(stream)?.manager.notifyResponseByteRead(stream),
+    notifyResponseByteRead(stream) {
+      const connection = connectionOf.get(stream);
+      if (stream.session === connection?.session) connection?.keepAlive?.heard();
+    },
     load: () => connections.map(({ open }) => open),
     close() {
       for (const { manager } of connections) manager.abort();

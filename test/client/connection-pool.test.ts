@@ -1,10 +1,17 @@
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createSystemClock } from "../../src/client/clock.ts";
 import { type ConnectionPool, createConnectionPool } from "../../src/client/connection-pool.ts";
 import { createMailbox } from "./support/mailbox.ts";
+import { startTcpProxy } from "./support/tcp-proxy.ts";
+
+const IDLE_CALLER = fileURLToPath(new URL("support/idle-caller.ts", import.meta.url));
 
 /** A server that keeps every call open until the test ends it, and counts them for each connection. */
 async function startHoldingServer(maxConcurrentStreams: number) {
@@ -107,5 +114,34 @@ describe("a pool of connections", () => {
     expect(calls.map(({ status }) => status)).toEqual(Array(5).fill("rejected"));
     await expect(open(pool)).rejects.toThrow("ECONNREFUSED");
     expect(pool.load()).toEqual([0]);
+  });
+
+  it("replaces a connection once that is lost while one call makes sure of it and another comes", async () => {
+    const { origin, streams } = await startHoldingServer(100);
+    const answering = async () => {
+      for (;;) (await streams.next()).end();
+    };
+    void answering();
+    const proxy = await startTcpProxy(new URL(origin).host);
+    const caller = fork(IDLE_CALLER, [`http://${proxy.address}`], {
+      silent: true,
+      execArgv: ["--no-warnings"],
+      timeout: 20_000,
+    });
+    const ended = once(caller, "exit");
+    const stderr = text(caller.stderr as Readable);
+    await once(caller, "message");
+    proxy.silence();
+    await proxy.heal();
+    caller.send("go on");
+    const [answered] = await once(caller, "message");
+    // Of connections that nobody listens to, too.
+    proxy.reset();
+    const [code] = await ended;
+    expect({ answered, code, stderr: await stderr }).toEqual({
+      answered: ["after", "checking", "first", "meanwhile"],
+      code: 0,
+      stderr: "",
+    });
   });
 });

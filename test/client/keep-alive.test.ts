@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import type { ClientHttp2Session } from "node:http2";
 import { describe, expect, it } from "vitest";
 import { keepAlive } from "../../src/client/keep-alive.ts";
+import { settle } from "./support/client-fixture.ts";
 import { createFakeClock } from "./support/fake-clock.ts";
 
 const INTERVAL = 1_000;
@@ -12,10 +13,12 @@ function setUp({ canReset = true } = {}) {
   const clock = createFakeClock();
   const pings: ((error: Error | null) => void)[] = [];
   const ends: string[] = [];
+  const refs: string[] = [];
   const state = { busy: true };
   const session = Object.assign(new EventEmitter(), {
     destroyed: false,
     closed: false,
+    ref: () => refs.push("ref"),
     ping: (answer: (error: Error | null) => void) => pings.push(answer),
     destroy: () => ends.push("destroyed"),
     socket: {
@@ -26,8 +29,8 @@ function setUp({ canReset = true } = {}) {
     },
   });
   const options = { clock, interval: INTERVAL, timeout: TIMEOUT, isBusy: () => state.busy };
-  const { wake } = keepAlive(session as unknown as ClientHttp2Session, options);
-  return { clock, pings, ends, state, session, wake };
+  const alive = keepAlive(session as unknown as ClientHttp2Session, options);
+  return { clock, pings, ends, refs, state, session, ...alive };
 }
 
 describe("a connection with open calls", () => {
@@ -87,5 +90,47 @@ describe("a connection with open calls", () => {
     wake();
     session.emit("close");
     expect(clock.pending()).toBe(0);
+  });
+});
+
+describe("a connection that is about to be used", () => {
+  it("is not pinged when it was heard of within an interval", async () => {
+    const { clock, pings, check, heard } = setUp();
+    clock.advance(INTERVAL);
+    await check();
+    heard();
+    clock.advance(INTERVAL);
+    await check();
+    expect(pings).toEqual([]);
+  });
+
+  it("is pinged after a silence, once for all calls, which wait and keep the process, and at intervals from then on", async () => {
+    const { clock, pings, ends, refs, check } = setUp();
+    clock.advance(INTERVAL + 1);
+    const order: string[] = [];
+    const checks = [check(), check()].map((checked) => checked.then(() => order.push("checked")));
+    await settle();
+    expect([pings.length, order]).toEqual([1, []]);
+    expect(refs).toContain("ref");
+    order.push("answered");
+    pings[0]?.(null);
+    await Promise.all(checks);
+    expect(order).toEqual(["answered", "checked", "checked"]);
+    await check();
+    clock.advance(INTERVAL);
+    expect([pings.length, ends]).toEqual([2, []]);
+  });
+
+  it("is reset when it does not answer, and the calls go on as soon as it is given up", async () => {
+    const { clock, pings, ends, session, check } = setUp();
+    clock.advance(INTERVAL + 1);
+    const checked = check();
+    clock.advance(TIMEOUT + 1);
+    expect(ends).toEqual(["reset"]);
+    pings[0]?.(new Error("given up"));
+    await checked;
+    session.destroyed = true;
+    await check();
+    expect(pings).toHaveLength(1);
   });
 });

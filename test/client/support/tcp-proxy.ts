@@ -11,6 +11,8 @@ export interface TcpProxy {
   readonly connections: number;
   /** Cuts all connections. */
   cut(): void;
+  /** Resets all connections. */
+  reset(): void;
   /** Swallows everything from now on, the end of a connection too, both ways, on connections old and new. */
   silence(): void;
   /** Keeps back everything from now on, the end of a connection too, both ways, until it is healed. */
@@ -74,6 +76,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       return sockets.size / 2;
     },
     cut,
+    reset() {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
     silence() {
       isSilent = true;
       for (const socket of sockets) silent.add(socket);
