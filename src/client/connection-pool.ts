@@ -4,6 +4,7 @@
  */
 
 import type { ClientHttp2Session, ClientHttp2Stream, Http2Session } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { type GrpcTransportOptions, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Clock } from "./clock.ts";
 import { type KeepAlive, keepAlive } from "./keep-alive.ts";
@@ -45,6 +46,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
   const { clock, origin, pingInterval, pingTimeout, maxStreams } = options;
   const connections: Connection[] = [];
   const connectionOf = new WeakMap<ClientHttp2Stream, Connection>();
+  let isClosed = false;
 
   /** Takes a place on a connection that has one; opens another if none has. */
   async function takePlace(): Promise<Connection> {
@@ -103,6 +105,8 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       const connection = await takePlace();
       try {
         await connection.keepAlive?.check();
+        // A session manager that was aborted connects again.
+        if (isClosed) throw new ConnectError("the connections were closed", Code.Canceled);
         const stream = await connection.manager.request(method, path, headers, requestOptions);
         connectionOf.set(stream, connection);
         stream.once("close", () => {
@@ -123,6 +127,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     },
     load: () => connections.map(({ open }) => open),
     close() {
+      isClosed = true;
       for (const { manager } of connections) manager.abort();
     },
   };

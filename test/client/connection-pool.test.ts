@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { Code } from "@connectrpc/connect";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createSystemClock } from "../../src/client/clock.ts";
 import { type ConnectionPool, createConnectionPool } from "../../src/client/connection-pool.ts";
@@ -43,11 +44,11 @@ async function startHoldingServer(maxConcurrentStreams: number) {
   return { origin: `http://127.0.0.1:${port}`, streams, most: () => [...most.values()], sessions };
 }
 
-function createPool(origin: string, maxStreams = 1000) {
+function createPool(origin: string, maxStreams = 1000, pingInterval = 10_000) {
   const pool = createConnectionPool({
     clock: createSystemClock(),
     origin,
-    pingInterval: 10_000,
+    pingInterval,
     pingTimeout: 5000,
     maxStreams,
   });
@@ -114,6 +115,20 @@ describe("a pool of connections", () => {
     expect(calls.map(({ status }) => status)).toEqual(Array(5).fill("rejected"));
     await expect(open(pool)).rejects.toThrow("ECONNREFUSED");
     expect(pool.load()).toEqual([0]);
+  });
+
+  it("connects no more when it is closed while a call makes sure of its connection", async () => {
+    const { origin } = await startHoldingServer(100);
+    const proxy = await startTcpProxy(new URL(origin).host);
+    // Any moment is a silence then.
+    const pool = createPool(`http://${proxy.address}`, 100, 0);
+    const first = await open(pool);
+    // The server's settings come before.
+    await once(first, "response");
+    proxy.silence();
+    const call = open(pool);
+    pool.close();
+    await expect(call).rejects.toMatchObject({ code: Code.Canceled });
   });
 
   it("replaces a connection once that is lost while one call makes sure of it and another comes", async () => {
