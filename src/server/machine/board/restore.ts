@@ -27,7 +27,7 @@ export function restoreBoards(state: BoardState, { boards, cards }: BoardRecords
   // Those, too, that stay where they are kept.
   for (const { serial, entry } of cards) state.serial = Math.max(state.serial, serial, entry);
   const astray: [Board, CardRecord][] = [];
-  for (const record of [...cards].sort((a, b) => a.entry - b.entry)) {
+  for (const record of soleRequests(cards).sort((a, b) => a.entry - b.entry)) {
     const board = state.boards.get(record.board);
     const stage = board?.stages.find(({ config }) => config.name === record.stage);
     if (stage !== undefined && fits(stage, record)) restoreCard(state, stage, record);
@@ -41,6 +41,24 @@ export function restoreBoards(state: BoardState, { boards, cards }: BoardRecords
   }
   for (const work of [...state.works.values()]) if (work.ttl === 0) failWork(state, work, VANISHED, "otherwise");
   return { claimed: [...state.works.values()].filter(({ claimed }) => claimed), changes: state.changes };
+}
+
+/**
+ * The same, but that no two works have one request id. Damage can bring back what a card was under an id that was used again
+ * since, when it was forgotten: the id stands for the work that was begun last.
+ */
+function soleRequests(cards: readonly CardRecord[]): CardRecord[] {
+  const newest = new Map<string, WorkRecord>();
+  for (const { work } of cards) {
+    if (work === undefined) continue;
+    const other = newest.get(work.requestId);
+    if (other === undefined || other.pulledAt < work.pulledAt) newest.set(work.requestId, work);
+  }
+  return cards.map((card) =>
+    card.work === undefined || newest.get(card.work.requestId) === card.work
+      ? card
+      : { ...card, work: { ...card.work, requestId: "" } },
+  );
 }
 
 /** Whether a card of this state can stand in the stage. */
