@@ -19,10 +19,13 @@ export function createKeptRows(): KeptRows {
   const versions = new Map<string, (string | undefined)[]>();
   return {
     keep(changes, epoch) {
+      // What a step says of a row last is all that a store ever has of it: it is one transaction.
+      const last = new Map<string, string | undefined>();
       for (const change of changes) {
         const row = toKept(change, epoch)?.row;
-        if (row === undefined) continue;
-        const { key, body } = row;
+        if (row !== undefined) last.set(row.key, row.body);
+      }
+      for (const [key, body] of last) {
         if (body === undefined) rows.delete(key);
         else rows.set(key, body);
         const past = versions.get(key) ?? [];
