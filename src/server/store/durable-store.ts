@@ -1,6 +1,7 @@
 /** The store that outlives the process: rows in a data folder, written by a thread of its own. */
 
 import { readFileSync } from "node:fs";
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import { createSecretKey } from "../ids.ts";
 import type { Log } from "../log.ts";
@@ -48,6 +49,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   let tellHealth: (problem: string | undefined) => void = () => {};
   const keeper = createKeeper({
     writer: worker,
+    endOfTurn,
     later: (callback) => void clock.schedule(clock.now() + RETRY, false, callback),
     onHealth(problem: WriteError | undefined) {
       if (problem)
@@ -147,7 +149,10 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
       let durability: Durability = "process";
       let awaited = false;
       for (const change of changes) {
-        if (noteTtl(change as Change, rows)) durability = "disk";
+        if (noteTtl(change as Change, rows)) {
+          durability = "disk";
+          awaited = true;
+        }
         const kept = toKept(change, epoch);
         if (kept === undefined) continue;
         const safety = kept.of === "lease" ? leases : "disk";
@@ -182,7 +187,7 @@ function createLogGrowth(folder: string, log: Log): (problem: string | undefined
       log.error(
         { folder, err: problem },
         "the data folder's log (data.db-wal) cannot be written into its database (data.db), and grows; nothing is lost, and " +
-          "each commit tries again: look after the disk",
+          "it is tried again and again: look after the disk",
       );
     else log.info({ folder }, "the data folder's log is written into its database again");
   };

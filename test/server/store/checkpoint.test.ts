@@ -17,19 +17,22 @@ function createDatabase(log: number, errcode?: number) {
   return { checkpoint: createCheckpoint({ prepare } as unknown as DatabaseSync), written: () => written };
 }
 
+/** Small ones. */
+const rows = (count: number) => Array.from({ length: count }, (_, index) => ({ key: `${index}`, body: undefined }));
+
 it.each([
   [1_999, 0],
   [2_000, 1],
 ])("a log of %i pages is written %i times", (pages, times) => {
   const { checkpoint, written } = createDatabase(pages);
-  expect([checkpoint(), written()]).toEqual([undefined, times]);
+  expect([checkpoint(rows(500)), written()]).toEqual([undefined, times]);
 });
 
 it.each([
   ["there is no room for the database", 13],
   ["a write of the database fails", 778],
 ])("loses nothing and is told: %s", (_, errcode) => {
-  expect(createDatabase(2_000, errcode).checkpoint()).toBe("disk trouble");
+  expect(createDatabase(2_000, errcode).checkpoint(rows(500))).toBe("disk trouble");
 });
 
 it.each([
@@ -37,5 +40,21 @@ it.each([
   ["the log cannot be read", 266],
   ["the database is no database any more", 11],
 ])("is not gone on from: %s", (_, errcode) => {
-  expect(createDatabase(2_000, errcode).checkpoint).toThrow("disk trouble");
+  const { checkpoint } = createDatabase(2_000, errcode);
+  expect(() => checkpoint(rows(500))).toThrow("disk trouble");
+});
+
+it("is looked after once in a megabyte or so, and what was wrong is wrong until it is tried again", () => {
+  const database = createDatabase(2_000);
+  expect([database.checkpoint(rows(499)), database.written()]).toEqual([undefined, 0]);
+  expect([database.checkpoint(rows(1)), database.written()]).toEqual([undefined, 1]);
+  expect([database.checkpoint(rows(499)), database.written()]).toEqual([undefined, 1]);
+  const large = createDatabase(2_000);
+  expect([large.checkpoint([{ key: "a", body: "x".repeat(1_000_000) }]), large.written()]).toEqual([undefined, 1]);
+  const { checkpoint } = createDatabase(2_000, 13);
+  expect([checkpoint(rows(499)), checkpoint(rows(1)), checkpoint(rows(499))]).toEqual([
+    undefined,
+    "disk trouble",
+    "disk trouble",
+  ]);
 });

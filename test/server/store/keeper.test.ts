@@ -40,6 +40,7 @@ function createScene(): Scene {
           commits.push({ changes, durability, succeed: resolve, fail });
         }),
     },
+    endOfTurn: () => Promise.resolve(),
     later: (callback) => retries.push(callback),
     onHealth: (problem) => health.push(problem?.message),
     onFatal: (problem) => fatal.push(problem.message),

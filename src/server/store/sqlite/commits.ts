@@ -82,7 +82,7 @@ export function createCommits(context: CommitsOptions): Commits {
     }
     if (durability === "disk") onDisk = head.commit;
     mark.write({ commit: head.commit, onDisk, boot, leases, closed: false });
-    return checkpoint();
+    return checkpoint(changes);
   }
 
   return {
