@@ -221,6 +221,26 @@ test("where leases are not kept, a start grants nothing until those of before ha
   expect(performance.now() - begun).toBeGreaterThan(4_000);
 });
 
+test("so does one after a run that was stopped in order and one that was not, with leases of the same ttl", async () => {
+  await using server = await startForgetful("1s");
+  await server.start();
+  {
+    await using client = createGrpcClient(server.address);
+    await giveBack(client, await hold(client, "db"));
+  }
+  expect(await server.stop()).toMatchObject({ code: 0 });
+  await server.start();
+  {
+    await using client = createGrpcClient(server.address);
+    await hold(client, "db");
+  }
+  await server.crash();
+  await server.start();
+  await using client = createGrpcClient(server.address);
+  const { result } = await client.call(tryAcquire, { claims: [{ limiter: "db" }] });
+  expect(result.value).toMatchObject({ reason: Reason.LEARNING });
+});
+
 test("a server that learns is stopped as any other, and does not stay to the end of that", async () => {
   await using server = await startForgetful("300s");
   await server.start();
