@@ -10,6 +10,16 @@ export interface FoundBug {
 
 export const FOUND: readonly FoundBug[] = [
   {
+    harness: "property tests",
+    bug: "after damage two cards' works could stand under one request id, which then led to either",
+    mended: "2026-11-27",
+  },
+  {
+    harness: "restart tests",
+    bug: "with `leases: none` a lease of a longer ttl than any before was answered before that was on disk: a crash in between shortened the learning",
+    mended: "2026-11-27",
+  },
+  {
     harness: "disk-faults",
     bug: "with a full disk renewals waited behind a grant that waited for room, and their holders stopped relying on their leases",
     mended: "2026-11-27",
