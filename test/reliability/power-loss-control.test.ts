@@ -56,7 +56,7 @@ function breach(): string | undefined {
   const dice = createDice(SEED);
   const scenes = buildScenes(SEED);
   using ward = createWard();
-  const flips = Array.from({ length: 400 }, () => anyHarm(scenes, "flip", dice));
+  const flips = Array.from({ length: 2_000 }, () => anyHarm(scenes, "flip", dice));
   for (const harm of [...everyBoundary(scenes), ...flips]) {
     try {
       ward.tryOut(harm, { thorough: false });
