@@ -2,9 +2,11 @@
 
 import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import { connect as dial, type Socket } from "node:net";
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { envelope } from "../../server/transport/support/http2-client.ts";
 
+/** Its disposal loses the connections; `ClientHttp2Session.destroy` would reset each stream before, which is a cancel. */
 export interface ManyStreams extends Disposable {
   /** Opens a stream with this request, on the first connection that has room. Each message is handed on as it comes. */
   open(bytes: Uint8Array, onMessage?: (message: Buffer) => void): ClientHttp2Stream;
@@ -22,9 +24,13 @@ export interface ManyStreamsOptions {
 
 export async function connectMany(options: ManyStreamsOptions): Promise<ManyStreams> {
   const { port, path, contentType, streams, streamsAConnection, window = 65_535 } = options;
+  const sockets: Socket[] = [];
   const sessions: ClientHttp2Session[] = [];
   for (let i = 0; i < streams / streamsAConnection; i += 1) {
+    const socket = dial(port, "127.0.0.1");
+    sockets.push(socket);
     const session = connect(`http://127.0.0.1:${port}`, {
+      createConnection: () => socket,
       settings: { initialWindowSize: window },
       maxSessionMemory: 1_000,
     });
@@ -44,7 +50,7 @@ export async function connectMany(options: ManyStreamsOptions): Promise<ManyStre
       return stream;
     },
     [Symbol.dispose]() {
-      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
     },
   };
 }

@@ -146,9 +146,10 @@ export async function soak(options: SoakOptions, dice: Dice): Promise<SoakReport
     const { acquire: method } = AdmissionService.method;
     const shape = { port, path: pathOf(method), contentType: "application/grpc", streams: 10, streamsAConnection: 10 };
     using crowd = await connectMany(shape);
+    const limiter = dice.pick(["streams", "lost"]);
     const answered = Array.from({ length: 10 }, (_, index) => {
       const requestId = `request-of-a-soak-${dice.roll(2 ** 31)}-${index}`;
-      const request = create(AcquireRequestSchema, { claims: [{ limiter: "streams" }], ttl: TTL, requestId });
+      const request = create(AcquireRequestSchema, { claims: [{ limiter }], ttl: TTL, requestId });
       return new Promise<void>((resolve) => {
         crowd.open(toBinary(AcquireRequestSchema, request), () => resolve()).on("close", resolve);
       });

@@ -35,10 +35,11 @@ export interface Soak extends AsyncDisposable {
   heap(): Promise<number>;
 }
 
-const LIMITERS = ["streams", "keyed", "rated"];
+const LIMITERS = ["streams", "lost", "keyed", "rated"];
 const YAML = `
 limiters:
   - { name: streams, max_concurrent: 1500, max_waiters: 10000, ttl: 1s, max_ttl: 1s }
+  - { name: lost, max_concurrent: 1500, ttl: 1s, max_ttl: 1s }
   - { name: keyed, keyed: true, max_concurrent: 2, max_rps: 100, ttl: 1s, max_ttl: 1s }
   - { name: rated, max_rps: 50, max_concurrent: 20, ttl: 1s, max_ttl: 1s }
 # On a machine under load the clients, too, may be kept from answering a ping.
