@@ -54,9 +54,9 @@ export function createKeeper({ writer, endOfTurn, later, onHealth, onFatal }: Ke
   let retry = () => {};
 
   async function write(): Promise<void> {
-    // One commit for all that the turn says: it costs as much for one row as for many.
-    await endOfTurn();
     while (gathering !== undefined) {
+      // One commit for all that the turn says: it costs as much for one row as for many.
+      await endOfTurn();
       const batch = gathering;
       gathering = undefined;
       try {
