@@ -32,7 +32,10 @@ export async function startMeasured(yaml: string): Promise<MeasuredServer & { re
   };
 }
 
-/** grpc-js alone, with the flags for Node that the real server has: it answers each of these paths with this, and asks nobody. `messages`: it decodes and encodes, too. */
+/**
+ * grpc-js alone, with the flags for Node that the real server has: it answers each of these paths with this, and asks nobody.
+ * `messages`: it decodes and encodes, too.
+ */
 export async function startBare(
   mode: "messages" | "bytes",
   answers: Readonly<Record<string, Uint8Array>>,

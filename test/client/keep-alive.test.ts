@@ -104,7 +104,7 @@ describe("a connection that is about to be used", () => {
     expect(pings).toEqual([]);
   });
 
-  it("is pinged after a silence, once for all calls, which wait and keep the process, and at intervals from then on", async () => {
+  it("is pinged after a silence, once for all calls, which wait and keep the process; then at intervals", async () => {
     const { clock, pings, ends, refs, check } = setUp();
     clock.advance(INTERVAL + 1);
     const order: string[] = [];

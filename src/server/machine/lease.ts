@@ -27,7 +27,7 @@ export interface Attached {
   /** If the server cannot probe its connection (HTTP/1.1), the lease needs Renew all the same. */
   readonly probed: boolean;
   /**
-   * Whether the grant went out over this stream. A stream that took the lease up later may be an attempt that its caller gave up
+   * Whether the grant went out over this stream. One that took the lease up later may be an attempt that its caller gave up
    * and that was overtaken by the next: its cancel may come while the holder relies on the lease, and frees nothing at once.
    */
   readonly first: boolean;

@@ -46,9 +46,6 @@ export interface AdmissionRpcs {
   drain(endTime: number): void;
 }
 
-/** µs after which somebody who is sent away from a server that stops may try again. */
-const RETRY_AFTER_DRAIN = 1_000_000;
-
 export function createAdmissionService({ clock, ids, engine, heartbeat }: AdmissionServiceOptions): AdmissionRpcs {
   const openCalls = new Set<OpenCall>();
   const ports = { clock, ids, engine, heartbeats: createHeartbeats(clock, heartbeat) };
@@ -62,7 +59,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     acquire(request, stream) {
       const question = toQuestion(request, stream);
       if (question.kind === "acquire") {
-        if (stopping) throw draining(RETRY_AFTER_DRAIN);
+        if (stopping) throw draining();
         openAcquire(ports, { stream, question, openCalls });
       } else if (ids.isSecretOf(question.leaseId, request.resume?.secret ?? "")) {
         // A lease that lives may be taken up again by its holder to the end.
@@ -73,7 +70,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     },
 
     async tryAcquire(request) {
-      if (stopping) throw draining(RETRY_AFTER_DRAIN);
+      if (stopping) throw draining();
       const command: TryAcquire = {
         kind: "try-acquire",
         id: ids.next(),
@@ -154,7 +151,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     service,
     drain(endTime) {
       stopping = true;
-      for (const call of [...openCalls]) call.drain(endTime, RETRY_AFTER_DRAIN);
+      for (const call of [...openCalls]) call.drain(endTime);
     },
   };
 }

@@ -71,9 +71,6 @@ export interface BoardRpcs {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const PLACE = /^[0-9]{1,2}\.[0-9]{1,16}$/;
 const MAX_CARDS_WITH_BOARD = 1_000;
-/** µs after which somebody who is sent away from a server that stops may try again. */
-const RETRY_AFTER_DRAIN = 1_000_000;
-
 export function createBoardService({ clock, ids, boards, heartbeat }: BoardServiceOptions): BoardRpcs {
   const openCalls = new Set<OpenCall>();
   const ports = { clock, boards, heartbeats: createHeartbeats(clock, heartbeat) };
@@ -260,12 +257,12 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     pullCard(request, stream) {
       const question = toQuestion(request, stream);
       // Work that lives may be taken up again by its worker to the end.
-      if (stopping && question.kind === "pull") throw draining(RETRY_AFTER_DRAIN);
+      if (stopping && question.kind === "pull") throw draining();
       openPull(ports, { stream, question, openCalls });
     },
 
     async tryPullCard(request) {
-      if (stopping) throw draining(RETRY_AFTER_DRAIN);
+      if (stopping) throw draining();
       const outcome = await pullNow({
         kind: "pull",
         id: ids.next(),
@@ -334,7 +331,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     service,
     drain(endTime) {
       stopping = true;
-      for (const call of [...openCalls]) call.drain(endTime, RETRY_AFTER_DRAIN);
+      for (const call of [...openCalls]) call.drain(endTime);
     },
   };
 }

@@ -14,9 +14,6 @@ export interface CallsUnderWay {
   sendAway(): void;
 }
 
-/** µs after which somebody who is sent away may try again. */
-const RETRY_AFTER = 1_000_000;
-
 export function createCallsUnderWay(): CallsUnderWay {
   /** How each is sent away. */
   const underWay = new Set<(error: WireError) => void>();
@@ -24,7 +21,7 @@ export function createCallsUnderWay(): CallsUnderWay {
 
   function watched(handle: UnaryHandler<unknown, unknown>): UnaryHandler<unknown, unknown> {
     return (request, call) => {
-      if (over) throw sentAway(RETRY_AFTER);
+      if (over) throw sentAway();
       const answer = handle(request, call);
       if (!(answer instanceof Promise)) return answer;
       return new Promise((resolve, reject) => {
@@ -45,7 +42,7 @@ export function createCallsUnderWay(): CallsUnderWay {
 
   function watchedStream(handle: ServerStreamHandler<unknown, unknown>): ServerStreamHandler<unknown, unknown> {
     return (request, stream) => {
-      if (over) throw sentAway(RETRY_AFTER);
+      if (over) throw sentAway();
       const fail = (error: WireError) => stream.fail(error);
       underWay.add(fail);
       try {
@@ -78,7 +75,7 @@ export function createCallsUnderWay(): CallsUnderWay {
     watch: ({ descriptor, methods }) => ({ descriptor, methods: methods.map(watchedMethod) }),
     sendAway() {
       over = true;
-      for (const sendAway of underWay) sendAway(sentAway(RETRY_AFTER));
+      for (const sendAway of underWay) sendAway(sentAway());
     },
   };
 }

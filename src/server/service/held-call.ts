@@ -11,8 +11,8 @@ import type { ServerStream, StreamEnd } from "./rpc.ts";
 
 /** A call that is open. */
 export interface OpenCall {
-  /** The server stops: who waits is told to go elsewhere (`retryAfter` in µs), who holds hears until when (ms since 1970) it may. */
-  drain(endTime: number, retryAfter: number): void;
+  /** The server stops: who waits is told to go elsewhere, who holds hears until when (ms since 1970) it may. */
+  drain(endTime: number): void;
 }
 
 export type Phase =
@@ -58,7 +58,7 @@ export function createHeldCall<K, O>(options: HeldCallOptions<O>): HeldCall<K, O
   let phase: Phase = { kind: "asked" };
   // Before the answer there is nothing that could be given back, and nobody knows whether it waits.
   let goneEarly: StreamEnd | undefined;
-  let drainsEarly: Parameters<OpenCall["drain"]> | undefined;
+  let drainsEarly: number | undefined;
   const outbox = createOutbox<K, O>(stream);
   const heart = heartbeats.add(beat);
 
@@ -76,14 +76,14 @@ export function createHeldCall<K, O>(options: HeldCallOptions<O>): HeldCall<K, O
   }
 
   const call: OpenCall = {
-    drain(endTime, retryAfter) {
+    drain(endTime) {
       if (phase.kind === "asked") {
-        drainsEarly = [endTime, retryAfter];
+        drainsEarly = endTime;
       } else if (phase.kind === "holding") {
         sayDraining(endTime);
       } else if (phase.kind === "waiting") {
         leave("cancelled");
-        stream.fail(draining(retryAfter));
+        stream.fail(draining());
       }
     },
   };
@@ -121,7 +121,7 @@ export function createHeldCall<K, O>(options: HeldCallOptions<O>): HeldCall<K, O
     },
     answered() {
       if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);
-      if (drainsEarly !== undefined) call.drain(...drainsEarly);
+      if (drainsEarly !== undefined) call.drain(drainsEarly);
     },
   };
 }

@@ -146,17 +146,20 @@ export function invalidRequest(violations: readonly FieldViolation[]): WireError
   ]);
 }
 
+/** µs after which somebody who is sent away from a server that stops may try again. */
+const RETRY_AFTER_DRAIN = 1_000_000;
+
 /** The server is about to stop; `retryAfter` in µs. */
-export function draining(retryAfter: number): WireError {
+export function draining(retryAfter = RETRY_AFTER_DRAIN): WireError {
   return new WireError(Code.Unavailable, "the server is about to stop and takes nothing new; try another, or later", [
     errorInfo("DRAINING", {}),
     detail(RetryInfoSchema, { retryDelay: microsToDuration(retryAfter) }),
   ]);
 }
 
-/** The server stops before an answer could be given: nobody can say whether it is done. `retryAfter` in µs. */
-export function sentAway(retryAfter: number): WireError {
-  const { code, details } = draining(retryAfter);
+/** The server stops before an answer could be given: nobody can say whether it is done. */
+export function sentAway(): WireError {
+  const { code, details } = draining();
   const message =
     "the server stops before it could keep what was asked, which may be done or not; ask again, with the same request_id " +
     "if there was one";

@@ -13,6 +13,7 @@ import type { Command, MachineEvent, Outcome } from "../../../src/server/machine
 import { assertMachine } from "../../../src/server/machine/invariants.ts";
 import { expiresAt, type Lease } from "../../../src/server/machine/lease.ts";
 import { refill } from "../../../src/server/machine/token-bucket.ts";
+import { assertReaching } from "./assert-reaching.ts";
 import { Model, type ModelStep, type Said } from "./model.ts";
 import { createRandomCommands } from "./random-commands.ts";
 
@@ -37,13 +38,7 @@ it(
   () => {
     const scripts = fc.array(fc.integer(), { minLength: STEPS, maxLength: STEPS, size: "max" });
     const property = fc.property(fc.boolean(), scripts, play);
-    fc.assert(property, { numRuns: RUNS, ...REPLAY });
-    const unreached = () => EXPECTED.filter((each) => !reached.has(each));
-    // What is rare may not have come up yet.
-    for (let more = 0; more < 10 && unreached().length > 0; more += 1) {
-      fc.assert(property, { numRuns: Math.ceil(RUNS / 10) });
-    }
-    expect(unreached()).toEqual([]);
+    assertReaching(property, { numRuns: RUNS, ...REPLAY }, () => EXPECTED.filter((each) => !reached.has(each)));
   },
   20_000 + RUNS * 100,
 );

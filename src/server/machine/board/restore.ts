@@ -50,15 +50,15 @@ export function restoreBoards(state: BoardState, { boards, cards }: BoardRecords
 function soleRequests(cards: readonly CardRecord[]): CardRecord[] {
   const newest = new Map<string, WorkRecord>();
   for (const { work } of cards) {
-    if (work === undefined) continue;
+    if (work === undefined || work.requestId === "") continue;
     const other = newest.get(work.requestId);
     if (other === undefined || other.pulledAt < work.pulledAt) newest.set(work.requestId, work);
   }
-  return cards.map((card) =>
-    card.work === undefined || newest.get(card.work.requestId) === card.work
-      ? card
-      : { ...card, work: { ...card.work, requestId: "" } },
-  );
+  return cards.map((card) => {
+    const { work } = card;
+    const isSole = work === undefined || work.requestId === "" || newest.get(work.requestId) === work;
+    return isSole ? card : { ...card, work: { ...work, requestId: "" } };
+  });
 }
 
 /** Whether a card of this state can stand in the stage. */

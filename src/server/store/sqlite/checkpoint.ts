@@ -19,9 +19,9 @@ const LOOK_AFTER = 1_000_000;
 const ROW_BYTES = 2_000;
 
 /**
- * Does so if it is time, these rows having been committed. Returns why the database could not be written the last time, which
- * loses nothing: all is in the log, and it is tried again. Throws whatever else goes wrong: an fsync that failed may have been that of the log, and what is not
- * on disk then never will be.
+ * Does so if it is time, these rows having been committed. Returns why the database could not be written the last time,
+ * which loses nothing: all is in the log, and it is tried again. Throws whatever else goes wrong: an fsync that failed may
+ * have been that of the log, and what is not on disk then never will be.
  */
 export type Checkpoint = (rows: readonly RowChange[]) => string | undefined;
 

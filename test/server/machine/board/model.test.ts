@@ -13,6 +13,7 @@ import { type BoardState, createBoardMachine } from "../../../../src/server/mach
 import type { BoardCommand, BoardEvent, BoardOutcome } from "../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../src/server/machine/board/invariants.ts";
 import type { Card } from "../../../../src/server/machine/board/model.ts";
+import { assertReaching } from "../assert-reaching.ts";
 import { createAudit } from "./audit.ts";
 import { createFakeLimiter } from "./fake-limiter.ts";
 import { BoardModel } from "./model.ts";
@@ -43,13 +44,7 @@ it(
   () => {
     const scripts = fc.array(fc.integer(), { minLength: STEPS, maxLength: STEPS, size: "max" });
     const property = fc.property(fc.boolean(), scripts, play);
-    fc.assert(property, { numRuns: RUNS, ...REPLAY });
-    const unreached = () => EXPECTED.filter((each) => !reached.has(each));
-    // What is rare may not have come up yet.
-    for (let more = 0; more < 10 && unreached().length > 0; more += 1) {
-      fc.assert(property, { numRuns: Math.ceil(RUNS / 10) });
-    }
-    expect(unreached()).toEqual([]);
+    assertReaching(property, { numRuns: RUNS, ...REPLAY }, () => EXPECTED.filter((each) => !reached.has(each)));
   },
   20_000 + RUNS * 100,
 );

@@ -1625,8 +1625,8 @@ export const BoardService: GenService<{
    *
    * Cancel the stream to give the card back; finish it, and the stream ends OK. A connection that is lost leaves the card
    * its ttl, in which it can be resumed; then it waits in its stage for the next pull. The cancel of a stream that took
-   * the card up again leaves it its ttl, too: it may be of an attempt that was given up and comes late. Into a QUEUE stage a pull only
-   * moves the card: nothing is held, and the stream ends OK after `pulled`.
+   * the card up again leaves it its ttl, too: it may be of an attempt that was given up and comes late. Into a QUEUE stage
+   * a pull only moves the card: nothing is held, and the stream ends OK after `pulled`.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.PullCard
    */

@@ -118,9 +118,9 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   maxTtl?: Duration | undefined;
 
   /**
-   * Whether the stream of its grant, cancelled over a living connection, frees a lease at once. Unset: true. Say false behind proxies
-   * that reset the streams of clients that died: then only Release frees at once, and a cancelled stream leaves its
-   * lease its ttl.
+   * Whether the stream of its grant, cancelled over a living connection, frees a lease at once. Unset: true. Say false
+   * behind proxies that reset the streams of clients that died: then only Release frees at once, and a cancelled stream
+   * leaves its lease its ttl.
    *
    * @generated from field: optional bool trust_cancel = 13;
    */
