@@ -5,7 +5,7 @@ import { createBoardMachine } from "../../../../src/server/machine/board/board.t
 import type { BoardCommand, BoardOutcomeOf } from "../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../src/server/machine/board/invariants.ts";
 import type { BoardConfig, Card } from "../../../../src/server/machine/board/model.ts";
-import { cardRecord } from "../../../../src/server/machine/board/record.ts";
+import { boardRecord, type CardRecord, cardRecord } from "../../../../src/server/machine/board/record.ts";
 import { cardsNowhere } from "../../../../src/server/store/records.ts";
 import { createKeptRows } from "../../store/support/kept-rows.ts";
 import { SECOND } from "../builders.ts";
@@ -161,4 +161,30 @@ it("a board that the file no longer declares, and that stays for its cards, is n
   expect(life.step({ kind: "declare-boards", configs: [] })).toMatchObject({ refused: ["b"] });
   life.restart();
   expect(life.step({ kind: "delete-board", name: "b", revision: undefined, force: true })).toMatchObject({ cards: 1 });
+});
+
+it("of works that damage has left under one request id, the one that was begun last keeps it, in whatever order they are found", () => {
+  const life = createLife();
+  for (const id of ["a", "b"]) {
+    life.add(id);
+    life.now += SECOND;
+    life.pull("InProgress");
+  }
+  const requestId = "request-000000001";
+  const records = ["a", "b"].map((id): CardRecord => {
+    const record = cardRecord(life.card(id) as Card, 0);
+    return { ...record, work: record.work && { ...record.work, requestId } };
+  });
+  const boards = [boardRecord((life.card("a") as Card).stage.board, 0)];
+  for (const cards of [records, records.toReversed()]) {
+    const machine = createBoardMachine({ epoch: EPOCH, numbersFloor: EPOCH + SECOND });
+    machine.restore({ boards, cards }, life.now);
+    machine.step({ kind: "wake" }, life.now);
+    assertBoards(machine.state);
+    const requests = [...machine.state.works.values()].map((work) => [work.card.id, work.requestId]);
+    expect(requests.sort()).toEqual([
+      ["a", ""],
+      ["b", requestId],
+    ]);
+  }
 });
