@@ -82,8 +82,8 @@ describe("how safe a change is", () => {
     const folder = createFakeFolder();
     const { store } = await open(folder, { leases });
     const { tryAcquire } = createChanges(concurrent);
-    // The first of its ttl has to be known for longer than the lease.
-    await kept(folder, store, tryAcquire("first"));
+    // The first of its ttl has to be known for longer than the lease, and before anybody hears of that.
+    expect(await kept(folder, store, tryAcquire("first"))).toEqual({ awaited: true, durability: "disk" });
     expect(await kept(folder, store, tryAcquire("a"))).toEqual(expected);
     expect(keysOf(folder, "lease")).toEqual(leases === "none" ? [] : ["lease:first", "lease:a"]);
     await store.close();
