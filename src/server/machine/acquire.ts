@@ -10,7 +10,7 @@ import { type Refusal, refusal } from "./reasons.ts";
 import { recall } from "./requests.ts";
 import { countRefusal } from "./settle.ts";
 import type { State } from "./state.ts";
-import { estimateIn, inVain, openAll, refusalNow, resolve, roomForKeys, roomInQueues, type Target } from "./target.ts";
+import { inVain, openAll, refusalNow, resolve, roomForKeys, roomInQueues, type Target } from "./target.ts";
 
 /** µs: how long a lease without a stream lives where neither the request nor a limiter says. */
 const DETACHED_TTL = 10_000_000;
@@ -87,12 +87,11 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
     deadline: state.now + maxWait,
     toldAhead: 0,
     stretch: undefined,
+    seat: 0,
     dueAt: 0,
     heapIndex: -1,
   };
-  const estimates = command.claims.map((claim, i) => estimateIn(instances[i], claim, state.now));
   enqueue(state, waiter, instances);
-  for (const [index, place] of waiter.places.entries()) place.estimate = estimates[index];
   return waiting(waiter);
 }
 

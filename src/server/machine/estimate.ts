@@ -3,6 +3,7 @@
  * by Little's law from the hold times measured lately (permits come back at `in use / mean hold time` a second).
  */
 
+import type { Claim } from "./claim.ts";
 import type { Instance, Waiter } from "./limiter.ts";
 import { microsUntil, refill } from "./token-bucket.ts";
 
@@ -13,7 +14,7 @@ export interface Demand {
 }
 
 /** µs until the demand has been served; undefined where that cannot be known. */
-export function estimateWait(instance: Instance, demand: Demand, now: number): number | undefined {
+function estimateWait(instance: Instance, demand: Demand, now: number): number | undefined {
   const { config, statistics } = instance.limiter;
   if (config.paused) return undefined;
   let wait = 0;
@@ -26,6 +27,13 @@ export function estimateWait(instance: Instance, demand: Demand, now: number): n
   if (toComeBack <= 0) return wait;
   const hold = statistics.holds.mean(now);
   return hold === undefined ? undefined : Math.max(wait, Math.ceil((toComeBack * hold) / config.maxConcurrent));
+}
+
+/** µs that a claim which joins the queue now is likely to wait there; undefined where that cannot be known. */
+export function estimateIn(instance: Instance, claim: Claim, now: number): number | undefined {
+  const permits = instance.queuedPermits + claim.permits;
+  const tokens = instance.queuedTokens + claim.tokens;
+  return estimateWait(instance, { permits, tokens }, now);
 }
 
 /** The longest of several estimates; undefined if one of them cannot be known. */

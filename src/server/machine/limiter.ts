@@ -91,7 +91,8 @@ export interface Waiter extends Due, Member<Waiter> {
   readonly id: string;
   readonly holder: string;
   readonly claims: readonly Claim[];
-  readonly places: Place[];
+  /** One for each claim; none before it stands in its queues. */
+  places: readonly Place[];
   readonly arrivedAt: number;
   /** µs; the ttl of the lease that it will have, and of its place once its connection is lost. */
   readonly ttl: number;

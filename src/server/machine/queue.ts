@@ -1,5 +1,7 @@
 /** Standing in line: a request stands in the queue of each instance that it claims, and is served when first in all. */
 
+import type { Claim } from "./claim.ts";
+import { estimateIn } from "./estimate.ts";
 import { closeIfIdle } from "./instances.ts";
 import type { Instance, Place, Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
@@ -10,27 +12,28 @@ export function enqueue(state: State, waiter: Waiter, instances: readonly Instan
   state.waiters.add(waiter);
   if (waiter.requestId !== "") state.requests.set(waiter.requestId, waiter);
   if (waiter.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(waiter, waiter.deadline);
-  for (const [index, claim] of waiter.claims.entries()) {
-    const instance = instances[index] as Instance;
-    const place: Place = {
-      waiter,
-      instance,
-      claim,
-      arrival: state.arrival,
-      present: true,
-      previous: undefined,
-      next: undefined,
-      returned: undefined,
-      ahead: instance.queue.presentCount,
-      estimate: undefined,
-    };
-    waiter.places.push(place);
-    instance.queue.append(place);
-    count(place, 1);
-    // The first in a queue may wait for tokens alone: when they are there has to be noted.
-    if (instance.queue.first === place) unsettle(state, instance);
-  }
+  waiter.places = waiter.claims.map((claim, index) => append(state, waiter, claim, instances[index] as Instance));
   state.changes.push({ kind: "waiter-put", waiter });
+}
+
+function append(state: State, waiter: Waiter, claim: Claim, instance: Instance): Place {
+  const place: Place = {
+    waiter,
+    instance,
+    claim,
+    arrival: state.arrival,
+    present: true,
+    previous: undefined,
+    next: undefined,
+    returned: undefined,
+    ahead: instance.queue.presentCount,
+    estimate: estimateIn(instance, claim, state.now),
+  };
+  instance.queue.append(place);
+  count(place, 1);
+  // The first in a queue may wait for tokens alone: when they are there has to be noted.
+  if (instance.queue.first === place) unsettle(state, instance);
+  return place;
 }
 
 /** Takes a waiter out of every queue for good, and looks again at who stood behind it. */

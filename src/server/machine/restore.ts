@@ -220,6 +220,7 @@ function restoreWaiter(state: State, record: WaiterRecord): void {
     probed: false,
     toldAhead: 0,
     stretch: undefined,
+    seat: 0,
     dueAt: 0,
     heapIndex: -1,
   };

@@ -1,31 +1,46 @@
 /**
  * All who wait, by id and in the order of their arrival.
  *
- * They are kept in small maps, each for a stretch of arrivals. Most come at the one end and leave at the other, so that
- * only the two maps there are touched, however many wait; one large map costs several times as much with every change (it
+ * They sit in small tables, each for a stretch of arrivals. Most come at the one end and leave at the other, so that only
+ * the two tables there are touched, however many wait; one large table costs several times as much with every change (it
  * leaves the caches, and is copied as it grows). In exchange, whoever has nothing but an id asks every stretch.
  */
 
 /** What a roster knows of its members, which carry it themselves. */
 export interface Member<T> {
   readonly id: string;
-  /** The part of the roster that it stands in; undefined: it is on none. */
-  stretch: Map<string, T> | undefined;
+  /** The part of the roster that it sits in; undefined: it is on none. */
+  stretch: Stretch<T> | undefined;
+  /** Its place there. */
+  seat: number;
 }
 
-/** Members of one stretch at most. */
+/** A stretch of arrivals. */
+interface Stretch<T> {
+  /** In the order of arrival; undefined: its member has left. */
+  readonly seats: (T | undefined)[];
+  /**
+   * Nobody is taken out of it: whoever leaves would touch memory that was not touched since they came. It goes with the
+   * stretch.
+   */
+  readonly seatOf: Map<string, number>;
+  /** How many have not left. */
+  present: number;
+}
+
+/** Seats of one stretch. */
 export const STRETCH = 4_096;
 
 export class Roster<T extends Member<T>> {
-  /** The oldest first; never empty. None but the youngest is empty. */
-  #stretches: Map<string, T>[] = [new Map()];
+  /** The oldest first; never empty. All but the youngest are full of seats, and have somebody on them. */
+  #stretches: Stretch<T>[] = [createStretch()];
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  /** How many maps there are: what it costs to find somebody by id. */
+  /** How many stretches there are: what it costs to find somebody by id. */
   get stretches(): number {
     return this.#stretches.length;
   }
@@ -33,12 +48,16 @@ export class Roster<T extends Member<T>> {
   /** Puts somebody at the end. */
   add(member: T): void {
     let youngest = this.#youngest;
-    if (youngest.size >= STRETCH) {
-      youngest = new Map();
+    if (youngest.seats.length === STRETCH) {
+      if (youngest.present === 0) this.#stretches.pop();
+      youngest = createStretch();
       this.#stretches.push(youngest);
     }
-    youngest.set(member.id, member);
     member.stretch = youngest;
+    member.seat = youngest.seats.length;
+    youngest.seats.push(member);
+    youngest.seatOf.set(member.id, member.seat);
+    youngest.present += 1;
     this.#size += 1;
   }
 
@@ -46,10 +65,13 @@ export class Roster<T extends Member<T>> {
   delete(member: T): void {
     const { stretch } = member;
     if (stretch === undefined) return;
-    stretch.delete(member.id);
+    stretch.seats[member.seat] = undefined;
+    stretch.present -= 1;
     member.stretch = undefined;
     this.#size -= 1;
-    if (stretch.size === 0 && stretch !== this.#youngest) this.#stretches.splice(this.#stretches.indexOf(stretch), 1);
+    if (stretch.present === 0 && stretch !== this.#youngest) {
+      this.#stretches.splice(this.#stretches.indexOf(stretch), 1);
+    }
     const sparse = this.#size < (this.#stretches.length * STRETCH) / 4;
     if (sparse && this.#stretches.length > 2) this.#closeRanks();
   }
@@ -60,26 +82,33 @@ export class Roster<T extends Member<T>> {
 
   get(id: string): T | undefined {
     for (let i = this.#stretches.length - 1; i >= 0; i--) {
-      const member = this.#stretches[i]?.get(id);
-      if (member !== undefined) return member;
+      const { seats, seatOf } = this.#stretches[i] as Stretch<T>;
+      const seat = seatOf.get(id);
+      if (seat !== undefined) return seats[seat];
     }
     return undefined;
   }
 
   /** All, in the order in which they came; nobody may come or go meanwhile. */
   *values(): IterableIterator<T> {
-    for (const stretch of this.#stretches) yield* stretch.values();
+    for (const { seats } of this.#stretches) {
+      for (const member of seats) if (member !== undefined) yield member;
+    }
   }
 
-  get #youngest(): Map<string, T> {
-    return this.#stretches.at(-1) as Map<string, T>;
+  get #youngest(): Stretch<T> {
+    return this.#stretches.at(-1) as Stretch<T>;
   }
 
-  /** A few who stay for long would keep many stretches open, each to be asked. */
+  /** A few who stay for long would keep many stretches, each to be asked. */
   #closeRanks(): void {
     const members = [...this.values()];
-    this.#stretches = [new Map()];
+    this.#stretches = [createStretch()];
     this.#size = 0;
     for (const member of members) this.add(member);
   }
+}
+
+function createStretch<T>(): Stretch<T> {
+  return { seats: [], seatOf: new Map(), present: 0 };
 }

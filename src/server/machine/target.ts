@@ -1,7 +1,7 @@
 /** Where a request is aimed, and what stands in its way there. */
 
 import type { Claim } from "./claim.ts";
-import { estimateWait } from "./estimate.ts";
+import { estimateIn } from "./estimate.ts";
 import { closedFor, obstacle } from "./grant.ts";
 import { findInstance, makeRoom, openInstance } from "./instances.ts";
 import { canEverFit, type Instance, type Limiter } from "./limiter.ts";
@@ -87,24 +87,18 @@ export function inVain(state: State, claims: readonly Claim[], target: Target, m
   for (const [index, limiter] of target.limiters.entries()) {
     if (!limiter.config.refuseLongWaits) continue;
     const claim = claims[index] as Claim;
-    const estimate = estimateIn(target.instances[index], claim, state.now);
+    const instance = target.instances[index];
+    const estimate = instance === undefined ? 0 : estimateIn(instance, claim, state.now);
     if (estimate === undefined || estimate <= maxWait) continue;
     return refusal("WAIT_TOO_LONG", {
       limiter: claim.limiter,
       key: claim.key,
       claim: index,
       retryAfter: estimate - maxWait,
-      waitersAhead: target.instances[index]?.queue.presentCount ?? 0,
+      waitersAhead: instance?.queue.presentCount ?? 0,
     });
   }
   return undefined;
-}
-
-export function estimateIn(instance: Instance | undefined, claim: Claim, now: number): number | undefined {
-  if (instance === undefined) return 0;
-  const permits = instance.queuedPermits + claim.permits;
-  const tokens = instance.queuedTokens + claim.tokens;
-  return estimateWait(instance, { permits, tokens }, now);
 }
 
 export function openAll(state: State, claims: readonly Claim[], target: Target): Instance[] {

@@ -7,7 +7,7 @@ interface Guest extends Member<Guest> {
 }
 
 function createGuest(arrival: number): Guest {
-  return { id: `guest ${arrival}`, arrival, stretch: undefined };
+  return { id: `guest ${arrival}`, arrival, stretch: undefined, seat: 0 };
 }
 
 /** Who comes, and at which end or anywhere between the others leave, in numbers that fill and empty several stretches. */
