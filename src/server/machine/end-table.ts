@@ -6,6 +6,7 @@
  * once in 2^44 times, and is then said to have ended rather than not to be known.
  */
 
+import { mixed } from "./hash.ts";
 import type { LeaseEnd } from "./lease.ts";
 import type { Entries } from "./recall.ts";
 
@@ -71,7 +72,7 @@ export class EndTable implements Entries<LeaseEnd> {
 let low = 0;
 let high = 0;
 
-/** Two hashes in the manner of FNV-1a with multipliers of their own, each mixed as MurmurHash3 does at its end. */
+/** Two hashes in the manner of FNV-1a with multipliers of their own, each mixed. */
 function fingerprint(id: string): void {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
@@ -82,10 +83,4 @@ function fingerprint(id: string): void {
   }
   low = mixed(a);
   high = mixed(b);
-}
-
-function mixed(hash: number): number {
-  let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -79,7 +79,7 @@ export function createState(options: MachineOptions): State {
     waiters: new Roster(),
     requests: new Map(),
     pastLeases: new Recall({ ...recall, newEntries: () => new EndTable() }),
-    pastRequests: new Recall(recall),
+    pastRequests: new Recall({ ...recall, askedInVain: true }),
     deadlines: new Deadlines(),
     unsettled: [],
     moved: [],

@@ -10,52 +10,55 @@ const operation = fc.record({
   id: fc.integer({ min: 0, max: 30 }),
 });
 
-describe("recall", () => {
-  it("keeps an entry for its time, unless too many come after it, and never says what is outdated", () => {
-    fc.assert(
-      fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
-        const recall = new Recall<number>({ keepFor: KEEP_FOR, maxEntries: MAX_ENTRIES });
-        const log: { id: string; value: number; at: number }[] = [];
-        let now = 0;
-        for (const [value, { wait, id }] of operations.entries()) {
-          now += wait;
-          recall.set(`${id}`, value, now);
-          log.push({ id: `${id}`, value, at: now });
-          for (let each = 0; each <= 30; each++) {
-            const last = log.findLastIndex((entry) => entry.id === `${each}`);
-            const entry = log[last];
-            const got = recall.get(`${each}`);
-            if (got !== undefined) expect(got).toBe(entry?.value);
-            const owed = entry && now - entry.at < KEEP_FOR && log.length - 1 - last < MAX_ENTRIES;
-            if (owed) expect(got).toBe(entry.value);
+describe.each([{ askedInVain: false }, { askedInVain: true }])(
+  "recall, asked in vain: $askedInVain",
+  ({ askedInVain }) => {
+    it("keeps an entry for its time, unless too many come after it, and never says what is outdated", () => {
+      fc.assert(
+        fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
+          const recall = new Recall<number>({ keepFor: KEEP_FOR, maxEntries: MAX_ENTRIES, askedInVain });
+          const log: { id: string; value: number; at: number }[] = [];
+          let now = 0;
+          for (const [value, { wait, id }] of operations.entries()) {
+            now += wait;
+            recall.set(`${id}`, value, now);
+            log.push({ id: `${id}`, value, at: now });
+            for (let each = 0; each <= 30; each++) {
+              const last = log.findLastIndex((entry) => entry.id === `${each}`);
+              const entry = log[last];
+              const got = recall.get(`${each}`);
+              if (got !== undefined) expect(got).toBe(entry?.value);
+              const owed = entry && now - entry.at < KEEP_FOR && log.length - 1 - last < MAX_ENTRIES;
+              if (owed) expect(got).toBe(entry.value);
+            }
           }
-        }
-      }),
-      { numRuns: 500 },
-    );
-  });
+        }),
+        { numRuns: 500 },
+      );
+    });
 
-  it("keeps at most twice as many as it is told", () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 300 }), (waits) => {
-        const recall = new Recall<true>({ keepFor: KEEP_FOR, maxEntries: MAX_ENTRIES });
-        let now = 0;
-        for (const [id, wait] of waits.entries()) {
-          now += wait;
-          recall.set(`${id}`, true, now);
-        }
-        const kept = waits.filter((_, id) => recall.get(`${id}`) !== undefined).length;
-        expect(kept).toBeLessThanOrEqual(2 * MAX_ENTRIES);
-      }),
-    );
-  });
+    it("keeps at most twice as many as it is told", () => {
+      fc.assert(
+        fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 300 }), (waits) => {
+          const recall = new Recall<true>({ keepFor: KEEP_FOR, maxEntries: MAX_ENTRIES, askedInVain });
+          let now = 0;
+          for (const [id, wait] of waits.entries()) {
+            now += wait;
+            recall.set(`${id}`, true, now);
+          }
+          const kept = waits.filter((_, id) => recall.get(`${id}`) !== undefined).length;
+          expect(kept).toBeLessThanOrEqual(2 * MAX_ENTRIES);
+        }),
+      );
+    });
 
-  it("forgets what is older than twice its time, once there is something new", () => {
-    const recall = new Recall<string>({ keepFor: KEEP_FOR, maxEntries: MAX_ENTRIES });
-    recall.set("old", "ended", 0);
-    recall.set("middle", "ended", KEEP_FOR);
-    recall.set("new", "ended", 2 * KEEP_FOR);
-    expect(recall.get("old")).toBeUndefined();
-    expect(recall.get("middle")).toBe("ended");
-  });
-});
+    it("forgets what is older than twice its time, once there is something new", () => {
+      const recall = new Recall<string>({ keepFor: KEEP_FOR, maxEntries: MAX_ENTRIES, askedInVain });
+      recall.set("old", "ended", 0);
+      recall.set("middle", "ended", KEEP_FOR);
+      recall.set("new", "ended", 2 * KEEP_FOR);
+      expect(recall.get("old")).toBeUndefined();
+      expect(recall.get("middle")).toBe("ended");
+    });
+  },
+);

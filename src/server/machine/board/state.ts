@@ -64,7 +64,11 @@ export function createBoardState(options: BoardMachineOptions): BoardState {
     pullers: new Map(),
     works: new Map(),
     requests: new Map(),
-    pastRequests: new Recall({ keepFor: options.rememberFor ?? TEN_MINUTES, maxEntries: MAX_REMEMBERED }),
+    pastRequests: new Recall({
+      keepFor: options.rememberFor ?? TEN_MINUTES,
+      maxEntries: MAX_REMEMBERED,
+      askedInVain: true,
+    }),
     deadlines: new Deadlines(),
     unsettled: [],
     changed: new Set(),
