@@ -61,7 +61,7 @@ export class Recall<V> {
   }
 
   #open(now: number): Generation<V> {
-    return { entries: this.#newEntries(), bit: this.#traces?.open() ?? ALL, from: now, until: now };
+    return { entries: this.#newEntries(), bit: this.#traces?.open(this.#size) ?? ALL, from: now, until: now };
   }
 
   /** Drops what is old enough, or has enough after it. */

@@ -30,11 +30,16 @@ interface Stretch<T> {
 
 /** Seats of one stretch. */
 export const STRETCH = 4_096;
+/** Seats for each member, in the mean, at which ranks are closed; as if there were a few members more. */
+const SPARSEST = 4;
+const FEW = 4;
 
 export class Roster<T extends Member<T>> {
   /** The oldest first; never empty. All but the youngest are full of seats, and have somebody on them. */
   #stretches: Stretch<T>[] = [createStretch()];
   #size = 0;
+  /** Those that were left included. */
+  #seats = 0;
 
   get size(): number {
     return this.#size;
@@ -49,7 +54,7 @@ export class Roster<T extends Member<T>> {
   add(member: T): void {
     let youngest = this.#youngest;
     if (youngest.seats.length === STRETCH) {
-      if (youngest.present === 0) this.#stretches.pop();
+      if (youngest.present === 0) this.#drop(youngest);
       youngest = createStretch();
       this.#stretches.push(youngest);
     }
@@ -58,6 +63,7 @@ export class Roster<T extends Member<T>> {
     youngest.seats.push(member);
     youngest.seatOf.set(member.id, member.seat);
     youngest.present += 1;
+    this.#seats += 1;
     this.#size += 1;
   }
 
@@ -69,11 +75,8 @@ export class Roster<T extends Member<T>> {
     stretch.present -= 1;
     member.stretch = undefined;
     this.#size -= 1;
-    if (stretch.present === 0 && stretch !== this.#youngest) {
-      this.#stretches.splice(this.#stretches.indexOf(stretch), 1);
-    }
-    const sparse = this.#size < (this.#stretches.length * STRETCH) / 4;
-    if (sparse && this.#stretches.length > 2) this.#closeRanks();
+    if (stretch.present === 0 && stretch !== this.#youngest) this.#drop(stretch);
+    if (this.#seats > SPARSEST * (this.#size + FEW)) this.#closeRanks();
   }
 
   has(member: T): boolean {
@@ -100,11 +103,17 @@ export class Roster<T extends Member<T>> {
     return this.#stretches.at(-1) as Stretch<T>;
   }
 
-  /** A few who stay for long would keep many stretches, each to be asked. */
+  #drop(stretch: Stretch<T>): void {
+    this.#stretches.splice(this.#stretches.indexOf(stretch), 1);
+    this.#seats -= stretch.seats.length;
+  }
+
+  /** A few who stay for long would keep many seats, all to be looked at, and stretches, each to be asked. */
   #closeRanks(): void {
     const members = [...this.values()];
     this.#stretches = [createStretch()];
     this.#size = 0;
+    this.#seats = 0;
     for (const member of members) this.add(member);
   }
 }

@@ -53,13 +53,13 @@ export async function simulate(seed: number, steps: number, { forgetful = false 
 
   /** The holders' tier, by their own clocks. */
   function look(): void {
-    for (const { name } of LIMITERS) {
-      let atWork = 0;
-      for (const holder of holders) {
-        for (const { limiter, permits } of holder.atWork()) if (limiter === name) atWork += permits;
-      }
+    const atWork = new Map<string, number>();
+    for (const holder of holders) {
+      for (const { limiter, permits } of holder.atWork()) atWork.set(limiter, (atWork.get(limiter) ?? 0) + permits);
+    }
+    for (const [name, permits] of atWork) {
       const bound = ledger.bound(name);
-      if (atWork > bound) ledger.violate(`${name}: ${atWork} permits at work of ${bound}, at ${timeline.now} µs`);
+      if (permits > bound) ledger.violate(`${name}: ${permits} permits at work of ${bound}, at ${timeline.now} µs`);
     }
   }
 
