@@ -81,6 +81,20 @@ describe("the roster", () => {
     expect(roster.stretches).toBe(4);
   });
 
+  it("asks none that everybody has left while it was the youngest, once there is a younger one", () => {
+    const roster = new Roster<Guest>();
+    const [staying, leaving] = [0, STRETCH].map((first) =>
+      Array.from({ length: STRETCH }, (_, index) => createGuest(first + index)),
+    ) as [Guest[], Guest[]];
+    for (const guest of [...staying, ...leaving]) roster.add(guest);
+    for (const guest of leaving) roster.delete(guest);
+    expect(roster.stretches).toBe(2);
+    const newcomer = createGuest(2 * STRETCH);
+    roster.add(newcomer);
+    expect(roster.stretches).toBe(2);
+    expect([...roster.values()]).toEqual([...staying, newcomer]);
+  });
+
   it("takes nobody off twice", () => {
     const roster = new Roster<Guest>();
     const [one, other] = [createGuest(1), createGuest(2)];
