@@ -5,7 +5,14 @@
 
 import { expect, test } from "vitest";
 import { createDice } from "../server/machine/dice.ts";
-import { anyHarm, createWard, everyBoundary, type Harm, type Verdict } from "./support/power-loss/harm.ts";
+import {
+  anyHarm,
+  createWard,
+  everyBitOfSchema,
+  everyBoundary,
+  type Harm,
+  type Verdict,
+} from "./support/power-loss/harm.ts";
 import { buildScenes } from "./support/power-loss/scenes.ts";
 import { openRecord } from "./support/record.ts";
 import { inTier, seedOf } from "./support/tier.ts";
@@ -27,6 +34,7 @@ test("cut or flipped anywhere, a data folder is a state that was, or refused", {
     Array.from({ length: count }, () => anyHarm(scenes, kind, dice));
   const harms = {
     "cuts at boundaries": everyBoundary(scenes),
+    "bits of the header and the schema": everyBitOfSchema(scenes),
     "cuts anywhere": random(RANDOM, "cut"),
     "bits flipped": random(RANDOM, "flip"),
     "tails never written": random(TORN, "zeros"),

@@ -59,4 +59,14 @@ export const FOUND: readonly FoundBug[] = [
     bug: "waiters whose connection the server gave up were told of an answer without a status, and lost their places",
     mended: "2026-11-27",
   },
+  {
+    harness: "power-loss",
+    bug: "a flipped bit of the schema or the header that only the first write finds: refused, but the log was in the database by then",
+    mended: "2026-11-28",
+  },
+  {
+    harness: "power-loss",
+    bug: "a first start that is killed before the database has its log leaves a folder that is refused as damaged",
+    mended: "2026-11-28",
+  },
 ];

@@ -258,6 +258,29 @@ describe("a folder that is not sound", () => {
     again.close();
   });
 
+  const needed: readonly [string, (database: Buffer) => void, RegExp][] = [
+    [
+      "a definition was changed",
+      (database) => database.write("q", database.indexOf("CHECK (id = 1)") + "CHECK (id = ".length),
+      /its tables are not as they were defined/,
+    ],
+    ["the version that may write was changed", (database) => database.writeUInt8(3, 18), /another SQLite/],
+  ];
+  it.each(needed)("%s, which only a write would find: its log stays a log", (_, damage, words) => {
+    using folder = createFolder();
+    kept(folder);
+    const file = folder.open();
+    file.commit([put("a", "2")], "disk");
+    const crashed = folder.crashed();
+    file.close();
+    const bytes = readFileSync(join(crashed, "data.db"));
+    damage(bytes);
+    writeFileSync(join(crashed, "data.db"), bytes);
+    const before = filesOf(crashed);
+    expect(refusalOf(() => openAt(crashed)).message).toMatch(words);
+    expect(filesOf(crashed)).toEqual(before);
+  });
+
   it("of which only the log is left keeps that", () => {
     using folder = createFolder();
     const file = folder.open();
@@ -385,6 +408,21 @@ describe("the mark", () => {
     // As it stands after the tables are made, and before the first commit.
     inFresh(folder.path, 0);
     const file = folder.open();
+    expect([contentsOf(file), file.incomplete]).toEqual([{}, "no"]);
+    file.close();
+  });
+
+  it("may be cut short before the database has its log: what SQLite has begun is taken back", () => {
+    using folder = createFolder();
+    mkdirSync(folder.path);
+    const database = new DatabaseSync(join(folder.path, "data.db"));
+    // So small a cache writes before the end.
+    database.exec("PRAGMA cache_size = 2; BEGIN; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(100000))");
+    const crashed = folder.crashed();
+    database.close();
+    expect(readFileSync(join(crashed, "data.db-journal")).length).toBeGreaterThan(0);
+    expect(readFileSync(join(crashed, "data.db")).length).toBeGreaterThan(0);
+    const file = openAt(crashed);
     expect([contentsOf(file), file.incomplete]).toEqual([{}, "no"]);
     file.close();
   });

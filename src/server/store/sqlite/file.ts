@@ -8,7 +8,7 @@
  * - All that is looked at before anything is written: a folder that is refused stays as it was.
  */
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { INCOMPLETE_KEY, type Incomplete, type LeaseDurability, type Row } from "../row.ts";
@@ -21,6 +21,7 @@ import { FORMAT, migrate, refuseNewer } from "./migrations.ts";
 import { noteOwner } from "./owner.ts";
 import { problemOf } from "./problem.ts";
 import { salvage, setAside } from "./salvage.ts";
+import { SCHEMA } from "./schema.ts";
 
 export interface StoreFileOptions {
   readonly folder: string;
@@ -42,8 +43,12 @@ export interface StoreFile extends Commits {
 const DATABASE = "data.db";
 const LOG = `${DATABASE}-wal`;
 const INDEX = `${DATABASE}-shm`;
+const JOURNAL = `${DATABASE}-journal`;
 const MARK = "mark";
 const PAGE_BYTES = 4_096;
+/** In a database's header, the versions of it that one has to know to write and to read it; 2 is with a log. */
+const VERSIONS_AT = 18;
+const VERSIONS = Buffer.of(2, 2);
 
 /** Takes a folder up; throws a `StoreError` where it is not to be. */
 export function openStoreFile(options: StoreFileOptions): StoreFile {
@@ -102,8 +107,9 @@ function inspect(options: StoreFileOptions): { readonly contents: Contents; read
     if (used) throw damaged(folder, `its database (${DATABASE}) is gone`);
     return undefined;
   }
-  // In the file system's words, of which SQLite keeps few.
-  closeSync(openSync(join(folder, DATABASE), "r+"));
+  const versions = readVersions(folder);
+  // SQLite's log takes the journal's place before there is a table: the first start was cut off there, and is taken back.
+  if (!used && existsSync(join(folder, JOURNAL))) return undefined;
   // Of an empty database SQLite would throw the log away.
   const logged = existsSync(join(folder, LOG)) && statSync(join(folder, LOG)).size > 0;
   if (statSync(join(folder, DATABASE)).size === 0 && (used || logged)) throw damaged(folder, "its database is empty");
@@ -117,6 +123,7 @@ function inspect(options: StoreFileOptions): { readonly contents: Contents; read
       return undefined;
     }
     refuseNewer(head, folder);
+    if (!versions.equals(VERSIONS)) throw damaged(folder, "its database says that another SQLite has written it");
     if (head.commit > 0 && marked === undefined) throw damaged(folder, `its high-water mark (${MARK}) is gone`);
     const byPower = compare(head, marked, options);
     return head.format === FORMAT ? { contents: readContents(database, folder, head), byPower } : undefined;
@@ -124,6 +131,21 @@ function inspect(options: StoreFileOptions): { readonly contents: Contents; read
     database.close();
     // Whoever only reads leaves that behind.
     if (!leftIndex) rmSync(join(folder, INDEX), { force: true });
+  }
+}
+
+/**
+ * What SQLite would find out only as it writes, and then leave the folder changed. Throws in the file system's words, of
+ * which SQLite keeps few, where the database may not be written.
+ */
+function readVersions(folder: string): Buffer {
+  const fd = openSync(join(folder, DATABASE), "r+");
+  try {
+    const found = Buffer.alloc(VERSIONS.length);
+    readSync(fd, found, 0, found.length, VERSIONS_AT);
+    return found;
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -166,8 +188,7 @@ function begin(database: DatabaseSync): void {
   const head: Head = { format: FORMAT, commit: 0, rows: 0, sum: 0 };
   database.exec(`
     BEGIN;
-    CREATE TABLE record (key TEXT PRIMARY KEY, number INTEGER NOT NULL, checksum INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, number INTEGER NOT NULL, rows INTEGER NOT NULL, sum INTEGER NOT NULL, checksum INTEGER NOT NULL);
+    ${SCHEMA}
     INSERT INTO head VALUES (1, ${FORMAT}, 0, 0, 0, ${headChecksum(head)});
     COMMIT`);
 }

@@ -9,6 +9,10 @@ import type { Dice } from "../../../server/machine/dice.ts";
 import { BOOT, boundaries, FILES, type FileName, fingerprint, type Scene } from "./scenes.ts";
 import { SCRATCH } from "./scratch.ts";
 
+/** Bytes of the database's first page, and of the header that it begins with. */
+const PAGE = 4_096;
+const HEADER = 100;
+
 export interface Harm {
   readonly scene: Scene;
   readonly file: FileName;
@@ -31,6 +35,17 @@ export function everyBoundary(scenes: readonly Scene[]): Harm[] {
       }),
     );
   });
+}
+
+/** Each bit of the database's header and of its definitions, where the log has neither. */
+export function everyBitOfSchema(scenes: readonly Scene[]): Harm[] {
+  const scene = scenes.find(({ name }) => name === "restarted") as Scene;
+  const first = scene.files["data.db"].subarray(0, PAGE);
+  const definitions = first.indexOf("CREATE TABLE");
+  const offsets = Array.from(first.keys()).filter((at) => at < HEADER || at >= definitions);
+  return offsets.flatMap((at) =>
+    Array.from({ length: 8 }, (_, bit): Harm => ({ scene, file: "data.db", kind: "flip", at, bit, booted: true })),
+  );
 }
 
 export function anyHarm(scenes: readonly Scene[], kind: Harm["kind"], dice: Dice): Harm {
