@@ -77,16 +77,20 @@ function assertQueue(state: State, instance: Instance): void {
   counts(instance.queuedTokens, tokens, instance, "tokens asked for in the queue");
 }
 
-/** No wake-up is lost: the head cannot be admitted now, and if only tokens keep it, somebody looks when they are there. */
+/** No wake-up is lost or idle: the head cannot be admitted now, and there is a deadline where only tokens keep it. */
 function assertHead(state: State, instance: Instance): void {
-  const waiter = instance.queue.first?.waiter;
-  if (waiter === undefined || state.learning || !waiter.places.every(couldBeNext)) return;
-  const wait = Math.max(...waiter.places.map((place) => tokenWait(place, state.now)));
-  holds(wait > 0, waiter, "nobody is kept who could be admitted");
-  const looked = waiter.places.some(
-    ({ instance: { heapIndex, dueAt } }) => heapIndex !== -1 && dueAt === state.now + wait,
-  );
-  holds(looked, waiter, "somebody looks when the tokens are there");
+  const wait = tokenWaitOfHead(state, instance);
+  holds(wait !== 0, instance, "nobody is kept who could be admitted");
+  if (instance.idle) return;
+  const due = instance.heapIndex === -1 ? undefined : instance.dueAt - state.now;
+  holds(due === wait, instance, "somebody looks when the tokens are there, and at no other time");
+}
+
+/** µs until the head has its tokens everywhere; undefined: nobody is the next, or something else is in its way. */
+function tokenWaitOfHead(state: State, { queue }: Instance): number | undefined {
+  const places = queue.first?.waiter.places;
+  if (places === undefined || state.learning || !places.every(couldBeNext)) return undefined;
+  return Math.max(...places.map((place) => tokenWait(place, state.now)));
 }
 
 function couldBeNext(place: Place): boolean {

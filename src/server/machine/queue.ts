@@ -69,9 +69,13 @@ export function stepAside(state: State, waiter: Waiter, until: number): void {
 /** The waiter is back, in its old place, which may be the first. */
 export function stepBack(state: State, waiter: Waiter): void {
   for (const place of waiter.places) {
+    const { queue } = place.instance;
     count(place, 1);
-    place.instance.queue.comeBack(place);
+    const before = queue.first;
+    queue.comeBack(place);
     noteMoved(state, place.instance);
+    // Who was the next may be so no more, and that in all its queues.
+    if (queue.first !== before) for (const { instance } of before?.waiter.places ?? []) unsettle(state, instance);
   }
 }
 

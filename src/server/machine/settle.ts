@@ -69,9 +69,8 @@ function settleQueue(state: State, instance: Instance): void {
     // A large waiter at the head is not skipped: those behind could keep it there for ever (x/sync/semaphore).
     if (waiter.places.some((place) => place.instance.queue.first !== place)) return;
     const wait = tokenWait(state, waiter);
-    if (wait === undefined) return;
-    if (wait > 0) {
-      setHeadDeadline(state, instance, { at: state.now + wait, precise: waiter.places.some(wouldLoseTokens) });
+    if (wait !== 0) {
+      noteWait(state, waiter, wait);
       return;
     }
     const instances = waiter.places.map((place) => place.instance);
@@ -90,6 +89,14 @@ function tokenWait(state: State, waiter: Waiter): number | undefined {
     wait = Math.max(wait, inTheWay.wait);
   }
   return wait;
+}
+
+/** In all its queues, of which it is the first, so that what has a deadline does not depend on which was looked at. */
+function noteWait(state: State, waiter: Waiter, wait: number | undefined): void {
+  for (const { instance } of waiter.places) {
+    if (wait === undefined) clearHeadDeadline(state, instance);
+    else setHeadDeadline(state, instance, { at: state.now + wait, precise: waiter.places.some(wouldLoseTokens) });
+  }
 }
 
 function wouldLoseTokens({ instance, claim }: Place): boolean {

@@ -105,8 +105,12 @@ describe("invariants", () => {
     ],
     ["somebody looks when the tokens are there", ({ state, instance }) => state.deadlines.clear(instance("api"))],
     [
-      "somebody looks when the tokens are there",
+      "somebody looks when the tokens are there, and at no other time",
       ({ state, instance }) => state.deadlines.set(instance("api"), state.now + 101 * MILLISECOND),
+    ],
+    [
+      "somebody looks when the tokens are there, and at no other time",
+      ({ state, instance }) => state.deadlines.set(instance("db"), state.now + 1),
     ],
     ["precise deadlines, counted", ({ state }) => add(state, "preciseDeadlines", 1)],
     ["what has moved is noted", ({ state }) => void state.moved.splice(0)],
