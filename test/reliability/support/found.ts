@@ -10,6 +10,21 @@ export interface FoundBug {
 
 export const FOUND: readonly FoundBug[] = [
   {
+    harness: "power-loss",
+    bug: "a flipped bit of the schema or the header that only the first write finds: refused, but the log was in the database by then",
+    mended: "2026-11-28",
+  },
+  {
+    harness: "kill of a first start",
+    bug: "a first start that is killed before the database has its log leaves a folder that is refused as damaged",
+    mended: "2026-11-28",
+  },
+  {
+    harness: "property tests",
+    bug: "a request that was cancelled could leave a second deadline for the head of its queue, to which a wake came for nothing",
+    mended: "2026-11-28",
+  },
+  {
     harness: "property tests",
     bug: "after damage two cards' works could stand under one request id, which then led to either",
     mended: "2026-11-27",
@@ -58,15 +73,5 @@ export const FOUND: readonly FoundBug[] = [
     harness: "network-faults",
     bug: "waiters whose connection the server gave up were told of an answer without a status, and lost their places",
     mended: "2026-11-27",
-  },
-  {
-    harness: "power-loss",
-    bug: "a flipped bit of the schema or the header that only the first write finds: refused, but the log was in the database by then",
-    mended: "2026-11-28",
-  },
-  {
-    harness: "power-loss",
-    bug: "a first start that is killed before the database has its log leaves a folder that is refused as damaged",
-    mended: "2026-11-28",
   },
 ];
