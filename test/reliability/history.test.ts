@@ -82,16 +82,19 @@ describe("control: a server with a bug is found out", () => {
     await using world = await startWorld(bug);
     const seed = seedOf("history control");
     let broken: readonly Rule[] = [];
+    // What the counter can see for itself is found only when it has seen it, too.
+    const shouldCrowd = bug.breaks === "permits";
     let crowded = false;
     // Some show only now and then, in a queue that happens to be long.
-    for (let round = 0; round < CONTROL_ROUNDS && !broken.includes(bug.breaks); round += 1) {
+    for (let round = 0; round < CONTROL_ROUNDS; round += 1) {
       const { lines, counts } = await world.run({ ...FEW_CLIENTS, seed: seed + round });
-      broken = checkHistory(lines, LIMITERS).map(({ rule }) => rule);
+      broken = [...broken, ...checkHistory(lines, LIMITERS).map(({ rule }) => rule)];
       crowded ||= overcrowded(counts).length > 0;
+      if (broken.includes(bug.breaks) && crowded === shouldCrowd) break;
     }
     expect(broken).toContain(bug.breaks);
     // The counter sees what it counts, and nothing else.
-    expect(crowded).toBe(bug.breaks === "permits");
+    expect(crowded).toBe(shouldCrowd);
     found += 1;
   });
 });
