@@ -2,10 +2,10 @@
 
 import { beforeEach, expect, it, vi } from "vitest";
 import { createDice } from "../server/machine/dice.ts";
-import { anyHarm, createWard, everyBoundary } from "./support/power-loss/harm.ts";
+import { anyHarm, createWard, everyBitOfSchema, everyBoundary } from "./support/power-loss/harm.ts";
 import { buildScenes } from "./support/power-loss/scenes.ts";
 
-const without = vi.hoisted(() => ({ rowChecksums: false, sums: false, mark: false }));
+const without = vi.hoisted(() => ({ rowChecksums: false, sums: false, schema: false, mark: false }));
 
 vi.mock("../../src/server/store/sqlite/checksum.ts", async (importOriginal) => {
   const original = await importOriginal<typeof import("../../src/server/store/sqlite/checksum.ts")>();
@@ -31,6 +31,16 @@ vi.mock("../../src/server/store/sqlite/contents.ts", async (importOriginal) => {
   };
 });
 
+vi.mock("../../src/server/store/sqlite/schema.ts", async (importOriginal) => {
+  const original = await importOriginal<typeof import("../../src/server/store/sqlite/schema.ts")>();
+  return {
+    ...original,
+    assertSchema(...given: Parameters<typeof original.assertSchema>) {
+      if (!without.schema) original.assertSchema(...given);
+    },
+  };
+});
+
 vi.mock("../../src/server/store/sqlite/mark.ts", async (importOriginal) => {
   const original = await importOriginal<typeof import("../../src/server/store/sqlite/mark.ts")>();
   return {
@@ -48,7 +58,7 @@ vi.mock("../../src/server/store/sqlite/mark.ts", async (importOriginal) => {
 const SEED = 20_261_125;
 
 beforeEach(() => {
-  Object.assign(without, { rowChecksums: false, sums: false, mark: false });
+  Object.assign(without, { rowChecksums: false, sums: false, schema: false, mark: false });
 });
 
 /** What the harness finds, if anything. */
@@ -57,7 +67,7 @@ function breach(): string | undefined {
   const scenes = buildScenes(SEED);
   using ward = createWard();
   const flips = Array.from({ length: 2_000 }, () => anyHarm(scenes, "flip", dice));
-  for (const harm of [...everyBoundary(scenes), ...flips]) {
+  for (const harm of [...everyBoundary(scenes), ...flips, ...everyBitOfSchema(scenes)]) {
     try {
       ward.tryOut(harm, { thorough: false });
     } catch (error) {
@@ -79,6 +89,11 @@ it("finds a record that was never so, without the records' checksums", { timeout
 it("finds a mixture of old and new records, without the head's sums", { timeout: 120_000 }, () => {
   without.sums = true;
   expect(breach()).toMatch(/data.db-wal at .*never was so/);
+});
+
+it("finds a refused folder that was changed, where the definitions are not looked at", { timeout: 120_000 }, () => {
+  without.schema = true;
+  expect(breach()).toMatch(/flip data.db at .*data.db was changed/);
 });
 
 it("finds a lost end that is taken for the end, without the mark", { timeout: 120_000 }, () => {

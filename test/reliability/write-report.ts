@@ -104,7 +104,7 @@ const HARNESSES: readonly {
     title: "Loss of power, damage",
     how: "the data folder cut and flipped at every boundary and at random, then opened",
     control:
-      "without the checksums of rows, without their sum, or without the mark it is found (`power-loss-control.test.ts`)",
+      "without the checksums of rows, their sum, the definitions of the tables, or the mark it is found (`power-loss-control.test.ts`)",
   },
   {
     name: "wire-fuzz",

@@ -412,6 +412,17 @@ describe("the mark", () => {
     file.close();
   });
 
+  it("is missed even where a first start seems to have been cut short", () => {
+    using folder = createFolder();
+    const kept = folder.open();
+    kept.commit([put("a", "1")], "disk");
+    kept.close();
+    rmSync(join(folder.path, "mark"));
+    writeFileSync(join(folder.path, "data.db-journal"), "");
+    for (const _ of [1, 2])
+      expect(refusalOf(() => folder.open()).message).toMatch(/its high-water mark \(mark\) is gone/);
+  });
+
   it("may be cut short before the database has its log: what SQLite has begun is taken back", () => {
     using folder = createFolder();
     mkdirSync(folder.path);

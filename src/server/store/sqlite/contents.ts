@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Row } from "../row.ts";
 import { type Head, headChecksum, rowChecksum, type StoredRow } from "./checksum.ts";
 import { damaged } from "./damage.ts";
-import { SCHEMA } from "./schema.ts";
+import { assertSchema } from "./schema.ts";
 
 export interface Contents {
   readonly head: Head;
@@ -29,10 +29,7 @@ export function readHead(database: DatabaseSync, folder: string): Head | undefin
 
 /** Every row, held against its own checksum and all of them against the head; and whether more could be written. */
 export function readContents(database: DatabaseSync, folder: string, head: Head): Contents {
-  const definitions = database.prepare("SELECT sql FROM sqlite_schema ORDER BY name").all();
-  // What can be read in spite of another definition might not be written.
-  if (definitions.map(({ sql }) => `${sql};\n`).join("") !== SCHEMA)
-    throw damaged(folder, "its tables are not as they were defined");
+  assertSchema(database, folder);
   const rows: Row[] = [];
   const sums = new Map<string, number>();
   let sum = 0;

@@ -76,15 +76,15 @@ function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefin
   try {
     mark = openMark(join(folder, MARK), (what) => damaged(folder, what));
     const marked = mark.read();
-    if (marked === undefined) beginMark(mark, options);
+    // Another may have had the folder since it was inspected.
     const before = readHead(database, folder);
+    const byPower = before !== undefined && compare(before, marked, options);
+    if (marked === undefined) beginMark(mark, options);
     if (before === undefined) begin(database);
     else migrate(database, before);
     const head = readHead(database, folder) as Head;
-    // Another may have had the folder since it was inspected.
-    const same = seen !== undefined && headChecksum(seen.contents.head) === headChecksum(head);
-    const { rows, sums } = same ? seen.contents : readContents(database, folder, head);
-    const byPower = same ? seen.byPower : compare(head, marked, options);
+    const same = seen !== undefined && headChecksum(seen.head) === headChecksum(head);
+    const { rows, sums } = same ? seen : readContents(database, folder, head);
     const incomplete = incompleteness({ rows, byPower, byDamage: salvaged !== undefined });
     const { boot, leases } = options;
     const file = createCommits({ database, mark, head, sums, onDisk: marked?.onDisk ?? 0, boot, leases });
@@ -98,8 +98,11 @@ function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefin
   }
 }
 
-/** Reads all of it without writing anything, and throws where that is not whole; undefined: there is nothing yet. */
-function inspect(options: StoreFileOptions): { readonly contents: Contents; readonly byPower: boolean } | undefined {
+/**
+ * Reads all of it without writing anything, and throws where that is not whole; undefined: there is nothing yet, or it is in
+ * an older format.
+ */
+function inspect(options: StoreFileOptions): Contents | undefined {
   const { folder } = options;
   const marked = existsSync(join(folder, MARK)) ? lookAtMark(folder) : undefined;
   const used = marked !== undefined && marked.commit > 0;
@@ -124,9 +127,8 @@ function inspect(options: StoreFileOptions): { readonly contents: Contents; read
     }
     refuseNewer(head, folder);
     if (!versions.equals(VERSIONS)) throw damaged(folder, "its database says that another SQLite has written it");
-    if (head.commit > 0 && marked === undefined) throw damaged(folder, `its high-water mark (${MARK}) is gone`);
-    const byPower = compare(head, marked, options);
-    return head.format === FORMAT ? { contents: readContents(database, folder, head), byPower } : undefined;
+    compare(head, marked, options);
+    return head.format === FORMAT ? readContents(database, folder, head) : undefined;
   } finally {
     database.close();
     // Whoever only reads leaves that behind.
@@ -195,7 +197,10 @@ function begin(database: DatabaseSync): void {
 
 /** Whether something may be missing without anybody's fault; throws where something is missing that must not be. */
 function compare(head: Head, mark: Mark | undefined, { folder, boot }: StoreFileOptions): boolean {
-  if (mark === undefined) return false;
+  if (mark === undefined) {
+    if (head.commit > 0) throw damaged(folder, `its high-water mark (${MARK}) is gone`);
+    return false;
+  }
   const samePower = mark.boot === boot && boot !== "";
   const missing = mark.commit - head.commit;
   if (missing > 0 && (samePower || mark.closed || head.commit < mark.onDisk)) {

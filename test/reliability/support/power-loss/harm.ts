@@ -37,12 +37,11 @@ export function everyBoundary(scenes: readonly Scene[]): Harm[] {
   });
 }
 
-/** Each bit of the database's header and of its definitions, where the log has neither. */
+/** Each bit of the database's header and of what stands on its first page, its schema, where the log has neither. */
 export function everyBitOfSchema(scenes: readonly Scene[]): Harm[] {
   const scene = scenes.find(({ name }) => name === "restarted") as Scene;
   const first = scene.files["data.db"].subarray(0, PAGE);
-  const definitions = first.indexOf("CREATE TABLE");
-  const offsets = Array.from(first.keys()).filter((at) => at < HEADER || at >= definitions);
+  const offsets = Array.from(first.keys()).filter((at) => at < HEADER || first[at] !== 0);
   return offsets.flatMap((at) =>
     Array.from({ length: 8 }, (_, bit): Harm => ({ scene, file: "data.db", kind: "flip", at, bit, booted: true })),
   );
