@@ -71,11 +71,11 @@ export function stepBack(state: State, waiter: Waiter): void {
   for (const place of waiter.places) {
     const { queue } = place.instance;
     count(place, 1);
-    const before = queue.first;
+    const next = queue.first;
     queue.comeBack(place);
     noteMoved(state, place.instance);
-    // Who was the next may be so no more, and that in all its queues.
-    if (queue.first !== before) for (const { instance } of before?.waiter.places ?? []) unsettle(state, instance);
+    // Who was the next here stands behind it now, and may have been the next everywhere.
+    if (queue.first !== next) for (const { instance } of next?.waiter.places ?? []) unsettle(state, instance);
   }
 }
 

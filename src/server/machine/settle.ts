@@ -93,9 +93,11 @@ function tokenWait(state: State, waiter: Waiter): number | undefined {
 
 /** In all its queues, of which it is the first, so that what has a deadline does not depend on which was looked at. */
 function noteWait(state: State, waiter: Waiter, wait: number | undefined): void {
+  const deadline =
+    wait === undefined ? undefined : { at: state.now + wait, precise: waiter.places.some(wouldLoseTokens) };
   for (const { instance } of waiter.places) {
-    if (wait === undefined) clearHeadDeadline(state, instance);
-    else setHeadDeadline(state, instance, { at: state.now + wait, precise: waiter.places.some(wouldLoseTokens) });
+    if (deadline === undefined) clearHeadDeadline(state, instance);
+    else setHeadDeadline(state, instance, deadline);
   }
 }
 
