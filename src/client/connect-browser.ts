@@ -3,6 +3,7 @@
 import { createConnectTransport } from "@connectrpc/connect-web";
 import type { Client, ClientOptions, CreateClientOptions } from "./client.ts";
 import { createClientOn } from "./create-client.ts";
+import { networkFetch } from "./network-fetch.ts";
 import { currentPage } from "./page.ts";
 import type { Platform } from "./ports.ts";
 
@@ -34,7 +35,7 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
     );
   }
   const baseUrl = address === "" ? url.origin : `${url.origin}${url.pathname}`.replace(/\/$/, "");
-  const transport = createConnectTransport({ baseUrl, useBinaryFormat: true });
+  const transport = createConnectTransport({ baseUrl, useBinaryFormat: true, fetch: networkFetch });
   const maxStreams = options.maxStreams ?? (url.protocol === "http:" ? HTTP1_STREAMS : undefined);
   return createClientOn(platformAt(baseUrl), { ...options, maxStreams, transport, address: baseUrl });
 }

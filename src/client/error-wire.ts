@@ -8,6 +8,7 @@ import {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from "./gen/google/rpc/error_details_pb.ts";
+import { isNetworkFailure } from "./network-failure.ts";
 import { reasonFromName } from "./reason-wire.ts";
 import type { Reason } from "./reasons.ts";
 import { durationToMs } from "./time-wire.ts";
@@ -43,14 +44,22 @@ const CONNECTION_CODES: ReadonlySet<Code> = new Set([
   Code.ResourceExhausted,
 ]);
 
-/** The client's error for whatever a call threw; `address` is where it was sent. */
+/** Codes that a transport gives to errors of others, which it keeps as the cause; an error that the server sent has none. */
+const FOREIGN_CODES: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal]);
+
+/**
+ * Returns the client's error for whatever a call threw; `address` is where the call was sent. Only what the transport or
+ * the server calls unavailable is a `ServerUnavailableError`. An error of the program (in an interceptor, in a runtime that
+ * lacks a function) comes out as it was thrown, so that a caller who fails open does not take it for an outage.
+ */
 export function toClientError(thrown: unknown, address: string): Error {
   const error = ConnectError.from(thrown);
   const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === DOMAIN);
   if (info !== undefined) return admissionError(error, info);
-  // Node's own errors (no TLS there, HTTP/1 there, a broken pipe) come as INTERNAL with a cause; the server's has none.
-  const fromNode = error.code === Code.Internal && error.cause !== undefined;
-  if (fromNode || CONNECTION_CODES.has(error.code)) {
+  const isForeign = error.cause instanceof Error && FOREIGN_CODES.has(error.code);
+  const isNetwork = isForeign && isNetworkFailure(error.cause);
+  if (isForeign && !isNetwork) return error.cause as Error;
+  if (isNetwork || CONNECTION_CODES.has(error.code)) {
     return new ServerUnavailableError(address, error.rawMessage, error);
   }
   const hint = error.code === Code.Unimplemented ? `; does ${address} serve this version of ggen.backpressure.v1?` : "";

@@ -69,7 +69,7 @@ describe("an error of the connection", () => {
     ["the stream breaks off", "missing EndStreamResponse"],
     [
       "the port speaks something else",
-      new ConnectError("Protocol error", Code.Internal, undefined, undefined, new Error("Protocol error")),
+      ConnectError.from(Object.assign(new Error("Protocol error"), { code: "ERR_HTTP2_ERROR" }), Code.Internal),
     ],
   ])("is a ServerUnavailableError that names the address when %s", (_, thrown) => {
     const error = toClientError(thrown, ADDRESS);
@@ -92,5 +92,39 @@ describe("an error of neither", () => {
   it("asks whether this is the right server when it does not know the method", () => {
     const error = toClientError(new ConnectError("HTTP 404", Code.Unimplemented), ADDRESS);
     expect(error.message).toContain(`does ${ADDRESS} serve this version of ggen.backpressure.v1?`);
+  });
+});
+
+describe("an error that no server sent", () => {
+  const systemError = (code: string) => Object.assign(new Error(`${code} 127.0.0.1`), { code });
+
+  it.each([
+    ["a closed port", new ConnectError("refused", Code.Unavailable, undefined, undefined, systemError("ECONNREFUSED"))],
+    ["a reset that the transport does not know", ConnectError.from(systemError("EPIPE"), Code.Internal)],
+    ["HTTP/2's own", ConnectError.from(systemError("ERR_HTTP2_SESSION_ERROR"), Code.Internal)],
+    ["a certificate", ConnectError.from(systemError("DEPTH_ZERO_SELF_SIGNED_CERT"), Code.Internal)],
+    ["a host name", ConnectError.from(systemError("ERR_TLS_CERT_ALTNAME_INVALID"), Code.Internal)],
+    ["fetch in Node", ConnectError.from(new TypeError("fetch failed", { cause: systemError("ECONNREFUSED") }))],
+    ["fetch in Chromium", ConnectError.from(new TypeError("Failed to fetch"))],
+    ["a body cut in Chromium", ConnectError.from(new TypeError("network error"))],
+    ["a proxy's status", new ConnectError("HTTP 503", Code.Unavailable)],
+    ["a proxy's bad status", new ConnectError("HTTP 500", Code.Unknown)],
+  ])("is unavailability, from %s", (_, thrown) => {
+    expect(toClientError(thrown, ADDRESS)).toBeInstanceOf(ServerUnavailableError);
+  });
+
+  const file = Object.assign(new Error("no such file"), { code: "ENOENT", syscall: "open", path: "ca.pem" });
+  const argument = Object.assign(new TypeError("bad argument"), { code: "ERR_INVALID_ARG_TYPE" });
+  const assertion = Object.assign(new Error("1 == 2"), { name: "AssertionError", code: "ERR_ASSERTION" });
+  it.each([
+    ["a runtime that lacks a function", new TypeError("Promise.withResolvers is not a function")],
+    ["a name that is not defined", new ReferenceError("token is not defined")],
+    ["an interceptor's own", new Error("no credentials configured")],
+    ["a file that cannot be read", file],
+    ["an argument that Node does not take", argument],
+    ["an assertion", assertion],
+  ])("comes out as it was thrown, from %s", (_, thrown) => {
+    expect(toClientError(thrown, ADDRESS)).toBe(thrown);
+    expect(toClientError(ConnectError.from(thrown, Code.Internal), ADDRESS)).toBe(thrown);
   });
 });
