@@ -39,7 +39,7 @@ module.exports = {
     only(
       "wire",
       "server/wire/",
-      ["server/wire/", "server/machine/", "server/clock\\.ts$", "client/gen/"],
+      ["server/wire/", "server/machine/", "server/clock\\.ts$", "server/gen/"],
       "The wire turns protobuf into the domain and back: total functions of their arguments.",
     ),
     only(
@@ -51,14 +51,14 @@ module.exports = {
         "server/engine/(board-)?engine\\.ts$",
         "server/machine/",
         "server/(clock|ids|log)\\.ts$",
-        "client/gen/",
+        "server/gen/",
       ],
       "A service speaks to the engine's port, never to one engine, a transport or the store.",
     ),
     only(
       "transport",
       "server/transport/",
-      ["server/transport/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "client/gen/"],
+      ["server/transport/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "server/gen/"],
       "A transport carries any RpcService; which ones there are is the composition root's affair.",
     ),
     only(
@@ -70,12 +70,13 @@ module.exports = {
         "server/machine/",
         "server/store/row\\.ts$",
         "server/(clock|log)\\.ts$",
-        "client/gen/",
+        "server/gen/",
       ],
       "Configuration is read and checked; the composition root applies it.",
     ),
     only("client", "client/", ["client/"], "The client never imports the server."),
-    only("generated", "client/gen/", ["client/gen/"], "Generated code knows only generated code."),
+    only("generated-client", "client/gen/", ["client/gen/"], "Generated code knows only generated code."),
+    only("generated-server", "server/gen/", ["server/gen/"], "Generated code knows only generated code."),
     only(
       "in-process",
       "in-process/",

@@ -1,7 +1,7 @@
 /** The configuration: from a file to what the server is made of, or to all that is wrong with it. */
 
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
-import { ConfigSchema, LogLevelSchema } from "../../client/gen/ggen/backpressure/config/v1/config_pb.ts";
+import { ConfigSchema, LogLevelSchema } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { BoardConfig } from "../machine/board/model.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
 import { BOARD_OUTPUT_FIELDS, boardConfig } from "../wire/board-wire.ts";

@@ -1,11 +1,7 @@
 /** What the configuration says about the server itself, every default filled in. The defaults of `config.proto`. */
 
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import {
-  type Config,
-  LogLevel as ConfigLevel,
-  Durability,
-} from "../../client/gen/ggen/backpressure/config/v1/config_pb.ts";
+import { type Config, LogLevel as ConfigLevel, Durability } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { LogLevel } from "../log.ts";
 import type { LeaseDurability } from "../store/row.ts";
 import { durationToMicros } from "../wire/time-wire.ts";

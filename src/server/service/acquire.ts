@@ -1,15 +1,15 @@
 /** One Acquire call: its place in the queue, then its lease, told over its stream. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Clock } from "../clock.ts";
+import type { Engine, StreamNews } from "../engine/engine.ts";
 import {
   type AcquireResponse,
   AcquireResponseSchema,
   DrainingSchema,
   HeartbeatSchema,
   RevokingSchema,
-} from "../../client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import type { Clock } from "../clock.ts";
-import type { Engine, StreamNews } from "../engine/engine.ts";
+} from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
 import type { Acquire, Granted, Resume, Waiting } from "../machine/command.ts";
 import { END_REASONS, expiresAt } from "../machine/lease.ts";

@@ -1,6 +1,8 @@
 /** AdmissionService: how work is admitted. Each RPC checks, commands, and says what came of it. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Clock } from "../clock.ts";
+import type { Engine } from "../engine/engine.ts";
 import {
   type AcquireRequest,
   AdmissionService,
@@ -9,9 +11,7 @@ import {
   RenewResponseSchema,
   RenewResultSchema,
   TryAcquireResponseSchema,
-} from "../../client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import type { Clock } from "../clock.ts";
-import type { Engine } from "../engine/engine.ts";
+} from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
 import type { Ended, Release, Renew, Renewed, TryAcquire } from "../machine/command.ts";
 import { expiresAt } from "../machine/lease.ts";

@@ -1,7 +1,9 @@
 /** BoardService: how boards are made, and how work is pulled through them. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Board as WireBoard } from "../../client/gen/ggen/backpressure/v1/board_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { BoardEngine } from "../engine/board-engine.ts";
+import type { Board as WireBoard } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import {
   AddCardResponseSchema,
   BlockCardResponseSchema,
@@ -24,10 +26,8 @@ import {
   UnblockCardResponseSchema,
   UpdateBoardResponseSchema,
   UpdateCardResponseSchema,
-} from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { Card as WireCard } from "../../client/gen/ggen/backpressure/v1/card_pb.ts";
-import type { Clock } from "../clock.ts";
-import type { BoardEngine } from "../engine/board-engine.ts";
+} from "../gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { Card as WireCard } from "../gen/ggen/backpressure/v1/card_pb.ts";
 import type { Ids } from "../ids.ts";
 import type { BoardCommand, EndWork, PullCard } from "../machine/board/command.ts";
 import type { ShownOutcomeOf, ShownPull } from "../machine/board/show.ts";

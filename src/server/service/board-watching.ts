@@ -1,15 +1,15 @@
 /** One WatchBoard call: what stands on a board, then what changes. The watcher has a number, not a queue. */
 
 import { create } from "@bufbuild/protobuf";
-import { BoardSnapshotSchema } from "../../client/gen/ggen/backpressure/v1/board_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { BoardEngine } from "../engine/board-engine.ts";
+import { BoardSnapshotSchema } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import {
   BoardChangesSchema,
   type WatchBoardRequest,
   type WatchBoardResponse,
   WatchBoardResponseSchema,
-} from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { Clock } from "../clock.ts";
-import type { BoardEngine } from "../engine/board-engine.ts";
+} from "../gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { BoardDelta, WatchPosition } from "../machine/board/view.ts";
 import { refusal } from "../machine/reasons.ts";
 import { boardMessage } from "../wire/board-wire.ts";

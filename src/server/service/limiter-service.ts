@@ -1,7 +1,9 @@
 /** LimiterService: how limiters are made, changed and looked at. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Limiter as WireLimiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import type { Clock } from "../clock.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Limiter as WireLimiter } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import {
   CancelWaiterResponseSchema,
   CreateLimiterResponseSchema,
@@ -13,9 +15,7 @@ import {
   ListWaitersResponseSchema,
   RevokeLeaseResponseSchema,
   UpdateLimiterResponseSchema,
-} from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import type { Clock } from "../clock.ts";
-import type { Engine } from "../engine/engine.ts";
+} from "../gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
 import { refusal } from "../machine/reasons.ts";
 import type { LimiterView } from "../machine/view.ts";

@@ -1,13 +1,13 @@
 /** One WatchLimiters call: what there is, then what changes, never more than the newest of each limiter unsent. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Clock } from "../clock.ts";
+import type { Engine, LimiterChanges } from "../engine/engine.ts";
 import {
   LimiterSnapshotSchema,
   type WatchLimitersResponse,
   WatchLimitersResponseSchema,
-} from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import type { Clock } from "../clock.ts";
-import type { Engine, LimiterChanges } from "../engine/engine.ts";
+} from "../gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import type { LimiterView } from "../machine/view.ts";
 import { internalError } from "../wire/error-wire.ts";
 import { limiterMessage } from "../wire/limiter-wire.ts";

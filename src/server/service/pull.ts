@@ -1,15 +1,15 @@
 /** One pull: its place among those who wait, then its card, told over its stream. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Clock } from "../clock.ts";
+import type { BoardEngine, PullNews } from "../engine/board-engine.ts";
 import {
   type PullCardResponse,
   PullCardResponseSchema,
   PullDrainingSchema,
   PullHeartbeatSchema,
   PullWaitingSchema,
-} from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { Clock } from "../clock.ts";
-import type { BoardEngine, PullNews } from "../engine/board-engine.ts";
+} from "../gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { PullCard, ResumeWork } from "../machine/board/command.ts";
 import type { ShownOutcomeOf, ShownPull } from "../machine/board/show.ts";
 import type { PlaceView } from "../machine/board/view.ts";

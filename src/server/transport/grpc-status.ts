@@ -3,7 +3,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
-import { StatusSchema } from "../../client/gen/google/rpc/status_pb.ts";
+import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
 import type { WireError } from "../wire/error-wire.ts";
 
 const DETAILS_KEY = "grpc-status-details-bin";

@@ -7,7 +7,7 @@ import {
   HealthCheckResponseSchema,
   HealthListResponseSchema,
   Health as HealthService,
-} from "../../client/gen/grpc/health/v1/health_pb.ts";
+} from "../gen/grpc/health/v1/health_pb.ts";
 import { createRpcService, type RpcService, type ServerStream } from "../service/rpc.ts";
 import { Code, WireError } from "../wire/error-wire.ts";
 

@@ -1,9 +1,9 @@
 /** `grpc.reflection.v1` and `v1alpha`: the contract, for clients that have no file of it at hand. */
 
 import { create, type DescFile, type DescService } from "@bufbuild/protobuf";
-import { file_google_rpc_error_details } from "../../client/gen/google/rpc/error_details_pb.ts";
-import * as v1 from "../../client/gen/grpc/reflection/v1/reflection_pb.ts";
-import * as v1alpha from "../../client/gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { file_google_rpc_error_details } from "../gen/google/rpc/error_details_pb.ts";
+import * as v1 from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import * as v1alpha from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { createRpcService, type RpcService } from "../service/rpc.ts";
 import { Code } from "../wire/error-wire.ts";
 import { type DescriptorIndex, indexDescriptors } from "./descriptor-index.ts";

@@ -1,7 +1,7 @@
 /** UpdateBoard: what becomes of a board's configuration when some fields of it are changed. */
 
 import { create } from "@bufbuild/protobuf";
-import { type Board, BoardSchema } from "../../client/gen/ggen/backpressure/v1/board_pb.ts";
+import { type Board, BoardSchema } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import type { BoardConfig } from "../machine/board/model.ts";
 import { BOARD_OUTPUT_FIELDS, type BoardReading, boardConfig, boardFields } from "./board-wire.ts";
 import { applyMask, type Updatable } from "./field-mask.ts";

@@ -1,6 +1,7 @@
 /** Boards: what an operator decides about one, and what is shown of it. The defaults of `board.proto` stand here. */
 
 import { create, type DescField } from "@bufbuild/protobuf";
+import type { Clock } from "../clock.ts";
 import {
   type Board,
   BoardSchema,
@@ -15,8 +16,7 @@ import {
   type FlowTime as WireFlowTime,
   type FlowSample as WireSample,
   type BoardStatus as WireStatus,
-} from "../../client/gen/ggen/backpressure/v1/board_pb.ts";
-import type { Clock } from "../clock.ts";
+} from "../gen/ggen/backpressure/v1/board_pb.ts";
 import type { Sample } from "../machine/board/flow-history.ts";
 import type { BoardConfig, StageConfig } from "../machine/board/model.ts";
 import type { BoardStatus, BoardView, FlowTime, StageView } from "../machine/board/view.ts";

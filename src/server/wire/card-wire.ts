@@ -1,15 +1,15 @@
 /** Cards: domain to protobuf and back. */
 
 import { create, type DescField, type MessageInitShape } from "@bufbuild/protobuf";
-import { type PulledCard, PulledCardSchema } from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { Clock } from "../clock.ts";
+import { type PulledCard, PulledCardSchema } from "../gen/ggen/backpressure/v1/board_service_pb.ts";
 import {
   type Card,
   type CardLease,
   CardLeaseSchema,
   CardSchema,
   CardState as WireState,
-} from "../../client/gen/ggen/backpressure/v1/card_pb.ts";
-import type { Clock } from "../clock.ts";
+} from "../gen/ggen/backpressure/v1/card_pb.ts";
 import type { CardContent, CardState } from "../machine/board/model.ts";
 import type { CardView, WorkView } from "../machine/board/view.ts";
 import { invalidRequest } from "./error-wire.ts";

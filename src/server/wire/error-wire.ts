@@ -7,7 +7,7 @@ import {
   ErrorInfoSchema,
   ResourceInfoSchema,
   RetryInfoSchema,
-} from "../../client/gen/google/rpc/error_details_pb.ts";
+} from "../gen/google/rpc/error_details_pb.ts";
 import type { Reason, Refusal } from "../machine/reasons.ts";
 import { microsToDuration } from "./time-wire.ts";
 

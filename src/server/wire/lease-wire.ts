@@ -1,12 +1,13 @@
 /** Claims, leases and waiters: domain to protobuf and back. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Clock } from "../clock.ts";
 import {
   GrantedSchema,
   WaitingSchema,
   type Granted as WireGranted,
   type Waiting as WireWaiting,
-} from "../../client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import {
   ClaimSchema,
   GrantedClaimSchema,
@@ -16,14 +17,13 @@ import {
   LeaseEnd as WireEnd,
   type Lease as WireLease,
   WorkOutcome as WireOutcome,
-} from "../../client/gen/ggen/backpressure/v1/lease_pb.ts";
-import { WaiterSchema, type Waiter as WireWaiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+} from "../gen/ggen/backpressure/v1/lease_pb.ts";
+import { WaiterSchema, type Waiter as WireWaiter } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import {
   RefusalSchema,
   Reason as WireReason,
   type Refusal as WireRefusal,
-} from "../../client/gen/ggen/backpressure/v1/reason_pb.ts";
-import type { Clock } from "../clock.ts";
+} from "../gen/ggen/backpressure/v1/reason_pb.ts";
 import type { Claim } from "../machine/claim.ts";
 import type { Granted } from "../machine/command.ts";
 import {

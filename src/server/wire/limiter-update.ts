@@ -1,7 +1,7 @@
 /** UpdateLimiter: what becomes of a limiter's configuration when some fields of it are changed. */
 
 import { create, type DescField } from "@bufbuild/protobuf";
-import { type Limiter, LimiterSchema } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { type Limiter, LimiterSchema } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
 import { applyMask, type Updatable } from "./field-mask.ts";
 import { type LimiterReading, limiterConfig, saidFields } from "./limiter-wire.ts";

@@ -10,7 +10,7 @@ import {
   type RefusalCount,
   RefusalCountSchema,
   type LimiterStatus as WireStatus,
-} from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+} from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
 import type { Reason } from "../machine/reasons.ts";
 import { createRate, defaultBurst, TOKEN } from "../machine/token-bucket.ts";

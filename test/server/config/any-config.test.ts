@@ -2,10 +2,10 @@ import { type DescMessage, toJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { ConfigSchema } from "../../../src/client/gen/ggen/backpressure/config/v1/config_pb.ts";
-import { LimiterSchema } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { type ConfigReading, parseConfig } from "../../../src/server/config/config.ts";
 import { formatProblem } from "../../../src/server/config/problem.ts";
+import { ConfigSchema } from "../../../src/server/gen/ggen/backpressure/config/v1/config_pb.ts";
+import { LimiterSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { limiterConfig } from "../../../src/server/wire/limiter-wire.ts";
 import { validLimiter } from "../wire/limiter-arbitrary.ts";
 

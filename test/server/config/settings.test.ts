@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { ConfigSchema, LogLevel } from "../../../src/client/gen/ggen/backpressure/config/v1/config_pb.ts";
 import { restartFields, serverSettings } from "../../../src/server/config/settings.ts";
+import { ConfigSchema, LogLevel } from "../../../src/server/gen/ggen/backpressure/config/v1/config_pb.ts";
 
 describe("a change that takes a restart is named by its field", () => {
   const second = { seconds: 1n, nanos: 0 };

@@ -8,7 +8,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { LimiterSchema } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { LimiterSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { createMachine } from "../../../src/server/machine/admission.ts";
 import { createRate, MAX_RPS } from "../../../src/server/machine/token-bucket.ts";
 import { violationsOf } from "../../../src/server/wire/validate.ts";

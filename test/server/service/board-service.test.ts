@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
+import { createEmbeddedBoardEngine } from "../../../src/server/engine/embedded/embedded-board-engine.ts";
+import type { Engine, StreamNews } from "../../../src/server/engine/engine.ts";
 import {
   TryPullCardRequestSchema,
   type TryPullCardResponse,
-} from "../../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import { createEmbeddedBoardEngine } from "../../../src/server/engine/embedded/embedded-board-engine.ts";
-import type { Engine, StreamNews } from "../../../src/server/engine/engine.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { createIds } from "../../../src/server/ids.ts";
 import { createBoardService } from "../../../src/server/service/board-service.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";

@@ -1,7 +1,7 @@
 /** Calls of a server that stops: what is under way is waited for, or sent away in words. */
 
 import { expect, test, vi } from "vitest";
-import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { AdmissionService } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { createCallsUnderWay } from "../../../src/server/service/calls-under-way.ts";
 import { createRpcService, type ServerStream, type StreamEnd } from "../../../src/server/service/rpc.ts";
 import { Code, internalError } from "../../../src/server/wire/error-wire.ts";

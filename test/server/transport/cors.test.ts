@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { AdmissionService } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";
 import { startWeb } from "./support/ports.ts";

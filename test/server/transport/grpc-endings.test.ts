@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import {
   AcquireRequestSchema,
   AdmissionService,
-} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { StreamEnd } from "../../../src/server/service/rpc.ts";
 import { createGrpcClient, pathOf } from "./support/grpc-client.ts";
 import { createHeldService, type HeldService, waiting } from "./support/held-service.ts";

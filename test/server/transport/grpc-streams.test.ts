@@ -9,7 +9,7 @@ import {
   type SessionRequest,
   SessionRequestSchema,
   SessionResponseSchema,
-} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { Code, WireError } from "../../../src/server/wire/error-wire.ts";
 import { createMailbox } from "../../client/support/mailbox.ts";
 import { createGrpcClient, pathOf } from "./support/grpc-client.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import {
   Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
-} from "../../../src/client/gen/grpc/health/v1/health_pb.ts";
+} from "../../../src/server/gen/grpc/health/v1/health_pb.ts";
 import { createHealth } from "../../../src/server/transport/health.ts";
 import { startGrpc } from "./support/ports.ts";
 

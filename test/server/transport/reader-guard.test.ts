@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import {
   AcquireRequestSchema,
   AdmissionService,
-} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { createReaderGuard } from "../../../src/server/transport/reader-guard.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { pathOf } from "./support/grpc-client.ts";

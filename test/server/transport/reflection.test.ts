@@ -5,9 +5,9 @@ import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/p
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
-import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import * as v1 from "../../../src/client/gen/grpc/reflection/v1/reflection_pb.ts";
-import * as v1alpha from "../../../src/client/gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { AdmissionService } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import * as v1 from "../../../src/server/gen/grpc/reflection/v1/reflection_pb.ts";
+import * as v1alpha from "../../../src/server/gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { createReflection } from "../../../src/server/transport/reflection.ts";
 import { grpcurl, requireGrpcurl } from "../../support/grpcurl.ts";
 import { createHeldService } from "./support/held-service.ts";

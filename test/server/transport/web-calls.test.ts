@@ -6,8 +6,8 @@ import {
   SessionRequestSchema,
   SessionResponseSchema,
   TryAcquireResponseSchema,
-} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { BadRequestSchema, ErrorInfoSchema } from "../../../src/client/gen/google/rpc/error_details_pb.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { BadRequestSchema, ErrorInfoSchema } from "../../../src/server/gen/google/rpc/error_details_pb.ts";
 import { createRpcService } from "../../../src/server/service/rpc.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { pathOf } from "./support/grpc-client.ts";

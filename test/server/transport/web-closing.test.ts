@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import {
   AcquireRequestSchema,
   AdmissionService,
-} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { draining } from "../../../src/server/wire/error-wire.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { pathOf } from "./support/grpc-client.ts";

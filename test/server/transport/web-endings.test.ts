@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import {
   AcquireRequestSchema,
   AdmissionService,
-} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";
 import { startHolder } from "./support/holder.ts";

@@ -9,7 +9,7 @@ import {
   AcquireResponseSchema,
   AdmissionService,
   TryAcquireRequestSchema,
-} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { REQUEST_TIMEOUT } from "../../../src/server/transport/request-guard.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { pathOf } from "./support/grpc-client.ts";

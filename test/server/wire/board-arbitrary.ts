@@ -7,7 +7,7 @@ import {
   BoardSchema,
   StageKind,
   StageSchema,
-} from "../../../src/client/gen/ggen/backpressure/v1/board_pb.ts";
+} from "../../../src/server/gen/ggen/backpressure/v1/board_pb.ts";
 import { microsToDuration } from "../../../src/server/wire/time-wire.ts";
 
 const DAY = 86_400_000_000;

@@ -4,7 +4,7 @@ import { clone, create, equals } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Limiter, LimiterSchema } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { type Limiter, LimiterSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { applyMask, type Updatable } from "../../../src/server/wire/field-mask.ts";
 import { OUTPUT_FIELDS } from "../../../src/server/wire/limiter-update.ts";
 import { validLimiter } from "./limiter-arbitrary.ts";

@@ -5,18 +5,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { claimsToWire } from "../../../src/client/claim-wire.ts";
 import {
-  AcquireRequestSchema,
-  GrantedSchema,
-} from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { LeaseSchema } from "../../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
-import { WaiterSchema } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
-import { RefusalSchema, Reason as WireReason } from "../../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
-import {
   grantFromWire,
   leaseInfoFromWire,
   refusalFromWire,
   waiterInfoFromWire,
 } from "../../../src/client/lease-wire.ts";
+import {
+  AcquireRequestSchema,
+  GrantedSchema,
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { LeaseSchema } from "../../../src/server/gen/ggen/backpressure/v1/lease_pb.ts";
+import { WaiterSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { RefusalSchema, Reason as WireReason } from "../../../src/server/gen/ggen/backpressure/v1/reason_pb.ts";
 import type { Claim } from "../../../src/server/machine/claim.ts";
 import type { HeldClaim, Lease } from "../../../src/server/machine/lease.ts";
 import type { Refusal } from "../../../src/server/machine/reasons.ts";

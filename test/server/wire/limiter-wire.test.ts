@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Limiter, LimiterSchema, LimiterState } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
-import { Reason } from "../../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
+import { type Limiter, LimiterSchema, LimiterState } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { Reason } from "../../../src/server/gen/ggen/backpressure/v1/reason_pb.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
 import type { LimiterStatus, LimiterView } from "../../../src/server/machine/view.ts";
 import { limiterConfig, limiterMessage, refusalCounts, saidFields } from "../../../src/server/wire/limiter-wire.ts";

@@ -5,7 +5,7 @@ import { AdmissionService } from "../../../../src/client/gen/ggen/backpressure/v
 import { BoardService } from "../../../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { LimiterService } from "../../../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { Health } from "../../../../src/client/gen/grpc/health/v1/health_pb.ts";
-import { ServerReflection } from "../../../../src/client/gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection } from "../../../../src/server/gen/grpc/reflection/v1/reflection_pb.ts";
 import { pathOf } from "../../../support/grpc-client.ts";
 
 export interface SampleRequest {

@@ -19,8 +19,8 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
-import { AdmissionService } from "../../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { StatusSchema } from "../../../../src/client/gen/google/rpc/status_pb.ts";
+import { AdmissionService } from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { StatusSchema } from "../../../../src/server/gen/google/rpc/status_pb.ts";
 
 const { acquire, tryAcquire, session } = AdmissionService.method;
 

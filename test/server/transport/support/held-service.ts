@@ -11,7 +11,7 @@ import {
   type TryAcquireRequest,
   type TryAcquireResponse,
   TryAcquireResponseSchema,
-} from "../../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import {
   type BidiStream,
   type Call,

@@ -8,7 +8,7 @@ import { Client, type ClientReadableStream, credentials } from "@grpc/grpc-js";
 import {
   AcquireRequestSchema,
   AdmissionService,
-} from "../../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+} from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 
 const [address = "", count = ""] = process.argv.slice(2);
 const path = `/${AdmissionService.typeName}/${AdmissionService.method.acquire.name}`;

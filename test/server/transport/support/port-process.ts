@@ -1,11 +1,11 @@
 /** A gRPC port in a process of its own, so that it can die alone: says where it listens, and ends with whoever started it. */
 
 import { create } from "@bufbuild/protobuf";
+import { createSystemClock } from "../../../../src/server/clock.ts";
 import {
   AdmissionService,
   TryAcquireResponseSchema,
-} from "../../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { createSystemClock } from "../../../../src/server/clock.ts";
+} from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { createLog } from "../../../../src/server/log.ts";
 import { createRpcService } from "../../../../src/server/service/rpc.ts";
 import { createGrpcTransport } from "../../../../src/server/transport/grpc.ts";

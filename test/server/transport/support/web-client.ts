@@ -2,7 +2,7 @@
 
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { AdmissionService } from "../../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { AdmissionService } from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 
 export type AdmissionClient = Client<typeof AdmissionService>;
 
