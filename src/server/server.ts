@@ -89,7 +89,8 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
     clock,
   };
   const grpcTransport = createGrpcTransport(transport);
-  const webTransport = createWebTransport({ ...transport, corsOrigins: settings.listeners.corsOrigins });
+  const { corsOrigins, corsHeaders } = settings.listeners;
+  const webTransport = createWebTransport({ ...transport, cors: { origins: corsOrigins, headers: corsHeaders } });
   let stopping: Promise<void> | undefined;
   let ended: Promise<void> | undefined;
 

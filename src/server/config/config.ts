@@ -9,6 +9,7 @@ import type { FieldViolation } from "../wire/error-wire.ts";
 import { OUTPUT_FIELDS as LIMITER_OUTPUT_FIELDS } from "../wire/limiter-update.ts";
 import { limiterConfig } from "../wire/limiter-wire.ts";
 import { violationsOf } from "../wire/validate.ts";
+import { readOrigin } from "../wire/web-origin.ts";
 import { Complaints } from "./complaints.ts";
 import { readConfigFile } from "./config-file.ts";
 import { DEFAULT_CONFIG } from "./default-config.ts";
@@ -77,6 +78,7 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
   const boards = readDeclared("boards", config.boards, boardConfig, complaints);
   const settings = serverSettings(config);
   checkAddresses(settings, complaints);
+  checkOrigins(settings, complaints);
   const { problems } = complaints;
   return problems.length > 0
     ? { kind: "invalid", problems }
@@ -131,5 +133,15 @@ function checkAddresses({ listeners: { grpc, web } }: ServerSettings, complaints
       "listeners.web",
       `must differ from listeners.grpc, which is port ${grpc.port} of ${grpc.host} too`,
     );
+  }
+}
+
+/** What passes matches the pages that it means. */
+function checkOrigins({ listeners: { corsOrigins } }: ServerSettings, complaints: Complaints): void {
+  for (const [index, origin] of corsOrigins.entries()) {
+    const field = `listeners.cors_origins[${index}]`;
+    if (origin === "*" || complaints.concern(field)) continue;
+    const reading = readOrigin(origin);
+    if (reading.kind === "invalid") complaints.fault(field, `must be ${reading.expected}, found ${quote(origin)}`);
   }
 }

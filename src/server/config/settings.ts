@@ -30,6 +30,8 @@ interface Listeners {
   readonly web: Address;
   /** Origins of the pages that may call the web port; `*`: any. */
   readonly corsOrigins: readonly string[];
+  /** Request headers that those pages may send beside the usual ones; `*`: any. */
+  readonly corsHeaders: readonly string[];
 }
 
 export interface Address {
@@ -64,6 +66,7 @@ export function serverSettings({ listeners, limits, liveness, drain, logging, st
       grpc: parseAddress(listeners?.grpc || "127.0.0.1:50051"),
       web: parseAddress(listeners?.web || "127.0.0.1:8080"),
       corsOrigins: listeners?.corsOrigins ?? [],
+      corsHeaders: listeners?.corsHeaders ?? [],
     },
     limits: {
       maxMessageBytes: limits?.maxMessageBytes ?? 1 << 20,
@@ -100,6 +103,7 @@ const RESTART_FIELDS: Readonly<Record<string, (settings: ServerSettings) => unkn
   "listeners.grpc": ({ listeners }) => listeners.grpc,
   "listeners.web": ({ listeners }) => listeners.web,
   "listeners.cors_origins": ({ listeners }) => listeners.corsOrigins,
+  "listeners.cors_headers": ({ listeners }) => listeners.corsHeaders,
   "limits.max_message_bytes": ({ limits }) => limits.maxMessageBytes,
   "limits.max_metadata_bytes": ({ limits }) => limits.maxMetadataBytes,
   "limits.max_streams_per_connection": ({ limits }) => limits.maxStreamsPerConnection,

@@ -2,7 +2,7 @@
 
 import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from "node:http";
 import { constants, createServer as createHttp2Server } from "node:http2";
-import { createCors } from "./cors.ts";
+import { type CorsOptions, createCors } from "./cors.ts";
 import { createDispatcher } from "./dispatch.ts";
 import { createHttp2Sessions, http2Options } from "./http2-sessions.ts";
 import { openEndedPaths } from "./methods.ts";
@@ -15,8 +15,8 @@ import { createWebHandler, type Pages } from "./web-handler.ts";
 import { shareListener } from "./web-sniff.ts";
 
 export interface WebTransportOptions extends TransportOptions {
-  /** Origins whose pages may call; `*`: any; none: only pages of this port. */
-  readonly corsOrigins: readonly string[];
+  /** Which pages of other origins may call. */
+  readonly cors: CorsOptions;
   /** What else is served here. */
   readonly pages?: Pages;
 }
@@ -28,7 +28,7 @@ const HEADERS_TIMEOUT = 10_000;
 const CHECK_INTERVAL = 2_000;
 
 export function createWebTransport(options: WebTransportOptions): Transport {
-  const { services, limits, liveness, log, clock, corsOrigins, pages = () => false } = options;
+  const { services, limits, liveness, log, clock, cors, pages = () => false } = options;
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, liveness, clock });
   const guard = createRequestGuard(clock);
@@ -39,8 +39,16 @@ export function createWebTransport(options: WebTransportOptions): Transport {
   });
 
   const dispatcher = createDispatcher(services, log);
-  const cors = createCors(corsOrigins);
-  const handle = createWebHandler({ services, dispatcher, sessions, readers, limits, cors, pages, log });
+  const handle = createWebHandler({
+    services,
+    dispatcher,
+    sessions,
+    readers,
+    limits,
+    cors: createCors(cors),
+    pages,
+    log,
+  });
   http2.on("request", (request, response) => handle(request, response as unknown as ServerResponse));
   spreadStreams({ server: http2, maxMetadataBytes: limits.maxMetadataBytes, clock });
 

@@ -7,8 +7,11 @@ import { startTestServer, type TestServer } from "../../support/server.ts";
 import { bundleFiles, type Files, type Site, serveSite } from "./site.ts";
 
 export interface TestBrowser {
-  /** A server that knows the site's origin. Both end with the test. */
-  start(yaml: string): Promise<{ readonly server: TestServer; readonly site: Site }>;
+  /** A server that knows the site's origin, as `origins` writes it. Both end with the test. */
+  start(
+    yaml: string,
+    origins?: (origin: string) => readonly string[],
+  ): Promise<{ readonly server: TestServer; readonly site: Site }>;
   /** A site whose origin the server does not know. */
   strangeSite(): Promise<Site>;
   /** Opens tabs of one profile, as a person does. They are closed with the test. */
@@ -50,9 +53,9 @@ export function useBrowser(): TestBrowser {
   }
 
   return {
-    async start(yaml) {
+    async start(yaml, origins = (origin) => [origin]) {
       const site = await serve();
-      const server = await startTestServer(yaml, { corsOrigins: [site.origin] });
+      const server = await startTestServer(yaml, { corsOrigins: origins(site.origin) });
       onTestFinished(() => server[Symbol.asyncDispose]());
       return { server, site };
     },

@@ -24,6 +24,7 @@ const DEFAULTS = {
     grpc: { host: "127.0.0.1", port: 50051 },
     web: { host: "127.0.0.1", port: 8080 },
     corsOrigins: [],
+    corsHeaders: [],
   },
   limits: {
     maxMessageBytes: 1_048_576,
@@ -56,6 +57,7 @@ listeners:
   grpc: "[::1]:0"
   web: web.internal:80
   cors_origins: ["*", "http://localhost:3000"]
+  cors_headers: [X-Request-Id]
 limits:
   max_message_bytes: 1024
   max_metadata_bytes: 65536
@@ -71,6 +73,7 @@ logging: {level: warn}
         grpc: { host: "::1", port: 0 },
         web: { host: "web.internal", port: 80 },
         corsOrigins: ["*", "http://localhost:3000"],
+        corsHeaders: ["X-Request-Id"],
       },
       limits: {
         maxMessageBytes: 1_024,
@@ -148,7 +151,7 @@ describe("the files that are delivered", () => {
     const { settings, limiters } = loaded(readFileSync("examples/backpressure.yaml", "utf8"));
     expect(settings).toEqual({
       ...DEFAULTS,
-      listeners: { ...DEFAULTS.listeners, corsOrigins: ["https://ops.example.com"] },
+      listeners: { ...DEFAULTS.listeners, corsOrigins: ["https://ops.example.com"], corsHeaders: ["x-request-id"] },
       store: STORE,
     });
     expect(limiters.map(({ name }) => name)).toEqual([
@@ -164,7 +167,12 @@ describe("the files that are delivered", () => {
     const { settings, limiters } = loaded(readFileSync("docker/backpressure.yaml", "utf8"));
     expect(settings).toEqual({
       ...DEFAULTS,
-      listeners: { grpc: { host: "0.0.0.0", port: 50051 }, web: { host: "0.0.0.0", port: 8080 }, corsOrigins: [] },
+      listeners: {
+        grpc: { host: "0.0.0.0", port: 50051 },
+        web: { host: "0.0.0.0", port: 8080 },
+        corsOrigins: [],
+        corsHeaders: [],
+      },
       store: STORE,
     });
     expect(limiters).toMatchObject([{ name: "sample", maxConcurrent: 1, ttl: 0 }]);
@@ -190,6 +198,7 @@ describe("the environment", () => {
       grpc: { host: "0.0.0.0", port: 1 },
       web: { host: "0.0.0.0", port: 2 },
       corsOrigins: ["*"],
+      corsHeaders: [],
     });
     expect(settings.store).toEqual({ ...STORE, folder: "/data" });
     expect(settings.logLevel).toBe("debug");

@@ -7,20 +7,24 @@ import { startWeb } from "./support/ports.ts";
 const APP = "https://app.example.com";
 const TRY_ACQUIRE = pathOf(AdmissionService.method.tryAcquire);
 
-async function preflight(corsOrigins: readonly string[], origin: string) {
-  const { address } = await startWeb([createHeldService().service], { corsOrigins });
+async function preflight(
+  origins: readonly string[],
+  origin: string,
+  { headers = [] as readonly string[], asked = "content-type,connect-protocol-version" } = {},
+) {
+  const { address } = await startWeb([createHeldService().service], { cors: { origins, headers } });
   return await fetch(`http://${address}${TRY_ACQUIRE}`, {
     method: "OPTIONS",
     headers: {
       origin,
       "access-control-request-method": "POST",
-      "access-control-request-headers": "content-type,connect-protocol-version",
+      "access-control-request-headers": asked,
     },
   });
 }
 
-async function call(corsOrigins: readonly string[], origin: string) {
-  const { address } = await startWeb([createHeldService().service], { corsOrigins });
+async function call(origins: readonly string[], origin: string) {
+  const { address } = await startWeb([createHeldService().service], { cors: { origins } });
   return await fetch(`http://${address}${TRY_ACQUIRE}`, {
     method: "POST",
     headers: { origin, "content-type": "application/json" },
@@ -30,7 +34,9 @@ async function call(corsOrigins: readonly string[], origin: string) {
 
 test.each([
   ["an origin of the list", [APP, "http://localhost:3000"], APP],
-  ["an origin that the list has with a slash and capitals", ["HTTPS://App.Example.com/"], APP],
+  ["an origin that the list has in capitals", ["HTTPS://App.Example.com"], APP],
+  ["an origin that the list has with the port of its scheme", ["https://app.example.com:443"], APP],
+  ["a subdomain, where the list has all", ["https://*.example.com"], APP],
   ["any origin", ["*"], "*"],
 ])("a page may call from %s", async (_what, corsOrigins, allowed) => {
   const asked = await preflight(corsOrigins, APP);
@@ -63,6 +69,28 @@ test.each([
 test("answers for listed origins are not shared between origins by a cache", async () => {
   expect((await call([APP], APP)).headers.get("vary")).toMatch(/origin/i);
   expect((await call(["*"], APP)).headers.get("vary")).toBe(null);
+});
+
+test("the headers that tracing and login add pass the preflight, others where the configuration names them", async () => {
+  const usual = await preflight([APP], APP);
+  const names = (answer: Response) => answer.headers.get("access-control-allow-headers")?.split(", ");
+  expect(names(usual)).toEqual(expect.arrayContaining(["authorization", "baggage", "traceparent", "tracestate"]));
+  expect(names(usual)).not.toContain("x-request-id");
+  expect(names(await preflight([APP], APP, { headers: ["X-Request-Id"] }))).toContain("x-request-id");
+  const any = await preflight([APP], APP, { headers: ["*"], asked: "x-one, X-Two,,x y" });
+  expect(names(any)).toEqual(expect.arrayContaining(["x-one", "x-two", "authorization"]));
+  expect(names(any)).not.toContain("x y");
+  expect(any.headers.get("vary")).toContain("access-control-request-headers");
+});
+
+test("a page may read what says why it was refused and when to try again", async () => {
+  const exposed = (await call([APP], APP)).headers.get("access-control-expose-headers")?.toLowerCase().split(", ");
+  expect(exposed).toEqual(
+    expect.arrayContaining([
+      ...["grpc-status", "grpc-message", "grpc-status-details-bin"],
+      ...["retry-after", "grpc-retry-pushback-ms", "trailer-grpc-retry-pushback-ms"],
+    ]),
+  );
 });
 
 test("without a list there is nothing of it", async () => {

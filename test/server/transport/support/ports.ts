@@ -41,11 +41,13 @@ export function startGrpc(services: readonly RpcService[], options: PortOptions 
 
 export function startWeb(
   services: readonly RpcService[],
-  options: PortOptions & Partial<Pick<WebTransportOptions, "corsOrigins" | "pages">> = {},
+  options: PortOptions & { readonly cors?: Partial<WebTransportOptions["cors"]> } & Partial<
+      Pick<WebTransportOptions, "pages">
+    > = {},
 ): Promise<Port> {
   const log = createMemoryLog();
-  const { corsOrigins = [], pages } = options;
-  const common = { ...transportOptions(services, options, log), corsOrigins };
+  const { cors, pages } = options;
+  const common = { ...transportOptions(services, options, log), cors: { origins: [], headers: [], ...cors } };
   return start(createWebTransport(pages ? { ...common, pages } : common), log);
 }
 
