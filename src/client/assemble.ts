@@ -24,6 +24,7 @@ import { createLeakGuard } from "./leak-guard.ts";
 import type { Lease } from "./lease.ts";
 import { createLease, createSpentLease } from "./lease-handle.ts";
 import { createLimiters } from "./limiter-calls.ts";
+import { notify } from "./notify.ts";
 import type { AskPorts, LeasePorts, Platform, WorkPorts } from "./ports.ts";
 import type { Random } from "./random.ts";
 import type { Refusal } from "./refusal.ts";
@@ -59,6 +60,8 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     clock,
     random,
     renew: (leases: readonly Credential[], timeout) => renew(calls, leases, timeout),
+    onFailed: ({ leaseId }, remainingMs, error) =>
+      notify(options.onEvent, { kind: "renewal-failed", leaseId, remainingMs, error }),
   });
   const release = (parting: Parting) => sayReleased({ calls, clock, retries }, parting);
   const holdings = createHoldings({
@@ -70,7 +73,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     onEvent: options.onEvent,
   });
   const end = (parting: WorkParting) => sayEnded({ calls, clock, retries }, parting);
-  const renewers = createCardRenewers({ calls, clock, random });
+  const renewers = createCardRenewers({ calls, clock, random, onEvent: options.onEvent });
   const works = createWorkHoldings({ clock, renewers, sayEnded: end });
   const guard = createLeakGuard(warn);
   const closing = new AbortController();

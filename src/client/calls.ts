@@ -1,6 +1,7 @@
 /** The contract's calls over a transport, with the client's errors for the transport's. */
 
 import { createClient as createRpcClient, type Client as RpcClient, type Transport } from "@connectrpc/connect";
+import { withCheckedTimeouts } from "./checked-timeouts.ts";
 import { toClientError } from "./error-wire.ts";
 import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
@@ -21,10 +22,11 @@ export const ANSWER_WITHIN = 10_000;
 
 export function createCalls(transport: Transport, address: string): Calls {
   const toError = (thrown: unknown) => toClientError(thrown, address);
+  const checked = withCheckedTimeouts(transport);
   return {
-    admission: createRpcClient(AdmissionService, transport),
-    limiter: createRpcClient(LimiterService, transport),
-    board: createRpcClient(BoardService, transport),
+    admission: createRpcClient(AdmissionService, checked),
+    limiter: createRpcClient(LimiterService, checked),
+    board: createRpcClient(BoardService, checked),
     async unary(call) {
       try {
         return await call();

@@ -8,4 +8,17 @@ export type ClientEvent =
    */
   | { readonly kind: "resuming"; readonly leaseId: string; readonly attempt: number; readonly error: Error }
   /** The lease has its stream again; its holder has nothing to do. */
-  | { readonly kind: "resumed"; readonly leaseId: string; readonly attempt: number };
+  | { readonly kind: "resumed"; readonly leaseId: string; readonly attempt: number }
+  /**
+   * A renewal of a lease had no answer, or an error for one. The client tries again by itself; unless one of the next renewals
+   * is confirmed within `remainingMs`, the lease is lost.
+   */
+  | { readonly kind: "renewal-failed"; readonly leaseId: string; readonly remainingMs: number; readonly error: Error }
+  /** The same for work on a card. */
+  | {
+      readonly kind: "work-renewal-failed";
+      readonly board: string;
+      readonly card: string;
+      readonly remainingMs: number;
+      readonly error: Error;
+    };

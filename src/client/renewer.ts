@@ -23,6 +23,8 @@ export interface RenewerOptions<C, A> {
   readonly random: Random;
   /** Makes one call, for 1 to 1,000 leases, answers in their order, and waits `timeout` ms at most. */
   readonly renew: (leases: readonly C[], timeout: number) => Promise<readonly A[]>;
+  /** Told of each lease in a call that has failed, with the ms that are left of its validity. */
+  readonly onFailed: (lease: C, remaining: number, error: Error) => void;
 }
 
 /** The most leases in one call. */
@@ -39,12 +41,17 @@ const SHORTEST_INTERVAL = 10;
 const SHORTEST_TIMEOUT = 250;
 
 /**
- * A lease is renewed after a third of what is left of its validity, a tenth more or less by chance. After a call that
- * failed that is the same rule: a third of less, so that several more tries fit in.
+ * Renews a lease after a third of what is left of its validity, a tenth more or less by chance. After a call that failed the rule
+ * is the same: a third of less, so that several more tries fit in.
+ *
+ * A call that has no answer when half of what was left has passed is not given up: its answer may be on a long way. The leases
+ * are renewed by another call meanwhile.
  */
-export function createRenewer<C, A>({ clock, random, renew }: RenewerOptions<C, A>): Renewer<C, A> {
+export function createRenewer<C, A>({ clock, random, renew, onFailed }: RenewerOptions<C, A>): Renewer<C, A> {
   const members = new Set<Renewable<C, A>>();
   const plans = new Map<Renewable<C, A>, Plan>();
+  /** What calls off the wait for each call that has no answer yet. */
+  const waits = new Set<() => void>();
   let timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
   function plan(lease: Renewable<C, A>): void {
@@ -79,15 +86,28 @@ export function createRenewer<C, A>({ clock, random, renew }: RenewerOptions<C, 
   async function send(batch: readonly Renewable<C, A>[]): Promise<void> {
     for (const lease of batch) plans.delete(lease);
     const sentAt = clock.now();
-    const least = Math.min(...batch.map((lease) => lease.remaining()));
+    const left = batch.map((lease) => lease.remaining());
+    const patience = Math.max(SHORTEST_INTERVAL, Math.min(...left) / 2);
+    const stopWaiting = clock.scheduleInBackground(patience, () => {
+      waits.delete(stopWaiting);
+      planAgain(batch);
+    });
+    waits.add(stopWaiting);
     try {
       const credentials = batch.map(({ credential }) => credential);
-      const answers = await renew(credentials, Math.max(SHORTEST_TIMEOUT, least / 2));
+      const answers = await renew(credentials, Math.max(SHORTEST_TIMEOUT, ...left));
       for (const [index, lease] of batch.entries()) lease.renewed(answers[index] as A, sentAt);
-    } catch {
-      // What was not confirmed runs out by itself, unless one of the next calls gets through.
+    } catch (error) {
+      for (const lease of batch) if (members.has(lease)) onFailed(lease.credential, lease.remaining(), error as Error);
     }
-    for (const lease of batch) if (members.has(lease)) plan(lease);
+    waits.delete(stopWaiting);
+    stopWaiting();
+    planAgain(batch);
+  }
+
+  /** A lease of which another call has taken care meanwhile has its plan. */
+  function planAgain(batch: readonly Renewable<C, A>[]): void {
+    for (const lease of batch) if (members.has(lease) && !plans.has(lease)) plan(lease);
   }
 
   return {
@@ -99,6 +119,8 @@ export function createRenewer<C, A>({ clock, random, renew }: RenewerOptions<C, 
       members.delete(lease);
       plans.delete(lease);
       if (members.size > 0) return;
+      for (const stopWaiting of waits) stopWaiting();
+      waits.clear();
       timer?.cancel();
       timer = undefined;
     },

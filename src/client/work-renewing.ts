@@ -1,8 +1,10 @@
 /** Renewing work: many cards of a board in one call, an answer each back. */
 
 import type { Calls } from "./calls.ts";
+import type { ClientEvent } from "./client-event.ts";
 import type { Clock } from "./clock.ts";
 import { AdmissionError } from "./errors.ts";
+import { notify } from "./notify.ts";
 import type { Random } from "./random.ts";
 import { createRenewer, type Renewer } from "./renewer.ts";
 import { type CardCredential, type CardRenewal, renewalFromWire } from "./work-wire.ts";
@@ -18,16 +20,19 @@ interface CardRenewersOptions {
   readonly calls: Calls;
   readonly clock: Clock;
   readonly random: Random;
+  readonly onEvent: ((event: ClientEvent) => void) | undefined;
 }
 
-export function createCardRenewers({ calls, clock, random }: CardRenewersOptions): CardRenewers {
+export function createCardRenewers({ calls, clock, random, onEvent }: CardRenewersOptions): CardRenewers {
   const renewers = new Map<string, CardRenewer>();
+  const onFailed = ({ board, cardId: card }: CardCredential, remainingMs: number, error: Error) =>
+    notify(onEvent, { kind: "work-renewal-failed", board, card, remainingMs, error });
   return {
     of(board) {
       let renewer = renewers.get(board);
       if (renewer === undefined) {
         const renew = (cards: readonly CardCredential[], timeout: number) => renewCards(calls, board, cards, timeout);
-        renewer = createRenewer({ clock, random, renew });
+        renewer = createRenewer({ clock, random, renew, onFailed });
         renewers.set(board, renewer);
       }
       return renewer;

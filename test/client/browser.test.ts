@@ -130,8 +130,8 @@ describe("a client in a browser, over HTTP/1.1", () => {
       globalThis.resumed = new Set();
       globalThis.fifths = [];
       const client = backpressure.connect("", {
-        onEvent: ({ kind, leaseId }) => {
-          if (kind === "resumed") globalThis.resumed.add(leaseId);
+        onEvent: (event) => {
+          if (event.kind === "resumed") globalThis.resumed.add(event.leaseId);
           else globalThis.fifths.push(client.acquire("db").catch((error: Error) => error.name));
         },
       });

@@ -10,7 +10,9 @@ const RENEWED: RenewAnswer = { kind: "renewed", validFor: 3000, revokingUntil: u
 function setup({ fraction = 0.5 } = {}) {
   const clock = createFakeClock();
   const calls: { readonly at: number; readonly ids: string[]; readonly timeout: number }[] = [];
+  const failed: { readonly leaseId: string; readonly remaining: number; readonly message: string }[] = [];
   let isReachable = true;
+  let isSlow = 0;
   const start = clock.now().monotonic;
   const renewer = createRenewer({
     clock,
@@ -18,8 +20,10 @@ function setup({ fraction = 0.5 } = {}) {
     async renew(leases: readonly Credential[], timeout: number) {
       calls.push({ at: clock.now().monotonic - start, ids: leases.map(({ leaseId }) => leaseId), timeout });
       if (!isReachable) throw new Error("unreachable");
+      if (isSlow) await new Promise<void>((resolve) => clock.schedule(isSlow, resolve));
       return leases.map(() => RENEWED);
     },
+    onFailed: ({ leaseId }, remaining, error) => failed.push({ leaseId, remaining, message: error.message }),
   });
 
   function lease(id: string, validFor = 3000): Renewable<Credential, RenewAnswer> {
@@ -38,8 +42,13 @@ function setup({ fraction = 0.5 } = {}) {
     renewer,
     calls,
     lease,
+    failed,
     setReachable: (to: boolean) => {
       isReachable = to;
+    },
+    /** ms from a call to its answer. */
+    setSlow: (to: number) => {
+      isSlow = to;
     },
   };
 }
@@ -92,8 +101,8 @@ describe("renewer", () => {
     expect(new Set(calls.flatMap(({ ids }) => ids)).size).toBe(2500);
   });
 
-  it("tries again after a third of what is left when a call fails, and gives no call more than half of that", async () => {
-    const { clock, renewer, calls, lease, setReachable } = setup();
+  it("tries again after a third of what is left when a call fails, gives each call all of that, and tells of it", async () => {
+    const { clock, renewer, calls, failed, lease, setReachable } = setup();
     setReachable(false);
     renewer.add(lease("a"));
     clock.advance(1000);
@@ -106,7 +115,26 @@ describe("renewer", () => {
     clock.advance(1000);
     await settle();
     expect(calls.map(({ at }) => Math.round(at))).toEqual([1000, 1667, 2111, 3112]);
-    expect(calls.map(({ timeout }) => Math.round(timeout))).toEqual([1000, 667, 444, 1000]);
+    expect(calls.map(({ timeout }) => Math.round(timeout))).toEqual([2000, 1333, 889, 2000]);
+    expect(failed.map((event) => ({ ...event, remaining: Math.round(event.remaining) }))).toEqual([
+      { leaseId: "a", remaining: 2000, message: "unreachable" },
+      { leaseId: "a", remaining: 1333, message: "unreachable" },
+    ]);
+  });
+
+  it("makes another call when half of what was left has passed without an answer, and takes the late answer all the same", async () => {
+    const { clock, renewer, calls, failed, lease, setSlow } = setup();
+    setSlow(1900);
+    const slow = lease("a");
+    renewer.add(slow);
+    clock.advance(1000);
+    // Half of the 2,000 ms that were left, then a third of 1,000.
+    clock.advance(1334);
+    expect(calls.map(({ at }) => Math.round(at))).toEqual([1000, 2333]);
+    clock.advance(567);
+    await settle();
+    expect(Math.round(slow.remaining())).toBe(1099);
+    expect(failed).toEqual([]);
   });
 
   it("keeps leases of different validity in time", async () => {

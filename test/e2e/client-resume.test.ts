@@ -37,10 +37,13 @@ async function setup(yaml: string, options: ConnectOptions = {}) {
 }
 
 /** The next event of this kind. */
-async function told(events: Mailbox<ClientEvent>, kind: ClientEvent["kind"]): Promise<ClientEvent> {
+async function told<K extends ClientEvent["kind"]>(
+  events: Mailbox<ClientEvent>,
+  kind: K,
+): Promise<Extract<ClientEvent, { readonly kind: K }>> {
   for (;;) {
     const event = await events.next();
-    if (event.kind === kind) return event;
+    if (event.kind === kind) return event as Extract<ClientEvent, { readonly kind: K }>;
   }
 }
 

@@ -131,9 +131,9 @@ test.each(["gRPC", "Connect over h2c"] as const)(
     await using proxy = await startFaultProxy(way === "gRPC" ? server.address : new URL(server.url).host);
     const lost = Promise.withResolvers<void>();
     const resumed = new Map<string, () => void>();
-    await using holder = connectBy(way, proxy.address, ({ kind, leaseId }) => {
-      if (kind === "resuming") lost.resolve();
-      else resumed.get(leaseId)?.();
+    await using holder = connectBy(way, proxy.address, (event) => {
+      if (event.kind === "resuming") lost.resolve();
+      else if (event.kind === "resumed") resumed.get(event.leaseId)?.();
     });
     const fates: Promise<unknown>[] = [];
     for (let i = 0; i < 3; i += 1) {
