@@ -51,4 +51,5 @@ export type Reason =
   | "STALE_FENCING_TOKEN"
   | "CARD_DELETED"
   | "CARD_BLOCKED"
+  | "REQUEST_WITHDRAWN"
   | "UNKNOWN";

@@ -44,7 +44,8 @@ export type Reason =
   | "BOARD_FULL"
   | "STALE_FENCING_TOKEN"
   | "CARD_DELETED"
-  | "CARD_BLOCKED";
+  | "CARD_BLOCKED"
+  | "REQUEST_WITHDRAWN";
 
 /** A "no" with its reason: a value, never thrown. */
 export interface Refusal {

@@ -95,6 +95,7 @@ const CODES: Record<Reason, Code> = {
   STALE_FENCING_TOKEN: Code.Aborted,
   CARD_DELETED: Code.Aborted,
   CARD_BLOCKED: Code.Aborted,
+  REQUEST_WITHDRAWN: Code.Aborted,
 };
 
 /** The "not now" that brings a RetryInfo even where nobody can know the time, so that clients back off. */
@@ -246,6 +247,8 @@ const MESSAGES: Record<Reason, (name: string, refusal: Refusal) => string> = {
   STALE_FENCING_TOKEN: (name) => `the work under this fencing token on ${name} has ended; nothing was changed`,
   CARD_DELETED: (name) => `${name} was deleted`,
   CARD_BLOCKED: (name) => `${name} was blocked`,
+  REQUEST_WITHDRAWN: () =>
+    "the request was withdrawn under its request_id and has taken nothing; ask anew, under a fresh request_id",
 };
 
 function errorInfo(reason: Reason | ServerReason, metadata: Record<string, string>): WireDetail {

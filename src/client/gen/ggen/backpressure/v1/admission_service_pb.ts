@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/admission_service.proto.
  */
 export const file_ggen_backpressure_v1_admission_service: GenFile = /*@__PURE__*/
-  fileDesc("CixnZ2VuL2JhY2twcmVzc3VyZS92MS9hZG1pc3Npb25fc2VydmljZS5wcm90bxIUZ2dlbi5iYWNrcHJlc3N1cmUudjEi7QEKDkFjcXVpcmVSZXF1ZXN0EisKBmNsYWltcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgCIAEoCRIrCghtYXhfd2FpdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgN0dGwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKcmVxdWVzdF9pZBgFIAEoCRI1CgZyZXN1bWUYBiABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUNyZWRlbnRpYWwiMwoPTGVhc2VDcmVkZW50aWFsEhAKCGxlYXNlX2lkGAEgASgJEg4KBnNlY3JldBgCIAEoCSKcAgoPQWNxdWlyZVJlc3BvbnNlEjAKB3dhaXRpbmcYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYWl0aW5nSAASMAoHZ3JhbnRlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdyYW50ZWRIABIyCghyZXZva2luZxgDIAEoCzIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJldm9raW5nSAASMgoIZHJhaW5pbmcYBCABKAsyHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5EcmFpbmluZ0gAEjQKCWhlYXJ0YmVhdBgFIAEoCzIfLmdnZW4uYmFja3ByZXNzdXJlLnYxLkhlYXJ0YmVhdEgAQgcKBWV2ZW50IlMKB1dhaXRpbmcSFQoNd2FpdGVyc19haGVhZBgBIAEoDRIxCg5lc3RpbWF0ZWRfd2FpdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKEAQoHR3JhbnRlZBIqCgVsZWFzZRgBIAEoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlEg4KBnNlY3JldBgCIAEoCRIsCgl2YWxpZF9mb3IYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHcmVzdW1lZBgEIAEoCCJJCghSZXZva2luZxIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHbWVzc2FnZRgCIAEoCSI4CghEcmFpbmluZxIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiCwoJSGVhcnRiZWF0IowBChFUcnlBY3F1aXJlUmVxdWVzdBIrCgZjbGFpbXMYASADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DbGFpbRIOCgZob2xkZXIYAiABKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBCABKAkiggEKElRyeUFjcXVpcmVSZXNwb25zZRIwCgdncmFudGVkGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuR3JhbnRlZEgAEjAKB3JlZnVzZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IkUKDFJlbmV3UmVxdWVzdBI1CgZsZWFzZXMYASADKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUNyZWRlbnRpYWwiQwoNUmVuZXdSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXN1bHQivgEKC1JlbmV3UmVzdWx0EhAKCGxlYXNlX2lkGAEgASgJEjAKB3JlbmV3ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld2VkSAASLwoFZW5kZWQYAyABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZEgAEjAKB3JlZnVzZWQYBCABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InoKB1JlbmV3ZWQSLAoJdmFsaWRfZm9yGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZva2luZxgDIAEoCCJmCg5SZWxlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRIOCgZzZWNyZXQYAiABKAkSMgoHb3V0Y29tZRgDIAEoDjIhLmdnZW4uYmFja3ByZXNzdXJlLnYxLldvcmtPdXRjb21lIlUKD1JlbGVhc2VSZXNwb25zZRIrCgNlbmQYASABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZBIVCg1hbHJlYWR5X2VuZGVkGAIgASgIIsUCCg5TZXNzaW9uUmVxdWVzdBIKCgJpZBgBIAEoBBI3CgdhY3F1aXJlGAIgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQWNxdWlyZVJlcXVlc3RIABI+Cgt0cnlfYWNxdWlyZRgDIAEoCzInLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXF1ZXN0SAASMwoFcmVuZXcYBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1JlcXVlc3RIABI3CgdyZWxlYXNlGAUgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVsZWFzZVJlcXVlc3RIABI1CgZjYW5jZWwYBiABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DYW5jZWxBY3F1aXJlSABCCQoHcmVxdWVzdCIPCg1DYW5jZWxBY3F1aXJlIrgCCg9TZXNzaW9uUmVzcG9uc2USCgoCaWQYASABKAQSOAoHYWNxdWlyZRgCIAEoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXNwb25zZUgAEj8KC3RyeV9hY3F1aXJlGAMgASgLMiguZ2dlbi5iYWNrcHJlc3N1cmUudjEuVHJ5QWNxdWlyZVJlc3BvbnNlSAASNAoFcmVuZXcYBCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1Jlc3BvbnNlSAASOAoHcmVsZWFzZRgFIAEoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXNwb25zZUgAEiIKBGRvbmUYBiABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQgoKCHJlc3BvbnNlMtMDChBBZG1pc3Npb25TZXJ2aWNlElgKB0FjcXVpcmUSJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXNwb25zZTABEl8KClRyeUFjcXVpcmUSJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVxdWVzdBooLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXNwb25zZRJQCgVSZW5ldxIiLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbmV3UmVxdWVzdBojLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbmV3UmVzcG9uc2USVgoHUmVsZWFzZRIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXF1ZXN0GiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVsZWFzZVJlc3BvbnNlEloKB1Nlc3Npb24SJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5TZXNzaW9uUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLlNlc3Npb25SZXNwb25zZSgBMAFiBnByb3RvMw", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("CixnZ2VuL2JhY2twcmVzc3VyZS92MS9hZG1pc3Npb25fc2VydmljZS5wcm90bxIUZ2dlbi5iYWNrcHJlc3N1cmUudjEihQIKDkFjcXVpcmVSZXF1ZXN0EisKBmNsYWltcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgCIAEoCRIrCghtYXhfd2FpdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgN0dGwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKcmVxdWVzdF9pZBgFIAEoCRI1CgZyZXN1bWUYBiABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUNyZWRlbnRpYWwSFgoOa2VlcF9vbl9jYW5jZWwYByABKAgiMwoPTGVhc2VDcmVkZW50aWFsEhAKCGxlYXNlX2lkGAEgASgJEg4KBnNlY3JldBgCIAEoCSKcAgoPQWNxdWlyZVJlc3BvbnNlEjAKB3dhaXRpbmcYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYWl0aW5nSAASMAoHZ3JhbnRlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdyYW50ZWRIABIyCghyZXZva2luZxgDIAEoCzIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJldm9raW5nSAASMgoIZHJhaW5pbmcYBCABKAsyHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5EcmFpbmluZ0gAEjQKCWhlYXJ0YmVhdBgFIAEoCzIfLmdnZW4uYmFja3ByZXNzdXJlLnYxLkhlYXJ0YmVhdEgAQgcKBWV2ZW50IlMKB1dhaXRpbmcSFQoNd2FpdGVyc19haGVhZBgBIAEoDRIxCg5lc3RpbWF0ZWRfd2FpdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKEAQoHR3JhbnRlZBIqCgVsZWFzZRgBIAEoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlEg4KBnNlY3JldBgCIAEoCRIsCgl2YWxpZF9mb3IYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHcmVzdW1lZBgEIAEoCCJJCghSZXZva2luZxIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHbWVzc2FnZRgCIAEoCSI4CghEcmFpbmluZxIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiCwoJSGVhcnRiZWF0IowBChFUcnlBY3F1aXJlUmVxdWVzdBIrCgZjbGFpbXMYASADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DbGFpbRIOCgZob2xkZXIYAiABKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBCABKAkiggEKElRyeUFjcXVpcmVSZXNwb25zZRIwCgdncmFudGVkGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuR3JhbnRlZEgAEjAKB3JlZnVzZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IkUKDFJlbmV3UmVxdWVzdBI1CgZsZWFzZXMYASADKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUNyZWRlbnRpYWwiQwoNUmVuZXdSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXN1bHQivgEKC1JlbmV3UmVzdWx0EhAKCGxlYXNlX2lkGAEgASgJEjAKB3JlbmV3ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld2VkSAASLwoFZW5kZWQYAyABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZEgAEjAKB3JlZnVzZWQYBCABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InoKB1JlbmV3ZWQSLAoJdmFsaWRfZm9yGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZva2luZxgDIAEoCCJ6Cg5SZWxlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRIOCgZzZWNyZXQYAiABKAkSMgoHb3V0Y29tZRgDIAEoDjIhLmdnZW4uYmFja3ByZXNzdXJlLnYxLldvcmtPdXRjb21lEhIKCnJlcXVlc3RfaWQYBCABKAkiaAoPUmVsZWFzZVJlc3BvbnNlEisKA2VuZBgBIAEoDjIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlRW5kEhUKDWFscmVhZHlfZW5kZWQYAiABKAgSEQoJd2l0aGRyYXduGAMgASgIIsUCCg5TZXNzaW9uUmVxdWVzdBIKCgJpZBgBIAEoBBI3CgdhY3F1aXJlGAIgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQWNxdWlyZVJlcXVlc3RIABI+Cgt0cnlfYWNxdWlyZRgDIAEoCzInLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXF1ZXN0SAASMwoFcmVuZXcYBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1JlcXVlc3RIABI3CgdyZWxlYXNlGAUgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVsZWFzZVJlcXVlc3RIABI1CgZjYW5jZWwYBiABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DYW5jZWxBY3F1aXJlSABCCQoHcmVxdWVzdCIPCg1DYW5jZWxBY3F1aXJlIrgCCg9TZXNzaW9uUmVzcG9uc2USCgoCaWQYASABKAQSOAoHYWNxdWlyZRgCIAEoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXNwb25zZUgAEj8KC3RyeV9hY3F1aXJlGAMgASgLMiguZ2dlbi5iYWNrcHJlc3N1cmUudjEuVHJ5QWNxdWlyZVJlc3BvbnNlSAASNAoFcmVuZXcYBCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1Jlc3BvbnNlSAASOAoHcmVsZWFzZRgFIAEoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXNwb25zZUgAEiIKBGRvbmUYBiABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQgoKCHJlc3BvbnNlMtMDChBBZG1pc3Npb25TZXJ2aWNlElgKB0FjcXVpcmUSJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXNwb25zZTABEl8KClRyeUFjcXVpcmUSJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVxdWVzdBooLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXNwb25zZRJQCgVSZW5ldxIiLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbmV3UmVxdWVzdBojLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbmV3UmVzcG9uc2USVgoHUmVsZWFzZRIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXF1ZXN0GiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVsZWFzZVJlc3BvbnNlEloKB1Nlc3Npb24SJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5TZXNzaW9uUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLlNlc3Npb25SZXNwb25zZSgBMAFiBnByb3RvMw", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
 
 /**
  * Asks to wait for a lease, or takes one up again.
@@ -73,6 +73,16 @@ export type AcquireRequest = Message<"ggen.backpressure.v1.AcquireRequest"> & {
    * @generated from field: ggen.backpressure.v1.LeaseCredential resume = 6;
    */
   resume?: LeaseCredential | undefined;
+
+  /**
+   * Promises how this request ends: the client says Release when it is done, also when it gives up waiting, and asks
+   * again or resumes whenever it loses its stream. The server then takes a stream that is reset or cancelled, over whatever
+   * connection and by whatever proxy, for a lost one: the lease is orphaned for its ttl, and a waiter with a `request_id`
+   * keeps its place for the ttl. Unset: the stream is the lease, and its cancel gives back at once.
+   *
+   * @generated from field: bool keep_on_cancel = 7;
+   */
+  keepOnCancel: boolean;
 };
 
 /**
@@ -518,13 +528,13 @@ export const RenewedSchema: GenMessage<Renewed> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_admission_service, 13);
 
 /**
- * Ends a lease.
+ * Ends a lease, or withdraws a request. Either `lease_id` with `secret`, or `request_id`.
  *
  * @generated from message ggen.backpressure.v1.ReleaseRequest
  */
 export type ReleaseRequest = Message<"ggen.backpressure.v1.ReleaseRequest"> & {
   /**
-   * Its id.
+   * The lease's id.
    *
    * @generated from field: string lease_id = 1;
    */
@@ -543,6 +553,16 @@ export type ReleaseRequest = Message<"ggen.backpressure.v1.ReleaseRequest"> & {
    * @generated from field: ggen.backpressure.v1.WorkOutcome outcome = 3;
    */
   outcome: WorkOutcome;
+
+  /**
+   * Withdraws the Acquire or TryAcquire that was sent under this id, whatever has become of it: its waiter leaves the
+   * queue, its lease is released, and if it has not arrived yet it is refused with REQUEST_WITHDRAWN when it does. The
+   * server remembers that for ten minutes, unless too many requests come meanwhile: ask anew under another id. For a client
+   * that gives up before it knows its lease.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
 };
 
 /**
@@ -559,7 +579,7 @@ export const ReleaseRequestSchema: GenMessage<ReleaseRequest> = /*@__PURE__*/
  */
 export type ReleaseResponse = Message<"ggen.backpressure.v1.ReleaseResponse"> & {
   /**
-   * RELEASED, or how it had ended before.
+   * RELEASED, or how it had ended before. Unset where the request had no lease: see `withdrawn`.
    *
    * @generated from field: ggen.backpressure.v1.LeaseEnd end = 1;
    */
@@ -571,6 +591,13 @@ export type ReleaseResponse = Message<"ggen.backpressure.v1.ReleaseResponse"> & 
    * @generated from field: bool already_ended = 2;
    */
   alreadyEnded: boolean;
+
+  /**
+   * Whether a request was withdrawn that had no lease: it waited, or has not arrived yet.
+   *
+   * @generated from field: bool withdrawn = 3;
+   */
+  withdrawn: boolean;
 };
 
 /**
@@ -743,10 +770,14 @@ export const AdmissionService: GenService<{
    * Waits for the claims and holds them: the stream is the lease. The server speaks at once, with `waiting` or
    * `granted`, then whenever there is news and at least every few seconds.
    *
-   * Cancel the stream to give the lease back, or call Release and the stream ends OK. A connection that is lost leaves
-   * the lease its ttl, in which it can be resumed; so does the cancel of a stream that took the lease up again, by a
-   * resume or under its `request_id`, since it may be an attempt that was given up and comes late: such a lease is
-   * given back at once by Release alone. A granted stream that the server ends otherwise ends ABORTED, with
+   * Call Release to give the lease back, and the stream ends OK. What a cancelled stream means is the request's choice.
+   * By default the stream is the lease, and its cancel gives back at once, also where a proxy cancels it. With
+   * `keep_on_cancel` a cancel is a lost stream, and only Release gives back at once: a client behind a proxy says that.
+   *
+   * A connection that is lost leaves the lease its ttl, in which it can be resumed; so does the cancel of a stream that
+   * took the lease up again, by a resume or under its `request_id`, since it may be an attempt that was given up and comes
+   * late; and so does any cancel where the limiter says `trust_cancel: false`. With a ttl of zero any end of the stream
+   * ends the lease, and a waiter leaves. A granted stream that the server ends otherwise ends ABORTED, with
    * LEASE_REVOKED, LEASE_EXPIRED, LEASE_DISPLACED or LIMITER_DELETED. A grant that holds no permits leaves nothing
    * behind: the stream ends OK after `granted`.
    *
@@ -784,7 +815,8 @@ export const AdmissionService: GenService<{
   },
   /**
    * Ends a lease and gives its permits to the head of the queue in the same step. Ending twice is harmless: the answer
-   * says how the lease had ended. LEASE_NOT_FOUND for one that never was, or ended long ago.
+   * says how the lease had ended. LEASE_NOT_FOUND for one that never was, or ended long ago. By `request_id` it withdraws
+   * a request before its lease is known.
    *
    * @generated from rpc ggen.backpressure.v1.AdmissionService.Release
    */

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/admission_service.proto.
  */
 export const file_ggen_backpressure_v1_admission_service: GenFile = /*@__PURE__*/
-  fileDesc("CixnZ2VuL2JhY2twcmVzc3VyZS92MS9hZG1pc3Npb25fc2VydmljZS5wcm90bxIUZ2dlbi5iYWNrcHJlc3N1cmUudjEiwQMKDkFjcXVpcmVSZXF1ZXN0EjUKBmNsYWltcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltQgi6SAWSAQIQCBIYCgZob2xkZXIYAiABKAlCCLpIBXIDKIACEjsKCG1heF93YWl0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUyABKeAQoDdHRsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQna6SHO6AWUKEXR0bC56ZXJvX29yXzEwMG1zEhxtdXN0IGJlIDBzLCBvciBhdCBsZWFzdCAwLjFzGjJ0aGlzID09IGR1cmF0aW9uKCcwcycpIHx8IHRoaXMgPj0gZHVyYXRpb24oJzAuMXMnKaoBCCIECICjBTIAEjAKCnJlcXVlc3RfaWQYBSABKAlCHLpIGXIXKIABMhJeKFshLX5dezE2LDEyOH0pPyQSNQoGcmVzdW1lGAYgASgLMiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGVhc2VDcmVkZW50aWFsOhe6SBQiEgoGY2xhaW1zCgZyZXN1bWUQASJKCg9MZWFzZUNyZWRlbnRpYWwSGwoIbGVhc2VfaWQYASABKAlCCbpIBnIEEAEoQBIaCgZzZWNyZXQYAiABKAlCCrpIB3IFEAEogAEinAIKD0FjcXVpcmVSZXNwb25zZRIwCgd3YWl0aW5nGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuV2FpdGluZ0gAEjAKB2dyYW50ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5HcmFudGVkSAASMgoIcmV2b2tpbmcYAyABKAsyHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZXZva2luZ0gAEjIKCGRyYWluaW5nGAQgASgLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuRHJhaW5pbmdIABI0CgloZWFydGJlYXQYBSABKAsyHy5nZ2VuLmJhY2twcmVzc3VyZS52MS5IZWFydGJlYXRIAEIHCgVldmVudCJTCgdXYWl0aW5nEhUKDXdhaXRlcnNfYWhlYWQYASABKA0SMQoOZXN0aW1hdGVkX3dhaXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ihAEKB0dyYW50ZWQSKgoFbGVhc2UYASABKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZRIOCgZzZWNyZXQYAiABKAkSLAoJdmFsaWRfZm9yGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB3Jlc3VtZWQYBCABKAgiSQoIUmV2b2tpbmcSLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB21lc3NhZ2UYAiABKAkiOAoIRHJhaW5pbmcSLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIgsKCUhlYXJ0YmVhdCLVAQoRVHJ5QWNxdWlyZVJlcXVlc3QSNwoGY2xhaW1zGAEgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2xhaW1CCrpIB5IBBAgBEAgSGAoGaG9sZGVyGAIgASgJQgi6SAVyAyiAAhI7CgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CE7pIEKoBDSIECICjBTIFEIDC1y8SMAoKcmVxdWVzdF9pZBgEIAEoCUIcukgZchcogAEyEl4oWyEtfl17MTYsMTI4fSk/JCKCAQoSVHJ5QWNxdWlyZVJlc3BvbnNlEjAKB2dyYW50ZWQYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5HcmFudGVkSAASMAoHcmVmdXNlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiUgoMUmVuZXdSZXF1ZXN0EkIKBmxlYXNlcxgBIAMoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlQ3JlZGVudGlhbEILukgIkgEFCAEQ6AciQwoNUmVuZXdSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXN1bHQivgEKC1JlbmV3UmVzdWx0EhAKCGxlYXNlX2lkGAEgASgJEjAKB3JlbmV3ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld2VkSAASLwoFZW5kZWQYAyABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZEgAEjAKB3JlZnVzZWQYBCABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InoKB1JlbmV3ZWQSLAoJdmFsaWRfZm9yGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZva2luZxgDIAEoCCKHAQoOUmVsZWFzZVJlcXVlc3QSGwoIbGVhc2VfaWQYASABKAlCCbpIBnIEEAEoQBIaCgZzZWNyZXQYAiABKAlCCrpIB3IFEAEogAESPAoHb3V0Y29tZRgDIAEoDjIhLmdnZW4uYmFja3ByZXNzdXJlLnYxLldvcmtPdXRjb21lQgi6SAWCAQIQASJVCg9SZWxlYXNlUmVzcG9uc2USKwoDZW5kGAEgASgOMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGVhc2VFbmQSFQoNYWxyZWFkeV9lbmRlZBgCIAEoCCLFAgoOU2Vzc2lvblJlcXVlc3QSCgoCaWQYASABKAQSNwoHYWNxdWlyZRgCIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXF1ZXN0SAASPgoLdHJ5X2FjcXVpcmUYAyABKAsyJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVxdWVzdEgAEjMKBXJlbmV3GAQgASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXF1ZXN0SAASNwoHcmVsZWFzZRgFIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXF1ZXN0SAASNQoGY2FuY2VsGAYgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2FuY2VsQWNxdWlyZUgAQgkKB3JlcXVlc3QiDwoNQ2FuY2VsQWNxdWlyZSK4AgoPU2Vzc2lvblJlc3BvbnNlEgoKAmlkGAEgASgEEjgKB2FjcXVpcmUYAiABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVzcG9uc2VIABI/Cgt0cnlfYWNxdWlyZRgDIAEoCzIoLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXNwb25zZUgAEjQKBXJlbmV3GAQgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXNwb25zZUgAEjgKB3JlbGVhc2UYBSABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWxlYXNlUmVzcG9uc2VIABIiCgRkb25lGAYgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIAEIKCghyZXNwb25zZTLTAwoQQWRtaXNzaW9uU2VydmljZRJYCgdBY3F1aXJlEiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQWNxdWlyZVJlcXVlc3QaJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVzcG9uc2UwARJfCgpUcnlBY3F1aXJlEicuZ2dlbi5iYWNrcHJlc3N1cmUudjEuVHJ5QWNxdWlyZVJlcXVlc3QaKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVzcG9uc2USUAoFUmVuZXcSIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1JlcXVlc3QaIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1Jlc3BvbnNlElYKB1JlbGVhc2USJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWxlYXNlUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXNwb25zZRJaCgdTZXNzaW9uEiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuU2Vzc2lvblJlcXVlc3QaJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5TZXNzaW9uUmVzcG9uc2UoATABYgZwcm90bzM", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("CixnZ2VuL2JhY2twcmVzc3VyZS92MS9hZG1pc3Npb25fc2VydmljZS5wcm90bxIUZ2dlbi5iYWNrcHJlc3N1cmUudjEi2QMKDkFjcXVpcmVSZXF1ZXN0EjUKBmNsYWltcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltQgi6SAWSAQIQCBIYCgZob2xkZXIYAiABKAlCCLpIBXIDKIACEjsKCG1heF93YWl0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUyABKeAQoDdHRsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQna6SHO6AWUKEXR0bC56ZXJvX29yXzEwMG1zEhxtdXN0IGJlIDBzLCBvciBhdCBsZWFzdCAwLjFzGjJ0aGlzID09IGR1cmF0aW9uKCcwcycpIHx8IHRoaXMgPj0gZHVyYXRpb24oJzAuMXMnKaoBCCIECICjBTIAEjAKCnJlcXVlc3RfaWQYBSABKAlCHLpIGXIXKIABMhJeKFshLX5dezE2LDEyOH0pPyQSNQoGcmVzdW1lGAYgASgLMiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGVhc2VDcmVkZW50aWFsEhYKDmtlZXBfb25fY2FuY2VsGAcgASgIOhe6SBQiEgoGY2xhaW1zCgZyZXN1bWUQASJKCg9MZWFzZUNyZWRlbnRpYWwSGwoIbGVhc2VfaWQYASABKAlCCbpIBnIEEAEoQBIaCgZzZWNyZXQYAiABKAlCCrpIB3IFEAEogAEinAIKD0FjcXVpcmVSZXNwb25zZRIwCgd3YWl0aW5nGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuV2FpdGluZ0gAEjAKB2dyYW50ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5HcmFudGVkSAASMgoIcmV2b2tpbmcYAyABKAsyHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZXZva2luZ0gAEjIKCGRyYWluaW5nGAQgASgLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuRHJhaW5pbmdIABI0CgloZWFydGJlYXQYBSABKAsyHy5nZ2VuLmJhY2twcmVzc3VyZS52MS5IZWFydGJlYXRIAEIHCgVldmVudCJTCgdXYWl0aW5nEhUKDXdhaXRlcnNfYWhlYWQYASABKA0SMQoOZXN0aW1hdGVkX3dhaXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ihAEKB0dyYW50ZWQSKgoFbGVhc2UYASABKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZRIOCgZzZWNyZXQYAiABKAkSLAoJdmFsaWRfZm9yGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB3Jlc3VtZWQYBCABKAgiSQoIUmV2b2tpbmcSLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB21lc3NhZ2UYAiABKAkiOAoIRHJhaW5pbmcSLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIgsKCUhlYXJ0YmVhdCLVAQoRVHJ5QWNxdWlyZVJlcXVlc3QSNwoGY2xhaW1zGAEgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2xhaW1CCrpIB5IBBAgBEAgSGAoGaG9sZGVyGAIgASgJQgi6SAVyAyiAAhI7CgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CE7pIEKoBDSIECICjBTIFEIDC1y8SMAoKcmVxdWVzdF9pZBgEIAEoCUIcukgZchcogAEyEl4oWyEtfl17MTYsMTI4fSk/JCKCAQoSVHJ5QWNxdWlyZVJlc3BvbnNlEjAKB2dyYW50ZWQYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5HcmFudGVkSAASMAoHcmVmdXNlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiUgoMUmVuZXdSZXF1ZXN0EkIKBmxlYXNlcxgBIAMoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlQ3JlZGVudGlhbEILukgIkgEFCAEQ6AciQwoNUmVuZXdSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXN1bHQivgEKC1JlbmV3UmVzdWx0EhAKCGxlYXNlX2lkGAEgASgJEjAKB3JlbmV3ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld2VkSAASLwoFZW5kZWQYAyABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZEgAEjAKB3JlZnVzZWQYBCABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InoKB1JlbmV3ZWQSLAoJdmFsaWRfZm9yGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZva2luZxgDIAEoCCK0AgoOUmVsZWFzZVJlcXVlc3QSGQoIbGVhc2VfaWQYASABKAlCB7pIBHICKEASGAoGc2VjcmV0GAIgASgJQgi6SAVyAyiAARI8CgdvdXRjb21lGAMgASgOMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuV29ya091dGNvbWVCCLpIBYIBAhABEjAKCnJlcXVlc3RfaWQYBCABKAlCHLpIGXIXKIABMhJeKFshLX5dezE2LDEyOH0pPyQ6fbpIehpeCg5yZWxlYXNlLnNlY3JldBIic2VjcmV0IG11c3QgYmUgZ2l2ZW4gd2l0aCBsZWFzZV9pZBoodGhpcy5sZWFzZV9pZCA9PSAnJyB8fCB0aGlzLnNlY3JldCAhPSAnJyIYCghsZWFzZV9pZAoKcmVxdWVzdF9pZBABImgKD1JlbGVhc2VSZXNwb25zZRIrCgNlbmQYASABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZBIVCg1hbHJlYWR5X2VuZGVkGAIgASgIEhEKCXdpdGhkcmF3bhgDIAEoCCLFAgoOU2Vzc2lvblJlcXVlc3QSCgoCaWQYASABKAQSNwoHYWNxdWlyZRgCIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXF1ZXN0SAASPgoLdHJ5X2FjcXVpcmUYAyABKAsyJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVxdWVzdEgAEjMKBXJlbmV3GAQgASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXF1ZXN0SAASNwoHcmVsZWFzZRgFIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXF1ZXN0SAASNQoGY2FuY2VsGAYgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2FuY2VsQWNxdWlyZUgAQgkKB3JlcXVlc3QiDwoNQ2FuY2VsQWNxdWlyZSK4AgoPU2Vzc2lvblJlc3BvbnNlEgoKAmlkGAEgASgEEjgKB2FjcXVpcmUYAiABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVzcG9uc2VIABI/Cgt0cnlfYWNxdWlyZRgDIAEoCzIoLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXNwb25zZUgAEjQKBXJlbmV3GAQgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXNwb25zZUgAEjgKB3JlbGVhc2UYBSABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWxlYXNlUmVzcG9uc2VIABIiCgRkb25lGAYgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIAEIKCghyZXNwb25zZTLTAwoQQWRtaXNzaW9uU2VydmljZRJYCgdBY3F1aXJlEiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQWNxdWlyZVJlcXVlc3QaJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVzcG9uc2UwARJfCgpUcnlBY3F1aXJlEicuZ2dlbi5iYWNrcHJlc3N1cmUudjEuVHJ5QWNxdWlyZVJlcXVlc3QaKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVzcG9uc2USUAoFUmVuZXcSIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1JlcXVlc3QaIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1Jlc3BvbnNlElYKB1JlbGVhc2USJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWxlYXNlUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXNwb25zZRJaCgdTZXNzaW9uEiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuU2Vzc2lvblJlcXVlc3QaJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5TZXNzaW9uUmVzcG9uc2UoATABYgZwcm90bzM", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
 
 /**
  * Asks to wait for a lease, or takes one up again.
@@ -74,6 +74,16 @@ export type AcquireRequest = Message<"ggen.backpressure.v1.AcquireRequest"> & {
    * @generated from field: ggen.backpressure.v1.LeaseCredential resume = 6;
    */
   resume?: LeaseCredential | undefined;
+
+  /**
+   * Promises how this request ends: the client says Release when it is done, also when it gives up waiting, and asks
+   * again or resumes whenever it loses its stream. The server then takes a stream that is reset or cancelled, over whatever
+   * connection and by whatever proxy, for a lost one: the lease is orphaned for its ttl, and a waiter with a `request_id`
+   * keeps its place for the ttl. Unset: the stream is the lease, and its cancel gives back at once.
+   *
+   * @generated from field: bool keep_on_cancel = 7;
+   */
+  keepOnCancel: boolean;
 };
 
 /**
@@ -519,13 +529,13 @@ export const RenewedSchema: GenMessage<Renewed> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_admission_service, 13);
 
 /**
- * Ends a lease.
+ * Ends a lease, or withdraws a request. Either `lease_id` with `secret`, or `request_id`.
  *
  * @generated from message ggen.backpressure.v1.ReleaseRequest
  */
 export type ReleaseRequest = Message<"ggen.backpressure.v1.ReleaseRequest"> & {
   /**
-   * Its id.
+   * The lease's id.
    *
    * @generated from field: string lease_id = 1;
    */
@@ -544,6 +554,16 @@ export type ReleaseRequest = Message<"ggen.backpressure.v1.ReleaseRequest"> & {
    * @generated from field: ggen.backpressure.v1.WorkOutcome outcome = 3;
    */
   outcome: WorkOutcome;
+
+  /**
+   * Withdraws the Acquire or TryAcquire that was sent under this id, whatever has become of it: its waiter leaves the
+   * queue, its lease is released, and if it has not arrived yet it is refused with REQUEST_WITHDRAWN when it does. The
+   * server remembers that for ten minutes, unless too many requests come meanwhile: ask anew under another id. For a client
+   * that gives up before it knows its lease.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
 };
 
 /**
@@ -560,7 +580,7 @@ export const ReleaseRequestSchema: GenMessage<ReleaseRequest> = /*@__PURE__*/
  */
 export type ReleaseResponse = Message<"ggen.backpressure.v1.ReleaseResponse"> & {
   /**
-   * RELEASED, or how it had ended before.
+   * RELEASED, or how it had ended before. Unset where the request had no lease: see `withdrawn`.
    *
    * @generated from field: ggen.backpressure.v1.LeaseEnd end = 1;
    */
@@ -572,6 +592,13 @@ export type ReleaseResponse = Message<"ggen.backpressure.v1.ReleaseResponse"> & 
    * @generated from field: bool already_ended = 2;
    */
   alreadyEnded: boolean;
+
+  /**
+   * Whether a request was withdrawn that had no lease: it waited, or has not arrived yet.
+   *
+   * @generated from field: bool withdrawn = 3;
+   */
+  withdrawn: boolean;
 };
 
 /**
@@ -744,10 +771,14 @@ export const AdmissionService: GenService<{
    * Waits for the claims and holds them: the stream is the lease. The server speaks at once, with `waiting` or
    * `granted`, then whenever there is news and at least every few seconds.
    *
-   * Cancel the stream to give the lease back, or call Release and the stream ends OK. A connection that is lost leaves
-   * the lease its ttl, in which it can be resumed; so does the cancel of a stream that took the lease up again, by a
-   * resume or under its `request_id`, since it may be an attempt that was given up and comes late: such a lease is
-   * given back at once by Release alone. A granted stream that the server ends otherwise ends ABORTED, with
+   * Call Release to give the lease back, and the stream ends OK. What a cancelled stream means is the request's choice.
+   * By default the stream is the lease, and its cancel gives back at once, also where a proxy cancels it. With
+   * `keep_on_cancel` a cancel is a lost stream, and only Release gives back at once: a client behind a proxy says that.
+   *
+   * A connection that is lost leaves the lease its ttl, in which it can be resumed; so does the cancel of a stream that
+   * took the lease up again, by a resume or under its `request_id`, since it may be an attempt that was given up and comes
+   * late; and so does any cancel where the limiter says `trust_cancel: false`. With a ttl of zero any end of the stream
+   * ends the lease, and a waiter leaves. A granted stream that the server ends otherwise ends ABORTED, with
    * LEASE_REVOKED, LEASE_EXPIRED, LEASE_DISPLACED or LIMITER_DELETED. A grant that holds no permits leaves nothing
    * behind: the stream ends OK after `granted`.
    *
@@ -785,7 +816,8 @@ export const AdmissionService: GenService<{
   },
   /**
    * Ends a lease and gives its permits to the head of the queue in the same step. Ending twice is harmless: the answer
-   * says how the lease had ended. LEASE_NOT_FOUND for one that never was, or ended long ago.
+   * says how the lease had ended. LEASE_NOT_FOUND for one that never was, or ended long ago. By `request_id` it withdraws
+   * a request before its lease is known.
    *
    * @generated from rpc ggen.backpressure.v1.AdmissionService.Release
    */
