@@ -113,8 +113,8 @@ const NODE_WORDS: ReadonlyMap<string, string> = new Map([
   ["ENETUNREACH", "there is no route to its network"],
 ]);
 
-function unreachable({ address, cause }: ServerUnavailableError): Failure {
-  const detail = causeWords(cause);
+function unreachable({ address, detail: said, cause }: ServerUnavailableError): Failure {
+  const detail = cause === undefined ? said : causeWords(cause);
   const advice = "Is the server running? Start one with `backpressure serve`, or name another with --address.";
   return {
     exitCode: EXIT.unreachable,

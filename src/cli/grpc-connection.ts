@@ -4,8 +4,18 @@ import type { DescService } from "@bufbuild/protobuf";
 import { createClient as createRpcClient, type Client as RpcClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { ANSWER_WITHIN } from "../client/calls.ts";
-import { type Client, type ConnectOptions, connect, LimiterService, toClientError } from "../client/index.ts";
+import { createSystemClock } from "../client/clock.ts";
+import { awaitFirstWord } from "../client/first-word.ts";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  LimiterService,
+  ServerUnavailableError,
+  toClientError,
+} from "../client/index.ts";
 import { originOf } from "../client/node-address.ts";
+import { within } from "../client/within.ts";
 import { UsageError } from "./failure.ts";
 
 /** The contract's own calls, for commands that show the contract's own messages. */
@@ -31,19 +41,27 @@ export function openCalls<S extends DescService>(service: S, address: string): C
   const sessionManager = new Http2SessionManager(origin, PINGS);
   const transport: Transport = createGrpcTransport({ baseUrl: origin, sessionManager });
   const rpc = createRpcClient(service, transport);
+  const clock = createSystemClock();
+  const unavailable = (detail: string) => new ServerUnavailableError(address, detail);
+  const calls = { answerWithin: ANSWER_WITHIN, heard() {}, unavailable };
+  const toError = (thrown: unknown) =>
+    thrown instanceof ServerUnavailableError ? thrown : toClientError(thrown, address);
   return {
     async unary(call) {
       try {
-        return await call(rpc, { timeoutMs: ANSWER_WITHIN });
+        // The transport does not bound the time in which it connects.
+        return await within(clock, ANSWER_WITHIN, call(rpc, { timeoutMs: ANSWER_WITHIN }), () => {
+          throw unavailable(`it has not answered within ${ANSWER_WITHIN} ms`);
+        });
       } catch (thrown) {
-        throw toClientError(thrown, address);
+        throw toError(thrown);
       }
     },
     async *stream(open, signal) {
       try {
-        yield* open(rpc);
+        yield* awaitFirstWord({ calls, clock }, open(rpc));
       } catch (thrown) {
-        if (!signal.aborted) throw toClientError(thrown, address);
+        if (!signal.aborted) throw toError(thrown);
       }
     },
     [Symbol.dispose]: () => sessionManager.abort(),

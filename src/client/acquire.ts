@@ -5,7 +5,6 @@ import type { WaitingNotice } from "./admission-controller.ts";
 import { ask, type Heard, type Question } from "./ask.ts";
 import { askAgain } from "./ask-again.ts";
 import { openCallStream } from "./call-stream.ts";
-import { ANSWER_WITHIN } from "./calls.ts";
 import type { AcquireOptions } from "./client.ts";
 import { AdmissionError } from "./errors.ts";
 import type { AcquireRequestSchema, AcquireResponse } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
@@ -91,7 +90,7 @@ function acquireQuestion(
     call: (rpcOptions) => calls.admission.acquire(request, rpcOptions),
     read,
     async confirm(grant) {
-      const [answer] = await renew(calls, [credentialOf(grant)], ANSWER_WITHIN);
+      const [answer] = await renew(calls, [credentialOf(grant)]);
       if (answer?.kind === "renewed") return { ...grant, validFor: answer.validFor };
       throw endedEarly(grant, answer?.kind === "ended" ? answer.end : "unconfirmed");
     },

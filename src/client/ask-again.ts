@@ -1,4 +1,4 @@
-/** Asking again, under the same request id, until there is an answer. */
+/** Asking again, under the same request id, until there is an answer or no time is left. */
 
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Asking } from "./ask.ts";
@@ -8,6 +8,7 @@ import { linkSignals } from "./link.ts";
 import type { AskPorts } from "./ports.ts";
 import { sleep } from "./retry.ts";
 import { msToDuration } from "./time-wire.ts";
+import { scheduleBound } from "./within.ts";
 
 /** What all attempts have in common. */
 export interface AskOptions {
@@ -31,26 +32,42 @@ const LOST_GRANTS: ReadonlySet<string> = new Set(["LEASE_ENDED", "LEASE_EXPIRED"
 const PLACE_KEPT = 10_000;
 
 /**
- * Asks a question that waits for its answer. One that the server had taken in has a place to lose, and is asked again for
- * as long as its `maxWait` allows, or its place is kept where there is none.
+ * Asks a question whose answer may have to be waited for. The server speaks at once, so until it has, the call has
+ * `answerWithin` and no more; from then on `maxWait` and `answerWithin`, or, without a `maxWait`, as long as the connection
+ * lives.
+ *
+ * Who has a place in the queue has something to lose: however many attempts have failed, the next is made, for as long as
+ * the place is kept or the wait goes on.
  */
 export async function askAgain<A>(
   ports: AskPorts,
   options: AskOptions,
   askOnce: (attempt: WaitingAttempt) => Promise<A>,
 ): Promise<A> {
-  const { clock, random, retries } = ports;
-  const wait = createWait(clock, options.maxWait);
-  const { signal, unlink } = linkSignals(options.signal, ports.closing);
+  const { availability, calls, clock, random, retries } = ports;
+  const { maxWait } = options;
+  const wait = createWait(clock, maxWait);
+  options.signal?.throwIfAborted();
+  ports.closing.throwIfAborted();
+  const passage = availability.enter();
+  const bound = createBound(clock, calls.answerWithin, (within) => {
+    const detail = `it has ${bound.isExtended ? "not granted" : "said nothing"} within ${within} ms`;
+    return calls.unavailable(detail, { cause: lastError });
+  });
+  const { signal, unlink } = linkSignals(options.signal, ports.closing, bound.signal);
   let requestId = options.requestId ?? random.requestId();
   let attempts = 0;
+  /** What the last attempt ended with. */
+  let lastError: unknown;
   /** Whether this request id has been sent before. */
   let isRetry = false;
   /** When the place was lost that the server had given, in monotonic ms; `"held"`: it is not; undefined: there was none. */
   let lostAt: number | "held" | undefined;
+  const extendBound = () => bound.extendTo(maxWait === undefined ? undefined : maxWait + calls.answerWithin);
   const onHeard = () => {
     attempts = 0;
     lostAt = "held";
+    extendBound();
   };
 
   function delayAfter(error: unknown): number | undefined {
@@ -58,26 +75,36 @@ export async function askAgain<A>(
     if (lostAt === "held") lostAt = monotonic;
     const hasPlace = lostAt !== undefined && (wait.isBounded || monotonic - lostAt < PLACE_KEPT);
     const failed = Math.max(1, attempts);
-    return hasPlace ? retries.patientDelayAfter(error, failed) : retries.delayAfter(error, failed);
+    if (hasPlace) return retries.patientDelayAfter(error, failed);
+    return passage.isProbe ? undefined : retries.delayAfter(error, failed);
   }
 
   try {
     for (;;) {
       signal.throwIfAborted();
       attempts += 1;
+      passage.sent();
       try {
         return await askOnce({ requestId, maxWait: wait.left(), signal, onHeard });
       } catch (error) {
         if (signal.aborted) throw signal.reason;
+        lastError = error;
+        // The server lives, and says when to come again.
+        if (error instanceof AdmissionError) extendBound();
         const isLostGrant: boolean = isRetry && error instanceof AdmissionError && LOST_GRANTS.has(error.reason);
         const delay = delayAfter(error);
         isRetry = !isLostGrant;
         if (isLostGrant && options.requestId === undefined) requestId = random.requestId();
-        else if (delay === undefined || wait.isOverIn(delay)) throw error;
+        else if (delay === undefined || wait.isOverIn(delay) || bound.isOverIn(delay)) throw error;
         else await sleep(clock, delay, signal);
       }
     }
+  } catch (error) {
+    const isCallers = options.signal?.aborted === true || ports.closing.aborted;
+    passage.failed(isCallers ? undefined : error);
+    throw error;
   } finally {
+    bound.disarm();
     unlink();
   }
 }
@@ -86,29 +113,38 @@ export interface InstantAttempt {
   readonly requestId: string;
   /** When the attempt began. */
   readonly sentAt: Moment;
+  /** ms that are left for its answer. */
+  readonly within: number;
   /** Aborts when nobody wants the answer any more; what it grants is then given back. */
   readonly signal: AbortSignal;
 }
 
-/** Asks a question that is answered at once. */
+/** Asks a question that is answered at once: all attempts together have `answerWithin`. */
 export async function askNow<A>(
   ports: AskPorts,
   options: Omit<AskOptions, "maxWait">,
   answer: (attempt: InstantAttempt) => Promise<A>,
 ): Promise<A> {
-  const { clock, random, retries } = ports;
+  const { availability, calls, clock, random, retries } = ports;
   const { requestId = random.requestId() } = options;
   const { signal, unlink } = linkSignals(options.signal, ports.closing);
   try {
+    signal.throwIfAborted();
+    const passage = availability.enter();
+    const until = clock.now().monotonic + calls.answerWithin;
     for (let attempts = 1; ; attempts += 1) {
-      signal.throwIfAborted();
+      passage.sent();
       try {
-        const asked = answer({ requestId, sentAt: clock.now(), signal });
+        const sentAt = clock.now();
+        const asked = answer({ requestId, sentAt, within: until - sentAt.monotonic, signal });
         return await unlessAborted(asked, signal, ports.underway);
       } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        const delay = retries.delayAfter(error, attempts);
-        if (delay === undefined) throw error;
+        const delay = passage.isProbe ? undefined : retries.delayAfter(error, attempts);
+        const isOver = delay === undefined || clock.now().monotonic + delay >= until;
+        if (signal.aborted || isOver) {
+          passage.failed(signal.aborted ? undefined : error);
+          throw signal.aborted ? signal.reason : error;
+        }
         await sleep(clock, delay, signal);
       }
     }
@@ -140,5 +176,38 @@ function createWait(clock: Clock, maxWait = Number.POSITIVE_INFINITY) {
     isBounded: true,
     left: () => msToDuration(left(), "maxWait"),
     isOverIn: (delay: number) => left() < delay,
+  };
+}
+
+/** The bound of a call, whatever it waits for: a signal that aborts with `reason` when it is over. */
+function createBound(clock: Clock, first: number, reason: (within: number) => Error) {
+  const since = clock.now().monotonic;
+  const controller = new AbortController();
+  let within: number | undefined;
+  let isExtended = false;
+  let disarm = () => {};
+
+  function arm(span: number | undefined): void {
+    disarm();
+    within = span;
+    if (span === undefined) return;
+    const left = since + span - clock.now().monotonic;
+    disarm = scheduleBound(clock, left, () => controller.abort(reason(span)));
+  }
+
+  arm(first);
+  return {
+    signal: controller.signal,
+    get isExtended() {
+      return isExtended;
+    },
+    /** So many ms from the beginning; undefined: none. The first time counts. */
+    extendTo(span: number | undefined): void {
+      if (isExtended) return;
+      isExtended = true;
+      arm(span);
+    },
+    isOverIn: (delay: number) => within !== undefined && clock.now().monotonic + delay >= since + within,
+    disarm: () => disarm(),
   };
 }

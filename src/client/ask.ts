@@ -123,7 +123,7 @@ export function ask<E, G extends Granted, H extends StreamHolding, A>(
 
     function over(error: Error | undefined): void {
       if (phase.kind === "holding") phase.holding.streamOver(error);
-      else end(error ?? calls.toError("it ended the stream without a grant"));
+      else end(error ?? calls.unavailable("it ended the stream without a grant"));
     }
 
     function end(reason: unknown): void {

@@ -2,9 +2,10 @@
 
 import type { Transport } from "@connectrpc/connect";
 import { acquire } from "./acquire.ts";
+import { createAvailability } from "./availability.ts";
 import { createBoards } from "./board-calls.ts";
 import { callSite } from "./call-site.ts";
-import { createCalls } from "./calls.ts";
+import { ANSWER_WITHIN, createCalls } from "./calls.ts";
 import type { Claim, ClaimOptions } from "./claim.ts";
 import { claimsToWire, type Wanted } from "./claim-wire.ts";
 import type {
@@ -31,10 +32,11 @@ import type { Refusal } from "./refusal.ts";
 import { type Parting, sayReleased } from "./releasing.ts";
 import { createRenewer } from "./renewer.ts";
 import { type Credential, renew } from "./renewing.ts";
-import { createRetries } from "./retry.ts";
+import { createBackoff, createRetries } from "./retry.ts";
 import { createStreams } from "./streams.ts";
 import { tryAcquire } from "./try-acquire.ts";
 import { workUnder } from "./with-lease.ts";
+import { within } from "./within.ts";
 import { sayEnded, type WorkParting } from "./work-ending.ts";
 import { createWorkHoldings } from "./work-holdings.ts";
 import { createCardRenewers } from "./work-renewing.ts";
@@ -50,10 +52,27 @@ export interface ClientParts {
   readonly disconnect: () => void;
 }
 
+/** ms from an outage's first failure to the first probe, and the longest between two. */
+const FIRST_PROBE = 500;
+const LONGEST_PROBE = 5000;
+/** ms for a server that is known to be away to confirm an end. */
+const AWAY_WITHIN = 200;
+
 export function assembleClient(parts: ClientParts, options: ClientOptions): Client {
   const { clock, random, transport, address, disconnect } = parts;
   const { warn, page } = parts.platform;
-  const calls = createCalls(transport, address);
+  const { answerWithin = ANSWER_WITHIN } = options;
+  requireAnswerWithin(answerWithin);
+  const probeDelay = createBackoff(random, { initialDelay: FIRST_PROBE, maxDelay: LONGEST_PROBE });
+  const availability = createAvailability({
+    now: () => clock.now().monotonic,
+    probeDelay,
+    onNews: (news) => notify(options.onEvent, news),
+  });
+  const calls = createCalls({ transport, address, clock, answerWithin, availability });
+  const confirmWithin = () => (availability.isAway ? Math.min(AWAY_WITHIN, answerWithin) : answerWithin);
+  /** Aborts when the connections are closed. */
+  const disconnected = new AbortController();
   const retries = createRetries(random, options.retry);
   const streams = createStreams(options.maxStreams);
   const renewer = createRenewer({
@@ -63,21 +82,29 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     onFailed: ({ leaseId }, remainingMs, error) =>
       notify(options.onEvent, { kind: "renewal-failed", leaseId, remainingMs, error }),
   });
-  const release = (parting: Parting) => sayReleased({ calls, clock, retries }, parting);
+  const release = (parting: Parting) => sayReleased({ calls, clock, retries, closed: disconnected.signal }, parting);
   const holdings = createHoldings({
     clock,
     random,
     streams,
     renewer,
     sayReleased: release,
+    confirmWithin,
     onEvent: options.onEvent,
   });
-  const end = (parting: WorkParting) => sayEnded({ calls, clock, retries }, parting);
+  const end = (parting: WorkParting) => sayEnded({ calls, clock, retries, closed: disconnected.signal }, parting);
   const renewers = createCardRenewers({ calls, clock, random, onEvent: options.onEvent });
-  const works = createWorkHoldings({ clock, renewers, sayEnded: end });
+  const works = createWorkHoldings({
+    clock,
+    renewers,
+    sayEnded: end,
+    confirmWithin,
+    unavailable: calls.unavailable,
+  });
   const guard = createLeakGuard(warn);
   const closing = new AbortController();
   const ports: AskPorts = {
+    availability,
     calls,
     clock,
     random,
@@ -119,14 +146,20 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     await Promise.all([holdings.abandonAll(reason), works.abandonAll(reason)]);
   }
 
+  async function giveBackEverything(reason: unknown): Promise<void> {
+    await Promise.all([giveBackAll(reason), ...ports.underway]);
+    // What was under way may have brought a lease, or a card.
+    await giveBackAll(reason);
+  }
+
   async function shutDown(): Promise<void> {
     const reason = new ClientClosedError();
     closing.abort(reason);
     stopListening?.();
-    await Promise.all([giveBackAll(reason), ...ports.underway]);
-    // What was under way may have brought a lease, or a card.
-    await giveBackAll(reason);
+    // What a server that is away has not heard by then comes back by its ttl.
+    await within(clock, answerWithin, giveBackEverything(reason), () => {});
     disconnect();
+    disconnected.abort(reason);
   }
 
   let closed: Promise<void> | undefined;
@@ -153,4 +186,9 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     [Symbol.asyncDispose]: () => client.close(),
   };
   return client;
+}
+
+function requireAnswerWithin(answerWithin: number): void {
+  if (answerWithin > 0 && answerWithin < Number.POSITIVE_INFINITY) return;
+  throw new RangeError(`answerWithin must be a number of milliseconds above 0; it is ${answerWithin}`);
 }

@@ -2,10 +2,9 @@
 
 import { boardChangesToWire, boardConfigToWire, boardFromWire } from "./board-wire.ts";
 import type { Boards } from "./boards.ts";
-import type { CallPorts } from "./ports.ts";
-import { createUnaryCalls } from "./unary-calls.ts";
+import { createUnaryCalls, type UnaryPorts } from "./unary-calls.ts";
 
-export function createBoards(ports: Pick<CallPorts, "calls" | "closing">): Boards {
+export function createBoards(ports: UnaryPorts): Boards {
   const { board: rpc } = ports.calls;
   const { call, pages } = createUnaryCalls(ports);
   return {

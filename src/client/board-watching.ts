@@ -4,7 +4,7 @@ import type { BoardEvent } from "./board.ts";
 import { boardFromWire } from "./board-wire.ts";
 import type { Card } from "./card.ts";
 import { cardFromWire } from "./card-wire.ts";
-import { TooManyStreamsError } from "./errors.ts";
+import { awaitFirstWord } from "./first-word.ts";
 import type { WatchBoardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { CallOptions } from "./limiters.ts";
 import { linkSignals } from "./link.ts";
@@ -30,7 +30,7 @@ export async function* watchBoard(
           const event = view.takeOver(message);
           if (event !== undefined) yield event;
         }
-        throw calls.toError("it ended the stream");
+        throw calls.unavailable("it ended the stream");
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const delay = retries.delayAfter(error, Math.max(1, attempts));
@@ -45,7 +45,7 @@ export async function* watchBoard(
 
 /** One call. Leaving its loop ends it. */
 async function* readStream(
-  { calls, streams }: CallPorts,
+  { calls, clock, streams }: CallPorts,
   { name, afterSequence }: { readonly name: string; readonly afterSequence: bigint },
   until: AbortSignal,
 ): AsyncGenerator<WatchBoardResponse, void> {
@@ -53,9 +53,9 @@ async function* readStream(
   let leave = () => {};
   try {
     leave = streams.take();
-    yield* calls.board.watchBoard({ name, afterSequence }, { signal });
+    yield* awaitFirstWord({ calls, clock }, calls.board.watchBoard({ name, afterSequence }, { signal }));
   } catch (thrown) {
-    throw thrown instanceof TooManyStreamsError ? thrown : calls.toError(thrown);
+    throw calls.toError(thrown);
   } finally {
     // Leaving the loop would not cancel the call.
     abort();

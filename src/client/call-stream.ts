@@ -1,8 +1,8 @@
 /** One call that streams, from its request to its end. */
 
-import { ANSWER_WITHIN } from "./calls.ts";
 import type { AskPorts } from "./ports.ts";
 import type { HeldStream } from "./reliance.ts";
+import { scheduleBound } from "./within.ts";
 
 export interface StreamListener<E> {
   /** Must not throw. */
@@ -23,7 +23,7 @@ export type StreamingCall<E> = (options: { readonly signal: AbortSignal }) => As
 const FINISH_WITHIN = 1000;
 
 export interface CallStreamOptions {
-  /** ms for the server to say something, after which the stream is cancelled; default `ANSWER_WITHIN`. */
+  /** ms for the server to say something, after which the stream is cancelled; default: the client's `answerWithin`. */
   readonly speaksWithin?: number;
 }
 
@@ -32,7 +32,7 @@ export function openCallStream<E>(
   { calls, clock, streams }: Pick<AskPorts, "calls" | "clock" | "streams">,
   call: StreamingCall<E>,
   listener: StreamListener<E>,
-  { speaksWithin = ANSWER_WITHIN }: CallStreamOptions = {},
+  { speaksWithin = calls.answerWithin }: CallStreamOptions = {},
 ): CallStream {
   const leave = streams.take();
   // Leaving a loop does not cancel the call in Connect; aborting its signal does.
@@ -41,7 +41,9 @@ export function openCallStream<E>(
   const hasSpoken =
     speaksWithin === Number.POSITIVE_INFINITY
       ? () => {}
-      : clock.schedule(speaksWithin, () => cut(calls.toError(`it said nothing within ${speaksWithin} ms`)));
+      : scheduleBound(clock, speaksWithin, () =>
+          cut(calls.unavailable(`it has said nothing within ${speaksWithin} ms`)),
+        );
   const ended = Promise.withResolvers<void>();
 
   function over(error: Error | undefined): void {
@@ -63,6 +65,7 @@ export function openCallStream<E>(
       for await (const { event } of call({ signal: controller.signal })) {
         if (isOver) return;
         hasSpoken();
+        calls.heard();
         listener.hear(event);
       }
       over(undefined);

@@ -4,7 +4,6 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { askNow } from "./ask-again.ts";
 import type { BoardClient, EndOptions } from "./board-client.ts";
 import { boardFromWire, flowSampleFromWire } from "./board-wire.ts";
-import { ANSWER_WITHIN } from "./calls.ts";
 import { cardChangesToWire, cardFromWire, cardStateToWire, contentToWire, textOf } from "./card-wire.ts";
 import type { AskPorts } from "./ports.ts";
 import { createUnaryCalls } from "./unary-calls.ts";
@@ -29,9 +28,9 @@ export function createCardCalls(ports: AskPorts, board: string): CardCalls {
     add({ id, ...content }, options = {}) {
       const fields = contentToWire(content);
       // With an id of its own a card that is added again is the same card.
-      return askNow(ports, options, async ({ requestId }) => {
+      return askNow(ports, options, async ({ requestId, within }) => {
         const card = { ...fields, id: id ?? requestId.slice(0, ID_LENGTH) };
-        const added = await calls.unary(() => rpc.addCard({ board, card }, { timeoutMs: ANSWER_WITHIN }));
+        const added = await calls.unary((rpcOptions) => rpc.addCard({ board, card }, rpcOptions), { within });
         return cardFromWire(added.card);
       });
     },

@@ -1,5 +1,7 @@
 /** What a client does by itself, for whoever writes a log. */
 
+import type { AvailabilityNews } from "./availability.ts";
+
 /** Switch over `kind`: there may be more of them in a later version. */
 export type ClientEvent =
   /**
@@ -21,4 +23,9 @@ export type ClientEvent =
       readonly card: string;
       readonly remainingMs: number;
       readonly error: Error;
-    };
+    }
+  /**
+   * `"outage-began"`: a call has found the server unavailable (`error`). From now on calls fail, or do as `onUnavailable`
+   * says, at once; one call now and then asks the server. `"outage-ended"`: it has answered, after `lasted` ms.
+   */
+  | AvailabilityNews;

@@ -105,8 +105,9 @@ export interface Client extends AsyncDisposable {
 /** How often a call that found no server, or a stopping one, is made again. */
 export interface RetryOptions {
   /**
-   * Calls at most, the first one included. Default 6. A wait in the queue that was interrupted is taken up again for as
-   * long as its `maxWait` allows, without one for 10 s at least, unless this is 1.
+   * Calls at most, the first one included, within `answerWithin`. Default 6. A wait in the queue that was interrupted is
+   * taken up again for as long as its `maxWait` allows, without one for 10 s at least, and the end of a lease or of work is
+   * told until the ttl has passed, unless this is 1.
    */
   readonly maxAttempts?: number | undefined;
   /** ms before the second call, doubled each time, of which half to all is waited. Default 100. */
@@ -117,6 +118,15 @@ export interface RetryOptions {
 
 /** What every client may be told, whatever its transport. */
 export interface ClientOptions {
+  /**
+   * ms for the server to answer, whatever state the connection is in: it bounds every call, all its attempts together, and
+   * for a wait the call has `maxWait` besides. Without a `maxWait` it is the time for the server's first word, which comes at
+   * once, waiting or granted. Default 2,000.
+   *
+   * A call that has no answer by then rejects with a `ServerUnavailableError`, and the calls after it do so at once, but for
+   * one now and then (after half a second, then less and less often, up to 5 s) which asks whether the server is back.
+   */
+  readonly answerWithin?: number | undefined;
   /** Who asks, or works, where a request does not say; for people who look. At most 256 bytes. Default: empty. */
   readonly holder?: string | undefined;
   readonly retry?: RetryOptions | undefined;

@@ -60,7 +60,7 @@ export function toClientError(thrown: unknown, address: string): Error {
   const isNetwork = isForeign && isNetworkFailure(error.cause);
   if (isForeign && !isNetwork) return error.cause as Error;
   if (isNetwork || CONNECTION_CODES.has(error.code)) {
-    return new ServerUnavailableError(address, error.rawMessage, error);
+    return new ServerUnavailableError(address, error.rawMessage, { cause: error });
   }
   const hint = error.code === Code.Unimplemented ? `; does ${address} serve this version of ggen.backpressure.v1?` : "";
   return new ServerError(`the server failed: ${error.rawMessage}${hint}`, CODES[error.code], error);

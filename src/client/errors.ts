@@ -80,19 +80,34 @@ export class AdmissionError extends Error {
   }
 }
 
-/** The server could not be reached, or the connection to it was lost, and trying again has not helped. */
+/** What a `ServerUnavailableError` may tell besides. */
+export interface UnavailableInit {
+  readonly cause?: unknown;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/**
+ * The server could not be reached, has not answered in time, or the connection to it was lost, and trying again has not
+ * helped. Nothing else is this error: a caller that goes on without the server (`onUnavailable`) relies on that.
+ */
 export class ServerUnavailableError extends Error {
   override readonly name = "ServerUnavailableError";
   /** Where the client looked for the server. */
   readonly address: string;
+  /** What happened, in the transport's words where it has said something. */
+  readonly detail: string;
+  /** ms until the client asks the server again; before that calls fail at once. Undefined where it may ask at any time. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(address: string, detail: string, cause?: unknown) {
+  constructor(address: string, detail: string, { cause, retryAfterMs }: UnavailableInit = {}) {
     super(
       `no answer from the admission service at ${address} (${detail}): ` +
         "is it running there, and is this its gRPC port in Node, its web port in a browser?",
       { cause },
     );
     this.address = address;
+    this.detail = detail;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

@@ -13,10 +13,13 @@ import { notify } from "./notify.ts";
 import type { Parting } from "./releasing.ts";
 import { type HeldStream, Reliance, type ReliancePorts } from "./reliance.ts";
 import type { Credential, RenewAnswer } from "./renewing.ts";
+import { within } from "./within.ts";
 
 export interface HoldingPorts extends ReliancePorts<Credential, RenewAnswer>, AttachmentPorts {
   /** Says to the server that a lease is released; never rejects. */
   readonly sayReleased: (parting: Parting) => Promise<LeaseEnd>;
+  /** ms for a holder that releases to wait for the server's word; less while the server is known to be away. */
+  readonly confirmWithin: () => number;
   readonly onEvent: ((event: ClientEvent) => void) | undefined;
 }
 
@@ -128,7 +131,8 @@ export class Holding {
         this.#options.onOver();
       }
     }
-    return this.#released;
+    // Without a word in time the permits come back by their ttl, unless one of the tries that go on gets through.
+    return within(this.#ports.clock, this.#ports.confirmWithin(), this.#released, () => "unconfirmed");
   }
 
   /** Gives it back because its holder may not go on, for a reason of its own. */
@@ -208,7 +212,8 @@ export class Holding {
     // A cancel over a connection that lives frees the permits as well, and at once.
     const end = await this.#ports.sayReleased({ credential, outcome, ttl, otherwise: () => this.#attachment?.cut() });
     // Whoever asks for the next lease finds this one's stream gone.
-    await this.#attachment?.finish();
+    if (end === "unconfirmed") this.#attachment?.cut();
+    else await this.#attachment?.finish();
     this.#options.onOver();
     return end;
   }

@@ -1,6 +1,6 @@
 /** The limiters of the service, over its calls. */
 
-import { TooManyStreamsError } from "./errors.ts";
+import { awaitFirstWord } from "./first-word.ts";
 import type { WatchLimitersResponse } from "./gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { leaseEndFromWire, leaseInfoFromWire, waiterInfoFromWire } from "./lease-wire.ts";
 import type { Limiter, LimiterChanges, LimiterEvent } from "./limiter.ts";
@@ -11,12 +11,14 @@ import type { CallPorts } from "./ports.ts";
 import { createUnaryCalls } from "./unary-calls.ts";
 
 export function createLimiters({
+  availability,
   calls,
+  clock,
   streams,
   closing,
-}: Pick<CallPorts, "calls" | "streams" | "closing">): Limiters {
+}: Pick<CallPorts, "availability" | "calls" | "clock" | "streams" | "closing">): Limiters {
   const { limiter: rpc } = calls;
-  const { call, pages } = createUnaryCalls({ calls, closing });
+  const { call, pages } = createUnaryCalls({ availability, calls, closing });
 
   async function* watch(options: WatchOptions): AsyncGenerator<LimiterEvent, void> {
     const { signal, abort, unlink } = linkSignals(options.signal, closing);
@@ -24,13 +26,14 @@ export function createLimiters({
     try {
       signal.throwIfAborted();
       leave = streams.take();
-      for await (const { event } of rpc.watchLimiters({ names: [...(options.names ?? [])] }, { signal })) {
+      const stream = rpc.watchLimiters({ names: [...(options.names ?? [])] }, { signal });
+      for await (const { event } of awaitFirstWord({ calls, clock }, stream)) {
         const news = eventFromWire(event);
         if (news !== undefined) yield news;
       }
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
-      throw thrown instanceof TooManyStreamsError ? thrown : calls.toError(thrown);
+      throw calls.toError(thrown);
     } finally {
       // Leaving the loop would not cancel the call.
       abort();

@@ -1,5 +1,6 @@
 /** What the parts of one client share. */
 
+import type { Availability } from "./availability.ts";
 import type { Calls } from "./calls.ts";
 import type { Clock } from "./clock.ts";
 import type { HoldingPorts } from "./holding.ts";
@@ -13,6 +14,7 @@ import type { WorkHoldings } from "./work-holdings.ts";
 import type { CardCredential } from "./work-wire.ts";
 
 export interface CallPorts {
+  readonly availability: Availability;
   readonly calls: Calls;
   readonly clock: Clock;
   readonly retries: Retries;

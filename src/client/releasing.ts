@@ -1,6 +1,6 @@
 /** Telling the server that a lease is released. */
 
-import { ANSWER_WITHIN, type Calls } from "./calls.ts";
+import type { Calls } from "./calls.ts";
 import { type Clock, elapsed } from "./clock.ts";
 import type { LeaseEnd, WorkOutcome } from "./lease.ts";
 import { leaseEndFromWire, workOutcomeToWire } from "./lease-wire.ts";
@@ -11,12 +11,12 @@ export interface ReleasingPorts {
   readonly calls: Calls;
   readonly clock: Clock;
   readonly retries: Retries;
+  /** Aborts when nothing can be said any more: the connections are closed. */
+  readonly closed: AbortSignal;
 }
 
 /** ms; a lease of a shorter ttl is given as long to be released. */
 const SHORTEST_TRY = 1000;
-
-const NEVER = new AbortController().signal;
 
 export interface Parting {
   readonly credential: Credential;
@@ -28,27 +28,26 @@ export interface Parting {
 }
 
 /**
- * Says it again where no answer came, as often as one tries, until the lease's ttl has passed, after which it is over anyway.
- * Never rejects:
+ * Says it again where no answer came, until the lease's ttl has passed, after which it is over anyway. Never rejects:
  * `"unconfirmed"` where the server could not be told, or no longer knows the lease.
  */
 export async function sayReleased(
-  { calls, clock, retries }: ReleasingPorts,
+  { calls, clock, retries, closed }: ReleasingPorts,
   { credential, outcome, ttl, otherwise }: Parting,
 ): Promise<LeaseEnd> {
   const since = clock.now();
   const patience = Math.max(SHORTEST_TRY, ttl);
   const request = { ...credential, outcome: workOutcomeToWire(outcome) };
-  const options = { timeoutMs: Math.min(ANSWER_WITHIN, patience) };
+  const options = { within: Math.min(calls.answerWithin, patience) };
   for (let attempts = 1; ; attempts += 1) {
     try {
-      const { end } = await calls.unary(() => calls.admission.release(request, options));
+      const { end } = await calls.unary((rpcOptions) => calls.admission.release(request, rpcOptions), options);
       return leaseEndFromWire(end);
     } catch (error) {
       if (attempts === 1) otherwise?.();
-      const delay = retries.delayAfter(error, attempts);
-      if (delay === undefined || elapsed(since, clock.now()) + delay > patience) return "unconfirmed";
-      await sleep(clock, delay, NEVER);
+      const delay = retries.patientDelayAfter(error, attempts);
+      if (closed.aborted || delay === undefined || elapsed(since, clock.now()) + delay > patience) return "unconfirmed";
+      await sleep(clock, delay, closed).catch(() => {});
     }
   }
 }

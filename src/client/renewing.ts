@@ -26,18 +26,14 @@ export type RenewAnswer =
   | { readonly kind: "ended"; readonly end: LeaseEnd }
   | { readonly kind: "refused"; readonly reason: Reason };
 
-/** Renews up to 1,000 leases; the answers stand in the order of the leases. Waits `timeout` ms at most. */
+/** Renews up to 1,000 leases; the answers stand in the order of the leases. Waits `within` ms at most, default: the client's `answerWithin`. */
 export async function renew(
   calls: Calls,
   leases: readonly Credential[],
-  timeout: number,
+  within = calls.answerWithin,
 ): Promise<readonly RenewAnswer[]> {
-  const { results } = await calls.unary(() =>
-    calls.admission.renew(
-      { leases: leases.map(({ leaseId, secret }) => ({ leaseId, secret })) },
-      { timeoutMs: timeout },
-    ),
-  );
+  const request = { leases: leases.map(({ leaseId, secret }) => ({ leaseId, secret })) };
+  const { results } = await calls.unary((rpcOptions) => calls.admission.renew(request, rpcOptions), { within });
   return leases.map((_, index) => toAnswer(results[index]));
 }
 

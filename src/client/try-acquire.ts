@@ -2,7 +2,6 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { askNow } from "./ask-again.ts";
-import { ANSWER_WITHIN } from "./calls.ts";
 import type { TryAcquireOptions } from "./client.ts";
 import type { ClaimSchema } from "./gen/ggen/backpressure/v1/lease_pb.ts";
 import type { Admission } from "./holdings.ts";
@@ -21,9 +20,9 @@ export async function tryAcquire(
   const { calls, holdings } = ports;
   const { holder, ttl, signal, onRevoking } = options;
   const request = { claims, holder, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
-  return askNow(ports, options, async ({ requestId, sentAt, signal: unwanted }) => {
+  return askNow(ports, options, async ({ requestId, sentAt, within, signal: unwanted }) => {
     const asked = { ...request, requestId };
-    const { result } = await calls.unary(() => calls.admission.tryAcquire(asked, { timeoutMs: ANSWER_WITHIN }));
+    const { result } = await calls.unary((rpcOptions) => calls.admission.tryAcquire(asked, rpcOptions), { within });
     switch (result.case) {
       case "granted": {
         const grant = grantFromWire(result.value);
@@ -34,7 +33,7 @@ export async function tryAcquire(
       case "refused":
         return { kind: "refused", refusal: refusalFromWire(result.value) };
       default:
-        throw calls.toError("it answered with neither a grant nor a refusal");
+        throw calls.unavailable("it answered with neither a grant nor a refusal");
     }
   });
 }

@@ -1,7 +1,6 @@
 /** Calls with one answer, for those who make, change and read things. */
 
 import type { CallOptions as RpcOptions } from "@connectrpc/connect";
-import { ANSWER_WITHIN } from "./calls.ts";
 import type { CallOptions, ListOptions } from "./limiters.ts";
 import { linkSignals } from "./link.ts";
 import type { CallPorts } from "./ports.ts";
@@ -26,12 +25,20 @@ export interface PageOf<T> {
   readonly nextPageToken: string;
 }
 
-export function createUnaryCalls({ calls, closing }: Pick<CallPorts, "calls" | "closing">): UnaryCalls {
+export type UnaryPorts = Pick<CallPorts, "availability" | "calls" | "closing">;
+
+export function createUnaryCalls({ availability, calls, closing }: UnaryPorts): UnaryCalls {
   const call: UnaryCalls["call"] = async (options, make) => {
     const { signal, unlink } = linkSignals(options?.signal, closing);
     try {
       signal.throwIfAborted();
-      return await calls.unary(() => make({ signal, timeoutMs: ANSWER_WITHIN }));
+      const passage = availability.enter();
+      try {
+        return await calls.unary(make, { signal });
+      } catch (error) {
+        passage.failed(signal.aborted ? undefined : error);
+        throw error;
+      }
     } catch (error) {
       throw signal.aborted ? signal.reason : error;
     } finally {

@@ -1,7 +1,7 @@
 /** Telling the server how work on a card has ended. */
 
 import type { CallOptions as RpcOptions } from "@connectrpc/connect";
-import { ANSWER_WITHIN, type Calls } from "./calls.ts";
+import type { Calls } from "./calls.ts";
 import type { Card } from "./card.ts";
 import { cardFromWire } from "./card-wire.ts";
 import { type Clock, elapsed } from "./clock.ts";
@@ -40,6 +40,8 @@ export interface EndingPorts {
   readonly calls: Calls;
   readonly clock: Clock;
   readonly retries: Retries;
+  /** Aborts when nothing can be said any more: the connections are closed. */
+  readonly closed: AbortSignal;
 }
 
 export interface WorkParting {
@@ -53,28 +55,28 @@ export interface WorkParting {
 
 /** ms; a card of a shorter ttl is given as long to be ended. */
 const SHORTEST_TRY = 1000;
+/** ms; for the card of a person, which has no ttl. */
+const PERSONS_TRY = 10_000;
 
-const NEVER = new AbortController().signal;
-
-/** Says it again where no answer came, until the card's ttl has passed, after which somebody else may have it anyway. */
+/** Says it again where no answer came, until the card's ttl has passed, after which another worker may have it anyway. */
 export async function sayEnded(
-  { calls, clock, retries }: EndingPorts,
-  { credential, ending, ttl = Number.POSITIVE_INFINITY, otherwise }: WorkParting,
+  { calls, clock, retries, closed }: EndingPorts,
+  { credential, ending, ttl, otherwise }: WorkParting,
 ): Promise<Card> {
   const since = clock.now();
-  const patience = Math.max(SHORTEST_TRY, ttl);
-  const options = { timeoutMs: Math.min(ANSWER_WITHIN, patience) };
+  const patience = ttl === undefined ? PERSONS_TRY : Math.max(SHORTEST_TRY, ttl);
+  const options = { within: Math.min(calls.answerWithin, patience) };
   const isGivenBack = ending.kind === "given-back";
   for (let attempts = 1; ; attempts += 1) {
     try {
-      return await calls.unary(() => sendEnding(calls, { credential, ending }, options));
+      return await calls.unary((rpcOptions) => sendEnding(calls, { credential, ending }, rpcOptions), options);
     } catch (error) {
       // The try before has got through, or somebody else was faster: either way this worker does not have the card.
-      if (isGivenBack && attempts > 1 && isStale(error)) return await readCard(calls, credential, options);
-      const delay = retries.delayAfter(error, attempts);
-      if (delay === undefined || elapsed(since, clock.now()) + delay > patience) throw error;
+      if (isGivenBack && attempts > 1 && isStale(error)) return await readCard(calls, credential);
+      const delay = retries.patientDelayAfter(error, attempts);
+      if (closed.aborted || delay === undefined || elapsed(since, clock.now()) + delay > patience) throw error;
       if (isGivenBack && attempts === 1) otherwise();
-      await sleep(clock, delay, NEVER);
+      await sleep(clock, delay, closed).catch(() => {});
     }
   }
 }
@@ -83,6 +85,6 @@ function isStale(error: unknown): boolean {
   return error instanceof AdmissionError && error.reason === "STALE_FENCING_TOKEN";
 }
 
-async function readCard(calls: Calls, { board, cardId }: CardCredential, options: RpcOptions): Promise<Card> {
-  return cardFromWire((await calls.unary(() => calls.board.getCard({ board, cardId }, options))).card);
+async function readCard(calls: Calls, { board, cardId }: CardCredential): Promise<Card> {
+  return cardFromWire((await calls.unary((rpcOptions) => calls.board.getCard({ board, cardId }, rpcOptions))).card);
 }

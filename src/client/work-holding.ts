@@ -4,11 +4,13 @@
  * given back.
  */
 
+import type { Calls } from "./calls.ts";
 import type { Card } from "./card.ts";
 import type { Moment } from "./clock.ts";
 import { AdmissionError, type WorkLossReason, WorkLostError } from "./errors.ts";
 import type { Reason } from "./reasons.ts";
 import { type HeldStream, Reliance, type ReliancePorts } from "./reliance.ts";
+import { within } from "./within.ts";
 import type { WorkEnd } from "./work.ts";
 import type { Ending, WorkParting } from "./work-ending.ts";
 import type { CardCredential, CardRenewal, Pulled } from "./work-wire.ts";
@@ -16,6 +18,10 @@ import type { CardCredential, CardRenewal, Pulled } from "./work-wire.ts";
 export interface WorkHoldingPorts extends ReliancePorts<CardCredential, CardRenewal> {
   /** Says to the server how the work has ended; rejects where that is not so. */
   readonly sayEnded: (parting: WorkParting) => Promise<Card>;
+  /** ms for a worker that ends its work to wait for the server's word; less while the server is known to be away. */
+  readonly confirmWithin: () => number;
+  /** The error for a server that has not said it in time. */
+  readonly unavailable: Calls["unavailable"];
 }
 
 export interface WorkHoldingOptions {
@@ -104,19 +110,23 @@ export class WorkHolding {
     }
   }
 
-  /** Ends the work; the first end counts, unless the server finds that it breaks a rule. */
+  /**
+   * Ends the work; the first end counts, unless the server finds that it breaks a rule. Rejects with a
+   * `ServerUnavailableError` where the server has not confirmed it in time: the end is told on until the card's ttl has
+   * passed, and concluding in the same way again waits on.
+   */
   conclude(ending: Ending): Promise<Card> {
     if (this.#ending === undefined) {
       this.#ending = { kind: ending.kind, card: this.#say(ending) };
     } else if (this.#ending.kind !== ending.kind) {
       return Promise.reject(endedError(this.pulled, `it was ${this.#ending.kind} already`));
     }
-    return this.#ending.card;
+    return this.#confirmed(this.#ending.card);
   }
 
   /** Gives the card back, unless the work has ended. Never rejects. */
   async leave(): Promise<void> {
-    await this.#ending?.card.catch(() => {});
+    if (this.#ending !== undefined) await this.#confirmed(this.#ending.card).catch(() => {});
     if (this.#ending !== undefined) return;
     if (this.#isToldOver) this.#options.onOver();
     else await this.conclude({ kind: "given-back", reason: "", failed: false }).catch(() => {});
@@ -156,6 +166,16 @@ export class WorkHolding {
   #lostError(loss: Omit<Loss, "told">): WorkLostError {
     const { board, cardId } = this.pulled.credential;
     return new WorkLostError({ board, card: cardId }, loss);
+  }
+
+  #confirmed(card: Promise<Card>): Promise<Card> {
+    const { clock, confirmWithin, unavailable } = this.#ports;
+    const time = confirmWithin();
+    return within(clock, time, card, () => {
+      throw unavailable(
+        `it has not confirmed the end of the work within ${time} ms; it is told on while the card's ttl lasts`,
+      );
+    });
   }
 
   async #say(ending: Ending): Promise<Card> {

@@ -21,18 +21,18 @@ export interface WorkHoldings {
   leavePage(): void;
 }
 
-interface WorkHoldingsPorts extends Pick<WorkHoldingPorts, "sayEnded"> {
+interface WorkHoldingsPorts extends Pick<WorkHoldingPorts, "sayEnded" | "confirmWithin" | "unavailable"> {
   readonly clock: Clock;
   readonly renewers: CardRenewers;
 }
 
-export function createWorkHoldings({ clock, renewers, sayEnded }: WorkHoldingsPorts): WorkHoldings {
+export function createWorkHoldings({ clock, renewers, ...telling }: WorkHoldingsPorts): WorkHoldings {
   const holdings = new Set<WorkHolding>();
   return {
     admit(options) {
       const { pulled } = options;
       if (!pulled.held) return { kind: "moved", pulled };
-      const ports = { clock, renewer: renewers.of(pulled.credential.board), sayEnded };
+      const ports = { clock, renewer: renewers.of(pulled.credential.board), ...telling };
       const holding = new WorkHolding(ports, { ...options, onOver: () => holdings.delete(holding) });
       // What is a person's outlives the process, and is nothing to look after.
       if (pulled.ttl !== undefined) holdings.add(holding);

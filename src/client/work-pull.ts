@@ -3,7 +3,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ask, type Heard, type Question } from "./ask.ts";
 import { askAgain, askNow } from "./ask-again.ts";
-import { ANSWER_WITHIN } from "./calls.ts";
 import type { PullCardRequestSchema, PullCardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import { refusalFromWire } from "./lease-wire.ts";
 import { notify } from "./notify.ts";
@@ -33,9 +32,9 @@ export async function tryPull(ports: WorkPorts, place: Place, options: TryPullOp
   const { calls, works } = ports;
   const { worker, ttl, cardId, signal } = options;
   const request = { ...place, worker, cardId, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
-  return askNow(ports, options, async ({ requestId, sentAt, signal: unwanted }) => {
+  return askNow(ports, options, async ({ requestId, sentAt, within, signal: unwanted }) => {
     const asked = { ...request, requestId };
-    const { result } = await calls.unary(() => calls.board.tryPullCard(asked, { timeoutMs: ANSWER_WITHIN }));
+    const { result } = await calls.unary((rpcOptions) => calls.board.tryPullCard(asked, rpcOptions), { within });
     switch (result.case) {
       case "pulled": {
         const pulled = pulledFromWire(place, result.value);
@@ -46,7 +45,7 @@ export async function tryPull(ports: WorkPorts, place: Place, options: TryPullOp
       case "none":
         return { kind: "refused", refusal: refusalFromWire(result.value) };
       default:
-        throw calls.toError("it answered with neither a card nor a refusal");
+        throw calls.unavailable("it answered with neither a card nor a refusal");
     }
   });
 }
@@ -84,7 +83,7 @@ function pullQuestion(
     call: (rpcOptions) => calls.board.pullCard(request, rpcOptions),
     read,
     async confirm(pulled) {
-      const [renewal] = await renewCards(calls, request.board, [pulled.credential], ANSWER_WITHIN);
+      const [renewal] = await renewCards(calls, request.board, [pulled.credential]);
       if (renewal?.kind === "renewed") return { ...pulled, validFor: renewal.validFor };
       throw endedError(pulled, "its worker had not heard of it in time");
     },

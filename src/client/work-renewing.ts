@@ -40,16 +40,18 @@ export function createCardRenewers({ calls, clock, random, onEvent }: CardRenewe
   };
 }
 
-/** Renews work on up to 1,000 cards of one board; the answers stand in their order. Waits `timeout` ms at most. */
+/** Renews work on up to 1,000 cards of one board; the answers stand in their order. Waits `within` ms at most, default: the client's `answerWithin`. */
 export async function renewCards(
   calls: Calls,
   board: string,
   credentials: readonly CardCredential[],
-  timeout: number,
+  within = calls.answerWithin,
 ): Promise<readonly CardRenewal[]> {
   const cards = credentials.map(({ cardId, fencingToken }) => ({ cardId, fencingToken }));
   try {
-    const { results } = await calls.unary(() => calls.board.renewCards({ board, cards }, { timeoutMs: timeout }));
+    const { results } = await calls.unary((rpcOptions) => calls.board.renewCards({ board, cards }, rpcOptions), {
+      within,
+    });
     return cards.map((_, index) => renewalFromWire(results[index]));
   } catch (error) {
     // With its board all work is gone; any other error says nothing about it.

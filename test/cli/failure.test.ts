@@ -28,7 +28,7 @@ describe("failureOf", () => {
     ["ETIMEDOUT", "connection timed out"],
   ])("says in words why a server cannot be reached: %s", (code, words) => {
     const node = Object.assign(new Error(`connect ${code} 10.0.0.7:50051`), { code });
-    const error = new ServerUnavailableError("db:50051", code, new Error("unavailable", { cause: node }));
+    const error = new ServerUnavailableError("db:50051", code, { cause: new Error("unavailable", { cause: node }) });
     const { exitCode, message } = failureOf(error);
     expect(exitCode).toBe(3);
     expect(message.startsWith(`cannot reach db:50051: ${words}. Is the server running?`)).toBe(true);
@@ -36,7 +36,9 @@ describe("failureOf", () => {
 
   it("says what the transport said where Node has no code for it", () => {
     const said = Object.assign(new Error("[unavailable] GOAWAY"), { rawMessage: "GOAWAY" });
-    expect(failureOf(new ServerUnavailableError("db:50051", "GOAWAY", said)).message).toContain("db:50051: GOAWAY.");
+    expect(failureOf(new ServerUnavailableError("db:50051", "GOAWAY", { cause: said })).message).toContain(
+      "db:50051: GOAWAY.",
+    );
   });
 
   it.each([

@@ -59,7 +59,7 @@ test(`${DRAINS} SIGTERMs under load: leases live through it with their tokens, w
   const { address } = server;
   await using holders = startHolders({ address, limiter: "db", processes: 3, holders: 4 });
   await using work = startWorkThrough({ address, board: "b", stage: "Build" });
-  await using client = connect(address);
+  await using client = connect(address, { answerWithin: 30_000 });
   const detached = [1, 2, 3].map(async () => granted(await client.tryAcquire("detached")));
   const kept = [await client.acquire("full"), ...(await Promise.all(detached))];
   const waiting = client.acquire("full", { maxWait: HOUR });
@@ -124,7 +124,7 @@ test.concurrent("control: a server that starts without what it kept gives a perm
   timeout: 120_000,
 }, async () => {
   await using server = await startRestartingServer(LIMITERS);
-  await using client = connect(server.address);
+  await using client = connect(server.address, { answerWithin: 30_000 });
   const kept = await client.acquire("full");
   await server.stop();
   await server.start({ env: { BACKPRESSURE_STORE_FOLDER: `${server.folder}/another` } });

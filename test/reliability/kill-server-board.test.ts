@@ -30,7 +30,7 @@ test(`${KILLS} kills under a pipeline of two stages: limits hold, and each card 
     [1, 2].map(() => fork(SCRIPT, [server.address, "b", name, "2"], { execArgv: [] })),
   );
   const exits = workers.map((worker) => once(worker, "exit"));
-  await using client = connect(server.address);
+  await using client = connect(server.address, { answerWithin: 30_000 });
   const board = client.board("b");
   const over = new AbortController();
   const most: Record<string, number> = {};

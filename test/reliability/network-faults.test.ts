@@ -53,7 +53,7 @@ liveness: { keepalive_time: ${keepaliveTime}, keepalive_timeout: ${KEEPALIVE_TIM
 limiters: [{ name: db, keyed: true, max_concurrent: 1, ttl: ${TTL}ms }]
 logging: { level: warn }`);
   const target = (way: Way) => (way === "gRPC" ? server.address : new URL(server.url).host);
-  await using direct = connect(server.address);
+  await using direct = connect(server.address, { answerWithin: 30_000 });
   const tried: Tried[] = [];
   for (let from = 0; from < plans.length; from += SIDE_BY_SIDE) {
     const batch = plans.slice(from, from + SIDE_BY_SIDE).map(async (plan, index) => {
@@ -153,11 +153,11 @@ test("waiters whose connection the server gives up, since no ping is answered, w
   await using server = await startServerProcess(`
 liveness: { keepalive_time: 200ms, keepalive_timeout: 300ms }
 limiters: [{ name: db, max_concurrent: 1, ttl: 10s }]`);
-  await using direct = connect(server.address);
+  await using direct = connect(server.address, { answerWithin: 30_000 });
   const held = await direct.acquire("db");
   await using proxy = await startFaultProxy(server.address);
   // It pings seldom, so that the server is the first to see it.
-  await using client = connect(proxy.address);
+  await using client = connect(proxy.address, { answerWithin: 30_000 });
   const order: number[] = [];
   const waiting = [];
   for (let number = 0; number < 3; number += 1) {

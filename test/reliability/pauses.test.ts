@@ -118,7 +118,7 @@ test.concurrent(`${SERVER_PAUSES} pauses of the server, longer than its keepaliv
     )}`,
   );
   // It finds the connection dead while the server is stopped.
-  await using quick = connect(server.address, { pingInterval: 300, pingTimeout: 1_000 });
+  await using quick = connect(server.address, { answerWithin: 30_000, pingInterval: 300, pingTimeout: 1_000 });
   const kept = [await quick.acquire("kept"), await quick.acquire("kept"), await quick.acquire("kept")];
   const { address } = server;
   await using long = startHolders({ address, limiter: "long", processes: 2, holders: 3 });

@@ -35,6 +35,8 @@ export function createFixture({ page, fraction = 0.5, ...options }: FixtureOptio
   const warnings: string[] = [];
   let requests = 0;
   let connected = true;
+  // Long, so that tests of other things go their way.
+  const { answerWithin = 10_000 } = options;
   const client = assembleClient(
     {
       clock,
@@ -52,7 +54,7 @@ export function createFixture({ page, fraction = 0.5, ...options }: FixtureOptio
         connected = false;
       },
     },
-    options,
+    { ...options, answerWithin },
   );
   return { client, service, clock, warnings, isConnected: () => connected };
 }

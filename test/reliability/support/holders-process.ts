@@ -44,7 +44,7 @@ async function holdOnce(id: string, lease: Lease): Promise<void> {
 }
 
 async function hold(holder: number): Promise<void> {
-  await using client = connect(address, { holder: `holder ${process.pid}.${holder}` });
+  await using client = connect(address, { answerWithin: 30_000, holder: `holder ${process.pid}.${holder}` });
   for (let round = 0; !enough; round += 1) {
     const id = `${holder}.${round}`;
     try {

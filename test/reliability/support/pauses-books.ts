@@ -16,7 +16,7 @@ export function watchBooks(
   address: string,
   limiters: readonly { readonly name: string; readonly permits: number }[],
 ): Books {
-  const client = connect(address);
+  const client = connect(address, { answerWithin: 30_000 });
   const complaints: string[] = [];
   let looks = 0;
   let over = false;

@@ -45,7 +45,7 @@ function isOfThePause(error: unknown): boolean {
   return error instanceof AdmissionError && error.reason === "LEASE_EXPIRED";
 }
 
-await using client = connect(address, { holder: `${manners} ${process.pid}` });
+await using client = connect(address, { answerWithin: 30_000, holder: `${manners} ${process.pid}` });
 for (;;) {
   try {
     await using lease = await client.acquire(limiter, { slots: true });

@@ -8,7 +8,7 @@ const [address = "", board = "", stage = "", concurrency = ""] = process.argv.sl
 const stop = new AbortController();
 process.on("message", () => stop.abort());
 
-await using client = connect(address, { holder: `${stage} ${process.pid}` });
+await using client = connect(address, { answerWithin: 30_000, holder: `${stage} ${process.pid}` });
 const loop = client.board(board).work(
   stage,
   async (card, signal) => {

@@ -13,6 +13,7 @@ export type Way = (typeof WAYS)[number];
 /** ms: a dead connection is found sooner than a validity of half a second runs out. */
 const LIVENESS = { pingInterval: 100, pingTimeout: 200 };
 /** Patient, since a fault may last for seconds. */
+const ANSWER_WITHIN = 60_000;
 const RETRY = { maxAttempts: 1_000, initialDelay: 50, maxDelay: 200 };
 
 export interface ConnectedClient extends AsyncDisposable {
@@ -22,7 +23,7 @@ export interface ConnectedClient extends AsyncDisposable {
 /** `address`: host:port of the port that speaks it. */
 export function connectBy(way: Way, address: string, onEvent?: (event: ClientEvent) => void): ConnectedClient {
   const { transport, disconnect } = createTransport(way, `http://${address}`);
-  const client = createClient({ transport, address, holder: way, retry: RETRY, onEvent });
+  const client = createClient({ transport, address, holder: way, retry: RETRY, answerWithin: ANSWER_WITHIN, onEvent });
   return {
     client,
     async [Symbol.asyncDispose]() {
