@@ -23,7 +23,8 @@ const PROGRAM = import.meta.url.endsWith(".ts") ? "npm run -s backpressure --" :
 /** Serves until SIGTERM or SIGINT has drained it; a second signal ends it at once. */
 export async function runServer({ configPath, acceptLoss }: RunOptions): Promise<ExitCode> {
   const environment = readEnvironment();
-  const origin = { path: configPath ?? environment.configPath, overrides: environment.overrides };
+  const { overrides, variables } = environment;
+  const origin = { path: configPath ?? environment.configPath, overrides, variables };
   const config = loadConfig(origin);
   if (config.kind === "invalid") {
     for (const problem of config.problems) process.stderr.write(`${formatProblem(problem)}\n`);

@@ -14,6 +14,7 @@ import { Complaints } from "./complaints.ts";
 import { readConfigFile } from "./config-file.ts";
 import { DEFAULT_CONFIG } from "./default-config.ts";
 import type { Override } from "./environment.ts";
+import type { Variables } from "./interpolate.ts";
 import type { Problem } from "./problem.ts";
 import { type ServerSettings, serverSettings } from "./settings.ts";
 import { readMessage } from "./yaml-message.ts";
@@ -25,6 +26,8 @@ export interface ConfigOrigin {
   readonly path: string | undefined;
   /** What the environment says instead of the file. */
   readonly overrides: readonly Override[];
+  /** What may stand in the file as `${NAME}`; undefined: nothing. */
+  readonly variables?: Variables;
 }
 
 export type ConfigReading = LoadedConfig | InvalidConfig;
@@ -69,7 +72,14 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
       problems: new Complaints({ path, source, places: new Map(), variables }, findings).problems,
     };
   }
-  const { json, places, findings: misread } = readMessage(source, ConfigSchema, OUTPUT_FIELDS);
+  const {
+    json,
+    places,
+    findings: misread,
+  } = readMessage(source, ConfigSchema, {
+    outputFields: OUTPUT_FIELDS,
+    variables: origin.variables ?? {},
+  });
   const complaints = new Complaints({ path, source, places, variables }, misread);
   for (const [field, override] of variables) applyOverride(json, field, override, complaints);
   const config = fromJson(ConfigSchema, json);

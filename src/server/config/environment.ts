@@ -1,9 +1,13 @@
 /** The environment: the only file that reads it for the server. */
 
+import type { Variables } from "./interpolate.ts";
+
 export interface Environment {
   /** BACKPRESSURE_CONFIG: the file, where no flag names one. */
   readonly configPath: string | undefined;
   readonly overrides: readonly Override[];
+  /** All of them, for the file to refer to. */
+  readonly variables: Variables;
 }
 
 /** A variable that stands for a field of the file, and wins over it. */
@@ -25,10 +29,10 @@ const OVERRIDES = [
  * What the environment says of the configuration; an empty variable says nothing. Others that begin with BACKPRESSURE_
  * are left alone: Kubernetes sets such for a service of that name.
  */
-export function readEnvironment(variables: Readonly<Record<string, string | undefined>> = process.env): Environment {
+export function readEnvironment(variables: Variables = process.env): Environment {
   const overrides = OVERRIDES.flatMap((override): Override[] => {
     const value = variables[override.variable];
     return value ? [{ ...override, value }] : [];
   });
-  return { configPath: variables.BACKPRESSURE_CONFIG || undefined, overrides };
+  return { configPath: variables.BACKPRESSURE_CONFIG || undefined, overrides, variables };
 }

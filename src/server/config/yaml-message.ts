@@ -7,9 +7,12 @@
 import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../wire/nearest-name.ts";
+import type { Variables } from "./interpolate.ts";
+import { type Budget, fieldsOf, givenTwice, MAX_FIELDS, offsetOf, WRONG_FIELD } from "./yaml-fields.ts";
 import type { Finding, YamlSource } from "./yaml-source.ts";
 import { describeFound, grouped, maxItems, quote, readValue } from "./yaml-value.ts";
+import { replaceVariables } from "./yaml-variables.ts";
 
 /** Where a field stands: its name, or of an item of a list the item. */
 export interface FieldPlace {
@@ -25,26 +28,28 @@ export interface YamlMessage {
   readonly places: ReadonlyMap<string, FieldPlace>;
 }
 
-interface Walk {
-  readonly source: YamlSource;
+export interface ReadOptions {
+  /** Known, and refused. */
   readonly outputFields: ReadonlySet<DescField>;
-  readonly places: Map<string, FieldPlace>;
-  readonly findings: Finding[];
+  /** What may stand in values as `${NAME}`. */
+  readonly variables: Variables;
 }
 
-/**
- * Reads all documents of a file as one message: their lists are joined, any other field stands in one of them.
- * `outputFields` are known, and refused.
- */
-export function readMessage(source: YamlSource, desc: DescMessage, outputFields: ReadonlySet<DescField>): YamlMessage {
-  const walk: Walk = { source, outputFields, places: new Map(), findings: [] };
-  walk.places.set("", { offset: 0, node: source.roots[0] });
-  const json: JsonObject = {};
-  for (const root of source.roots) {
-    const node = source.resolve(root);
-    if (isMap(node)) readFields(walk, { desc, map: node, path: "", into: json });
-    else if (!isNothing(node)) refuse(walk, { node, offset: offsetOf(root), path: "" }, "a mapping of fields");
-  }
+interface Walk extends ReadOptions {
+  readonly source: YamlSource;
+  readonly places: Map<string, FieldPlace>;
+  readonly findings: Finding[];
+  readonly budget: Budget;
+}
+
+/** Reads a file as one message. */
+export function readMessage(source: YamlSource, desc: DescMessage, options: ReadOptions): YamlMessage {
+  const walk: Walk = { ...options, source, places: new Map(), findings: [], budget: { left: MAX_FIELDS, told: false } };
+  walk.places.set("", { offset: 0, node: source.root });
+  const node = source.resolve(source.root);
+  let json: JsonObject = {};
+  if (isMap(node)) json = readFields(walk, { desc, map: node, path: "" });
+  else if (!isNothing(node)) refuse(walk, { node, offset: offsetOf(source.root), path: "" }, "a mapping of fields");
   return { json, findings: walk.findings, places: walk.places };
 }
 
@@ -52,34 +57,46 @@ interface Fields {
   readonly desc: DescMessage;
   readonly map: YAMLMap;
   readonly path: string;
-  /** What documents before this one have said. */
-  readonly into: JsonObject;
 }
 
-function readFields(walk: Walk, { desc, map, path, into }: Fields): JsonObject {
+function readFields(walk: Walk, { desc, map, path }: Fields): JsonObject {
+  const json: JsonObject = {};
   const given = new Set<DescField>();
-  for (const { key, value } of map.items) {
-    const name = fieldName(walk.source.resolve(key));
-    const offset = offsetOf(key);
+  for (const { name, offset, value, merged } of fieldsOf(map, walk.source, walk.budget, walk.findings)) {
     const field = desc.fields.find((candidate) => candidate.name === name || candidate.jsonName === name);
     if (field === undefined || walk.outputFields.has(field)) {
+      walk.budget.left -= WRONG_FIELD;
       walk.findings.push({ offset, field: join(path, name), message: whyNot(walk, desc, field, name) });
       continue;
     }
+    if (merged && given.has(field)) continue;
     const fieldPath = join(path, field.name);
-    const before = walk.places.get(fieldPath);
-    if (before !== undefined && (given.has(field) || field.fieldKind !== "list")) {
-      const { line } = walk.source.positionAt(before.offset);
-      walk.findings.push({ offset, field: fieldPath, message: `is given twice, first on line ${line}` });
+    if (given.has(field)) {
+      const first = walk.places.get(fieldPath)?.offset ?? 0;
+      walk.findings.push({ offset, field: fieldPath, message: givenTwice("", first, walk.source) });
       continue;
     }
     given.add(field);
-    const node = walk.source.resolve(value);
-    if (before === undefined) walk.places.set(fieldPath, { offset, node });
-    const json = readField(walk, field, { node, offset, path: fieldPath, before: into[field.name] });
-    if (json !== undefined) into[field.name] = json;
+    const read = readField(walk, field, place(walk, field, { value, offset, path: fieldPath }));
+    if (read !== undefined) json[field.name] = read;
   }
-  return into;
+  return json;
+}
+
+/** Notes where a value stands, and replaces its variables; undefined: they cannot be, and that is told. */
+function place(
+  walk: Walk,
+  field: DescField,
+  { value, offset, path }: { readonly value: unknown; readonly offset: number; readonly path: string },
+): Value | undefined {
+  const replaced = replaceVariables(field, walk.source.resolve(value), walk.variables);
+  if (replaced.kind === "fault") {
+    walk.places.set(path, { offset, node: undefined });
+    walk.findings.push({ offset, field: path, message: replaced.message });
+    return undefined;
+  }
+  walk.places.set(path, { offset, node: replaced.node });
+  return { node: replaced.node, offset, path };
 }
 
 interface Value {
@@ -89,41 +106,36 @@ interface Value {
   readonly path: string;
 }
 
-function readField(
-  walk: Walk,
-  field: DescField,
-  value: Value & { readonly before: JsonValue | undefined },
-): JsonValue | undefined {
+function readField(walk: Walk, field: DescField, value: Value | undefined): JsonValue | undefined {
+  if (value === undefined) return undefined;
   const { node, path } = value;
   const isList = field.fieldKind === "list";
   // A section or a list of which every line is commented out says nothing.
-  if ((isList || isSection(field)) && isNothing(node)) return value.before;
+  if ((isList || isSection(field)) && isNothing(node)) return undefined;
   if (!isList) return readSingle(walk, field, value);
-  const items = Array.isArray(value.before) ? value.before : [];
+  const items: JsonValue[] = [];
   if (!isSeq(node)) {
     refuse(walk, value, "a list");
     return items;
   }
-  const room = maxItems(field) - items.length;
-  if (node.items.length > room) {
-    const message = `must be a list of at most ${grouped(maxItems(field))}, found ${grouped(items.length + node.items.length)}`;
+  const most = maxItems(field);
+  if (node.items.length > most) {
+    const message = `must be a list of at most ${grouped(most)}, found ${grouped(node.items.length)}`;
     walk.findings.push({ offset: value.offset, field: path, message });
   }
-  for (const item of node.items.slice(0, room)) items.push(readItem(walk, field, item, `${path}[${items.length}]`));
+  for (const item of node.items.slice(0, most)) items.push(readItem(walk, field, item, `${path}[${items.length}]`));
   return items;
 }
 
 function readItem(walk: Walk, field: DescField, item: unknown, path: string): JsonValue {
-  const node = walk.source.resolve(item);
-  const offset = offsetOf(item);
-  walk.places.set(path, { offset, node });
-  return readSingle(walk, field, { node, offset, path }) ?? (isSection(field) ? {} : "");
+  const value = place(walk, field, { value: item, offset: offsetOf(item), path });
+  return (value && readSingle(walk, field, value)) ?? (isSection(field) ? {} : "");
 }
 
 function readSingle(walk: Walk, field: DescField, value: Value): JsonValue | undefined {
   if (field.message !== undefined && isSection(field)) {
     if (isMap(value.node)) {
-      return readFields(walk, { desc: field.message, map: value.node, path: value.path, into: {} });
+      return readFields(walk, { desc: field.message, map: value.node, path: value.path });
     }
     refuse(walk, value, "a mapping of fields");
     return undefined;
@@ -156,16 +168,8 @@ function isNothing(node: Node | undefined): boolean {
   return node === undefined || (isScalar(node) && node.value === null);
 }
 
-function fieldName(key: Node | undefined): string {
-  return isScalar(key) ? String(key.value) : describeFound(key);
-}
-
 /** The path of a field in a message; a name that is none of ours is shown so that it confuses nobody. */
 function join(path: string, name: string): string {
   const shown = /^[A-Za-z_]\w{0,63}$/.test(name) ? name : quote(name);
   return path === "" ? shown : `${path}.${shown}`;
-}
-
-function offsetOf(node: unknown): number {
-  return (node as Node | null)?.range?.[0] ?? 0;
 }

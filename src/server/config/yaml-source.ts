@@ -1,10 +1,20 @@
 /** A YAML file as nodes that know where they stand: the only file that knows the parser's options and errors. */
 
-import { isAlias, isCollection, isNode, isPair, LineCounter, type Node, parseAllDocuments, type YAMLError } from "yaml";
+import {
+  isAlias,
+  isCollection,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  type YAMLError,
+} from "yaml";
 
 export interface YamlSource {
-  /** What each document of the file holds; one that is empty is left out. */
-  readonly roots: readonly Node[];
+  /** What the file holds; undefined: nothing. */
+  readonly root: Node | undefined;
   /** What stands at a node: an alias is what it stands for. */
   resolve(node: unknown): Node | undefined;
   positionAt(offset: number): { readonly line: number; readonly column: number };
@@ -28,16 +38,27 @@ export function parseYaml(text: string): { readonly source: YamlSource; readonly
   });
   const findings: Finding[] = [];
   const targets = new Map<Node, Node>();
-  const roots: Node[] = [];
+  let root: Node | undefined;
   // Without any document the result is an array of another type.
   for (const document of [...documents]) {
-    for (const error of [...document.errors, ...document.warnings]) findings.push(syntaxFinding(error));
+    const errors = [...document.errors, ...document.warnings];
+    const variable = unquotedVariable(text, errors);
+    findings.push(...(variable === undefined ? errors.map(syntaxFinding) : [variable]));
     if (document.contents === null) continue;
+    // An empty document before or behind the only one is a matter of style.
+    if (root !== undefined && !isEmpty(document.contents)) {
+      const { line } = lines.linePos(root.range?.[0] ?? 0);
+      const message =
+        `begins a second document, after that of line ${line}; a configuration is one document: ` +
+        "take the line --- between them out, and give each section once";
+      findings.push({ offset: document.contents.range?.[0] ?? 0, field: "", message });
+      break;
+    }
     resolveAliases(document.contents, targets, findings);
-    roots.push(document.contents);
+    if (root === undefined && !isEmpty(document.contents)) root = document.contents;
   }
   const source: YamlSource = {
-    roots,
+    root,
     resolve: (node) => (isAlias(node) ? targets.get(node) : isNode(node) ? node : undefined),
     positionAt(offset) {
       const { line, col } = lines.linePos(offset);
@@ -52,50 +73,40 @@ function syntaxFinding(error: YAMLError): Finding {
   return { offset: error.pos[0], field: "", message };
 }
 
-/** A node with an anchor, and how many aliases had been met when it began and ended. */
-interface Anchored {
-  readonly node: Node;
-  readonly aliasesBefore: number;
-  aliasesAfter: number | undefined;
+/** In flow style the brace of `${NAME}` begins a mapping, and all that follows is an error. */
+function unquotedVariable(text: string, errors: readonly YAMLError[]): Finding | undefined {
+  const [first] = errors;
+  const at = first === undefined ? -1 : text.lastIndexOf("${", first.pos[1]);
+  if (first === undefined || at === -1 || first.pos[0] - at > 1 || first.code === "RESOURCE_EXHAUSTION")
+    return undefined;
+  const message = `a variable between { } or [ ] stands in quotes: "\${NAME}"`;
+  return { offset: at, field: "", message };
 }
 
-/**
- * Notes what each alias of a document stands for. An alias of something that contains aliases is refused: a few lines
- * of those can stand for more than a machine holds, and for themselves.
- */
+/** Notes what each alias of a document stands for. What they stand for together is bounded where the fields are read. */
 function resolveAliases(root: Node, targets: Map<Node, Node>, findings: Finding[]): void {
-  const anchors = new Map<string, Anchored>();
-  let aliases = 0;
-  // Not recursive: the depth is the file's. An `Anchored` on the stack marks the end of its node.
+  const anchors = new Map<string, Node>();
+  // Not recursive: the depth is the file's.
   const stack: unknown[] = [root];
   while (stack.length > 0) {
     const item = stack.pop();
     if (isPair(item)) {
       stack.push(item.value, item.key);
     } else if (isAlias(item)) {
-      aliases += 1;
-      const offset = item.range?.[0] ?? 0;
       const anchored = anchors.get(item.source);
-      if (anchored === undefined) {
-        findings.push({ offset, field: "", message: `no anchor &${item.source} stands before this alias` });
-      } else if (anchored.aliasesAfter !== anchored.aliasesBefore) {
-        findings.push({ offset, field: "", message: "an alias must not stand for something that contains aliases" });
+      if (anchored !== undefined) {
+        targets.set(item, anchored);
       } else {
-        targets.set(item, anchored.node);
+        const message = `no anchor &${item.source} stands before this alias`;
+        findings.push({ offset: item.range?.[0] ?? 0, field: "", message });
       }
     } else if (isNode(item)) {
-      if ("anchor" in item && typeof item.anchor === "string") {
-        const anchored: Anchored = { node: item, aliasesBefore: aliases, aliasesAfter: undefined };
-        anchors.set(item.anchor, anchored);
-        stack.push(anchored);
-      }
+      if ("anchor" in item && typeof item.anchor === "string") anchors.set(item.anchor, item);
       if (isCollection(item)) for (const child of item.items.toReversed()) stack.push(child);
-    } else if (isAnchored(item)) {
-      item.aliasesAfter = aliases;
     }
   }
 }
 
-function isAnchored(item: unknown): item is Anchored {
-  return typeof item === "object" && item !== null && "aliasesBefore" in item;
+function isEmpty(node: Node): boolean {
+  return isScalar(node) && node.value === null;
 }

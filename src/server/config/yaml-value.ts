@@ -4,6 +4,7 @@ import { type DescEnum, type DescField, getOption, type JsonValue, ScalarType } 
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { isMap, isScalar, isSeq, type Node } from "yaml";
 import { durationJson } from "./duration-text.ts";
+import { ReplacedScalar } from "./yaml-variables.ts";
 
 export type ValueReading =
   | { readonly kind: "read"; readonly json: JsonValue }
@@ -53,7 +54,8 @@ export function describeFound(node: Node | undefined): string {
   if (isMap(node)) return "a mapping";
   if (isSeq(node)) return "a list";
   if (!isScalar(node) || node.value === null) return "nothing";
-  return typeof node.value === "string" ? quote(node.value) : quote(String(node.source)).slice(1, -1);
+  const found = typeof node.value === "string" ? quote(node.value) : quote(String(node.source)).slice(1, -1);
+  return node instanceof ReplacedScalar ? `${found}, which is ${quote(node.written)}` : found;
 }
 
 /** Text in quotes, without what would confuse a terminal, and no more of it than one wants to read. */

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the file writes its variables like this.
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { parseConfig } from "../../../src/server/config/config.ts";
@@ -78,9 +79,12 @@ describe("a bad file is told all that is wrong, and where", () => {
       ["b.yaml:2:1: limiters: is given twice, first on line 1"],
     ],
     [
-      "a section given in two documents",
-      "drain: {timeout: 1s}\n---\ndrain: {timeout: 2s}\n",
-      ["b.yaml:3:1: drain: is given twice, first on line 1"],
+      "a second document",
+      "drain: {timeout: 1s}\n---\nlogging: {level: info}\n---\nlimits: {}\n",
+      [
+        "b.yaml:3:1: begins a second document, after that of line 1; a configuration is one document: take the line --- " +
+          "between them out, and give each section once",
+      ],
     ],
     [
       "durations without a unit, in words, negative, and empty",
@@ -198,16 +202,60 @@ describe("a bad file is told all that is wrong, and where", () => {
     ["an alias of nothing", "drain: *nobody", ["b.yaml:1:8: no anchor &nobody stands before this alias"]],
     [
       "aliases that stand for billions",
-      "a: &a [lol, lol]\nb: &b [*a, *a]\nc: &c [*b, *b]\n",
-      [
-        "b.yaml:3:8: an alias must not stand for something that contains aliases",
-        "b.yaml:3:12: an alias must not stand for something that contains aliases",
-      ],
+      "x-a: &a [lol, lol]\nx-b: &b [*a, *a]\nx-c: &c [*b, *b]\nlimiters: *c\n",
+      [0, 1].map(
+        (index) => `b.yaml:3:${10 + 4 * index}: limiters[${index}]: must be a mapping of fields, found a list`,
+      ),
     ],
     [
       "an alias that stands for itself",
       "limiters: &all [*all]",
-      ["b.yaml:1:17: an alias must not stand for something that contains aliases"],
+      ["b.yaml:1:17: limiters[0]: must be a mapping of fields, found a list"],
+    ],
+    ["a merge of itself", "logging: &l {level: info, <<: *l}", ["b.yaml:1:27: a mapping must not merge itself"]],
+    [
+      "a merge of something else than mappings",
+      "logging: {<<: 5}\nlimits: {<<: [{max_waiters: 1}, 7]}\n",
+      [
+        "b.yaml:1:11: << must be a mapping or a list of mappings, such as *base, found 5",
+        "b.yaml:2:10: << must be a mapping or a list of mappings, such as *base, found 7",
+      ],
+    ],
+    [
+      "two merges and two extensions of one name",
+      "x-a: 1\nx-a: 2\nlogging: {<<: {level: info}, <<: {level: warn}}\n",
+      [
+        "b.yaml:2:1: x-a is given twice, first on line 1",
+        "b.yaml:3:30: << is given twice; merge several mappings as one list: <<: [*a, *b]",
+      ],
+    ],
+    [
+      "what is merged, at the line where it is written",
+      "x-base: &base\n  max_concurrent: 0\n  tll: 5s\nlimiters:\n- {<<: *base, name: a}\n",
+      [
+        `b.yaml:2:3: limiters[0].max_concurrent: ${COUNT}, found 0`,
+        "b.yaml:3:3: limiters[0].tll: no such field; did you mean ttl?",
+      ],
+    ],
+    [
+      "variables",
+      'store: {folder: "${HOME}/data"}\nlisteners: {grpc: "${HOST:?say where}:1", web: $5, cors_origins: ["${"]}\n',
+      [
+        "b.yaml:1:9: store.folder: needs the variable HOME, which is not set; set it, or give a default: ${HOME:-default}",
+        "b.yaml:2:13: listeners.grpc: needs the variable HOST, which is not set: say where",
+        "b.yaml:2:43: listeners.web: has a $ that begins no variable; write $$ for a dollar, or ${NAME}",
+        "b.yaml:2:67: listeners.cors_origins[0]: has a ${ without its }; write $$ for a dollar",
+      ],
+    ],
+    [
+      "a variable that is no value of its own in flow style",
+      "limits: { max_waiters: ${N} }\nlogging: { level: info }\n",
+      ['b.yaml:1:24: a variable between { } or [ ] stands in quotes: "${NAME}"'],
+    ],
+    [
+      "what a variable brings",
+      "limits: {max_waiters: '${N:-many}'}\n",
+      [`b.yaml:1:10: limits.max_waiters: ${COUNT}, found "many", which is "\${N:-many}"`],
     ],
   ])("%s", (_what, text, expected) => {
     expect(problems(text)).toEqual(expected);
@@ -227,6 +275,19 @@ describe("a bad file is told all that is wrong, and where", () => {
   it("a list of aliases without end", () => {
     const text = `limiters:\n- &a {name: a, max_concurrent: 1}\n${"- *a\n".repeat(300_000)}`;
     expect(problems(text)[0]).toBe("b.yaml:1:1: limiters: must be a list of at most 10,000, found 300,001");
+  });
+
+  it("merges and aliases that stand for more fields than any list has room for", () => {
+    const many = Array.from({ length: 3_000 }, (_, index) => `f${index}: 1`).join(", ");
+    const text = `x-base: &base {${many}}\nlimiters:\n${"- {<<: [*base, *base]}\n".repeat(5_000)}`;
+    expect(problems(text).at(-1)).toMatch(/more from here on/);
+    // Not far: a chain of merges is cut off.
+    const chain = Array.from({ length: 5_000 }, (_, index) => `x-${index + 1}: &m${index + 1} {<<: *m${index}}`).join(
+      "\n",
+    );
+    expect(problems(`x-0: &m0 {level: info}\n${chain}\nlogging: *m5000`)).toEqual([
+      expect.stringMatching(/merges are nested too deeply/),
+    ]);
   });
 
   it("of very many problems the first hundred, and how many there are", () => {

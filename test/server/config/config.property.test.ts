@@ -12,7 +12,8 @@ import { limiterConfig } from "../../../src/server/wire/limiter-wire.ts";
 import { validBoard } from "../wire/board-arbitrary.ts";
 import { validLimiter } from "../wire/limiter-arbitrary.ts";
 
-const parse = (text: string) => parseConfig(text, { path: "b.yaml", overrides: [] });
+/** A dollar in it is one. */
+const parse = (text: string) => parseConfig(text.replaceAll("$", "$$$$"), { path: "b.yaml", overrides: [] });
 
 const nameOf = ({ name }: { readonly name: string }) => name;
 const declared = fc.record({

@@ -122,12 +122,74 @@ limiters:
     expect(limiters.map(({ ttl }) => ttl)).toEqual([2 * SECOND, 2 * SECOND]);
   });
 
-  it("of several documents is read as one: lists are joined", () => {
+  it("merges mappings: what stands in the mapping wins, then the first of those merged; names with x- are its own affair", () => {
+    const { limiters, settings } = loaded(`
+x-base: &base
+  max_concurrent: 2
+  ttl: 30s
+x-tenant: &tenant { <<: *base, keyed: true, x-note: none of ours, ttl: 20s }
+limiters:
+  - { <<: *base, name: a }
+  - { name: b, ttl: 5s, <<: *base }
+  - { <<: [*tenant, { ttl: 1s, max_waiters: 7 }], name: c }
+logging: { x-why: quiet, <<: { level: warn } }
+`);
+    expect(limiters).toEqual([
+      limiterOf({ name: "a", maxConcurrent: 2, ttl: 30 * SECOND }),
+      limiterOf({ name: "b", maxConcurrent: 2, ttl: 5 * SECOND }),
+      limiterOf({ name: "c", maxConcurrent: 2, ttl: 20 * SECOND, keyed: true, maxWaiters: 7 }),
+    ]);
+    expect(settings.logLevel).toBe("warn");
+  });
+
+  it("takes variables in values of every kind, typed as their field is", () => {
+    const variables = {
+      HOME: "/srv",
+      N: "20",
+      RATE: "1e2",
+      ON: "true",
+      EMPTY: "",
+      LEVEL: "debug",
+      WAIT: "30s",
+      ID: "007",
+    };
     const { limiters, settings } = loaded(
-      "limiters: [{name: a, max_concurrent: 1}]\n---\nlogging: {level: debug}\nlimiters: [{name: b, max_concurrent: 1}]\n",
+      `
+store: { folder: "\${HOME}/data" }
+limits: { max_waiters: "\${N}000", max_connections: "$N" }
+logging: { level: "\${LEVEL}" }
+drain:
+  timeout: \${NONE:-5s}
+limiters:
+  - name: db-\${ID}
+    description: |
+      costs $$5, \${EMPTY:-nothing}, \${EMPTY-x}, \${N:+some}, \${NONE:-\${NONE:-\${N}}}
+    max_rps: \${RATE}
+    max_concurrent: '\${N}'
+    keyed: \${ON}
+    max_wait: \${WAIT:?}
+  - { name: "\${ID}", max_concurrent: 1 }
+`,
+      { ...FILE, variables },
     );
-    expect(limiters.map(({ name }) => name)).toEqual(["a", "b"]);
-    expect(settings.logLevel).toBe("debug");
+    expect(settings).toMatchObject({
+      store: { folder: "/srv/data" },
+      maxWaiters: 20_000,
+      limits: { maxConnections: 20 },
+      logLevel: "debug",
+      drainTimeout: 5 * SECOND,
+    });
+    expect(limiters).toEqual([
+      limiterOf({
+        name: "db-007",
+        description: "costs $5, nothing, , some, 20\n",
+        rate: rateOf(100, 5),
+        maxConcurrent: 20,
+        keyed: true,
+        maxWait: 30 * SECOND,
+      }),
+      limiterOf({ name: "007", maxConcurrent: 1 }),
+    ]);
   });
 
   it.each(["info", "INFO", "LOG_LEVEL_INFO"])("takes the level %s", (level) => {
@@ -211,7 +273,7 @@ describe("the environment", () => {
         BACKPRESSURE_LOG_LEVEL: "",
         BACKPRESSURE_PORT: "tcp://10.0.0.1:8080",
       }),
-    ).toEqual({ configPath: undefined, overrides: [] });
+    ).toMatchObject({ configPath: undefined, overrides: [] });
   });
 
   it("keeps the rules of the file, and is named where it breaks them", () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { nearestName } from "../../../src/server/config/nearest-name.ts";
+import { nearestName } from "../../../src/server/wire/nearest-name.ts";
 
 const NAMES = ["name", "max_rps", "max_wait", "max_waiters", "ttl", "keyed"];
 
