@@ -71,6 +71,7 @@ module.exports = {
         "server/store/row\\.ts$",
         "server/(clock|log)\\.ts$",
         "server/gen/",
+        "client/rate\\.ts$",
       ],
       "Configuration is read and checked; the composition root applies it.",
     ),

@@ -1,6 +1,6 @@
 /** A saturated limiter delivers its rate, and never more than it promised in any window: at the engine, and over sockets. */
 
-import { defaultBurst } from "../src/server/machine/token-bucket.ts";
+import { defaultBurst } from "../src/server/machine/rate.ts";
 import { grantAtEngine } from "./rate/at-engine.ts";
 import { deliveredShare, excessInAnyWindow, type RateLimit } from "./rate/grants.ts";
 import { grantOverSockets } from "./rate/over-sockets.ts";
@@ -26,7 +26,7 @@ interface Measured {
   readonly roomy: boolean;
 }
 
-function atEngine(maxRps: number, burstSize = defaultBurst(maxRps)): Measured {
+function atEngine(maxRps: number, burstSize = burstOf(maxRps)): Measured {
   const rate = { maxRps, burstSize };
   return {
     what: `engine, ${nameOf(rate)}`,
@@ -37,13 +37,17 @@ function atEngine(maxRps: number, burstSize = defaultBurst(maxRps)): Measured {
   };
 }
 
+function burstOf(maxRps: number): number {
+  return defaultBurst({ kind: "per-second", maxRps });
+}
+
 function overSockets(address: string, rate: RateLimit): Measured {
   return {
     what: `sockets, ${nameOf(rate)}`,
     rate,
     grant: () => grantOverSockets(address, limiterName(rate), { duration: ARRIVALS + DURATION, waiters: 500 }),
     saturatedFrom: ARRIVALS * 1_000,
-    roomy: rate.burstSize === defaultBurst(rate.maxRps),
+    roomy: rate.burstSize === burstOf(rate.maxRps),
   };
 }
 
@@ -87,7 +91,7 @@ const inProcess = await measure([
 ]);
 
 const rates = [
-  ...[10, 100, 1_000, 2_000].map((maxRps) => ({ maxRps, burstSize: defaultBurst(maxRps) })),
+  ...[10, 100, 1_000, 2_000].map((maxRps) => ({ maxRps, burstSize: burstOf(maxRps) })),
   // What less room costs: a collection of garbage takes some 25 ms.
   { maxRps: 100, burstSize: 1 },
   { maxRps: 2_000, burstSize: 20 },

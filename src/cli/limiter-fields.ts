@@ -7,7 +7,8 @@ import { durationToMs } from "../client/time-wire.ts";
 import { formatDuration } from "./duration.ts";
 import { type Field, formatFields } from "./fields.ts";
 import { bar, inUse, spanWords, stateWords } from "./limiter-table.ts";
-import { formatExactly, formatInstant, formatNumber } from "./number-text.ts";
+import { formatInstant, formatNumber } from "./number-text.ts";
+import { formatLimiterRate } from "./rate-text.ts";
 
 const BAR = 20;
 
@@ -50,10 +51,10 @@ function statusFields({ maxRps, maxConcurrent }: Limiter, status: LimiterStatus,
 
 /** In the words of the configuration file. */
 function settingFields(limiter: Limiter): Field[] {
-  const { description, maxRps, maxWait, ttl, maxTtl, keyed } = limiter;
+  const { description, maxWait, ttl, maxTtl, keyed } = limiter;
   const settings: readonly (readonly [string, string | undefined])[] = [
     ["description", description === "" ? undefined : description],
-    ["max_rps", maxRps === undefined ? undefined : formatExactly(maxRps)],
+    ["rate", formatLimiterRate(limiter)],
     ["burst_size", limiter.burstSize?.toString()],
     ["max_concurrent", limiter.maxConcurrent?.toString()],
     ["keyed", keyed ? "true" : undefined],

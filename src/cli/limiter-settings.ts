@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import type { LimiterChanges, LimiterSettings } from "../client/limiter.ts";
-import { countValue, durationValue, rateValue } from "./options.ts";
+import { amountRateValue, countValue, durationValue, rateValue } from "./options.ts";
 import { changesOf, unsetOption } from "./unset-option.ts";
 
 /** What the options give: the settings, and names of those that go back to their defaults. */
@@ -12,6 +12,9 @@ export interface SettingFlags extends LimiterSettings {
 }
 
 const OPTIONS: readonly Option[] = [
+  new Option("--rate <rate>", "rate limit: an amount per period, as 10/m, 50/d, 100/s or 5/2h")
+    .argParser(amountRateValue)
+    .conflicts("maxRps"),
   new Option("--max-rps <n>", "rate limit: tokens a second").argParser(rateValue),
   new Option("--burst-size <n>", "tokens that an idle limiter has saved up").argParser(countValue),
   new Option("--max-concurrent <n>", "concurrency limit: permits").argParser(countValue),
@@ -33,6 +36,7 @@ const OPTIONS: readonly Option[] = [
 ];
 
 const UNSETTABLE = {
+  rate: "rate",
   "max-rps": "maxRps",
   "burst-size": "burstSize",
   "max-concurrent": "maxConcurrent",

@@ -5,7 +5,8 @@ import { LimiterState } from "../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { durationToMs } from "../client/time-wire.ts";
 import { formatBar } from "./bar.ts";
 import { formatRoughly } from "./duration.ts";
-import { formatExactly, formatNumber } from "./number-text.ts";
+import { formatNumber } from "./number-text.ts";
+import { formatLimiterRate } from "./rate-text.ts";
 import { type Column, formatTable } from "./table.ts";
 
 const BAR = 8;
@@ -54,6 +55,6 @@ export function spanWords(span: LimiterStatus["waitTimeP99"]): string {
   return span === undefined ? "-" : formatRoughly(durationToMs(span));
 }
 
-function rateWords({ maxRps }: Limiter): string {
-  return maxRps === undefined ? "-" : `${formatExactly(maxRps)}/s`;
+function rateWords(limiter: Limiter): string {
+  return formatLimiterRate(limiter) ?? "-";
 }

@@ -1,6 +1,7 @@
 /** How options' values are read. */
 
 import { InvalidArgumentError } from "commander";
+import { parseRate } from "../client/rate.ts";
 import { parseDuration } from "./duration.ts";
 
 const MAX_COUNT = 2 ** 32 - 1;
@@ -22,6 +23,16 @@ export function countValue(text: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!(count <= MAX_COUNT)) throw new InvalidArgumentError(`expected a whole number, 0 to ${MAX_COUNT}`);
   return count;
+}
+
+/** `10/m`. */
+export function amountRateValue(text: string): string {
+  try {
+    parseRate(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 /** A number above 0. */

@@ -8,9 +8,10 @@ import {
   type LimiterStatus as WireStatus,
 } from "./gen/ggen/backpressure/v1/limiter_pb.ts";
 import type { Limiter, LimiterChanges, LimiterConfig, LimiterSettings, LimiterStatus } from "./limiter.ts";
+import { type RateAmount, type RateInput, readRateInput } from "./rate.ts";
 import { reasonFromWire } from "./reason-wire.ts";
 import type { Reason } from "./reasons.ts";
-import { durationToMs, msToDuration, timestampToDate } from "./time-wire.ts";
+import { durationToMs, microsToDuration, msToDuration, timestampToDate } from "./time-wire.ts";
 
 type LimiterInit = Exclude<MessageInitShape<typeof LimiterSchema>, WireLimiter>;
 
@@ -18,6 +19,7 @@ type LimiterInit = Exclude<MessageInitShape<typeof LimiterSchema>, WireLimiter>;
 const PATHS: Record<keyof LimiterSettings, string> = {
   description: "description",
   maxRps: "max_rps",
+  rate: "rate",
   burstSize: "burst_size",
   maxConcurrent: "max_concurrent",
   maxKeys: "max_keys",
@@ -36,6 +38,7 @@ export function limiterFromWire(wire: WireLimiter | undefined): Limiter {
     name: wire.name,
     description: wire.description,
     maxRps: wire.maxRps,
+    rate: rateFromWire(wire.rate),
     burstSize: wire.burstSize,
     maxConcurrent: wire.maxConcurrent,
     keyed: wire.keyed,
@@ -75,13 +78,27 @@ export function changesToWire(changes: LimiterChanges): { readonly limiter: Limi
   return { limiter: settingsToWire(values), paths };
 }
 
-function settingsToWire({ maxWait, ttl, maxTtl, ...others }: LimiterSettings): LimiterInit {
+function settingsToWire({ rate, maxWait, ttl, maxTtl, ...others }: LimiterSettings): LimiterInit {
   return {
     ...others,
+    rate: rate === undefined ? undefined : rateToWire(rate),
     maxWait: maxWait === undefined ? undefined : msToDuration(maxWait, "maxWait"),
     ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl"),
     maxTtl: maxTtl === undefined ? undefined : msToDuration(maxTtl, "maxTtl"),
   };
+}
+
+function rateFromWire(wire: WireLimiter["rate"]): RateAmount | undefined {
+  return wire && { tokens: wire.tokens, per: wire.per === undefined ? 0 : durationToMs(wire.per) };
+}
+
+function rateToWire(rate: RateInput): LimiterInit["rate"] {
+  try {
+    const { tokens, perMicros } = readRateInput(rate);
+    return { tokens, per: microsToDuration(perMicros) };
+  } catch (error) {
+    throw new RangeError(`rate ${(error as Error).message}; it is ${JSON.stringify(rate)}`);
+  }
 }
 
 /** Counts are numbers here: none of them reaches 2^53. */

@@ -5,15 +5,24 @@
 
 import type { Claim, GrantedClaim } from "./claim.ts";
 import type { LeaseEnd } from "./lease.ts";
+import type { RateAmount, RateInput } from "./rate.ts";
 import type { Reason } from "./reasons.ts";
 
 /** What can be chosen of a limiter after it has been made. At least one of the two limits must be there. */
 export interface LimiterSettings {
   /** For people. At most 1,024 bytes. */
   readonly description?: string | undefined;
-  /** Rate limit: tokens a second, 0.001 to 1,000,000 in steps of 0.001. Default: no rate limit. */
+  /**
+   * Rate limit: tokens a second, from one in 30 days to 10,000,000; 10 / 60 is exactly 10 a minute. Default: no rate
+   * limit. Read back, it is set whenever there is one: where `rate` was given, as the nearest double.
+   */
   readonly maxRps?: number | undefined;
-  /** Rate limit: tokens that an idle limiter has saved up, 1 to 1,000,000. Default: what 50 ms bring, at least 1. */
+  /**
+   * Rate limit as an amount per period, exact: `"10/m"`, `"50/d"` or `{ tokens: 10, per: 60_000 }` (ms). It and `maxRps` are
+   * one setting: a change of either replaces both.
+   */
+  readonly rate?: RateInput | undefined;
+  /** Rate limit: tokens that an idle limiter has saved up, 1 to 1,000,000,000. Default: what 50 ms bring, at least 1. */
   readonly burstSize?: number | undefined;
   /** Concurrency limit: permits, 1 to 1,000,000. Default: no concurrency limit. */
   readonly maxConcurrent?: number | undefined;
@@ -48,6 +57,8 @@ export type LimiterChanges = { readonly [K in keyof LimiterSettings]?: LimiterSe
 
 /** A limiter as it stands; its configuration shows defaults where the server fills them in. */
 export interface Limiter extends LimiterConfig {
+  /** Where the limiter was configured by an amount per period. */
+  readonly rate: RateAmount | undefined;
   readonly description: string;
   readonly keyed: boolean;
   readonly refuseLongWaits: boolean;

@@ -29,6 +29,12 @@ export function msToDuration(ms: number, field: string): Duration {
   return create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1000) + carry), nanos: carry === 1 ? 0 : nanos });
 }
 
+/** The duration of so many whole µs. */
+export function microsToDuration(micros: number): Duration {
+  const seconds = Math.floor(micros / 1e6);
+  return create(DurationSchema, { seconds: BigInt(seconds), nanos: (micros - seconds * 1e6) * 1000 });
+}
+
 export function durationToMs(duration: Duration): number {
   return Number(duration.seconds) * 1000 + duration.nanos / 1e6;
 }

@@ -8,6 +8,7 @@ export type {
 } from "../client/admission-controller.ts";
 export { AdmissionError } from "../client/errors.ts";
 export type { Lease, LeaseEnd, WorkOutcome } from "../client/lease.ts";
+export type { RateInput } from "../client/rate.ts";
 export type { Refusal } from "../client/refusal.ts";
 export type { RateLimiterOptions } from "./options.ts";
 export { createRateLimiter } from "./rate-limiter.ts";

@@ -60,7 +60,7 @@ describe("limiters set", () => {
     expect(code).toBe(2);
     expect(stderr).toContain("(INVALID_REQUEST)\n");
     expect(stderr).toContain("\n  limiter.name: must be letters");
-    expect(stderr).toContain("\n  limiter: burst_size needs max_rps\n");
+    expect(stderr).toContain("\n  limiter: burst_size needs rate or max_rps\n");
   });
 
   it("is told when somebody else was faster", async () => {
@@ -100,7 +100,7 @@ describe("limiters", () => {
     expect(stdout).toMatch(/^state +active, made by request$/m);
     expect(stdout).toMatch(/^tokens available +5$/m);
     expect(stdout).toMatch(/^description +the partner's\\u000aAPI$/m);
-    expect(stdout).toMatch(/^max_rps +20$/m);
+    expect(stdout).toMatch(/^rate +20\/s$/m);
     expect(stdout).not.toContain("permits in use");
     expect(JSON.parse((await run("limiters", "get", "f", "--json")).stdout).limiter.burstSize).toBe(5);
   });

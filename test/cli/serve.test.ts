@@ -73,6 +73,8 @@ describe("serve", () => {
     const path = file("wrong.yaml", "limiters: [{ name: gpu }]\n");
     const { code, stdout, stderr } = await cli(["serve", "--config", path]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toContain(`${path}:1:12: limiters[0]: a limiter needs max_rps, max_concurrent or both`);
+    expect(stderr).toContain(
+      `${path}:1:12: limiters[0]: a limiter needs a rate (rate or max_rps), max_concurrent or both`,
+    );
   });
 });

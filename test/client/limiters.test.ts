@@ -70,6 +70,7 @@ describe("limiters", () => {
       name: "db",
       description: "the database",
       maxRps: undefined,
+      rate: undefined,
       maxConcurrent: 10,
       keyed: true,
       maxWait: 1500,

@@ -126,14 +126,39 @@ describe("createRateLimiter", () => {
   });
 
   test.each([
-    [{}, "a limiter needs maxRps, maxConcurrent or both"],
+    [{ rate: "10/m" }, 6_000],
+    [{ maxRps: 10 / 60 }, 6_000],
+    [{ rate: { tokens: 10, per: 60_000 } }, 6_000],
+    [{ rate: { tokens: 10, per: "1m" } }, 6_000],
+    [{ maxRps: 0.1 + 0.2 }, 3_333.334],
+    [{ rate: "1/month" }, 2_592_000_000],
+    [{ rate: "10000000/s", burstSize: 1_000_000_000 }, 0],
+  ])("takes rates as providers write them: %j", async (options, retryAfterMs) => {
+    const limiter = createRateLimiter(options);
+    await limiter.acquire();
+    const again = await limiter.tryAcquire();
+    expect(again.granted).toBe(retryAfterMs === 0);
+    if (again.granted) return;
+    expect(again.reason).toBe("RATE_EXHAUSTED");
+    expect(again.retryAfterMs).toBeGreaterThan(retryAfterMs - 1_000);
+    expect(again.retryAfterMs).toBeLessThanOrEqual(retryAfterMs);
+  });
+
+  test.each([
+    [{}, "a limiter needs a rate (rate or maxRps), maxConcurrent or both"],
     [{ maxConcurrent: 0 }, "maxConcurrent must be a whole number from 1 to 1000000, not 0"],
     [{ maxConcurrent: Number.NaN }, "maxConcurrent must be a whole number from 1 to 1000000, not NaN"],
-    [{ maxRps: 0 }, "maxRps must be 0.001 to 1000000 in steps of 0.001, not 0"],
-    [{ maxRps: 0.0005 }, "maxRps must be 0.001 to 1000000 in steps of 0.001, not 0.0005"],
-    [{ maxRps: -1 }, "maxRps must be 0.001 to 1000000 in steps of 0.001, not -1"],
-    [{ maxRps: 5, burstSize: 0 }, "burstSize must be a whole number from 1 to 1000000, not 0"],
-    [{ maxConcurrent: 5, burstSize: 3 }, "burstSize needs maxRps"],
+    [{ maxRps: 0 }, "maxRps must be from one token in 30 days to 10,000,000 a second, not 0"],
+    [{ maxRps: 1e-7 }, "maxRps must be from one token in 30 days to 10,000,000 a second, not 1e-7"],
+    [{ rate: "1/31d" }, 'rate must be from one token in 30 days to 10,000,000 a second, not "1/31d"'],
+    [
+      { rate: "10" },
+      'rate must be an amount per period, such as 10/m, 50/d, 100/s or 5/2h: it lacks its period, write 10/s; it is "10"',
+    ],
+    [{ rate: "10/m", maxRps: 5 }, "give rate or maxRps, not both"],
+    [{ maxRps: -1 }, "maxRps must be from one token in 30 days to 10,000,000 a second, not -1"],
+    [{ maxRps: 5, burstSize: 0 }, "burstSize must be a whole number from 1 to 1000000000, not 0"],
+    [{ maxConcurrent: 5, burstSize: 3 }, "burstSize needs rate or maxRps"],
   ])("limits that cannot be are named: %j", (options, message) => {
     expect(() => createRateLimiter(options)).toThrow(new RangeError(message));
   });
@@ -141,7 +166,7 @@ describe("createRateLimiter", () => {
   test.each([
     [{ permits: 0, tokens: 0 }, "permits and tokens must not both be 0"],
     [{ permits: 1.5 }, "permits must be a whole number from 0 to 1000000, not 1.5"],
-    [{ tokens: -1 }, "tokens must be a whole number from 0 to 1000000, not -1"],
+    [{ tokens: -1 }, "tokens must be a whole number from 0 to 1000000000, not -1"],
     [{ maxWait: -1 }, "maxWait must be 0 ms or more, not -1"],
   ])("claims that cannot be are named: %j", async (claim, message) => {
     const limiter = createRateLimiter({ maxConcurrent: 5 });

@@ -1,7 +1,7 @@
 /** Limiters for tests: everything unlimited but what the test is about. */
 
 import type { LimiterConfig } from "../../src/server/machine/limiter.ts";
-import { createRate, type Rate } from "../../src/server/machine/token-bucket.ts";
+import { createRate, type Rate } from "../../src/server/machine/rate.ts";
 
 export function limiterOf(about: Partial<LimiterConfig> & { readonly name?: string } = {}): LimiterConfig {
   return {
@@ -24,7 +24,14 @@ export function limiterOf(about: Partial<LimiterConfig> & { readonly name?: stri
 
 /** A rate that is known to be one. */
 export function rateOf(maxRps: number, burstSize: number): Rate {
-  const rate = createRate(maxRps, burstSize);
+  const rate = createRate({ kind: "per-second", maxRps }, burstSize);
   if (rate === undefined) throw new RangeError(`no rate: ${maxRps}/s, burst ${burstSize}`);
+  return rate;
+}
+
+/** So many tokens in each period of `per` µs. */
+export function amountOf(tokens: number, per: number, burstSize?: number): Rate {
+  const rate = createRate({ kind: "amount", tokens, per }, burstSize);
+  if (rate === undefined) throw new RangeError(`no rate: ${tokens} in ${per} µs, burst ${burstSize}`);
   return rate;
 }

@@ -4,10 +4,13 @@
  * The walk is the descriptor's, never the file's, so its depth and length are bounded by the contract.
  */
 
-import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
+import { parseRate } from "../../client/rate.ts";
+import { RateSchema } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import { nearestName } from "../wire/nearest-name.ts";
+import { microsToDuration } from "../wire/time-wire.ts";
 import type { Variables } from "./interpolate.ts";
 import { type Budget, fieldsOf, givenTwice, MAX_FIELDS, offsetOf, WRONG_FIELD } from "./yaml-fields.ts";
 import type { Finding, YamlSource } from "./yaml-source.ts";
@@ -137,6 +140,7 @@ function readSingle(walk: Walk, field: DescField, value: Value): JsonValue | und
     if (isMap(value.node)) {
       return readFields(walk, { desc: field.message, map: value.node, path: value.path });
     }
+    if (isRate(field) && isScalar(value.node) && value.node.value !== null) return readRateText(walk, value);
     refuse(walk, value, "a mapping of fields");
     return undefined;
   }
@@ -144,6 +148,21 @@ function readSingle(walk: Walk, field: DescField, value: Value): JsonValue | und
   if (reading.kind === "read") return reading.json;
   refuse(walk, value, reading.expected);
   return undefined;
+}
+
+function isRate(field: DescField): boolean {
+  return field.message?.typeName === RateSchema.typeName;
+}
+
+/** `10/m`; a number is shown as it was written. */
+function readRateText(walk: Walk, { node, offset, path }: Value): JsonValue | undefined {
+  try {
+    const { tokens, perMicros } = parseRate(isScalar(node) ? String(node.value) : "");
+    return { tokens, per: toJson(DurationSchema, microsToDuration(perMicros)) };
+  } catch (error) {
+    walk.findings.push({ offset, field: path, message: `${(error as Error).message}, found ${describeFound(node)}` });
+    return undefined;
+  }
 }
 
 /** Whether a field, or each item of its list, has fields of its own. */

@@ -2,7 +2,7 @@
 
 import type { CreateLimiter, Declare, DeleteLimiter, Outcomes, UpdateLimiter } from "./command.ts";
 import { endLease, removeIfDrained } from "./ending.ts";
-import { rescheduleIdle } from "./instances.ts";
+import { dropBucket, rescheduleIdle } from "./instances.ts";
 import { heldLimiters } from "./lease.ts";
 import {
   canEverFit,
@@ -14,10 +14,11 @@ import {
   sameConfig,
 } from "./limiter.ts";
 import { dequeue, unsettle } from "./queue.ts";
+import { type Rate, sameRate, sameStatement } from "./rate.ts";
 import { type Reason, refusal } from "./reasons.ts";
 import { countRefusal } from "./settle.ts";
 import type { State } from "./state.ts";
-import { refill } from "./token-bucket.ts";
+import { changeRate, fullBucket, refill } from "./token-bucket.ts";
 
 export function createLimiter(state: State, { config }: CreateLimiter): Outcomes["create-limiter"] {
   const limiter = state.limiters.get(config.name);
@@ -63,7 +64,7 @@ export function declare(state: State, { configs }: Declare): Outcomes["declare"]
       outcome.created.push(config.name);
     } else if (limiter.config.keyed !== config.keyed) {
       outcome.refused.push(config.name);
-    } else if (limiter.deleting || limiter.declaration === undefined || !sameConfig(limiter.declaration, config)) {
+    } else if (limiter.deleting || !isDeclaredAs(limiter, config)) {
       // Declared again while it drains, it lives on, and what is still held of it counts.
       limiter.deleting = false;
       limiter.declaration = config;
@@ -81,6 +82,12 @@ export function declare(state: State, { configs }: Declare): Outcomes["declare"]
   return { kind: "declared", ...outcome };
 }
 
+/** A rate that is only written in another way is shown so, too. */
+function isDeclaredAs({ declaration }: Limiter, config: LimiterConfig): boolean {
+  if (declaration === undefined || !sameConfig(declaration, config)) return false;
+  return sameStatement(declaration.rate?.stated, config.rate?.stated);
+}
+
 function add(state: State, config: LimiterConfig, declaration: LimiterConfig | undefined): Limiter {
   const fencingToken = Math.max(state.fencingEpoch + state.now, state.fencingFloor);
   const limiter = newLimiter({ config, declaration, fencingToken }, state.now);
@@ -92,14 +99,8 @@ function add(state: State, config: LimiterConfig, declaration: LimiterConfig | u
 
 function configure(state: State, limiter: Limiter, config: LimiterConfig): void {
   const before = limiter.config.rate;
-  for (const instance of limiter.instances.values()) {
-    // What was gained so far was gained at the old rate. A rate limit that is new begins full, as a new limiter does.
-    if (before !== undefined) refill(instance.bucket, before, state.now);
-    instance.bucket.at = state.now;
-    const capacity = config.rate?.capacity ?? 0;
-    instance.bucket.level = before === undefined ? capacity : Math.min(instance.bucket.level, capacity);
-    // What is kept of it, if anything is, may be from when it held more.
-    if (instance.bucket.level < capacity) state.changes.push({ kind: "tokens-spent", instance });
+  if (!sameRate(before, config.rate)) {
+    for (const instance of limiter.instances.values()) changeBucket(state, instance, { before, after: config.rate });
   }
   limiter.config = config;
   limiter.revision += 1;
@@ -111,6 +112,28 @@ function configure(state: State, limiter: Limiter, config: LimiterConfig): void 
     turnAway(state, instance, "CLAIM_EXCEEDS_LIMIT", (permits, tokens) => !canEverFit(limiter, permits, tokens));
     unsettle(state, instance);
   }
+}
+
+/**
+ * What was gained so far was gained at the old rate. A rate limit that is new begins full, as a new limiter does.
+ *
+ * The record of a bucket that is not full is written again. One that is full keeps its record, which names another rate
+ * than the limiter's from now on, or says by itself that it is full.
+ */
+function changeBucket(
+  state: State,
+  instance: Instance,
+  { before, after }: { readonly before: Rate | undefined; readonly after: Rate | undefined },
+): void {
+  const { bucket } = instance;
+  if (before !== undefined && after !== undefined) {
+    refill(bucket, before, state.now);
+    changeRate(bucket, before, after);
+    if (bucket.tokens < after.capacity) state.changes.push({ kind: "tokens-spent", instance });
+    return;
+  }
+  Object.assign(bucket, fullBucket(after, state.now));
+  if (after === undefined) dropBucket(state, instance);
 }
 
 function remove(state: State, limiter: Limiter, force: boolean): Outcomes["delete-limiter"] {

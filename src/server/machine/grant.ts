@@ -15,7 +15,6 @@ import {
 import { pastRequest } from "./requests.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
-import { TOKEN } from "./token-bucket.ts";
 
 /** Why a claim does not fit an instance now, besides those who wait. */
 export type Obstacle =
@@ -117,7 +116,7 @@ function charge(state: State, instance: Instance, claim: Claim): HeldClaim {
   instance.permitsInUse += permits;
   limiter.permitsInUse += permits;
   // `obstacle` has brought the bucket up to now.
-  instance.bucket.level -= tokens * TOKEN;
+  instance.bucket.tokens -= tokens;
   if (tokens > 0) state.changes.push({ kind: "tokens-spent", instance });
   limiter.fencingToken += 1;
   let slots: readonly number[] = NO_SLOTS;

@@ -2,8 +2,9 @@
 
 import { counts, holds } from "./invariant.ts";
 import type { Instance, Place } from "./limiter.ts";
+import { FOREVER, type Rate } from "./rate.ts";
 import type { State } from "./state.ts";
-import { TOKEN } from "./token-bucket.ts";
+import type { Bucket } from "./token-bucket.ts";
 
 /** What live leases hold of an instance. */
 export interface Held {
@@ -28,13 +29,16 @@ export function assertInstance(state: State, instance: Instance, held: Held): vo
   assertHead(state, instance);
 }
 
-/** Tokens are whole nanotokens, at least none and at most what the bucket can hold. O(1). */
+/** 0 <= tokens <= capacity and 0 <= parts < unit, all whole; a full bucket has no parts of a token more. O(1). */
 function assertBucket(state: State, instance: Instance): void {
   const { bucket, limiter } = instance;
-  const capacity = limiter.config.rate?.capacity ?? 0;
+  const { capacity, unit } = limiter.config.rate ?? { capacity: 0, unit: 1 };
+  const { tokens, parts } = bucket;
   holds(bucket.at <= state.now, instance, "its bucket is not ahead of time");
-  holds(Number.isSafeInteger(bucket.level), instance, "its bucket holds whole nanotokens");
-  holds(bucket.level >= 0 && bucket.level <= capacity, instance, "its bucket holds at least nothing, at most its fill");
+  holds(Number.isSafeInteger(tokens) && Number.isSafeInteger(parts), instance, "tokens and parts are whole");
+  holds(tokens >= 0 && tokens <= capacity, instance, "0 <= tokens <= capacity");
+  holds(parts >= 0 && parts < unit, instance, "0 <= parts < unit");
+  holds(tokens < capacity || parts === 0, instance, "a full bucket has no parts");
 }
 
 /** Permits in use are those of live leases, at most the limit; slots lie below it, and no two are the same. */
@@ -83,7 +87,9 @@ function assertHead(state: State, instance: Instance): void {
   holds(wait !== 0, instance, "nobody is kept who could be admitted");
   if (instance.idle) return;
   const due = instance.heapIndex === -1 ? undefined : instance.dueAt - state.now;
-  holds(due === wait, instance, "somebody looks when the tokens are there, and at no other time");
+  // Waits that are as good as endless are not told apart.
+  const isEndless = wait !== undefined && due !== undefined && Math.min(wait, due) > FOREVER / 2;
+  holds(due === wait || isEndless, instance, "its deadline is the instant at which its head has its tokens");
 }
 
 /** µs until the head has its tokens everywhere; undefined: nobody is the next, or something else is in its way. */
@@ -105,6 +111,12 @@ function couldBeNext(place: Place): boolean {
 function tokenWait({ instance, claim }: Place, now: number): number {
   const { rate } = instance.limiter.config;
   if (rate === undefined) return 0;
-  const micros = Math.ceil((claim.tokens * TOKEN - instance.bucket.level) / rate.milliRps);
-  return Math.max(0, instance.bucket.at + micros - now);
+  return Math.max(0, instance.bucket.at + microsToHold(instance.bucket, rate, claim.tokens) - now);
+}
+
+/** By the definition, in exact integers. */
+function microsToHold({ tokens, parts }: Bucket, { gain, unit }: Rate, wanted: number): number {
+  if (wanted <= tokens) return 0;
+  const missing = BigInt(wanted - tokens) * BigInt(unit) - BigInt(parts);
+  return Number((missing + BigInt(gain) - 1n) / BigInt(gain));
 }

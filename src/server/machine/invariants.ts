@@ -10,7 +10,6 @@ import { heldLimiters, type Lease } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import { timeAfterRestart } from "./restore.ts";
 import type { State } from "./state.ts";
-import { TOKEN } from "./token-bucket.ts";
 
 /** Everything; O(n log n) in all that there is. */
 export function assertMachine(state: State): void {
@@ -66,7 +65,7 @@ function assertWaiter(state: State, waiter: Waiter): void {
       waiter,
       "nobody waits for permits that will never be",
     );
-    holds(rate === undefined || tokens * TOKEN <= rate.capacity, waiter, "nobody waits for tokens that will never be");
+    holds(rate === undefined || tokens <= rate.capacity, waiter, "nobody waits for tokens that will never be");
   }
   const endless = stream !== undefined && waiter.deadline === Number.POSITIVE_INFINITY;
   holds((waiter.heapIndex === -1) === endless, waiter, "its time runs if it is bounded or away");

@@ -6,10 +6,11 @@ import type { Claim, StreamId } from "./claim.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
 import { Fifo, type FifoNode } from "./fifo.ts";
 import { Durations, Meter } from "./meter.ts";
+import { type Rate, sameRate } from "./rate.ts";
 import type { Reason } from "./reasons.ts";
 import type { Member } from "./roster.ts";
 import type { Slots } from "./slots.ts";
-import { type Bucket, microsUntil, microsUntilFull, type Rate, refill, TOKEN } from "./token-bucket.ts";
+import { type Bucket, fullBucket, microsUntil, microsUntilFull, refill } from "./token-bucket.ts";
 
 /** What an operator decides about a limiter; every default has been filled in. Times in µs. */
 export interface LimiterConfig {
@@ -164,7 +165,7 @@ export function createInstance(limiter: Limiter, key: string, now: number): Inst
     kind: "instance",
     limiter,
     key,
-    bucket: { level: limiter.config.rate?.capacity ?? 0, at: now },
+    bucket: fullBucket(limiter.config.rate, now),
     permitsInUse: 0,
     queue: new Fifo(),
     queuedPermits: 0,
@@ -179,13 +180,12 @@ export function createInstance(limiter: Limiter, key: string, now: number): Inst
   };
 }
 
-/** Whether two configurations say the same. */
+/** Whether two configurations come to the same, however their rates are written. */
 export function sameConfig(a: LimiterConfig, b: LimiterConfig): boolean {
   const { rate: rateA, ...restA } = a;
   const { rate: rateB, ...restB } = b;
   return (
-    rateA?.milliRps === rateB?.milliRps &&
-    rateA?.capacity === rateB?.capacity &&
+    sameRate(rateA, rateB) &&
     (Object.keys(restA) as (keyof typeof restA)[]).every((field) => restA[field] === restB[field])
   );
 }
@@ -204,7 +204,7 @@ export function chargedTokens(limiter: Limiter, tokens: number): number {
 export function canEverFit({ config }: Limiter, permits: number, tokens: number): boolean {
   return (
     (config.maxConcurrent === undefined || permits <= config.maxConcurrent) &&
-    (config.rate === undefined || tokens * TOKEN <= config.rate.capacity)
+    (config.rate === undefined || tokens <= config.rate.capacity)
   );
 }
 

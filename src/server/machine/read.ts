@@ -4,7 +4,7 @@ import { longest, survey, waitersAhead } from "./estimate.ts";
 import type { Lease } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
-import { refill, TOKEN } from "./token-bucket.ts";
+import { levelOf, refill } from "./token-bucket.ts";
 import { type LeaseView, type LimiterStatus, type LimiterView, type Page, viewLease, type WaiterView } from "./view.ts";
 
 export interface Filter {
@@ -138,9 +138,9 @@ const UNUSED = { permitsInUse: 0, queue: { presentCount: 0 } };
 function tokensAvailable(limiter: Limiter, one: Instance | undefined, key: string, now: number): number | undefined {
   const { rate, keyed } = limiter.config;
   if (rate === undefined || (keyed && key === "")) return undefined;
-  if (one === undefined) return rate.capacity / TOKEN;
+  if (one === undefined) return rate.capacity;
   refill(one.bucket, rate, now);
-  return one.bucket.level / TOKEN;
+  return levelOf(one.bucket, rate);
 }
 
 function holds(lease: Lease, { limiter, key }: Filter): boolean {

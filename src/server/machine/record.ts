@@ -31,8 +31,12 @@ export interface LimiterRecord {
 export interface BucketRecord {
   readonly limiter: string;
   readonly key: string;
-  /** Nanotokens. */
-  readonly level: number;
+  /** Whole tokens. */
+  readonly tokens: number;
+  /** Of the next token, of `unit`. */
+  readonly parts: number;
+  /** Of the rate at which it went on filling. A gain of 0: as in a record of the first format, it is not known. */
+  readonly rate: readonly [gain: number, unit: number, capacity: number];
 }
 
 export interface LeaseRecord {
@@ -82,6 +86,9 @@ export interface PastRequestRecord {
   readonly grant: LeaseRecord | undefined;
 }
 
+/** Nothing is charged without a rate. */
+const NO_RATE = { gain: 0, unit: 1, capacity: 0 };
+
 export function limiterRecord(limiter: Limiter, epoch: number): LimiterRecord {
   const { config, declaration, revision, deleting } = limiter;
   const [createdAt, updatedAt] = [limiter.createdAt + epoch, limiter.updatedAt + epoch];
@@ -89,7 +96,9 @@ export function limiterRecord(limiter: Limiter, epoch: number): LimiterRecord {
 }
 
 export function bucketRecord({ limiter, key, bucket }: Instance): BucketRecord {
-  return { limiter: limiter.config.name, key, level: bucket.level };
+  const { tokens, parts } = bucket;
+  const { gain, unit, capacity } = limiter.config.rate ?? NO_RATE;
+  return { limiter: limiter.config.name, key, tokens, parts, rate: [gain, unit, capacity] };
 }
 
 export function leaseRecord(lease: Lease, epoch: number): LeaseRecord {

@@ -2,7 +2,7 @@
 
 import type { Outcomes } from "./command.ts";
 import { removeIfDrained } from "./ending.ts";
-import { closeIfIdle, openInstance } from "./instances.ts";
+import { closeIfIdle, dropBucket, openInstance } from "./instances.ts";
 import { DETACHED, type HeldClaim, heldLimiters, type Lease, ORPHANED } from "./lease.ts";
 import {
   canEverFit,
@@ -17,6 +17,7 @@ import { enqueue, stepAside, unsettle } from "./queue.ts";
 import type { BucketRecord, LeaseRecord, LimiterRecord, PastRequestRecord, Records, WaiterRecord } from "./record.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
+import { changeRate } from "./token-bucket.ts";
 
 /** Ttls run for up to this share longer, each lease another, so that they do not all run out in one step. */
 const SPREAD = 0.2;
@@ -70,14 +71,28 @@ function restoreLimiter(state: State, record: LimiterRecord): void {
   state.limiters.set(config.name, limiter);
 }
 
-/** Whatever came in while nobody was there to count it is not given away. */
-function restoreBucket(state: State, { limiter: name, key, level }: BucketRecord): void {
+/** What would have come in while the server was down is not given away. */
+function restoreBucket(
+  state: State,
+  { limiter: name, key, tokens, parts, rate: [gain, unit, capacity] }: BucketRecord,
+): void {
   const limiter = state.limiters.get(name);
   if (limiter?.config.rate === undefined || limiter.config.keyed !== (key !== "")) {
     state.changes.push({ kind: "bucket-dropped", limiter: name, key });
     return;
   }
-  openInstance(state, limiter, key).bucket.level = Math.min(level, limiter.config.rate.capacity);
+  const { rate } = limiter.config;
+  const instance = openInstance(state, limiter, key);
+  const isUnderRate = gain === rate.gain && unit === rate.unit && capacity === rate.capacity;
+  // A change of the rate writes all buckets again but those that are full. After a loss of records that is not certain.
+  if (gain > 0 && !isUnderRate && !state.learning) {
+    dropBucket(state, instance);
+    return;
+  }
+  instance.bucket.tokens = tokens;
+  instance.bucket.parts = parts;
+  changeRate(instance.bucket, { unit }, rate);
+  if (!isUnderRate) state.changes.push({ kind: "tokens-spent", instance });
 }
 
 function restoreLeases(state: State, { leases, adopted }: Records): void {

@@ -15,7 +15,6 @@ import type { Instance, Place, Waiter } from "./limiter.ts";
 import { dequeue, takeOut, unsettle } from "./queue.ts";
 import { type Reason, refusal } from "./reasons.ts";
 import type { State } from "./state.ts";
-import { TOKEN } from "./token-bucket.ts";
 
 /** µs that a coarse timer may be late: a bucket with less room than that would lose tokens. */
 const COARSE_TIMER = 2_000;
@@ -103,7 +102,7 @@ function noteWait(state: State, waiter: Waiter, wait: number | undefined): void 
 
 function wouldLoseTokens({ instance, claim }: Place): boolean {
   const { rate } = instance.limiter.config;
-  return rate !== undefined && rate.capacity - claim.tokens * TOKEN < COARSE_TIMER * rate.milliRps;
+  return rate !== undefined && (rate.capacity - claim.tokens) * rate.unit < COARSE_TIMER * rate.gain;
 }
 
 function admit(state: State, waiter: Waiter, instances: readonly Instance[]): void {

@@ -11,6 +11,7 @@ import {
 } from "../machine/board/record.ts";
 import type { Change } from "../machine/command.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
+import { createRate, type Rate } from "../machine/rate.ts";
 import {
   type BucketRecord,
   bucketRecord,
@@ -116,7 +117,7 @@ export function fromRows(rows: readonly Row[], epoch: number): Found {
         config: whole(record.config),
         declaration: record.declaration && whole(record.declaration),
       })),
-      buckets: bucket,
+      buckets: bucket.map(bucketOfNow),
       leases: lease,
       waiters: waiter,
       // Work without a ttl has ended with its stream.
@@ -185,7 +186,34 @@ function shifted(record: Readonly<Record<string, unknown>>, by: number): object 
 /** JSON leaves out what is undefined, and a field that is missing is not equal to one that is not set. */
 function whole(config: LimiterConfig): LimiterConfig {
   const { rate, maxConcurrent, maxWait } = config;
-  return { ...config, rate, maxConcurrent, maxWait };
+  return { ...config, rate: rate && rateOfNow(rate), maxConcurrent, maxWait };
+}
+
+/** Format 1 counted a rate in thousandths of a token a second, and a bucket in nanotokens. */
+const NANOTOKENS = 1e9;
+
+interface FirstRate {
+  readonly milliRps: number;
+  readonly capacity: number;
+}
+
+interface FirstBucket {
+  readonly limiter: string;
+  readonly key: string;
+  readonly level: number;
+}
+
+/** What follows from the words of a rate is worked out anew. */
+function rateOfNow(rate: Rate | FirstRate): Rate | undefined {
+  if (!("milliRps" in rate)) return createRate(rate.stated, rate.capacity);
+  return createRate({ kind: "per-second", maxRps: rate.milliRps / 1000 }, rate.capacity / NANOTOKENS);
+}
+
+function bucketOfNow(record: BucketRecord | FirstBucket): BucketRecord {
+  if (!("level" in record)) return record;
+  const { limiter, key, level } = record;
+  const tokens = Math.floor(level / NANOTOKENS);
+  return { limiter, key, tokens, parts: level - tokens * NANOTOKENS, rate: [0, NANOTOKENS, 0] };
 }
 
 function wholeBoard(config: BoardConfig): BoardConfig {

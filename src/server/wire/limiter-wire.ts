@@ -12,11 +12,12 @@ import {
   type LimiterStatus as WireStatus,
 } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
+import { defaultBurst, toMaxRps } from "../machine/rate.ts";
 import type { Reason } from "../machine/reasons.ts";
-import { createRate, defaultBurst, TOKEN } from "../machine/token-bucket.ts";
 import type { LimiterStatus, LimiterView } from "../machine/view.ts";
 import type { FieldViolation } from "./error-wire.ts";
 import { reasonToWire, type WallClock } from "./lease-wire.ts";
+import { rateMessage, readRate } from "./rate-wire.ts";
 import { durationToMicros, microsToDuration, msToTimestamp } from "./time-wire.ts";
 
 /** What a message says about a limiter, or why it says nothing sensible. */
@@ -35,9 +36,9 @@ const DEFAULT_MAX_TTL = 300_000_000;
  * where the message stands in what was sent.
  */
 export function limiterConfig(message: Limiter, field = "limiter"): LimiterReading {
-  const { maxRps } = message;
-  const rate = maxRps === undefined ? undefined : createRate(maxRps, message.burstSize ?? defaultBurst(maxRps));
-  if (maxRps !== undefined && rate === undefined) return { kind: "invalid", violations: [tooFine(maxRps, field)] };
+  const reading = readRate(message, field);
+  if (reading.kind === "invalid") return reading;
+  const { rate } = reading;
   const saidMaxTtl = optionalMicros(message.maxTtl);
   const ttl = optionalMicros(message.ttl) ?? defaultTtl(saidMaxTtl);
   const config: LimiterConfig = {
@@ -63,7 +64,8 @@ export function limiterMessage(view: LimiterView, clock: WallClock): Limiter {
   const { config } = view;
   return create(LimiterSchema, {
     ...saidFields(config),
-    burstSize: burstSize(config),
+    maxRps: config.rate && toMaxRps(config.rate.stated),
+    burstSize: config.rate?.capacity,
     maxKeys: config.keyed ? config.maxKeys : undefined,
     maxWaiters: config.maxWaiters,
     ttl: microsToDuration(config.ttl),
@@ -84,13 +86,12 @@ export function limiterMessage(view: LimiterView, clock: WallClock): Limiter {
  */
 export function saidFields(config: LimiterConfig): MessageInitShape<typeof LimiterSchema> {
   const { rate, keyed, maxKeys, maxWaiters, maxWait, ttl, maxTtl, trustCancel } = config;
-  const maxRps = rate && rate.milliRps / 1000;
-  const burst = burstSize(config);
   return {
     name: config.name,
     description: config.description,
-    maxRps,
-    burstSize: maxRps !== undefined && burst === defaultBurst(maxRps) ? undefined : burst,
+    maxRps: rate?.stated.kind === "per-second" ? rate.stated.maxRps : undefined,
+    rate: rate?.stated.kind === "amount" ? rateMessage(rate.stated) : undefined,
+    burstSize: rate === undefined || rate.capacity === defaultBurst(rate.stated) ? undefined : rate.capacity,
     maxConcurrent: config.maxConcurrent,
     keyed,
     maxKeys: keyed && maxKeys !== DEFAULT_MAX_KEYS ? maxKeys : undefined,
@@ -146,20 +147,6 @@ function defaultTtl(maxTtl: number | undefined): number {
 /** µs. */
 function defaultMaxTtl(ttl: number): number {
   return Math.max(DEFAULT_MAX_TTL, ttl);
-}
-
-function burstSize({ rate }: LimiterConfig): number | undefined {
-  return rate && rate.capacity / TOKEN;
-}
-
-function tooFine(maxRps: number, field: string): FieldViolation {
-  const below = Math.floor(maxRps * 1000) / 1000;
-  const above = Math.ceil(maxRps * 1000) / 1000;
-  return {
-    field: `${field}.max_rps`,
-    description: `must be a multiple of 0.001, such as ${below} or ${above}`,
-    reason: "limiter.rate_step",
-  };
 }
 
 function optionalMicros(duration: Duration | undefined): number | undefined {

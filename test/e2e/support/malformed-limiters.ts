@@ -35,7 +35,12 @@ export const MALFORMED_LIMITERS: readonly MalformedRequest[] = [
   ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e300, 5e-324].map((maxRps) =>
     malformed(`max_rps ${maxRps}`, createLimiter, { limiter: { name: "new", maxRps } }, invalid("limiter.max_rps")),
   ),
-  malformed("a rate too fine", createLimiter, { limiter: { name: "new", maxRps: 0.0015 } }, invalid("limiter.max_rps")),
+  malformed(
+    "a rate too slow",
+    createLimiter,
+    { limiter: { name: "new", maxRps: 3.81e-7 } },
+    invalid("limiter.max_rps"),
+  ),
   malformed(
     "no burst",
     createLimiter,

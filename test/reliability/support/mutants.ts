@@ -79,7 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a refusal brings a token",
     file: `${MACHINE}/target.ts`,
     find: "if (inTheWay === undefined && waiting === 0) continue;",
-    replace: "if (inTheWay === undefined && waiting === 0) continue;\n    if (instance) instance.bucket.level += 1e9;",
+    replace: "if (inTheWay === undefined && waiting === 0) continue;\n    if (instance) instance.bucket.tokens += 1;",
     tests: [RATE, TRACE],
   },
   {

@@ -12,9 +12,10 @@ function problems(text: string): readonly string[] {
 const LEVELS = "must be one of debug, info, warn, error";
 const ADDRESS = "must be host:port, such as 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051";
 const NAME = "must be letters, digits and . _ - /, beginning and ending with a letter or digit";
+const RATE = "must be from one token in 30 days to 10,000,000 a second";
 const COUNT = "must be a whole number from 1 to 1,000,000";
 const LIMITER_FIELDS =
-  "name, description, max_rps, burst_size, max_concurrent, keyed, max_keys, max_waiters, max_wait, " +
+  "name, description, max_rps, rate, burst_size, max_concurrent, keyed, max_keys, max_waiters, max_wait, " +
   "refuse_long_waits, ttl, max_ttl, trust_cancel, paused";
 
 describe("a bad file is told all that is wrong, and where", () => {
@@ -40,12 +41,12 @@ describe("a bad file is told all that is wrong, and where", () => {
     ],
     [
       "several things in one limiter",
-      "limiters:\n- {name: 1, max_rps: 1.0001, max_wiat: 5s, ttl: 1}\n",
+      "limiters:\n- {name: 1, max_rps: 2e7, max_wiat: 5s, ttl: 1}\n",
       [
         "b.yaml:2:4: limiters[0].name: must be text: put it in quotes, found 1",
-        "b.yaml:2:13: limiters[0].max_rps: must be a multiple of 0.001, such as 1 or 1.001, found 1.0001",
-        "b.yaml:2:30: limiters[0].max_wiat: no such field; did you mean max_wait?",
-        "b.yaml:2:44: limiters[0].ttl: must be a duration with its unit such as 10s, 250ms or 1m30s, found 1",
+        `b.yaml:2:13: limiters[0].max_rps: ${RATE}, found 2e7`,
+        "b.yaml:2:27: limiters[0].max_wiat: no such field; did you mean max_wait?",
+        "b.yaml:2:41: limiters[0].ttl: must be a duration with its unit such as 10s, 250ms or 1m30s, found 1",
       ],
     ],
     [
@@ -119,13 +120,32 @@ describe("a bad file is told all that is wrong, and where", () => {
     ],
     [
       "rates",
-      "limiters:\n- {name: a, max_rps: fast}\n- {name: b, max_rps: 0}\n- {name: c, max_rps: .nan}\n- {name: d, max_rps: 0.3333}\n- {name: e, max_rps: [5]}\n",
+      "limiters:\n- {name: a, max_rps: fast}\n- {name: b, max_rps: 0}\n- {name: c, max_rps: .nan}\n- {name: d, max_rps: 10000001}\n- {name: e, max_rps: [5]}\n",
       [
         'b.yaml:2:13: limiters[0].max_rps: must be a number, found "fast"',
-        "b.yaml:3:13: limiters[1].max_rps: must be greater than or equal to 0.001 and less than or equal to 1000000, found 0",
+        `b.yaml:3:13: limiters[1].max_rps: ${RATE}, found 0`,
         "b.yaml:4:13: limiters[2].max_rps: must be a number, found .nan",
-        "b.yaml:5:13: limiters[3].max_rps: must be a multiple of 0.001, such as 0.333 or 0.334, found 0.3333",
+        `b.yaml:5:13: limiters[3].max_rps: ${RATE}, found 10000001`,
         "b.yaml:6:13: limiters[4].max_rps: must be a number, found a list",
+      ],
+    ],
+    [
+      "amounts per period",
+      "limiters:\n- {name: a, rate: 50}\n- {name: b, rate: 10/fortnight}\n- {name: c, rate: 1/31d}\n- {name: d, rate: 0.5/s}\n" +
+        "- {name: e, rate: {tokens: 10}}\n- {name: f, rate: {tokens: 10, per: 60}}\n- {name: g, rate: [5]}\n" +
+        "- {name: h, rate: 5/s, max_rps: 6}\n",
+      [
+        "b.yaml:2:13: limiters[0].rate: must be an amount per period, such as 10/m, 50/d, 100/s or 5/2h: it lacks its " +
+          "period, write 50/s, found 50",
+        "b.yaml:3:13: limiters[1].rate: must have a period in us, ms, s, m, h, d, w, month (30 days) or y (365 days), " +
+          'not in "fortnight", found "10/fortnight"',
+        `b.yaml:4:13: limiters[2].rate: ${RATE}, found "1/31d"`,
+        "b.yaml:5:13: limiters[3].rate: must be a whole amount per period, such as 10/m, 50/d, 100/s or 5/2h; half a " +
+          'token a second is 1/2s, found "0.5/s"',
+        "b.yaml:6:13: limiters[4].rate.per: value is required, found nothing",
+        "b.yaml:7:32: limiters[5].rate.per: must be a duration with its unit such as 10s, 250ms or 1m30s, found 60",
+        "b.yaml:8:13: limiters[6].rate: must be a mapping of fields, found a list",
+        "b.yaml:9:24: limiters[7].max_rps: is another rate than `rate`: give one of the two, found 6",
       ],
     ],
     [
@@ -136,7 +156,7 @@ describe("a bad file is told all that is wrong, and where", () => {
         "b.yaml:3:4: limiters[1].name: must be text: put it in quotes, found 12",
         `b.yaml:4:4: limiters[2].name: ${NAME}, found "a b"`,
         "b.yaml:6:4: limiters[4].name: must be a name of its own, found that of line 5",
-        "b.yaml:6:13: limiters[4].max_rps: must be greater than or equal to 0.001 and less than or equal to 1000000, found 0",
+        `b.yaml:6:13: limiters[4].max_rps: ${RATE}, found 0`,
         'b.yaml:7:3: limiters[5]: must be a mapping of fields, found "text"',
         "b.yaml:8:2: limiters[6]: must be a mapping of fields, found nothing",
       ],
@@ -145,8 +165,8 @@ describe("a bad file is told all that is wrong, and where", () => {
       "fields that do not go together",
       "limiters:\n- {name: a}\n- {name: b, max_concurrent: 1, burst_size: 2, max_keys: 3, ttl: 2m, max_ttl: 1m}\n",
       [
-        "b.yaml:2:3: limiters[0]: a limiter needs max_rps, max_concurrent or both",
-        "b.yaml:3:3: limiters[1]: burst_size needs max_rps",
+        "b.yaml:2:3: limiters[0]: a limiter needs a rate (rate or max_rps), max_concurrent or both",
+        "b.yaml:3:3: limiters[1]: burst_size needs rate or max_rps",
         "b.yaml:3:3: limiters[1]: max_keys needs keyed: true",
         "b.yaml:3:3: limiters[1]: ttl must not exceed max_ttl",
       ],

@@ -3,7 +3,7 @@ import { createEmbeddedEngine } from "../../../src/server/engine/embedded/embedd
 import type { StreamNews } from "../../../src/server/engine/engine.ts";
 import type { Acquire, Outcome } from "../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
-import { defaultBurst } from "../../../src/server/machine/token-bucket.ts";
+import { defaultBurst } from "../../../src/server/machine/rate.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
 import type { Store } from "../../../src/server/store/store.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
@@ -148,7 +148,7 @@ describe("time", () => {
   test.each([10, 100, 1_000, 5_000, 20_000])(
     "with waiters always there, %i a second are delivered, though coarse timers come a millisecond late",
     (maxRps) => {
-      const burstSize = defaultBurst(maxRps);
+      const burstSize = defaultBurst({ kind: "per-second", maxRps });
       const config = limiterOf({ rate: rateOf(maxRps, burstSize), maxWaiters: 1_000_000 });
       const { clock, engine, acquire } = setUp(config, { lateness: 1_100 });
       const grants: number[] = [];

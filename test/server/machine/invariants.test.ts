@@ -5,7 +5,6 @@ import type { State } from "../../../src/server/machine/admission.ts";
 import { assertMachine } from "../../../src/server/machine/invariants.ts";
 import type { Lease } from "../../../src/server/machine/lease.ts";
 import type { Instance, Limiter, LimiterConfig, Place, Waiter } from "../../../src/server/machine/limiter.ts";
-import { TOKEN } from "../../../src/server/machine/token-bucket.ts";
 import { rateOf } from "../../support/limiter-config.ts";
 import { claimOn, MILLISECOND, SECOND } from "./builders.ts";
 import { createScene } from "./scene.ts";
@@ -68,15 +67,12 @@ describe("invariants", () => {
     ],
     ["slots are lower than the limit", ({ older }) => Object.assign(older.claims[0] ?? {}, { slots: [2] })],
     // Tokens
-    [
-      "its bucket holds at least nothing, at most its fill",
-      ({ instance }) => Object.assign(instance("api").bucket, { level: -1 }),
-    ],
-    [
-      "its bucket holds at least nothing, at most its fill",
-      ({ instance }) => Object.assign(instance("api").bucket, { level: 2 * TOKEN }),
-    ],
-    ["its bucket holds whole nanotokens", ({ instance }) => Object.assign(instance("api").bucket, { level: 0.5 })],
+    ["0 <= tokens <= capacity", ({ instance }) => Object.assign(instance("api").bucket, { tokens: -1 })],
+    ["0 <= tokens <= capacity", ({ instance }) => Object.assign(instance("api").bucket, { tokens: 2 })],
+    ["tokens and parts are whole", ({ instance }) => Object.assign(instance("api").bucket, { parts: 0.5 })],
+    ["0 <= parts < unit", ({ instance }) => Object.assign(instance("api").bucket, { parts: -1 })],
+    ["0 <= parts < unit", ({ instance }) => Object.assign(instance("api").bucket, { tokens: 0, parts: 1e6 })],
+    ["a full bucket has no parts", ({ instance }) => Object.assign(instance("api").bucket, { tokens: 1, parts: 1 })],
     [
       "its bucket is not ahead of time",
       ({ state, instance }) => Object.assign(instance("api").bucket, { at: state.now + 1 }),
@@ -103,13 +99,16 @@ describe("invariants", () => {
         instance("db").queuedPermits = 0;
       },
     ],
-    ["somebody looks when the tokens are there", ({ state, instance }) => state.deadlines.clear(instance("api"))],
     [
-      "somebody looks when the tokens are there, and at no other time",
+      "its deadline is the instant at which its head has its tokens",
+      ({ state, instance }) => state.deadlines.clear(instance("api")),
+    ],
+    [
+      "its deadline is the instant at which its head has its tokens",
       ({ state, instance }) => state.deadlines.set(instance("api"), state.now + 101 * MILLISECOND),
     ],
     [
-      "somebody looks when the tokens are there, and at no other time",
+      "its deadline is the instant at which its head has its tokens",
       ({ state, instance }) => state.deadlines.set(instance("db"), state.now + 1),
     ],
     ["precise deadlines, counted", ({ state }) => add(state, "preciseDeadlines", 1)],

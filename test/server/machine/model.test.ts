@@ -198,8 +198,9 @@ function compareStates(machine: Machine, model: Model, now: number): void {
       if (rate === undefined) continue;
       const bucket = { ...instance.bucket };
       refill(bucket, rate, now);
-      if (BigInt(bucket.level) !== model.level(expected, key)) {
-        throw new Error(`tokens of ${name} ${key}: ${bucket.level}, not ${model.level(expected, key)}`);
+      const level = BigInt(bucket.tokens) * BigInt(rate.unit) + BigInt(bucket.parts);
+      if (level !== model.level(expected, key)) {
+        throw new Error(`parts of tokens of ${name} ${key}: ${level}, not ${model.level(expected, key)}`);
       }
     }
   }

@@ -14,7 +14,7 @@ export interface ModelLimiter {
   declaration: LimiterConfig | undefined;
   revision: number;
   deleting: boolean;
-  /** Keys whose bucket was taken from: nanotokens at an instant. Any other is full. */
+  /** Keys whose bucket was taken from: parts of a token at an instant. Any other is full. */
   buckets: Map<string, { level: bigint; at: number }>;
 }
 
@@ -97,7 +97,6 @@ export interface ModelStep {
   grants: { id: string; aims: readonly Aim[] }[];
 }
 
-const NANO = 1_000_000_000n;
 const TEN_SECONDS = 10_000_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -154,14 +153,14 @@ export class Model {
     return this.waiters.filter((waiter) => waiter.aims.some((aim) => aim.limiter === limiter && aim.key === key));
   }
 
-  /** Nanotokens. */
+  /** Parts of a token, of the limiter's rate. */
   level(limiter: ModelLimiter, key: string): bigint {
     const { rate } = limiter.config;
     if (rate === undefined) return 0n;
     const bucket = limiter.buckets.get(key);
-    const capacity = BigInt(rate.capacity);
+    const capacity = fullLevel(limiter.config);
     if (bucket === undefined) return capacity;
-    const level = bucket.level + BigInt(this.#now - bucket.at) * BigInt(rate.milliRps);
+    const level = bucket.level + BigInt(this.#now - bucket.at) * BigInt(rate.gain);
     return level < capacity ? level : capacity;
   }
 
@@ -337,7 +336,7 @@ export class Model {
         for (const held of holds) if (held.limiter === limiter && held.permits > 0) inUse.add(held.key);
       }
       for (const waiter of this.waiters) for (const aim of waiter.aims) if (aim.limiter === limiter) inUse.add(aim.key);
-      const capacity = BigInt(limiter.config.rate?.capacity ?? 0);
+      const capacity = fullLevel(limiter.config);
       for (const key of limiter.buckets.keys()) if (this.level(limiter, key) < capacity) inUse.add(key);
       if (inUse.size > limiter.config.maxKeys) return refused("KEYS_EXHAUSTED", { limiter: limiter.config.name });
     }
@@ -434,7 +433,7 @@ export class Model {
       tokens: aim.limiter.config.rate === undefined ? 0 : aim.tokens,
     }));
     for (const { limiter, key, tokens } of holds) {
-      const level = this.level(limiter, key) - BigInt(tokens) * NANO;
+      const level = this.level(limiter, key) - BigInt(tokens) * unitOf(limiter.config);
       if (tokens > 0) limiter.buckets.set(key, { level, at: this.#now });
     }
     this.#grants.push({ id, aims: holds });
@@ -539,16 +538,19 @@ export class Model {
     const rated = limiter.config.rate !== undefined;
     const levels = [...limiter.buckets.keys()].map((key) => ({ key, level: this.level(limiter, key) }));
     // Whoever was full before is as full as one was: what a raised burst adds has yet to come in.
-    const full = BigInt(limiter.config.rate?.capacity ?? 0);
+    const [full, unit] = [fullLevel(limiter.config), unitOf(limiter.config)];
     limiter.config = config;
     limiter.revision += 1;
-    const capacity = BigInt(config.rate?.capacity ?? 0);
+    const capacity = fullLevel(config);
+    const converted = (level: bigint) => (level * unitOf(config)) / unit;
     limiter.buckets = new Map();
     for (const { key, level } of levels) {
-      if (rated) limiter.buckets.set(key, { level: level < capacity ? level : capacity, at: this.#now });
+      const kept = converted(level);
+      const isFull = kept >= capacity;
+      if (rated) limiter.buckets.set(key, { level: isFull ? capacity : kept, at: this.#now });
     }
-    if (rated && !config.keyed && full < capacity && !limiter.buckets.has("")) {
-      limiter.buckets.set("", { level: full, at: this.#now });
+    if (rated && !config.keyed && converted(full) < capacity && !limiter.buckets.has("")) {
+      limiter.buckets.set("", { level: converted(full), at: this.#now });
     }
     this.#turnAway(limiter, "CLAIM_EXCEEDS_LIMIT", (aim) => !fitsEver(limiter, aim));
   }
@@ -620,8 +622,8 @@ export class Model {
   #tokenWait({ limiter, key, tokens }: Aim): number {
     const { rate } = limiter.config;
     if (rate === undefined) return 0;
-    const missing = BigInt(tokens) * NANO - this.level(limiter, key);
-    return missing <= 0n ? 0 : Number((missing + BigInt(rate.milliRps) - 1n) / BigInt(rate.milliRps));
+    const missing = BigInt(tokens) * BigInt(rate.unit) - this.level(limiter, key);
+    return missing <= 0n ? 0 : Number((missing + BigInt(rate.gain) - 1n) / BigInt(rate.gain));
   }
 
   #drop(waiter: ModelWaiter): void {
@@ -646,8 +648,16 @@ function ttlOf(command: Acquire | TryAcquire, aims: readonly Aim[]): number {
   return Math.min(wanted, ...configs.map((config) => config.maxTtl));
 }
 
+function unitOf({ rate }: LimiterConfig): bigint {
+  return BigInt(rate?.unit ?? 1);
+}
+
+function fullLevel({ rate }: LimiterConfig): bigint {
+  return rate === undefined ? 0n : BigInt(rate.capacity) * BigInt(rate.unit);
+}
+
 function fitsEver({ config }: ModelLimiter, { permits, tokens }: { permits: number; tokens: number }): boolean {
-  return permits <= (config.maxConcurrent ?? NEVER) && tokens * Number(NANO) <= (config.rate?.capacity ?? NEVER);
+  return permits <= (config.maxConcurrent ?? NEVER) && tokens <= (config.rate?.capacity ?? NEVER);
 }
 
 function longest(estimates: readonly Estimate[]): Estimate {

@@ -136,10 +136,12 @@ function observable(scene: Scene) {
       const bucket = { ...instance.bucket };
       if (rate) refill(bucket, rate, now);
       const queue = Array.from(instance.queue.all(), ({ waiter, present }) => [waiter.id, present]);
-      const asNew = instance.permitsInUse === 0 && queue.length === 0 && bucket.level === (rate?.capacity ?? 0);
+      const asNew = instance.permitsInUse === 0 && queue.length === 0 && bucket.tokens === (rate?.capacity ?? 0);
       if (asNew) return [];
       const { permitsInUse, queuedPermits, queuedTokens, key } = instance;
-      return [[limiter.config.name, key, bucket.level, permitsInUse, queue, queuedPermits, queuedTokens]];
+      return [
+        [limiter.config.name, key, bucket.tokens, bucket.parts, permitsInUse, queue, queuedPermits, queuedTokens],
+      ];
     }),
   );
   const limiters = Array.from(state.limiters.values(), (limiter) => {

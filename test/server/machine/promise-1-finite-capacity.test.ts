@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { rateOf } from "../../support/limiter-config.ts";
 import { claimOn, SECOND } from "./builders.ts";
 import { createScene, type Scene } from "./scene.ts";
 
@@ -144,7 +145,7 @@ describe("finite capacity", () => {
 
   it("never forgets a key before its bucket is full again", () => {
     const scene = createScene();
-    scene.create({ name: "tenants", keyed: true, maxKeys: 1, rate: { milliRps: 1_000, capacity: 2e9 } });
+    scene.create({ name: "tenants", keyed: true, maxKeys: 1, rate: rateOf(1, 2) });
     for (let taken = 0; taken < 2; taken++) scene.acquire([claimOn("tenants", { key: "a" })]);
     scene.pass(2 * SECOND - 1);
     expect(scene.tryAcquire([claimOn("tenants", { key: "b" })]).outcome).toMatchObject({ reason: "KEYS_EXHAUSTED" });

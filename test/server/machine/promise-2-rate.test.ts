@@ -2,15 +2,15 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_BURST, type Rate, refill, TOKEN } from "../../../src/server/machine/token-bucket.ts";
+import type { Rate } from "../../../src/server/machine/rate.ts";
+import { levelOf, refill } from "../../../src/server/machine/token-bucket.ts";
 import { rateOf } from "../../support/limiter-config.ts";
+import { anyRate } from "./any-rate.ts";
 import { claimOn, MILLISECOND, SECOND } from "./builders.ts";
 import { createScene, type Scene } from "./scene.ts";
 
-const rates = fc.record({
-  milliRps: fc.oneof(...[1_000, 1e6, 1e9].map((max) => fc.integer({ min: 1, max }))),
-  capacity: fc.oneof(...[3, 100, MAX_BURST].map((max) => fc.integer({ min: 1, max }))).map((tokens) => tokens * TOKEN),
-});
+/** Buckets that fill within three years: a scene passes that time a few times over. */
+const rates = anyRate.filter(({ fillTime }) => fillTime < 1e14);
 
 describe("rate", () => {
   it("holds in every window between two grants, however waiters, tries, cancels and late wakes are mixed", () => {
@@ -23,14 +23,14 @@ describe("rate", () => {
       fc.property(rates, fc.array(act, { maxLength: 100 }), (rate, acts) => {
         const scene = createScene();
         scene.create({ name: "api", rate, maxConcurrent: 3 });
-        const burst = rate.capacity / TOKEN;
+        const burst = rate.capacity;
         for (const { kind, tokens, which } of acts) {
           const claims = [claimOn("api", { tokens: Math.min(tokens, burst) })];
           const waiters = [...scene.state.waiters.values()];
           const waiter = waiters[which % waiters.length];
           const leases = [...scene.state.leases.keys()];
           // Waits in the order of the time that a token takes.
-          const micros = which % Math.ceil((4 * TOKEN) / rate.milliRps);
+          const micros = which % Math.ceil((4 * rate.unit) / rate.gain);
           if (kind === "acquire") scene.acquire(claims);
           else if (kind === "bounded") scene.acquire(claims, { maxWait: micros });
           else if (kind === "now") scene.acquire(claims, { maxWait: 0 });
@@ -46,18 +46,18 @@ describe("rate", () => {
     );
   });
 
-  it("is delivered whole to a queue that never empties, at any rate, where the burst is more than a claim", () => {
+  it("is delivered whole to a queue that never empties, at any rate, where the burst has room for a claim and for what a µs brings", () => {
     fc.assert(
       fc.property(rates, fc.integer({ min: 1, max: 3 }), (rate, tokens) => {
-        const size = Math.min(tokens, rate.capacity / TOKEN - 1);
-        if (size === 0) return;
+        const size = Math.min(tokens, rate.capacity - Math.ceil(rate.gain / rate.unit));
+        if (size <= 0) return;
         const scene = createScene();
         scene.create({ name: "api", rate });
         for (let i = 0; i < 40; i++) scene.acquire([claimOn("api", { tokens: size })]);
         for (let wakes = 0; wakes < 30 && scene.wakeAt < Number.POSITIVE_INFINITY; wakes++) {
           scene.pass(scene.wakeAt - scene.now);
-          const came = BigInt(rate.capacity) + BigInt(scene.now) * BigInt(rate.milliRps);
-          const claims = came / (BigInt(size) * BigInt(TOKEN));
+          const came = fullParts(rate) + BigInt(scene.now) * BigInt(rate.gain);
+          const claims = came / (BigInt(size) * BigInt(rate.unit));
           expect(scene.admissions.length).toBe(Math.min(40, Number(claims)));
         }
       }),
@@ -68,14 +68,14 @@ describe("rate", () => {
   it("is delivered to within a microsecond a grant where a claim takes the whole burst", () => {
     fc.assert(
       fc.property(rates, (rate) => {
-        const tokens = rate.capacity / TOKEN;
+        const tokens = rate.capacity;
         const scene = createScene();
         scene.create({ name: "api", rate });
         for (let i = 0; i < 10; i++) scene.acquire([claimOn("api", { tokens })]);
         while (scene.wakeAt < Number.POSITIVE_INFINITY) scene.pass(scene.wakeAt - scene.now);
         // The next is due when the bucket is full, which may be between two microseconds; what ran over is not granted,
         // or two grants would be nearer than the rate allows.
-        const interval = Math.ceil(rate.capacity / rate.milliRps);
+        const interval = Number((fullParts(rate) + BigInt(rate.gain) - 1n) / BigInt(rate.gain));
         expect(scene.admissions.map(({ at }) => at)).toEqual(scene.admissions.map((_, index) => index * interval));
       }),
     );
@@ -92,10 +92,9 @@ describe("rate", () => {
 
   it("loses nothing to a timer that is late by 2 ms, unless it has said that being late would", () => {
     const lateness = fc.array(fc.integer({ min: 0, max: 2 * MILLISECOND - 1 }), { minLength: 20, maxLength: 20 });
-    const fast = fc.record({
-      milliRps: fc.integer({ min: 1_000, max: 2e7 }),
-      capacity: fc.integer({ min: 1, max: 1_000 }).map((tokens) => tokens * TOKEN),
-    });
+    const fast = fc
+      .record({ milliRps: fc.integer({ min: 1_000, max: 2e7 }), burst: fc.integer({ min: 1, max: 1_000 }) })
+      .map(({ milliRps, burst }) => rateOf(milliRps / 1000, burst));
     fc.assert(
       fc.property(fast, lateness, (rate, delays) => {
         const scene = createScene();
@@ -112,8 +111,8 @@ describe("rate", () => {
           if (waiting() === 0) return;
           refillQueue();
         }
-        const came = BigInt(rate.capacity) + BigInt(scene.now) * BigInt(rate.milliRps);
-        expect(BigInt(scene.admissions.length)).toBe(came / BigInt(TOKEN));
+        const came = fullParts(rate) + BigInt(scene.now) * BigInt(rate.gain);
+        expect(BigInt(scene.admissions.length)).toBe(came / BigInt(rate.unit));
       }),
       { numRuns: 30 },
     );
@@ -178,11 +177,11 @@ describe("rate", () => {
   it("grants again exactly after the time that a refusal named", () => {
     fc.assert(
       fc.property(rates, fc.integer({ min: 1, max: 5 }), (rate, ask) => {
-        const tokens = Math.min(ask, rate.capacity / TOKEN);
+        const tokens = Math.min(ask, rate.capacity);
         const refusedAt = (early: number) => {
           const scene = createScene();
           scene.create({ name: "api", rate });
-          scene.acquire([claimOn("api", { tokens: rate.capacity / TOKEN })]);
+          scene.acquire([claimOn("api", { tokens: rate.capacity })]);
           const { outcome } = scene.tryAcquire([claimOn("api", { tokens })]);
           if (outcome.kind !== "refused") throw new Error("an empty bucket granted");
           scene.pass((outcome.retryAfter ?? 0) - early);
@@ -228,7 +227,12 @@ function tokensOf(scene: Scene, name: string): number {
   if (instance === undefined || limiter?.config.rate === undefined) throw new Error(`no bucket of ${name}`);
   const bucket = { ...instance.bucket };
   refill(bucket, limiter.config.rate, scene.now);
-  return bucket.level / TOKEN;
+  return levelOf(bucket, limiter.config.rate);
+}
+
+/** Parts of a token in a full bucket. */
+function fullParts(rate: Rate): bigint {
+  return BigInt(rate.capacity) * BigInt(rate.unit);
 }
 
 function expectNoWindowAbove(scene: Scene, rate: Rate): void {
@@ -237,8 +241,8 @@ function expectNoWindowAbove(scene: Scene, rate: Rate): void {
     let tokens = 0n;
     for (const last of grants.slice(from)) {
       tokens += BigInt(last.tokens);
-      const most = BigInt(rate.capacity) + BigInt(last.at - first.at) * BigInt(rate.milliRps);
-      expect(tokens * BigInt(TOKEN) <= most).toBe(true);
+      const most = fullParts(rate) + BigInt(last.at - first.at) * BigInt(rate.gain);
+      expect(tokens * BigInt(rate.unit) <= most).toBe(true);
     }
   }
 }

@@ -4,6 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { type Limiter, LimiterSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { microsToDuration } from "../../../src/server/wire/time-wire.ts";
+import { anyStatedRate } from "../machine/any-rate.ts";
 
 const DAY = 86_400_000_000;
 
@@ -17,8 +18,8 @@ export const validLimiter: fc.Arbitrary<Limiter> = fc
   .record({
     name: fc.stringMatching(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,20}[A-Za-z0-9])?$/),
     description: fc.string({ maxLength: 100 }),
-    milliRps: maybe(often([1, 100_000, 1_000_000, 1_000_000_000], 1_000_000_000, 1)),
-    burstSize: maybe(often([1, 10, 1_000_000], 1_000_000, 1)),
+    stated: maybe(anyStatedRate),
+    burstSize: maybe(often([1, 10, 1_000_000_000], 1_000_000_000, 1)),
     maxConcurrent: maybe(often([1, 1_000_000], 1_000_000, 1)),
     keyed: fc.boolean(),
     maxKeys: maybe(often([1, 10_000, 1_000_000], 1_000_000, 1)),
@@ -30,12 +31,13 @@ export const validLimiter: fc.Arbitrary<Limiter> = fc
     trustCancel: maybe(fc.boolean()),
     paused: fc.boolean(),
   })
-  .map(({ milliRps, burstSize, maxConcurrent, maxKeys, maxWait, ttl, maxTtl, ...rest }) =>
+  .map(({ stated, burstSize, maxConcurrent, maxKeys, maxWait, ttl, maxTtl, ...rest }) =>
     create(LimiterSchema, {
       ...rest,
-      maxRps: milliRps === undefined ? undefined : milliRps / 1000,
-      burstSize: milliRps === undefined ? undefined : burstSize,
-      maxConcurrent: milliRps === undefined ? (maxConcurrent ?? 1) : maxConcurrent,
+      maxRps: stated?.kind === "per-second" ? stated.maxRps : undefined,
+      rate: stated?.kind === "amount" ? { tokens: stated.tokens, per: microsToDuration(stated.per) } : undefined,
+      burstSize: stated === undefined ? undefined : burstSize,
+      maxConcurrent: stated === undefined ? (maxConcurrent ?? 1) : maxConcurrent,
       maxKeys: rest.keyed ? maxKeys : undefined,
       maxWait: maxWait === undefined ? undefined : microsToDuration(maxWait),
       ttl: ttl === undefined ? undefined : microsToDuration(Math.min(ttl, maxTtl ?? DAY)),

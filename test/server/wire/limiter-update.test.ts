@@ -6,7 +6,7 @@ import { UpdateLimiterRequestSchema } from "../../../src/server/gen/ggen/backpre
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
 import { applyUpdate } from "../../../src/server/wire/limiter-update.ts";
 import { limiterConfig } from "../../../src/server/wire/limiter-wire.ts";
-import { limiterOf, rateOf } from "../../support/limiter-config.ts";
+import { amountOf, limiterOf, rateOf } from "../../support/limiter-config.ts";
 import { validLimiter } from "./limiter-arbitrary.ts";
 
 type Fields = MessageInitShape<typeof LimiterSchema>;
@@ -81,6 +81,44 @@ describe("an update changes", () => {
       changed: { rate: rateOf(5_000, 250) },
     },
     {
+      rule: "an amount instead of tokens a second",
+      current: { rate: rateOf(1_000, 50) },
+      fields: { rate: { tokens: 10, per: seconds(60) } },
+      changed: { rate: amountOf(10, 60 * SECOND) },
+    },
+    {
+      rule: "tokens a second instead of an amount",
+      current: { rate: amountOf(10, 60 * SECOND) },
+      fields: { maxRps: 1_000 },
+      changed: { rate: rateOf(1_000, 50) },
+    },
+    {
+      rule: "tokens a second instead of an amount, by their name in the mask alone",
+      current: { rate: amountOf(10, 60 * SECOND) },
+      fields: { maxRps: 1_000, rate: { tokens: 10, per: seconds(60) } },
+      paths: ["max_rps"],
+      changed: { rate: rateOf(1_000, 50) },
+    },
+    {
+      rule: "an amount away by the name of tokens a second, under which it is shown, too",
+      current: { rate: amountOf(10, 60 * SECOND), maxConcurrent: 1 },
+      fields: {},
+      paths: ["max_rps"],
+      changed: { maxConcurrent: 1 },
+    },
+    {
+      rule: "not the amount that a client sends back as the double that it was shown",
+      current: { rate: amountOf(10, 60 * SECOND), maxConcurrent: 1 },
+      fields: { maxRps: 10 / 60, maxConcurrent: 2 },
+      changed: { rate: amountOf(10, 60 * SECOND), maxConcurrent: 2 },
+    },
+    {
+      rule: "the burst of an amount",
+      current: { rate: amountOf(10, 60 * SECOND) },
+      fields: { burstSize: 3 },
+      changed: { rate: amountOf(10, 60 * SECOND, 3) },
+    },
+    {
       rule: "the rate limit away, and a burst that was the default with it",
       current: { rate: rateOf(1_000, 50), maxConcurrent: 1 },
       fields: {},
@@ -151,13 +189,13 @@ describe("an update is refused", () => {
       violations: [
         [
           "update_mask.paths[1]",
-          '"maxRps" is no field of a limiter; those that can be changed are description, max_rps, burst_size, ' +
+          '"maxRps" is no field of a limiter; those that can be changed are description, max_rps, rate, burst_size, ' +
             "max_concurrent, max_keys, max_waiters, max_wait, refuse_long_waits, ttl, max_ttl, trust_cancel, paused",
         ],
         [
           "update_mask.paths[2]",
           '"max_wait.seconds" is no field of a limiter; those that can be changed are description, max_rps, ' +
-            "burst_size, max_concurrent, max_keys, max_waiters, max_wait, refuse_long_waits, ttl, max_ttl, " +
+            "rate, burst_size, max_concurrent, max_keys, max_waiters, max_wait, refuse_long_waits, ttl, max_ttl, " +
             "trust_cancel, paused",
         ],
         ["update_mask.paths[3]", "status is for output and cannot be changed"],
@@ -168,14 +206,14 @@ describe("an update is refused", () => {
       current: { maxConcurrent: 1 },
       fields: {},
       paths: ["max_concurrent"],
-      violations: [["limiter", "a limiter needs max_rps, max_concurrent or both"]],
+      violations: [["limiter", "a limiter needs a rate (rate or max_rps), max_concurrent or both"]],
     },
     {
       rule: "where a burst that was said is left without its rate",
       current: { rate: rateOf(1_000, 11), maxConcurrent: 1 },
       fields: {},
       paths: ["max_rps"],
-      violations: [["limiter", "burst_size needs max_rps"]],
+      violations: [["limiter", "burst_size needs rate or max_rps"]],
     },
     {
       rule: "where a ttl that was said exceeds the longest",
@@ -193,10 +231,16 @@ describe("an update is refused", () => {
       ],
     },
     {
-      rule: "where a rate is too fine",
+      rule: "where a rate is too fast",
       current: { maxConcurrent: 1 },
-      fields: { maxRps: 0.0001 + 1 },
-      violations: [["limiter.max_rps", "must be a multiple of 0.001, such as 1 or 1.001"]],
+      fields: { rate: { tokens: 11, per: { nanos: 1_000 } } },
+      violations: [["limiter.rate", "must be from one token in 30 days to 10,000,000 a second"]],
+    },
+    {
+      rule: "where its two notations are two rates",
+      current: { maxConcurrent: 1 },
+      fields: { maxRps: 10, rate: { tokens: 10, per: seconds(60) } },
+      violations: [["limiter.max_rps", "is another rate than `rate`: give one of the two"]],
     },
     {
       rule: "where a limiter without keys gets a bound on them",
@@ -226,7 +270,7 @@ describe("an update mask", () => {
   });
 
   it("of all fields makes the limiter what the message says, whatever it was", () => {
-    const all = LimiterSchema.fields.slice(0, 14).map(({ name }) => name);
+    const all = LimiterSchema.fields.slice(0, 15).map(({ name }) => name);
     fc.assert(
       fc.property(validLimiter, validLimiter, (before, after) => {
         const current = limiterConfig(before);

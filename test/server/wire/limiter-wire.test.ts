@@ -4,15 +4,17 @@ import { describe, expect, it } from "vitest";
 import { type Limiter, LimiterSchema, LimiterState } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { Reason } from "../../../src/server/gen/ggen/backpressure/v1/reason_pb.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
+import type { Rate } from "../../../src/server/machine/rate.ts";
 import type { LimiterStatus, LimiterView } from "../../../src/server/machine/view.ts";
 import { limiterConfig, limiterMessage, refusalCounts, saidFields } from "../../../src/server/wire/limiter-wire.ts";
 import { violationsOf } from "../../../src/server/wire/validate.ts";
-import { limiterOf, rateOf } from "../../support/limiter-config.ts";
+import { amountOf, limiterOf, rateOf } from "../../support/limiter-config.ts";
 import { validLimiter } from "./limiter-arbitrary.ts";
 
 type Fields = MessageInitShape<typeof LimiterSchema>;
 
 const SECOND = 1_000_000;
+const seconds = (count: number) => ({ seconds: BigInt(count), nanos: 0 });
 
 function configOf(fields: Fields): LimiterConfig {
   const reading = limiterConfig(create(LimiterSchema, fields));
@@ -55,8 +57,6 @@ const QUIET: LimiterStatus = {
 const clock = { wallTime: (micros: number) => 1_000_000 + micros / 1000 };
 
 describe("a limiter's defaults", () => {
-  const seconds = (count: number) => ({ seconds: BigInt(count), nanos: 0 });
-
   it.each<[string, Fields, Partial<LimiterConfig>]>([
     ["only a concurrency limit", { maxConcurrent: 3 }, { maxConcurrent: 3 }],
     ["the burst is what 50 ms bring", { maxRps: 1_000 }, { rate: rateOf(1_000, 50) }],
@@ -80,16 +80,62 @@ describe("a limiter's defaults", () => {
   });
 });
 
-describe("a rate finer than 0.001 is refused, not rounded", () => {
-  it.each([
-    [1 / 3, "must be a multiple of 0.001, such as 0.333 or 0.334"],
-    [0.1 + 0.2, "must be a multiple of 0.001, such as 0.3 or 0.301"],
-    [0.0015, "must be a multiple of 0.001, such as 0.001 or 0.002"],
-  ])("%d", (maxRps, description) => {
-    expect(limiterConfig(create(LimiterSchema, { name: "db", maxRps }), "limiters[2]")).toEqual({
-      kind: "invalid",
-      violations: [{ field: "limiters[2].max_rps", description, reason: "limiter.rate_step" }],
-    });
+describe("a rate", () => {
+  const said = (fields: Fields) => {
+    const reading = limiterConfig(create(LimiterSchema, { name: "db", ...fields }), "limiters[2]");
+    return reading.kind === "valid" ? reading.config.rate : reading.violations;
+  };
+
+  it.each<[string, Fields, Rate]>([
+    ["a third", { maxRps: 1 / 3 }, rateOf(1 / 3, 1)],
+    ["0.1 + 0.2", { maxRps: 0.1 + 0.2 }, rateOf(0.3, 1)],
+    ["10 a minute", { rate: { tokens: 10, per: seconds(60) } }, amountOf(10, 60 * SECOND)],
+    ["with a burst", { rate: { tokens: 50, per: seconds(86_400) }, burstSize: 7 }, amountOf(50, 86_400 * SECOND, 7)],
+    ["as it was read", { rate: { tokens: 10, per: seconds(60) }, maxRps: 10 / 60 }, amountOf(10, 60 * SECOND)],
+  ])("is taken: %s", (_, fields, rate) => {
+    expect(said(fields)).toEqual(rate);
+  });
+
+  it.each<[string, Fields, string, string, string]>([
+    [
+      "is slower than the slowest",
+      { rate: { tokens: 1, per: seconds(2_592_001) } },
+      "rate",
+      "must be from one token in 30 days to 10,000,000 a second",
+      "limiter.rate_bounds",
+    ],
+    [
+      "is slower than the slowest by a hair",
+      { maxRps: 3.81e-7 },
+      "max_rps",
+      "must be from one token in 30 days to 10,000,000 a second",
+      "limiter.rate_bounds",
+    ],
+    [
+      "is not in whole µs",
+      { rate: { tokens: 1, per: { seconds: 1n, nanos: 1 } } },
+      "rate.per",
+      "must be whole microseconds",
+      "limiter.rate_period",
+    ],
+    [
+      "is two",
+      { rate: { tokens: 10, per: seconds(60) }, maxRps: 10 },
+      "max_rps",
+      "is another rate than `rate`: give one of the two",
+      "limiter.one_rate",
+    ],
+  ])("is refused where it %s", (_, fields, field, description, reason) => {
+    expect(said(fields)).toEqual([{ field: `limiters[2].${field}`, description, reason }]);
+  });
+
+  it("is shown in both notations where it was an amount, and in tokens a second otherwise", () => {
+    const shown = (rate: Rate) => limiterMessage(viewOf(limiterOf({ rate })), clock);
+    const amount = shown(amountOf(10, 60 * SECOND));
+    expect(amount.rate).toMatchObject({ tokens: 10, per: { seconds: 60n, nanos: 0 } });
+    expect(amount.maxRps).toBe(10 / 60);
+    expect(shown(rateOf(0.1 + 0.2, 1)).maxRps).toBe(0.3);
+    expect(shown(rateOf(0.1 + 0.2, 1)).rate).toBeUndefined();
   });
 });
 

@@ -27,11 +27,12 @@ interface SetFlags extends SettingFlags {
 type LimiterCalls = Calls<typeof LimiterService>;
 
 const HELP = `
-What is not given stays as it is. A new limiter needs --max-rps, --max-concurrent or both.
+What is not given stays as it is. A new limiter needs --rate (or --max-rps), --max-concurrent or both.
 
 Examples:
   backpressure limiters set gpu --max-concurrent 4
   backpressure limiters set partner-api --max-rps 100 --burst-size 20 --max-concurrent 5
+  backpressure limiters set mail --rate 50/d
   backpressure limiters set db --keyed --max-concurrent 5 --ttl 30s
   backpressure limiters set partner-api --unset burst-size`;
 

@@ -3,7 +3,12 @@
 import { assertMachine } from "../../../../src/server/machine/invariants.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
 import type { State } from "../../../../src/server/machine/state.ts";
-import { type Bucket, TOKEN } from "../../../../src/server/machine/token-bucket.ts";
+
+/** Parts of a token, of the limiter's rate, at an instant (µs). */
+interface Bucket {
+  level: number;
+  at: number;
+}
 
 export interface Ledger {
   /** What was broken; empty: nothing. */
@@ -116,19 +121,23 @@ export function createLedger(configs: readonly LimiterConfig[]): Ledger {
 }
 
 function open(config: LimiterConfig): Account {
-  const full = { level: config.rate?.capacity ?? 0, at: 0 };
+  const full = { level: fullLevel(config), at: 0 };
   return { config, bound: 0, lastToken: 0, settled: { ...full }, current: { ...full }, grants: [] };
 }
 
 // The ledger's buckets are its own, so that a mistake in those of the machine is not made here as well.
 
-function refill(bucket: Bucket, { rate }: LimiterConfig, now: number): void {
-  if (rate === undefined) return;
-  bucket.level = Math.min(rate.capacity, bucket.level + (now - bucket.at) * rate.milliRps);
+function fullLevel({ rate }: LimiterConfig): number {
+  return rate === undefined ? 0 : rate.capacity * rate.unit;
+}
+
+function refill(bucket: Bucket, config: LimiterConfig, now: number): void {
+  if (config.rate === undefined) return;
+  bucket.level = Math.min(fullLevel(config), bucket.level + (now - bucket.at) * config.rate.gain);
   bucket.at = now;
 }
 
 function spend(bucket: Bucket, config: LimiterConfig, { at, tokens }: Grant): void {
   refill(bucket, config, at);
-  bucket.level -= tokens * TOKEN;
+  bucket.level -= tokens * (config.rate?.unit ?? 0);
 }

@@ -11,7 +11,7 @@ import { assertMachine } from "../../../../src/server/machine/invariants.ts";
 import type { Lease } from "../../../../src/server/machine/lease.ts";
 import type { Instance, Waiter } from "../../../../src/server/machine/limiter.ts";
 import type { PastRequest } from "../../../../src/server/machine/past-request.ts";
-import { refill } from "../../../../src/server/machine/token-bucket.ts";
+import { levelOf, refill } from "../../../../src/server/machine/token-bucket.ts";
 import { MINUTE, SECOND } from "../../machine/builders.ts";
 import { createDice, type Dice } from "../../machine/dice.ts";
 import type { Model } from "../../machine/model.ts";
@@ -227,7 +227,7 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
     for (const instance of limiter.instances.values()) {
       const level = levelAt(instance, old.now);
       const found = again.instances.get(instance.key);
-      const levelAgain = found?.bucket.level ?? config.rate?.capacity ?? 0;
+      const levelAgain = found === undefined ? (config.rate?.capacity ?? 0) : levelAt(found, found.bucket.at);
       if (levelAgain > level) throw new Error(`${name} ${instance.key} had ${level} and has ${levelAgain}`);
       if (level < (config.rate?.capacity ?? 0)) note("bucket");
     }
@@ -287,7 +287,7 @@ function levelAt({ bucket, limiter }: Instance, now: number): number {
   if (rate === undefined) return 0;
   const copy = { ...bucket };
   refill(copy, rate, now);
-  return copy.level;
+  return levelOf(copy, rate);
 }
 
 /** What there is to aim at. */

@@ -46,7 +46,7 @@ export type Claim = Message<"ggen.backpressure.v1.Claim"> & {
   permits?: number | undefined;
 
   /**
-   * Units of rate, spent at the grant and never given back. Unset: 1. 0 to 1,000,000, and not zero where `permits` is
+   * Units of rate, spent at the grant and never given back. Unset: 1. 0 to 1,000,000,000, and not zero where `permits` is
    * zero too. A limiter without a rate limit charges none.
    *
    * @generated from field: optional uint32 tokens = 4;

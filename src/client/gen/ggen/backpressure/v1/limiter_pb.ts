@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/limiter.proto.
  */
 export const file_ggen_backpressure_v1_limiter: GenFile = /*@__PURE__*/
-  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSLFBQoHTGltaXRlchIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhQKB21heF9ycHMYAyABKAFIAIgBARIXCgpidXJzdF9zaXplGAQgASgNSAGIAQESGwoObWF4X2NvbmN1cnJlbnQYBSABKA1IAogBARINCgVrZXllZBgGIAEoCBIVCghtYXhfa2V5cxgHIAEoDUgDiAEBEhgKC21heF93YWl0ZXJzGAggASgNSASIAQESKwoIbWF4X3dhaXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSJgoDdHRsGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB21heF90dGwYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoMdHJ1c3RfY2FuY2VsGA0gASgISAWIAQESDgoGcGF1c2VkGA4gASgIEgwKBGV0YWcYDyABKAkSEAoIZGVjbGFyZWQYECABKAgSMQoFc3RhdGUYESABKA4yIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZzdGF0dXMYFCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdHVzQgoKCF9tYXhfcnBzQg0KC19idXJzdF9zaXplQhEKD19tYXhfY29uY3VycmVudEILCglfbWF4X2tleXNCDgoMX21heF93YWl0ZXJzQg8KDV90cnVzdF9jYW5jZWwi5QMKDUxpbWl0ZXJTdGF0dXMSFgoOcGVybWl0c19pbl91c2UYASABKAQSFQoNcGVybWl0c19saW1pdBgCIAEoBBIPCgd3YWl0ZXJzGAMgASgEEhgKEHRva2Vuc19hdmFpbGFibGUYBCABKAESDgoGbGVhc2VzGAUgASgEEhcKD29ycGhhbmVkX2xlYXNlcxgGIAEoBBIMCgRrZXlzGAcgASgEEhQKDGFycml2YWxfcmF0ZRgIIAEoARIWCg5hZG1pc3Npb25fcmF0ZRgJIAEoARIXCg9jb21wbGV0aW9uX3JhdGUYCiABKAESMQoObWVhbl9ob2xkX3RpbWUYCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF90aW1lX3A1MBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X3RpbWVfcDk5GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDWdyYW50ZWRfY291bnQYDiABKAQSNAoIcmVmdXNhbHMYDyADKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsQ291bnQSGAoQb3ZlcmxvYWRlZF9jb3VudBgQIAEoBCJLCgxSZWZ1c2FsQ291bnQSLAoGcmVhc29uGAEgASgOMhwuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVhc29uEg0KBWNvdW50GAIgASgEIvoBCgZXYWl0ZXISCgoCaWQYASABKAkSKwoGY2xhaW1zGAIgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2xhaW0SDgoGaG9sZGVyGAMgASgJEhUKDXdhaXRlcnNfYWhlYWQYBCABKA0SMQoOZXN0aW1hdGVkX3dhaXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLYXJyaXZlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGRlYWRsaW5lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCpjCgxMaW1pdGVyU3RhdGUSHQoZTElNSVRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFExJTUlURVJfU1RBVEVfQUNUSVZFEAESGgoWTElNSVRFUl9TVEFURV9ERUxFVElORxACYgZwcm90bzM", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSLvBQoHTGltaXRlchIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhQKB21heF9ycHMYAyABKAFIAIgBARIoCgRyYXRlGBUgASgLMhouZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmF0ZRIXCgpidXJzdF9zaXplGAQgASgNSAGIAQESGwoObWF4X2NvbmN1cnJlbnQYBSABKA1IAogBARINCgVrZXllZBgGIAEoCBIVCghtYXhfa2V5cxgHIAEoDUgDiAEBEhgKC21heF93YWl0ZXJzGAggASgNSASIAQESKwoIbWF4X3dhaXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSJgoDdHRsGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB21heF90dGwYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoMdHJ1c3RfY2FuY2VsGA0gASgISAWIAQESDgoGcGF1c2VkGA4gASgIEgwKBGV0YWcYDyABKAkSEAoIZGVjbGFyZWQYECABKAgSMQoFc3RhdGUYESABKA4yIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZzdGF0dXMYFCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdHVzQgoKCF9tYXhfcnBzQg0KC19idXJzdF9zaXplQhEKD19tYXhfY29uY3VycmVudEILCglfbWF4X2tleXNCDgoMX21heF93YWl0ZXJzQg8KDV90cnVzdF9jYW5jZWwiPgoEUmF0ZRIOCgZ0b2tlbnMYASABKA0SJgoDcGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIuUDCg1MaW1pdGVyU3RhdHVzEhYKDnBlcm1pdHNfaW5fdXNlGAEgASgEEhUKDXBlcm1pdHNfbGltaXQYAiABKAQSDwoHd2FpdGVycxgDIAEoBBIYChB0b2tlbnNfYXZhaWxhYmxlGAQgASgBEg4KBmxlYXNlcxgFIAEoBBIXCg9vcnBoYW5lZF9sZWFzZXMYBiABKAQSDAoEa2V5cxgHIAEoBBIUCgxhcnJpdmFsX3JhdGUYCCABKAESFgoOYWRtaXNzaW9uX3JhdGUYCSABKAESFwoPY29tcGxldGlvbl9yYXRlGAogASgBEjEKDm1lYW5faG9sZF90aW1lGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wNTAYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF90aW1lX3A5ORgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1ncmFudGVkX2NvdW50GA4gASgEEjQKCHJlZnVzYWxzGA8gAygLMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVmdXNhbENvdW50EhgKEG92ZXJsb2FkZWRfY291bnQYECABKAQiSwoMUmVmdXNhbENvdW50EiwKBnJlYXNvbhgBIAEoDjIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCL6AQoGV2FpdGVyEgoKAmlkGAEgASgJEisKBmNsYWltcxgCIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgDIAEoCRIVCg13YWl0ZXJzX2FoZWFkGAQgASgNEjEKDmVzdGltYXRlZF93YWl0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2Fycml2ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqYwoMTGltaXRlclN0YXRlEh0KGUxJTUlURVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRMSU1JVEVSX1NUQVRFX0FDVElWRRABEhoKFkxJTUlURVJfU1RBVEVfREVMRVRJTkcQAmIGcHJvdG8z", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Admits work to one shared resource under a rate limit, a concurrency limit or both, decided together at one instant,
@@ -42,15 +42,26 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   description: string;
 
   /**
-   * Rate limit: tokens a second, 0.001 to 1,000,000 in steps of 0.001 (a finer rate is refused, not rounded). Unset:
-   * no rate limit. In every window of t seconds at most `burst_size + max_rps * t` tokens are granted.
+   * Rate limit in tokens a second, from one token in 30 days to 10,000,000 a second. Read as the simplest fraction within
+   * the rounding of a double: 0.1 + 0.2 is 3 tokens in 10 seconds, 10 / 60 is 10 a minute. Unset, and `rate` unset: no rate
+   * limit. In every window of t seconds at most `burst_size + max_rps * t` tokens are granted. Output: set whenever there is
+   * a rate limit; where `rate` was given it is that rate, rounded to the nearest double.
    *
    * @generated from field: optional double max_rps = 3;
    */
   maxRps?: number | undefined;
 
   /**
-   * Rate limit: how many tokens an idle limiter has saved up, 1 to 1,000,000. Unset: what 50 ms bring, at least 1. With
+   * Rate limit as an amount per period, exact: `{tokens: 10, per: "60s"}` is 10 a minute. Excludes another `max_rps`: both
+   * may be sent only as they were read. An update that sets one of them replaces the other. Output: set where the limiter
+   * was configured by it.
+   *
+   * @generated from field: ggen.backpressure.v1.Rate rate = 21;
+   */
+  rate?: Rate | undefined;
+
+  /**
+   * Rate limit: how many tokens an idle limiter has saved up, 1 to 1,000,000,000. Unset: what 50 ms bring, at least 1. With
    * less than 2 ms' worth of tokens here, a saturated limiter keeps the server polling its clock to deliver its rate.
    *
    * @generated from field: optional uint32 burst_size = 4;
@@ -184,6 +195,35 @@ export const LimiterSchema: GenMessage<Limiter> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_limiter, 0);
 
 /**
+ * An amount per period, from one token in 30 days to 10,000,000 a second. A file writes it as `10/m`, `50/d` or
+ * `{tokens: 10, per: 60s}`.
+ *
+ * @generated from message ggen.backpressure.v1.Rate
+ */
+export type Rate = Message<"ggen.backpressure.v1.Rate"> & {
+  /**
+   * Tokens in a period, 1 to 1,000,000,000.
+   *
+   * @generated from field: uint32 tokens = 1;
+   */
+  tokens: number;
+
+  /**
+   * The period, whole microseconds up to 366 days. Tokens come in evenly through it, not at its end.
+   *
+   * @generated from field: google.protobuf.Duration per = 2;
+   */
+  per?: Duration | undefined;
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.Rate.
+ * Use `create(RateSchema)` to create a new message.
+ */
+export const RateSchema: GenMessage<Rate> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter, 1);
+
+/**
  * What goes on in a limiter; for a keyed limiter over all its keys, unless one was asked for. Rates are means over the
  * last ten seconds, times over the last one to two minutes.
  *
@@ -308,7 +348,7 @@ export type LimiterStatus = Message<"ggen.backpressure.v1.LimiterStatus"> & {
  * Use `create(LimiterStatusSchema)` to create a new message.
  */
 export const LimiterStatusSchema: GenMessage<LimiterStatus> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 1);
+  messageDesc(file_ggen_backpressure_v1_limiter, 2);
 
 /**
  * How many were refused for one reason.
@@ -336,7 +376,7 @@ export type RefusalCount = Message<"ggen.backpressure.v1.RefusalCount"> & {
  * Use `create(RefusalCountSchema)` to create a new message.
  */
 export const RefusalCountSchema: GenMessage<RefusalCount> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 2);
+  messageDesc(file_ggen_backpressure_v1_limiter, 3);
 
 /**
  * One in the queue.
@@ -399,7 +439,7 @@ export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
  * Use `create(WaiterSchema)` to create a new message.
  */
 export const WaiterSchema: GenMessage<Waiter> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 3);
+  messageDesc(file_ggen_backpressure_v1_limiter, 4);
 
 /**
  * Whether a limiter admits.

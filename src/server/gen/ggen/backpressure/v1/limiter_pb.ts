@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/limiter.proto.
  */
 export const file_ggen_backpressure_v1_limiter: GenFile = /*@__PURE__*/
-  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSKqDAoHTGltaXRlchK5AQoEbmFtZRgBIAEoCUKqAbpIpgG6AZ0BCgxsaW1pdGVyLm5hbWUSUG11c3QgYmUgbGV0dGVycywgZGlnaXRzIGFuZCAuIF8gLSAvLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0Gjt0aGlzLm1hdGNoZXMoJ15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQnKXIDKIABEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAyiACBItCgdtYXhfcnBzGAMgASgBQhe6SBQSEhkAAAAAgIQuQSn8qfHSTWJQP0gAiAEBEiQKCmJ1cnN0X3NpemUYBCABKA1CC7pICCoGGMCEPSgBSAGIAQESKAoObWF4X2NvbmN1cnJlbnQYBSABKA1CC7pICCoGGMCEPSgBSAKIAQESDQoFa2V5ZWQYBiABKAgSIgoIbWF4X2tleXMYByABKA1CC7pICCoGGMCEPSgBSAOIAQESIwoLbWF4X3dhaXRlcnMYCCABKA1CCbpIBioEGMCEPUgEiAEBEjsKCG1heF93YWl0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUyABIZChFyZWZ1c2VfbG9uZ193YWl0cxgKIAEoCBKeAQoDdHRsGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQna6SHO6AWUKEXR0bC56ZXJvX29yXzEwMG1zEhxtdXN0IGJlIDBzLCBvciBhdCBsZWFzdCAwLjFzGjJ0aGlzID09IGR1cmF0aW9uKCcwcycpIHx8IHRoaXMgPj0gZHVyYXRpb24oJzAuMXMnKaoBCCIECICjBTIAEj8KB21heF90dGwYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CE7pIEKoBDSIECICjBTIFEIDC1y8SGQoMdHJ1c3RfY2FuY2VsGA0gASgISAWIAQESDgoGcGF1c2VkGA4gASgIEhUKBGV0YWcYDyABKAlCB7pIBHICKEASEAoIZGVjbGFyZWQYECABKAgSMQoFc3RhdGUYESABKA4yIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZzdGF0dXMYFCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdHVzOrgDuki0Axp0ChJsaW1pdGVyLnNvbWVfbGltaXQSL2EgbGltaXRlciBuZWVkcyBtYXhfcnBzLCBtYXhfY29uY3VycmVudCBvciBib3RoGi1oYXModGhpcy5tYXhfcnBzKSB8fCBoYXModGhpcy5tYXhfY29uY3VycmVudCkaYgoabGltaXRlci5idXJzdF93aXRob3V0X3JhdGUSGGJ1cnN0X3NpemUgbmVlZHMgbWF4X3JwcxoqIWhhcyh0aGlzLmJ1cnN0X3NpemUpIHx8IGhhcyh0aGlzLm1heF9ycHMpGl8KHmxpbWl0ZXIubWF4X2tleXNfd2l0aG91dF9rZXllZBIabWF4X2tleXMgbmVlZHMga2V5ZWQ6IHRydWUaISFoYXModGhpcy5tYXhfa2V5cykgfHwgdGhpcy5rZXllZBp3ChZsaW1pdGVyLnR0bF93aXRoaW5fbWF4Eht0dGwgbXVzdCBub3QgZXhjZWVkIG1heF90dGwaQCFoYXModGhpcy50dGwpIHx8ICFoYXModGhpcy5tYXhfdHRsKSB8fCB0aGlzLnR0bCA8PSB0aGlzLm1heF90dGxCCgoIX21heF9ycHNCDQoLX2J1cnN0X3NpemVCEQoPX21heF9jb25jdXJyZW50QgsKCV9tYXhfa2V5c0IOCgxfbWF4X3dhaXRlcnNCDwoNX3RydXN0X2NhbmNlbCLlAwoNTGltaXRlclN0YXR1cxIWCg5wZXJtaXRzX2luX3VzZRgBIAEoBBIVCg1wZXJtaXRzX2xpbWl0GAIgASgEEg8KB3dhaXRlcnMYAyABKAQSGAoQdG9rZW5zX2F2YWlsYWJsZRgEIAEoARIOCgZsZWFzZXMYBSABKAQSFwoPb3JwaGFuZWRfbGVhc2VzGAYgASgEEgwKBGtleXMYByABKAQSFAoMYXJyaXZhbF9yYXRlGAggASgBEhYKDmFkbWlzc2lvbl9yYXRlGAkgASgBEhcKD2NvbXBsZXRpb25fcmF0ZRgKIAEoARIxCg5tZWFuX2hvbGRfdGltZRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X3RpbWVfcDUwGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wOTkYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNZ3JhbnRlZF9jb3VudBgOIAEoBBI0CghyZWZ1c2FscxgPIAMoCzIiLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlZnVzYWxDb3VudBIYChBvdmVybG9hZGVkX2NvdW50GBAgASgEIksKDFJlZnVzYWxDb3VudBIsCgZyZWFzb24YASABKA4yHC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWFzb24SDQoFY291bnQYAiABKAQi+gEKBldhaXRlchIKCgJpZBgBIAEoCRIrCgZjbGFpbXMYAiADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DbGFpbRIOCgZob2xkZXIYAyABKAkSFQoNd2FpdGVyc19haGVhZBgEIAEoDRIxCg5lc3RpbWF0ZWRfd2FpdBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgthcnJpdmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZGVhZGxpbmUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmMKDExpbWl0ZXJTdGF0ZRIdChlMSU1JVEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTElNSVRFUl9TVEFURV9BQ1RJVkUQARIaChZMSU1JVEVSX1NUQVRFX0RFTEVUSU5HEAJiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSL5DQoHTGltaXRlchK5AQoEbmFtZRgBIAEoCUKqAbpIpgG6AZ0BCgxsaW1pdGVyLm5hbWUSUG11c3QgYmUgbGV0dGVycywgZGlnaXRzIGFuZCAuIF8gLSAvLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0Gjt0aGlzLm1hdGNoZXMoJ15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQnKXIDKIABEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAyiACBKRAQoHbWF4X3JwcxgDIAEoAUJ7ukh4ugF1Cg9saW1pdGVyLm1heF9ycHMSOG11c3QgYmUgZnJvbSBvbmUgdG9rZW4gaW4gMzAgZGF5cyB0byAxMCwwMDAsMDAwIGEgc2Vjb25kGih0aGlzID49IDAuMDAwMDAwMzggJiYgdGhpcyA8PSAxMDAwMDAwMC4wSACIAQESKAoEcmF0ZRgVIAEoCzIaLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJhdGUSJgoKYnVyc3Rfc2l6ZRgEIAEoDUINukgKKggYgJTr3AMoAUgBiAEBEigKDm1heF9jb25jdXJyZW50GAUgASgNQgu6SAgqBhjAhD0oAUgCiAEBEg0KBWtleWVkGAYgASgIEiIKCG1heF9rZXlzGAcgASgNQgu6SAgqBhjAhD0oAUgDiAEBEiMKC21heF93YWl0ZXJzGAggASgNQgm6SAYqBBjAhD1IBIgBARI7CghtYXhfd2FpdBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFMgASGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSngEKA3R0bBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkJ2ukhzugFlChF0dGwuemVyb19vcl8xMDBtcxIcbXVzdCBiZSAwcywgb3IgYXQgbGVhc3QgMC4xcxoydGhpcyA9PSBkdXJhdGlvbignMHMnKSB8fCB0aGlzID49IGR1cmF0aW9uKCcwLjFzJymqAQgiBAiAowUyABI/CgdtYXhfdHRsGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhO6SBCqAQ0iBAiAowUyBRCAwtcvEhkKDHRydXN0X2NhbmNlbBgNIAEoCEgFiAEBEg4KBnBhdXNlZBgOIAEoCBIVCgRldGFnGA8gASgJQge6SARyAihAEhAKCGRlY2xhcmVkGBAgASgIEjEKBXN0YXRlGBEgASgOMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclN0YXRlEi8KC2NyZWF0ZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoGc3RhdHVzGBQgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclN0YXR1czr2A7pI8gMalwEKEmxpbWl0ZXIuc29tZV9saW1pdBJAYSBsaW1pdGVyIG5lZWRzIGEgcmF0ZSAocmF0ZSBvciBtYXhfcnBzKSwgbWF4X2NvbmN1cnJlbnQgb3IgYm90aBo/aGFzKHRoaXMucmF0ZSkgfHwgaGFzKHRoaXMubWF4X3JwcykgfHwgaGFzKHRoaXMubWF4X2NvbmN1cnJlbnQpGnwKGmxpbWl0ZXIuYnVyc3Rfd2l0aG91dF9yYXRlEiBidXJzdF9zaXplIG5lZWRzIHJhdGUgb3IgbWF4X3Jwcxo8IWhhcyh0aGlzLmJ1cnN0X3NpemUpIHx8IGhhcyh0aGlzLnJhdGUpIHx8IGhhcyh0aGlzLm1heF9ycHMpGl8KHmxpbWl0ZXIubWF4X2tleXNfd2l0aG91dF9rZXllZBIabWF4X2tleXMgbmVlZHMga2V5ZWQ6IHRydWUaISFoYXModGhpcy5tYXhfa2V5cykgfHwgdGhpcy5rZXllZBp3ChZsaW1pdGVyLnR0bF93aXRoaW5fbWF4Eht0dGwgbXVzdCBub3QgZXhjZWVkIG1heF90dGwaQCFoYXModGhpcy50dGwpIHx8ICFoYXModGhpcy5tYXhfdHRsKSB8fCB0aGlzLnR0bCA8PSB0aGlzLm1heF90dGxCCgoIX21heF9ycHNCDQoLX2J1cnN0X3NpemVCEQoPX21heF9jb25jdXJyZW50QgsKCV9tYXhfa2V5c0IOCgxfbWF4X3dhaXRlcnNCDwoNX3RydXN0X2NhbmNlbCJkCgRSYXRlEh0KBnRva2VucxgBIAEoDUINukgKKggYgJTr3AMoARI9CgNwZXIYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFbpIEsgBAaoBDCIFCICKig8yAxDoByLlAwoNTGltaXRlclN0YXR1cxIWCg5wZXJtaXRzX2luX3VzZRgBIAEoBBIVCg1wZXJtaXRzX2xpbWl0GAIgASgEEg8KB3dhaXRlcnMYAyABKAQSGAoQdG9rZW5zX2F2YWlsYWJsZRgEIAEoARIOCgZsZWFzZXMYBSABKAQSFwoPb3JwaGFuZWRfbGVhc2VzGAYgASgEEgwKBGtleXMYByABKAQSFAoMYXJyaXZhbF9yYXRlGAggASgBEhYKDmFkbWlzc2lvbl9yYXRlGAkgASgBEhcKD2NvbXBsZXRpb25fcmF0ZRgKIAEoARIxCg5tZWFuX2hvbGRfdGltZRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X3RpbWVfcDUwGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wOTkYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNZ3JhbnRlZF9jb3VudBgOIAEoBBI0CghyZWZ1c2FscxgPIAMoCzIiLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlZnVzYWxDb3VudBIYChBvdmVybG9hZGVkX2NvdW50GBAgASgEIksKDFJlZnVzYWxDb3VudBIsCgZyZWFzb24YASABKA4yHC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWFzb24SDQoFY291bnQYAiABKAQi+gEKBldhaXRlchIKCgJpZBgBIAEoCRIrCgZjbGFpbXMYAiADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DbGFpbRIOCgZob2xkZXIYAyABKAkSFQoNd2FpdGVyc19haGVhZBgEIAEoDRIxCg5lc3RpbWF0ZWRfd2FpdBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgthcnJpdmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZGVhZGxpbmUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmMKDExpbWl0ZXJTdGF0ZRIdChlMSU1JVEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTElNSVRFUl9TVEFURV9BQ1RJVkUQARIaChZMSU1JVEVSX1NUQVRFX0RFTEVUSU5HEAJiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Admits work to one shared resource under a rate limit, a concurrency limit or both, decided together at one instant,
@@ -43,15 +43,26 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   description: string;
 
   /**
-   * Rate limit: tokens a second, 0.001 to 1,000,000 in steps of 0.001 (a finer rate is refused, not rounded). Unset:
-   * no rate limit. In every window of t seconds at most `burst_size + max_rps * t` tokens are granted.
+   * Rate limit in tokens a second, from one token in 30 days to 10,000,000 a second. Read as the simplest fraction within
+   * the rounding of a double: 0.1 + 0.2 is 3 tokens in 10 seconds, 10 / 60 is 10 a minute. Unset, and `rate` unset: no rate
+   * limit. In every window of t seconds at most `burst_size + max_rps * t` tokens are granted. Output: set whenever there is
+   * a rate limit; where `rate` was given it is that rate, rounded to the nearest double.
    *
    * @generated from field: optional double max_rps = 3;
    */
   maxRps?: number | undefined;
 
   /**
-   * Rate limit: how many tokens an idle limiter has saved up, 1 to 1,000,000. Unset: what 50 ms bring, at least 1. With
+   * Rate limit as an amount per period, exact: `{tokens: 10, per: "60s"}` is 10 a minute. Excludes another `max_rps`: both
+   * may be sent only as they were read. An update that sets one of them replaces the other. Output: set where the limiter
+   * was configured by it.
+   *
+   * @generated from field: ggen.backpressure.v1.Rate rate = 21;
+   */
+  rate?: Rate | undefined;
+
+  /**
+   * Rate limit: how many tokens an idle limiter has saved up, 1 to 1,000,000,000. Unset: what 50 ms bring, at least 1. With
    * less than 2 ms' worth of tokens here, a saturated limiter keeps the server polling its clock to deliver its rate.
    *
    * @generated from field: optional uint32 burst_size = 4;
@@ -185,6 +196,35 @@ export const LimiterSchema: GenMessage<Limiter> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_limiter, 0);
 
 /**
+ * An amount per period, from one token in 30 days to 10,000,000 a second. A file writes it as `10/m`, `50/d` or
+ * `{tokens: 10, per: 60s}`.
+ *
+ * @generated from message ggen.backpressure.v1.Rate
+ */
+export type Rate = Message<"ggen.backpressure.v1.Rate"> & {
+  /**
+   * Tokens in a period, 1 to 1,000,000,000.
+   *
+   * @generated from field: uint32 tokens = 1;
+   */
+  tokens: number;
+
+  /**
+   * The period, whole microseconds up to 366 days. Tokens come in evenly through it, not at its end.
+   *
+   * @generated from field: google.protobuf.Duration per = 2;
+   */
+  per?: Duration | undefined;
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.Rate.
+ * Use `create(RateSchema)` to create a new message.
+ */
+export const RateSchema: GenMessage<Rate> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter, 1);
+
+/**
  * What goes on in a limiter; for a keyed limiter over all its keys, unless one was asked for. Rates are means over the
  * last ten seconds, times over the last one to two minutes.
  *
@@ -309,7 +349,7 @@ export type LimiterStatus = Message<"ggen.backpressure.v1.LimiterStatus"> & {
  * Use `create(LimiterStatusSchema)` to create a new message.
  */
 export const LimiterStatusSchema: GenMessage<LimiterStatus> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 1);
+  messageDesc(file_ggen_backpressure_v1_limiter, 2);
 
 /**
  * How many were refused for one reason.
@@ -337,7 +377,7 @@ export type RefusalCount = Message<"ggen.backpressure.v1.RefusalCount"> & {
  * Use `create(RefusalCountSchema)` to create a new message.
  */
 export const RefusalCountSchema: GenMessage<RefusalCount> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 2);
+  messageDesc(file_ggen_backpressure_v1_limiter, 3);
 
 /**
  * One in the queue.
@@ -400,7 +440,7 @@ export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
  * Use `create(WaiterSchema)` to create a new message.
  */
 export const WaiterSchema: GenMessage<Waiter> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 3);
+  messageDesc(file_ggen_backpressure_v1_limiter, 4);
 
 /**
  * Whether a limiter admits.
