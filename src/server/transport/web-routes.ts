@@ -5,14 +5,14 @@ import type {
   DescMethodBiDiStreaming,
   DescMethodServerStreaming,
   DescMethodUnary,
-  DescService,
   Message,
 } from "@bufbuild/protobuf";
-import type { ConnectRouter, HandlerContext, MethodImpl, ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
 import type { BidiHandler, Call, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../service/rpc.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { connectErrorOf } from "./web-error.ts";
 import { exchangeKey } from "./web-exchange.ts";
+import { jsonOptionsOf } from "./web-json.ts";
 import { timeLeft, WebStream } from "./web-stream.ts";
 import { BIDI_WINDOW, SERVER_STREAM_WINDOW } from "./window.ts";
 
@@ -21,18 +21,17 @@ type Implementation =
   | MethodImpl<DescMethodServerStreaming>
   | MethodImpl<DescMethodBiDiStreaming>;
 
-/** Serves every method that has a function; the router answers UNIMPLEMENTED for the others. */
+/** Serves every method that has a function, and answers UNIMPLEMENTED for the others. */
 export function addRoutes(router: ConnectRouter, service: RpcService, dispatcher: Dispatcher): void {
-  const implementations: Record<string, Implementation> = {};
   for (const method of service.methods) {
-    const implementation = implementationOf(method, dispatcher);
-    if (implementation) implementations[method.descriptor.localName] = implementation;
+    const { descriptor } = method;
+    // The kinds of methods and functions match, one by one; TypeScript cannot see it.
+    const implementation = implementationOf(method, dispatcher) as MethodImpl<DescMethod>;
+    router.rpc(descriptor, implementation, { jsonOptions: jsonOptionsOf(descriptor.input) });
   }
-  // The kinds of methods and functions match, one by one; TypeScript cannot see it through the names.
-  router.service(service.descriptor, implementations as unknown as Partial<ServiceImpl<DescService>>);
 }
 
-function implementationOf(method: RpcMethod, dispatcher: Dispatcher): Implementation | undefined {
+function implementationOf(method: RpcMethod, dispatcher: Dispatcher): Implementation {
   switch (method.kind) {
     case "unary":
       return unary(method.descriptor, method.handle, dispatcher);
@@ -41,7 +40,9 @@ function implementationOf(method: RpcMethod, dispatcher: Dispatcher): Implementa
     case "bidi_streaming":
       return bidiStreaming(method.descriptor, method.handle, dispatcher);
     case "unimplemented":
-      return undefined;
+      return () => {
+        throw new ConnectError(`${method.descriptor.name} is not implemented`, Code.Unimplemented);
+      };
   }
 }
 

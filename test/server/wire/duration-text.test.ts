@@ -2,7 +2,7 @@ import { fromJson } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { durationJson } from "../../../src/server/config/duration-text.ts";
+import { durationJson } from "../../../src/server/wire/duration-text.ts";
 
 describe("a duration", () => {
   it.each([
