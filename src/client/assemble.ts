@@ -12,7 +12,7 @@ import type {
   AcquireOptions,
   Client,
   ClientOptions,
-  GuardedWork,
+  LimitOptions,
   TryAcquireOptions,
   WithLeaseOptions,
 } from "./client.ts";
@@ -20,10 +20,12 @@ import type { Clock } from "./clock.ts";
 import { createController } from "./controller.ts";
 import { createBoardClient } from "./create-board-client.ts";
 import { ClientClosedError, ServerUnavailableError } from "./errors.ts";
+import type { GuardedWork } from "./guarded-work.ts";
 import { type Admission, createHoldings } from "./holdings.ts";
 import { createLeakGuard } from "./leak-guard.ts";
 import type { Lease } from "./lease.ts";
 import { createLease, createSpentLease } from "./lease-handle.ts";
+import { createLimit, limitFunction } from "./limit.ts";
 import { createLimiters } from "./limiter-calls.ts";
 import { notify } from "./notify.ts";
 import type { AskPorts, LeasePorts, Platform, WorkPorts } from "./ports.ts";
@@ -174,6 +176,21 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     ): Promise<T> {
       const [given, work] = rest.length === 1 ? [{}, rest[0]] : rest;
       return workUnder(await acquireAt(callSite(client.withLease), wanted, given), work, given);
+    },
+    limit(wanted: Wanted, ...rest: (LimitOptions | undefined | ((...args: never[]) => unknown))[]) {
+      const fn = rest.find((one) => typeof one === "function");
+      const { signal, outcomeOf, mostAsking, ...given }: LimitOptions =
+        rest.find((one) => typeof one === "object") ?? {};
+      const site = callSite(client.limit);
+      const limit = createLimit({
+        admit: (taken) => acquireAt(site, wanted, { ...given, signal: taken }),
+        signal,
+        outcomeOf,
+        mostAsking,
+        mostOpen: options.maxStreams,
+      });
+      // biome-ignore lint/suspicious/noExplicitAny: the overloads say which of the two it is.
+      return (fn === undefined ? limit : limitFunction(limit, fn)) as any;
     },
     controller: (limiter, given) => createController(client, limiter, given?.key),
     limiters: createLimiters(ports),

@@ -10,7 +10,9 @@ import type { Boards } from "./boards.ts";
 import type { Claim, ClaimOptions } from "./claim.ts";
 import type { ClientEvent } from "./client-event.ts";
 import type { DrainingNotice } from "./draining-notice.ts";
-import type { Lease, RevokingNotice, WorkOutcome } from "./lease.ts";
+import type { GuardedWork, OutcomeOptions } from "./guarded-work.ts";
+import type { Lease, RevokingNotice } from "./lease.ts";
+import type { Limit, LimitedFunction } from "./limit.ts";
 import type { Limiters } from "./limiters.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -45,16 +47,13 @@ export interface AcquireOptions extends TryAcquireOptions {
 }
 
 /** How `withLease` asks, and what it makes of an error. */
-export interface WithLeaseOptions extends AcquireOptions {
-  /**
-   * The outcome to release with when the work threw. Default: `"overloaded"` for an `OverloadedError`, `"ignored"` for
-   * anything else.
-   */
-  readonly outcomeOf?: ((error: unknown) => WorkOutcome) | undefined;
-}
+export interface WithLeaseOptions extends AcquireOptions, OutcomeOptions {}
 
-/** The work that a lease guards; stop it when `signal`, which is `lease.signal`, aborts. */
-export type GuardedWork<T> = (lease: Lease, signal: AbortSignal) => T | Promise<T>;
+/** How `limit` asks for each call. */
+export interface LimitOptions extends Omit<WithLeaseOptions, "requestId"> {
+  /** How many calls may ask the server at once; the others wait in this process, in their order. Default 100. */
+  readonly mostAsking?: number | undefined;
+}
 
 /** A connection to the admission service. */
 export interface Client extends AsyncDisposable {
@@ -85,6 +84,25 @@ export interface Client extends AsyncDisposable {
   withLease<T>(limiter: string, options: WithLeaseOptions & ClaimOptions, work: GuardedWork<T>): Promise<T>;
   withLease<T>(claims: readonly Claim[], work: GuardedWork<T>): Promise<T>;
   withLease<T>(claims: readonly Claim[], options: WithLeaseOptions, work: GuardedWork<T>): Promise<T>;
+  /**
+   * A function that runs others under leases, in the shape of p-limit: `const limit = client.limit("payments-db")`, then
+   * `await limit(() => query())`, `await limit(query, "a", "b")`, `await limit.map(ids, load)`. Each call acquires, with these
+   * options, and releases when its function is done. The bound is the limiter's, for all processes together.
+   */
+  limit(limiter: string, options?: LimitOptions & ClaimOptions): Limit;
+  limit(claims: readonly Claim[], options?: LimitOptions): Limit;
+  /** `fn` with admission: a function that runs it under a lease with each call, and the arguments of the call. */
+  limit<A extends unknown[], T>(limiter: string, fn: (...args: A) => T | PromiseLike<T>): LimitedFunction<A, T>;
+  limit<A extends unknown[], T>(
+    limiter: string,
+    options: LimitOptions & ClaimOptions,
+    fn: (...args: A) => T | PromiseLike<T>,
+  ): LimitedFunction<A, T>;
+  limit<A extends unknown[], T>(
+    claims: readonly Claim[],
+    options: LimitOptions,
+    fn: (...args: A) => T | PromiseLike<T>,
+  ): LimitedFunction<A, T>;
   /** One limiter (and key) as an `AdmissionController`. */
   controller(limiter: string, options?: { readonly key?: string | undefined }): AdmissionController;
   /** Makes, changes, watches limiters; shows who holds and who waits. */

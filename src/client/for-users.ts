@@ -27,7 +27,7 @@ export type {
   Client,
   ClientOptions,
   CreateClientOptions,
-  GuardedWork,
+  LimitOptions,
   RetryOptions,
   TryAcquireOptions,
   WithLeaseOptions,
@@ -49,7 +49,9 @@ export {
   type WorkLossReason,
   WorkLostError,
 } from "./errors.ts";
+export type { GuardedWork, OutcomeOptions } from "./guarded-work.ts";
 export type { Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
+export type { Limit, LimitedFunction, LimitState } from "./limit.ts";
 export type {
   LeaseInfo,
   Limiter,

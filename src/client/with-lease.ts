@@ -1,14 +1,14 @@
 /** Work under a lease that is released whatever happens. */
 
-import type { GuardedWork, WithLeaseOptions } from "./client.ts";
 import { OverloadedError } from "./errors.ts";
+import type { GuardedWork, OutcomeOptions } from "./guarded-work.ts";
 import type { Lease, WorkOutcome } from "./lease.ts";
 
 /** Does the work, and releases the lease as it went. */
 export async function workUnder<T>(
   lease: Lease,
   work: GuardedWork<T>,
-  { outcomeOf = defaultOutcome }: Pick<WithLeaseOptions, "outcomeOf">,
+  { outcomeOf = defaultOutcome }: OutcomeOptions,
 ): Promise<T> {
   let outcome: WorkOutcome = "ignored";
   try {
