@@ -39,6 +39,7 @@ import { createStreams } from "./streams.ts";
 import { tryAcquire } from "./try-acquire.ts";
 import { workUnder } from "./with-lease.ts";
 import { within } from "./within.ts";
+import { acquireWithoutServer, tryAcquireWithoutServer } from "./without-server.ts";
 import { sayEnded, type WorkParting } from "./work-ending.ts";
 import { createWorkHoldings } from "./work-holdings.ts";
 import { createCardRenewers } from "./work-renewing.ts";
@@ -131,17 +132,40 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
 
   const asked = <O extends TryAcquireOptions>(given: O): O => ({ ...given, holder: given.holder ?? options.holder });
 
+  const outagePorts = { clock, random, guard, closing: closing.signal, answerWithin, onEvent: options.onEvent };
+  const policyOf = (given: TryAcquireOptions) => given.onUnavailable ?? options.onUnavailable ?? "closed";
+
   function toLease(admission: Admission, site: string): Lease {
-    return admission.kind === "held" ? createLease(admission.holding, guard, site) : createSpentLease(admission.grant);
+    return admission.kind === "held"
+      ? createLease(admission.holding, guard, site)
+      : createSpentLease(admission.grant, "server");
   }
 
   async function acquireAt(site: string, wanted: Wanted, given: AcquireOptions & ClaimOptions = {}): Promise<Lease> {
-    return toLease(await acquire(leasePorts, claimsToWire(wanted, given), asked(given)), site);
+    const claims = claimsToWire(wanted, given);
+    const since = clock.now();
+    try {
+      return toLease(await acquire(leasePorts, claims, asked(given)), site);
+    } catch (error) {
+      return acquireWithoutServer(outagePorts, policyOf(given), { wanted, options: asked(given), since, site, error });
+    }
   }
 
   async function tryAcquireAt(site: string, wanted: Wanted, given: TryAcquireOptions & ClaimOptions = {}) {
-    const attempt = await tryAcquire(leasePorts, claimsToWire(wanted, given), asked(given));
-    return attempt.kind === "refused" ? attempt.refusal : toLease(attempt, site);
+    const claims = claimsToWire(wanted, given);
+    const since = clock.now();
+    try {
+      const attempt = await tryAcquire(leasePorts, claims, asked(given));
+      return attempt.kind === "refused" ? attempt.refusal : toLease(attempt, site);
+    } catch (error) {
+      return tryAcquireWithoutServer(outagePorts, policyOf(given), {
+        wanted,
+        options: asked(given),
+        since,
+        site,
+        error,
+      });
+    }
   }
 
   async function giveBackAll(reason: unknown): Promise<void> {

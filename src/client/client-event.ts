@@ -25,6 +25,17 @@ export type ClientEvent =
       readonly error: Error;
     }
   /**
+   * A request that found no server (`error`) was admitted all the same, as `onUnavailable` says: without a limit (`"open"`), or by
+   * the controller that stands in (`"local"`).
+   */
+  | {
+      readonly kind: "admitted-without-server";
+      readonly leaseId: string;
+      readonly admittedBy: "open" | "local";
+      readonly limiters: readonly string[];
+      readonly error: Error;
+    }
+  /**
    * `"outage-began"`: a call has found the server unavailable (`error`). From now on calls fail, or do as `onUnavailable`
    * says, at once; one call now and then asks the server. `"outage-ended"`: it has answered, after `lasted` ms.
    */

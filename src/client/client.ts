@@ -16,6 +16,15 @@ import type { Limit, LimitedFunction } from "./limit.ts";
 import type { Limiters } from "./limiters.ts";
 import type { Refusal } from "./refusal.ts";
 
+/**
+ * What an outage means for a request for a lease. `"closed"`: it rejects with the error. `"open"`: it is granted, without
+ * any limit. An `AdmissionController`, as one of `createRateLimiter`: that decides, for this process alone; it is asked once
+ * for all claims together, for the sum of their permits and of their tokens.
+ *
+ * Such a lease is marked (`lease.admittedBy`) and told to `onEvent`. Its release is told to no server.
+ */
+export type OnUnavailable = "closed" | "open" | AdmissionController;
+
 /** How to ask for a lease, now or not at all. */
 export interface TryAcquireOptions {
   /**
@@ -32,6 +41,8 @@ export interface TryAcquireOptions {
   readonly requestId?: string | undefined;
   /** Aborting it gives the lease back, before and after the grant; `lease.signal` then aborts with the same reason. */
   readonly signal?: AbortSignal | undefined;
+  /** What it means that the server is unavailable, or about to stop. Default: the client's. */
+  readonly onUnavailable?: OnUnavailable | undefined;
   /** Told once, when an operator asks for the lease back: finish and release before `endTime`. */
   readonly onRevoking?: ((notice: RevokingNotice) => void) | undefined;
 }
@@ -145,6 +156,11 @@ export interface ClientOptions {
    * one now and then (after half a second, then less and less often, up to 5 s) which asks whether the server is back.
    */
   readonly answerWithin?: number | undefined;
+  /**
+   * What it means for `acquire`, `tryAcquire`, `withLease` and `limit` that the server is unavailable, or about to stop.
+   * Default `"closed"`. Leases that are held in an outage stay as they are.
+   */
+  readonly onUnavailable?: OnUnavailable | undefined;
   /** Who asks, or works, where a request does not say; for people who look. At most 256 bytes. Default: empty. */
   readonly holder?: string | undefined;
   readonly retry?: RetryOptions | undefined;

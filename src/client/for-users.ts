@@ -28,6 +28,7 @@ export type {
   ClientOptions,
   CreateClientOptions,
   LimitOptions,
+  OnUnavailable,
   RetryOptions,
   TryAcquireOptions,
   WithLeaseOptions,
@@ -50,7 +51,7 @@ export {
   WorkLostError,
 } from "./errors.ts";
 export type { GuardedWork, OutcomeOptions } from "./guarded-work.ts";
-export type { Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
+export type { AdmittedBy, Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
 export type { Limit, LimitedFunction, LimitState } from "./limit.ts";
 export type {
   LeaseInfo,

@@ -48,6 +48,7 @@ const STREAM_ENDS: ReadonlyMap<string, LeaseEnd> = new Map([
 ]);
 
 export class Holding {
+  readonly admittedBy = "server";
   readonly grant: Grant;
   readonly credential: Credential;
   readonly #ports: HoldingPorts;

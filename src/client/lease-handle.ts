@@ -1,11 +1,12 @@
 /** The leases that users hold in their hands. */
 
 import type { Leak, LeakGuard } from "./leak-guard.ts";
-import type { Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
+import type { AdmittedBy, Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
 
 /** What is kept of a lease that is held, apart from its handle. */
 export interface Held {
   readonly grant: Pick<Lease, "id" | "claims" | "holder" | "grantTime">;
+  readonly admittedBy: AdmittedBy;
   readonly signal: AbortSignal;
   readonly valid: boolean;
   readonly revoking: RevokingNotice | undefined;
@@ -15,8 +16,10 @@ export interface Held {
 /** A handle for a lease that is held; `site` is the stack of who acquired it. */
 export function createLease(holding: Held, guard: LeakGuard, site: string): Lease {
   const { id, claims, holder, grantTime } = holding.grant;
+  const { admittedBy } = holding;
   const lease: Lease = {
     granted: true,
+    admittedBy,
     id,
     claims,
     holder,
@@ -56,10 +59,11 @@ function leakOf(holding: Held): Leak {
 }
 
 /** A handle for a grant that holds nothing: it has been released already. */
-export function createSpentLease({ id, claims, holder, grantTime }: Held["grant"]): Lease {
+export function createSpentLease({ id, claims, holder, grantTime }: Held["grant"], admittedBy: AdmittedBy): Lease {
   const { signal } = new AbortController();
   return {
     granted: true,
+    admittedBy,
     id,
     claims,
     holder,

@@ -18,6 +18,13 @@ export type WorkOutcome = "success" | "overloaded" | "ignored";
  */
 export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted" | "displaced" | "unconfirmed";
 
+/**
+ * Who admitted the holder. `"server"`: the service. In an outage, as `onUnavailable` says: `"open"`: none, the lease guards
+ * nothing and has no fencing token; `"local"`: a limiter in this process, which knows nothing of other processes. A lease of an
+ * in-process limiter is always local.
+ */
+export type AdmittedBy = "server" | "open" | "local";
+
 /** An operator asks for a lease back. */
 export interface RevokingNotice {
   /** When the permits are taken back, released or not, by the server's wall clock. */
@@ -36,6 +43,8 @@ export interface RevokingNotice {
 export interface Lease extends AsyncDisposable {
   /** True; a refusal says false. */
   readonly granted: true;
+  /** Who admitted its holder: other than the server only in an outage, or by an in-process limiter. */
+  readonly admittedBy: AdmittedBy;
   /** Names the lease to whoever looks (`client.limiters.leases()` shows it). */
   readonly id: string;
   /** What it holds, in the order of the request's claims. */

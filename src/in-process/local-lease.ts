@@ -37,6 +37,7 @@ export function createLocalLease({ lease, clock, engine, signal }: LocalLeaseOpt
   signal?.addEventListener("abort", onAbort);
   return {
     grant: grantOf(lease, clock),
+    admittedBy: "local",
     signal: controller.signal,
     get valid() {
       return end === undefined;

@@ -63,7 +63,7 @@ export function createRateLimiter(options: RateLimiterOptions): AdmissionControl
       function hold({ lease, held }: Granted): void {
         close();
         if (held) resolve(createLease(createLocalLease({ lease, clock, engine, signal }), guard, site));
-        else resolve(createSpentLease(grantOf(lease, clock)));
+        else resolve(createSpentLease(grantOf(lease, clock), "local"));
       }
       function tell({ waitersAhead, estimatedWait }: Pick<Waiting, "waitersAhead" | "estimatedWait">): void {
         onWaiting?.({ waitersAhead, estimatedWaitMs: estimatedWait && estimatedWait / 1000 });
