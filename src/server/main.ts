@@ -38,7 +38,12 @@ export async function runServer({ configPath, acceptLoss }: RunOptions): Promise
     process.stderr.write(`backpressure: ${(error as Error).message}\n`);
     return 1;
   }
-  const watch = watchConfig({ running: config, log, onChange: (next) => server.reconfigure(next) });
+  const watch = watchConfig({
+    running: config,
+    log,
+    onChange: (next) => server.reconfigure(next),
+    isInForce: () => !server.hasRefused,
+  });
   process.on("SIGHUP", () => watch.reload());
   const stopped = untilStopped(server, log);
   // Whoever has read this may send signals.

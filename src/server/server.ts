@@ -21,6 +21,7 @@ import { createHealth } from "./transport/health.ts";
 import type { BoundAddress, TransportOptions } from "./transport/options.ts";
 import { createReflection } from "./transport/reflection.ts";
 import { createWebTransport } from "./transport/web.ts";
+import { refusalMessage } from "./wire/error-wire.ts";
 
 export interface Server {
   /** Where it listens. */
@@ -28,6 +29,8 @@ export interface Server {
   readonly web: BoundAddress;
   /** Takes up another configuration; what needs a restart is logged and left as it is. */
   reconfigure(config: LoadedConfig): void;
+  /** Whether something that the configuration declares was refused, and may be taken up later. */
+  readonly hasRefused: boolean;
   /** Takes nothing new, lets calls and leases finish within the drain's time, then ends. Calling it twice is harmless. */
   stop(): Promise<void>;
   /** Ends at once, leases or not. */
@@ -69,7 +72,11 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
   const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: settings.maxWaiters, fencingEpoch } });
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
-  declare({ engine, boards }, config, log);
+  let refused = false;
+  const onRefused = () => {
+    refused = true;
+  };
+  declare({ engine, boards }, config, log, onRefused);
 
   const admission = createAdmissionService({ clock, ids, engine, heartbeat: () => settings.liveness.heartbeat });
   const board = createBoardService({ clock, ids, boards, heartbeat: () => settings.liveness.heartbeat });
@@ -148,7 +155,11 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
         engine.setMaxWaiters(next.settings.maxWaiters);
         // What needs a restart stays as it is in force.
         settings = { ...settings, drainTimeout: next.settings.drainTimeout, maxWaiters: next.settings.maxWaiters };
-        declare({ engine, boards }, next, log);
+        refused = false;
+        declare({ engine, boards }, next, log, onRefused);
+      },
+      get hasRefused() {
+        return refused;
       },
       stop() {
         stopping ??= drain();
@@ -187,19 +198,28 @@ interface Engines {
   readonly boards: BoardEngine;
 }
 
-function declare({ engine, boards }: Engines, config: LoadedConfig, log: Log): void {
+/** `onRefused` is called if something of it is not in force. */
+function declare({ engine, boards }: Engines, config: LoadedConfig, log: Log, onRefused: () => void): void {
   engine.submit([{ kind: "declare", configs: config.limiters }], ([{ created, changed, deleted, refused }]) => {
     log.info({ created, changed, deleted }, "limiters declared");
     if (refused.length > 0) {
-      log.error({ limiters: refused }, "keyed cannot be changed: declare these limiters under another name");
+      onRefused();
+      log.error(
+        { limiters: refused },
+        "keyed is not changed while leases or waiters of these limiters are there; their other fields are in force; " +
+          "send SIGHUP once they are idle, or declare them under other names",
+      );
     }
   });
-  boards.submit([{ kind: "declare-boards", configs: config.boards }], ([{ created, changed, deleted, refused }]) => {
+  const command = { kind: "declare-boards", configs: config.boards, renamed: config.renamedStages } as const;
+  boards.submit([command], ([{ created, changed, deleted, refused, refusals }]) => {
     log.info({ created, changed, deleted }, "boards declared");
     if (refused.length > 0) {
+      onRefused();
       log.error(
-        { boards: refused },
-        "cards stand where the file has no place for them: these boards stay as they were",
+        { boards: refused, why: refusals.map(refusalMessage) },
+        "cards stand where the file has no place for them: these boards stay as they were; send SIGHUP once the cards are " +
+          "gone on, or say renamed_from where a stage has another name",
       );
     }
   });

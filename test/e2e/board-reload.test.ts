@@ -122,3 +122,44 @@ limiters: [{ name: gpu, max_concurrent: 1 }]`);
   server.configure("boards: []\nlimiters: [{ name: gpu, max_concurrent: 2 }]");
   expect(await pulled(waiting)).toMatchObject({ cardId: "b" });
 });
+
+test("a stage that the file renames keeps its cards, however long the file says so", async () => {
+  const board = (stages: string) =>
+    `boards: [{ name: release, stages: [{ name: Backlog }, ${stages}, { name: Done }] }]`;
+  await using server = await startServerProcess(board("{ name: Work, wip_limit: 2 }"));
+  await using client = createGrpcClient(server.address);
+  await add(client, "a");
+  await work(client, "Work");
+  server.configure(board("{ name: Build, renamed_from: Work, wip_limit: 3 }"));
+  await server.logged(TAKEN_UP);
+  expect(await server.logged(DECLARED)).toMatchObject({ changed: ["release"] });
+  expect(await layoutOf(client)).toEqual({ Build: ["a"] });
+  expect(await boardOf(client)).toMatchObject({ stages: { 1: { wipLimit: 3 } } });
+  // The old name is free for a new stage, and nothing is renamed again.
+  server.configure(board("{ name: Build, renamed_from: Work, wip_limit: 4 }, { name: Work }"));
+  await server.logged(TAKEN_UP);
+  expect(await layoutOf(client)).toEqual({ Build: ["a"] });
+  server.configure(board("{ name: Build, renamed_from: Work, wip_limit: 5 }, { name: Work }"));
+  await server.logged(TAKEN_UP);
+  expect(await layoutOf(client)).toEqual({ Build: ["a"] });
+  // A chain: each takes the name that the next one has left.
+  server.configure(board("{ name: Make, renamed_from: Build }, { name: Build, renamed_from: Work }"));
+  await server.logged(TAKEN_UP);
+  expect(await layoutOf(client)).toEqual({ Make: ["a"] });
+  server.configure(board("{ name: Make, renamed_from: Build }, { name: Build, renamed_from: Make }"));
+  expect(await server.logged(/renamed_from/)).toMatchObject({ msg: expect.stringContaining("circle") });
+});
+
+test("what was refused of a file is tried again on SIGHUP, and the log says why it was", async () => {
+  await using server = await startServerProcess(`boards: [${release(1)}]`);
+  await using client = createGrpcClient(server.address);
+  await add(client, "a");
+  const held = await work(client, "InProgress");
+  server.configure("boards: [{ name: release, stages: [{ name: Backlog }, { name: Done }] }]");
+  const refused = await server.logged(/these boards stay as they were/);
+  expect(refused).toMatchObject({ why: [expect.stringContaining('stage "InProgress" of board "release"')] });
+  await finish(client, held);
+  server.signal("SIGHUP");
+  await server.logged(/is tried again/);
+  expect(await server.logged(DECLARED)).toMatchObject({ changed: ["release"] });
+});

@@ -80,3 +80,20 @@ test("a declared limiter changed by RPC stays so until its declaration changes, 
   await server.logged(TAKEN_UP);
   expect(await acquire(client, "db").ending).toMatchObject({ reason: "LIMITER_NOT_FOUND" });
 });
+
+test("keyed changes in the file: at once where nothing is held, else not, and the other fields are taken up", async () => {
+  const yaml = (keyed: boolean, max: number) =>
+    `limiters: [{ name: db, max_concurrent: ${max}, keyed: ${keyed} }, { name: idle, max_concurrent: ${max}, keyed: ${keyed} }]`;
+  await using server = await startServerProcess(yaml(false, 1));
+  await using client = createGrpcClient(server.address);
+  const holder = await hold(client, "db");
+  server.configure(yaml(true, 2));
+  expect(await server.logged(/keyed is not changed while/)).toMatchObject({ level: 50, limiters: ["db"] });
+  expect(await limiterOf(client, "db")).toMatchObject({ keyed: false, maxConcurrent: 2 });
+  expect(await limiterOf(client, "idle")).toMatchObject({ keyed: true, maxConcurrent: 2 });
+  await giveBack(client, holder);
+  server.signal("SIGHUP");
+  await server.logged(/is tried again/);
+  await server.logged(/limiters declared/);
+  expect(await limiterOf(client, "db")).toMatchObject({ keyed: true, declared: true });
+});

@@ -2,6 +2,7 @@
 
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { ConfigSchema, LogLevelSchema } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
+import type { Board } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import type { BoardConfig } from "../machine/board/model.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
 import { BOARD_OUTPUT_FIELDS, boardConfig } from "../wire/board-wire.ts";
@@ -41,6 +42,8 @@ export interface LoadedConfig {
   /** In the order of the file, each name once. */
   readonly limiters: readonly LimiterConfig[];
   readonly boards: readonly BoardConfig[];
+  /** By board: for the name of a stage the one that it had before. */
+  readonly renamedStages: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
 /** Fields of what is declared that say how it stands; nobody sets them. */
@@ -85,14 +88,16 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
   const config = fromJson(ConfigSchema, json);
   complaints.violations(violationsOf(ConfigSchema, config));
   const limiters = readDeclared("limiters", config.limiters, limiterConfig, complaints);
-  const boards = readDeclared("boards", config.boards, boardConfig, complaints);
+  const readings = readDeclared("boards", config.boards, readBoard, complaints);
+  const boards = readings.map((reading) => reading.config);
+  const renamedStages = new Map(readings.map((reading) => [reading.config.name, reading.renamed]));
   const settings = serverSettings(config);
   checkAddresses(settings, complaints);
   checkOrigins(settings, complaints);
   const { problems } = complaints;
   return problems.length > 0
     ? { kind: "invalid", problems }
-    : { kind: "loaded", origin, text, settings, limiters, boards };
+    : { kind: "loaded", origin, text, settings, limiters, boards, renamedStages };
 }
 
 /** Puts what a variable says in the place of what the file says. */
@@ -109,6 +114,26 @@ function applyOverride(json: JsonObject, field: string, override: Override, comp
 type Reading<C> =
   | { readonly kind: "valid"; readonly config: C }
   | { readonly kind: "invalid"; readonly violations: readonly FieldViolation[] };
+
+/** With the renames of its stages, of which each must come to an end. */
+function readBoard(
+  message: Board,
+  field: string,
+): Reading<{ config: BoardConfig; renamed: ReadonlyMap<string, string> }> {
+  const reading = boardConfig(message, field);
+  if (reading.kind === "invalid") return reading;
+  const { config, renamed } = reading;
+  const violations = message.stages.flatMap(({ name }, index): FieldViolation[] => {
+    let before = renamed.get(name);
+    for (let step = 0; step < renamed.size && before !== undefined && before !== name; step++)
+      before = renamed.get(before);
+    if (before !== name) return [];
+    const description =
+      "must not be renamed in a circle: rename by way of a name of its own, one change of the file at a time";
+    return [{ field: `${field}.stages[${index}].renamed_from`, description, reason: "stage.renamed_from" }];
+  });
+  return violations.length > 0 ? { kind: "invalid", violations } : { kind: "valid", config: { config, renamed } };
+}
 
 function readDeclared<M extends { readonly name: string }, C>(
   list: "limiters" | "boards",

@@ -14,6 +14,8 @@ export interface WatchOptions {
   readonly log: Log;
   /** Called with each configuration that is good and says something else than the one before. */
   readonly onChange: (next: LoadedConfig) => void;
+  /** Whether all of the last one is: if not, it is handed out again when its reading is asked for. Default: it is. */
+  readonly isInForce?: () => boolean;
   readonly clock?: Clock;
 }
 
@@ -26,7 +28,8 @@ export interface ConfigWatch {
 /** µs without news from the file's folders after which it is read: who writes it has probably finished. */
 const QUIET = 100_000;
 
-export function watchConfig({ running, log, onChange, clock = createSystemClock() }: WatchOptions): ConfigWatch {
+export function watchConfig(options: WatchOptions): ConfigWatch {
+  const { running, log, onChange, isInForce = () => true, clock = createSystemClock() } = options;
   const { origin } = running;
   const { path } = origin;
   if (path === undefined) {
@@ -63,6 +66,9 @@ export function watchConfig({ running, log, onChange, clock = createSystemClock(
   function take(next: ConfigReading): void {
     if (next.kind === "invalid") {
       refuse(next.problems);
+    } else if (next.text === current.text && !isInForce()) {
+      log.info({ path }, "the configuration file has not changed; what was refused of it is tried again");
+      onChange(next);
     } else if (next.text === current.text) {
       log.info({ path }, "the configuration file says what is in force already");
     } else if (next.text.trim() === "" && current.limiters.length > 0) {

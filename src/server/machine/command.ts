@@ -172,7 +172,10 @@ export interface LimiterDeleted {
   readonly drainingLeases: number;
 }
 
-/** What a file's declarations came to, by name; `refused`: `keyed` cannot be changed, so nothing was. */
+/**
+ * What a file's declarations came to, by name; `refused`: `keyed` cannot be changed while a limiter is held or waited for,
+ * so all but that was.
+ */
 export interface Declared {
   readonly kind: "declared";
   readonly created: readonly string[];

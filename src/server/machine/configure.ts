@@ -62,14 +62,22 @@ export function declare(state: State, { configs }: Declare): Outcomes["declare"]
     if (limiter === undefined) {
       add(state, config, config);
       outcome.created.push(config.name);
-    } else if (limiter.config.keyed !== config.keyed) {
-      outcome.refused.push(config.name);
-    } else if (limiter.deleting || !isDeclaredAs(limiter, config)) {
-      // Declared again while it drains, it lives on, and what is still held of it counts.
-      limiter.deleting = false;
-      limiter.declaration = config;
-      configure(state, limiter, config);
+    } else if (limiter.config.keyed !== config.keyed && isUnused(limiter)) {
+      limiter.deleting = true;
+      removeIfDrained(state, limiter);
+      add(state, config, config);
       outcome.changed.push(config.name);
+    } else {
+      const { keyed } = limiter.config;
+      if (limiter.deleting || !isDeclaredAs(limiter, config)) {
+        // Declared again while it drains, it lives on, and what is still held of it counts.
+        limiter.deleting = false;
+        limiter.declaration = config;
+        configure(state, limiter, { ...config, keyed });
+        outcome.changed.push(config.name);
+      }
+      // What is held and waited for belongs to keys, or to none.
+      if (keyed !== config.keyed) outcome.refused.push(config.name);
     }
   }
   const declared = new Set(configs.map((config) => config.name));
@@ -80,6 +88,12 @@ export function declare(state: State, { configs }: Declare): Outcomes["declare"]
     outcome.deleted.push(limiter.config.name);
   }
   return { kind: "declared", ...outcome };
+}
+
+/** Whether nothing of it is held, and nobody waits, present or away. */
+function isUnused(limiter: Limiter): boolean {
+  if (limiter.leases > 0) return false;
+  return [...limiter.instances.values()].every(({ queue }) => [...queue.all()].length === 0);
 }
 
 /** A rate that is only written in another way is shown so, too. */

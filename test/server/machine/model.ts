@@ -586,7 +586,7 @@ export class Model {
         this.#create(config, config);
         created.push(config.name);
       } else if (limiter.config.keyed !== config.keyed) {
-        refusedNames.push(config.name);
+        throw new Error("the model's commands never change keyed");
       } else if (limiter.deleting || !limiter.declaration || !same(limiter.declaration, config)) {
         limiter.deleting = false;
         limiter.declaration = config;

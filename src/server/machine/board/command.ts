@@ -29,6 +29,8 @@ export interface DeleteBoard {
 export interface DeclareBoards {
   readonly kind: "declare-boards";
   readonly configs: readonly BoardConfig[];
+  /** By board: for the name of a stage the one that it had before. */
+  readonly renamed?: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
 export interface AddCard {
@@ -181,6 +183,8 @@ export interface BoardsDeclared {
   readonly changed: readonly string[];
   readonly deleted: readonly string[];
   readonly refused: readonly string[];
+  /** Why, in the same order. */
+  readonly refusals: readonly Refusal[];
 }
 
 export interface CardChanged {

@@ -47,22 +47,29 @@ export function deleteBoard(state: BoardState, command: DeleteBoard): BoardOutco
 }
 
 /** Takes up what the file declares. A board that is no longer declared stays, undeclared, while open cards stand on it. */
-export function declareBoards(state: BoardState, { configs }: DeclareBoards): BoardOutcomes["declare-boards"] {
+export function declareBoards(state: BoardState, command: DeclareBoards): BoardOutcomes["declare-boards"] {
   const outcome = {
     created: [] as string[],
     changed: [] as string[],
     deleted: [] as string[],
     refused: [] as string[],
+    refusals: [] as Refusal[],
   };
+  const { configs, renamed } = command;
   for (const config of configs) {
     const board = state.boards.get(config.name);
     if (board === undefined) {
       makeBoard(state, config, config);
       outcome.created.push(config.name);
     } else if (board.declaration === undefined || !sameBoard(board.declaration, config)) {
-      const refused = configure(state, board, config, NOT_RENAMED);
-      if (refused === undefined) board.declaration = config;
-      (refused === undefined ? outcome.changed : outcome.refused).push(config.name);
+      const refused = configure(state, board, config, pendingRenames(board, renamed?.get(config.name)));
+      if (refused === undefined) {
+        board.declaration = config;
+        outcome.changed.push(config.name);
+      } else {
+        outcome.refused.push(config.name);
+        outcome.refusals.push(refused);
+      }
     }
   }
   const declared = new Set(configs.map((config) => config.name));
@@ -72,12 +79,31 @@ export function declareBoards(state: BoardState, { configs }: DeclareBoards): Bo
     if (openCards(board) > 0) {
       state.changes.push({ kind: "board-put", board });
       outcome.refused.push(board.config.name);
+      outcome.refusals.push(refusal("BOARD_NOT_EMPTY", { at: { board: board.config.name } }));
       continue;
     }
     remove(state, board);
     outcome.deleted.push(board.config.name);
   }
   return { kind: "boards-declared", ...outcome };
+}
+
+/**
+ * The renames of a declaration that are still to be done: a file says them as long as it stands. One is done when its
+ * stage has the new name, unless that is the name of a stage which is about to be renamed itself.
+ */
+function pendingRenames(board: Board, renamed = NOT_RENAMED): ReadonlyMap<string, string> {
+  const names = new Set(board.stages.map(({ config }) => config.name));
+  const pending = new Map<string, string>();
+  for (let size = -1; size < pending.size; ) {
+    size = pending.size;
+    for (const [name, before] of renamed) {
+      if (!names.has(name) && names.has(before)) pending.set(name, before);
+    }
+    // Their names are free for others.
+    for (const before of pending.values()) names.delete(before);
+  }
+  return pending;
 }
 
 export function makeBoard(state: BoardState, config: BoardConfig, declaration: BoardConfig | undefined): Board {

@@ -108,7 +108,14 @@ export function playBoardsWithRestarts({ script, crowded, damaged, seen }: Board
     expect(rows.names("card").sort()).toEqual(cards.map((each) => JSON.stringify(each)).sort());
     const configs = [...boards.values()].flatMap(({ declaration }) => (declaration === undefined ? [] : [declaration]));
     const declared = step({ kind: "declare-boards", configs });
-    expect(declared).toEqual({ kind: "boards-declared", created: [], changed: [], deleted: [], refused: [] });
+    expect(declared).toEqual({
+      kind: "boards-declared",
+      created: [],
+      changed: [],
+      deleted: [],
+      refused: [],
+      refusals: [],
+    });
   }
 
   for (const seed of script) {
