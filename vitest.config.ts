@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
-const README = "test/readme/readme.test.ts";
+const README = "test/readme/{readme,installed}.test.ts";
 const RELIABILITY = "test/reliability/**/*.test.ts";
 
 export default defineConfig({
@@ -25,8 +25,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        // The README names ports, and any test that asks for a free one may be given those: so it is alone, and last.
-        test: { name: "readme", include: [README], sequence: { groupOrder: 1 } },
+        // The README names ports, and any test that asks for a free one may be given those: so its tests run last, one by one.
+        test: { name: "readme", include: [README], sequence: { groupOrder: 1 }, fileParallelism: false },
       },
     ],
   },

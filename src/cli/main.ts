@@ -1,9 +1,21 @@
 #!/usr/bin/env node
 /** The process. It keeps what Node has compiled for the next time, which more than halves the time that a start takes. */
 
-import { enableCompileCache } from "node:module";
+// As a whole, since an older Node has no such export and would say no more than that.
+import module from "node:module";
 
-enableCompileCache();
-// Loaded from here on, so that the cache serves it.
-const { runCommandLine } = await import("./command-line.ts");
-process.exitCode = await runCommandLine(process.argv.slice(2));
+/** The oldest major version of Node that the server's tests run on; the client library runs on an older one. */
+const OLDEST_NODE = 24;
+
+if (Number.parseInt(process.versions.node, 10) >= OLDEST_NODE) {
+  module.enableCompileCache();
+  // Loaded from here on, so that the cache serves it.
+  const { runCommandLine } = await import("./command-line.ts");
+  process.exitCode = await runCommandLine(process.argv.slice(2));
+} else {
+  process.stderr.write(
+    `backpressure: the command line and the server need Node ${OLDEST_NODE} or later, and this is ${process.version}; ` +
+      "the client library runs on Node 22\n",
+  );
+  process.exitCode = 1;
+}

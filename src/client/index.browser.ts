@@ -1,5 +1,8 @@
 /** The client in browsers: Connect over `fetch`. The same as in Node but for the transport. */
 
+// Before anything else is loaded.
+import "./supported-runtime.ts";
+
 // For users.
 
 export { type ConnectOptions, connect, createClient } from "./connect-browser.ts";

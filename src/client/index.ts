@@ -1,5 +1,8 @@
 /** The client in Node: gRPC over HTTP/2. */
 
+// Before anything else is loaded.
+import "./supported-runtime.ts";
+
 // For users.
 
 export { type ConnectOptions, connect, createClient } from "./connect-node.ts";

@@ -1,5 +1,8 @@
 /** `ggen-backpressure/in-process`: the limiter without a server. */
 
+// Before anything else is loaded.
+import "../client/supported-runtime.ts";
+
 export type {
   AdmissionController,
   AdmitOptions,

@@ -1,17 +1,17 @@
 /** The README and the page on boards are run as they stand: each fenced block that has a name, against the server that the first starts. */
 
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requireGrpcurl } from "../support/grpcurl.ts";
 import type { Program } from "../support/program.ts";
 import { BOARD_RUNNERS } from "./support/board-runners.ts";
 import { type Runner, readFences } from "./support/fences.ts";
-import { run, runProgram, save, start } from "./support/newcomer.ts";
+import { requireFree, run, runProgram, save, start } from "./support/newcomer.ts";
 
 const SNIPPETS = ["README.md", "docs/boards.md"]
   .flatMap((page) => readFences(readFileSync(new URL(`../../${page}`, import.meta.url), "utf8")))
-  .filter(({ name }) => name !== "");
+  // What is typed in another project, `installed.test.ts` types there.
+  .filter(({ name }) => name !== "" && name !== "installed");
 
 const RUNNERS: Readonly<Record<string, Runner>> = {
   ...BOARD_RUNNERS,
@@ -109,19 +109,3 @@ test("the commands that the server suggests when it starts work as they are", as
   await using holder = start(acquire);
   await holder.until(/"granted"/);
 });
-
-async function requireFree(port: number): Promise<void> {
-  const probe = createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      probe.once("error", reject).listen(port, "127.0.0.1", resolve);
-    });
-  } catch (error) {
-    throw new Error(
-      `the README's commands name localhost:50051 and localhost:8080, but port ${port} cannot be had ` +
-        `(${(error as NodeJS.ErrnoException).code}): stop what listens there, a server of your own perhaps, and run this again`,
-    );
-  } finally {
-    probe.close();
-  }
-}

@@ -1,6 +1,7 @@
 /** Somebody who has cloned the repository, has run `npm ci`, and types what the README says. */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -60,8 +61,25 @@ export async function compile(...texts: readonly string[]): Promise<readonly str
 }
 
 /** That of a shell: npm and vitest have set more. */
-function environment(): NodeJS.ProcessEnv {
+export function environment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !/^(npm_|BACKPRESSURE_|VITEST|NODE_)/.test(name));
   const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => !folder.endsWith("node_modules/.bin"));
   return { ...Object.fromEntries(entries), PATH: [...path, join(homedir(), "go", "bin")].join(delimiter) };
+}
+
+/** Rejects, in words, if the port cannot be had. */
+export async function requireFree(port: number): Promise<void> {
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once("error", reject).listen(port, "127.0.0.1", resolve);
+    });
+  } catch (error) {
+    throw new Error(
+      `the README's commands name localhost:50051 and localhost:8080, but port ${port} cannot be had ` +
+        `(${(error as NodeJS.ErrnoException).code}): stop what listens there, a server of your own perhaps, and run this again`,
+    );
+  } finally {
+    probe.close();
+  }
 }

