@@ -4,7 +4,9 @@
 FROM node:24-alpine AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=optional
+COPY tools ./tools
+# The image brings its own Node, so the one for development stays out; esbuild's program is an optional dependency of it.
+RUN npm ci --workspaces=false
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build
@@ -12,8 +14,7 @@ RUN npm run build
 FROM node:24-alpine AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The image brings its own Node, so the one in optionalDependencies stays out.
-RUN npm ci --omit=dev --omit=optional && npm cache clean --force
+RUN npm ci --omit=dev --workspaces=false && npm cache clean --force
 
 FROM node:24-alpine
 WORKDIR /app

@@ -26,24 +26,19 @@ const NO_OTHER_NODE = "the other versions of Node come from npm for Linux x64 al
 const folder = mkdtempSync(join(tmpdir(), "backpressure-installed-"));
 const app = join(folder, "app");
 const installed = join(app, "node_modules/ggen-backpressure");
-let server: Program;
+/** The README's lines: to install the package, and to serve. */
+const [install = "", serve = ""] = (FENCES.get("installed") ?? "").trim().split("\n");
 
 beforeAll(async () => {
   for (const port of [50051, 8080]) await requireFree(port);
   const packed = await enter(`npm pack --silent --pack-destination '${folder}'`, ROOT);
   const archive = join(folder, packed.trim().split("\n").at(-1) ?? "");
   await enter(`mkdir app && echo '{ "type": "module" }' > app/package.json`, folder);
-  const [install = "", serve = ""] = (FENCES.get("installed") ?? "").trim().split("\n");
   if (isLinux) for (const version of [NODE_20, NODE_22]) await installNode(version);
   await enter(install.replace("ggen-backpressure", `'${archive}'`), app);
-  server = startProgram(["sh", "-ec", serve], { cwd: app, env: withNode(process.execPath) });
-  await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051/m);
 }, 300_000);
 
-afterAll(async () => {
-  await server?.[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("an installation", () => {
   test("takes at most 20 MB, blocks of the disk counted whole", () => {
@@ -88,6 +83,13 @@ describe.each([
   ["the oldest Node that it runs on", NODE_22],
   ["the Node of its server", undefined],
 ])("under %s (%s)", (_, version) => {
+  let server: Program;
+  beforeAll(async () => {
+    server = shell(serve, app);
+    await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051/m);
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
   test.for(["client", "api", "board", "in-process"])(
     "the README's block %j does what it says",
     async (name, context) => {
@@ -102,14 +104,7 @@ describe.each([
       // What a compiler makes of the block: Node 22 does not know `await using`.
       const { code } = await transform(FENCES.get(name) ?? "", { loader: "ts", target: "node22", format: "esm" });
       writeFileSync(join(app, "program.mjs"), code);
-      try {
-        expect(await enter(`'${node}' program.mjs`, app)).toMatch(expected);
-      } finally {
-        await enter(`'${process.execPath}' '${installed}/dist/cli/main.js' board remove default parser || true`, app);
-        for (const limiter of ["gpu", "license"]) {
-          await enter(`'${process.execPath}' '${installed}/dist/cli/main.js' limiters delete ${limiter} || true`, app);
-        }
-      }
+      expect(await enter(`'${node}' program.mjs`, app)).toMatch(expected);
     },
   );
 });
