@@ -12,9 +12,15 @@ module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", comment: "Data flows one way.", from: {}, to: { circular: true } },
     only(
+      "reasons",
+      "reasons/",
+      ["reasons/"],
+      "The one table of reasons, which server, client and in-process limiter read.",
+    ),
+    only(
       "machine-is-pure",
       "server/machine/",
-      ["server/machine/"],
+      ["server/machine/", "reasons/"],
       "The machine decides and does nothing else: it knows no time, wire or disk.",
     ),
     {
@@ -39,7 +45,7 @@ module.exports = {
     only(
       "wire",
       "server/wire/",
-      ["server/wire/", "server/machine/", "server/clock\\.ts$", "server/gen/"],
+      ["server/wire/", "server/machine/", "server/clock\\.ts$", "server/gen/", "reasons/"],
       "The wire turns protobuf into the domain and back: total functions of their arguments.",
     ),
     only(
@@ -52,6 +58,7 @@ module.exports = {
         "server/machine/",
         "server/(clock|ids|log)\\.ts$",
         "server/gen/",
+        "reasons/",
       ],
       "A service speaks to the engine's port, never to one engine, a transport or the store.",
     ),
@@ -75,7 +82,7 @@ module.exports = {
       ],
       "Configuration is read and checked; the composition root applies it.",
     ),
-    only("client", "client/", ["client/"], "The client never imports the server."),
+    only("client", "client/", ["client/", "reasons/"], "The client never imports the server."),
     only("generated-client", "client/gen/", ["client/gen/"], "Generated code knows only generated code."),
     only("generated-server", "server/gen/", ["server/gen/"], "Generated code knows only generated code."),
     only(
@@ -87,6 +94,7 @@ module.exports = {
         "server/wire/(error|time)-wire\\.ts$",
         "server/(clock|ids)\\.ts$",
         "client/",
+        "reasons/",
       ],
       "The in-process limiter is the machine and the client's interfaces, without wire or transport.",
     ),

@@ -1,25 +1,9 @@
 /** What the client throws. Each error's `cause` is what the transport said, where it said something. */
 
-import type { Reason } from "./reasons.ts";
+import type { StatusCode } from "../reasons/reasons.ts";
+import { isRetryable, type Reason } from "./reasons.ts";
 
-/** The gRPC status code of an error, by its name. */
-export type StatusCode =
-  | "CANCELLED"
-  | "UNKNOWN"
-  | "INVALID_ARGUMENT"
-  | "DEADLINE_EXCEEDED"
-  | "NOT_FOUND"
-  | "ALREADY_EXISTS"
-  | "PERMISSION_DENIED"
-  | "RESOURCE_EXHAUSTED"
-  | "FAILED_PRECONDITION"
-  | "ABORTED"
-  | "OUT_OF_RANGE"
-  | "UNIMPLEMENTED"
-  | "INTERNAL"
-  | "UNAVAILABLE"
-  | "DATA_LOSS"
-  | "UNAUTHENTICATED";
+export type { StatusCode };
 
 /** A field of a request that breaks a rule of the contract. */
 export interface Violation {
@@ -51,7 +35,9 @@ export class AdmissionError extends Error {
   /** Why; switch over it. */
   readonly reason: Reason;
   readonly code: StatusCode;
-  /** ms after which to ask again; undefined where asking again will not help. */
+  /** Whether the same request may succeed later: "not now" against "never". */
+  readonly retryable: boolean;
+  /** ms after which to ask again; undefined where asking again does not help. */
   readonly retryAfterMs: number | undefined;
   /** The limiter that said no; empty where none did. */
   readonly limiter: string;
@@ -70,6 +56,7 @@ export class AdmissionError extends Error {
     super(message, { cause: init.cause });
     this.reason = init.reason;
     this.code = init.code;
+    this.retryable = isRetryable(init.reason, init.retryAfterMs);
     this.retryAfterMs = init.retryAfterMs;
     this.limiter = init.limiter ?? "";
     this.key = init.key ?? "";
@@ -92,6 +79,8 @@ export interface UnavailableInit {
  */
 export class ServerUnavailableError extends Error {
   override readonly name = "ServerUnavailableError";
+  /** The same call may succeed once the server can be reached. */
+  readonly retryable = true;
   /** Where the client looked for the server. */
   readonly address: string;
   /** What happened, in the transport's words where it has said something. */
@@ -114,6 +103,7 @@ export class ServerUnavailableError extends Error {
 /** The server failed, or does not speak this contract: nothing that the caller did, and trying again will not help. */
 export class ServerError extends Error {
   override readonly name = "ServerError";
+  readonly retryable = false;
   readonly code: StatusCode;
 
   constructor(message: string, code: StatusCode, cause?: unknown) {
@@ -196,6 +186,8 @@ export interface WorkLoss {
 /** This client holds as many streams open as it may. */
 export class TooManyStreamsError extends Error {
   override readonly name = "TooManyStreamsError";
+  /** The same call may succeed once this client has closed a stream. */
+  readonly retryable = true;
   readonly maxStreams: number;
 
   constructor(maxStreams: number) {
@@ -210,6 +202,7 @@ export class TooManyStreamsError extends Error {
 /** The client was closed. */
 export class ClientClosedError extends Error {
   override readonly name = "ClientClosedError";
+  readonly retryable = false;
 
   constructor() {
     super("this client is closed");

@@ -1,6 +1,6 @@
 /** A "no" that is an answer, not an error. */
 
-import type { Reason } from "./reasons.ts";
+import { isRetryable, type Reason } from "./reasons.ts";
 
 /**
  * The answer of `tryAcquire` when it is not granted; nothing was charged. It can stand where a lease would
@@ -9,6 +9,8 @@ import type { Reason } from "./reasons.ts";
 export interface Refusal extends AsyncDisposable {
   readonly granted: false;
   readonly reason: Reason;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
   /** The same for people, in one sentence. */
   readonly message: string;
   /** The first limiter, in the order of the claims, that said no. */
@@ -25,11 +27,12 @@ export interface Refusal extends AsyncDisposable {
 }
 
 /** What a refusal says. */
-export type RefusalWords = Omit<Refusal, "granted" | typeof Symbol.asyncDispose>;
+export type RefusalWords = Omit<Refusal, "granted" | "retryable" | typeof Symbol.asyncDispose>;
 
 /** Makes a refusal of its words. */
 export function createRefusal(words: RefusalWords): Refusal {
-  return { granted: false, ...words, [Symbol.asyncDispose]: nothing };
+  const retryable = isRetryable(words.reason, words.retryAfterMs);
+  return { granted: false, retryable, ...words, [Symbol.asyncDispose]: nothing };
 }
 
 async function nothing(): Promise<void> {}

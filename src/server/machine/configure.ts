@@ -5,8 +5,8 @@ import { endLease, removeIfDrained } from "./ending.ts";
 import { dropBucket, rescheduleIdle } from "./instances.ts";
 import { heldLimiters } from "./lease.ts";
 import {
-  canEverFit,
   createInstance,
+  excessOf,
   type Instance,
   type Limiter,
   type LimiterConfig,
@@ -15,7 +15,7 @@ import {
 } from "./limiter.ts";
 import { dequeue, unsettle } from "./queue.ts";
 import { type Rate, sameRate, sameStatement } from "./rate.ts";
-import { type Reason, refusal } from "./reasons.ts";
+import { type Reason, type RefusalNumbers, refusal } from "./reasons.ts";
 import { countRefusal } from "./settle.ts";
 import type { State } from "./state.ts";
 import { changeRate, fullBucket, refill } from "./token-bucket.ts";
@@ -123,7 +123,7 @@ function configure(state: State, limiter: Limiter, config: LimiterConfig): void 
   state.changes.push({ kind: "limiter-put", limiter });
   rescheduleIdle(state, limiter);
   for (const instance of limiter.instances.values()) {
-    turnAway(state, instance, "CLAIM_EXCEEDS_LIMIT", (permits, tokens) => !canEverFit(limiter, permits, tokens));
+    turnAway(state, instance, "CLAIM_EXCEEDS_LIMIT", (permits, tokens) => excessOf(limiter, permits, tokens));
     unsettle(state, instance);
   }
 }
@@ -154,7 +154,7 @@ function remove(state: State, limiter: Limiter, force: boolean): Outcomes["delet
   limiter.deleting = true;
   limiter.updatedAt = state.now;
   limiter.statistics.activity += 1;
-  for (const instance of limiter.instances.values()) turnAway(state, instance, "LIMITER_NOT_FOUND", () => true);
+  for (const instance of limiter.instances.values()) turnAway(state, instance, "LIMITER_NOT_FOUND", () => NO_NUMBERS);
   if (force) {
     for (const lease of [...state.leases.values()]) {
       if (heldLimiters(lease).includes(limiter)) endLease(state, lease, "deleted");
@@ -165,19 +165,22 @@ function remove(state: State, limiter: Limiter, force: boolean): Outcomes["delet
   return { kind: "limiter-deleted", name: limiter.config.name, drainingLeases: gone ? 0 : limiter.leases };
 }
 
+const NO_NUMBERS: RefusalNumbers = {};
+
 /** Refuses those in a queue, present or away, whose claim is of a kind that can never be granted. */
 function turnAway(
   state: State,
   instance: Instance,
   reason: Reason,
-  hopeless: (permits: number, tokens: number) => boolean,
+  hopeless: (permits: number, tokens: number) => RefusalNumbers | undefined,
 ): void {
   const { limiter, key } = instance;
   for (const { waiter, claim } of [...instance.queue.all()]) {
-    if (!hopeless(claim.permits, claim.tokens)) continue;
+    const numbers = hopeless(claim.permits, claim.tokens);
+    if (numbers === undefined) continue;
     dequeue(state, waiter);
     countRefusal(state, limiter.config.name, reason);
     if (waiter.stream === undefined) continue;
-    state.events.push({ to: waiter.stream, ...refusal(reason, { limiter: limiter.config.name, key }) });
+    state.events.push({ to: waiter.stream, ...refusal(reason, { limiter: limiter.config.name, key, numbers }) });
   }
 }

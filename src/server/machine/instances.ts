@@ -27,22 +27,40 @@ export function openInstance(state: State, limiter: Limiter, key: string): Insta
 }
 
 /**
- * Whether `count` more keys find room, after forgetting what is as good as new; `inUse` are instances that the same
- * request claims and that must stay.
+ * Returns when `count` more keys find room, after forgetting what is as good as new: now, at a later instant if no idle key
+ * is asked for before, or Infinity while too few are idle. `inUse` are instances that the same request claims and that must
+ * stay.
  */
 export function makeRoom(
   state: State,
   limiter: Limiter,
   count: number,
   inUse: readonly (Instance | undefined)[],
-): boolean {
+): number {
   const excess = limiter.instances.size + count - limiter.config.maxKeys;
-  if (excess <= 0) return true;
+  if (excess <= 0) return state.now;
   const kept = inUse.filter((instance) => instance?.idle === true && instance.limiter === limiter) as Instance[];
   for (const instance of kept) limiter.idle.clear(instance);
   const forgotten = forgetIdle(state, limiter, excess);
+  const roomAt = forgotten === excess ? state.now : dueOf(limiter.idle, excess - forgotten);
   for (const instance of kept) limiter.idle.set(instance, instance.dueAt);
-  return forgotten === excess;
+  return roomAt;
+}
+
+/** More are not looked at: then the time of so many is told, which is none too late to ask again. */
+const MOST_LOOKED_AT = 16;
+
+/** When the first `count` of them will have fallen due; Infinity if there are fewer. */
+function dueOf(idle: Limiter["idle"], count: number): number {
+  if (idle.size < count) return Number.POSITIVE_INFINITY;
+  const first: Instance[] = [];
+  while (first.length < Math.min(count, MOST_LOOKED_AT)) {
+    const instance = idle.first as Instance;
+    idle.clear(instance);
+    first.push(instance);
+  }
+  for (const instance of first) idle.set(instance, instance.dueAt);
+  return (first.at(-1) as Instance).dueAt;
 }
 
 /** Puts an instance aside if nothing is held and nobody waits. */

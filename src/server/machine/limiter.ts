@@ -7,7 +7,7 @@ import { Deadlines, type Due } from "./deadlines.ts";
 import { Fifo, type FifoNode } from "./fifo.ts";
 import { Durations, Meter } from "./meter.ts";
 import { type Rate, sameRate } from "./rate.ts";
-import type { Reason } from "./reasons.ts";
+import type { Reason, RefusalNumbers } from "./reasons.ts";
 import type { Member } from "./roster.ts";
 import type { Slots } from "./slots.ts";
 import { type Bucket, fullBucket, microsUntil, microsUntilFull, refill } from "./token-bucket.ts";
@@ -206,6 +206,17 @@ export function canEverFit({ config }: Limiter, permits: number, tokens: number)
     (config.maxConcurrent === undefined || permits <= config.maxConcurrent) &&
     (config.rate === undefined || tokens <= config.rate.capacity)
   );
+}
+
+/** What of a claim is more than the limiter has when it is idle, and those limits; undefined: it fits. */
+export function excessOf(limiter: Limiter, permits: number, tokens: number): RefusalNumbers | undefined {
+  if (canEverFit(limiter, permits, tokens)) return undefined;
+  const { maxConcurrent, rate } = limiter.config;
+  const burstSize = rate?.capacity;
+  return {
+    ...(maxConcurrent !== undefined && permits > maxConcurrent ? { permits, maxConcurrent } : {}),
+    ...(burstSize !== undefined && tokens > burstSize ? { tokens, burstSize } : {}),
+  };
 }
 
 export function permitsFit(instance: Instance, permits: number): boolean {

@@ -1,51 +1,9 @@
-/**
- * Every "no" that the machine says, in one place. What a reason means to a caller, and with which status it travels,
- * stands in `reason.proto` and `wire/error-wire.ts`.
- */
-export type Reason =
-  | "LIMITER_NOT_FOUND"
-  | "LEASE_NOT_FOUND"
-  | "LEASE_SECRET_MISMATCH"
-  | "WAITER_NOT_FOUND"
-  | "CLAIM_EXCEEDS_LIMIT"
-  | "REQUEST_ID_REUSED"
-  | "DECLARED"
-  | "LIMITER_EXISTS"
-  | "KEY_REQUIRED"
-  | "KEY_NOT_ALLOWED"
-  | "CONCURRENCY_EXHAUSTED"
-  | "RATE_EXHAUSTED"
-  | "WAITERS_AHEAD"
-  | "PAUSED"
-  | "LEARNING"
-  | "QUEUE_FULL"
-  | "KEYS_EXHAUSTED"
-  | "WAIT_TOO_LONG"
-  | "WAIT_TIMEOUT"
-  | "ETAG_MISMATCH"
-  | "WAITER_CANCELLED"
-  | "WAITER_DISPLACED"
-  | "LEASE_REVOKED"
-  | "LEASE_EXPIRED"
-  | "LEASE_DISPLACED"
-  | "LIMITER_DELETED"
-  | "LEASE_ENDED"
-  | "BOARD_NOT_FOUND"
-  | "CARD_NOT_FOUND"
-  | "STAGE_NOT_FOUND"
-  | "STAGE_NOT_EMPTY"
-  | "BOARD_NOT_EMPTY"
-  | "CARD_STATE"
-  | "FIRST_STAGE"
-  | "BOARD_EXISTS"
-  | "CARD_EXISTS"
-  | "STAGE_FULL"
-  | "NO_CARD"
-  | "BOARD_FULL"
-  | "STALE_FENCING_TOKEN"
-  | "CARD_DELETED"
-  | "CARD_BLOCKED"
-  | "REQUEST_WITHDRAWN";
+/** Every "no" that the machine says. What each means to a caller stands in the table of reasons. */
+
+import type { KnownReason } from "../../reasons/reasons.ts";
+
+/** The reasons that are the machine's; the others are said before a request reaches it, or when the server stops. */
+export type Reason = Exclude<KnownReason, "INVALID_REQUEST" | "DRAINING" | "TOO_MANY_STREAMS">;
 
 /** A "no" with its reason: a value, never thrown. */
 export interface Refusal {
@@ -61,6 +19,28 @@ export interface Refusal {
   readonly waitersAhead: number;
   /** Where on a board; undefined where the "no" is not a board's. */
   readonly at: BoardPlace | undefined;
+  /** What was asked for, and the limit that it met. */
+  readonly numbers: RefusalNumbers;
+}
+
+/** The numbers that explain a refusal: each has the name of its field in the contract. Spans are µs. */
+export interface RefusalNumbers {
+  readonly permits?: number | undefined;
+  readonly permitsInUse?: number | undefined;
+  readonly maxConcurrent?: number | undefined;
+  readonly tokens?: number | undefined;
+  readonly tokensAvailable?: number | undefined;
+  readonly burstSize?: number | undefined;
+  readonly maxWaiters?: number | undefined;
+  readonly maxKeys?: number | undefined;
+  readonly estimatedWait?: number | undefined;
+  readonly maxWait?: number | undefined;
+  /** How long the caller has waited. */
+  readonly waited?: number | undefined;
+  readonly cards?: number | undefined;
+  readonly wipLimit?: number | undefined;
+  readonly maxCards?: number | undefined;
+  readonly maxPullers?: number | undefined;
 }
 
 /** A place on a board; what is empty is not meant. */
@@ -77,6 +57,7 @@ interface RefusalDetails {
   readonly retryAfter?: number | undefined;
   readonly waitersAhead?: number;
   readonly at?: Partial<BoardPlace> | undefined;
+  readonly numbers?: RefusalNumbers;
 }
 
 export function refusal(reason: Reason, details: RefusalDetails = {}): Refusal {
@@ -89,5 +70,8 @@ export function refusal(reason: Reason, details: RefusalDetails = {}): Refusal {
     retryAfter: details.retryAfter,
     waitersAhead: details.waitersAhead ?? 0,
     at: details.at && { board: "", stage: "", card: "", ...details.at },
+    numbers: details.numbers ?? NO_NUMBERS,
   };
 }
+
+const NO_NUMBERS: RefusalNumbers = {};

@@ -133,7 +133,8 @@ function giveUp(state: State, waiter: Waiter): void {
   dequeue(state, waiter);
   if (stream === undefined || first === undefined) return;
   countRefusal(state, first.limiter, "WAIT_TIMEOUT");
-  state.events.push({ to: stream, ...refusal("WAIT_TIMEOUT", { limiter: first.limiter, key: first.key }) });
+  const numbers = { waited: state.now - waiter.arrivedAt };
+  state.events.push({ to: stream, ...refusal("WAIT_TIMEOUT", { limiter: first.limiter, key: first.key, numbers }) });
 }
 
 /** Counts a refusal with the limiter that it was about, if there is one. */

@@ -4,7 +4,7 @@ import type { Claim } from "./claim.ts";
 import { estimateIn } from "./estimate.ts";
 import { closedFor, obstacle } from "./grant.ts";
 import { findInstance, makeRoom, openInstance } from "./instances.ts";
-import { canEverFit, type Instance, type Limiter } from "./limiter.ts";
+import { excessOf, type Instance, type Limiter } from "./limiter.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import type { State } from "./state.ts";
 
@@ -26,7 +26,8 @@ export function resolve(state: State, claims: readonly Claim[]): Target | Refusa
     if (limiter.config.keyed !== (claim.key !== "")) {
       return refusal(limiter.config.keyed ? "KEY_REQUIRED" : "KEY_NOT_ALLOWED", details);
     }
-    if (!canEverFit(limiter, claim.permits, claim.tokens)) return refusal("CLAIM_EXCEEDS_LIMIT", details);
+    const numbers = excessOf(limiter, claim.permits, claim.tokens);
+    if (numbers !== undefined) return refusal("CLAIM_EXCEEDS_LIMIT", { ...details, numbers });
     limiters.push(limiter);
     instances.push(findInstance(limiter, claim.key));
   }
@@ -53,31 +54,56 @@ export function refusalNow(state: State, claims: readonly Claim[], target: Targe
     if (inTheWay?.kind === "learning") first ??= refusal("LEARNING", { ...details, waitersAhead: waiting });
     else if (inTheWay?.kind === "paused") first ??= refusal("PAUSED", { ...details, waitersAhead: waiting });
     else if (waiting > 0) first ??= refusal("WAITERS_AHEAD", { ...details, waitersAhead: waiting });
-    else first ??= refusal(inTheWay?.kind === "permits" ? "CONCURRENCY_EXHAUSTED" : "RATE_EXHAUSTED", details);
+    else if (inTheWay?.kind === "permits") first ??= concurrencyExhausted(limiter, instance, claim, index);
+    else first ??= refusal("RATE_EXHAUSTED", { ...details, numbers: { tokens: claim.tokens } });
   }
   return first === undefined ? roomForKeys(state, claims, target) : { ...first, retryAfter };
+}
+
+function concurrencyExhausted(limiter: Limiter, instance: Instance | undefined, claim: Claim, index: number): Refusal {
+  const { maxConcurrent } = limiter.config;
+  const numbers = { permits: claim.permits, permitsInUse: instance?.permitsInUse ?? 0, maxConcurrent };
+  return refusal("CONCURRENCY_EXHAUSTED", { limiter: claim.limiter, key: claim.key, claim: index, numbers });
 }
 
 /** Makes sure that the keys which are new find room; what is as good as new is forgotten for them. */
 export function roomForKeys(state: State, claims: readonly Claim[], target: Target): Refusal | undefined {
   if (!target.instances.includes(undefined)) return undefined;
+  let first: number | undefined;
+  let roomAt = state.now;
   for (const [index, limiter] of target.limiters.entries()) {
     if (target.instances[index] !== undefined) continue;
     const count = target.limiters.filter((other, i) => other === limiter && target.instances[i] === undefined).length;
-    if (makeRoom(state, limiter, count, target.instances)) continue;
-    const claim = claims[index] as Claim;
-    return refusal("KEYS_EXHAUSTED", { limiter: claim.limiter, key: claim.key, claim: index });
+    const at = makeRoom(state, limiter, count, target.instances);
+    if (at > state.now) first ??= index;
+    roomAt = Math.max(roomAt, at);
   }
-  return undefined;
+  if (first === undefined) return undefined;
+  const claim = claims[first] as Claim;
+  return refusal("KEYS_EXHAUSTED", {
+    limiter: claim.limiter,
+    key: claim.key,
+    claim: first,
+    retryAfter: roomAt === Number.POSITIVE_INFINITY ? undefined : roomAt - state.now,
+    numbers: { maxKeys: target.limiters[first]?.config.maxKeys },
+  });
 }
 
 export function roomInQueues(state: State, claims: readonly Claim[], target: Target): Refusal | undefined {
-  if (state.waiters.size >= state.maxWaiters) return refusal("QUEUE_FULL", { waitersAhead: state.waiters.size });
+  if (state.waiters.size >= state.maxWaiters) {
+    return refusal("QUEUE_FULL", { waitersAhead: state.waiters.size, numbers: { maxWaiters: state.maxWaiters } });
+  }
   for (const [index, limiter] of target.limiters.entries()) {
     const queued = target.instances[index]?.queue.size ?? 0;
     if (queued < limiter.config.maxWaiters) continue;
     const claim = claims[index] as Claim;
-    return refusal("QUEUE_FULL", { limiter: claim.limiter, key: claim.key, claim: index, waitersAhead: queued });
+    return refusal("QUEUE_FULL", {
+      limiter: claim.limiter,
+      key: claim.key,
+      claim: index,
+      waitersAhead: queued,
+      numbers: { maxWaiters: limiter.config.maxWaiters },
+    });
   }
   return undefined;
 }
@@ -96,6 +122,7 @@ export function inVain(state: State, claims: readonly Claim[], target: Target, m
       claim: index,
       retryAfter: estimate - maxWait,
       waitersAhead: instance?.queue.presentCount ?? 0,
+      numbers: { estimatedWait: estimate, maxWait },
     });
   }
   return undefined;

@@ -1,6 +1,7 @@
 /** AdmissionService: how work is admitted. Each RPC checks, commands, and says what came of it. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { isAnswer } from "../../reasons/reasons.ts";
 import type { Clock } from "../clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
@@ -84,7 +85,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
         const value = grantedToWire(outcome, ids, clock);
         return create(TryAcquireResponseSchema, { result: { case: "granted", value } });
       }
-      if (!isAnswer(outcome)) throw refusalError(outcome);
+      if (!isAnswer(outcome.reason)) throw refusalError(outcome);
       return create(TryAcquireResponseSchema, { result: { case: "refused", value: refusalToWire(outcome) } });
     },
 
@@ -154,15 +155,4 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       for (const call of [...openCalls]) call.drain(endTime);
     },
   };
-}
-
-/** The "not now" that TryAcquire answers; any other refusal is an error. */
-function isAnswer({ reason }: Refusal): boolean {
-  return (
-    reason === "CONCURRENCY_EXHAUSTED" ||
-    reason === "RATE_EXHAUSTED" ||
-    reason === "WAITERS_AHEAD" ||
-    reason === "PAUSED" ||
-    reason === "LEARNING"
-  );
 }

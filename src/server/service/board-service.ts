@@ -1,6 +1,7 @@
 /** BoardService: how boards are made, and how work is pulled through them. */
 
 import { create } from "@bufbuild/protobuf";
+import { isAnswer } from "../../reasons/reasons.ts";
 import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
 import type { Board as WireBoard } from "../gen/ggen/backpressure/v1/board_pb.ts";
@@ -51,7 +52,7 @@ import { watchBoard } from "./board-watching.ts";
 import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
-import { NONE_NOW, openPull, type PullQuestion } from "./pull.ts";
+import { openPull, type PullQuestion } from "./pull.ts";
 import { type Call, createRpcService, type RpcService } from "./rpc.ts";
 
 export interface BoardServiceOptions {
@@ -280,7 +281,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         const value = pulledToWire({ card, held: workId !== undefined, resumed }, clock);
         return create(TryPullCardResponseSchema, { result: { case: "pulled", value } });
       }
-      if (!NONE_NOW.has(outcome.reason)) throw refusalError(outcome);
+      if (!isAnswer(outcome.reason)) throw refusalError(outcome);
       return create(TryPullCardResponseSchema, { result: { case: "none", value: refusalToWire(outcome) } });
     },
 

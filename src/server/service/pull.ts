@@ -1,6 +1,7 @@
 /** One pull: its place among those who wait, then its card, told over its stream. */
 
 import { create } from "@bufbuild/protobuf";
+import { isAnswer } from "../../reasons/reasons.ts";
 import type { Clock } from "../clock.ts";
 import type { BoardEngine, PullNews } from "../engine/board-engine.ts";
 import {
@@ -13,7 +14,7 @@ import {
 import type { PullCard, ResumeWork } from "../machine/board/command.ts";
 import type { ShownOutcomeOf, ShownPull } from "../machine/board/show.ts";
 import type { PlaceView } from "../machine/board/view.ts";
-import { type Refusal, refusal } from "../machine/reasons.ts";
+import { refusal } from "../machine/reasons.ts";
 import { pulledToWire } from "../wire/card-wire.ts";
 import { reasonToWire, refusalToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
@@ -37,17 +38,6 @@ interface PullOptions {
 }
 
 type Said = Exclude<PullCardResponse["event"], { case: undefined }>;
-
-/** The reasons for which there is no card now: an answer to who would not wait. */
-export const NONE_NOW: ReadonlySet<Refusal["reason"]> = new Set([
-  "NO_CARD",
-  "STAGE_FULL",
-  "WAITERS_AHEAD",
-  "CONCURRENCY_EXHAUSTED",
-  "RATE_EXHAUSTED",
-  "PAUSED",
-  "LEARNING",
-]);
 
 /** Asks, and talks through the stream until it ends. */
 export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
@@ -87,7 +77,7 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
         call.fail(refusal(news.reason));
         return;
       case "refused":
-        if (NONE_NOW.has(news.reason)) {
+        if (isAnswer(news.reason)) {
           say({ case: "none", value: refusalToWire(news) });
           call.finish();
         } else {

@@ -4,9 +4,15 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
-import type { WireError } from "../wire/error-wire.ts";
+import type { Retry, WireError } from "../wire/error-wire.ts";
 
 const DETAILS_KEY = "grpc-status-details-bin";
+/** Read by retry policies of gRPC (proposal A6): ms after which to send the call again; below 0: not at all. */
+export const PUSHBACK_KEY = "grpc-retry-pushback-ms";
+
+export function pushbackOf(retry: Retry): string {
+  return retry === "never" ? "-1" : String(retry);
+}
 
 export function statusOf(error: WireError): ServiceError {
   const metadata = new Metadata();
@@ -17,5 +23,6 @@ export function statusOf(error: WireError): ServiceError {
     const status = toBinary(StatusSchema, create(StatusSchema, { code: error.code, message, details }));
     metadata.set(DETAILS_KEY, Buffer.from(status));
   }
+  if (error.retry !== undefined) metadata.set(PUSHBACK_KEY, pushbackOf(error.retry));
   return { name: error.name, code: Number(error.code), details: message, message, metadata };
 }

@@ -15,7 +15,7 @@ export function jsonOptionsOf(input: DescMessage) {
       decode(bytes?: Uint8Array): string {
         const text = decoder.decode(bytes);
         const violations = violationsOf(input, text);
-        if (violations.length > 0) throw connectErrorOf(invalidRequest(violations));
+        if (violations.length > 0) throw connectErrorOf(invalidRequest(violations), "connect");
         return text;
       },
     },

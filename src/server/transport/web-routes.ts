@@ -56,7 +56,7 @@ function unary(
       dispatcher.check(method.input, request);
       return (await handle(request, new WebCall(context))) as Message;
     } catch (thrown) {
-      throw connectErrorOf(dispatcher.errorOf(method, thrown));
+      throw connectErrorOf(dispatcher.errorOf(method, thrown), context.protocolName);
     }
   };
 }

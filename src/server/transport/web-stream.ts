@@ -88,7 +88,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
   }
 
   fail(error: WireError): void {
-    this.#breakOff(connectErrorOf(error));
+    this.#breakOff(connectErrorOf(error, this.#options.context.protocolName));
   }
 
   onEnd(listener: (how: StreamEnd) => void): void {
@@ -110,7 +110,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
       } catch (thrown) {
         if (this.#ended) return;
         // A ConnectError says that what came was no message, or too large a one.
-        this.#breakOff(thrown instanceof ConnectError ? thrown : connectErrorOf(dispatcher.errorOf(method, thrown)));
+        this.#breakOff(thrown instanceof ConnectError ? thrown : this.#errorOf(thrown));
         this.#onEnd("lost");
       }
     };
@@ -144,6 +144,11 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #errorOf(thrown: unknown): ConnectError {
+    const { dispatcher, method, context } = this.#options;
+    return connectErrorOf(dispatcher.errorOf(method, thrown), context.protocolName);
   }
 
   #breakOff(error: unknown): void {

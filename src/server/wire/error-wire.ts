@@ -1,14 +1,16 @@
-/** Refusals as they travel: the only file that knows status codes. */
+/** Refusals as they travel: the only file of the server that knows the numbers of status codes. */
 
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import { FALLBACK_RETRY_MS, isNotNow, type KnownReason, REASONS } from "../../reasons/reasons.ts";
 import {
   BadRequestSchema,
   ErrorInfoSchema,
   ResourceInfoSchema,
   RetryInfoSchema,
 } from "../gen/google/rpc/error_details_pb.ts";
-import type { Reason, Refusal } from "../machine/reasons.ts";
+import type { Refusal, RefusalNumbers } from "../machine/reasons.ts";
+import { clip, refusalMessage } from "../machine/refusal-message.ts";
 import { microsToDuration } from "./time-wire.ts";
 
 export { Code };
@@ -24,13 +26,19 @@ export class WireError extends Error {
   override readonly name = "WireError";
   readonly code: Code;
   readonly details: readonly WireDetail[];
+  /** When a policy that retries by status code alone may send the call again; undefined: the server does not say. */
+  readonly retry: Retry | undefined;
 
-  constructor(code: Code, message: string, details: readonly WireDetail[] = []) {
+  constructor(code: Code, message: string, details: readonly WireDetail[] = [], retry?: Retry) {
     super(message);
     this.code = code;
     this.details = details;
+    this.retry = retry;
   }
 }
+
+/** ms after which to send a call again, or that this does not help. */
+export type Retry = number | "never";
 
 /** What a field of a request did wrong; `field` is its path, as `claims[1].key`. */
 export interface FieldViolation {
@@ -40,9 +48,6 @@ export interface FieldViolation {
   readonly reason: string;
 }
 
-/** The reasons that are no machine's. */
-type ServerReason = "INVALID_REQUEST" | "DRAINING";
-
 const DOMAIN = "ggen.backpressure";
 
 /**
@@ -50,87 +55,54 @@ const DOMAIN = "ggen.backpressure";
  * their connection, with every lease on it, where there are more.
  */
 const MAX_VIOLATIONS = 8;
-const MAX_TEXT = 300;
 
-const CODES: Record<Reason, Code> = {
-  LIMITER_NOT_FOUND: Code.NotFound,
-  LEASE_NOT_FOUND: Code.NotFound,
-  WAITER_NOT_FOUND: Code.NotFound,
-  CLAIM_EXCEEDS_LIMIT: Code.FailedPrecondition,
-  REQUEST_ID_REUSED: Code.FailedPrecondition,
-  DECLARED: Code.FailedPrecondition,
-  LEASE_SECRET_MISMATCH: Code.PermissionDenied,
-  LIMITER_EXISTS: Code.AlreadyExists,
-  KEY_REQUIRED: Code.InvalidArgument,
-  KEY_NOT_ALLOWED: Code.InvalidArgument,
-  CONCURRENCY_EXHAUSTED: Code.ResourceExhausted,
-  RATE_EXHAUSTED: Code.ResourceExhausted,
-  WAITERS_AHEAD: Code.ResourceExhausted,
-  PAUSED: Code.ResourceExhausted,
-  LEARNING: Code.ResourceExhausted,
-  QUEUE_FULL: Code.ResourceExhausted,
-  KEYS_EXHAUSTED: Code.ResourceExhausted,
-  WAIT_TOO_LONG: Code.ResourceExhausted,
-  WAIT_TIMEOUT: Code.DeadlineExceeded,
-  ETAG_MISMATCH: Code.Aborted,
-  WAITER_CANCELLED: Code.Aborted,
-  WAITER_DISPLACED: Code.Aborted,
-  LEASE_REVOKED: Code.Aborted,
-  LEASE_EXPIRED: Code.Aborted,
-  LEASE_DISPLACED: Code.Aborted,
-  LIMITER_DELETED: Code.Aborted,
-  LEASE_ENDED: Code.Aborted,
-  BOARD_NOT_FOUND: Code.NotFound,
-  CARD_NOT_FOUND: Code.NotFound,
-  STAGE_NOT_FOUND: Code.NotFound,
-  STAGE_NOT_EMPTY: Code.FailedPrecondition,
-  BOARD_NOT_EMPTY: Code.FailedPrecondition,
-  CARD_STATE: Code.FailedPrecondition,
-  FIRST_STAGE: Code.FailedPrecondition,
-  BOARD_EXISTS: Code.AlreadyExists,
-  CARD_EXISTS: Code.AlreadyExists,
-  STAGE_FULL: Code.ResourceExhausted,
-  NO_CARD: Code.ResourceExhausted,
-  BOARD_FULL: Code.ResourceExhausted,
-  STALE_FENCING_TOKEN: Code.Aborted,
-  CARD_DELETED: Code.Aborted,
-  CARD_BLOCKED: Code.Aborted,
-  REQUEST_WITHDRAWN: Code.Aborted,
+const CODES: Record<(typeof REASONS)[KnownReason]["code"], Code> = {
+  INVALID_ARGUMENT: Code.InvalidArgument,
+  DEADLINE_EXCEEDED: Code.DeadlineExceeded,
+  NOT_FOUND: Code.NotFound,
+  ALREADY_EXISTS: Code.AlreadyExists,
+  PERMISSION_DENIED: Code.PermissionDenied,
+  RESOURCE_EXHAUSTED: Code.ResourceExhausted,
+  FAILED_PRECONDITION: Code.FailedPrecondition,
+  ABORTED: Code.Aborted,
+  UNAVAILABLE: Code.Unavailable,
 };
 
-/** The "not now" that brings a RetryInfo even where nobody can know the time, so that clients back off. */
-const FALLBACK_RETRY_MICROS = 1_000_000;
-const NOT_NOW: ReadonlySet<Reason> = new Set([
-  "CONCURRENCY_EXHAUSTED",
-  "RATE_EXHAUSTED",
-  "WAITERS_AHEAD",
-  "PAUSED",
-  "LEARNING",
-  "QUEUE_FULL",
-  "KEYS_EXHAUSTED",
-  "WAIT_TOO_LONG",
-  "STAGE_FULL",
-  "NO_CARD",
-  "BOARD_FULL",
-]);
+/** What is known of an error besides its reason and its words. */
+export interface ErrorFacts {
+  /** For `ErrorInfo`; what is empty is left out. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** µs after which to ask again, where the reason is a "not now" and the time is known. */
+  readonly retryAfter?: number | undefined;
+  readonly details?: readonly WireDetail[];
+}
 
-/** A refusal as the error that it is where it is one. */
+/** Returns the error that a reason travels as: every one that the server sends on purpose is made here. */
+export function reasonError(reason: KnownReason, message: string, facts: ErrorFacts = {}): WireError {
+  const code = CODES[REASONS[reason].code];
+  const details = [errorInfo(reason, facts.metadata ?? {}), ...(facts.details ?? [])];
+  if (!isNotNow(reason)) return new WireError(code, message, details, "never");
+  const retryAfter = facts.retryAfter ?? FALLBACK_RETRY_MS * 1000;
+  details.push(detail(RetryInfoSchema, { retryDelay: microsToDuration(retryAfter) }));
+  return new WireError(code, message, details, Math.ceil(retryAfter / 1000));
+}
+
+/** Returns a refusal as the error that it is where it is no answer. */
 export function refusalError(refusal: Refusal): WireError {
-  if (refusal.reason === "KEY_REQUIRED" || refusal.reason === "KEY_NOT_ALLOWED") {
-    const field = refusal.claim < 0 ? "key" : `claims[${refusal.claim}].key`;
-    return invalidRequest([{ field, description: refusalMessage(refusal), reason: refusal.reason }]);
+  const { reason, limiter, key, at, numbers, retryAfter, claim } = refusal;
+  const message = refusalMessage(refusal);
+  if (reason === "KEY_REQUIRED" || reason === "KEY_NOT_ALLOWED") {
+    const field = claim < 0 ? "key" : `claims[${claim}].key`;
+    return invalidRequest([{ field, description: message, reason }]);
   }
-  const code = CODES[refusal.reason];
-  const details = [errorInfo(refusal.reason, { limiter: refusal.limiter, key: refusal.key, ...refusal.at })];
-  if (code === Code.NotFound || code === Code.AlreadyExists) {
-    const [resourceType] = refusal.reason.toLowerCase().split("_", 1);
+  const metadata = { limiter, key, ...at, ...numbersInWords(numbers) };
+  const { code } = REASONS[reason];
+  const details: WireDetail[] = [];
+  if (code === "NOT_FOUND" || code === "ALREADY_EXISTS") {
+    const [resourceType] = reason.toLowerCase().split("_", 1);
     details.push(detail(ResourceInfoSchema, { resourceType, resourceName: clip(resourceName(refusal, resourceType)) }));
   }
-  if (NOT_NOW.has(refusal.reason)) {
-    const retryDelay = microsToDuration(refusal.retryAfter ?? FALLBACK_RETRY_MICROS);
-    details.push(detail(RetryInfoSchema, { retryDelay }));
-  }
-  return new WireError(code, refusalMessage(refusal), details);
+  return reasonError(reason, message, { metadata, retryAfter, details });
 }
 
 /** A request that breaks rules of the contract; `violations` is not empty, and the first few of them are told. */
@@ -141,48 +113,28 @@ export function invalidRequest(violations: readonly FieldViolation[]): WireError
   const summary = fieldViolations
     .map(({ field, description }) => (field === "" ? description : `${field}: ${description}`))
     .join("; ");
-  return new WireError(Code.InvalidArgument, summary, [
-    errorInfo("INVALID_REQUEST", {}),
-    detail(BadRequestSchema, { fieldViolations }),
-  ]);
+  return reasonError("INVALID_REQUEST", summary, { details: [detail(BadRequestSchema, { fieldViolations })] });
 }
-
-/** µs after which somebody who is sent away from a server that stops may try again. */
-const RETRY_AFTER_DRAIN = 1_000_000;
 
 /** The server is about to stop; `retryAfter` in µs. */
-export function draining(retryAfter = RETRY_AFTER_DRAIN): WireError {
-  return new WireError(Code.Unavailable, "the server is about to stop and takes nothing new; try another, or later", [
-    errorInfo("DRAINING", {}),
-    detail(RetryInfoSchema, { retryDelay: microsToDuration(retryAfter) }),
-  ]);
+export function draining(retryAfter?: number): WireError {
+  return reasonError("DRAINING", "the server is about to stop and takes nothing new; try another, or later", {
+    retryAfter,
+  });
 }
 
-/** The server stops before an answer could be given: nobody can say whether it is done. */
+/** The server stops before an answer could be given: it is unknown whether the request was carried out. */
 export function sentAway(): WireError {
-  const { code, details } = draining();
-  const message =
+  return reasonError(
+    "DRAINING",
     "the server stops before it could keep what was asked, which may be done or not; ask again, with the same request_id " +
-    "if there was one";
-  return new WireError(code, message, details);
+      "if there was one",
+  );
 }
 
 /** A bug, with nothing of its inside: whoever sends it has logged that whole. */
 export function internalError(): WireError {
   return new WireError(Code.Internal, "an internal error; the server's log says more");
-}
-
-/** A refusal in one sentence for people. */
-export function refusalMessage(refusal: Refusal): string {
-  return MESSAGES[refusal.reason](subjectOf(refusal), refusal);
-}
-
-/** What a refusal is about: a limiter and perhaps its key, or a place on a board. */
-function subjectOf({ limiter, key, at }: Refusal): string {
-  if (at === undefined) return `limiter ${quote(limiter)}${key === "" ? "" : ` (key ${quote(key)})`}`;
-  const card = at.card === "" ? "" : `card ${quote(at.card)} of `;
-  const stage = at.stage === "" ? "" : `stage ${quote(at.stage)} of `;
-  return `${card}${card === "" ? stage : ""}board ${quote(at.board)}`;
 }
 
 /** The name of the thing of this type that a refusal is about. */
@@ -199,59 +151,20 @@ function resourceName({ limiter, at }: Refusal, resourceType: string | undefined
   }
 }
 
-const MESSAGES: Record<Reason, (name: string, refusal: Refusal) => string> = {
-  LIMITER_NOT_FOUND: (name) => `there is no ${name}, or it is being deleted; ListLimiters says what there is`,
-  LEASE_NOT_FOUND: () => "no lease has this id, or it ended long ago",
-  WAITER_NOT_FOUND: () => "nobody waits under this id; they may have been granted, or have left",
-  CLAIM_EXCEEDS_LIMIT: (name) => `${name} never has as much as the claim asks, not even when idle`,
-  REQUEST_ID_REUSED: () => "this request_id was used for another call or other claims; use a fresh one",
-  DECLARED: (name) => `${name} is declared in the server's file; take its declaration out instead`,
-  LEASE_SECRET_MISMATCH: () => "the secret is not that of this lease; only its holder has it",
-  LIMITER_EXISTS: (name) =>
-    `${name} exists with other content, or still drains after its deletion; UpdateLimiter changes one`,
-  KEY_REQUIRED: (name) => `${name} is keyed: the claim must name a key`,
-  KEY_NOT_ALLOWED: (name) => `${name} is not keyed: the claim must not name a key`,
-  CONCURRENCY_EXHAUSTED: (name) => `${name} has too few free permits now`,
-  RATE_EXHAUSTED: (name) => `${name} has too few tokens now`,
-  WAITERS_AHEAD: (name, { waitersAhead }) => `${name} has ${waitersAhead} waiting, and nobody overtakes`,
-  PAUSED: (name) => `${name} is paused and admits nobody`,
-  LEARNING: (name) =>
-    `${name} admits nobody until the leases of before the server's start, not all of which it knows, have run out`,
-  QUEUE_FULL: (name, { waitersAhead, limiter, at }) =>
-    limiter === "" && at === undefined
-      ? "the server has as many waiters as it will bear"
-      : `${name} has ${waitersAhead} waiting, as many as may`,
-  KEYS_EXHAUSTED: (name) => `${name} has as many keys in use as it may (max_keys)`,
-  WAIT_TOO_LONG: (name) => `${name} would let you wait longer than you will`,
-  WAIT_TIMEOUT: (name) => `${name} had no room for you within your max_wait, deadline, or its own bound`,
-  ETAG_MISMATCH: (name) => `${name} has changed since you read it; read it again`,
-  WAITER_CANCELLED: () => "an operator took you out of the queue",
-  WAITER_DISPLACED: () => "another stream came with the same request_id and took this one's place",
-  LEASE_REVOKED: () => "an operator revoked the lease",
-  LEASE_EXPIRED: () => "the lease outlived the last sign of its holder by its ttl",
-  LEASE_DISPLACED: () => "another stream resumed the lease; it lives on there",
-  LIMITER_DELETED: (name, { limiter }) => `${limiter === "" ? "the limiter" : name} was deleted by force`,
-  LEASE_ENDED: () => "the lease that was asked for has ended; ask for a new one, under a fresh request_id",
-  BOARD_NOT_FOUND: (name) => `there is no ${name}; ListBoards says what there is`,
-  CARD_NOT_FOUND: (name) => `there is no ${name}, or it was completed so long ago that it is not kept`,
-  STAGE_NOT_FOUND: (name) => `there is no ${name}; GetBoard says which stages it has`,
-  STAGE_NOT_EMPTY: (name) => `cards stand in ${name}: it cannot be removed, and not be given another kind or place`,
-  BOARD_NOT_EMPTY: (name) => `cards that are not completed stand on ${name}; complete or delete them, or use force`,
-  CARD_STATE: (name) => `${name} is in a state in which this cannot be done to it; GetCard says in which`,
-  FIRST_STAGE: (name) => `${name} is its first: nobody pulls into it, AddCard puts cards there`,
-  BOARD_EXISTS: (name) => `${name} exists with other content; UpdateBoard changes one`,
-  CARD_EXISTS: (name) => `${name} exists with other content; UpdateCard changes one`,
-  STAGE_FULL: (name) => `${name} has as many cards as it may (wip_limit)`,
-  NO_CARD: (name) => `there is no card to pull into ${name} now`,
-  BOARD_FULL: (name) => `${name} has as many cards as it may (max_cards)`,
-  STALE_FENCING_TOKEN: (name) => `the work under this fencing token on ${name} has ended; nothing was changed`,
-  CARD_DELETED: (name) => `${name} was deleted`,
-  CARD_BLOCKED: (name) => `${name} was blocked`,
-  REQUEST_WITHDRAWN: () =>
-    "the request was withdrawn under its request_id and has taken nothing; ask anew, under a fresh request_id",
-};
+/** The numbers under the names of their fields; spans as the JSON form of a Duration has them, `68.2s`. */
+function numbersInWords(numbers: RefusalNumbers): Record<string, string> {
+  const words: Record<string, string> = {};
+  for (const [name, value] of Object.entries(numbers) as [keyof RefusalNumbers, number | undefined][]) {
+    if (value === undefined) continue;
+    const field = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    words[field] = SPANS.has(name) ? `${value / 1e6}s` : String(value);
+  }
+  return words;
+}
 
-function errorInfo(reason: Reason | ServerReason, metadata: Record<string, string>): WireDetail {
+const SPANS: ReadonlySet<keyof RefusalNumbers> = new Set(["estimatedWait", "maxWait", "waited"]);
+
+function errorInfo(reason: KnownReason, metadata: Readonly<Record<string, string>>): WireDetail {
   const said = Object.fromEntries(
     Object.entries(metadata).flatMap(([name, value]) => (value === "" ? [] : [[name, clip(value)]])),
   );
@@ -260,13 +173,4 @@ function errorInfo(reason: Reason | ServerReason, metadata: Record<string, strin
 
 function detail<D extends DescMessage>(desc: D, value: MessageInitShape<D>): WireDetail {
   return { desc, value };
-}
-
-function quote(name: string): string {
-  return JSON.stringify(clip(name));
-}
-
-/** The beginning of a text that may be of any length. */
-function clip(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT).toWellFormed()}…`;
 }

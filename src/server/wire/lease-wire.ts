@@ -35,8 +35,9 @@ import {
   type WorkOutcome,
 } from "../machine/lease.ts";
 import type { Reason, Refusal } from "../machine/reasons.ts";
+import { refusalMessage } from "../machine/refusal-message.ts";
 import { type LeaseView, viewLease, type WaiterView } from "../machine/view.ts";
-import { type FieldViolation, invalidRequest, refusalMessage } from "./error-wire.ts";
+import { type FieldViolation, invalidRequest } from "./error-wire.ts";
 import { microsToDuration, msToTimestamp } from "./time-wire.ts";
 
 /** Tells the wall clock's ms at a monotonic instant. */

@@ -329,6 +329,8 @@ export class Model {
 
   /** `max_keys`: a key is in use while something is held, somebody waits or its bucket is not full. */
   #keysExhausted(aims: readonly Aim[]): Said | undefined {
+    let first: ModelLimiter | undefined;
+    let retryAfter: number | undefined = 0;
     for (const { limiter } of aims) {
       if (!limiter.config.keyed) continue;
       const inUse = new Set(aims.filter((aim) => aim.limiter === limiter).map((aim) => aim.key));
@@ -337,10 +339,19 @@ export class Model {
       }
       for (const waiter of this.waiters) for (const aim of waiter.aims) if (aim.limiter === limiter) inUse.add(aim.key);
       const capacity = fullLevel(limiter.config);
-      for (const key of limiter.buckets.keys()) if (this.level(limiter, key) < capacity) inUse.add(key);
-      if (inUse.size > limiter.config.maxKeys) return refused("KEYS_EXHAUSTED", { limiter: limiter.config.name });
+      const tokens = limiter.config.rate?.capacity ?? 0;
+      const fillTimes: number[] = [];
+      for (const key of limiter.buckets.keys()) {
+        if (inUse.has(key) || this.level(limiter, key) >= capacity) continue;
+        fillTimes.push(this.#tokenWait({ limiter, key, permits: 0, tokens }));
+      }
+      const excess = inUse.size + fillTimes.length - limiter.config.maxKeys;
+      if (excess <= 0) continue;
+      first ??= limiter;
+      const wait = fillTimes.sort((a, b) => a - b)[excess - 1];
+      retryAfter = wait === undefined || retryAfter === undefined ? undefined : Math.max(retryAfter, wait);
     }
-    return undefined;
+    return first && { ...refused("KEYS_EXHAUSTED", { limiter: first.config.name }), retryAfter };
   }
 
   #noRoom(asked: readonly Claim[], aims: readonly Aim[], maxWait: number): Said | undefined {

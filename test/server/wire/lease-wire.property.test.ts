@@ -216,6 +216,7 @@ describe("over the wire", () => {
       retryAfter: maybe(span),
       waitersAhead: fc.nat(),
       at: maybe(fc.record({ board: text, stage: text, card: text })),
+      numbers: fc.record({ permits: fc.nat(), maxConcurrent: fc.nat(), waited: fc.nat() }, { requiredKeys: [] }),
     });
     fc.assert(
       fc.property(refusal, (said) => {

@@ -1,7 +1,7 @@
 /** Cards come onto a board, change their words, and are taken off. */
 
 import { type Refusal, refusal } from "../reasons.ts";
-import { enter, rank, removeCard, room, sampleFlow, unrank } from "./cards.ts";
+import { enter, fullness, rank, removeCard, room, sampleFlow, unrank } from "./cards.ts";
 import type { AddCard, BoardOutcomes, DeleteCard, UpdateCard } from "./command.ts";
 import type { Card, CardContent, Stage } from "./model.ts";
 import { type BoardState, touch, unsettle } from "./state.ts";
@@ -17,8 +17,12 @@ export function addCard(state: BoardState, command: AddCard): BoardOutcomes["add
     return sameContent(known.content, command.content) ? { kind: "card", card: known } : refusal("CARD_EXISTS", { at });
   }
   const first = board.stages[0] as Stage;
-  if (board.cards.size >= board.config.maxCards) return refusal("BOARD_FULL", { at });
-  if (room(first) <= 0) return refusal("STAGE_FULL", { at: { ...at, stage: first.config.name } });
+  if (board.cards.size >= board.config.maxCards) {
+    return refusal("BOARD_FULL", { at, numbers: { maxCards: board.config.maxCards } });
+  }
+  if (room(first) <= 0) {
+    return refusal("STAGE_FULL", { at: { ...at, stage: first.config.name }, numbers: fullness(first) });
+  }
   sampleFlow(state, board);
   state.serial += 1;
   const card: Card = {

@@ -1,5 +1,6 @@
 /** Cards as they stand and move: each in one stage, and in the ranking that its state has there. */
 
+import type { RefusalNumbers } from "../reasons.ts";
 import type { Board, Card, CardState, Stage } from "./model.ts";
 import type { Ranking } from "./ranking.ts";
 import { type BoardState, touch, unsettle } from "./state.ts";
@@ -88,6 +89,11 @@ export function pullable(stage: Stage): Ranking<Card> {
 /** How many more cards the stage may take; below 0 after its limit was lowered. */
 export function room({ config, cards, promised }: Stage): number {
   return config.wipLimit === undefined ? Number.POSITIVE_INFINITY : config.wipLimit - cards.size - promised;
+}
+
+/** Why the stage takes no more cards, for a refusal. */
+export function fullness({ config, cards, promised }: Stage): RefusalNumbers {
+  return { cards: cards.size + promised, wipLimit: config.wipLimit };
 }
 
 /** Forgets completed cards beyond what the board keeps. */

@@ -40,7 +40,7 @@ export function deleteBoard(state: BoardState, command: DeleteBoard): BoardOutco
   if (board === undefined) return refusal("BOARD_NOT_FOUND", { at });
   if (board.declaration !== undefined) return refusal("DECLARED", { at });
   if (revision !== undefined && revision !== board.revision) return refusal("ETAG_MISMATCH", { at });
-  if (!force && openCards(board) > 0) return refusal("BOARD_NOT_EMPTY", { at });
+  if (!force && openCards(board) > 0) return refusal("BOARD_NOT_EMPTY", { at, numbers: { cards: openCards(board) } });
   const cards = board.cards.size;
   remove(state, board);
   return { kind: "board-deleted", cards };
@@ -223,7 +223,7 @@ function columnsBefore(before: readonly Stage[], kept: readonly (Stage | undefin
 function refuseStages(board: Board, config: BoardConfig, kept: readonly (Stage | undefined)[]): Refusal | undefined {
   for (const stage of board.stages) {
     if (!kept.includes(stage) && stage.cards.size > 0) {
-      return refusal("STAGE_NOT_EMPTY", { at: { board: config.name, stage: stage.config.name } });
+      return stageNotEmpty(stage, config);
     }
   }
   let last = -1;
@@ -234,11 +234,15 @@ function refuseStages(board: Board, config: BoardConfig, kept: readonly (Stage |
     const sameKind = stage.config.kind === config.stages[index]?.kind;
     const fits = stage.index > last && sameKind && sameEnds && (stage.index === 0) === (index === 0);
     if (stage.cards.size > 0 && !fits) {
-      return refusal("STAGE_NOT_EMPTY", { at: { board: config.name, stage: stage.config.name } });
+      return stageNotEmpty(stage, config);
     }
     last = Math.max(last, stage.index);
   }
   return undefined;
+}
+
+function stageNotEmpty(stage: Stage, { name: board }: BoardConfig): Refusal {
+  return refusal("STAGE_NOT_EMPTY", { at: { board, stage: stage.config.name }, numbers: { cards: stage.cards.size } });
 }
 
 function remove(state: BoardState, board: Board): void {

@@ -2,6 +2,7 @@
 
 import { type Attachment, DETACHED, takenUpOver } from "../lease.ts";
 import { type Refusal, refusal } from "../reasons.ts";
+import { fullness } from "./cards.ts";
 import type { BoardOutcomes, PullCard, Pulled, ResumeWork } from "./command.ts";
 import type { Pull, Puller, Stage, Work } from "./model.ts";
 import { dequeuePuller, enqueuePuller, placeOfStage } from "./pullers.ts";
@@ -68,7 +69,8 @@ function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutco
   const card = cardId === undefined ? undefined : stage.board.cards.get(cardId);
   if (cardId !== undefined && card === undefined) return refusal("CARD_NOT_FOUND", { at: { ...at, card: cardId } });
   const pull = card === undefined ? findPull(stage) : findPullOf(stage, card);
-  if (typeof pull === "string") return refusal(pull, { at });
+  if (pull === "STAGE_FULL") return refusal(pull, { at, numbers: fullness(stage) });
+  if (pull === "NO_CARD") return refusal(pull, { at });
   if (claims(stage)) {
     const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
     reserve(stage, pull, puller);
@@ -94,7 +96,8 @@ function pullOrWait(state: BoardState, stage: Stage, command: PullCard): BoardOu
   const direct = stage.pullers.presentCount === 0 ? findPull(stage) : undefined;
   if (typeof direct === "object" && !claims(stage)) return take(state, stage, direct, command);
   if (typeof direct !== "object" && stage.pullers.size >= stage.board.config.maxPullers) {
-    return refusal("QUEUE_FULL", { at: placeOfStage(stage), waitersAhead: stage.pullers.size });
+    const numbers = { maxPullers: stage.board.config.maxPullers };
+    return refusal("QUEUE_FULL", { at: placeOfStage(stage), waitersAhead: stage.pullers.size, numbers });
   }
   // Whoever can be served is, before the step ends: that is told to the stream.
   const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));

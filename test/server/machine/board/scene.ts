@@ -17,6 +17,7 @@ import type { Board, BoardConfig, Card, CardContent, StageConfig } from "../../.
 import { type CardFilter, pageCards, viewBoard } from "../../../../src/server/machine/board/read.ts";
 import type { BoardMachineOptions } from "../../../../src/server/machine/board/state.ts";
 import type { BoardView, CardView } from "../../../../src/server/machine/board/view.ts";
+import { refusal } from "../../../../src/server/machine/reasons.ts";
 import type { Page } from "../../../../src/server/machine/view.ts";
 import { boardOf, contentOf } from "./boards.ts";
 
@@ -170,8 +171,7 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
     },
     settleClaim(id, reason) {
       // As the limiter's engine tells it: to a stream of its own, whose number somebody else may have here.
-      const no = { limiter: "l", key: "", claim: 0, retryAfter: undefined, waitersAhead: 0, at: undefined, to: -1 };
-      step({ kind: "settle-claim", id, refusal: reason && { kind: "refused", reason, ...no } });
+      step({ kind: "settle-claim", id, refusal: reason && { ...refusal(reason, { limiter: "l", claim: 0 }), to: -1 } });
     },
     pass(micros) {
       const until = now + micros;

@@ -76,7 +76,10 @@ export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
 /**
  * Every "no" that this service says on purpose has one of these reasons. Where the "no" is an error, the reason's name
  * without its prefix stands in `google.rpc.ErrorInfo.reason` (domain `ggen.backpressure`), and a "not now" brings a
- * `google.rpc.RetryInfo`. Each comment names the gRPC code.
+ * `google.rpc.RetryInfo`. The numbers of the case stand in `ErrorInfo.metadata` under the names of their fields, as
+ * `tokens` and `burst_size`; durations as `68.2s`. Over gRPC and gRPC-Web the trailer `grpc-retry-pushback-ms` tells retry
+ * policies when to send the call again, or -1 where that does not help; over Connect a "not now" has `Retry-After`.
+ * Each comment names the gRPC code.
  *
  * @generated from enum ggen.backpressure.v1.Reason
  */
@@ -243,7 +246,8 @@ export const Reason = {
   QUEUE_FULL: 44,
 
   /**
-   * RESOURCE_EXHAUSTED: the keyed limiter holds `max_keys` keys, and none of them is idle and full again.
+   * An answer of TryAcquire (RESOURCE_EXHAUSTED for Acquire): the keyed limiter holds `max_keys` keys, and none of them is
+   * idle and full again. Brings the time at which the next one is, where keys are idle and their tokens come back.
    *
    * @generated from enum value: REASON_KEYS_EXHAUSTED = 45;
    */
@@ -402,7 +406,10 @@ export const Reason = {
 /**
  * Every "no" that this service says on purpose has one of these reasons. Where the "no" is an error, the reason's name
  * without its prefix stands in `google.rpc.ErrorInfo.reason` (domain `ggen.backpressure`), and a "not now" brings a
- * `google.rpc.RetryInfo`. Each comment names the gRPC code.
+ * `google.rpc.RetryInfo`. The numbers of the case stand in `ErrorInfo.metadata` under the names of their fields, as
+ * `tokens` and `burst_size`; durations as `68.2s`. Over gRPC and gRPC-Web the trailer `grpc-retry-pushback-ms` tells retry
+ * policies when to send the call again, or -1 where that does not help; over Connect a "not now" has `Retry-After`.
+ * Each comment names the gRPC code.
  *
  * @generated from enum ggen.backpressure.v1.Reason
  */
