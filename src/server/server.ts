@@ -8,6 +8,7 @@ import { createEmbeddedBoardEngine } from "./engine/embedded/embedded-board-engi
 import { createEmbeddedEngine, type EmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
 import { createIds } from "./ids.ts";
 import type { Log } from "./log.ts";
+import { refusalMessage } from "./machine/refusal-message.ts";
 import { createAdmissionService } from "./service/admission-service.ts";
 import { createBoardService } from "./service/board-service.ts";
 import { createCallsUnderWay } from "./service/calls-under-way.ts";
@@ -21,7 +22,6 @@ import { createHealth } from "./transport/health.ts";
 import type { BoundAddress, TransportOptions } from "./transport/options.ts";
 import { createReflection } from "./transport/reflection.ts";
 import { createWebTransport } from "./transport/web.ts";
-import { refusalMessage } from "./wire/error-wire.ts";
 
 export interface Server {
   /** Where it listens. */
