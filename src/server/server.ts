@@ -217,7 +217,7 @@ function declare({ engine, boards }: Engines, config: LoadedConfig, log: Log, on
     if (refused.length > 0) {
       onRefused();
       log.error(
-        { boards: refused, why: refusals.map(refusalMessage) },
+        { boards: refused, why: refusals.map((refusal) => refusalMessage(refusal)) },
         "cards stand where the file has no place for them: these boards stay as they were; send SIGHUP once the cards are " +
           "gone on, or say renamed_from where a stage has another name",
       );
