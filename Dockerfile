@@ -29,7 +29,7 @@ VOLUME /var/lib/backpressure
 USER node
 # gRPC; Connect and gRPC-Web.
 EXPOSE 50051 8080
-# `health` asks grpc.health.v1 on the gRPC port and exits with 0 while the server serves.
+# `health` asks grpc.health.v1 where BACKPRESSURE_CONFIG and BACKPRESSURE_GRPC_LISTEN have the server listen, and exits with 0 while the server serves.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "dist/cli/main.js", "health"]
 # See "A collector that keeps up" in docs/decisions.md.
 ENTRYPOINT ["node", "--max-semi-space-size=4", "--no-memory-reducer", "dist/cli/main.js"]

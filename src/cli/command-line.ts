@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { COMMAND_GROUPS, type CommandEntry } from "./command-list.ts";
 import type { Handle, Work } from "./context.ts";
-import { ADDRESS_VARIABLE, terminalIsDumb } from "./environment.ts";
+import { ADDRESS_VARIABLE, addressIsSet, terminalIsDumb } from "./environment.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
 import { failureOf, reportFailure } from "./failure.ts";
 import { Interrupted } from "./signals.ts";
@@ -34,7 +34,11 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     async (...given: [...Arguments, Command]) => {
       const command = given.at(-1) as Command;
       const { address, json = false } = command.optsWithGlobals<GlobalFlags>();
-      exitCode = await work({ terminal, address, json, behindDashes }, ...(given.slice(0, -1) as Arguments));
+      const isAddressGiven = command.getOptionValueSourceWithGlobals("address") === "cli" || addressIsSet();
+      exitCode = await work(
+        { terminal, address, isAddressGiven, json, behindDashes },
+        ...(given.slice(0, -1) as Arguments),
+      );
     };
 
   try {

@@ -7,6 +7,8 @@ export interface Context {
   readonly terminal: Terminal;
   /** Where the server is, as `--address` or the environment says. */
   readonly address: string;
+  /** Whether one of them does; if not, it is the default. */
+  readonly isAddressGiven: boolean;
   /** Whether answers are for scripts. */
   readonly json: boolean;
   /** What stands behind `--` on the command line; undefined: there is no `--`. */

@@ -16,6 +16,11 @@ export function environmentWith(variables: Variables): NodeJS.ProcessEnv {
   return { ...process.env, ...variables };
 }
 
+/** Whether the environment names the server; an empty variable names none. */
+export function addressIsSet(): boolean {
+  return Boolean(process.env[ADDRESS_VARIABLE]);
+}
+
 /** Whether the terminal can do more than print line after line. */
 export function terminalIsDumb(): boolean {
   return process.env.TERM === "dumb";

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -76,5 +76,44 @@ describe("serve", () => {
     expect(stderr).toContain(
       `${path}:1:12: limiters[0]: a limiter needs a rate (rate or max_rps), max_concurrent or both`,
     );
+  });
+});
+
+describe("health, as the image asks it", () => {
+  /** The words of the Dockerfile's HEALTHCHECK behind the program. */
+  const words: string[] = JSON.parse(
+    /^HEALTHCHECK .*CMD (\[.*\])$/m.exec(readFileSync("Dockerfile", "utf8"))?.[1] ?? "[]",
+  ).slice(2);
+
+  it.each([
+    ["of all IPv4 interfaces, in the file", (port: number) => ({ listen: `0.0.0.0:${port}`, env: {} })],
+    ["of all IPv6 interfaces, in the file", (port: number) => ({ listen: `[::]:${port}`, env: {} })],
+    [
+      "that a variable of the file brings",
+      (port: number) => ({ listen: `127.0.0.1:\${PORT}`, env: { PORT: `${port}` } }),
+    ],
+    [
+      "that the environment says instead of the file",
+      (port: number) => ({ listen: "127.0.0.1:1", env: { BACKPRESSURE_GRPC_LISTEN: `127.0.0.1:${port}` } }),
+    ],
+  ])("finds the port %s", async (_what, configured) => {
+    // Some port that is free now: the server itself says which.
+    let port = 0;
+    {
+      await using probe = await startServerProcess("");
+      port = Number(probe.address.split(":").at(-1));
+    }
+    const { listen, env } = configured(port);
+    const path = file("health.yaml", `listeners: { grpc: "${listen}", web: "127.0.0.1:0" }\n`);
+    const variables = { BACKPRESSURE_CONFIG: path, ...env };
+    const [, command = ""] = [words.length, words[0]];
+    expect(command).toBe("health");
+    expect(await cli(words, { address: "", env: variables })).toMatchObject({ code: 3 });
+    await using server = startCli(["serve"], { address: "", env: variables });
+    await server.until("stdout", "serves gRPC on");
+    expect(await cli(words, { address: "", env: variables })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`:${port}: serving`),
+    });
   });
 });

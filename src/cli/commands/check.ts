@@ -16,10 +16,14 @@ export const defineCheck: DefineCommand = (command, handle) => {
 
 async function check({ terminal, json }: Context, path: string): Promise<number> {
   const { loadConfig } = await import("../../server/config/config.ts");
+  const { readEnvironment } = await import("../../server/config/environment.ts");
   const { formatProblem } = await import("../../server/config/problem.ts");
-  const reading = loadConfig({ path, overrides: [] });
+  const reading = loadConfig({ path, ...readEnvironment() });
   if (reading.kind === "loaded") {
-    const { limiters } = reading;
+    const { limiters, origin } = reading;
+    for (const { variable, section, field } of origin.overrides) {
+      terminal.warn(`${variable} is set and stands for ${section}.${field}, whatever the file says`);
+    }
     if (json) terminal.print(JSON.stringify({ valid: true, limiters: limiters.map(({ name }) => name) }));
     else terminal.print(`${path} is valid: ${formatCount(limiters.length, "limiter")}`);
     return EXIT.ok;

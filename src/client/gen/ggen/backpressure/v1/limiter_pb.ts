@@ -76,7 +76,8 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   maxConcurrent?: number | undefined;
 
   /**
-   * Whether each key has a bucket and a count of permits of its own. Cannot be changed once created.
+   * Whether each key has a bucket and a count of permits of its own. Cannot be changed by RPC once
+   * created; a change in the server's file is taken up where nothing is held and nobody waits.
    *
    * @generated from field: bool keyed = 6;
    */
