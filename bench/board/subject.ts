@@ -46,6 +46,7 @@ export function createSubject(about: Partial<BoardConfig> = {}): Subject {
       stream,
       probed: true,
       detached: false,
+      keepOnCancel: false,
       cardId: undefined,
     } as const;
     return machine.step(command, now).outcome;

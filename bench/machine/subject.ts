@@ -52,6 +52,7 @@ export function createSubject(about: Partial<LimiterConfig>): Subject {
           requestId,
           stream,
           probed: true,
+          keepOnCancel: false,
         },
         now,
       );

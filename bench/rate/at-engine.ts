@@ -38,6 +38,7 @@ export async function grantAtEngine(
           requestId: "",
           stream,
           probed: true,
+          keepOnCancel: false,
         },
       ],
       ([outcome]) => {

@@ -84,6 +84,7 @@ export function createRateLimiter(options: RateLimiterOptions): AdmissionControl
         requestId: "",
         stream,
         probed: true,
+        keepOnCancel: false,
       } as const;
       engine.submit([command], ([outcome]) => {
         if (outcome.kind === "granted") hold(outcome);

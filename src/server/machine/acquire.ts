@@ -3,8 +3,9 @@
 import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./command.ts";
 import { longest, waitersAhead } from "./estimate.ts";
 import { type Grantee, grant, startClock } from "./grant.ts";
-import { type Attachment, DETACHED, END_REASONS, grantedOver, heldLimiters, type Lease, takenUpOver } from "./lease.ts";
+import { END_REASONS, heldLimiters, type Lease } from "./lease.ts";
 import type { Limiter, Waiter } from "./limiter.ts";
+import { type Attachment, DETACHED, grantedOver, takenUpOver } from "./liveness.ts";
 import { dequeue, enqueue, stepBack } from "./queue.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import { recall } from "./requests.ts";
@@ -55,7 +56,7 @@ function grantNow(state: State, command: Acquire | TryAcquire, target: Target, a
     holder: command.holder,
     requestId: command.requestId,
     ttl: ttlOf(command, target.limiters),
-    trustCancel: target.limiters.every((limiter) => limiter.config.trustCancel),
+    trustCancel: trustsCancel(command, target.limiters),
     arrivedAt: state.now,
     attachment,
   };
@@ -80,7 +81,7 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
     places: [],
     arrivedAt: state.now,
     ttl: ttlOf(command, target.limiters),
-    trustCancel: target.limiters.every((limiter) => limiter.config.trustCancel),
+    trustCancel: trustsCancel(command, target.limiters),
     requestId: command.requestId,
     stream: command.stream,
     probed: command.probed,
@@ -118,6 +119,7 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
   else state.deadlines.set(waiter, deadline);
   waiter.probed = command.probed;
   waiter.stream = command.stream;
+  waiter.trustCancel = trustsCancel(command, limiters);
   state.changes.push({ kind: "waiter-put", waiter });
   if (stream === undefined) stepBack(state, waiter);
   return waiting(waiter);
@@ -144,6 +146,12 @@ function waiting(waiter: Waiter): Waiting {
     waitersAhead: ahead,
     estimatedWait: longest(waiter.places.map((place) => place.estimate)),
   };
+}
+
+/** Whether a cancel of the request's stream is its last word, as far as the request and the limiters say. */
+function trustsCancel(command: Acquire | TryAcquire, limiters: readonly Limiter[]): boolean {
+  const keeps = command.kind === "acquire" && command.keepOnCancel;
+  return !keeps && limiters.every((limiter) => limiter.config.trustCancel);
 }
 
 /** µs that all of the limiters let one wait. */

@@ -3,6 +3,7 @@
 import type { Claim, StreamId } from "./claim.ts";
 import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
+import type { StreamEnd } from "./liveness.ts";
 import type { PastRequest } from "./past-request.ts";
 import type { Refusal } from "./reasons.ts";
 
@@ -21,6 +22,8 @@ export interface Acquire {
   readonly stream: StreamId;
   /** Whether the server can probe the stream's connection. */
   readonly probed: boolean;
+  /** Its client ends it by a release or a withdrawal: a cancelled stream is a lost one. */
+  readonly keepOnCancel: boolean;
 }
 
 export interface TryAcquire {
@@ -47,7 +50,7 @@ export interface Leave {
   /** The waiter's or lease's id. */
   readonly id: string;
   readonly stream: StreamId;
-  readonly how: "cancelled" | "lost";
+  readonly how: StreamEnd;
 }
 
 export interface Renew {
@@ -58,6 +61,14 @@ export interface Renew {
 export interface Release {
   readonly kind: "release";
   readonly leaseId: string;
+  readonly workOutcome: WorkOutcome;
+}
+
+/** Gives up what was asked under a request id, whatever has become of it, and also if it has yet to arrive. */
+export interface Withdraw {
+  readonly kind: "withdraw";
+  readonly requestId: string;
+  /** For the lease that it may have. */
   readonly workOutcome: WorkOutcome;
 }
 
@@ -115,6 +126,7 @@ export type Command =
   | Leave
   | Renew
   | Release
+  | Withdraw
   | Revoke
   | CancelWaiter
   | CreateLimiter
@@ -184,6 +196,11 @@ export interface Declared {
   readonly refused: readonly string[];
 }
 
+/** A request that had no lease takes nothing any more: it waited, or will be refused when it arrives. */
+export interface Withdrawn {
+  readonly kind: "withdrawn";
+}
+
 export interface Done {
   readonly kind: "done";
 }
@@ -196,6 +213,7 @@ export interface Outcomes {
   leave: Done;
   renew: Renewed | Ended | Refusal;
   release: Ended | Refusal;
+  withdraw: Ended | Withdrawn;
   revoke: Revoking | Ended | Refusal;
   "cancel-waiter": Done | Refusal;
   "create-limiter": LimiterChanged | Refusal;

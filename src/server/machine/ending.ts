@@ -3,8 +3,9 @@
 import type { Ended } from "./command.ts";
 import { startClock } from "./grant.ts";
 import { closeIfIdle, dropBucket } from "./instances.ts";
-import { heldLimiters, type Lease, type LeaseEnd, ORPHANED } from "./lease.ts";
+import { heldLimiters, type Lease, type LeaseEnd } from "./lease.ts";
 import type { Limiter } from "./limiter.ts";
+import { ORPHANED } from "./liveness.ts";
 import { unsettle } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
 import type { State } from "./state.ts";

@@ -3,7 +3,7 @@
 import type { Claim } from "./claim.ts";
 import type { Granted } from "./command.ts";
 import { closeIfIdle } from "./instances.ts";
-import { type Attachment, type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
+import { type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
 import {
   chargedPermits,
   chargedTokens,
@@ -12,6 +12,7 @@ import {
   microsUntilTokens,
   permitsFit,
 } from "./limiter.ts";
+import { type Attachment, outlivesSilence } from "./liveness.ts";
 import { pastRequest } from "./requests.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
@@ -103,10 +104,8 @@ export function grant(state: State, grantee: Grantee, instances: readonly Instan
 /** Sets when the lease ends unless its holder shows itself, as its attachment has it. */
 export function startClock(state: State, lease: Lease): void {
   if (lease.revokedAt !== undefined) return;
-  const { attachment, ttl } = lease;
-  const outlivesSilence = attachment.kind === "attached" && (attachment.probed || ttl === 0);
-  if (outlivesSilence) state.deadlines.clear(lease);
-  else state.deadlines.set(lease, state.now + ttl);
+  if (outlivesSilence(lease.attachment, lease.ttl)) state.deadlines.clear(lease);
+  else state.deadlines.set(lease, state.now + lease.ttl);
 }
 
 function charge(state: State, instance: Instance, claim: Claim): HeldClaim {

@@ -1,15 +1,17 @@
 /** Holding: what becomes of waiters and leases once they are there. */
 
-import type { CancelWaiter, Leave, Outcomes, Release, Renew, Revoke } from "./command.ts";
+import type { CancelWaiter, Ended, Leave, Outcomes, Release, Renew, Revoke, Withdraw } from "./command.ts";
 import { endLease, orphan, pastEnd } from "./ending.ts";
 import { startClock } from "./grant.ts";
-import { DETACHED, expiresAt, heedsCancel, heldLimiters, type Lease } from "./lease.ts";
+import { expiresAt, heldLimiters, type Lease, type WorkOutcome } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
+import { DETACHED, keepsPlace, outlivesStream } from "./liveness.ts";
 import { dequeue, stepAside } from "./queue.ts";
 import { refusal } from "./reasons.ts";
+import { pastRequest } from "./requests.ts";
 import type { State } from "./state.ts";
 
-/** A stream has ended: a cancel gives everything back, a lost connection leaves time to come back. */
+/** A stream has ended: what it stood for ends with it, or has its ttl to come back. */
 export function leave(state: State, command: Leave): Outcomes["leave"] {
   const { id, stream, how } = command;
   const lease = state.leases.get(id);
@@ -20,14 +22,12 @@ export function leave(state: State, command: Leave): Outcomes["leave"] {
 }
 
 function leaveQueue(state: State, waiter: Waiter, how: Leave["how"]): void {
-  const mayComeBack = how === "lost" && waiter.requestId !== "" && waiter.ttl > 0;
-  if (mayComeBack) stepAside(state, waiter, Math.min(waiter.deadline, state.now + waiter.ttl));
+  if (keepsPlace(waiter, how)) stepAside(state, waiter, Math.min(waiter.deadline, state.now + waiter.ttl));
   else dequeue(state, waiter);
 }
 
 function leaveLease(state: State, lease: Lease, how: Leave["how"]): void {
-  const freesAtOnce = lease.ttl === 0 || (how === "cancelled" && lease.trustCancel && heedsCancel(lease.attachment));
-  if (!freesAtOnce) {
+  if (outlivesStream(lease, how)) {
     orphan(state, lease);
     return;
   }
@@ -46,7 +46,28 @@ export function renew(state: State, command: Renew): Outcomes["renew"] {
 export function release(state: State, command: Release): Outcomes["release"] {
   const lease = state.leases.get(command.leaseId);
   if (lease === undefined) return pastEnd(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
-  if (command.workOutcome === "overloaded") {
+  return releaseLease(state, lease, command.workOutcome);
+}
+
+/** Gives up a request: its lease is released, its waiter leaves, and if neither is there it will be refused. */
+export function withdraw(state: State, { requestId, workOutcome }: Withdraw): Outcomes["withdraw"] {
+  const live = state.requests.get(requestId);
+  if (live?.kind === "lease") return releaseLease(state, live, workOutcome);
+  if (live !== undefined) {
+    dequeue(state, live);
+    if (live.stream !== undefined) state.events.push({ to: live.stream, ...refusal("REQUEST_WITHDRAWN") });
+  } else {
+    const past = state.pastRequests.get(requestId);
+    if (past?.kind === "ended") return { kind: "ended", leaseId: "", end: past.end, already: true };
+    if (past?.kind === "spent") return { kind: "ended", leaseId: past.lease.id, end: "released", already: true };
+    if (past !== undefined) return { kind: "withdrawn" };
+  }
+  pastRequest(state, requestId, { kind: "withdrawn" });
+  return { kind: "withdrawn" };
+}
+
+function releaseLease(state: State, lease: Lease, workOutcome: WorkOutcome): Ended {
+  if (workOutcome === "overloaded") {
     for (const limiter of heldLimiters(lease)) limiter.statistics.overloaded += 1;
   }
   endLease(state, lease, "released");

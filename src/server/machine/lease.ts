@@ -1,8 +1,9 @@
 /** A timed right to permits, as the machine keeps it. */
 
-import type { Claim, StreamId } from "./claim.ts";
+import type { Claim } from "./claim.ts";
 import type { Due } from "./deadlines.ts";
 import type { Instance, Limiter } from "./limiter.ts";
+import type { Attachment } from "./liveness.ts";
 import type { Reason } from "./reasons.ts";
 
 /** How a lease ended; each ends exactly once. */
@@ -20,45 +21,6 @@ export interface HeldClaim {
   readonly slots: readonly number[];
 }
 
-/** A stream is open. */
-export interface Attached {
-  readonly kind: "attached";
-  readonly stream: StreamId;
-  /** If the server cannot probe its connection (HTTP/1.1), the lease needs Renew all the same. */
-  readonly probed: boolean;
-  /**
-   * Whether the grant went out over this stream. One that took the lease up later may be an attempt that its caller gave up
-   * and that was overtaken by the next: its cancel may come while the holder relies on the lease, and frees nothing at once.
-   */
-  readonly first: boolean;
-}
-
-/** How the holder shows that it lives. */
-export type Attachment =
-  | Attached
-  /** The stream's connection is lost; the ttl runs. */
-  | { readonly kind: "orphaned" }
-  /** It never had a stream. */
-  | { readonly kind: "detached" };
-
-/** What an open stream is to the lease that is granted over it. */
-export function grantedOver(stream: StreamId, probed: boolean): Attached {
-  return { kind: "attached", stream, probed, first: true };
-}
-
-/** What an open stream is to a lease that lives already. */
-export function takenUpOver(stream: StreamId, probed: boolean): Attached {
-  return { kind: "attached", stream, probed, first: false };
-}
-
-/** Whether the cancel of its stream is its holder's last word. */
-export function heedsCancel(attachment: Attachment): boolean {
-  return attachment.kind === "attached" && attachment.first;
-}
-
-export const ORPHANED: Attachment = { kind: "orphaned" };
-export const DETACHED: Attachment = { kind: "detached" };
-
 export interface Lease extends Due {
   readonly kind: "lease";
   readonly id: string;
@@ -72,6 +34,7 @@ export interface Lease extends Due {
   readonly grantedAt: number;
   /** µs. 0: it ends with its stream, whichever way that ends. */
   readonly ttl: number;
+  /** Whether the cancel of the stream of its grant is its holder's last word. */
   readonly trustCancel: boolean;
   readonly requestId: string;
   attachment: Attachment;

@@ -97,7 +97,8 @@ export interface Waiter extends Due, Member<Waiter> {
   readonly arrivedAt: number;
   /** µs; the ttl of the lease that it will have, and of its place once its connection is lost. */
   readonly ttl: number;
-  readonly trustCancel: boolean;
+  /** Whether the cancel of its stream takes it out of the queue. */
+  trustCancel: boolean;
   readonly requestId: string;
   /** Undefined while it is away: its connection was lost, its place is kept until `dueAt`. */
   stream: StreamId | undefined;

@@ -77,13 +77,15 @@ export interface WaiterRecord {
   readonly deadline: number | undefined;
 }
 
-/** `end` undefined: the grant held nothing, and this is what it was. */
+/** `grant` alone: the grant held nothing, and this is what it was. */
 export interface PastRequestRecord {
   readonly requestId: string;
   readonly call: Lease["call"];
   readonly asked: readonly Claim[];
   readonly end: LeaseEnd | undefined;
   readonly grant: LeaseRecord | undefined;
+  /** It was withdrawn before it had a lease. Records of before this was possible have no such field. */
+  readonly withdrawn?: boolean | undefined;
 }
 
 /** Nothing is charged without a rate. */
@@ -142,8 +144,14 @@ export function waiterRecord(waiter: Waiter, epoch: number): WaiterRecord {
 }
 
 export function pastRequestRecord(requestId: string, past: PastRequest, epoch: number): PastRequestRecord {
-  const { call, asked } = past;
-  return past.kind === "ended"
-    ? { requestId, call, asked, end: past.end, grant: undefined }
-    : { requestId, call, asked, end: undefined, grant: leaseRecord(past.lease, epoch) };
+  switch (past.kind) {
+    case "ended":
+      return { requestId, call: past.call, asked: past.asked, end: past.end, grant: undefined };
+    case "spent": {
+      const grant = leaseRecord(past.lease, epoch);
+      return { requestId, call: past.call, asked: past.asked, end: undefined, grant };
+    }
+    case "withdrawn":
+      return { requestId, call: "acquire", asked: [], end: undefined, grant: undefined, withdrawn: true };
+  }
 }

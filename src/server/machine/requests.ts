@@ -29,6 +29,7 @@ export function pastRequest(state: State, requestId: string, past: PastRequest):
 }
 
 function recallPast(past: PastRequest, command: Acquire | TryAcquire): Granted | Refusal {
+  if (past.kind === "withdrawn") return refusal("REQUEST_WITHDRAWN");
   if (past.call !== command.kind || !sameClaims(past.asked, command.claims)) return refusal("REQUEST_ID_REUSED");
   if (past.kind === "ended") return refusal(END_REASONS[past.end]);
   return { kind: "granted", lease: past.lease, held: false, resumed: true };

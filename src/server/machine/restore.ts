@@ -3,7 +3,7 @@
 import type { Outcomes } from "./command.ts";
 import { removeIfDrained } from "./ending.ts";
 import { closeIfIdle, dropBucket, openInstance } from "./instances.ts";
-import { DETACHED, type HeldClaim, heldLimiters, type Lease, ORPHANED } from "./lease.ts";
+import { type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
 import {
   canEverFit,
   createInstance,
@@ -13,6 +13,7 @@ import {
   type LimiterConfig,
   type Waiter,
 } from "./limiter.ts";
+import { DETACHED, ORPHANED } from "./liveness.ts";
 import { enqueue, stepAside, unsettle } from "./queue.ts";
 import type { BucketRecord, LeaseRecord, LimiterRecord, PastRequestRecord, Records, WaiterRecord } from "./record.ts";
 import { Slots } from "./slots.ts";
@@ -196,8 +197,11 @@ function nameOnly(name: string): Limiter {
   return createLimiter({ config, declaration: undefined, fencingToken: 0 }, 0);
 }
 
-function restorePastRequest(state: State, { requestId, call, asked, end, grant }: PastRequestRecord): void {
-  if (end !== undefined) {
+function restorePastRequest(state: State, record: PastRequestRecord): void {
+  const { requestId, call, asked, end, grant, withdrawn } = record;
+  if (withdrawn === true) {
+    state.pastRequests.set(requestId, { kind: "withdrawn" }, state.now);
+  } else if (end !== undefined) {
     state.pastRequests.set(requestId, { kind: "ended", call, asked, end }, state.now);
   } else if (grant !== undefined) {
     state.pastRequests.set(requestId, { kind: "spent", call, asked, lease: toLease(state, grant) }, state.now);

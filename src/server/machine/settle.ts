@@ -10,8 +10,8 @@
 import { endLease } from "./ending.ts";
 import { grant, obstacle } from "./grant.ts";
 import { clearHeadDeadline, forgetAsNew, setHeadDeadline } from "./instances.ts";
-import { grantedOver } from "./lease.ts";
 import type { Instance, Place, Waiter } from "./limiter.ts";
+import { grantedOver } from "./liveness.ts";
 import { dequeue, takeOut, unsettle } from "./queue.ts";
 import { type Reason, refusal } from "./reasons.ts";
 import type { State } from "./state.ts";

@@ -1,8 +1,9 @@
 /** What people are shown of the machine's state: plain copies, in its own units. */
 
 import type { Claim } from "./claim.ts";
-import { type Attachment, expiresAt, type HeldClaim, type Lease } from "./lease.ts";
+import { expiresAt, type HeldClaim, type Lease } from "./lease.ts";
 import type { LimiterConfig } from "./limiter.ts";
+import type { Attachment } from "./liveness.ts";
 import type { Reason } from "./reasons.ts";
 
 export interface Page<T> {

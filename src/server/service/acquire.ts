@@ -49,10 +49,11 @@ export function openAcquire(
     stream,
     heartbeats,
     openCalls,
+    grant: "granted",
     beat,
     sayDraining: (endTime) =>
       say({ case: "draining", value: create(DrainingSchema, { endTime: msToTimestamp(endTime) }) }),
-    giveBack: (id, how) => engine.submit([{ kind: "leave", id, stream: engineStream, how }], () => {}),
+    giveBack: (id, { how }) => engine.submit([{ kind: "leave", id, stream: engineStream, how }], () => {}),
     onOver: () => engine.closeStream(engineStream),
   });
 

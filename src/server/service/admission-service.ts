@@ -7,6 +7,7 @@ import type { Engine } from "../engine/engine.ts";
 import {
   type AcquireRequest,
   AdmissionService,
+  type ReleaseResponse,
   ReleaseResponseSchema,
   RenewedSchema,
   RenewResponseSchema,
@@ -14,7 +15,7 @@ import {
   TryAcquireResponseSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
-import type { Ended, Release, Renew, Renewed, TryAcquire } from "../machine/command.ts";
+import type { Ended, Release, Renew, Renewed, TryAcquire, Withdraw } from "../machine/command.ts";
 import { expiresAt } from "../machine/lease.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
 import { draining, refusalError } from "../wire/error-wire.ts";
@@ -105,14 +106,22 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       return create(RenewResponseSchema, { results });
     },
 
-    async release({ leaseId, secret, outcome: workOutcome }) {
+    async release({ leaseId, secret, requestId, outcome }) {
+      const workOutcome = workOutcomeFromWire(outcome);
+      if (requestId !== "") return withdraw({ kind: "withdraw", requestId, workOutcome });
       if (!ids.isSecretOf(leaseId, secret)) throw refusalError(await wrongSecret(leaseId));
-      const command: Release = { kind: "release", leaseId, workOutcome: workOutcomeFromWire(workOutcome) };
-      const outcome = await ask(engine, command);
-      if (outcome.kind === "refused") throw refusalError(outcome);
-      return create(ReleaseResponseSchema, { end: leaseEndToWire(outcome.end), alreadyEnded: outcome.already });
+      const command: Release = { kind: "release", leaseId, workOutcome };
+      const released = await ask(engine, command);
+      if (released.kind === "refused") throw refusalError(released);
+      return create(ReleaseResponseSchema, { end: leaseEndToWire(released.end), alreadyEnded: released.already });
     },
   });
+
+  async function withdraw(command: Withdraw): Promise<ReleaseResponse> {
+    const outcome = await ask(engine, command);
+    if (outcome.kind === "withdrawn") return create(ReleaseResponseSchema, { withdrawn: true });
+    return create(ReleaseResponseSchema, { end: leaseEndToWire(outcome.end), alreadyEnded: outcome.already });
+  }
 
   function toQuestion(request: AcquireRequest, call: Call): AcquireQuestion {
     if (request.resume) return { kind: "resume", leaseId: request.resume.leaseId };
@@ -126,6 +135,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       maxWait: said === undefined ? call.timeout : Math.min(said, call.timeout ?? said),
       ttl: request.ttl && durationToMicros(request.ttl),
       requestId: request.requestId,
+      keepOnCancel: request.keepOnCancel,
     };
   }
 

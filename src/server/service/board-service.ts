@@ -16,6 +16,8 @@ import {
   GetBoardResponseSchema,
   GetCardResponseSchema,
   GetFlowResponseSchema,
+  type GiveBackCardRequest,
+  type GiveBackCardResponse,
   GiveBackCardResponseSchema,
   ListBoardsResponseSchema,
   ListCardsResponseSchema,
@@ -156,6 +158,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       maxWait: said === undefined ? call.timeout : Math.min(said, call.timeout ?? said),
       ttl: request.ttl && durationToMicros(request.ttl),
       requestId: request.requestId,
+      keepOnCancel: request.keepOnCancel,
       detached: false,
       cardId: undefined,
     };
@@ -273,6 +276,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         maxWait: 0,
         ttl: request.ttl && durationToMicros(request.ttl),
         requestId: request.requestId,
+        keepOnCancel: false,
         detached: true,
         cardId: request.cardId === "" ? undefined : request.cardId,
       });
@@ -305,6 +309,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
 
     async giveBackCard(request) {
+      if (request.requestId !== "") return withdraw(request);
       const card = await conclude("give-back", request, request.reason, request.failed);
       return create(GiveBackCardResponseSchema, { card });
     },
@@ -322,6 +327,14 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       return create(UnblockCardResponseSchema, { card: await askCard({ kind: "unblock", board, cardId }) });
     },
   });
+
+  async function withdraw({ board, requestId, reason: words }: GiveBackCardRequest): Promise<GiveBackCardResponse> {
+    await readBoard(board);
+    const outcome = await ask({ kind: "withdraw-pull", requestId, words });
+    return create(GiveBackCardResponseSchema, {
+      card: outcome.kind === "card" ? cardMessage(outcome.card) : undefined,
+    });
+  }
 
   /** µs in the server's own time, for ms since 1970. */
   function microsOf(ms: number): number {

@@ -22,19 +22,28 @@ export type Phase =
   | { readonly kind: "holding"; readonly id: string }
   | { readonly kind: "over" };
 
-export interface HeldCallOptions<O> {
+export interface HeldCallOptions<K, O> {
   readonly stream: ServerStream<O>;
   readonly heartbeats: Heartbeats;
   /** Where the call stands while it is open. */
   readonly openCalls: Set<OpenCall>;
+  /** The kind of message that tells what is held. */
+  readonly grant: K;
   /** It has said nothing for a while. */
   readonly beat: () => void;
   /** The server stops, and the holder may finish until then. */
   readonly sayDraining: (endTime: number) => void;
   /** What has this id goes back to the engine, as the stream has ended. */
-  readonly giveBack: (id: string, how: StreamEnd) => void;
+  readonly giveBack: (id: string, gone: Gone) => void;
   /** The call is over: nothing that the engine says of it is heard any more. */
   readonly onOver: () => void;
+}
+
+/** How a stream has ended without the server's doing. */
+export interface Gone {
+  readonly how: StreamEnd;
+  /** Whether the message that tells what is held has not left this process. */
+  readonly unheard: boolean;
 }
 
 /** `K`: the kinds of what it says. */
@@ -53,8 +62,8 @@ export interface HeldCall<K, O> {
   answered(): void;
 }
 
-export function createHeldCall<K, O>(options: HeldCallOptions<O>): HeldCall<K, O> {
-  const { stream, heartbeats, openCalls, beat, sayDraining, giveBack, onOver } = options;
+export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K, O> {
+  const { stream, heartbeats, openCalls, grant, beat, sayDraining, giveBack, onOver } = options;
   let phase: Phase = { kind: "asked" };
   // Before the answer there is nothing that could be given back, and nobody knows whether it waits.
   let goneEarly: StreamEnd | undefined;
@@ -71,8 +80,9 @@ export function createHeldCall<K, O>(options: HeldCallOptions<O>): HeldCall<K, O
 
   function leave(how: StreamEnd): void {
     const id = phase.kind === "waiting" || phase.kind === "holding" ? phase.id : undefined;
+    const unheard = goneEarly !== undefined || outbox.keeps(grant);
     close();
-    if (id !== undefined) giveBack(id, how);
+    if (id !== undefined) giveBack(id, { how, unheard });
   }
 
   const call: OpenCall = {

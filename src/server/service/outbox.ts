@@ -10,6 +10,8 @@ export interface Outbox<K, O> {
   put(kind: K, message: O): void;
   /** Forgets a kept message of this kind. */
   drop(kind: K): void;
+  /** Whether a message of this kind has not been handed to the stream yet. */
+  keeps(kind: K): boolean;
   /** Hands everything kept to the stream, reader behind or not: it is about to end. */
   flush(): void;
 }
@@ -36,6 +38,7 @@ export function createOutbox<K, O>(stream: ServerStream<O>): Outbox<K, O> {
         kept.set(kind, message);
       }
     },
+    keeps: (kind) => kept.has(kind),
     drop(kind) {
       kept.delete(kind);
     },

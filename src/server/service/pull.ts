@@ -46,10 +46,11 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
     stream,
     heartbeats,
     openCalls,
+    grant: "pulled",
     beat,
     sayDraining: (endTime) =>
       say({ case: "draining", value: create(PullDrainingSchema, { endTime: msToTimestamp(endTime) }) }),
-    giveBack: (id, how) => boards.submit([{ kind: "leave-pull", id, stream: engineStream, how }], () => {}),
+    giveBack: (id, gone) => boards.submit([{ kind: "leave-pull", id, stream: engineStream, ...gone }], () => {}),
     onOver: () => boards.closeStream(engineStream),
   });
 

@@ -26,14 +26,8 @@ import {
 } from "../gen/ggen/backpressure/v1/reason_pb.ts";
 import type { Claim } from "../machine/claim.ts";
 import type { Granted } from "../machine/command.ts";
-import {
-  type Attachment,
-  expiresAt,
-  type HeldClaim,
-  type Lease,
-  type LeaseEnd,
-  type WorkOutcome,
-} from "../machine/lease.ts";
+import { expiresAt, type HeldClaim, type Lease, type LeaseEnd, type WorkOutcome } from "../machine/lease.ts";
+import type { Attachment } from "../machine/liveness.ts";
 import type { Reason, Refusal } from "../machine/reasons.ts";
 import { refusalMessage } from "../machine/refusal-message.ts";
 import { type LeaseView, viewLease, type WaiterView } from "../machine/view.ts";

@@ -32,6 +32,7 @@ function setUp(config: LimiterConfig, { store = createMemoryStore(), lateness = 
     requestId: "",
     stream,
     probed: true,
+    keepOnCancel: false,
   });
   const ask = (id: string, stream: number) =>
     engine.submit([acquire(id, stream)], ([outcome]) => said.push(`${id} is ${outcome.kind}`));

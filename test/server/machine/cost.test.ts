@@ -79,7 +79,14 @@ function ask(kind: Kind, index: number): Acquire {
   const id = `${kind}-${index}`;
   const claims = [claimOn("db"), claimOn("api", { tokens: 0 })];
   const stream = streamOf(kind, index);
-  const rest = { holder: "", maxWait: undefined, ttl: undefined, requestId: `request of ${id}`, probed: true };
+  const rest = {
+    holder: "",
+    maxWait: undefined,
+    ttl: undefined,
+    requestId: `request of ${id}`,
+    probed: true,
+    keepOnCancel: false,
+  };
   return { kind: "acquire", id, claims, stream, ...rest };
 }
 

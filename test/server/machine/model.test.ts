@@ -246,8 +246,9 @@ function say(outcome: Outcome | MachineEvent): Said {
     }
     case "displaced":
       return { kind: "displaced", reason: outcome.reason };
+    case "withdrawn":
     case "done":
-      return { kind: "done" };
+      return { kind: outcome.kind };
   }
 }
 

@@ -5,8 +5,9 @@
 
 import type { Claim } from "../../../src/server/machine/claim.ts";
 import type { Acquire, Command, Leave, TryAcquire } from "../../../src/server/machine/command.ts";
-import type { Attached, Attachment, LeaseEnd } from "../../../src/server/machine/lease.ts";
+import type { LeaseEnd } from "../../../src/server/machine/lease.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
+import type { Attached, Attachment } from "../../../src/server/machine/liveness.ts";
 import type { Reason } from "../../../src/server/machine/reasons.ts";
 
 export interface ModelLimiter {
@@ -43,7 +44,7 @@ export interface ModelWaiter {
   readonly asked: readonly Claim[];
   readonly aims: readonly Aim[];
   readonly ttl: number;
-  readonly trustCancel: boolean;
+  trustCancel: boolean;
   readonly requestId: string;
   readonly arrivedAt: number;
   stream: number | undefined;
@@ -70,6 +71,7 @@ export type Said =
   | { kind: "limiter"; name: string; revision: number }
   | { kind: "limiter-deleted"; name: string; drainingLeases: number }
   | { kind: "declared"; created: string[]; changed: string[]; deleted: string[]; refused: string[] }
+  | { kind: "withdrawn" }
   | { kind: "done" };
 
 interface Refused {
@@ -110,6 +112,7 @@ export class Model {
     string,
     { call: string; asked: readonly Claim[]; end: LeaseEnd | undefined; claims: SaidClaim[]; id: string }
   >();
+  readonly #withdrawn = new Set<string>();
   readonly #maxWaiters: number;
   #now = 0;
   #events: ModelStep["events"] = [];
@@ -191,6 +194,24 @@ export class Model {
         if (lease === undefined) return this.#howItEnded(command.leaseId);
         this.#end(lease, "released");
         return { kind: "ended", id: lease.id, end: "released", already: false };
+      }
+      case "withdraw": {
+        const { requestId } = command;
+        const lease = this.leases.find((each) => each.requestId === requestId);
+        if (lease) {
+          this.#end(lease, "released");
+          return { kind: "ended", id: lease.id, end: "released", already: false };
+        }
+        const waiter = this.waiters.find((each) => each.requestId === requestId);
+        if (waiter) {
+          this.#drop(waiter);
+          this.#tell(waiter.stream, refused("REQUEST_WITHDRAWN"));
+        }
+        const past = waiter === undefined ? this.#pastRequests.get(requestId) : undefined;
+        if (past?.end !== undefined) return { kind: "ended", id: "", end: past.end, already: true };
+        if (past !== undefined) return { kind: "ended", id: past.id, end: "released", already: true };
+        this.#withdrawn.add(requestId);
+        return { kind: "withdrawn" };
       }
       case "revoke": {
         const lease = this.#lease(command.leaseId);
@@ -289,6 +310,7 @@ export class Model {
       return { kind: "granted", id: lease.id, held: true, resumed: true, claims };
     }
     const past = this.#pastRequests.get(requestId);
+    if (this.#withdrawn.has(requestId)) return refused("REQUEST_WITHDRAWN");
     if (past === undefined) return undefined;
     if (!fitting(past.call, past.asked)) return refused("REQUEST_ID_REUSED");
     if (past.end !== undefined) return refused(reasonOf(past.end));
@@ -305,6 +327,7 @@ export class Model {
     }
     waiter.stream = command.stream;
     waiter.probed = command.probed;
+    waiter.trustCancel = trusts(command, waiter.aims);
     return { kind: "waiting", id: waiter.id, waitersAhead: "as surveyed", estimatedWait: "by hold times" };
   }
 
@@ -383,7 +406,7 @@ export class Model {
       asked: command.claims,
       aims,
       ttl: ttlOf(command, aims),
-      trustCancel: aims.every(({ limiter }) => limiter.config.trustCancel),
+      trustCancel: trusts(command, aims),
       requestId: command.requestId,
       arrivedAt: this.#now,
       stream: command.stream,
@@ -430,7 +453,7 @@ export class Model {
       command.kind === "acquire"
         ? { kind: "attached", stream: command.stream, probed: command.probed, first: true }
         : { kind: "detached" };
-    const trustCancel = aims.every(({ limiter }) => limiter.config.trustCancel);
+    const trustCancel = trusts(command, aims);
     const { id, requestId, kind, claims } = command;
     const grantee = { id, call: kind, asked: claims, aims, ttl: ttlOf(command, aims), trustCancel, requestId };
     return this.#grant(grantee, attachment);
@@ -492,7 +515,8 @@ export class Model {
     if (waiter) {
       waiter.stream = undefined;
       waiter.keptUntil = this.#now + waiter.ttl;
-      if (how === "cancelled" || waiter.requestId === "" || waiter.ttl === 0) this.#drop(waiter);
+      const leaves = how === "cancelled" && waiter.trustCancel;
+      if (leaves || waiter.requestId === "" || waiter.ttl === 0) this.#drop(waiter);
     }
     const lease = this.#lease(id);
     if (lease === undefined || streamOf(lease) !== stream) return;
@@ -665,6 +689,12 @@ function unitOf({ rate }: LimiterConfig): bigint {
 
 function fullLevel({ rate }: LimiterConfig): bigint {
   return rate === undefined ? 0n : BigInt(rate.capacity) * BigInt(rate.unit);
+}
+
+/** Neither the request nor a limiter says that a cancel is a lost stream. */
+function trusts(command: Acquire | TryAcquire, aims: readonly Aim[]): boolean {
+  if (command.kind === "acquire" && command.keepOnCancel) return false;
+  return aims.every(({ limiter }) => limiter.config.trustCancel);
 }
 
 function fitsEver({ config }: ModelLimiter, { permits, tokens }: { permits: number; tokens: number }): boolean {

@@ -18,7 +18,18 @@ export interface RandomCommands {
   next(seed: number, wakeAt: number): { readonly command: Command; readonly wait: number };
 }
 
-type Sort = "ask" | "release" | "leave" | "renew" | "resume" | "revoke" | "cancel" | "change" | "declare" | "wake";
+type Sort =
+  | "ask"
+  | "release"
+  | "withdraw"
+  | "leave"
+  | "renew"
+  | "resume"
+  | "revoke"
+  | "cancel"
+  | "change"
+  | "declare"
+  | "wake";
 
 /** Of a thousand commands, how many are of each sort; the rest are wakes. */
 type Mix = readonly (readonly [Sort, number])[];
@@ -26,7 +37,8 @@ type Mix = readonly (readonly [Sort, number])[];
 /** Most of what is asked is granted, and all that can be done is done. */
 const QUIET: Mix = [
   ["ask", 450],
-  ["release", 100],
+  ["release", 85],
+  ["withdraw", 15],
   ["leave", 130],
   ["renew", 30],
   ["resume", 30],
@@ -39,7 +51,8 @@ const QUIET: Mix = [
 /** Queues are long, and move seldom. */
 const CROWDED: Mix = [
   ["ask", 600],
-  ["release", 70],
+  ["release", 60],
+  ["withdraw", 10],
   ["leave", 80],
   ["renew", 10],
   ["resume", 10],
@@ -84,6 +97,7 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
             requestId,
             stream,
             probed: dice.chance(85),
+            keepOnCancel: dice.chance(40),
           };
     if (requestId !== "") asked.push(command);
     gone.push(id);
@@ -130,6 +144,12 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
         return ask(dice);
       case "release":
         return { kind: "release", leaseId: leaseId(dice), workOutcome: "success" };
+      case "withdraw": {
+        // Mostly of what was asked, sometimes before it is asked.
+        const next = `request-${serial + 1}`;
+        const requestId = asked.length > 0 && dice.chance(85) ? dice.pick(asked.slice(-12)).requestId : next;
+        return { kind: "withdraw", requestId, workOutcome: "ignored" };
+      }
       case "leave":
         return leave(dice);
       case "renew":

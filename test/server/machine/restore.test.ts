@@ -46,7 +46,7 @@ function createLife(): Life {
     acquire(id, claims, options = {}) {
       stream += 1;
       const [maxWait, ttl, requestId] = [undefined, 10 * SECOND, ""];
-      const rest = { maxWait, ttl, requestId, stream, probed: true, ...options };
+      const rest = { maxWait, ttl, requestId, stream, probed: true, keepOnCancel: false, ...options };
       return life.step({ kind: "acquire", id, claims, holder: "h", ...rest });
     },
     release: (leaseId) => void life.step({ kind: "release", leaseId, workOutcome: "success" }),

@@ -24,7 +24,7 @@ interface Admission {
   readonly lease: Lease;
 }
 
-type AcquireOptions = Partial<Pick<Acquire, "maxWait" | "ttl" | "requestId" | "probed">>;
+type AcquireOptions = Partial<Pick<Acquire, "maxWait" | "ttl" | "requestId" | "probed" | "keepOnCancel">>;
 type TryOptions = Partial<Pick<TryAcquire, "ttl" | "requestId">>;
 
 export interface Scene {
@@ -110,7 +110,7 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
       if (limiter === undefined) throw new Error(`no limiter ${fields.name}`);
       return step({ kind: "update-limiter", config: { ...limiter.config, ...fields }, revision: undefined });
     },
-    acquire(claims, { maxWait, ttl, requestId = "", probed = true } = {}) {
+    acquire(claims, { maxWait, ttl, requestId = "", probed = true, keepOnCancel = false } = {}) {
       serial += 1;
       const stream = serial;
       const id = `${serial}`;
@@ -124,6 +124,7 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
         requestId,
         stream,
         probed,
+        keepOnCancel,
       });
       return { id, stream, outcome };
     },

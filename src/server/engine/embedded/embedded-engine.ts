@@ -66,7 +66,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     const waits = kept !== undefined || delivery.isHeldUp;
     if (waits && commands.every(takesNothing)) {
       // Whoever gives back, or only shows that it lives, need not wait until what others are granted is kept.
-      const released = new Set(commands.flatMap((command) => (command.kind === "release" ? [command.leaseId] : [])));
+      const released = new Set(outcomes.flatMap((outcome) => (outcome.kind === "ended" ? [outcome.leaseId] : [])));
       const own = (event: MachineEvent) => event.kind === "ended" && released.has(event.leaseId);
       answer(outcomes);
       tell(events.filter(own));
@@ -175,5 +175,5 @@ function joined<T>(a: readonly T[], b: readonly T[]): readonly T[] {
 
 /** What a crash may forget: then a lease has its time as before. */
 function takesNothing({ kind }: Command): boolean {
-  return kind === "release" || kind === "renew";
+  return kind === "release" || kind === "withdraw" || kind === "renew";
 }

@@ -60,6 +60,7 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
       requestId: "",
       stream,
       probed: true,
+      keepOnCancel: false,
     } as const;
     limiters.submit([command], ([outcome]) => {
       if (outcome.kind !== "waiting") hear({ ...outcome, to: stream });

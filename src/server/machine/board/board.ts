@@ -21,6 +21,7 @@ import {
   renewWork,
   settleClaim,
   unblockCard,
+  withdrawPull,
 } from "./working.ts";
 
 export type { BoardMachineOptions, BoardState } from "./state.ts";
@@ -117,6 +118,8 @@ function carryOut(state: BoardState, command: BoardCommand): BoardOutcome {
       return resumeWork(state, command);
     case "leave-pull":
       return leavePull(state, command);
+    case "withdraw-pull":
+      return withdrawPull(state, command);
     case "settle-claim":
       return settleClaim(state, command);
     case "lose-claim":

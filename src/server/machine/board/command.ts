@@ -1,6 +1,7 @@
 /** What goes into the board machine, and what comes out of it. Times are monotonic µs. */
 
 import type { StreamId } from "../claim.ts";
+import type { StreamEnd } from "../liveness.ts";
 import type { Refusal } from "../reasons.ts";
 import type { Board, BoardConfig, Card, CardContent, Puller, Work } from "./model.ts";
 
@@ -69,6 +70,8 @@ export interface PullCard {
   readonly requestId: string;
   readonly stream: StreamId;
   readonly probed: boolean;
+  /** Its client ends it by a word: a cancelled stream is a lost one. */
+  readonly keepOnCancel: boolean;
   /** The work has no stream of its own; `stream` hears only what comes of the pull. */
   readonly detached: boolean;
   /** Only this card; undefined: the best. Only with `maxWait` 0. */
@@ -90,7 +93,17 @@ export interface LeavePull {
   readonly kind: "leave-pull";
   readonly id: string;
   readonly stream: StreamId;
-  readonly how: "cancelled" | "lost";
+  readonly how: StreamEnd;
+  /** Whether the server knows that the stream has not passed on what is held. */
+  readonly unheard: boolean;
+}
+
+/** Gives up what was asked under a request id, whatever has become of it, and also if it has yet to arrive. */
+export interface WithdrawPull {
+  readonly kind: "withdraw-pull";
+  readonly requestId: string;
+  /** Why. */
+  readonly words: string;
 }
 
 /** What the stage's limiter has made of a pull's claim. */
@@ -158,6 +171,7 @@ export type BoardCommand =
   | PullCard
   | ResumeWork
   | LeavePull
+  | WithdrawPull
   | SettleClaim
   | LoseClaim
   | RenewWork
@@ -227,6 +241,8 @@ export interface BoardOutcomes {
   pull: Pulled | PullWaiting | Refusal;
   "resume-work": Pulled | Refusal;
   "leave-pull": Nothing;
+  /** The card that was given back; nothing where there was none. */
+  "withdraw-pull": CardChanged | Nothing;
   "settle-claim": Nothing;
   "lose-claim": Nothing;
   "renew-work": WorkRenewed | Refusal;

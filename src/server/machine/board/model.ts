@@ -3,7 +3,7 @@
 import type { StreamId } from "../claim.ts";
 import type { Due } from "../deadlines.ts";
 import type { Fifo, FifoNode } from "../fifo.ts";
-import type { Attachment } from "../lease.ts";
+import type { Attachment } from "../liveness.ts";
 import type { Durations, Meter } from "../meter.ts";
 import type { ChangeLog } from "./change-log.ts";
 import type { FlowHistory } from "./flow-history.ts";
@@ -152,6 +152,10 @@ export interface Work extends Due {
   readonly requestId: string;
   /** Whether it holds a lease on the stage's limiter, under its own id. */
   readonly claimed: boolean;
+  /** Whether the cancel of the stream of its pull is its worker's last word. */
+  readonly trustCancel: boolean;
+  /** False while the card is known not to have reached its worker: then nobody has begun, and no attempt is counted. */
+  heard: boolean;
   attachment: Attachment;
 }
 
@@ -166,6 +170,8 @@ export interface Puller extends FifoNode<Puller>, Due {
   /** Undefined while it is away: its connection was lost, its place is kept. */
   stream: StreamId | undefined;
   probed: boolean;
+  /** Whether the cancel of its stream takes it out of the queue. */
+  trustCancel: boolean;
   /** Infinity: when it is cancelled. */
   deadline: number;
   /** It does not wait: what cannot be had at once is refused. */

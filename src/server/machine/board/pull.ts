@@ -1,6 +1,6 @@
 /** Asking for a card: now, or whenever there is one and room for it. */
 
-import { type Attachment, DETACHED, takenUpOver } from "../lease.ts";
+import { type Attachment, DETACHED, takenUpOver } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { fullness } from "./cards.ts";
 import type { BoardOutcomes, PullCard, Pulled, ResumeWork } from "./command.ts";
@@ -46,6 +46,7 @@ function recall(state: BoardState, command: PullCard): Puller | Work | Pulled | 
 }
 
 function recallPast(state: BoardState, past: PastPull, command: PullCard): Pulled | Refusal {
+  if (past.kind === "withdrawn") return refusal("REQUEST_WITHDRAWN");
   if (past.board !== command.board || past.stage !== command.stage) return refusal("REQUEST_ID_REUSED");
   const card = state.boards.get(past.board)?.cards.get(past.cardId);
   if (past.held || card === undefined) return refusal("LEASE_ENDED", { at: { board: past.board, card: past.cardId } });
@@ -83,8 +84,9 @@ function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutco
 }
 
 function take(state: BoardState, stage: Stage, pull: Pull, command: PullCard): Pulled {
-  const { id, worker, requestId, stream, probed, detached } = command;
-  return carryOut(state, stage, pull, { id, worker, ttl: ttlOf(stage, command), requestId, stream, probed, detached });
+  const { id, worker, requestId, stream, probed, detached, keepOnCancel } = command;
+  const origin = { id, worker, requestId, stream, probed, detached, trustCancel: !keepOnCancel };
+  return carryOut(state, stage, pull, { ...origin, ttl: ttlOf(stage, command) });
 }
 
 /** Whether a pull into the stage needs a lease on a limiter, too. */
@@ -115,6 +117,7 @@ function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOu
   }
   puller.stream = command.stream;
   puller.probed = command.probed;
+  puller.trustCancel = !command.keepOnCancel;
   puller.now = false;
   puller.deadline = state.now + (command.maxWait ?? Number.POSITIVE_INFINITY);
   if (puller.deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(puller);
@@ -132,6 +135,7 @@ function attach(state: BoardState, work: Work, attachment: Attachment): Pulled {
     state.events.push({ to: before.stream, kind: "displaced", reason: "LEASE_DISPLACED" });
   }
   work.attachment = attachment;
+  work.heard = true;
   startClock(state, work);
   touch(state, work.card);
   return { kind: "pulled", card: work.card, work, resumed: true };

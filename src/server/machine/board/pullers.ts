@@ -19,6 +19,7 @@ export function enqueuePuller(state: BoardState, stage: Stage, command: PullCard
     requestId: command.requestId,
     stream: command.stream,
     probed: command.probed,
+    trustCancel: !command.keepOnCancel,
     deadline: state.now + (command.maxWait ?? Number.POSITIVE_INFINITY),
     now: command.maxWait === 0,
     detached: command.detached,

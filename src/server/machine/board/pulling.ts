@@ -3,7 +3,7 @@
  * was sent back to it, and that before what is new.
  */
 
-import { DETACHED, grantedOver } from "../lease.ts";
+import { DETACHED, grantedOver } from "../liveness.ts";
 import { move, pullable, rank, room, unrank } from "./cards.ts";
 import type { Pulled } from "./command.ts";
 import type { Board, Card, Pull, Puller, Stage } from "./model.ts";
@@ -60,7 +60,10 @@ export function carryOut(state: BoardState, stage: Stage, pull: Pull, puller: Pu
 }
 
 /** What of a puller goes into its work. */
-export type PullerOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId" | "stream" | "probed" | "detached">;
+export type PullerOrigin = Pick<
+  Puller,
+  "id" | "worker" | "ttl" | "requestId" | "stream" | "probed" | "trustCancel" | "detached"
+>;
 
 /** Keeps a pull for one who has yet to be admitted by the stage's limiter: nobody else takes its cards or its room. */
 export function reserve(stage: Stage, pull: Pull, puller: Puller): void {
@@ -109,7 +112,7 @@ export function pullByThemselves(state: BoardState, board: Board): boolean {
 /** A retry of a pull that holds nothing finds the card that the first has moved. */
 function rememberSpent(state: BoardState, { board, config }: Stage, card: Card, { requestId }: PullerOrigin): void {
   if (requestId === "") return;
-  const past = { board: board.config.name, stage: config.name, cardId: card.id, held: false };
+  const past = { kind: "pulled", board: board.config.name, stage: config.name, cardId: card.id, held: false } as const;
   state.pastRequests.set(requestId, past, state.now);
 }
 

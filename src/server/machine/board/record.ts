@@ -44,6 +44,8 @@ export interface WorkRecord {
   readonly requestId: string;
   readonly claimed: boolean;
   readonly detached: boolean;
+  /** Records of before this was kept have no such field: their workers may have begun. */
+  readonly heard?: boolean | undefined;
 }
 
 export function boardRecord({ config, declaration, revision, ...board }: Board, epoch: number): BoardRecord {
@@ -68,6 +70,7 @@ export function cardRecord(card: Card, epoch: number): CardRecord {
       requestId: work.requestId,
       claimed: work.claimed,
       detached: work.attachment.kind === "detached",
+      heard: work.heard,
     },
     lastWork: lastWork && { ...lastWork, pulledAt: lastWork.pulledAt + epoch },
     attempt,

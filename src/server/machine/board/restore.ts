@@ -1,6 +1,6 @@
 /** Taking up again after a restart: every card stands where it stood, and whoever worked on one has its ttl to come back. */
 
-import { DETACHED, ORPHANED } from "../lease.ts";
+import { DETACHED, ORPHANED } from "../liveness.ts";
 import { forgetCompleted, noteCompleted, rank } from "./cards.ts";
 import type { BoardChange } from "./command.ts";
 import { makeBoard } from "./configure.ts";
@@ -116,12 +116,15 @@ function restoreCard(state: BoardState, stage: Stage, record: CardRecord): void 
   touch(state, card);
 }
 
-function restoreWork(state: BoardState, card: Card, { detached, pulledAt, ...rest }: WorkRecord): void {
+function restoreWork(state: BoardState, card: Card, { detached, pulledAt, heard = true, ...rest }: WorkRecord): void {
   const work: Work = {
     kind: "work",
     card,
     ...rest,
     pulledAt: Math.min(pulledAt, state.now),
+    // Whatever stream it gets now takes it up again: the cancel of that is no last word.
+    trustCancel: false,
+    heard,
     attachment: detached ? DETACHED : ORPHANED,
     dueAt: 0,
     heapIndex: -1,

@@ -17,14 +17,18 @@ export interface BoardMachineOptions {
   readonly rememberFor?: number;
 }
 
-/** A request id whose work is over: what it had led to. */
-export interface PastPull {
-  readonly board: string;
-  readonly stage: string;
-  readonly cardId: string;
-  /** Whether there was work to hold, which has ended since. */
-  readonly held: boolean;
-}
+/** A request id that is used up: what it had led to. */
+export type PastPull =
+  | {
+      readonly kind: "pulled";
+      readonly board: string;
+      readonly stage: string;
+      readonly cardId: string;
+      /** Whether there was work to hold, which has ended since. */
+      readonly held: boolean;
+    }
+  /** It was given up before it had a card; its request may have yet to arrive. */
+  | { readonly kind: "withdrawn" };
 
 export interface BoardState {
   /** µs: the instant to which everything below has been brought up. */

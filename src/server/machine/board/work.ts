@@ -1,6 +1,6 @@
 /** Work on a card: it begins with a pull, and ends exactly once. */
 
-import { type Attachment, ORPHANED } from "../lease.ts";
+import { type Attachment, ORPHANED, outlivesSilence } from "../liveness.ts";
 import { type Reason, refusal } from "../reasons.ts";
 import { setState } from "./cards.ts";
 import type { Pulled } from "./command.ts";
@@ -8,7 +8,7 @@ import type { Card, CardState, Puller, Work, WorkEnd } from "./model.ts";
 import { type BoardState, touch } from "./state.ts";
 
 /** What of a pull goes into the work. */
-export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId"> & {
+export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId" | "trustCancel"> & {
   readonly attachment: Attachment;
   readonly claimed: boolean;
 };
@@ -27,6 +27,8 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
     ttl: origin.ttl,
     requestId: origin.requestId,
     claimed: origin.claimed,
+    trustCancel: origin.trustCancel,
+    heard: true,
     attachment: origin.attachment,
     dueAt: 0,
     heapIndex: -1,
@@ -48,8 +50,8 @@ export function endWork(state: BoardState, work: Work, next: CardState, end: Wor
   state.deadlines.clear(work);
   if (work.requestId !== "") {
     state.requests.delete(work.requestId);
-    const past = { board: stage.board.config.name, stage: stage.config.name, cardId: card.id, held: true };
-    state.pastRequests.set(work.requestId, past, state.now);
+    const place = { board: stage.board.config.name, stage: stage.config.name, cardId: card.id };
+    state.pastRequests.set(work.requestId, { kind: "pulled", ...place, held: true }, state.now);
   }
   card.work = undefined;
   const { worker, token, pulledAt, ttl } = work;
@@ -75,6 +77,12 @@ export function failWork(state: BoardState, work: Work, reason: string, end: Wor
   endWork(state, work, tooOften ? "blocked" : "waiting", end);
 }
 
+/** No worker has begun, or the worker is done without a fault: the card waits for another, and no attempt is counted. */
+export function returnWork(state: BoardState, work: Work, end: WorkEnd = "otherwise"): void {
+  work.card.attempt -= 1;
+  endWork(state, work, "waiting", end);
+}
+
 /** Why a card waits again of whose worker nothing was heard. */
 export const VANISHED = "its worker has vanished";
 
@@ -87,9 +95,8 @@ export function orphanWork(state: BoardState, work: Work): void {
 
 /** Sets when the work ends unless its worker shows itself. */
 export function startClock(state: BoardState, work: Work): void {
-  const { attachment, ttl } = work;
-  const outlivesSilence = attachment.kind === "attached" && (attachment.probed || ttl === 0);
-  if (ttl === undefined || outlivesSilence) state.deadlines.clear(work);
+  const { attachment, ttl = Number.POSITIVE_INFINITY } = work;
+  if (outlivesSilence(attachment, work.ttl)) state.deadlines.clear(work);
   else state.deadlines.set(work, state.now + ttl);
 }
 

@@ -1,6 +1,6 @@
 /** What becomes of cards that are worked on, and of their workers. */
 
-import { heedsCancel } from "../lease.ts";
+import { keepsPlace, outlivesStream } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { setState } from "./cards.ts";
 import type {
@@ -12,12 +12,13 @@ import type {
   RenewWork,
   SettleClaim,
   UnblockCard,
+  WithdrawPull,
 } from "./command.ts";
 import type { Card, EndVerb, Puller, Work } from "./model.ts";
-import { admitPuller, dequeuePuller, unclaim } from "./pullers.ts";
+import { admitPuller, dequeuePuller, placeOfStage, unclaim } from "./pullers.ts";
 import { unreserve } from "./pulling.ts";
 import { type BoardState, touch } from "./state.ts";
-import { endWork, failWork, orphanWork, placeOf, startClock, tellOver, VANISHED } from "./work.ts";
+import { endWork, failWork, orphanWork, placeOf, returnWork, startClock, tellOver, VANISHED } from "./work.ts";
 
 /**
  * Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. Said again by who
@@ -43,9 +44,8 @@ export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes
         failWork(state, work, command.words, command.kind);
         break;
       }
-      card.attempt -= 1;
       card.reason = command.words;
-      endWork(state, work, "waiting", command.kind);
+      returnWork(state, work, command.kind);
       break;
     case "send-back":
       card.reason = command.words;
@@ -96,25 +96,26 @@ export function renewWork(state: BoardState, command: RenewWork): BoardOutcomes[
   if (work === undefined || work.token !== command.token) {
     return refusal("STALE_FENCING_TOKEN", { at: placeOf(card) });
   }
+  work.heard = true;
   startClock(state, work);
   return { kind: "work-renewed", work };
 }
 
-/** A stream has ended: a cancel gives the card back, a lost connection leaves time to come back. */
+/** A stream has ended: what it stood for ends with it, or has its ttl to come back. */
 export function leavePull(state: BoardState, command: LeavePull): BoardOutcomes["leave-pull"] {
   const puller = state.pullers.get(command.id);
   if (puller?.stream === command.stream) leaveQueue(state, puller, command.how);
   const work = state.works.get(command.id);
   if (work?.attachment.kind === "attached" && work.attachment.stream === command.stream) {
-    leaveWork(state, work, command.how);
+    leaveWork(state, work, command);
   }
   return DONE;
 }
 
 function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): void {
-  const { stage, requestId, now } = puller;
+  const { stage, requestId, trustCancel } = puller;
   const ttl = puller.ttl ?? stage.board.config.ttl;
-  if (how === "cancelled" || requestId === "" || now || ttl === 0) {
+  if (puller.now || !keepsPlace({ ttl, trustCancel, requestId }, how)) {
     dequeuePuller(state, puller);
     return;
   }
@@ -129,24 +130,44 @@ function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): v
   state.deadlines.set(puller, Math.min(puller.deadline, state.now + ttl));
 }
 
-function leaveWork(state: BoardState, work: Work, how: LeavePull["how"]): void {
-  const endsAtOnce = work.ttl === 0 || (how === "cancelled" && heedsCancel(work.attachment));
-  if (!endsAtOnce) {
-    orphanWork(state, work);
-    return;
-  }
-  if (how === "lost") {
-    failWork(state, work, VANISHED);
-    return;
-  }
-  work.card.attempt -= 1;
-  endWork(state, work, "waiting", "otherwise");
+function leaveWork(state: BoardState, work: Work, { how, unheard }: LeavePull): void {
+  if (unheard) work.heard = false;
+  if (outlivesStream(work, how)) orphanWork(state, work);
+  else if (how === "lost") vanish(state, work);
+  else returnWork(state, work);
 }
 
 /** The worker's ttl has run out. */
 export function expireWork(state: BoardState, work: Work): void {
-  failWork(state, work, VANISHED);
+  vanish(state, work);
   tellOver(state, work, "LEASE_EXPIRED");
+}
+
+/** Nothing was heard of the worker: an attempt has failed, unless its worker never heard of the card. */
+function vanish(state: BoardState, work: Work): void {
+  if (work.heard) failWork(state, work, VANISHED);
+  else returnWork(state, work);
+}
+
+/** Gives up a pull: its card is given back, its puller leaves, and if neither is there it will be refused. */
+export function withdrawPull(state: BoardState, { requestId, words }: WithdrawPull): BoardOutcomes["withdraw-pull"] {
+  const live = state.requests.get(requestId);
+  if (live?.kind === "work") {
+    live.card.reason = words;
+    returnWork(state, live, "give-back");
+    tellOver(state, live, undefined);
+    return { kind: "card", card: live.card };
+  }
+  if (live !== undefined) {
+    dequeuePuller(state, live);
+    if (live.stream !== undefined) {
+      state.events.push({ to: live.stream, ...refusal("REQUEST_WITHDRAWN", { at: placeOfStage(live.stage) }) });
+    }
+  }
+  if (state.pastRequests.get(requestId) === undefined) {
+    state.pastRequests.set(requestId, { kind: "withdrawn" }, state.now);
+  }
+  return DONE;
 }
 
 export function settleClaim(state: BoardState, command: SettleClaim): BoardOutcomes["settle-claim"] {
@@ -171,9 +192,8 @@ export function settleClaim(state: BoardState, command: SettleClaim): BoardOutco
 export function loseClaim(state: BoardState, command: LoseClaim): BoardOutcomes["lose-claim"] {
   const work = state.works.get(command.id);
   if (work === undefined) return DONE;
-  work.card.attempt -= 1;
   work.card.reason = "the lease on the stage's limiter was taken back";
-  endWork(state, work, "waiting", "otherwise");
+  returnWork(state, work);
   tellOver(state, work, command.reason);
   return DONE;
 }

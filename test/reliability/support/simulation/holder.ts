@@ -208,6 +208,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
           requestId,
           stream,
           probed: true,
+          keepOnCancel: false,
         }),
         hear,
       );

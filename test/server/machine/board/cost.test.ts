@@ -28,7 +28,16 @@ function createBoard(size: number) {
       maxWait: 0,
       ttl: undefined,
     } as const;
-    step({ ...command, requestId: "", stream: serial, probed: true, detached: true, cardId: undefined, ...about });
+    step({
+      ...command,
+      requestId: "",
+      stream: serial,
+      probed: true,
+      keepOnCancel: false,
+      detached: true,
+      cardId: undefined,
+      ...about,
+    });
   };
   const finish = (cardId: string) => {
     const token = state.boards.get("b")?.cards.get(cardId)?.work?.token ?? 0;

@@ -92,6 +92,7 @@ export function drain({ state, step, limiter }: Drainable): void {
           requestId: "",
           stream: -serial,
           probed: true,
+          keepOnCancel: false,
           detached: false,
           cardId: undefined,
         });

@@ -2,7 +2,7 @@
 
 import type { PullCard } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, CardContent, CardState, StageConfig } from "../../../../src/server/machine/board/model.ts";
-import type { Attachment } from "../../../../src/server/machine/lease.ts";
+import type { Attachment } from "../../../../src/server/machine/liveness.ts";
 
 /** An outcome or an event, of the machine or the model. */
 export type Said = { readonly kind: string } & Readonly<Record<string, unknown>>;
@@ -35,6 +35,8 @@ export interface ModelWork {
   readonly ttl: number | undefined;
   readonly requestId: string;
   readonly claimed: boolean;
+  readonly trustCancel: boolean;
+  heard: boolean;
   token: number;
   attachment: Attachment;
   /** Infinity: it lasts. */
@@ -70,6 +72,7 @@ export interface ModelPuller {
   readonly detached: boolean;
   stream: number | undefined;
   probed: boolean;
+  trustCancel: boolean;
   now: boolean;
   /** When it gives up: by its own bound, and while it is away. */
   deadline: number;
@@ -111,6 +114,7 @@ export function toPuller(
     detached,
     stream,
     probed,
+    trustCancel: !command.keepOnCancel,
     now: maxWait === 0,
     deadline: now + (maxWait ?? Number.POSITIVE_INFINITY),
     awayUntil: Number.POSITIVE_INFINITY,

@@ -14,7 +14,7 @@ import type {
   UpdateBoard,
 } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, CardContent, CardState } from "../../../../src/server/machine/board/model.ts";
-import type { Attachment } from "../../../../src/server/machine/lease.ts";
+import type { Attachment } from "../../../../src/server/machine/liveness.ts";
 import {
   boardSaid,
   cardSaid,
@@ -55,6 +55,7 @@ export class BoardModel {
   #now = 0;
   #serial = 0;
   readonly #past = new Map<string, { board: string; stage: string; card: string; held: boolean }>();
+  readonly #withdrawn = new Set<string>();
   #events: { to: number; said: Said }[] = [];
   #claims: string[] = [];
 
@@ -108,7 +109,12 @@ export class BoardModel {
     const due = this.pullers.filter((puller) => givesUpAt(puller) <= this.#now);
     for (const { card, work } of this.works) {
       if (work.expiresAt > this.#now) continue;
-      this.#fail(card, "its worker has vanished", "otherwise");
+      if (work.heard) {
+        this.#fail(card, "its worker has vanished", "otherwise");
+      } else {
+        card.attempt -= 1;
+        this.#endWork(card, "waiting", "otherwise");
+      }
       this.#tellOver(card, work, "LEASE_EXPIRED");
     }
     this.#settle();
@@ -183,6 +189,24 @@ export class BoardModel {
         });
       case "leave-pull":
         return this.#leave(command);
+      case "withdraw-pull": {
+        const { requestId, words } = command;
+        const held = this.works.find(({ work }) => work.requestId === requestId);
+        if (held !== undefined) {
+          held.card.reason = words;
+          held.card.attempt -= 1;
+          this.#endWork(held.card, "waiting", "give-back");
+          this.#tellOver(held.card, held.work, undefined);
+          return cardSaid(held.card);
+        }
+        const puller = this.pullers.find((each) => each.requestId === requestId);
+        if (puller !== undefined) {
+          this.#dequeue(puller);
+          this.#tell(puller.stream, refused("REQUEST_WITHDRAWN", placeOf(puller)));
+        }
+        if (!this.#past.has(requestId)) this.#withdrawn.add(requestId);
+        return DONE;
+      }
       case "settle-claim": {
         const puller = this.pullers.find(({ id }) => id === command.id);
         if (puller?.kept === undefined) {
@@ -207,6 +231,7 @@ export class BoardModel {
       case "renew-work":
         return this.#withCard(command, (card) => {
           if (card.work?.token !== command.token) return refused("STALE_FENCING_TOKEN", placeOf(card));
+          card.work.heard = true;
           this.#startClock(card.work);
           return { kind: "work-renewed", work: card.work.id };
         });
@@ -504,7 +529,7 @@ export class BoardModel {
   }
 
   #take(puller: ModelPuller, pull: ModelPull): Said {
-    const { id, board, stage, worker, ttl, requestId, detached, stream, probed } = puller;
+    const { id, board, stage, worker, ttl, requestId, detached, stream, probed, trustCancel } = puller;
     this.#shift(board, stage, pull);
     const { card } = pull;
     if (stage.config.kind === "queue") {
@@ -516,7 +541,18 @@ export class BoardModel {
       ? DETACHED
       : ({ kind: "attached", stream: stream as number, probed, first: true } as const);
     const claimed = claims(stage);
-    const work = { id, worker, ttl, requestId, claimed, token: UNKNOWN, attachment, expiresAt: 0 };
+    const work = {
+      id,
+      worker,
+      ttl,
+      requestId,
+      claimed,
+      trustCancel,
+      heard: true,
+      token: UNKNOWN,
+      attachment,
+      expiresAt: 0,
+    };
     card.work = work;
     card.attempt += 1;
     this.#startClock(work);
@@ -591,6 +627,7 @@ export class BoardModel {
       const { stream, probed } = command;
       return this.#attach(card, work, detached ? DETACHED : { kind: "attached", stream, probed, first: false });
     }
+    if (this.#withdrawn.has(requestId)) return refused("REQUEST_WITHDRAWN", undefined);
     const past = this.#past.get(requestId);
     if (past === undefined) return undefined;
     if (past.board !== board || past.stage !== stage) return refused("REQUEST_ID_REUSED", undefined);
@@ -607,17 +644,19 @@ export class BoardModel {
     }
     puller.stream = command.stream;
     puller.probed = command.probed;
+    puller.trustCancel = !command.keepOnCancel;
     puller.now = false;
     puller.deadline = this.#now + (command.maxWait ?? Number.POSITIVE_INFINITY);
     puller.awayUntil = Number.POSITIVE_INFINITY;
     return { kind: "pull-waiting", puller: puller.id };
   }
 
-  #leave({ id, stream, how }: LeavePull): Said {
+  #leave({ id, stream, how, unheard }: LeavePull): Said {
     const puller = this.pullers.find((each) => each.id === id && each.stream === stream);
     if (puller !== undefined) {
       const ttl = puller.ttl ?? puller.board.config.ttl;
-      if (how === "cancelled" || puller.requestId === "" || puller.now || ttl === 0) {
+      const leaves = how === "cancelled" && puller.trustCancel;
+      if (leaves || puller.requestId === "" || puller.now || ttl === 0) {
         this.#dequeue(puller);
       } else {
         if (puller.kept) this.#claims.push(`unclaim ${id}`);
@@ -630,10 +669,11 @@ export class BoardModel {
     if (held === undefined) return DONE;
     const { card, work } = held;
     if (work.attachment.kind !== "attached" || work.attachment.stream !== stream) return DONE;
-    if (work.ttl !== 0 && !(how === "cancelled" && work.attachment.first)) {
+    if (unheard) work.heard = false;
+    if (work.ttl !== 0 && !(how === "cancelled" && work.trustCancel && work.attachment.first)) {
       work.attachment = { kind: "orphaned" };
       this.#startClock(work);
-    } else if (how === "cancelled") {
+    } else if (how === "cancelled" || !work.heard) {
       card.attempt -= 1;
       this.#endWork(card, "waiting", "otherwise");
     } else {
@@ -715,6 +755,7 @@ export class BoardModel {
       this.#tell(before.stream, { kind: "displaced", reason: "LEASE_DISPLACED" });
     }
     work.attachment = attachment;
+    work.heard = true;
     this.#startClock(work);
     return pulledSaid(card, work.id, true);
   }

@@ -30,6 +30,7 @@ type Sort =
   | "give-back"
   | "send-back"
   | "leave"
+  | "withdraw"
   | "resume"
   | "renew"
   | "block"
@@ -53,7 +54,8 @@ const MIXED: Mix = [
   ["finish", 105],
   ["give-back", 40],
   ["send-back", 70],
-  ["leave", 70],
+  ["leave", 55],
+  ["withdraw", 15],
   ["resume", 15],
   ["renew", 20],
   ["block", 25],
@@ -70,11 +72,12 @@ const MIXED: Mix = [
 /** Boards are full, much is sent back, and time hardly passes. */
 const CROWDED: Mix = [
   ["add", 205],
-  ["pull", 340],
+  ["pull", 330],
   ["finish", 190],
   ["give-back", 30],
   ["send-back", 90],
   ["leave", 20],
+  ["withdraw", 10],
   ["block", 8],
   ["unblock", 10],
   ["answer", 80],
@@ -134,6 +137,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
       requestId: dice.chance(45) ? `request-${serial}` : "",
       stream: serial,
       probed: dice.chance(85),
+      keepOnCancel: dice.chance(40),
       detached,
       cardId: maxWait === 0 && dice.chance(25) ? cardFor(dice, (card) => card.board === board).cardId : undefined,
     };
@@ -154,7 +158,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
     const { id, stream } = all.length === 0 ? { id: dice.pick(gone), stream: 0 } : dice.pick(all);
     const how = dice.pick(["cancelled", "lost", "lost"] as const);
     // A stream that was displaced may end late, and must not take what is no longer its own.
-    return { kind: "leave-pull", id, stream: dice.chance(95) ? stream : stream - 1, how };
+    return { kind: "leave-pull", id, stream: dice.chance(95) ? stream : stream - 1, how, unheard: dice.chance(20) };
   }
 
   function update(dice: Dice): BoardCommand {
@@ -232,6 +236,12 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
           words: dice.pick(["", "words"]),
           failed: dice.chance(50),
         };
+      }
+      case "withdraw": {
+        // Mostly of what was asked, sometimes before it is asked.
+        const next = `request-${serial + 1}`;
+        const requestId = asked.length > 0 && dice.chance(85) ? dice.pick(asked.slice(-10)).requestId : next;
+        return { kind: "withdraw-pull", requestId, words: dice.pick(["", "withdrawn"]) };
       }
       case "leave":
         return leave(dice);

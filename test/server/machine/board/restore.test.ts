@@ -31,7 +31,15 @@ function createLife(config: Partial<BoardConfig> = {}) {
     pull(stage: string, ttl: number | undefined = 10 * SECOND) {
       serial += 1;
       const [id, stream] = [`pull ${serial}`, serial];
-      const rest = { maxWait: 0, ttl, requestId: "", probed: true, detached: false, cardId: undefined };
+      const rest = {
+        maxWait: 0,
+        ttl,
+        requestId: "",
+        probed: true,
+        keepOnCancel: false,
+        detached: false,
+        cardId: undefined,
+      };
       return life.step({ kind: "pull", id, stream, board: "b", stage, worker: "w", ...rest });
     },
     finish(cardId: string) {

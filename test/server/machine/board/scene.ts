@@ -54,7 +54,11 @@ export interface BoardScene {
   sendBack(cardId: string, reason?: string): string;
   block(cardId: string): string;
   unblock(cardId: string): string;
-  leave(pulling: { readonly id: string; readonly stream: number }, how: "cancelled" | "lost"): void;
+  leave(
+    pulling: { readonly id: string; readonly stream: number },
+    how: "cancelled" | "lost",
+    about?: { unheard?: boolean },
+  ): void;
   /** What the stage's limiter has made of a claim: undefined, granted. */
   settleClaim(id: string, reason?: "CONCURRENCY_EXHAUSTED" | "QUEUE_FULL"): void;
   /** Lets so many µs pass, waking the machine whenever it asked for it, and at the end. */
@@ -126,6 +130,7 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
       requestId: "",
       stream: serial,
       probed: true,
+      keepOnCancel: false,
       detached: false,
       cardId: undefined,
       ...about,
@@ -166,8 +171,8 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
     sendBack: (cardId, reason) => conclude("send-back", cardId, reason),
     block: (cardId) => say(step({ kind: "block", board: "b", cardId, token: 0, reason: "" })),
     unblock: (cardId) => say(step({ kind: "unblock", board: "b", cardId })),
-    leave({ id, stream }, how) {
-      step({ kind: "leave-pull", id, stream, how });
+    leave({ id, stream }, how, { unheard = false } = {}) {
+      step({ kind: "leave-pull", id, stream, how, unheard });
     },
     settleClaim(id, reason) {
       // As the limiter's engine tells it: to a stream of its own, whose number somebody else may have here.

@@ -175,10 +175,11 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
 }
 
 function compareWorks(work: Work, again: Work, now: number): void {
-  const { attachment: _, card: __, pulledAt: ___, dueAt: ____, heapIndex: _____, ...rest } = work;
-  const { attachment, card: _1, pulledAt: _2, dueAt, heapIndex, ...restAgain } = again;
+  const { attachment: _, card: __, pulledAt: ___, dueAt: ____, heapIndex: _____, trustCancel: ______, ...rest } = work;
+  const { attachment, card: _1, pulledAt: _2, dueAt, heapIndex, trustCancel, ...restAgain } = again;
   expect(restAgain).toEqual(rest);
   expect(attachment.kind).not.toBe("attached");
+  expect(trustCancel).toBe(false);
   if (work.ttl === undefined) expect(heapIndex).toBe(-1);
   else expect(dueAt).toBe(now + work.ttl);
 }

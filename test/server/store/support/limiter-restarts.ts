@@ -155,7 +155,18 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
     for (const { claims, holder, requestId, ttl } of [...state.waiters.values()]) {
       stream += 1;
       const id = `back-${stream}`;
-      step({ kind: "acquire", id, claims, holder, maxWait: undefined, ttl, requestId, stream, probed: true });
+      step({
+        kind: "acquire",
+        id,
+        claims,
+        holder,
+        maxWait: undefined,
+        ttl,
+        requestId,
+        stream,
+        probed: true,
+        keepOnCancel: false,
+      });
       note("came back");
     }
     for (let n = 0; state.waiters.size > 0; n += 1) {
