@@ -1,7 +1,7 @@
 /** Asking: Acquire, TryAcquire and Resume. */
 
 import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./command.ts";
-import { longest, waitersAhead } from "./estimate.ts";
+import { estimateOf, waitersAhead } from "./estimate.ts";
 import { type Grantee, grant, startClock } from "./grant.ts";
 import { END_REASONS, heldLimiters, type Lease } from "./lease.ts";
 import type { Limiter, Waiter } from "./limiter.ts";
@@ -93,7 +93,7 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
     heapIndex: -1,
   };
   enqueue(state, waiter, instances);
-  return waiting(waiter);
+  return waiting(state, waiter);
 }
 
 /** A retry has found its waiter: it waits on in the same place, on the new stream, for as long as the retry says. */
@@ -122,7 +122,7 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
   waiter.trustCancel = trustsCancel(command, limiters);
   state.changes.push({ kind: "waiter-put", waiter });
   if (stream === undefined) stepBack(state, waiter);
-  return waiting(waiter);
+  return waiting(state, waiter);
 }
 
 /** Gives a live lease a stream; an older one is told that it has lost it. */
@@ -137,14 +137,14 @@ function attach(state: State, lease: Lease, { stream, probed }: Acquire | Resume
   return { kind: "granted", lease, held: true, resumed: true };
 }
 
-function waiting(waiter: Waiter): Waiting {
+function waiting(state: State, waiter: Waiter): Waiting {
   const ahead = waitersAhead(waiter);
   waiter.toldAhead = ahead;
   return {
     kind: "waiting",
     waiterId: waiter.id,
     waitersAhead: ahead,
-    estimatedWait: longest(waiter.places.map((place) => place.estimate)),
+    estimatedWait: estimateOf(waiter, state.now),
   };
 }
 

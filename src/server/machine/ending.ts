@@ -29,6 +29,7 @@ export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
     if (permits === 0) continue;
     const { limiter } = instance;
     instance.permitsInUse -= permits;
+    instance.holders?.remove(lease.grantedAt, permits);
     limiter.permitsInUse -= permits;
     instance.slots?.giveBack(slots);
     limiter.statistics.completions.count(now);

@@ -42,6 +42,11 @@ export class Fifo<T extends FifoNode<T>> {
     return oldest === undefined || returned.arrival < oldest.arrival ? returned : oldest;
   }
 
+  /** The last to be served of those that never left; undefined if there is none. */
+  get last(): T | undefined {
+    return this.#newest;
+  }
+
   /** How many are present. */
   get presentCount(): number {
     return this.#presentCount;

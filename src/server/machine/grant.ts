@@ -2,7 +2,7 @@
 
 import type { Claim } from "./claim.ts";
 import type { Granted } from "./command.ts";
-import { closeIfIdle } from "./instances.ts";
+import { closeIfIdle, holdersOf } from "./instances.ts";
 import { type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
 import {
   chargedPermits,
@@ -114,6 +114,7 @@ function charge(state: State, instance: Instance, claim: Claim): HeldClaim {
   const tokens = chargedTokens(limiter, claim.tokens);
   instance.permitsInUse += permits;
   limiter.permitsInUse += permits;
+  if (permits > 0) holdersOf(instance).add(state.now, permits);
   // `obstacle` has brought the bucket up to now.
   instance.bucket.tokens -= tokens;
   if (tokens > 0) state.changes.push({ kind: "tokens-spent", instance });

@@ -45,6 +45,8 @@ function assertBucket(state: State, instance: Instance): void {
 function assertPermits(instance: Instance, held: Held): void {
   const { limiter, permitsInUse } = instance;
   counts(permitsInUse, held.permits, instance, "permits held by leases");
+  const inGroups = instance.holders?.groups.reduce((sum, group) => sum + group.permits, 0) ?? 0;
+  counts(inGroups, permitsInUse, instance, "permits in the groups of its holders");
   counts(held.slots.length, new Set(held.slots).size, instance, "different slots");
   // A limit that was changed lets those finish who hold more.
   if (limiter.revision > 1) return;

@@ -1,5 +1,6 @@
 /** Instances on demand: a keyed limiter makes one for a key that is asked for, and forgets it when it is as good as new. */
 
+import { Holders } from "./holders.ts";
 import { createInstance, type Instance, type Limiter, microsUntilAsNew } from "./limiter.ts";
 import type { State } from "./state.ts";
 
@@ -63,12 +64,20 @@ function dueOf(idle: Limiter["idle"], count: number): number {
   return (first.at(-1) as Instance).dueAt;
 }
 
+/** Since when the permits of an instance are held. */
+export function holdersOf(instance: Instance): Holders {
+  instance.holders ??= new Holders();
+  return instance.holders;
+}
+
 /** Puts an instance aside if nothing is held and nobody waits. */
 export function closeIfIdle(state: State, instance: Instance): void {
   const { limiter } = instance;
   if (!limiter.config.keyed || instance.idle || instance.permitsInUse > 0 || instance.queue.size > 0) return;
   clearHeadDeadline(state, instance);
   instance.idle = true;
+  // Most keys are idle: what they need not have they do not keep.
+  instance.holders = undefined;
   limiter.idle.set(instance, state.now + microsUntilAsNew(instance, state.now));
   if (limiter.heapIndex === -1) state.deadlines.set(limiter, limiter.idle.earliest + LINGER);
 }

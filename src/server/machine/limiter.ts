@@ -5,6 +5,7 @@
 import type { Claim, StreamId } from "./claim.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
 import { Fifo, type FifoNode } from "./fifo.ts";
+import type { Holders } from "./holders.ts";
 import { Durations, Meter } from "./meter.ts";
 import { type Rate, sameRate } from "./rate.ts";
 import type { Reason, RefusalNumbers } from "./reasons.ts";
@@ -65,6 +66,8 @@ export interface Instance extends Due {
   queuedPermits: number;
   queuedTokens: number;
   slots: Slots | undefined;
+  /** Since when its permits are held; undefined where none have been since it was idle. */
+  holders: Holders | undefined;
   /** In `limiter.idle`, whose heap then has its deadline; otherwise that is when its head will have its tokens. */
   idle: boolean;
   /** Waking late for its deadline would lose tokens: the bucket has no room for what comes in meanwhile. */
@@ -75,6 +78,15 @@ export interface Instance extends Due {
   queueMoved: boolean;
 }
 
+/** What must be served until a claim is granted. */
+export interface Demand {
+  /** Permits and tokens of all claims that are granted before, and of the claim itself. */
+  readonly permits: number;
+  readonly tokens: number;
+  /** The most permits that one of these claims asks for: so many have to be free at one instant. */
+  readonly largest: number;
+}
+
 /** A waiter's place in one queue. */
 export interface Place extends FifoNode<Place> {
   readonly waiter: Waiter;
@@ -82,8 +94,8 @@ export interface Place extends FifoNode<Place> {
   readonly claim: Claim;
   /** How many present waiters stood before it when the queue was last surveyed. */
   ahead: number;
-  /** µs that it would then still have waited here; undefined where that could not be known. */
-  estimate: number | undefined;
+  /** What had then to be served until its turn, its own claim included. */
+  demand: Demand;
 }
 
 export interface Waiter extends Due, Member<Waiter> {
@@ -172,6 +184,7 @@ export function createInstance(limiter: Limiter, key: string, now: number): Inst
     queuedPermits: 0,
     queuedTokens: 0,
     slots: undefined,
+    holders: undefined,
     idle: false,
     precise: false,
     unsettled: false,

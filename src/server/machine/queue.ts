@@ -1,7 +1,7 @@
 /** Standing in line: a request stands in the queue of each instance that it claims, and is served when first in all. */
 
 import type { Claim } from "./claim.ts";
-import { estimateIn } from "./estimate.ts";
+import { demandOf } from "./estimate.ts";
 import { closeIfIdle } from "./instances.ts";
 import type { Instance, Place, Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
@@ -27,7 +27,7 @@ function append(state: State, waiter: Waiter, claim: Claim, instance: Instance):
     next: undefined,
     returned: undefined,
     ahead: instance.queue.presentCount,
-    estimate: estimateIn(instance, claim, state.now),
+    demand: demandOf(instance, claim),
   };
   instance.queue.append(place);
   count(place, 1);

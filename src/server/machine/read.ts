@@ -1,6 +1,6 @@
 /** Looking at the machine: copies for people and pages, none of which changes what it decides. */
 
-import { longest, survey, waitersAhead } from "./estimate.ts";
+import { estimateOf, survey, waitersAhead } from "./estimate.ts";
 import type { Lease } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
@@ -61,7 +61,7 @@ export function pageLeases(state: State, filter: Filter): Page<LeaseView> {
 export function pageWaiters(state: State, filter: Filter): Page<WaiterView> {
   const after = serialOf(filter.after);
   const limiter = state.limiters.get(filter.limiter);
-  for (const instance of limiter?.instances.values() ?? []) if (instance.queue.size > 0) survey(instance, state.now);
+  for (const instance of limiter?.instances.values() ?? []) if (instance.queue.size > 0) survey(instance);
   const items: WaiterView[] = [];
   let last = "";
   // The map is in the order of arrival.
@@ -69,20 +69,20 @@ export function pageWaiters(state: State, filter: Filter): Page<WaiterView> {
     const arrival = waiter.places[0]?.arrival ?? 0;
     if (arrival <= after || !asks(waiter, filter)) continue;
     if (items.length === filter.limit) return { items, next: last };
-    items.push(viewWaiter(waiter));
+    items.push(viewWaiter(waiter, state.now));
     last = String(arrival);
   }
   return { items, next: "" };
 }
 
-/** A waiter with its place as last surveyed. */
-export function viewWaiter(waiter: Waiter): WaiterView {
+/** A waiter with its place as last surveyed, and what that lets expect as of `now`. */
+export function viewWaiter(waiter: Waiter, now: number): WaiterView {
   return {
     id: waiter.id,
     claims: waiter.claims,
     holder: waiter.holder,
     waitersAhead: waitersAhead(waiter),
-    estimatedWait: longest(waiter.places.map((place) => place.estimate)),
+    estimatedWait: estimateOf(waiter, now),
     arrivedAt: waiter.arrivedAt,
     deadline: waiter.deadline === Number.POSITIVE_INFINITY ? undefined : waiter.deadline,
   };
@@ -96,7 +96,7 @@ export function takeMoved(state: State): Waiter[] {
   const moved: Waiter[] = [];
   for (const instance of state.moved.splice(0)) {
     instance.queueMoved = false;
-    survey(instance, state.now);
+    survey(instance);
     for (const { waiter } of instance.queue.present()) {
       const ahead = waitersAhead(waiter);
       if (ahead > waiter.toldAhead * 0.9 || ahead === waiter.toldAhead) continue;

@@ -2,7 +2,7 @@
 
 import type { Outcomes } from "./command.ts";
 import { removeIfDrained } from "./ending.ts";
-import { closeIfIdle, dropBucket, openInstance } from "./instances.ts";
+import { closeIfIdle, dropBucket, holdersOf, openInstance } from "./instances.ts";
 import { type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
 import {
   canEverFit,
@@ -132,6 +132,7 @@ function restoreLease(
     limiter.fencingToken = Math.max(limiter.fencingToken, fencingToken);
     instance.permitsInUse += permits;
     limiter.permitsInUse += permits;
+    if (permits > 0) holdersOf(instance).add(lease.grantedAt, permits);
   }
   state.leases.set(lease.id, lease);
   if (lease.requestId !== "") state.requests.set(lease.requestId, lease);

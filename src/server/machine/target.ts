@@ -1,7 +1,7 @@
 /** Where a request is aimed, and what stands in its way there. */
 
 import type { Claim } from "./claim.ts";
-import { estimateIn } from "./estimate.ts";
+import { demandOf, estimateIn } from "./estimate.ts";
 import { closedFor, obstacle } from "./grant.ts";
 import { findInstance, makeRoom, openInstance } from "./instances.ts";
 import { excessOf, type Instance, type Limiter } from "./limiter.ts";
@@ -114,7 +114,7 @@ export function inVain(state: State, claims: readonly Claim[], target: Target, m
     if (!limiter.config.refuseLongWaits) continue;
     const claim = claims[index] as Claim;
     const instance = target.instances[index];
-    const estimate = instance === undefined ? 0 : estimateIn(instance, claim, state.now);
+    const estimate = instance === undefined ? 0 : estimateIn(instance, demandOf(instance, claim), state.now);
     if (estimate === undefined || estimate <= maxWait) continue;
     return refusal("WAIT_TOO_LONG", {
       limiter: claim.limiter,

@@ -105,7 +105,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   function tellMoved(waiters: readonly Waiter[]): void {
     const moved = waiters
       .filter((waiter) => state.waiters.has(waiter))
-      .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter) }));
+      .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter, state.now) }));
     delivery.add(undefined, () => {
       for (const { stream, view } of moved) {
         if (stream !== undefined) streams.get(stream)?.({ kind: "moved", waiter: view });
@@ -148,7 +148,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     },
     async waiter(id) {
       const waiter = state.waiters.get(id);
-      return waiter && viewWaiter(waiter);
+      return waiter && viewWaiter(waiter, Math.max(state.now, clock.now()));
     },
     watch: (listener) => watch.add(listener),
     setMaxWaiters(maxWaiters) {
