@@ -3,6 +3,7 @@
 import { estimateOf, survey, waitersAhead } from "./estimate.ts";
 import type { Lease } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
+import { bytesOf, takePage } from "./page.ts";
 import type { State } from "./state.ts";
 import { levelOf, refill } from "./token-bucket.ts";
 import { type LeaseView, type LimiterStatus, type LimiterView, type Page, viewLease, type WaiterView } from "./view.ts";
@@ -16,6 +17,12 @@ export interface Filter {
   readonly after: string;
   readonly limit: number;
 }
+
+/** Bytes that these take in a message at most, without their texts. */
+const LIMITER_BYTES = 1_500;
+const ITEM_BYTES = 300;
+const CLAIM_BYTES = 64;
+const SLOT_BYTES = 5;
 
 /** One limiter; with a key, the status is that of the key alone. */
 export function viewLimiter(state: State, limiter: Limiter, key = ""): LimiterView {
@@ -36,43 +43,60 @@ export function pageLimiters(
   query: { readonly after: string; readonly limit: number },
 ): Page<LimiterView> {
   const names = [...state.limiters.keys()].filter((name) => name > query.after).sort();
-  const page = names.slice(0, query.limit);
-  return {
-    items: page.map((name) => viewLimiter(state, state.limiters.get(name) as Limiter)),
-    next: names.length > page.length ? (page.at(-1) ?? "") : "",
-  };
+  return takePage(
+    names.map((name) => state.limiters.get(name) as Limiter),
+    {
+      limit: query.limit,
+      view: (limiter) => viewLimiter(state, limiter),
+      bytes: ({ config }) => LIMITER_BYTES + bytesOf(config.name, config.description),
+      token: ({ config }) => config.name,
+    },
+  );
 }
 
 /** Leases in the order of their grants. */
 export function pageLeases(state: State, filter: Filter): Page<LeaseView> {
+  return takePage(leasesAfter(state, filter), {
+    limit: filter.limit,
+    view: viewLease,
+    bytes: ({ holder, claims }) => {
+      const held = claims.map(({ instance: { limiter, key }, slots }) => {
+        return CLAIM_BYTES + bytesOf(limiter.config.name, key) + SLOT_BYTES * slots.length;
+      });
+      return ITEM_BYTES + bytesOf(holder) + sum(held);
+    },
+    token: ({ serial }) => String(serial),
+  });
+}
+
+function* leasesAfter(state: State, filter: Filter): Generator<Lease> {
   const after = serialOf(filter.after);
-  const items: LeaseView[] = [];
-  let last = "";
-  for (const lease of state.leases.values()) {
-    if (lease.serial <= after || !holds(lease, filter)) continue;
-    if (items.length === filter.limit) return { items, next: last };
-    items.push(viewLease(lease));
-    last = String(lease.serial);
-  }
-  return { items, next: "" };
+  for (const lease of state.leases.values()) if (lease.serial > after && holds(lease, filter)) yield lease;
 }
 
 /** Waiters in the order of their arrival. */
 export function pageWaiters(state: State, filter: Filter): Page<WaiterView> {
-  const after = serialOf(filter.after);
   const limiter = state.limiters.get(filter.limiter);
   for (const instance of limiter?.instances.values() ?? []) if (instance.queue.size > 0) survey(instance);
-  const items: WaiterView[] = [];
-  let last = "";
+  return takePage(waitersAfter(state, filter), {
+    limit: filter.limit,
+    view: (waiter) => viewWaiter(waiter, state.now),
+    bytes: ({ holder, claims }) => {
+      const asked = claims.map((claim) => CLAIM_BYTES + bytesOf(claim.limiter, claim.key));
+      return ITEM_BYTES + bytesOf(holder) + sum(asked);
+    },
+    token: (waiter) => String(arrivalOf(waiter)),
+  });
+}
+
+function* waitersAfter(state: State, filter: Filter): Generator<Waiter> {
+  const after = serialOf(filter.after);
   // The map is in the order of arrival.
-  for (const waiter of state.waiters.values()) {
-    const arrival = waiter.places[0]?.arrival ?? 0;
-    if (arrival <= after || !asks(waiter, filter)) continue;
-    if (items.length === filter.limit) return { items, next: last };
-    items.push(viewWaiter(waiter, state.now));
-    last = String(arrival);
-  }
-  return { items, next: "" };
+  for (const waiter of state.waiters.values()) if (arrivalOf(waiter) > after && asks(waiter, filter)) yield waiter;
+}
+
+function arrivalOf(waiter: Waiter): number {
+  return waiter.places[0]?.arrival ?? 0;
 }
 
 /** A waiter with its place as last surveyed, and what that lets expect as of `now`. */
@@ -157,4 +181,8 @@ function asks(waiter: Waiter, { limiter, key }: Filter): boolean {
 
 function serialOf(token: string): number {
   return token === "" ? 0 : Number(token);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
 }

@@ -1,6 +1,7 @@
 /** Looking at boards: copies for people and pages, none of which changes what the machine decides. */
 
 import type { Durations } from "../meter.ts";
+import { bytesOf, takePage } from "../page.ts";
 import type { Page } from "../view.ts";
 import { room, sampleFlow } from "./cards.ts";
 import type { Sample } from "./flow-history.ts";
@@ -12,6 +13,9 @@ const HOUR = 3_600;
 /** What goes into one message at most: so many cards, and no more once they say so much (UTF-16 units). */
 const MAX_CARDS = 1_000;
 const MAX_TEXT = 1_000_000;
+/** Bytes that these take in a message at most, without their texts; the name of a stage stands in it twice. */
+const BOARD_BYTES = 1_000;
+const STAGE_BYTES = 500;
 
 export interface CardFilter {
   /** Empty: any. */
@@ -87,11 +91,18 @@ export function pageBoards(
   query: { readonly after: string; readonly limit: number },
 ): Page<BoardView> {
   const names = [...state.boards.keys()].filter((name) => name > query.after).sort();
-  const page = names.slice(0, query.limit);
-  return {
-    items: page.map((name) => viewBoard(state, state.boards.get(name) as Board)),
-    next: names.length > page.length ? (page.at(-1) ?? "") : "",
-  };
+  return takePage(
+    names.map((name) => state.boards.get(name) as Board),
+    {
+      limit: query.limit,
+      view: (board) => viewBoard(state, board),
+      bytes: ({ config }) => {
+        const stages = config.stages.map((stage) => STAGE_BYTES + bytesOf(stage.name, stage.limiter));
+        return BOARD_BYTES + bytesOf(config.name, config.description) + stages.reduce((a, b) => a + b, 0);
+      },
+      token: ({ config }) => config.name,
+    },
+  );
 }
 
 /** Cards in an order: as many as go into one message. */

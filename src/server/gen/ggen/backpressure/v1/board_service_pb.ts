@@ -1529,7 +1529,7 @@ export const BoardService: GenService<{
     output: typeof GetBoardResponseSchema;
   },
   /**
-   * Reads all, by name, a page at a time, without cards.
+   * Reads all, by name, a page at a time, without cards; a page ends after about 1 MB.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.ListBoards
    */

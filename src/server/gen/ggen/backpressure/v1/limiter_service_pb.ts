@@ -629,7 +629,7 @@ export const LimiterService: GenService<{
     output: typeof GetLimiterResponseSchema;
   },
   /**
-   * Reads all, by name, a page at a time.
+   * Reads all, by name, a page at a time; a page ends after about 1 MB, however many were asked for.
    *
    * @generated from rpc ggen.backpressure.v1.LimiterService.ListLimiters
    */
@@ -672,7 +672,7 @@ export const LimiterService: GenService<{
     output: typeof WatchLimitersResponseSchema;
   },
   /**
-   * Who holds leases, the longest held first, a page at a time.
+   * Who holds leases, the longest held first, a page at a time; a page ends after about 1 MB.
    *
    * @generated from rpc ggen.backpressure.v1.LimiterService.ListLeases
    */
@@ -682,7 +682,7 @@ export const LimiterService: GenService<{
     output: typeof ListLeasesResponseSchema;
   },
   /**
-   * Who waits, in the order of arrival, a page at a time.
+   * Who waits, in the order of arrival, a page at a time; a page ends after about 1 MB.
    *
    * @generated from rpc ggen.backpressure.v1.LimiterService.ListWaiters
    */
