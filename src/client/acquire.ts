@@ -17,6 +17,7 @@ import { notify } from "./notify.ts";
 import type { LeasePorts } from "./ports.ts";
 import { type Credential, renew } from "./renewing.ts";
 import { durationToMs, msToDuration, timestampToDate } from "./time-wire.ts";
+import { withdrawAcquire } from "./withdrawing.ts";
 
 export async function acquire(
   ports: LeasePorts,
@@ -25,8 +26,9 @@ export async function acquire(
 ): Promise<Admission> {
   const { holder, ttl } = options;
   const request = { claims, holder, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
-  return askAgain(ports, options, ({ requestId, maxWait, ...asking }) =>
-    ask(ports, acquireQuestion(ports, { ...request, requestId, maxWait }, options), asking),
+  const withdrawal = withdrawAcquire(ports.calls);
+  return askAgain(ports, { ...options, withdrawal }, ({ requestId, maxWait, ...asking }) =>
+    ask(ports, acquireQuestion(ports, { ...request, requestId, maxWait, keepOnCancel: true }, options), asking),
   );
 }
 
@@ -65,8 +67,8 @@ function acquireQuestion(
   }
 
   /**
-   * However long the server says nothing: a cancel that reaches it after the request would free the permits, on which
-   * their holder relies until the validity runs out. A connection that is dead is found by its pings.
+   * However long the server says nothing: an attempt that was given up and comes late would take the lease from the next one. A
+   * connection that is dead is found by its pings.
    */
   function reopenOf(grant: Grant): ReopenLease {
     const resume = credentialOf(grant);

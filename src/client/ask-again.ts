@@ -3,11 +3,12 @@
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Asking } from "./ask.ts";
 import type { Clock, Moment } from "./clock.ts";
-import { AdmissionError } from "./errors.ts";
+import { AdmissionError, TooManyStreamsError } from "./errors.ts";
 import { linkSignals } from "./link.ts";
 import type { AskPorts } from "./ports.ts";
 import { sleep } from "./retry.ts";
 import { msToDuration } from "./time-wire.ts";
+import type { Withdrawal } from "./withdrawing.ts";
 import { scheduleBound } from "./within.ts";
 
 /** What all attempts have in common. */
@@ -17,6 +18,11 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** ms to wait at most, in all attempts together. */
   readonly maxWait?: number | undefined;
+}
+
+interface Withdrawable {
+  /** How the server is told that the question is given up; undefined: nothing is held by it. */
+  readonly withdrawal?: Withdrawal;
 }
 
 export interface WaitingAttempt extends Asking {
@@ -41,7 +47,7 @@ const PLACE_KEPT = 10_000;
  */
 export async function askAgain<A>(
   ports: AskPorts,
-  options: AskOptions,
+  options: AskOptions & Withdrawable,
   askOnce: (attempt: WaitingAttempt) => Promise<A>,
 ): Promise<A> {
   const { availability, calls, clock, random, retries } = ports;
@@ -57,6 +63,8 @@ export async function askAgain<A>(
   const { signal, unlink } = linkSignals(options.signal, ports.closing, bound.signal);
   let requestId = options.requestId ?? random.requestId();
   let attempts = 0;
+  /** Whether the server may have something under the request id. */
+  let mayStand = false;
   /** What the last attempt ended with. */
   let lastError: unknown;
   /** Whether this request id has been sent before. */
@@ -85,8 +93,10 @@ export async function askAgain<A>(
       attempts += 1;
       passage.sent();
       try {
+        mayStand = true;
         return await askOnce({ requestId, maxWait: wait.left(), signal, onHeard });
       } catch (error) {
+        if (error instanceof TooManyStreamsError && !isRetry) mayStand = false;
         if (signal.aborted) throw signal.reason;
         lastError = error;
         // The server lives, and says when to come again.
@@ -101,6 +111,9 @@ export async function askAgain<A>(
     }
   } catch (error) {
     const isCallers = options.signal?.aborted === true || ports.closing.aborted;
+    // Under an id of the caller's own the caller may ask again, unless it has said that it does not want the answer.
+    const isGivenUp = isCallers || (options.requestId === undefined && !(error instanceof AdmissionError));
+    if (mayStand && isGivenUp) withdrawFrom(ports, options, { requestId, isUrgent: isCallers });
     passage.failed(isCallers ? undefined : error);
     throw error;
   } finally {
@@ -122,7 +135,7 @@ export interface InstantAttempt {
 /** Asks a question that is answered at once: all attempts together have `answerWithin`. */
 export async function askNow<A>(
   ports: AskPorts,
-  options: Omit<AskOptions, "maxWait">,
+  options: Omit<AskOptions, "maxWait"> & Withdrawable,
   answer: (attempt: InstantAttempt) => Promise<A>,
 ): Promise<A> {
   const { availability, calls, clock, random, retries } = ports;
@@ -142,6 +155,8 @@ export async function askNow<A>(
         const delay = passage.isProbe ? undefined : retries.delayAfter(error, attempts);
         const isOver = delay === undefined || clock.now().monotonic + delay >= until;
         if (signal.aborted || isOver) {
+          const isGivenUp = options.requestId === undefined && !(error instanceof AdmissionError);
+          if (signal.aborted || isGivenUp) withdrawFrom(ports, options, { requestId, isUrgent: signal.aborted });
           passage.failed(signal.aborted ? undefined : error);
           throw signal.aborted ? signal.reason : error;
         }
@@ -151,6 +166,14 @@ export async function askNow<A>(
   } finally {
     unlink();
   }
+}
+
+function withdrawFrom(
+  { withdraw }: AskPorts,
+  { withdrawal }: Withdrawable,
+  { requestId, isUrgent }: { readonly requestId: string; readonly isUrgent: boolean },
+): void {
+  if (withdrawal !== undefined) withdraw(requestId, { withdrawal, isUrgent });
 }
 
 /** An abort does not cancel the call, whose answer may be a grant: that is awaited apart, and given back. */

@@ -38,6 +38,7 @@ import { createBackoff, createRetries } from "./retry.ts";
 import { createStreams } from "./streams.ts";
 import { tryAcquire } from "./try-acquire.ts";
 import { workUnder } from "./with-lease.ts";
+import { sayWithdrawn } from "./withdrawing.ts";
 import { within } from "./within.ts";
 import { acquireWithoutServer, tryAcquireWithoutServer } from "./without-server.ts";
 import { sayEnded, type WorkParting } from "./work-ending.ts";
@@ -81,7 +82,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   const renewer = createRenewer({
     clock,
     random,
-    renew: (leases: readonly Credential[], timeout) => renew(calls, leases, timeout),
+    renew: (leases: readonly Credential[], renewal) => renew(calls, leases, renewal),
     onFailed: ({ leaseId }, remainingMs, error) =>
       notify(options.onEvent, { kind: "renewal-failed", leaseId, remainingMs, error }),
   });
@@ -106,6 +107,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   });
   const guard = createLeakGuard(warn);
   const closing = new AbortController();
+  const underway = new Set<Promise<unknown>>();
   const ports: AskPorts = {
     availability,
     calls,
@@ -113,7 +115,12 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     random,
     retries,
     streams,
-    underway: new Set(),
+    withdraw(requestId, how) {
+      const said = sayWithdrawn({ calls, clock, retries, closed: disconnected.signal }, requestId, how);
+      underway.add(said);
+      void said.then(() => underway.delete(said));
+    },
+    underway,
     waits: new Set(),
     closing: closing.signal,
   };

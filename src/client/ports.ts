@@ -9,6 +9,7 @@ import type { Random } from "./random.ts";
 import type { Credential } from "./renewing.ts";
 import type { Retries } from "./retry.ts";
 import type { Streams } from "./streams.ts";
+import type { Withdrawal } from "./withdrawing.ts";
 import type { WorkHoldingPorts } from "./work-holding.ts";
 import type { WorkHoldings } from "./work-holdings.ts";
 import type { CardCredential } from "./work-wire.ts";
@@ -25,6 +26,8 @@ export interface CallPorts {
 
 export interface AskPorts extends CallPorts {
   readonly random: Random;
+  /** Tells the server, in the background, that a request is given up: what it has led to, or will, is given back. */
+  readonly withdraw: (requestId: string, how: { readonly withdrawal: Withdrawal; readonly isUrgent: boolean }) => void;
   /** What has to come to an end before the connections are closed: answers that may be grants, and what is given back. */
   readonly underway: Set<Promise<unknown>>;
   /** What ends each call that waits for its grant, with an error. */

@@ -21,10 +21,17 @@ export interface Renewer<C, A> {
 export interface RenewerOptions<C, A> {
   readonly clock: Clock;
   readonly random: Random;
-  /** Makes one call, for 1 to 1,000 leases, answers in their order, and waits `timeout` ms at most. */
-  readonly renew: (leases: readonly C[], timeout: number) => Promise<readonly A[]>;
+  /** Makes one call, for 1 to 1,000 leases, answers in their order, and waits for that as the options say. */
+  readonly renew: (leases: readonly C[], options: RenewOptions) => Promise<readonly A[]>;
   /** Told of each lease in a call that has failed, with the ms that are left of its validity. */
   readonly onFailed: (lease: C, remaining: number, error: Error) => void;
+}
+
+export interface RenewOptions {
+  /** ms for the answer. */
+  readonly within: number;
+  /** Aborts when nothing is held any more that could be renewed. */
+  readonly signal: AbortSignal;
 }
 
 /** The most leases in one call. */
@@ -50,6 +57,8 @@ const SHORTEST_TIMEOUT = 250;
 export function createRenewer<C, A>({ clock, random, renew, onFailed }: RenewerOptions<C, A>): Renewer<C, A> {
   const members = new Set<Renewable<C, A>>();
   const plans = new Map<Renewable<C, A>, Plan>();
+  /** Aborts when the last lease is removed, and is then another. */
+  let idle = new AbortController();
   /** What calls off the wait for each call that has no answer yet. */
   const waits = new Set<() => void>();
   let timer: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -95,7 +104,8 @@ export function createRenewer<C, A>({ clock, random, renew, onFailed }: RenewerO
     waits.add(stopWaiting);
     try {
       const credentials = batch.map(({ credential }) => credential);
-      const answers = await renew(credentials, Math.max(SHORTEST_TIMEOUT, ...left));
+      const within = Math.max(SHORTEST_TIMEOUT, ...left);
+      const answers = await renew(credentials, { within, signal: idle.signal });
       for (const [index, lease] of batch.entries()) lease.renewed(answers[index] as A, sentAt);
     } catch (error) {
       for (const lease of batch) if (members.has(lease)) onFailed(lease.credential, lease.remaining(), error as Error);
@@ -121,6 +131,8 @@ export function createRenewer<C, A>({ clock, random, renew, onFailed }: RenewerO
       if (members.size > 0) return;
       for (const stopWaiting of waits) stopWaiting();
       waits.clear();
+      idle.abort();
+      idle = new AbortController();
       timer?.cancel();
       timer = undefined;
     },

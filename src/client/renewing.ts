@@ -1,6 +1,6 @@
 /** One Renew call: many leases there, an answer each back. */
 
-import type { Calls } from "./calls.ts";
+import type { Calls, UnaryOptions } from "./calls.ts";
 import type { RenewResult } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { LeaseEnd } from "./lease.ts";
 import { leaseEndFromWire } from "./lease-wire.ts";
@@ -26,14 +26,14 @@ export type RenewAnswer =
   | { readonly kind: "ended"; readonly end: LeaseEnd }
   | { readonly kind: "refused"; readonly reason: Reason };
 
-/** Renews up to 1,000 leases; the answers stand in the order of the leases. Waits `within` ms at most, default: the client's `answerWithin`. */
+/** Renews up to 1,000 leases; the answers stand in the order of the leases. */
 export async function renew(
   calls: Calls,
   leases: readonly Credential[],
-  within = calls.answerWithin,
+  options: UnaryOptions = {},
 ): Promise<readonly RenewAnswer[]> {
   const request = { leases: leases.map(({ leaseId, secret }) => ({ leaseId, secret })) };
-  const { results } = await calls.unary((rpcOptions) => calls.admission.renew(request, rpcOptions), { within });
+  const { results } = await calls.unary((rpcOptions) => calls.admission.renew(request, rpcOptions), options);
   return leases.map((_, index) => toAnswer(results[index]));
 }
 

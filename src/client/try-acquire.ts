@@ -9,6 +9,7 @@ import { grantFromWire, refusalFromWire } from "./lease-wire.ts";
 import type { LeasePorts } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
 import { msToDuration } from "./time-wire.ts";
+import { withdrawAcquire } from "./withdrawing.ts";
 
 export type Attempt = Admission | { readonly kind: "refused"; readonly refusal: Refusal };
 
@@ -20,7 +21,8 @@ export async function tryAcquire(
   const { calls, holdings } = ports;
   const { holder, ttl, signal, onRevoking } = options;
   const request = { claims, holder, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
-  return askNow(ports, options, async ({ requestId, sentAt, within, signal: unwanted }) => {
+  const withdrawal = withdrawAcquire(calls);
+  return askNow(ports, { ...options, withdrawal }, async ({ requestId, sentAt, within, signal: unwanted }) => {
     const asked = { ...request, requestId };
     const { result } = await calls.unary((rpcOptions) => calls.admission.tryAcquire(asked, rpcOptions), { within });
     switch (result.case) {

@@ -10,6 +10,7 @@ import type { WorkPorts } from "./ports.ts";
 import { reasonFromWire } from "./reason-wire.ts";
 import type { Refusal } from "./refusal.ts";
 import { msToDuration, timestampToDate } from "./time-wire.ts";
+import { withdrawPull } from "./withdrawing.ts";
 import type { PullNotice, PullOptions, TryPullOptions } from "./work.ts";
 import { endedError, type WorkHolding } from "./work-holding.ts";
 import type { WorkAdmission } from "./work-holdings.ts";
@@ -20,8 +21,9 @@ import { noneError, type Place, type Pulled, pulledFromWire } from "./work-wire.
 export async function pull(ports: WorkPorts, place: Place, options: PullOptions): Promise<WorkAdmission> {
   const { worker, ttl } = options;
   const request = { ...place, worker, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
-  return askAgain(ports, options, ({ requestId, maxWait, ...asking }) =>
-    ask(ports, pullQuestion(ports, { ...request, requestId, maxWait }, options), asking),
+  const withdrawal = withdrawPull(ports.calls, place.board);
+  return askAgain(ports, { ...options, withdrawal }, ({ requestId, maxWait, ...asking }) =>
+    ask(ports, pullQuestion(ports, { ...request, requestId, maxWait, keepOnCancel: true }, options), asking),
   );
 }
 
@@ -32,7 +34,8 @@ export async function tryPull(ports: WorkPorts, place: Place, options: TryPullOp
   const { calls, works } = ports;
   const { worker, ttl, cardId, signal } = options;
   const request = { ...place, worker, cardId, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
-  return askNow(ports, options, async ({ requestId, sentAt, within, signal: unwanted }) => {
+  const withdrawal = withdrawPull(calls, place.board);
+  return askNow(ports, { ...options, withdrawal }, async ({ requestId, sentAt, within, signal: unwanted }) => {
     const asked = { ...request, requestId };
     const { result } = await calls.unary((rpcOptions) => calls.board.tryPullCard(asked, rpcOptions), { within });
     switch (result.case) {

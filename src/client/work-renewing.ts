@@ -1,6 +1,6 @@
 /** Renewing work: many cards of a board in one call, an answer each back. */
 
-import type { Calls } from "./calls.ts";
+import type { Calls, UnaryOptions } from "./calls.ts";
 import type { ClientEvent } from "./client-event.ts";
 import type { Clock } from "./clock.ts";
 import { AdmissionError } from "./errors.ts";
@@ -31,7 +31,8 @@ export function createCardRenewers({ calls, clock, random, onEvent }: CardRenewe
     of(board) {
       let renewer = renewers.get(board);
       if (renewer === undefined) {
-        const renew = (cards: readonly CardCredential[], timeout: number) => renewCards(calls, board, cards, timeout);
+        const renew = (cards: readonly CardCredential[], options: UnaryOptions) =>
+          renewCards(calls, board, cards, options);
         renewer = createRenewer({ clock, random, renew, onFailed });
         renewers.set(board, renewer);
       }
@@ -40,18 +41,19 @@ export function createCardRenewers({ calls, clock, random, onEvent }: CardRenewe
   };
 }
 
-/** Renews work on up to 1,000 cards of one board; the answers stand in their order. Waits `within` ms at most, default: the client's `answerWithin`. */
+/** Renews work on up to 1,000 cards of one board; the answers stand in their order. */
 export async function renewCards(
   calls: Calls,
   board: string,
   credentials: readonly CardCredential[],
-  within = calls.answerWithin,
+  options: UnaryOptions = {},
 ): Promise<readonly CardRenewal[]> {
   const cards = credentials.map(({ cardId, fencingToken }) => ({ cardId, fencingToken }));
   try {
-    const { results } = await calls.unary((rpcOptions) => calls.board.renewCards({ board, cards }, rpcOptions), {
-      within,
-    });
+    const { results } = await calls.unary(
+      (rpcOptions) => calls.board.renewCards({ board, cards }, rpcOptions),
+      options,
+    );
     return cards.map((_, index) => renewalFromWire(results[index]));
   } catch (error) {
     // With its board all work is gone; any other error says nothing about it.

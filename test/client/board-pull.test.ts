@@ -337,6 +337,7 @@ describe("tryPull", () => {
     const ending = work.giveBack("later");
     (await service.giveBackCard.next()).answer({ card: { id: "card-1" } });
     await ending;
+    await settle();
     expect(clock.pending()).toBe(0);
   });
 

@@ -17,7 +17,7 @@ function setup({ fraction = 0.5 } = {}) {
   const renewer = createRenewer({
     clock,
     random: { requestId: () => "", fraction: () => fraction },
-    async renew(leases: readonly Credential[], timeout: number) {
+    async renew(leases: readonly Credential[], { within: timeout }: { readonly within: number }) {
       calls.push({ at: clock.now().monotonic - start, ids: leases.map(({ leaseId }) => leaseId), timeout });
       if (!isReachable) throw new Error("unreachable");
       if (isSlow) await new Promise<void>((resolve) => clock.schedule(isSlow, resolve));

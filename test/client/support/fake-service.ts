@@ -38,10 +38,13 @@ type CallOf<M> = M extends DescMethodUnary ? UnaryCall<M> : M extends DescMethod
 /** A mailbox for each method of the services. */
 export type FakeService = { readonly [K in Exclude<keyof Methods, "session">]: Mailbox<CallOf<Methods[K]>> } & {
   readonly transport: Transport;
+  /** The request ids that were withdrawn, which is answered at once. */
+  readonly withdrawn: string[];
 };
 
 export function createFakeService(): FakeService {
   const mailboxes: Record<string, Mailbox<unknown>> = {};
+  const withdrawn: string[] = [];
   const transport = createRouterTransport(({ rpc }) => {
     for (const service of [AdmissionService, BoardService, LimiterService]) {
       for (const method of service.methods) {
@@ -49,6 +52,11 @@ export function createFakeService(): FakeService {
         mailboxes[method.localName] = mailbox;
         if (method.methodKind === "unary") {
           rpc(method as DescMethodUnary, (request, { signal }) => {
+            const { requestId } = request as { readonly requestId?: string };
+            if ((method.name === "Release" || method.name === "GiveBackCard") && requestId) {
+              withdrawn.push(requestId);
+              return {};
+            }
             const { promise, resolve, reject } = Promise.withResolvers<MessageInitShape<DescMethodUnary["output"]>>();
             signal.addEventListener("abort", () => reject(signal.reason));
             mailbox.put({ request, signal, answer: resolve, fail: (error: Error) => reject(onTheWire(error)) });
@@ -60,7 +68,7 @@ export function createFakeService(): FakeService {
       }
     }
   });
-  return { ...mailboxes, transport } as FakeService;
+  return { ...mailboxes, transport, withdrawn } as FakeService;
 }
 
 /** The server's errors as its transports send them. */
