@@ -88,14 +88,7 @@ module.exports = {
     only(
       "in-process",
       "in-process/",
-      [
-        "in-process/",
-        "server/(machine|engine|store)/",
-        "server/wire/(error|time)-wire\\.ts$",
-        "server/(clock|ids)\\.ts$",
-        "client/",
-        "reasons/",
-      ],
+      ["in-process/", "server/(machine|engine|store)/", "server/clock\\.ts$", "client/", "reasons/"],
       "The in-process limiter is the machine and the client's interfaces, without wire or transport.",
     ),
     only(

@@ -1,6 +1,7 @@
 /**
- * Builds the package into `dist/`: the libraries as modules with types, by `tsc`; the command line and its server, with
- * what they need of other packages, as one program, by esbuild. So installing the client brings no server's dependencies.
+ * Builds the package into `dist/`: the client as modules with types, by `tsc`; the in-process limiter as one module, and the
+ * command line and its server, with what they need of other packages, as one program, by esbuild. So installing the client
+ * brings no server's dependencies.
  *
  * `node tools/build.ts [--out DIR]`; DIR is `dist` unless said otherwise.
  */
@@ -11,6 +12,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build, type Metafile } from "esbuild";
+import { bundleInProcess } from "./bundle-in-process.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -22,6 +24,8 @@ const out = resolve(ROOT, values.out);
 rmSync(out, { recursive: true, force: true });
 const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], { cwd: ROOT, stdio: "inherit" });
+dropModules(out);
+await bundleInProcess(join(out, "in-process/index.js"));
 const program = join(out, "cli");
 const { metafile } = await build({
   absWorkingDir: ROOT,
@@ -42,6 +46,15 @@ const { metafile } = await build({
   metafile: true,
 });
 writeFileSync(join(program, "THIRD-PARTY-LICENSES.txt"), licences(metafile));
+
+/** Leaves the types alone of what is in a bundle: of the server's machine, and of the in-process limiter. */
+function dropModules(folder: string): void {
+  for (const part of ["server", "in-process"]) {
+    for (const file of readdirSync(join(folder, part), { recursive: true, encoding: "utf8" })) {
+      if (file.endsWith(".js")) rmSync(join(folder, part, file));
+    }
+  }
+}
 
 /** Returns the licence of each package that went into the program, as those ask for. */
 function licences({ inputs }: Metafile): string {

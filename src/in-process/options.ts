@@ -1,6 +1,6 @@
 /** What an in-process limiter is told, in the units of its callers, checked before the machine sees it. */
 
-import type { TryAdmitOptions } from "../client/admission-controller.ts";
+import type { ClaimOptions, Claim as ClientClaim } from "../client/claim.ts";
 import { type RateInput, readRateInput } from "../client/rate.ts";
 import type { Claim } from "../server/machine/claim.ts";
 import type { LimiterConfig } from "../server/machine/limiter.ts";
@@ -18,6 +18,14 @@ export interface RateLimiterOptions {
   readonly burstSize?: number | undefined;
   /** How many may wait, 0 to 1,000,000. Default 10,000. */
   readonly maxWaiters?: number | undefined;
+  /** ms that a request waits at most; a request may ask for less. Unset: as long as it takes. */
+  readonly maxWait?: number | undefined;
+  /** Refuses at once a request that is likely to wait longer than it will, instead of at the end. Default false. */
+  readonly refuseLongWaits?: boolean | undefined;
+  /** One bucket and one count of permits for each key that is asked for. Default false. */
+  readonly keyed?: boolean | undefined;
+  /** Keys that may be in use at once, 1 to 1,000,000. Default 10,000. */
+  readonly maxKeys?: number | undefined;
   /** For messages. Default "in-process". */
   readonly name?: string | undefined;
 }
@@ -25,7 +33,8 @@ export interface RateLimiterOptions {
 const MOST = 1_000_000;
 
 export function limiterConfig(options: RateLimiterOptions): LimiterConfig {
-  const { maxConcurrent, burstSize, maxWaiters = 10_000, name = "in-process" } = options;
+  const { maxConcurrent, burstSize, maxWait, maxWaiters = 10_000, name = "in-process" } = options;
+  const { keyed = false, maxKeys = 10_000, refuseLongWaits = false } = options;
   const rate = rateOf(options);
   if (rate === undefined && maxConcurrent === undefined) {
     throw new RangeError("a limiter needs a rate (rate or maxRps), maxConcurrent or both");
@@ -33,16 +42,18 @@ export function limiterConfig(options: RateLimiterOptions): LimiterConfig {
   if (burstSize !== undefined && rate === undefined) throw new RangeError("burstSize needs rate or maxRps");
   if (maxConcurrent !== undefined) checkWhole("maxConcurrent", maxConcurrent, 1, MOST);
   checkWhole("maxWaiters", maxWaiters, 0, MOST);
+  checkWhole("maxKeys", maxKeys, 1, MOST);
+  if (options.maxKeys !== undefined && !keyed) throw new RangeError("maxKeys needs keyed: true");
   return {
     name,
     description: "",
     rate,
     maxConcurrent,
-    keyed: false,
-    maxKeys: 1,
+    keyed,
+    maxKeys,
     maxWaiters,
-    maxWait: undefined,
-    refuseLongWaits: false,
+    maxWait: waitToMicros(maxWait),
+    refuseLongWaits,
     // No connection can be lost in here: leases end by their release alone.
     ttl: 0,
     maxTtl: 0,
@@ -76,13 +87,27 @@ function amountOf(rate: RateInput): StatedRate {
   }
 }
 
-/** The claim that a caller makes; throws a `RangeError` for one that is none. */
-export function checkClaim(config: LimiterConfig, options: TryAdmitOptions): Claim {
-  const { permits = 1, tokens = 1, slots = false } = options;
+const MOST_CLAIMS = 8;
+
+/** The claims that a caller makes: a limiter's name with options, or several; throws a `RangeError` for what are none. */
+export function checkClaims(wanted: string | readonly ClientClaim[], options: ClaimOptions): readonly Claim[] {
+  if (typeof wanted === "string") return [checkClaim({ ...options, limiter: wanted })];
+  if (wanted.length === 0 || wanted.length > MOST_CLAIMS) {
+    throw new RangeError(`1 to ${MOST_CLAIMS} claims can be made together, not ${wanted.length}`);
+  }
+  const claims = wanted.map(checkClaim);
+  const names = new Set(claims.map(({ limiter, key }) => JSON.stringify([limiter, key])));
+  if (names.size < claims.length) {
+    throw new RangeError("two claims name the same limiter and key; ask for more permits instead");
+  }
+  return claims;
+}
+
+function checkClaim({ limiter, key = "", permits = 1, tokens = 1, slots = false }: ClientClaim): Claim {
   checkWhole("permits", permits, 0, MOST);
   checkWhole("tokens", tokens, 0, MAX_TOKENS);
   if (permits === 0 && tokens === 0) throw new RangeError("permits and tokens must not both be 0");
-  return { limiter: config.name, key: "", permits, tokens, slots };
+  return { limiter, key, permits, tokens, slots };
 }
 
 /** ms to µs, rounded up so that a bound never shrinks to nothing. */

@@ -1,144 +1,76 @@
 /** The service's limiter inside one process: the same machine behind the same interface, with no server. */
 
-import { emitWarning } from "node:process";
 import type { AdmissionController, AdmitOptions, TryAdmitOptions } from "../client/admission-controller.ts";
 import { callSite } from "../client/call-site.ts";
-import { createLeakGuard } from "../client/leak-guard.ts";
+import type { GuardedWork, OutcomeOptions } from "../client/guarded-work.ts";
 import type { Lease } from "../client/lease.ts";
-import { createLease, createSpentLease } from "../client/lease-handle.ts";
-import { createRefusal, type Refusal } from "../client/refusal.ts";
-import { createSystemClock } from "../server/clock.ts";
-import { createEmbeddedEngine } from "../server/engine/embedded/embedded-engine.ts";
-import { createIds } from "../server/ids.ts";
-import type { Claim } from "../server/machine/claim.ts";
-import type { Granted, Waiting } from "../server/machine/command.ts";
-import type { Refusal as MachineRefusal } from "../server/machine/reasons.ts";
-import { refusalMessage } from "../server/machine/refusal-message.ts";
-import type { LimiterStatus } from "../server/machine/view.ts";
-import { createMemoryStore } from "../server/store/memory-store.ts";
-import { createLocalLease, grantOf } from "./local-lease.ts";
-import { checkClaim, limiterConfig, type RateLimiterOptions, waitToMicros } from "./options.ts";
-import { refusalToError } from "./refusal-error.ts";
+import type { Limit, LimitedFunction } from "../client/limit.ts";
+import type { Refusal } from "../client/refusal.ts";
+import { limiterConfig, type RateLimiterOptions } from "./options.ts";
+import { createRateLimitersOf } from "./rate-limiters.ts";
+
+/** Which of a keyed limiter's keys: required there, refused elsewhere. */
+export interface KeyOptions {
+  readonly key?: string | undefined;
+}
+
+/** How `withLease` asks, and what it makes of an error. */
+export interface WithLocalLeaseOptions extends AdmitOptions, OutcomeOptions {}
+
+/** A limiter of this process. */
+export interface RateLimiter extends AdmissionController {
+  acquire(options?: AdmitOptions & KeyOptions): Promise<Lease>;
+  tryAcquire(options?: TryAdmitOptions & KeyOptions): Promise<Lease | Refusal>;
+  /** Waits for a lease, does the work, and releases the lease, also when the work throws. */
+  withLease<T>(work: GuardedWork<T>): Promise<T>;
+  withLease<T>(options: WithLocalLeaseOptions & KeyOptions, work: GuardedWork<T>): Promise<T>;
+  /** A function that runs others under a lease each, in the shape of p-limit; with `fn`, that function with admission. */
+  limit(options?: WithLocalLeaseOptions & KeyOptions): Limit;
+  limit<A extends unknown[], T>(fn: (...args: A) => T | PromiseLike<T>): LimitedFunction<A, T>;
+  limit<A extends unknown[], T>(
+    options: WithLocalLeaseOptions & KeyOptions,
+    fn: (...args: A) => T | PromiseLike<T>,
+  ): LimitedFunction<A, T>;
+  /** How many wait; of a keyed limiter for one key, or without a key for all together. */
+  waiters(key?: string): Promise<number>;
+  /** Permits held now; of a keyed limiter of one key, or without a key of all together. */
+  inFlight(key?: string): Promise<number>;
+  /** `inFlight / capacity`; of a keyed limiter of one key, or without a key of all together. */
+  utilization(key?: string): Promise<number>;
+}
 
 /**
  * Makes a limiter of its own for this process: `createRateLimiter({ maxRps: 100, maxConcurrent: 5, burstSize: 20 })`.
  * Throws a `RangeError` that names the option for limits that cannot be.
  */
-export function createRateLimiter(options: RateLimiterOptions): AdmissionController {
+export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const config = limiterConfig(options);
-  const clock = createSystemClock();
-  const ids = createIds();
-  const guard = createLeakGuard((message, stack) =>
-    emitWarning(message, { type: "LeaseLeakWarning", detail: `acquired\n${stack}` }),
-  );
-  const engine = createEmbeddedEngine({
-    clock,
-    store: createMemoryStore(),
-    machine: { maxWaiters: config.maxWaiters },
-  });
-  engine.submit([{ kind: "create-limiter", config }], () => {});
+  const { name, keyed, maxConcurrent } = config;
+  const limiters = createRateLimitersOf([config]);
+  const { status } = limiters;
 
-  /** Resolves with the lease or the refusal; rejects with the signal's reason. */
-  function ask(claim: Claim, admit: AdmitOptions, site: string): Promise<Lease | MachineRefusal> {
-    const { signal, maxWait, onWaiting } = admit;
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const id = ids.next();
-      const stream = engine.openStream((news) => {
-        if (news.kind === "granted") hold(news);
-        else if (news.kind === "refused") refuse(news);
-        else if (news.kind === "moved") tell(news.waiter);
-      });
-
-      function onAbort(): void {
-        engine.submit([{ kind: "leave", id, stream, how: "cancelled" }], () => {});
-        close();
-        reject(signal?.reason);
-      }
-      function close(): void {
-        signal?.removeEventListener("abort", onAbort);
-        engine.closeStream(stream);
-      }
-      // From here on nothing of this call is needed, and nothing of it may keep the handle from being collected.
-      function hold({ lease, held }: Granted): void {
-        close();
-        if (held) resolve(createLease(createLocalLease({ lease, clock, engine, signal }), guard, site));
-        else resolve(createSpentLease(grantOf(lease, clock), "local"));
-      }
-      function tell({ waitersAhead, estimatedWait }: Pick<Waiting, "waitersAhead" | "estimatedWait">): void {
-        onWaiting?.({ waitersAhead, estimatedWaitMs: estimatedWait && estimatedWait / 1000 });
-      }
-      function refuse(no: MachineRefusal): void {
-        close();
-        resolve(no);
-      }
-
-      signal?.addEventListener("abort", onAbort);
-      const command = {
-        kind: "acquire",
-        id,
-        claims: [claim],
-        holder: "",
-        maxWait: waitToMicros(maxWait),
-        ttl: undefined,
-        requestId: "",
-        stream,
-        probed: true,
-        keepOnCancel: false,
-      } as const;
-      engine.submit([command], ([outcome]) => {
-        if (outcome.kind === "granted") hold(outcome);
-        else if (outcome.kind === "refused") refuse(outcome);
-        else tell(outcome);
-      });
-    });
+  async function inFlight(key?: string): Promise<number> {
+    return (await status(name, key)).permitsInUse;
   }
 
-  async function status(): Promise<LimiterStatus> {
-    const view = await engine.limiter(config.name, "");
-    if (view === undefined) throw new Error("an in-process limiter is never deleted");
-    return view.status;
-  }
-
-  async function inFlight(): Promise<number> {
-    return (await status()).permitsInUse;
-  }
-
-  async function acquire(admit: AdmitOptions = {}): Promise<Lease> {
-    const answer = await ask(checkClaim(config, admit), admit, callSite(acquire));
-    if (isRefusal(answer)) throw refusalToError(answer);
-    return answer;
-  }
-
-  async function tryAcquire(admit: TryAdmitOptions = {}): Promise<Lease | Refusal> {
-    const answer = await ask(checkClaim(config, admit), { ...admit, maxWait: 0 }, callSite(tryAcquire));
-    if (!isRefusal(answer)) return answer;
-    const { reason, retryAfter, limiter, key, waitersAhead } = answer;
-    if (!isAnswer(reason)) throw refusalToError(answer);
-    const retryAfterMs = retryAfter === undefined ? undefined : retryAfter / 1000;
-    return createRefusal({ reason, message: refusalMessage(answer), limiter, key, retryAfterMs, waitersAhead });
-  }
-
-  return {
-    acquire,
-    tryAcquire,
-    async utilization() {
-      return config.maxConcurrent === undefined ? 0 : (await inFlight()) / config.maxConcurrent;
+  const limiter: RateLimiter = {
+    acquire: (given = {}) => limiters.acquireAt(callSite(limiter.acquire), name, given),
+    tryAcquire: (given = {}) => limiters.tryAcquireAt(callSite(limiter.tryAcquire), name, given),
+    withLease: <T>(...rest: [GuardedWork<T>] | [WithLocalLeaseOptions & KeyOptions, GuardedWork<T>]) =>
+      limiters.withLeaseAt(callSite(limiter.withLease), name, ...rest),
+    // biome-ignore lint/suspicious/noExplicitAny: the overloads say which of the two it is.
+    limit: (...rest: any[]) => limiters.limitAt(callSite(limiter.limit as never), name, rest) as any,
+    waiters: async (key) => (await status(name, key)).waiters,
+    inFlight,
+    async utilization(key) {
+      if (maxConcurrent === undefined) return 0;
+      const { permitsInUse, permitsLimit } = await status(name, key);
+      return permitsLimit === 0 ? 0 : permitsInUse / permitsLimit;
     },
     async capacity() {
-      return config.maxConcurrent ?? Number.POSITIVE_INFINITY;
+      if (maxConcurrent === undefined) return Number.POSITIVE_INFINITY;
+      return keyed ? (await status(name)).permitsLimit : maxConcurrent;
     },
-    inFlight,
   };
-}
-
-type NotNow = "CONCURRENCY_EXHAUSTED" | "RATE_EXHAUSTED" | "WAITERS_AHEAD";
-
-/** The "not now" that `tryAcquire` answers; any other refusal is an error. */
-function isAnswer(reason: MachineRefusal["reason"]): reason is NotNow {
-  return reason === "CONCURRENCY_EXHAUSTED" || reason === "RATE_EXHAUSTED" || reason === "WAITERS_AHEAD";
-}
-
-function isRefusal(answer: Lease | MachineRefusal): answer is MachineRefusal {
-  return "reason" in answer;
+  return limiter;
 }

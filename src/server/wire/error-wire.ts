@@ -78,7 +78,7 @@ export interface ErrorFacts {
 }
 
 /** Returns the error that a reason travels as: every one that the server sends on purpose is made here. */
-export function reasonError(reason: KnownReason, message: string, facts: ErrorFacts = {}): WireError {
+function reasonError(reason: KnownReason, message: string, facts: ErrorFacts = {}): WireError {
   const code = CODES[REASONS[reason].code];
   const details = [errorInfo(reason, facts.metadata ?? {}), ...(facts.details ?? [])];
   if (!isNotNow(reason)) return new WireError(code, message, details, "never");

@@ -1,0 +1,153 @@
+/** Admission inside one process: the machine behind its engine, asked for claims on limiters that never change. */
+
+import type { AdmitOptions } from "../client/admission-controller.ts";
+import { createLeakGuard } from "../client/leak-guard.ts";
+import type { Lease } from "../client/lease.ts";
+import { createLease, createSpentLease } from "../client/lease-handle.ts";
+import { createRandom } from "../client/random.ts";
+import type { Refusal } from "../client/refusal.ts";
+import { isAnswer } from "../reasons/reasons.ts";
+import { createEmbeddedEngine } from "../server/engine/embedded/embedded-engine.ts";
+import type { Claim } from "../server/machine/claim.ts";
+import type { Granted, Waiting } from "../server/machine/command.ts";
+import type { LimiterConfig } from "../server/machine/limiter.ts";
+import type { Refusal as MachineRefusal } from "../server/machine/reasons.ts";
+import type { LimiterStatus } from "../server/machine/view.ts";
+import { createMemoryStore } from "../server/store/memory-store.ts";
+import { createLocalClock } from "./clock.ts";
+import { createLocalLease, grantOf } from "./local-lease.ts";
+import { waitToMicros } from "./options.ts";
+import { refusalToAnswer, refusalToError } from "./refusal-error.ts";
+
+/** What of the options concerns the asking; the claims are apart. */
+export type Asking = Pick<AdmitOptions, "signal" | "maxWait" | "onWaiting">;
+
+export interface LocalAdmission {
+  /** `site`: the stack of the caller. Rejects with an `AdmissionError`, the signal's reason, or what `onWaiting` threw. */
+  acquire(claims: readonly Claim[], asking: Asking, site: string): Promise<Lease>;
+  tryAcquire(claims: readonly Claim[], asking: Pick<Asking, "signal">, site: string): Promise<Lease | Refusal>;
+  /** Of a keyed limiter, that of one key, or with an empty key of all together. */
+  status(limiter: string, key: string): Promise<LimiterStatus>;
+}
+
+export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAdmission {
+  const clock = createLocalClock();
+  const guard = createLeakGuard(warn);
+  // Each limiter has its own bound on those that wait.
+  const machine = { maxWaiters: Number.POSITIVE_INFINITY };
+  const engine = createEmbeddedEngine({ clock, store: createMemoryStore(), machine });
+  const prefix = createRandom().requestId();
+  let asked = 0;
+  for (const config of configs) engine.submit([{ kind: "create-limiter", config }], () => {});
+
+  /** Resolves with the lease or the refusal. */
+  function ask(claims: readonly Claim[], asking: Asking, site: string): Promise<Lease | MachineRefusal> {
+    const { signal, onWaiting } = asking;
+    const maxWait = waitToMicros(asking.maxWait);
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      asked += 1;
+      const id = `${prefix}-${asked}`;
+      let isOver = false;
+      let sleep = () => {};
+      const stream = engine.openStream((news) => {
+        if (news.kind === "granted") hold(news);
+        else if (news.kind === "refused") refuse(news);
+        else if (news.kind === "moved") tell(news.waiter);
+      });
+
+      /** Takes the request back: whatever it holds or will hold is free at once. */
+      function takeBack(reason: unknown): void {
+        if (isOver) return;
+        close();
+        engine.submit([{ kind: "leave", id, stream, how: "cancelled" }], () => {});
+        reject(reason);
+      }
+      function onAbort(): void {
+        takeBack(signal?.reason);
+      }
+      function close(): void {
+        isOver = true;
+        sleep();
+        signal?.removeEventListener("abort", onAbort);
+        engine.closeStream(stream);
+      }
+      // From here on nothing of this call is needed, and nothing of it may keep the handle from being collected.
+      function hold({ lease, held }: Granted): void {
+        if (isOver) return;
+        close();
+        if (held) resolve(createLease(createLocalLease({ lease, clock, engine, signal }), guard, site));
+        else resolve(createSpentLease(grantOf(lease, clock), "local"));
+      }
+      function tell({ waitersAhead, estimatedWait }: Pick<Waiting, "waitersAhead" | "estimatedWait">): void {
+        if (isOver) return;
+        try {
+          onWaiting?.({ waitersAhead, estimatedWaitMs: estimatedWait && estimatedWait / 1000 });
+        } catch (error) {
+          takeBack(error);
+        }
+      }
+      function refuse(no: MachineRefusal): void {
+        if (isOver) return;
+        close();
+        resolve(no);
+      }
+
+      signal?.addEventListener("abort", onAbort);
+      const command = {
+        kind: "acquire",
+        id,
+        claims,
+        holder: "",
+        maxWait,
+        ttl: undefined,
+        requestId: "",
+        stream,
+        probed: true,
+        keepOnCancel: false,
+      } as const;
+      engine.submit([command], ([outcome]) => {
+        if (outcome.kind === "granted") {
+          hold(outcome);
+        } else if (outcome.kind === "refused") {
+          refuse(outcome);
+        } else if (!isOver) {
+          sleep = clock.keepAwake();
+          tell(outcome);
+        }
+      });
+    });
+  }
+
+  return {
+    async acquire(claims, asking, site) {
+      const answer = await ask(claims, asking, site);
+      if (isRefusal(answer)) throw refusalToError(answer);
+      return answer;
+    },
+    async tryAcquire(claims, asking, site) {
+      const answer = await ask(claims, { signal: asking.signal, maxWait: 0 }, site);
+      if (!isRefusal(answer)) return answer;
+      const { reason } = answer;
+      if (!isAnswer(reason) || reason === "KEY_REQUIRED" || reason === "KEY_NOT_ALLOWED") throw refusalToError(answer);
+      return refusalToAnswer({ ...answer, reason });
+    },
+    async status(limiter, key) {
+      const view = await engine.limiter(limiter, key);
+      if (view === undefined) throw new RangeError(`there is no limiter ${JSON.stringify(limiter)} among these`);
+      return view.status;
+    },
+  };
+}
+
+function warn(message: string, stack: string): void {
+  if (typeof process === "object" && typeof process.emitWarning === "function") {
+    process.emitWarning(message, { type: "LeaseLeakWarning", detail: `acquired\n${stack}` });
+  } else {
+    console.warn(`${message}\nacquired\n${stack}`);
+  }
+}
+
+function isRefusal(answer: Lease | MachineRefusal): answer is MachineRefusal {
+  return "reason" in answer;
+}
