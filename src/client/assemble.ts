@@ -100,6 +100,9 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   const renewers = createCardRenewers({ calls, clock, random, onEvent: options.onEvent });
   const works = createWorkHoldings({
     clock,
+    random,
+    streams,
+    onEvent: options.onEvent,
     renewers,
     sayEnded: end,
     confirmWithin,

@@ -11,6 +11,15 @@ export type ClientEvent =
   | { readonly kind: "resuming"; readonly leaseId: string; readonly attempt: number; readonly error: Error }
   /** The lease has its stream again; its holder has nothing to do. */
   | { readonly kind: "resumed"; readonly leaseId: string; readonly attempt: number }
+  /** The same for work on a card. */
+  | {
+      readonly kind: "work-resuming";
+      readonly board: string;
+      readonly card: string;
+      readonly attempt: number;
+      readonly error: Error;
+    }
+  | { readonly kind: "work-resumed"; readonly board: string; readonly card: string; readonly attempt: number }
   /**
    * A renewal of a lease had no answer, or an error for one. The client tries again by itself; unless one of the next renewals
    * is confirmed within `remainingMs`, the lease is lost.

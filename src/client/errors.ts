@@ -142,8 +142,8 @@ export class LeaseLostError extends Error {
 }
 
 /**
- * Why work on a card was lost. `"VALIDITY_EXPIRED"`: no renewal was confirmed in time. `"CONNECTION_LOST"`: its stream
- * broke. `"PAGE_HIDDEN"`: the browser left the page. `"LEASE_ENDED"`: somebody else has ended it under the same fencing
+ * Why work on a card was lost. `"VALIDITY_EXPIRED"`: no renewal was confirmed in time. `"CONNECTION_LOST"`: the stream
+ * of work without a ttl broke. `"PAGE_HIDDEN"`: the browser left the page. `"LEASE_ENDED"`: somebody else has ended it under the same fencing
  * token. `"LEASE_REVOKED"`, `"LIMITER_DELETED"`: the lease on the stage's limiter is gone. The others are the server's.
  */
 export type WorkLossReason =

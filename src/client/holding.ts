@@ -210,7 +210,7 @@ export class Holding {
   async #giveBack(outcome: WorkOutcome): Promise<LeaseEnd> {
     const { credential } = this;
     const { ttl } = this.grant;
-    // A cancel over a connection that lives frees the permits as well, and at once.
+    // A browser that has as many connections open as it may has one for the next try then; with a ttl of zero it is the end.
     const end = await this.#ports.sayReleased({ credential, outcome, ttl, otherwise: () => this.#attachment?.cut() });
     // Whoever asks for the next lease finds this one's stream gone.
     if (end === "unconfirmed") this.#attachment?.cut();

@@ -4,10 +4,13 @@
  * given back.
  */
 
+import { type Attachment, type AttachmentPorts, createAttachment, type Reopen } from "./attachment.ts";
 import type { Calls } from "./calls.ts";
 import type { Card } from "./card.ts";
+import type { ClientEvent } from "./client-event.ts";
 import type { Moment } from "./clock.ts";
 import { AdmissionError, type WorkLossReason, WorkLostError } from "./errors.ts";
+import { notify } from "./notify.ts";
 import type { Reason } from "./reasons.ts";
 import { type HeldStream, Reliance, type ReliancePorts } from "./reliance.ts";
 import { within } from "./within.ts";
@@ -15,7 +18,8 @@ import type { WorkEnd } from "./work.ts";
 import type { Ending, WorkParting } from "./work-ending.ts";
 import type { CardCredential, CardRenewal, Pulled } from "./work-wire.ts";
 
-export interface WorkHoldingPorts extends ReliancePorts<CardCredential, CardRenewal> {
+export interface WorkHoldingPorts extends ReliancePorts<CardCredential, CardRenewal>, AttachmentPorts {
+  readonly onEvent: ((event: ClientEvent) => void) | undefined;
   /** Says to the server how the work has ended; rejects where that is not so. */
   readonly sayEnded: (parting: WorkParting) => Promise<Card>;
   /** ms for a worker that ends its work to wait for the server's word; less while the server is known to be away. */
@@ -28,8 +32,8 @@ export interface WorkHoldingOptions {
   readonly pulled: Pulled;
   /** When the request was sent that was answered with the card, or that confirmed it. */
   readonly sentAt: Moment;
-  /** Undefined for work of TryPullCard. */
-  readonly stream: HeldStream | undefined;
+  /** The stream that is the lease on the card, and what opens it anew; undefined for work of TryPullCard. */
+  readonly attached: { readonly stream: HeldStream; readonly reopen: Reopen<Pulled> } | undefined;
   /** Aborting it gives the card back. */
   readonly signal: AbortSignal | undefined;
   /** Called when nothing is left to do. */
@@ -64,10 +68,14 @@ export class WorkHolding {
   readonly #reliance: Reliance<CardCredential, CardRenewal>;
   /** What the worker has said of its end. */
   #ending: { readonly kind: WorkEnd; readonly card: Promise<Card> } | undefined;
+  /** Undefined for work of TryPullCard. */
+  readonly #attachment: Attachment | undefined;
+  /** To what its stream was lost, or the last attempt to open that anew, while it is not made good. */
+  #connectionError: Error | undefined;
   /** Whether the server is known to have ended the work by itself. */
   #isToldOver = false;
-  /** A loss that was heard of while the end was being told, and matters if nothing comes of that. */
-  #lossMeanwhile: Loss | undefined;
+  /** What was heard of while the end was being told, and has to be done if nothing comes of that. */
+  #meanwhile: (() => void) | undefined;
 
   constructor(ports: WorkHoldingPorts, options: WorkHoldingOptions) {
     const { pulled, sentAt, signal } = options;
@@ -81,8 +89,10 @@ export class WorkHolding {
       signal,
       onAbort: (reason) => void this.abandon(reason),
       onRenewed: (renewal, confirmedAt) => this.#renewed(renewal, confirmedAt),
-      ranOut: () => this.#lostError({ reason: "VALIDITY_EXPIRED", detail: "no renewal was confirmed in time" }),
+      ranOut: () => this.#ranOut(),
     });
+    this.#attachment = options.attached && this.#attach(options.attached);
+    this.#reliance.signal.addEventListener("abort", () => this.#attachment?.stop(), { once: true });
   }
 
   /** Aborts when the work is lost. */
@@ -98,12 +108,17 @@ export class WorkHolding {
     return this.#ending?.kind;
   }
 
-  /** Its stream has ended, with an error or by the server's will. */
+  /** Its stream, or an attempt to open that anew, has ended, with an error or by the server's will. */
   streamOver(error: Error | undefined): void {
     if (error === undefined) {
       this.#lose({ reason: "LEASE_ENDED", detail: "somebody else has ended it", told: true });
     } else if (error instanceof AdmissionError && isServerLoss(error.reason)) {
       this.#lose({ reason: error.reason, detail: error.message, cause: error, told: true });
+    } else if (error instanceof AdmissionError && error.code === "ABORTED") {
+      // An end that only a newer server knows is one as well.
+      this.#lose({ reason: "LEASE_ENDED", detail: error.message, cause: error, told: true });
+    } else if (this.pulled.validFor !== undefined) {
+      this.#reattach(error);
     } else {
       const detail = `its stream has broken (${error.message})`;
       this.#lose({ reason: "CONNECTION_LOST", detail, cause: error, told: false });
@@ -141,8 +156,45 @@ export class WorkHolding {
   /** The page goes away, and has said so to the server as well as it can. */
   leavePage(): void {
     this.#lose({ reason: "PAGE_HIDDEN", detail: "the browser has left the page", told: true });
-    this.#options.stream?.cut();
+    this.#attachment?.cut();
     this.#options.onOver();
+  }
+
+  #attach({ stream, reopen }: NonNullable<WorkHoldingOptions["attached"]>): Attachment {
+    const { board, cardId: card } = this.pulled.credential;
+    const { onEvent } = this.#ports;
+    return createAttachment<Pulled>(this.#ports, {
+      stream,
+      reopen,
+      onAttempt: (attempt) => {
+        const error = this.#connectionError;
+        if (error !== undefined) notify(onEvent, { kind: "work-resuming", board, card, attempt, error });
+      },
+      onResumed: ({ validFor }, sentAt, attempt) => {
+        if (!this.#reliance.holds) return;
+        this.#connectionError = undefined;
+        if (validFor !== undefined) this.#reliance.confirm(validFor, sentAt);
+        notify(onEvent, { kind: "work-resumed", board, card, attempt });
+      },
+      onOver: (error) => this.streamOver(error),
+    });
+  }
+
+  #reattach(error: Error): void {
+    if (this.#ending !== undefined) {
+      this.#meanwhile = () => this.#reattach(error);
+    } else if (this.#reliance.holds) {
+      this.#connectionError = error;
+      this.#attachment?.reattach();
+    }
+  }
+
+  #ranOut(): WorkLostError {
+    const cause = this.#connectionError;
+    const detail = "no renewal was confirmed in time";
+    if (cause === undefined) return this.#lostError({ reason: "VALIDITY_EXPIRED", detail });
+    const why = `${detail}, and its connection could not be made good (${cause.message})`;
+    return this.#lostError({ reason: "VALIDITY_EXPIRED", detail: why, cause });
   }
 
   #renewed(renewal: CardRenewal, sentAt: Moment): void {
@@ -156,7 +208,7 @@ export class WorkHolding {
 
   #lose(loss: Loss): void {
     if (this.#ending !== undefined) {
-      this.#lossMeanwhile = loss;
+      this.#meanwhile = () => this.#lose(loss);
       return;
     }
     this.#isToldOver ||= loss.told;
@@ -179,14 +231,13 @@ export class WorkHolding {
   }
 
   async #say(ending: Ending): Promise<Card> {
-    const { stream } = this.#options;
     const { credential, ttl } = this.pulled;
     try {
-      // A cancel over a connection that lives gives the card back as well, and at once.
-      const card = await this.#ports.sayEnded({ credential, ending, ttl, otherwise: () => stream?.cut() });
+      // A browser that has as many connections open as it may has one for the next try then; with a ttl of zero it is the end.
+      const card = await this.#ports.sayEnded({ credential, ending, ttl, otherwise: () => this.#attachment?.cut() });
       this.#reliance.stop();
       // Whoever pulls the next card finds this one's stream gone.
-      await stream?.finish();
+      await this.#attachment?.finish();
       this.#options.onOver();
       return card;
     } catch (error) {
@@ -199,14 +250,14 @@ export class WorkHolding {
   /** Nothing has come of the end: the work goes on. */
   #goOn(): void {
     this.#ending = undefined;
-    const loss = this.#lossMeanwhile;
-    this.#lossMeanwhile = undefined;
-    if (loss !== undefined) this.#lose(loss);
+    const meanwhile = this.#meanwhile;
+    this.#meanwhile = undefined;
+    meanwhile?.();
   }
 
   #giveUp(): void {
     this.#reliance.stop();
-    this.#options.stream?.cut();
+    this.#attachment?.cut();
     this.#options.onOver();
   }
 }

@@ -1,6 +1,6 @@
 /** All cards that a client works on. */
 
-import type { Clock } from "./clock.ts";
+import type { AttachmentPorts } from "./attachment.ts";
 import { WorkHolding, type WorkHoldingOptions, type WorkHoldingPorts } from "./work-holding.ts";
 import type { CardRenewers } from "./work-renewing.ts";
 import type { CardCredential, Pulled } from "./work-wire.ts";
@@ -21,18 +21,19 @@ export interface WorkHoldings {
   leavePage(): void;
 }
 
-interface WorkHoldingsPorts extends Pick<WorkHoldingPorts, "sayEnded" | "confirmWithin" | "unavailable"> {
-  readonly clock: Clock;
+interface WorkHoldingsPorts
+  extends Pick<WorkHoldingPorts, "sayEnded" | "confirmWithin" | "unavailable" | "onEvent">,
+    AttachmentPorts {
   readonly renewers: CardRenewers;
 }
 
-export function createWorkHoldings({ clock, renewers, ...telling }: WorkHoldingsPorts): WorkHoldings {
+export function createWorkHoldings({ renewers, ...shared }: WorkHoldingsPorts): WorkHoldings {
   const holdings = new Set<WorkHolding>();
   return {
     admit(options) {
       const { pulled } = options;
       if (!pulled.held) return { kind: "moved", pulled };
-      const ports = { clock, renewer: renewers.of(pulled.credential.board), ...telling };
+      const ports = { ...shared, renewer: renewers.of(pulled.credential.board) };
       const holding = new WorkHolding(ports, { ...options, onOver: () => holdings.delete(holding) });
       // What is a person's outlives the process, and is nothing to look after.
       if (pulled.ttl !== undefined) holdings.add(holding);

@@ -3,6 +3,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ask, type Heard, type Question } from "./ask.ts";
 import { askAgain, askNow } from "./ask-again.ts";
+import type { Reopen } from "./attachment.ts";
+import { openCallStream } from "./call-stream.ts";
 import type { PullCardRequestSchema, PullCardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import { refusalFromWire } from "./lease-wire.ts";
 import { notify } from "./notify.ts";
@@ -41,7 +43,7 @@ export async function tryPull(ports: WorkPorts, place: Place, options: TryPullOp
     switch (result.case) {
       case "pulled": {
         const pulled = pulledFromWire(place, result.value);
-        const admission = works.admit({ pulled, sentAt, stream: undefined, signal });
+        const admission = works.admit({ pulled, sentAt, attached: undefined, signal });
         if (unwanted.aborted && admission.kind === "held") void admission.holding.abandon(unwanted.reason);
         return admission;
       }
@@ -57,10 +59,12 @@ type PullEvent = PullCardResponse["event"];
 type PullRequest = Place & Exclude<MessageInitShape<typeof PullCardRequestSchema>, { $typeName: string }>;
 
 function pullQuestion(
-  { calls, works, sayEnded }: WorkPorts,
+  ports: WorkPorts,
   request: PullRequest,
   { signal, onWaiting, onDraining }: PullOptions,
 ): Question<PullEvent, Pulled, WorkHolding, WorkAdmission> {
+  const { calls, works, sayEnded } = ports;
+
   function read(event: PullEvent): Heard<Pulled, WorkHolding> | undefined {
     switch (event.case) {
       case "waiting": {
@@ -82,6 +86,27 @@ function pullQuestion(
     }
   }
 
+  /** However long the server says nothing: a connection that is dead is found by its pings. */
+  function reopenOf({ credential }: Pulled): Reopen<Pulled> {
+    const { board, stage } = request;
+    const { cardId, fencingToken } = credential;
+    const resume = { board, stage, resume: { cardId, fencingToken } };
+    return ({ resumed, over }) => {
+      function hear(event: PullEvent): void {
+        const heard = read(event);
+        if (heard?.kind === "granted") resumed(heard.grant);
+        else if (heard?.kind === "notice") heard.tell(undefined);
+      }
+      const speaksWithin = Number.POSITIVE_INFINITY;
+      return openCallStream(
+        ports,
+        (rpcOptions) => calls.board.pullCard(resume, rpcOptions),
+        { hear, over },
+        { speaksWithin },
+      );
+    };
+  }
+
   return {
     call: (rpcOptions) => calls.board.pullCard(request, rpcOptions),
     read,
@@ -91,7 +116,8 @@ function pullQuestion(
       throw endedError(pulled, "its worker had not heard of it in time");
     },
     hold(pulled, sentAt, stream) {
-      const admission = works.admit({ pulled, sentAt, stream, signal });
+      const attached = { stream, reopen: reopenOf(pulled) };
+      const admission = works.admit({ pulled, sentAt, attached, signal });
       return { answer: admission, holding: admission.kind === "held" ? admission.holding : undefined };
     },
     giveBack({ credential, ttl }) {

@@ -258,23 +258,29 @@ describe("a work loop that loses its work", () => {
     await service.pullCard.next();
   });
 
-  it("gives the card back over another connection when its own was lost", async () => {
+  it("goes on with its card over another connection when its own was lost", async () => {
     const { begun, handler } = puppet();
-    const { give, service, told } = start(handler);
+    const { give, service, told, clock } = start(handler);
     const stream = await give();
     stream.fail(connectionLost());
     await settle();
-    begun[0]?.fail(begun[0].signal.reason);
-    const call = await service.giveBackCard.next();
-    expect(call.request).toMatchObject({ cardId: "card-1", failed: false });
-    expect(told).toMatchObject([{ error: { reason: "CONNECTION_LOST" }, card: "card-1" }]);
+    expect(begun[0]?.signal.aborted).toBe(false);
+    clock.advance(50);
+    const again = await service.pullCard.next();
+    expect(again.request).toMatchObject({ resume: { cardId: "card-1" } });
+    begun[0]?.end("done");
+    const call = await service.finishCard.next();
+    expect(call.request).toMatchObject({ cardId: "card-1", result: "done" });
+    call.answer({ card: { id: "card-1" } });
+    again.end();
+    expect(told).toEqual([]);
   });
 
   it("keeps the place until the handler has ended: there are never more at work than it may have", async () => {
     const { handler } = puppet();
     const { give, service, clock } = start(handler);
     const stream = await give();
-    stream.fail(connectionLost());
+    stream.fail(refusalError(refusal("LEASE_EXPIRED", { at: AT })));
     await settle();
     clock.advance(60_000);
     await settle();

@@ -1,5 +1,6 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
+import type { ClientEvent } from "../../src/client/client-event.ts";
 import { WorkLostError } from "../../src/client/errors.ts";
 import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
@@ -18,12 +19,13 @@ const CREDENTIAL = { board: "release", cardId: "card-1", fencingToken: 7n };
 
 /** Work on a card that was pulled at once, and its stream. */
 async function begin(options: PullOptions = {}, ...card: Parameters<typeof pulled>) {
-  const fixture = createFixture();
+  const events: ClientEvent[] = [];
+  const fixture = createFixture({ onEvent: (event) => events.push(event) });
   const board = fixture.client.board("release");
   const pulling = board.pull("InProgress", options);
   const stream = await fixture.service.pullCard.next();
   stream.say(pulledEvent(...card));
-  return { ...fixture, board, stream, work: await pulling };
+  return { ...fixture, events, board, stream, work: await pulling };
 }
 
 function renewed(validFor = VALID_FOR) {
@@ -119,15 +121,48 @@ describe("work on a card", () => {
     expect(await aborted(work.signal)).toMatchObject({ reason: "LEASE_ENDED" });
   });
 
-  it("is lost at once with its connection, and given back over another when it is left", async () => {
-    const { work, stream, service } = await begin();
+  it("is taken up again when its connection is lost, and is as good as before meanwhile", async () => {
+    const { work, stream, clock, service, events } = await begin();
     stream.fail(connectionLost());
-    expect(await aborted(work.signal)).toMatchObject({ reason: "CONNECTION_LOST" });
-    const leaving = work[Symbol.asyncDispose]();
-    const call = await service.giveBackCard.next();
-    expect(call.request).toMatchObject({ ...CREDENTIAL, reason: "", failed: false });
-    call.answer({ card: { id: "card-1" } });
-    await leaving;
+    await settle();
+    expect(work.valid).toBe(true);
+    clock.advance(25);
+    const again = await service.pullCard.next();
+    expect(again.request).toMatchObject({ board: "release", resume: { cardId: "card-1", fencingToken: 7n } });
+    again.say(pulledEvent("card-1"));
+    await settle();
+    expect(events).toMatchObject([
+      { kind: "work-resuming", board: "release", card: "card-1", attempt: 1 },
+      { kind: "work-resumed", board: "release", card: "card-1", attempt: 1 },
+    ]);
+    expect(work.valid).toBe(true);
+    again.fail(refusalError(refusal("CARD_DELETED", { at: AT })));
+    expect(await aborted(work.signal)).toMatchObject({ reason: "CARD_DELETED" });
+  });
+
+  it("is lost when its connection could not be made good within its validity", async () => {
+    const { work, stream, clock, service } = await begin();
+    stream.fail(connectionLost());
+    await settle();
+    clock.advance(25);
+    (await service.pullCard.next()).fail(connectionLost());
+    await settle();
+    clock.advance(VALID_FOR);
+    expect(work.signal.reason).toMatchObject({ reason: "VALIDITY_EXPIRED" });
+    expect(work.signal.reason.message).toContain("could not be made good");
+  });
+
+  it("is ended under the way while its stream is away, and asks for no other then", async () => {
+    const { work, stream, clock, service } = await begin();
+    stream.fail(connectionLost());
+    await settle();
+    const finishing = work.finish("done");
+    (await service.finishCard.next()).answer({ card: { id: "card-1" } });
+    await finishing;
+    await settle();
+    clock.advance(1000);
+    expect(service.pullCard.untaken).toHaveLength(0);
+    expect(clock.pending()).toBe(0);
   });
 
   it("ends with its stream alone where it has no ttl to live by", async () => {
@@ -274,11 +309,12 @@ describe("an end of work", () => {
   });
 
   it("asks the server of lost work too: its fencing token decides, not this clock", async () => {
-    const { work, service, stream } = await begin();
-    stream.fail(connectionLost());
-    await aborted(work.signal);
+    const { work, service, stream, clock } = await begin();
+    clock.advance(VALID_FOR);
+    expect(work.signal.aborted).toBe(true);
     const finishing = work.finish("in time after all");
     (await service.finishCard.next()).answer({ card: { id: "card-1", state: CardState.FINISHED } });
+    stream.end();
     expect(await finishing).toMatchObject({ state: "finished" });
   });
 
