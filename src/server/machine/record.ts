@@ -27,7 +27,7 @@ export interface LimiterRecord {
   readonly deleting: boolean;
 }
 
-/** How full a bucket was after its last grant. */
+/** How full a bucket was after its last grant, or when its rate was changed. */
 export interface BucketRecord {
   readonly limiter: string;
   readonly key: string;
@@ -37,6 +37,11 @@ export interface BucketRecord {
   readonly parts: number;
   /** Of the rate at which it went on filling. A gain of 0: as in a record of the first format, it is not known. */
   readonly rate: readonly [gain: number, unit: number, capacity: number];
+  /**
+   * µs of running time, which stands still while the server is down: from then on it went on filling. Undefined: as in a
+   * record of the first format, it is not known.
+   */
+  readonly at: number | undefined;
 }
 
 export interface LeaseRecord {
@@ -97,10 +102,11 @@ export function limiterRecord(limiter: Limiter, epoch: number): LimiterRecord {
   return { config, declaration, revision, createdAt, updatedAt, deleting };
 }
 
-export function bucketRecord({ limiter, key, bucket }: Instance): BucketRecord {
-  const { tokens, parts } = bucket;
+/** `ranBefore`: µs for which the server had run at the machine's zero. */
+export function bucketRecord({ limiter, key, bucket }: Instance, ranBefore: number): BucketRecord {
+  const { tokens, parts, at } = bucket;
   const { gain, unit, capacity } = limiter.config.rate ?? NO_RATE;
-  return { limiter: limiter.config.name, key, tokens, parts, rate: [gain, unit, capacity] };
+  return { limiter: limiter.config.name, key, tokens, parts, rate: [gain, unit, capacity], at: at + ranBefore };
 }
 
 export function leaseRecord(lease: Lease, epoch: number): LeaseRecord {

@@ -18,7 +18,7 @@ import { enqueue, stepAside, unsettle } from "./queue.ts";
 import type { BucketRecord, LeaseRecord, LimiterRecord, PastRequestRecord, Records, WaiterRecord } from "./record.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
-import { changeRate } from "./token-bucket.ts";
+import { changeRate, refill } from "./token-bucket.ts";
 
 /** Ttls run for up to this share longer, each lease another, so that they do not all run out in one step. */
 const SPREAD = 0.2;
@@ -72,10 +72,10 @@ function restoreLimiter(state: State, record: LimiterRecord): void {
   state.limiters.set(config.name, limiter);
 }
 
-/** What would have come in while the server was down is not given away. */
+/** What came in while the server ran is there; what would have come in while it was down is not. */
 function restoreBucket(
   state: State,
-  { limiter: name, key, tokens, parts, rate: [gain, unit, capacity] }: BucketRecord,
+  { limiter: name, key, tokens, parts, rate: [gain, unit, capacity], at = state.now }: BucketRecord,
 ): void {
   const limiter = state.limiters.get(name);
   if (limiter?.config.rate === undefined || limiter.config.keyed !== (key !== "")) {
@@ -92,8 +92,13 @@ function restoreBucket(
   }
   instance.bucket.tokens = tokens;
   instance.bucket.parts = parts;
+  if (isUnderRate) {
+    instance.bucket.at = Math.min(at, state.now);
+    refill(instance.bucket, rate, state.now);
+    return;
+  }
   changeRate(instance.bucket, { unit }, rate);
-  if (!isUnderRate) state.changes.push({ kind: "tokens-spent", instance });
+  state.changes.push({ kind: "tokens-spent", instance });
 }
 
 function restoreLeases(state: State, { leases, adopted }: Records): void {

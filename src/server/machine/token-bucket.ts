@@ -44,7 +44,7 @@ export function refill(bucket: Bucket, rate: Rate, now: number): void {
  * µs from the bucket's own instant until it has gained enough to hold `tokens`; 0 if it does. `tokens` may exceed the
  * capacity, as the estimate for a long queue does. At most `FOREVER`.
  */
-export function microsUntil(bucket: Bucket, rate: Rate, tokens: number): number {
+export function microsUntil(bucket: Bucket, rate: Pick<Rate, "gain" | "unit">, tokens: number): number {
   if (tokens <= bucket.tokens) return 0;
   const missing = (tokens - bucket.tokens) * rate.unit;
   // The quotient of two whole numbers below 2^53 is never rounded to a whole number that it is not: another double is nearer.
@@ -55,7 +55,7 @@ export function microsUntil(bucket: Bucket, rate: Rate, tokens: number): number 
 }
 
 /** µs from the bucket's own instant until it is full. */
-export function microsUntilFull(bucket: Bucket, rate: Rate): number {
+export function microsUntilFull(bucket: Bucket, rate: Pick<Rate, "gain" | "unit" | "capacity">): number {
   return microsUntil(bucket, rate, rate.capacity);
 }
 

@@ -6,9 +6,11 @@ import type { Clock } from "../clock.ts";
 import { createSecretKey } from "../ids.ts";
 import type { Log } from "../log.ts";
 import type { Change } from "../machine/command.ts";
+import type { Instance } from "../machine/limiter.ts";
 import { createKeeper, type WriteError } from "./keeper.ts";
 import { cardsNowhere, fromRows, isOfLeases, isPastRequest, ownRow, toKept } from "./records.ts";
 import { type Durability, INCOMPLETE_KEY, type LeaseDurability, type RowChange } from "./row.ts";
+import { createRunningTime } from "./running-time.ts";
 import { openStoreWorker } from "./sqlite/open-worker.ts";
 import type { Store } from "./store.ts";
 
@@ -45,7 +47,8 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   const { clock, epoch, folder, leases, maxMegabytes, acceptLoss, log, onFatal } = options;
   const file = { folder, leases, maxMegabytes, acceptLoss, boot: bootId() };
   const worker = await openStoreWorker(file, createLogGrowth(folder, log));
-  const found = fromRows(worker.rows, epoch);
+  const found = fromRows(worker.rows, epoch, clock.now());
+  const zero = { epoch, ranBefore: found.ranBefore };
   let tellHealth: (problem: string | undefined) => void = () => {};
   const keeper = createKeeper({
     writer: worker,
@@ -99,6 +102,11 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     return true;
   }
 
+  function noteBucket({ bucket, limiter }: Instance): void {
+    const { rate } = limiter.config;
+    if (rate !== undefined) running.note(bucket, rate);
+  }
+
   /** A row that was on disk before the first lease was granted tells it, unless that is lost. */
   function longestTtl(): number {
     if (longest > 0 || worker.incomplete === "by-power") return longest;
@@ -123,9 +131,23 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     stopWaiting = clock.schedule(over, false, forget);
   }
 
+  const running = createRunningTime({
+    clock,
+    ranBefore: found.ranBefore,
+    write: (mark) => void keeper.keep([mark], "process"),
+  });
+  if (leases !== "none") {
+    for (const { tokens, parts, at = clock.now(), rate } of found.limiters.buckets) {
+      const [gain, unit, capacity] = rate;
+      if (gain > 0) running.note({ tokens, parts, at }, { gain, unit, capacity });
+    }
+  }
+
   let closed: Promise<void> | undefined;
   async function close(): Promise<void> {
     stopWaiting();
+    running.close();
+    if (leases !== "none") void keeper.keep([running.mark()], "process");
     await keeper.close();
     try {
       await worker.close();
@@ -153,11 +175,12 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
           durability = "disk";
           awaited = true;
         }
-        const kept = toKept(change, epoch);
+        const kept = toKept(change, zero);
         if (kept === undefined) continue;
         const safety = kept.of === "lease" ? leases : "disk";
         if (safety === "none") continue;
         rows.push(kept.row);
+        if (change.kind === "tokens-spent") noteBucket(change.instance);
         if (kept.awaited) awaited = true;
         if (kept.awaited && safety === "disk") durability = "disk";
         if (isPastRequest(kept.row.key)) remember(kept.row.key);

@@ -8,6 +8,7 @@ export function createMemoryStore(): Store {
       limiters: { limiters: [], buckets: [], leases: [], waiters: [], pastRequests: [], adopted: new Set() },
       boards: { boards: [], cards: [] },
       own: new Map(),
+      ranBefore: 0,
     },
     incompleteFor: 0,
     secretKey: undefined,

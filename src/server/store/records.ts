@@ -36,8 +36,8 @@ export interface Kept {
   readonly awaited: boolean;
 }
 
-/** Undefined: nobody can come back to it. `epoch`: µs since 1970 at the machines' zero. */
-export function toKept(change: Change | BoardChange, epoch: number): Kept | undefined {
+/** Undefined: nobody can come back to it. */
+export function toKept(change: Change | BoardChange, { epoch, ranBefore }: Zero): Kept | undefined {
   switch (change.kind) {
     case "lease-put":
       return put("lease", "lease", change.lease.id, leaseRecord(change.lease, epoch));
@@ -49,7 +49,7 @@ export function toKept(change: Change | BoardChange, epoch: number): Kept | unde
       return gone("lease", "bucket", nameOf(change.limiter, change.key));
     case "tokens-spent": {
       const { limiter, key } = change.instance;
-      return put("lease", "bucket", nameOf(limiter.config.name, key), bucketRecord(change.instance));
+      return put("lease", "bucket", nameOf(limiter.config.name, key), bucketRecord(change.instance, ranBefore));
     }
     case "waiter-put": {
       const { waiter } = change;
@@ -81,16 +81,29 @@ export function toKept(change: Change | BoardChange, epoch: number): Kept | unde
   }
 }
 
+/** The machines' zero, in the times of the records. */
+export interface Zero {
+  /** µs since 1970. */
+  readonly epoch: number;
+  /** µs for which the server had run: running time. */
+  readonly ranBefore: number;
+}
+
 /** What a store has found at its start. */
 export interface Found {
   readonly limiters: Records;
   readonly boards: BoardRecords;
   /** What stands under the store's own keys. */
   readonly own: ReadonlyMap<string, string>;
+  /** µs for which the server had run at the machines' zero, by what is durable. */
+  readonly ranBefore: number;
 }
 
-/** Rows of a kind that this version does not know are left alone. Instants are told in µs from the machines' zero. */
-export function fromRows(rows: readonly Row[], epoch: number): Found {
+/**
+ * Rows of a kind that this version does not know are left alone. Instants are told in µs from the machines' zero; `now` is
+ * such an instant, from which the server runs on.
+ */
+export function fromRows(rows: readonly Row[], epoch: number, now: number): Found {
   const found = {
     limiter: [] as LimiterRecord[],
     bucket: [] as BucketRecord[],
@@ -109,7 +122,9 @@ export function fromRows(rows: readonly Row[], epoch: number): Found {
     const record = ago(JSON.parse(body));
     (found[kind as keyof typeof found] as unknown[]).push(record);
   }
-  const { limiter, bucket, lease, waiter, request, board, card } = found;
+  const buckets = found.bucket.map(bucketOfNow);
+  const ranBefore = ranUntil(buckets, own) - now;
+  const { limiter, lease, waiter, request, board, card } = found;
   return {
     limiters: {
       limiters: limiter.map((record) => ({
@@ -117,7 +132,10 @@ export function fromRows(rows: readonly Row[], epoch: number): Found {
         config: whole(record.config),
         declaration: record.declaration && whole(record.declaration),
       })),
-      buckets: bucket.map(bucketOfNow),
+      buckets: buckets.map((record) => ({
+        ...record,
+        at: record.at === undefined ? undefined : record.at - ranBefore,
+      })),
       leases: lease,
       waiters: waiter,
       // Work without a ttl has ended with its stream.
@@ -137,8 +155,19 @@ export function fromRows(rows: readonly Row[], epoch: number): Found {
       })),
     },
     own,
+    ranBefore,
   };
 }
+
+/** The last durable sign that the server ran, in running time: its last mark, or the last bucket that was kept since. */
+function ranUntil(buckets: readonly BucketRecord[], own: ReadonlyMap<string, string>): number {
+  let latest = Number(own.get(RUNNING_TIME) ?? 0);
+  for (const { at = 0 } of buckets) latest = Math.max(latest, at);
+  return latest;
+}
+
+/** The row of the store's own that says for how long the server has run. */
+export const RUNNING_TIME = "running-time";
 
 /** Cards, as `board/card`, that name a board or a stage which is not among the boards. */
 export function cardsNowhere({ boards, cards }: BoardRecords): string[] {
@@ -213,7 +242,7 @@ function bucketOfNow(record: BucketRecord | FirstBucket): BucketRecord {
   if (!("level" in record)) return record;
   const { limiter, key, level } = record;
   const tokens = Math.floor(level / NANOTOKENS);
-  return { limiter, key, tokens, parts: level - tokens * NANOTOKENS, rate: [0, NANOTOKENS, 0] };
+  return { limiter, key, tokens, parts: level - tokens * NANOTOKENS, rate: [0, NANOTOKENS, 0], at: undefined };
 }
 
 function wholeBoard(config: BoardConfig): BoardConfig {

@@ -6,7 +6,7 @@ import type { Claim } from "../../../src/server/machine/claim.ts";
 import type { Acquire, Command, OutcomeOf } from "../../../src/server/machine/command.ts";
 import { assertMachine } from "../../../src/server/machine/invariants.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
-import { limiterOf, rateOf } from "../../support/limiter-config.ts";
+import { amountOf, limiterOf, rateOf } from "../../support/limiter-config.ts";
 import { createKeptRows } from "../store/support/kept-rows.ts";
 import { claimOn, SECOND } from "./builders.ts";
 
@@ -20,6 +20,8 @@ interface Life {
   create(config: Partial<LimiterConfig> & { readonly name: string }): void;
   acquire(id: string, claims: readonly Claim[], options?: Partial<Acquire>): OutcomeOf<Acquire>;
   release(id: string): void;
+  /** It becomes durable that the process has run until now. */
+  mark(): void;
   /** The process is gone, and so many µs later there is another. */
   restart(downtime?: number, options?: { readonly learning?: boolean; readonly adopted?: string }): void;
   /** What is kept of a kind. */
@@ -30,6 +32,7 @@ function createLife(): Life {
   const rows = createKeptRows();
   let machine = createMachine({ maxWaiters: 100, fencingEpoch: EPOCH });
   let base = 0;
+  let ranBefore = 0;
   let stream = 0;
   const life: Life = {
     get machine() {
@@ -38,7 +41,7 @@ function createLife(): Life {
     now: 0,
     step(command) {
       const { outcome, changes } = machine.step(command, life.now - base);
-      rows.keep(changes, EPOCH + base);
+      rows.keep(changes, { epoch: EPOCH + base, ranBefore });
       assertMachine(machine.state);
       return outcome;
     },
@@ -50,13 +53,15 @@ function createLife(): Life {
       return life.step({ kind: "acquire", id, claims, holder: "h", ...rest });
     },
     release: (leaseId) => void life.step({ kind: "release", leaseId, workOutcome: "success" }),
+    mark: () => rows.mark(ranBefore + life.now - base),
     restart(downtime = 0, { learning = false, adopted } = {}) {
       life.now += downtime;
       base = life.now;
-      const { limiters } = rows.find(EPOCH + base);
+      const { limiters, ranBefore: ran } = rows.find(EPOCH + base);
+      ranBefore = ran;
       machine = createMachine({ maxWaiters: 100, fencingEpoch: EPOCH + base + SECOND, learning });
       const records = adopted === undefined ? limiters : { ...limiters, adopted: new Set([adopted]) };
-      rows.keep(machine.restore(records, 0), EPOCH + base);
+      rows.keep(machine.restore(records, 0), { epoch: EPOCH + base, ranBefore });
       life.step({ kind: "wake" });
     },
     kept: (kind) => rows.names(kind).sort(),
@@ -185,6 +190,88 @@ describe("limiters", () => {
     expect(life.step({ kind: "create-limiter", config: limiterOf({ name: "db" }) })).toMatchObject({ kind: "refused" });
     life.release("a");
     expect(life.kept("limiter")).toEqual([]);
+  });
+
+  it("give the tokens that came in while they ran, in however many runs, and those alone", () => {
+    const life = createLife();
+    life.create({ name: "slow", rate: rateOf(1 / 20, 1) });
+    const ask = (id: string) => kindOf(life.acquire(id, [claimOn("slow", { permits: 0 })], { maxWait: 0 }));
+    expect(ask("a")).toBe("granted");
+    // 12 s and 7 s of running, with an hour between: a token takes 20 s.
+    life.now += 12 * SECOND;
+    life.mark();
+    life.restart(3_600 * SECOND);
+    life.now += 7 * SECOND;
+    expect(ask("b")).toBe("refused");
+    life.mark();
+    life.restart(3_600 * SECOND);
+    life.now += SECOND - 1;
+    expect(ask("c")).toBe("refused");
+    life.now += 1;
+    expect(ask("d")).toBe("granted");
+    expect(ask("e")).toBe("refused");
+  });
+
+  it("keep what came in until the last durable sign, which may be the grant of another bucket", () => {
+    const life = createLife();
+    life.create({ name: "slow", rate: rateOf(1 / 20, 1), keyed: true });
+    const ask = (key: string) =>
+      kindOf(life.acquire(`${key} ${life.now}`, [claimOn("slow", { permits: 0, key })], { maxWait: 0 }));
+    expect(ask("a")).toBe("granted");
+    life.now += 15 * SECOND;
+    expect(ask("b")).toBe("granted");
+    // What came in after that is lost with the process, since nothing says that it ran.
+    life.now += 4 * SECOND;
+    life.restart(SECOND);
+    life.now += 5 * SECOND - 1;
+    expect(ask("a")).toBe("refused");
+    life.now += 1;
+    expect(ask("a")).toBe("granted");
+    expect(ask("b")).toBe("refused");
+  });
+
+  it("keep what came in of a paused limiter, and through a start that learns", () => {
+    const life = createLife();
+    life.create({ name: "slow", rate: rateOf(1 / 20, 1), paused: true });
+    life.step({
+      kind: "update-limiter",
+      config: limiterOf({ name: "slow", rate: rateOf(1 / 20, 1) }),
+      revision: undefined,
+    });
+    expect(kindOf(life.acquire("a", [claimOn("slow", { permits: 0 })]))).toBe("granted");
+    const paused = limiterOf({ name: "slow", rate: rateOf(1 / 20, 1), paused: true });
+    life.step({ kind: "update-limiter", config: paused, revision: undefined });
+    life.now += 12 * SECOND;
+    life.mark();
+    life.restart(SECOND, { learning: true });
+    life.now += 7 * SECOND;
+    life.mark();
+    life.restart(SECOND);
+    life.step({ kind: "update-limiter", config: { ...paused, paused: false }, revision: undefined });
+    life.now += SECOND - 1;
+    expect(kindOf(life.acquire("b", [claimOn("slow", { permits: 0 })], { maxWait: 0 }))).toBe("refused");
+    life.now += 1;
+    expect(kindOf(life.acquire("c", [claimOn("slow", { permits: 0 })], { maxWait: 0 }))).toBe("granted");
+  });
+
+  it("are full where they were full when their rate changed, and have what was left where they were not", () => {
+    const life = createLife();
+    life.create({ name: "rate", rate: rateOf(1_000, 10) });
+    const ask = (tokens: number) =>
+      kindOf(life.acquire(`${life.now} ${tokens}`, [claimOn("rate", { permits: 0, tokens })], { maxWait: 0 }));
+    expect(ask(10)).toBe("granted");
+    life.now += SECOND;
+    // It is full, and from now on it would take ten months to be so.
+    life.step({
+      kind: "update-limiter",
+      config: limiterOf({ name: "rate", rate: amountOf(1, 2_592_000 * SECOND, 10) }),
+      revision: undefined,
+    });
+    life.restart(SECOND);
+    expect(ask(7)).toBe("granted");
+    life.restart(SECOND);
+    expect(ask(4)).toBe("refused");
+    expect(ask(3)).toBe("granted");
   });
 
   it("give no tokens for the time that they were away, nor those that a smaller burst had taken", () => {

@@ -1,15 +1,17 @@
 /** A disk in virtual time: commits take a while, and a crash loses those that are under way, from some point on. */
 
+import type { Clock } from "../../../../src/server/clock.ts";
 import type { Found } from "../../../../src/server/store/records.ts";
 import { fromRows, toKept } from "../../../../src/server/store/records.ts";
 import type { RowChange } from "../../../../src/server/store/row.ts";
+import { createRunningTime } from "../../../../src/server/store/running-time.ts";
 import type { Store } from "../../../../src/server/store/store.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface Disk {
   /** The store of one process; what it is told after the crash of that is lost. */
-  open(epoch: number): Store;
+  open(epoch: number, clock: Clock): Store;
   crash(): void;
 }
 
@@ -52,11 +54,18 @@ export function createDisk(timeline: Timeline, dice: Dice, { forgetful }: { read
   }
 
   return {
-    open(epoch) {
+    open(epoch, clock) {
       const found: Found = fromRows(
         [...kept].map(([key, body]) => ({ key, body })),
         epoch,
+        clock.now(),
       );
+      const zero = { epoch, ranBefore: found.ranBefore };
+      const running = createRunningTime({ clock, ranBefore: found.ranBefore, write: (mark) => void keep([mark]) });
+      for (const { tokens, parts, at = 0, rate } of found.limiters.buckets) {
+        const [gain, unit, capacity] = rate;
+        running.note({ tokens, parts, at }, { gain, unit, capacity });
+      }
       return {
         found,
         incompleteFor: 0,
@@ -64,7 +73,11 @@ export function createDisk(timeline: Timeline, dice: Dice, { forgetful }: { read
         reserved: 0,
         reserve: () => Promise.resolve(),
         keep(changes) {
-          const all = changes.flatMap((change) => toKept(change, epoch) ?? []);
+          const all = changes.flatMap((change) => toKept(change, zero) ?? []);
+          for (const change of changes) {
+            const rate = change.kind === "tokens-spent" ? change.instance.limiter.config.rate : undefined;
+            if (change.kind === "tokens-spent" && rate !== undefined) running.note(change.instance.bucket, rate);
+          }
           const done = keep(all.map(({ row }) => row));
           return all.some(({ awaited }) => awaited) ? done : undefined;
         },

@@ -2,6 +2,7 @@
 
 import { assertMachine } from "../../../../src/server/machine/invariants.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
+import { sameRate } from "../../../../src/server/machine/rate.ts";
 import type { State } from "../../../../src/server/machine/state.ts";
 
 /** Parts of a token, of the limiter's rate, at an instant (µs). */
@@ -23,6 +24,9 @@ export interface Ledger {
   /** The most permits of the limiter that may be at work: those who hold more than a lowered limit may finish. */
   bound(limiter: string): number;
 }
+
+/** µs of which a crash may leave no sign: a mark comes each 250 ms, and a commit takes 200 ms at most. */
+const UNPROVED = 1_000_000;
 
 interface Grant {
   readonly leaseId: string;
@@ -67,9 +71,25 @@ export function createLedger(configs: readonly LimiterConfig[]): Ledger {
       // Downtime earns nothing.
       refill(account.settled, account.config, crashedAt);
       account.settled.at = startedAt;
+      compareBucket(account, state);
       account.current = { ...account.settled };
       account.grants = [];
     }
+  }
+
+  /** A bucket has gained nothing by the restart, and has lost at most what came in since the last mark. */
+  function compareBucket({ config, settled }: Account, state: State): void {
+    const limiter = state.limiters.get(config.name);
+    const bucket = limiter?.instances.get("")?.bucket;
+    const rate = limiter?.config.rate;
+    // An operator may have changed the rate, which the ledger does not follow.
+    if (bucket === undefined || rate === undefined || !sameRate(rate, config.rate)) return;
+    const level = bucket.tokens * rate.unit + bucket.parts;
+    if (level > settled.level)
+      violate(`${config.name}: ${level} parts of tokens after a restart, above ${settled.level}`);
+    const unproved = UNPROVED * rate.gain;
+    if (level < settled.level - unproved)
+      violate(`${config.name}: ${level} parts of tokens after a restart, of ${settled.level}`);
   }
 
   function enter(account: Account, grant: Grant, fencingToken: number): void {

@@ -67,7 +67,7 @@ export function createSimulatedServer(options: {
       if (startedAt === timeline.now)
         found = new Map(Array.from(state.limiters, ([name, { config }]) => [name, config]));
     };
-    engine = createEmbeddedEngine({ clock, store: disk.open(epoch), machine, inspect });
+    engine = createEmbeddedEngine({ clock, store: disk.open(epoch, clock), machine, inspect });
     engine.submit([{ kind: "declare", configs: limiters }], () => {});
     listener(found);
   }

@@ -22,7 +22,7 @@ function createLife(config: Partial<BoardConfig> = {}) {
     now: 0,
     step<C extends BoardCommand>(command: C): BoardOutcomeOf<C> {
       const { outcome, changes } = machine.step(command, life.now - base);
-      rows.keep(changes, EPOCH + base);
+      rows.keep(changes, { epoch: EPOCH + base, ranBefore: 0 });
       assertBoards(machine.state);
       return outcome;
     },
@@ -60,7 +60,7 @@ function createLife(config: Partial<BoardConfig> = {}) {
       const records = found === null ? [] : boards.boards.map((board) => ({ ...board, config: found ?? board.config }));
       machine = createBoardMachine({ epoch: EPOCH + base, numbersFloor: EPOCH + base + SECOND });
       const restored = machine.restore({ ...boards, boards: records }, 0);
-      rows.keep(restored.changes, EPOCH + base);
+      rows.keep(restored.changes, { epoch: EPOCH + base, ranBefore: 0 });
       life.step({ kind: "wake" });
       return { claimed: restored.claimed, nowhere: cardsNowhere({ ...boards, boards: records }) };
     },

@@ -69,7 +69,7 @@ export function playBoardsWithRestarts({ script, crowded, damaged, seen }: Board
     const { machine, base, epoch } = run;
     const taken = machine.step(command, time - base);
     wakeAt = taken.wakeAt;
-    rows.keep(taken.changes, epoch);
+    rows.keep(taken.changes, { epoch, ranBefore: 0 });
     run.limiter.carryOut(taken.claims);
     run.limiter.compareWith(machine.state);
     check(machine.state);
@@ -95,11 +95,11 @@ export function playBoardsWithRestarts({ script, crowded, damaged, seen }: Board
     wall = before.epoch + (time - before.base) + dice.pick([0, 0, 0, 0, -SECOND, -10 * MINUTE, MINUTE]);
     run = start(before.floor + (time - before.base) + BLOCK);
     const { machine, epoch, base } = run;
-    const found = damaged ? rows.findDamaged(epoch, dice.roll) : rows.find(epoch);
+    const found = damaged ? rows.findDamaged(epoch, time - base, dice.roll) : rows.find(epoch);
     const restored = machine.restore(found.boards, time - base);
     for (const { id } of restored.claimed) run.limiter.grant(id);
     if (!damaged) compareRuns(before, run, note);
-    rows.keep(restored.changes, epoch);
+    rows.keep(restored.changes, { epoch, ranBefore: 0 });
     step({ kind: "wake" });
     if (damaged) return;
     const { boards } = machine.state;

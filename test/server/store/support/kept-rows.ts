@@ -2,14 +2,16 @@
 
 import type { BoardChange } from "../../../../src/server/machine/board/command.ts";
 import type { Change } from "../../../../src/server/machine/command.ts";
-import { type Found, fromRows, toKept } from "../../../../src/server/store/records.ts";
+import { type Found, fromRows, ownRow, RUNNING_TIME, toKept, type Zero } from "../../../../src/server/store/records.ts";
 
 export interface KeptRows {
-  /** `epoch`: µs since 1970 at the machine's zero. */
-  keep(changes: readonly (Change | BoardChange)[], epoch: number): void;
-  find(epoch: number): Found;
+  keep(changes: readonly (Change | BoardChange)[], zero: Zero): void;
+  /** `epoch`: µs since 1970 at the machine's zero, `now`: µs from there. */
+  find(epoch: number, now?: number): Found;
+  /** The server has run until an instant of running time. */
+  mark(ran: number): void;
   /** As a damaged store may have them: of any key nothing, or what it once was. `roll`: below its argument. */
-  findDamaged(epoch: number, roll: (sides: number) => number): Found;
+  findDamaged(epoch: number, now: number, roll: (sides: number) => number): Found;
   /** Of one kind, what comes after it in their keys. */
   names(kind: string): string[];
 }
@@ -18,11 +20,11 @@ export function createKeptRows(): KeptRows {
   const rows = new Map<string, string>();
   const versions = new Map<string, (string | undefined)[]>();
   return {
-    keep(changes, epoch) {
+    keep(changes, zero) {
       // What a step says of a row last is all that a store ever has of it: it is one transaction.
       const last = new Map<string, string | undefined>();
       for (const change of changes) {
-        const row = toKept(change, epoch)?.row;
+        const row = toKept(change, zero)?.row;
         if (row !== undefined) last.set(row.key, row.body);
       }
       for (const [key, body] of last) {
@@ -33,12 +35,17 @@ export function createKeptRows(): KeptRows {
         versions.set(key, past);
       }
     },
-    find: (epoch) =>
+    mark(ran) {
+      const { key, body } = ownRow(RUNNING_TIME, String(ran));
+      rows.set(key, body ?? "");
+    },
+    find: (epoch, now = 0) =>
       fromRows(
         Array.from(rows, ([key, body]) => ({ key, body })),
         epoch,
+        now,
       ),
-    findDamaged(epoch, roll) {
+    findDamaged(epoch, now, roll) {
       const found = [...versions].flatMap(([key, past]) => {
         const sort = roll(10);
         const body = sort < 2 ? undefined : sort < 5 ? past[roll(past.length)] : past.at(-1);
@@ -51,7 +58,7 @@ export function createKeptRows(): KeptRows {
         rows.set(key, body);
         versions.set(key, [body]);
       }
-      return fromRows(found, epoch);
+      return fromRows(found, epoch, now);
     },
     names: (kind) =>
       [...rows.keys()].filter((key) => key.startsWith(`${kind}:`)).map((key) => key.slice(kind.length + 1)),

@@ -39,6 +39,8 @@ interface Run {
   readonly fencingEpoch: number;
   /** The generator's time at the machine's zero. */
   readonly base: number;
+  /** µs for which the server had run at the machine's zero. */
+  ranBefore: number;
 }
 
 export function playWithRestarts({ script, crowded, damaged, seen }: RestartOptions): void {
@@ -56,15 +58,15 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
     const epoch = wall - STARTUP;
     const fencingEpoch = Math.max(epoch, reserved);
     const machine = createMachine({ maxWaiters: MAX_WAITERS, rememberFor: 1e15, fencingEpoch, learning });
-    return { machine, epoch, fencingEpoch, base: time - STARTUP };
+    return { machine, epoch, fencingEpoch, base: time - STARTUP, ranBefore: -STARTUP };
   }
 
   function step<C extends Command>(command: C): Outcome {
-    const { machine, base, epoch } = run;
+    const { machine, base } = run;
     const learning = machine.state.learning && command.kind !== "end-learning";
     const taken = machine.step(command, time - base);
     wakeAt = taken.wakeAt;
-    rows.keep(taken.changes, epoch);
+    rows.keep(taken.changes, run);
     check(machine.state);
     for (const said of [taken.outcome, ...taken.events]) {
       if (said.kind !== "granted" || said.resumed) continue;
@@ -106,8 +108,10 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
     wall = before.epoch + (time - before.base) + dice.pick([0, 0, 0, 0, -SECOND, -10 * MINUTE, MINUTE]);
     run = start({ learning: dice.chance(15), reserved });
     const { machine, epoch, base } = run;
-    const found = damaged ? rows.findDamaged(epoch, dice.roll) : rows.find(epoch);
-    rows.keep(machine.restore(found.limiters, time - base), epoch);
+    const now = time - base;
+    const found = damaged ? rows.findDamaged(epoch, now, dice.roll) : rows.find(epoch, now);
+    run.ranBefore = found.ranBefore;
+    rows.keep(machine.restore(found.limiters, now), run);
     if (!damaged) compareRuns(before, run, note);
     step({ kind: "wake" });
     if (damaged) return;
