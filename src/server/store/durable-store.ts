@@ -50,6 +50,8 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   const found = fromRows(worker.rows, epoch, clock.now());
   const zero = { epoch, ranBefore: found.ranBefore };
   let tellHealth: (problem: string | undefined) => void = () => {};
+  let closed: Promise<void> | undefined;
+  let atEnd: string | undefined;
   const keeper = createKeeper({
     writer: worker,
     endOfTurn,
@@ -60,7 +62,12 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
       else log.info({ folder }, "the data folder has room again");
       tellHealth(problem?.message);
     },
-    onFatal: (problem) => onFatal(`the data folder ${folder} cannot be written any more: ${problem.message}`),
+    onFatal(problem) {
+      const message = `the data folder ${folder} cannot be written any more: ${problem.message}`;
+      // The end of the worker may say the same, and more.
+      if (closed === undefined) onFatal(message);
+      else atEnd = message;
+    },
   });
 
   let longest = Number(found.own.get(LONGEST) ?? 0);
@@ -143,7 +150,6 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     }
   }
 
-  let closed: Promise<void> | undefined;
   async function close(): Promise<void> {
     stopWaiting();
     running.close();
@@ -151,6 +157,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     await keeper.close();
     try {
       await worker.close();
+      if (atEnd !== undefined) onFatal(atEnd);
     } catch (error) {
       onFatal(
         `the data folder ${folder} could not be closed in order: ${(error as WriteError).message}. ` +
