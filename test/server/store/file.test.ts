@@ -12,6 +12,7 @@ import { describe, expect, it } from "vitest";
 import type { LeaseDurability, RowChange } from "../../../src/server/store/row.ts";
 import { headChecksum } from "../../../src/server/store/sqlite/checksum.ts";
 import type { StoreFile } from "../../../src/server/store/sqlite/file.ts";
+import { FORMAT } from "../../../src/server/store/sqlite/migrations.ts";
 import { contentsOf, createFolder, type Folder, openAt, refusalOf } from "./support/folder.ts";
 
 const put = (key: string, body: string): RowChange => ({ key, body });
@@ -443,7 +444,7 @@ describe("the mark", () => {
 function inFresh(path: string, commit: number): void {
   rmSync(join(path, "mark"));
   const database = new DatabaseSync(join(path, "data.db"));
-  const checksum = headChecksum({ format: 1, commit, rows: 0, sum: 0 });
+  const checksum = headChecksum({ format: FORMAT, commit, rows: 0, sum: 0 });
   database.prepare("UPDATE head SET number = ?, rows = 0, sum = 0, checksum = ?").run(commit, checksum);
   database.close();
 }

@@ -5,10 +5,14 @@ import { type Head, headChecksum } from "./checksum.ts";
 import { StoreError } from "./damage.ts";
 
 /** The format that this version writes. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** From the format of its index to the next; each runs in a transaction with its new number. */
-const STEPS: readonly ((database: DatabaseSync) => void)[] = [];
+const STEPS: readonly (((database: DatabaseSync) => void) | undefined)[] = [
+  undefined,
+  // Format 2 has other buckets and rates in its rows, which are read in either form (`records.ts`).
+  undefined,
+];
 
 export function refuseNewer({ format }: Head, folder: string): void {
   if (format <= FORMAT) return;

@@ -50,6 +50,7 @@ export async function writeFolder(folder: string): Promise<Expected> {
   if (detached.result.case !== "granted") throw new Error("it was refused");
   const spent = { claims: [{ limiter: "api", tokens: 4 }], holder: "spends" };
   await client.call(AdmissionService.method.tryAcquire, spent);
+  await client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "mail", tokens: 2 }], holder: "sends" });
   await client.call(AdmissionService.method.tryAcquire, {
     claims: [{ limiter: "tenants", key: "blue" }],
     holder: "keyed",
@@ -90,6 +91,9 @@ async function makeLimiters(client: ContractClient): Promise<void> {
     limiter: { name: "db", description: "a pool", maxConcurrent: 3, ttl, maxWaiters: 7 },
   });
   await client.call(createLimiter, { limiter: { name: "api", maxRps: 0.001, burstSize: 10 } });
+  await client.call(createLimiter, {
+    limiter: { name: "mail", rate: { tokens: 50, per: { seconds: 86_400n } }, burstSize: 3 },
+  });
   await client.call(createLimiter, { limiter: { name: "tenants", keyed: true, maxKeys: 9, maxConcurrent: 2, ttl } });
   await client.call(createLimiter, { limiter: { name: "paused", maxConcurrent: 1, paused: true, trustCancel: false } });
 }
