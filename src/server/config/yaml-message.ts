@@ -114,7 +114,7 @@ function readField(walk: Walk, field: DescField, value: Value | undefined): Json
   const { node, path } = value;
   const isList = field.fieldKind === "list";
   // A section or a list of which every line is commented out says nothing.
-  if ((isList || isSection(field)) && isNothing(node)) return undefined;
+  if ((isList || (isSection(field) && !isRate(field))) && isNothing(node)) return undefined;
   if (!isList) return readSingle(walk, field, value);
   const items: JsonValue[] = [];
   if (!isSeq(node)) {
@@ -141,7 +141,11 @@ function readSingle(walk: Walk, field: DescField, value: Value): JsonValue | und
       return readFields(walk, { desc: field.message, map: value.node, path: value.path });
     }
     if (isRate(field) && isScalar(value.node) && value.node.value !== null) return readRateText(walk, value);
-    refuse(walk, value, "a mapping of fields");
+    refuse(
+      walk,
+      value,
+      isRate(field) ? "an amount per period, such as 10/m, 50/d or {tokens: 10, per: 60s}" : "a mapping of fields",
+    );
     return undefined;
   }
   const reading = readValue(field, value.node);

@@ -133,7 +133,7 @@ describe("a bad file is told all that is wrong, and where", () => {
       "amounts per period",
       "limiters:\n- {name: a, rate: 50}\n- {name: b, rate: 10/fortnight}\n- {name: c, rate: 1/31d}\n- {name: d, rate: 0.5/s}\n" +
         "- {name: e, rate: {tokens: 10}}\n- {name: f, rate: {tokens: 10, per: 60}}\n- {name: g, rate: [5]}\n" +
-        "- {name: h, rate: 5/s, max_rps: 6}\n",
+        "- {name: h, rate: 5/s, max_rps: 6}\n- {name: i, max_concurrent: 1, rate: }\n",
       [
         "b.yaml:2:13: limiters[0].rate: must be an amount per period, such as 10/m, 50/d, 100/s or 5/2h: it lacks its " +
           "period, write 50/s, found 50",
@@ -144,8 +144,9 @@ describe("a bad file is told all that is wrong, and where", () => {
           'token a second is 1/2s, found "0.5/s"',
         "b.yaml:6:13: limiters[4].rate.per: value is required, found nothing",
         "b.yaml:7:32: limiters[5].rate.per: must be a duration with its unit such as 10s, 250ms or 1m30s, found 60",
-        "b.yaml:8:13: limiters[6].rate: must be a mapping of fields, found a list",
+        "b.yaml:8:13: limiters[6].rate: must be an amount per period, such as 10/m, 50/d or {tokens: 10, per: 60s}, found a list",
         "b.yaml:9:24: limiters[7].max_rps: is another rate than `rate`: give one of the two, found 6",
+        "b.yaml:10:32: limiters[8].rate: must be an amount per period, such as 10/m, 50/d or {tokens: 10, per: 60s}, found nothing",
       ],
     ],
     [

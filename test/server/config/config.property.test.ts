@@ -89,7 +89,8 @@ describe("a configuration in which one thing is wrong", () => {
         if (!isMap(limiter)) throw new Error("no limiter");
         const pair = limiter.items[where % limiter.items.length] as Pair<{ value: string }, { value: unknown }>;
         const field = pair.key.value;
-        document.setIn(["limiters", index, field], WRONG[typeof pair.value?.value]);
+        const kind = isMap(pair.value) ? "object" : typeof pair.value?.value;
+        document.setIn(["limiters", index, field], WRONG[kind]);
         const text = String(document);
         const reading = parse(text);
         if (reading.kind !== "invalid") throw new Error(`${field} was taken:\n${text}`);

@@ -219,6 +219,7 @@ describe("the files that are delivered", () => {
     expect(limiters.map(({ name }) => name)).toEqual([
       "payments-db",
       "partner-api",
+      "mail",
       "tenant-export",
       "gpu-pool",
       "sample",
