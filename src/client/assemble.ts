@@ -78,13 +78,15 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   /** Aborts when the connections are closed. */
   const disconnected = new AbortController();
   const retries = createRetries(random, options.retry);
-  const streams = createStreams(options.maxStreams);
+  const streams = createStreams(options.maxStreams, parts.platform.places);
   const renewer = createRenewer({
     clock,
     random,
     renew: (leases: readonly Credential[], renewal) => renew(calls, leases, renewal),
     onFailed: ({ leaseId }, remainingMs, error) =>
       notify(options.onEvent, { kind: "renewal-failed", leaseId, remainingMs, error }),
+    // In a page, streams may have taken all connections that the browser allows.
+    onSlow: page && (() => holdings.makeWay()),
   });
   const release = (parting: Parting) => sayReleased({ calls, clock, retries, closed: disconnected.signal }, parting);
   const holdings = createHoldings({

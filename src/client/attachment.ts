@@ -63,7 +63,7 @@ export function createAttachment<G>(
   function pause(): void {
     // By chance from nothing on: all leases of a connection are lost at one instant.
     const delay = Math.min(GREATEST_DELAY, FIRST_DELAY * 2 ** (attempts - 1)) * random.fraction();
-    const leavePlace = streams.take();
+    const { leave: leavePlace } = streams.take();
     const cancel = clock.schedule(delay, () => {
       onAttempt(attempts);
       leavePlace();

@@ -10,6 +10,7 @@ import type { CallOptions } from "./limiters.ts";
 import { linkSignals } from "./link.ts";
 import type { CallPorts } from "./ports.ts";
 import { sleep } from "./retry.ts";
+import type { StreamPlace } from "./streams.ts";
 
 export async function* watchBoard(
   ports: CallPorts,
@@ -50,9 +51,10 @@ async function* readStream(
   until: AbortSignal,
 ): AsyncGenerator<WatchBoardResponse, void> {
   const { signal, abort, unlink } = linkSignals(until);
-  let leave = () => {};
+  let place: StreamPlace | undefined;
   try {
-    leave = streams.take();
+    place = streams.take();
+    if (place.ready !== undefined) await place.ready;
     yield* awaitFirstWord({ calls, clock }, calls.board.watchBoard({ name, afterSequence }, { signal }));
   } catch (thrown) {
     throw calls.toError(thrown);
@@ -60,7 +62,7 @@ async function* readStream(
     // Leaving the loop would not cancel the call.
     abort();
     unlink();
-    leave();
+    place?.leave();
   }
 }
 

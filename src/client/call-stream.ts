@@ -34,7 +34,7 @@ export function openCallStream<E>(
   listener: StreamListener<E>,
   { speaksWithin = calls.answerWithin }: CallStreamOptions = {},
 ): CallStream {
-  const leave = streams.take();
+  const place = streams.take();
   // Leaving a loop does not cancel the call in Connect; aborting its signal does.
   const controller = new AbortController();
   let isOver = false;
@@ -50,7 +50,7 @@ export function openCallStream<E>(
     if (isOver) return;
     isOver = true;
     hasSpoken();
-    leave();
+    place.leave();
     ended.resolve();
     listener.over(error);
   }
@@ -62,6 +62,8 @@ export function openCallStream<E>(
 
   async function listen(): Promise<void> {
     try {
+      if (place.ready !== undefined) await place.ready;
+      if (isOver) return;
       for await (const { event } of call({ signal: controller.signal })) {
         if (isOver) return;
         hasSpoken();

@@ -6,6 +6,8 @@ import { createClientOn } from "./create-client.ts";
 import { networkFetch } from "./network-fetch.ts";
 import { currentPage } from "./page.ts";
 import type { Platform } from "./ports.ts";
+import type { SharedPlaces } from "./streams.ts";
+import { createTabPlaces } from "./tab-places.ts";
 
 /** How to connect from a browser. */
 export type ConnectOptions = ClientOptions;
@@ -37,7 +39,12 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
   const baseUrl = address === "" ? url.origin : `${url.origin}${url.pathname}`.replace(/\/$/, "");
   const transport = createConnectTransport({ baseUrl, useBinaryFormat: true, fetch: networkFetch });
   const maxStreams = options.maxStreams ?? (url.protocol === "http:" ? HTTP1_STREAMS : undefined);
-  return createClientOn(platformAt(baseUrl), { ...options, maxStreams, transport, address: baseUrl });
+  return createClientOn(platformAt(baseUrl, placesAt(url, maxStreams)), {
+    ...options,
+    maxStreams,
+    transport,
+    address: baseUrl,
+  });
 }
 
 /** A client over a Connect transport that the caller brings. */
@@ -45,9 +52,17 @@ export function createClient(options: CreateClientOptions): Client {
   return createClientOn(platformAt(undefined), options);
 }
 
-function platformAt(baseUrl: string | undefined): Platform {
+/** Web Locks are there in secure contexts: over https, and on localhost. */
+function placesAt({ protocol, origin }: URL, maxStreams: number | undefined): SharedPlaces | undefined {
+  const locks = (globalThis.navigator as Navigator | undefined)?.locks;
+  if (protocol !== "http:" || maxStreams === undefined || locks === undefined) return undefined;
+  return createTabPlaces(locks, `ggen-backpressure ${origin}`, maxStreams);
+}
+
+function platformAt(baseUrl: string | undefined, places?: SharedPlaces): Platform {
   return {
     warn: (message, stack) => console.warn(`${message}\nacquired\n${stack}`),
     page: currentPage(baseUrl),
+    places,
   };
 }

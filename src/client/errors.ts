@@ -183,7 +183,7 @@ export interface WorkLoss {
   readonly cause?: unknown;
 }
 
-/** This client holds as many streams open as it may. */
+/** As many streams are open as may be, in this client or in all tabs of the page's origin. */
 export class TooManyStreamsError extends Error {
   override readonly name = "TooManyStreamsError";
   /** The same call may succeed once this client has closed a stream. */
@@ -192,8 +192,8 @@ export class TooManyStreamsError extends Error {
 
   constructor(maxStreams: number) {
     super(
-      `this client has ${maxStreams} streams open, as many as it may: over HTTP/1.1 a browser has six connections for all ` +
-        "calls of a page. Release a lease, serve the page over https (HTTP/2), or use tryAcquire, which needs no stream",
+      `${maxStreams} streams are open, as many as may be: over HTTP/1.1 a browser has six connections for all tabs of a ` +
+        "page. Release a lease, serve the page over https (HTTP/2), or use tryAcquire, which needs no stream",
     );
     this.maxStreams = maxStreams;
   }

@@ -102,6 +102,14 @@ export class Holding {
     notify(this.#options.onRevoking, notice);
   }
 
+  /**
+   * Goes on without a stream, on renewals alone, so that a renewal finds its connection free. A lease that is bound to its stream
+   * keeps it.
+   */
+  makeWay(): void {
+    if (this.grant.validFor !== undefined && this.#reliance.holds) this.#attachment?.cut();
+  }
+
   /** Its stream, or an attempt to open that anew, has ended, with an error or by the server's will. */
   streamOver(error: Error | undefined): void {
     if (error === undefined) {

@@ -18,6 +18,8 @@ interface HoldOptions extends Omit<HoldingOptions, "grant" | "sentAt" | "onOver"
 export interface Holdings extends Iterable<Holding> {
   /** Begins to hold what was granted, if that is anything. */
   admit(options: HoldOptions): Admission;
+  /** Frees the connections that leases occupy, where they can do without: a renewal does not get through. */
+  makeWay(): void;
   /** Gives everything back because of `reason`, and waits until the server knows. */
   abandonAll(reason: unknown): Promise<void>;
 }
@@ -31,6 +33,9 @@ export function createHoldings(ports: HoldingPorts): Holdings {
       const holding = new Holding(ports, { ...options, onOver: () => holdings.delete(holding) });
       holdings.add(holding);
       return { kind: "held", holding };
+    },
+    makeWay() {
+      for (const holding of holdings) holding.makeWay();
     },
     async abandonAll(reason) {
       await Promise.all([...holdings].map((holding) => holding.abandon(reason)));

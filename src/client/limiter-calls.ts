@@ -8,6 +8,7 @@ import { changesToWire, configToWire, limiterFromWire } from "./limiter-wire.ts"
 import type { Limiters } from "./limiters.ts";
 import { linkSignals } from "./link.ts";
 import type { CallPorts } from "./ports.ts";
+import type { StreamPlace } from "./streams.ts";
 import { createUnaryCalls } from "./unary-calls.ts";
 
 export function createLimiters({
@@ -22,10 +23,11 @@ export function createLimiters({
 
   async function* watch(options: WatchOptions): AsyncGenerator<LimiterEvent, void> {
     const { signal, abort, unlink } = linkSignals(options.signal, closing);
-    let leave = () => {};
+    let place: StreamPlace | undefined;
     try {
       signal.throwIfAborted();
-      leave = streams.take();
+      place = streams.take();
+      if (place.ready !== undefined) await place.ready;
       const stream = rpc.watchLimiters({ names: [...(options.names ?? [])] }, { signal });
       for await (const { event } of awaitFirstWord({ calls, clock }, stream)) {
         const news = eventFromWire(event);
@@ -38,7 +40,7 @@ export function createLimiters({
       // Leaving the loop would not cancel the call.
       abort();
       unlink();
-      leave();
+      place?.leave();
     }
   }
 

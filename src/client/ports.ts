@@ -8,7 +8,7 @@ import type { Holdings } from "./holdings.ts";
 import type { Random } from "./random.ts";
 import type { Credential } from "./renewing.ts";
 import type { Retries } from "./retry.ts";
-import type { Streams } from "./streams.ts";
+import type { SharedPlaces, Streams } from "./streams.ts";
 import type { Withdrawal } from "./withdrawing.ts";
 import type { WorkHoldingPorts } from "./work-holding.ts";
 import type { WorkHoldings } from "./work-holdings.ts";
@@ -50,6 +50,8 @@ export interface Platform {
   warn(message: string, stack: string): void;
   /** Undefined where there are no pages. */
   readonly page: Page | undefined;
+  /** Places for streams that are shared beyond this client; undefined: none are. */
+  readonly places?: SharedPlaces | undefined;
 }
 
 /** A page that can go away. */

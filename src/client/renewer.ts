@@ -25,6 +25,8 @@ export interface RenewerOptions<C, A> {
   readonly renew: (leases: readonly C[], options: RenewOptions) => Promise<readonly A[]>;
   /** Told of each lease in a call that has failed, with the ms that are left of its validity. */
   readonly onFailed: (lease: C, remaining: number, error: Error) => void;
+  /** Told that a call has no answer when half of what was left has passed. */
+  readonly onSlow?: (() => void) | undefined;
 }
 
 export interface RenewOptions {
@@ -54,7 +56,7 @@ const SHORTEST_TIMEOUT = 250;
  * A call that has no answer when half of what was left has passed is not given up: its answer may be on a long way. The leases
  * are renewed by another call meanwhile.
  */
-export function createRenewer<C, A>({ clock, random, renew, onFailed }: RenewerOptions<C, A>): Renewer<C, A> {
+export function createRenewer<C, A>({ clock, random, renew, onFailed, onSlow }: RenewerOptions<C, A>): Renewer<C, A> {
   const members = new Set<Renewable<C, A>>();
   const plans = new Map<Renewable<C, A>, Plan>();
   /** Aborts when the last lease is removed, and is then another. */
@@ -99,6 +101,7 @@ export function createRenewer<C, A>({ clock, random, renew, onFailed }: RenewerO
     const patience = Math.max(SHORTEST_INTERVAL, Math.min(...left) / 2);
     const stopWaiting = clock.scheduleInBackground(patience, () => {
       waits.delete(stopWaiting);
+      onSlow?.();
       planAgain(batch);
     });
     waits.add(stopWaiting);

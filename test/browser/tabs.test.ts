@@ -3,6 +3,12 @@ import { expect, test } from "vitest";
 import { DEFAULT_CONFIG } from "../../src/server/config/default-config.ts";
 import { useBrowser } from "./support/browser.ts";
 
+/** What the pages of the client have. */
+declare const backpressure: typeof import("./support/client-page.ts");
+
+/** What a page keeps between two looks. */
+declare const held: import("ggen-backpressure").Lease[];
+
 const browser = useBrowser();
 
 /** A limiter of one permit, whose ttl the test does not live to see. */
@@ -81,4 +87,80 @@ test("a tab that crashes says nothing: its lease is free when the ttl has passed
   await crashed;
   await untilShown(second, /^holding/);
   expect(performance.now() - since).toBeGreaterThanOrEqual(ttl);
+});
+
+/** Many permits, and a ttl that runs out several times while the tests look. */
+const TTL = 2000;
+const MANY = `limiters: [{ name: db, max_concurrent: 100, ttl: ${TTL}ms }]`;
+
+/** Acquires `leases` leases in a page, which keeps them; resolves with the name of the error that each ended with, or "held". */
+function acquireMany(page: Page, url: string, leases: number): Promise<string[]> {
+  return page.evaluate(
+    async ([address, count]) => {
+      const client = backpressure.connect(address);
+      Object.assign(globalThis, { held: [] });
+      const tries = Array.from({ length: count }, () =>
+        client.acquire("db").then(
+          (lease) => {
+            held.push(lease);
+            return "held";
+          },
+          (error: Error) => error.name,
+        ),
+      );
+      return Promise.all(tries);
+    },
+    [url, leases] as const,
+  );
+}
+
+/** Watches until each lease has lived for three of its ttls, and says how many of them are valid. */
+async function validAfterThreeTtls(pages: readonly Page[]): Promise<number> {
+  const counts = await Promise.all(
+    pages.map((page) =>
+      page.evaluate(async (wait) => {
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        return held.filter((lease) => lease.valid).length;
+      }, 3 * TTL),
+    ),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+test.each([3, 8])(
+  "of %i tabs over HTTP/1.1 none loses what it holds, and those beyond four streams are told so",
+  async (count) => {
+    const { server, site } = await browser.start(MANY);
+    const pages = await browser.openTabs(...Array.from({ length: count }, () => `${site.origin}/client`));
+    const ends: string[] = [];
+    for (const page of pages) ends.push(...(await acquireMany(page, server.url, 2)));
+    expect(ends.filter((end) => end === "held")).toHaveLength(4);
+    expect(ends.filter((end) => end === "TooManyStreamsError")).toHaveLength(2 * count - 4);
+    expect(await validAfterThreeTtls(pages)).toBe(4);
+  },
+);
+
+test("a tab that closes or crashes leaves its places to the others", async () => {
+  const { server, site } = await browser.start(MANY);
+  const [first, second, third] = await browser.openTabs(...Array.from({ length: 3 }, () => `${site.origin}/client`));
+  if (first === undefined || second === undefined || third === undefined) throw new Error("no tabs were opened");
+  expect(await acquireMany(first, server.url, 2)).toEqual(["held", "held"]);
+  expect(await acquireMany(second, server.url, 2)).toEqual(["held", "held"]);
+  expect(await acquireMany(third, server.url, 1)).toEqual(["TooManyStreamsError"]);
+  await first.close();
+  expect(await acquireMany(third, server.url, 1)).toEqual(["held"]);
+  const crashed = second.waitForEvent("crash");
+  await second.goto("chrome://crash").catch(() => {});
+  await crashed;
+  await expect.poll(() => acquireMany(third, server.url, 2), { timeout: 10_000 }).toEqual(["held", "held"]);
+});
+
+test("tabs of two origins, which cannot count together, lose nothing: leases go on without their streams", async () => {
+  const other = await browser.strangeSite();
+  const { server, site } = await browser.start(MANY, (origin) => [origin, other.origin]);
+  const pages = await browser.openTabs(`${site.origin}/client`, `${other.origin}/client`);
+  for (const page of pages) {
+    expect(await acquireMany(page, server.url, 3)).toEqual(["held", "held", "held"]);
+  }
+  expect(await validAfterThreeTtls(pages)).toBe(6);
 });
