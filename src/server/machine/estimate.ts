@@ -24,22 +24,16 @@ interface Prospect {
 const TELLING_AGE = 1_000_000;
 
 /** What the holders let expect; undefined where that cannot be known. Takes as many steps as there are groups of holders. */
-function prospectOf(instance: Instance, now: number): Prospect | undefined {
-  const groups = instance.holders?.groups ?? NO_GROUPS;
-  const oldest = groups[0] === undefined ? 0 : Math.max(0, now - groups[0].to);
-  const mean = instance.limiter.statistics.holds.mean(now) ?? (oldest < TELLING_AGE ? undefined : oldest);
+function prospectOf({ holders, limiter }: Instance, now: number): Prospect | undefined {
+  const oldest = holders?.oldest(now) ?? 0;
+  const mean = limiter.statistics.holds.mean(now) ?? (oldest < TELLING_AGE ? undefined : oldest);
   if (mean === undefined) return undefined;
-  let pace = 0;
-  let young = 0;
-  for (const { to, permits } of groups) {
-    const age = now - to;
-    if (age <= mean) young += permits;
-    pace += age <= mean ? permits : (permits * mean) / age;
-  }
+  const { young, pace } = holders?.weigh(now, mean) ?? NOTHING_HELD;
   return { mean, pace, young, oldest };
 }
 
 const NO_GROUPS: readonly never[] = [];
+const NOTHING_HELD = { young: 0, pace: 0 };
 
 /** µs until the demand has been served; undefined where that cannot be known. */
 function estimateWait(
@@ -131,7 +125,9 @@ export function survey(instance: Instance): void {
     tokens += place.claim.tokens;
     largest = Math.max(largest, place.claim.permits);
     place.ahead = ahead;
-    place.demand = { permits, tokens, largest };
+    place.demand.permits = permits;
+    place.demand.tokens = tokens;
+    place.demand.largest = largest;
     ahead += 1;
   }
 }

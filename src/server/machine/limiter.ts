@@ -81,10 +81,10 @@ export interface Instance extends Due {
 /** What must be served until a claim is granted. */
 export interface Demand {
   /** Permits and tokens of all claims that are granted before, and of the claim itself. */
-  readonly permits: number;
-  readonly tokens: number;
+  permits: number;
+  tokens: number;
   /** The most permits that one of these claims asks for: so many have to be free at one instant. */
-  readonly largest: number;
+  largest: number;
 }
 
 /** A waiter's place in one queue. */
@@ -95,7 +95,7 @@ export interface Place extends FifoNode<Place> {
   /** How many present waiters stood before it when the queue was last surveyed. */
   ahead: number;
   /** What had then to be served until its turn, its own claim included. */
-  demand: Demand;
+  readonly demand: Demand;
 }
 
 export interface Waiter extends Due, Member<Waiter> {
