@@ -9,6 +9,7 @@ import type { WireError } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Beneath } from "./grpc-beneath.ts";
 import { encode } from "./grpc-codec.ts";
+import { timeLeftOf, type WithMetadata } from "./grpc-due.ts";
 import { statusOf } from "./grpc-status.ts";
 import type { ReaderGuard, WatchedReader } from "./reader-guard.ts";
 import { BIDI_WINDOW, SERVER_STREAM_WINDOW } from "./window.ts";
@@ -62,7 +63,7 @@ export class GrpcServerStream implements ServerStream<Message> {
   }
 
   get timeout(): number | undefined {
-    return timeLeft(this.#call, this.#options.clock);
+    return timeLeftOf(this.#call, this.#options.clock);
   }
 
   send(message: Message): boolean {
@@ -185,19 +186,12 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
   }
 }
 
-/** µs until the deadline of a call; undefined: it has none. */
-function timeLeft(call: { getDeadline(): Date | number }, clock: Clock): number | undefined {
-  const deadline = Number(call.getDeadline());
-  if (deadline === Number.POSITIVE_INFINITY) return undefined;
-  return Math.max(0, Math.round((deadline - clock.wallTime(clock.now())) * 1000));
-}
-
 /** A unary call, which nobody is told the end of. */
 export class GrpcCall implements Call {
-  readonly #call: { getPeer(): string; getDeadline(): Date | number };
+  readonly #call: WithMetadata & { getPeer(): string };
   readonly #clock: Clock;
 
-  constructor(call: { getPeer(): string; getDeadline(): Date | number }, clock: Clock) {
+  constructor(call: WithMetadata & { getPeer(): string }, clock: Clock) {
     this.#call = call;
     this.#clock = clock;
   }
@@ -207,6 +201,6 @@ export class GrpcCall implements Call {
   }
 
   get timeout(): number | undefined {
-    return timeLeft(this.#call, this.#clock);
+    return timeLeftOf(this.#call, this.#clock);
   }
 }

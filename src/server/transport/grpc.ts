@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { Server, setLogger } from "@grpc/grpc-js";
 import { createDispatcher } from "./dispatch.ts";
 import { createGrpcBeneath } from "./grpc-beneath.ts";
+import { noteDueTime } from "./grpc-due.ts";
 import { createGrpcHttp2 } from "./grpc-http2.ts";
 import { addService } from "./grpc-methods.ts";
 import { createHttp2Sessions, http2Options } from "./http2-sessions.ts";
@@ -38,6 +39,7 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
   // Before grpc-js sees the stream: it reads the deadline and copies the headers at once.
   http2Server.prependListener("stream", (stream, headers, flags) => {
     const timeout = headers[TIMEOUT_HEADER];
+    noteDueTime(headers, timeout, clock);
     if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
     const path = headers[":path"] ?? "";
     if (streaming.has(path)) beneath.label(stream, headers);

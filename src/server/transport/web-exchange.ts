@@ -3,9 +3,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest } from "node:http2";
 import { createContextKey } from "@connectrpc/connect";
+import type { Clock } from "../clock.ts";
 import type { StreamEnd } from "../service/rpc.ts";
 import type { Http2Sessions } from "./http2-sessions.ts";
 import type { ReaderGuard } from "./reader-guard.ts";
+import { connectTimeout, grpcTimeout, timeLeft } from "./timeouts.ts";
 
 export type WebRequest = IncomingMessage | Http2ServerRequest;
 /** Over HTTP/2 it is an `Http2ServerResponse`, which Node made to be used alike. */
@@ -14,6 +16,8 @@ export type WebResponse = ServerResponse;
 export interface WebExchange {
   /** The other end: address and port. */
   readonly peer: string;
+  /** µs that the caller's deadline leaves, from the arrival of the headers on; undefined: it set none. */
+  readonly timeout: number | undefined;
   /** Whether we find out when the connection is dead. */
   readonly probed: boolean;
   /** Aborted as soon as the response can no longer reach anybody. */
@@ -32,12 +36,15 @@ export interface WebExchangeOptions {
   readonly response: WebResponse;
   readonly sessions: Http2Sessions;
   readonly readers: ReaderGuard;
+  readonly clock: Clock;
 }
 
-export function createWebExchange({ request, response, sessions, readers }: WebExchangeOptions): WebExchange {
+export function createWebExchange(options: WebExchangeOptions): WebExchange {
+  const { request, response, sessions, readers, clock } = options;
   const session = "stream" in request ? request.stream.session : undefined;
   const connection = session && sessions.of(session);
   const controller = new AbortController();
+  const dueAt = dueTimeOf(request, clock);
   let stuck = false;
   const reader = readers.watch(() => {
     stuck = true;
@@ -55,6 +62,9 @@ export function createWebExchange({ request, response, sessions, readers }: WebE
 
   return {
     peer: connection?.peer ?? http1Peer(request),
+    get timeout() {
+      return timeLeft(dueAt, clock.now());
+    },
     probed: connection !== undefined,
     signal: controller.signal,
     howEnded() {
@@ -79,4 +89,9 @@ export function createWebExchange({ request, response, sessions, readers }: WebE
 /** An HTTP/2 request whose connection has gone already has no socket that could be asked. */
 function http1Peer(request: WebRequest): string {
   return "stream" in request ? "unknown" : `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+}
+
+function dueTimeOf({ headers }: WebRequest, clock: Clock): number | undefined {
+  const timeout = connectTimeout(headers["connect-timeout-ms"]) ?? grpcTimeout(headers["grpc-timeout"]);
+  return timeout === undefined ? undefined : clock.now() + timeout;
 }

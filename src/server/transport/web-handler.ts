@@ -2,6 +2,7 @@
 
 import { createConnectRouter, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { RpcService } from "../service/rpc.ts";
 import type { Cors } from "./cors.ts";
@@ -26,11 +27,12 @@ export interface WebHandlerOptions {
   readonly cors: Cors;
   readonly pages: Pages;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** Whatever comes, it does not throw. */
 export function createWebHandler(options: WebHandlerOptions): (request: WebRequest, response: WebResponse) => void {
-  const { services, dispatcher, sessions, readers, limits, cors, pages, log } = options;
+  const { services, dispatcher, sessions, readers, limits, cors, pages, log, clock } = options;
   const router = createConnectRouter({
     readMaxBytes: limits.maxMessageBytes,
     // Messages are small, and what is not decompressed cannot be a bomb.
@@ -52,9 +54,13 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
       const url = request.url ?? "/";
       const handler = handlers.get(url.split("?", 1)[0] ?? "");
       if (handler)
-        serve(handler, url, createWebExchange({ request, response, sessions, readers }), request, response).catch(
-          onFault,
-        );
+        serve(
+          handler,
+          url,
+          createWebExchange({ request, response, sessions, readers, clock }),
+          request,
+          response,
+        ).catch(onFault);
       else if (!pages(request, response)) answerUnknown(request, response, services);
     } catch (thrown) {
       onFault(thrown);

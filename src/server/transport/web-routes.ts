@@ -13,7 +13,7 @@ import type { Dispatcher } from "./dispatch.ts";
 import { connectErrorOf } from "./web-error.ts";
 import { exchangeKey } from "./web-exchange.ts";
 import { jsonOptionsOf } from "./web-json.ts";
-import { timeLeft, WebStream } from "./web-stream.ts";
+import { WebStream } from "./web-stream.ts";
 import { BIDI_WINDOW, SERVER_STREAM_WINDOW } from "./window.ts";
 
 type Implementation =
@@ -106,6 +106,6 @@ class WebCall implements Call {
   }
 
   get timeout(): number | undefined {
-    return timeLeft(this.#context);
+    return this.#context.values.get(exchangeKey)?.timeout;
   }
 }

@@ -60,7 +60,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
   }
 
   get timeout(): number | undefined {
-    return timeLeft(this.#options.context);
+    return this.#exchange?.timeout;
   }
 
   send(message: Message): boolean {
@@ -175,9 +175,3 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
 }
 
 const DONE = { done: true, value: undefined } as const;
-
-/** µs that the caller's deadline leaves; undefined: it set none. */
-export function timeLeft(context: HandlerContext): number | undefined {
-  const left = context.timeoutMs();
-  return left === undefined ? undefined : Math.max(0, Math.round(left * 1000));
-}

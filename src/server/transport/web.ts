@@ -48,6 +48,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     cors: createCors(cors),
     pages,
     log,
+    clock,
   });
   http2.on("request", (request, response) => handle(request, response as unknown as ServerResponse));
   spreadStreams({ server: http2, maxMetadataBytes: limits.maxMetadataBytes, clock });

@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { clampConnectTimeout, clampGrpcTimeout } from "../../../src/server/transport/timeouts.ts";
+import {
+  clampConnectTimeout,
+  clampGrpcTimeout,
+  connectTimeout,
+  grpcTimeout,
+} from "../../../src/server/transport/timeouts.ts";
 
 test.each([
   ["1n", "1n"],
@@ -27,4 +32,30 @@ test.each([
   ["-1", "-1"],
 ])("a connect-timeout-ms of %j becomes %j", (header, clamped) => {
   expect(clampConnectTimeout(header)).toBe(clamped);
+});
+
+test.each([
+  ["5H", 18_000_000_000],
+  ["2M", 120_000_000],
+  ["3S", 3_000_000],
+  ["250m", 250_000],
+  ["7u", 7],
+  ["500n", 0.5],
+  ["99999999H", 2_147_483_000_000],
+  ["", undefined],
+  ["1.5S", undefined],
+  ["10", undefined],
+  [undefined, undefined],
+])("a grpc-timeout of %j is %j µs", (header, micros) => {
+  expect(grpcTimeout(header)).toBe(micros);
+});
+
+test.each([
+  ["250", 250_000],
+  ["0", 0],
+  ["9999999999", 2_147_483_647_000],
+  ["12.5", undefined],
+  [undefined, undefined],
+])("a connect-timeout-ms of %j is %j µs", (header, micros) => {
+  expect(connectTimeout(header)).toBe(micros);
 });
