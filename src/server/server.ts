@@ -45,6 +45,8 @@ export interface ServerOptions {
   readonly acceptLoss?: boolean;
   /** The server can no longer keep what it grants, and must not go on; the message says why. */
   readonly onFatal?: (message: string) => void;
+  /** Aborted: the server is not wanted any more. A start that is under way then rejects with its reason. */
+  readonly ending?: AbortSignal;
 }
 
 type TimedOptions = ServerOptions & { readonly clock: Clock };
@@ -58,6 +60,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { clock = createSystemClock() } = options;
   const store = await openStore({ ...options, clock });
   try {
+    options.ending?.throwIfAborted();
     return await serve({ ...options, clock }, store);
   } catch (error) {
     await store.close();
@@ -65,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function serve({ config, log, clock }: TimedOptions, store: Store): Promise<Server> {
+async function serve({ config, log, clock, ending }: TimedOptions, store: Store): Promise<Server> {
   let { settings } = config;
   const ids = createIds(store.secretKey);
   const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
@@ -104,9 +107,10 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
   async function end(): Promise<void> {
     stopReserving();
     calls.sendAway();
-    await Promise.all([grpcTransport.close(), webTransport.close()]);
+    // Before the streams end: one by one they would give up their places, and each step could grant to another.
     await boards.close();
     await engine.close();
+    await Promise.all([grpcTransport.close(), webTransport.close()]);
     await store.close();
   }
 
@@ -129,7 +133,8 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
     sayHealth();
     const { drainTimeout } = settings;
     const deadline = clock.now() + drainTimeout;
-    admission.drain(clock.wallTime(deadline));
+    engine.stopGranting();
+    admission.drain(clock.wallTime(deadline), leasesOutlive ? "lost" : "cancelled");
     board.drain(clock.wallTime(deadline));
     // Holders go on renewing and releasing, over new connections too: the ports stay open until they are done. Leases that
     // are kept need not be: the next start takes them up.
@@ -141,6 +146,7 @@ async function serve({ config, log, clock }: TimedOptions, store: Store): Promis
   }
 
   try {
+    ending?.throwIfAborted();
     const grpc = await grpcTransport.listen(addressText(settings.listeners.grpc));
     const web = await webTransport.listen(addressText(settings.listeners.web));
     serving = true;

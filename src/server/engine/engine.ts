@@ -41,7 +41,10 @@ export interface Engine {
   /** Calls back, a few times a second at most, with what changed; returns what ends that. */
   watch(listener: (changed: LimiterChanges) => void): () => void;
 
-  /** Says nothing more, and keeps what it has to keep. */
+  /**
+   * Carries out no command any more, and says nothing more. What is kept stays as it is: streams that end from here on
+   * lose neither their leases nor their places.
+   */
   close(): Promise<void>;
 }
 

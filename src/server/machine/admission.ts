@@ -8,7 +8,7 @@ import type { Change, Command, MachineEvent, Outcome, OutcomeOf } from "./comman
 import { createLimiter, declare, deleteLimiter, updateLimiter } from "./configure.ts";
 import { cancelWaiter, leave, release, renew, revoke, withdraw } from "./holding.ts";
 import type { Records } from "./record.ts";
-import { endLearning, restore } from "./restore.ts";
+import { endLearning, restore, stopGranting } from "./restore.ts";
 import { settleQueues, settleTime } from "./settle.ts";
 import { createState, type MachineOptions, type State } from "./state.ts";
 
@@ -77,6 +77,8 @@ function carryOut(state: State, command: Command): Outcome {
       return leave(state, command);
     case "end-learning":
       return endLearning(state);
+    case "stop-granting":
+      return stopGranting(state);
     case "renew":
       return renew(state, command);
     case "release":

@@ -114,6 +114,11 @@ export interface EndLearning {
   readonly kind: "end-learning";
 }
 
+/** The server stops: from here on nothing is granted, so that no waiter overtakes another while they leave one by one. */
+export interface StopGranting {
+  readonly kind: "stop-granting";
+}
+
 /** Does nothing but bring the state up to now. */
 export interface Wake {
   readonly kind: "wake";
@@ -134,6 +139,7 @@ export type Command =
   | DeleteLimiter
   | Declare
   | EndLearning
+  | StopGranting
   | Wake;
 
 /** A grant: of a lease that lives on if it holds permits, else of one that has left nothing behind. */
@@ -221,6 +227,7 @@ export interface Outcomes {
   "delete-limiter": LimiterDeleted | Refusal;
   declare: Declared;
   "end-learning": Done;
+  "stop-granting": Done;
   wake: Done;
 }
 

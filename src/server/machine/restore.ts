@@ -50,13 +50,24 @@ export function restore(state: State, records: Records): void {
   }
 }
 
-/** Everybody who was there before the start has had time to come back. */
+/** Every holder from before the start has had time to come back. */
 export function endLearning(state: State): Outcomes["end-learning"] {
   state.learning = false;
+  unsettleAll(state);
+  return { kind: "done" };
+}
+
+/** Grants nothing any more, as while learning; what is held can be renewed, resumed and released. */
+export function stopGranting(state: State): Outcomes["stop-granting"] {
+  state.learning = true;
+  unsettleAll(state);
+  return { kind: "done" };
+}
+
+function unsettleAll(state: State): void {
   for (const limiter of state.limiters.values()) {
     for (const instance of limiter.instances.values()) unsettle(state, instance);
   }
-  return { kind: "done" };
 }
 
 function restoreLimiter(state: State, record: LimiterRecord): void {

@@ -32,7 +32,7 @@ import { type AcquireQuestion, openAcquire } from "./acquire.ts";
 import { ask } from "./ask.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
-import { type Call, createRpcService, type RpcService } from "./rpc.ts";
+import { type Call, createRpcService, type RpcService, type StreamEnd } from "./rpc.ts";
 
 export interface AdmissionServiceOptions {
   readonly clock: Clock;
@@ -44,8 +44,11 @@ export interface AdmissionServiceOptions {
 
 export interface AdmissionRpcs {
   readonly service: RpcService;
-  /** Takes nothing new from here on, and tells everybody so; `endTime` (ms since 1970): until when leases may finish. */
-  drain(endTime: number): void;
+  /**
+   * Takes nothing new from here on, and tells every stream so. `endTime` (ms since 1970): until when leases may finish.
+   * `waiterLeaves`: "lost" where the next start knows the places of waiters, which then come back to them.
+   */
+  drain(endTime: number, waiterLeaves: StreamEnd): void;
 }
 
 export function createAdmissionService({ clock, ids, engine, heartbeat }: AdmissionServiceOptions): AdmissionRpcs {
@@ -160,9 +163,9 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
 
   return {
     service,
-    drain(endTime) {
+    drain(endTime, waiterLeaves) {
       stopping = true;
-      for (const call of [...openCalls]) call.drain(endTime);
+      for (const call of [...openCalls]) call.drain(endTime, waiterLeaves);
     },
   };
 }

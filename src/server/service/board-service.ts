@@ -345,7 +345,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     service,
     drain(endTime) {
       stopping = true;
-      for (const call of [...openCalls]) call.drain(endTime);
+      for (const call of [...openCalls]) call.drain(endTime, "cancelled");
     },
   };
 }

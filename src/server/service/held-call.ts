@@ -11,8 +11,11 @@ import type { ServerStream, StreamEnd } from "./rpc.ts";
 
 /** A call that is open. */
 export interface OpenCall {
-  /** The server stops: who waits is told to go elsewhere, who holds hears until when (ms since 1970) it may. */
-  drain(endTime: number): void;
+  /**
+   * The server stops. A waiter is told to come back later, and leaves its queue as if its stream had ended in this way. A
+   * holder is told until when (ms since 1970) it may hold.
+   */
+  drain(endTime: number, waiterLeaves: StreamEnd): void;
 }
 
 export type Phase =
@@ -67,7 +70,7 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
   let phase: Phase = { kind: "asked" };
   // Before the answer there is nothing that could be given back, and nobody knows whether it waits.
   let goneEarly: StreamEnd | undefined;
-  let drainsEarly: number | undefined;
+  let drainsEarly: Parameters<OpenCall["drain"]> | undefined;
   const outbox = createOutbox<K, O>(stream);
   const heart = heartbeats.add(beat);
 
@@ -86,13 +89,13 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
   }
 
   const call: OpenCall = {
-    drain(endTime) {
+    drain(endTime, waiterLeaves) {
       if (phase.kind === "asked") {
-        drainsEarly = endTime;
+        drainsEarly = [endTime, waiterLeaves];
       } else if (phase.kind === "holding") {
         sayDraining(endTime);
       } else if (phase.kind === "waiting") {
-        leave("cancelled");
+        leave(waiterLeaves);
         stream.fail(draining());
       }
     },
@@ -131,7 +134,7 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
     },
     answered() {
       if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);
-      if (drainsEarly !== undefined) call.drain(drainsEarly);
+      if (drainsEarly !== undefined) call.drain(...drainsEarly);
     },
   };
 }

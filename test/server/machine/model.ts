@@ -188,6 +188,7 @@ export class Model {
         return { kind: "renewed", id: lease.id };
       }
       case "end-learning":
+      case "stop-granting":
         return { kind: "done" };
       case "release": {
         const lease = this.#lease(command.leaseId);

@@ -40,9 +40,11 @@ export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBo
   const alarm = createAlarm(clock, settle);
   const news = createAlarm(clock, tellChanged);
   const claims = createStageClaims(limiters, (command) => run([command], () => {}));
+  let closed = false;
   let lastStream = 0;
 
   function run(commands: readonly BoardCommand[], answer: (outcomes: readonly ShownOutcome[]) => void): void {
+    if (closed) return;
     const now = clock.now();
     const outcomes: ShownOutcome[] = [];
     const events: ShownEvent[] = [];
@@ -148,6 +150,7 @@ export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBo
       return () => watchers.delete(listener);
     },
     async close() {
+      closed = true;
       alarm.clear();
       news.clear();
       claims.close();

@@ -24,6 +24,8 @@ export interface EmbeddedEngineOptions {
 export interface EmbeddedEngine extends Engine {
   /** Changes how many may wait at once; those who wait already stay. */
   setMaxWaiters(maxWaiters: number): void;
+  /** Grants nothing from here on; what is held goes on. */
+  stopGranting(): void;
 }
 
 /** µs: how often those in a queue hear that it has moved, and watchers what has changed. */
@@ -43,9 +45,11 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   const telling = createSlices({ clock, size: TOLD_AT_ONCE, handle: tellMoved });
   const watch = createLimiterWatch({ clock, interval: NEWS_INTERVAL, state, settle });
   let stopLearning = () => {};
+  let closed = false;
   let lastStream = 0;
 
   function run(commands: readonly Command[], answer: (outcomes: readonly Outcome[]) => void): void {
+    if (closed) return;
     const now = clock.now();
     const outcomes: Outcome[] = [];
     let events: readonly MachineEvent[] = NOTHING;
@@ -154,7 +158,12 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     setMaxWaiters(maxWaiters) {
       state.maxWaiters = maxWaiters;
     },
+    stopGranting() {
+      stopLearning();
+      run([{ kind: "stop-granting" }], () => {});
+    },
     async close() {
+      closed = true;
       stopLearning();
       alarm.clear();
       survey.clear();
