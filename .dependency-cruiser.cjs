@@ -99,7 +99,7 @@ module.exports = {
     ),
   ].map((rule) =>
     rule.name === "cli"
-      ? { ...rule, from: { ...rule.from, pathNot: "^src/cli/commands/(serve|check|health)\\.ts$" } }
+      ? { ...rule, from: { ...rule.from, pathNot: "^src/cli/(commands/(serve|check|health)|server-signals)\\.ts$" } }
       : rule,
   ),
   options: {

@@ -2,6 +2,7 @@
 
 import { Option } from "commander";
 import type { Context, DefineCommand } from "../context.ts";
+import { serverSignals } from "../server-signals.ts";
 
 interface ServeFlags {
   readonly config?: string;
@@ -10,8 +11,10 @@ interface ServeFlags {
 
 const HELP = `
 Without a file it serves the default configuration: one limiter, \`sample\`. SIGTERM or Ctrl-C drains it, a second one
-ends it at once; SIGHUP has it read its file again, which it does by itself when the file changes. It exits with 0 when
-it was stopped, 1 if it could not start, 2 if the configuration is wrong.
+ends it at once; the same signal within a second counts once. SIGHUP has it read its file again, which it does by itself
+when the file changes. Signals that come during the start are done after it. Started by npm or npx, it drains when that
+is gone. It exits with 0 when it was stopped, 1 if it could not start, 2 if the configuration is wrong. In a worker of
+node:cluster, or in pm2's cluster mode, it does not start: run exactly one.
 
 Variables that win over the file: BACKPRESSURE_GRPC_LISTEN, BACKPRESSURE_WEB_LISTEN, BACKPRESSURE_STORE_FOLDER,
 BACKPRESSURE_LOG_LEVEL.
@@ -37,5 +40,5 @@ export const defineServe: DefineCommand = (command, handle) => {
 
 async function serve(_: Context, { config, acceptLoss = false }: ServeFlags): Promise<number> {
   const { runServer } = await import("../../server/main.ts");
-  return runServer({ configPath: config, acceptLoss });
+  return runServer({ configPath: config, acceptLoss, signals: serverSignals() });
 }

@@ -44,7 +44,9 @@ export function grpcTimeout(header: unknown): number | undefined {
 
 /** µs that a `connect-timeout-ms` gives; undefined: none, or no timeout at all. */
 export function connectTimeout(header: unknown): number | undefined {
-  return typeof header === "string" && /^\d{1,10}$/.test(header) ? Number(clampConnectTimeout(header)) * 1000 : undefined;
+  return typeof header === "string" && /^\d{1,10}$/.test(header)
+    ? Number(clampConnectTimeout(header)) * 1000
+    : undefined;
 }
 
 /** µs left until an instant of the monotonic clock; undefined: the caller has set no deadline. */
