@@ -56,7 +56,11 @@ export function createSessionKeeper(): SessionKeeper {
       // Called from the native half, so that is the resource of this moment. A client begins with its settings.
       session.once("remoteSettings", () => {
         const native = executionAsyncResource();
-        session.once("error", () => keep(native));
+        const onError = () => keep(native);
+        session.once("error", onError);
+        // A listener that outlives the session leaks it: the native half holds the callback of settings that the client
+        // never acknowledged, the callback holds the session, and the listener would hold the native half.
+        session.once("close", () => session.removeListener("error", onError));
       });
     },
   };
