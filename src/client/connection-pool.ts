@@ -42,6 +42,12 @@ type Limit =
   | { readonly kind: "unknown"; readonly known: PromiseWithResolvers<void> }
   | { readonly kind: "known"; readonly calls: number };
 
+/**
+ * In what parameter of SETTINGS the server says `max_streams_per_connection`. HTTP/2's own parameter says more, so that
+ * short calls find room beside the streams that last.
+ */
+const MAX_STREAMS_SETTING = 0xf0b5;
+
 export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
   const { clock, origin, pingInterval, pingTimeout, maxStreams } = options;
   const connections: Connection[] = [];
@@ -66,7 +72,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     // It is told of no pings, so that it verifies nothing either: a connection that is lost while the manager verifies it,
     // and is replaced for another call meanwhile, is replaced twice. The first replacement is then left without a listener
     // for errors, whose reset ends the process, and the call that it was made for waits forever.
-    const manager = new Http2SessionManager(origin);
+    const manager = new Http2SessionManager(origin, undefined, { remoteCustomSettings: [MAX_STREAMS_SETTING] });
     return { manager, open: 0, limit: unknownLimit(), session: undefined, keepAlive: undefined };
   }
 
@@ -83,9 +89,10 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     // would then end the process; whoever has a call on the session hears of the error anyway.
     session.on("error", () => {});
     // Before the server's settings there is nothing to read: Node then supposes 100.
-    session.on("remoteSettings", ({ maxConcurrentStreams = maxStreams }) => {
+    session.on("remoteSettings", ({ maxConcurrentStreams = maxStreams, customSettings }) => {
       const before = connection.limit;
-      connection.limit = { kind: "known", calls: Math.max(1, Math.min(maxStreams, maxConcurrentStreams)) };
+      const bound = customSettings?.[MAX_STREAMS_SETTING] ?? maxStreams;
+      connection.limit = { kind: "known", calls: Math.max(1, Math.min(maxStreams, maxConcurrentStreams, bound)) };
       if (before.kind === "unknown") before.known.resolve();
     });
     session.once("close", () => giveUp(connection, new Error("the connection was closed before it was of any use")));

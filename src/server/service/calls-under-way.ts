@@ -72,7 +72,7 @@ export function createCallsUnderWay(): CallsUnderWay {
     get count() {
       return underWay.size;
     },
-    watch: ({ descriptor, methods }) => ({ descriptor, methods: methods.map(watchedMethod) }),
+    watch: (service) => ({ ...service, methods: service.methods.map(watchedMethod) }),
     sendAway() {
       over = true;
       for (const sendAway of underWay) sendAway(sentAway());

@@ -63,6 +63,11 @@ export type Handlers<S> = S extends GenService<infer M> ? { readonly [K in keyof
 export interface RpcService {
   readonly descriptor: DescService;
   readonly methods: readonly RpcMethod[];
+  /**
+   * Whether its streams are counted apart from those that wait, hold or watch: health and reflection must be answered on
+   * a connection that is full of them.
+   */
+  readonly aside: boolean;
 }
 
 export type RpcMethod =
@@ -76,7 +81,11 @@ export type RpcMethod =
   | { readonly kind: "unimplemented"; readonly descriptor: DescMethod };
 
 /** Joins a service's contract with its functions. */
-export function createRpcService<S extends DescService>(descriptor: S, handlers: Handlers<S>): RpcService {
+export function createRpcService<S extends DescService>(
+  descriptor: S,
+  handlers: Handlers<S>,
+  { aside = false }: { readonly aside?: boolean } = {},
+): RpcService {
   const functions = handlers as Record<string, unknown>;
   const methods = descriptor.methods.map((method): RpcMethod => {
     const handle = functions[method.localName];
@@ -85,5 +94,5 @@ export function createRpcService<S extends DescService>(descriptor: S, handlers:
     }
     return { kind: method.methodKind, descriptor: method, handle } as RpcMethod;
   });
-  return { descriptor, methods };
+  return { descriptor, methods, aside };
 }

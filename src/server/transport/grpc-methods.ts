@@ -13,8 +13,9 @@ import type {
 } from "@grpc/grpc-js";
 import type { Clock } from "../clock.ts";
 import type { BidiHandler, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../service/rpc.ts";
+import { tooManyStreams } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
-import type { GrpcBeneath } from "./grpc-beneath.ts";
+import type { Beneath, GrpcBeneath } from "./grpc-beneath.ts";
 import { decode, encode } from "./grpc-codec.ts";
 import { statusOf } from "./grpc-status.ts";
 import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./grpc-stream.ts";
@@ -33,7 +34,7 @@ export function addService(server: Server, service: RpcService, context: MethodC
   const definitions: Record<string, MethodDefinition<Message, Buffer>> = {};
   const handlers: UntypedServiceImplementation = {};
   for (const method of service.methods) {
-    const handler = handlerOf(method, context);
+    const handler = handlerOf(method, service.aside, context);
     if (handler === undefined) continue;
     definitions[method.descriptor.name] = definitionOf(method.descriptor);
     handlers[method.descriptor.name] = handler;
@@ -55,14 +56,14 @@ function definitionOf(method: DescMethod): MethodDefinition<Message, Buffer> {
   };
 }
 
-function handlerOf(method: RpcMethod, context: MethodContext): UntypedHandleCall | undefined {
+function handlerOf(method: RpcMethod, aside: boolean, context: MethodContext): UntypedHandleCall | undefined {
   switch (method.kind) {
     case "unary":
       return unary(method.descriptor, method.handle, context);
     case "server_streaming":
-      return serverStreaming(method.descriptor, method.handle, context);
+      return serverStreaming(method.descriptor, method.handle, aside, context);
     case "bidi_streaming":
-      return bidiStreaming(method.descriptor, method.handle, context);
+      return bidiStreaming(method.descriptor, method.handle, aside, context);
     case "unimplemented":
       return undefined;
   }
@@ -100,6 +101,7 @@ function unary(
 function serverStreaming(
   method: DescMethod,
   handle: ServerStreamHandler<unknown, unknown>,
+  aside: boolean,
   context: MethodContext,
 ): handleServerStreamingCall<Message, Buffer> {
   const { dispatcher, readers, clock } = context;
@@ -107,18 +109,17 @@ function serverStreaming(
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
     const stream = new GrpcServerStream(call, { method, beneath, dispatcher, readers, clock });
-    try {
+    begin(stream, method, beneath, aside, dispatcher, () => {
       dispatcher.check(method.input, call.request);
       handle(call.request, stream);
-    } catch (thrown) {
-      stream.fail(dispatcher.errorOf(method, thrown));
-    }
+    });
   };
 }
 
 function bidiStreaming(
   method: DescMethod,
   handle: BidiHandler<unknown, unknown>,
+  aside: boolean,
   context: MethodContext,
 ): handleBidiStreamingCall<Message, Buffer> {
   const { dispatcher, readers, clock } = context;
@@ -126,10 +127,30 @@ function bidiStreaming(
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
     const stream = new GrpcBidiStream(call, { method, beneath, dispatcher, readers, clock });
-    try {
-      handle(stream);
-    } catch (thrown) {
-      stream.fail(dispatcher.errorOf(method, thrown));
-    }
+    begin(stream, method, beneath, aside, dispatcher, () => handle(stream));
   };
+}
+
+/** Hands the stream to its service once it has a place on its connection. */
+function begin(
+  stream: GrpcServerStream,
+  method: DescMethod,
+  beneath: Beneath,
+  aside: boolean,
+  dispatcher: Dispatcher,
+  handle: () => void,
+): void {
+  const places = beneath.connection.places(aside);
+  const leave = places.take({
+    begin() {
+      if (stream.ended) return;
+      try {
+        handle();
+      } catch (thrown) {
+        stream.fail(dispatcher.errorOf(method, thrown));
+      }
+    },
+    refuse: () => stream.fail(tooManyStreams(places.most)),
+  });
+  beneath.stream.once("close", leave);
 }

@@ -112,7 +112,8 @@ export class GrpcServerStream implements ServerStream<Message> {
     this.#onEnd("lost");
   }
 
-  protected get ended(): boolean {
+  /** Whether it is over, whichever side ended it. */
+  get ended(): boolean {
     return this.#ended;
   }
 

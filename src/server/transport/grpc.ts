@@ -27,7 +27,7 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
     "grpc.enable_channelz": 0,
   });
   const { http2Server, inject } = createGrpcHttp2(grpc, http2Options(limits));
-  const sessions = createHttp2Sessions({ server: http2Server, liveness, clock });
+  const sessions = createHttp2Sessions({ server: http2Server, limits, liveness, clock });
   const guard = createRequestGuard(clock);
   const readers = createReaderGuard(clock, liveness);
   const dispatcher = createDispatcher(services, log);
@@ -45,7 +45,7 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
     if (streaming.has(path)) beneath.label(stream, headers);
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
   });
-  spreadStreams({ server: http2Server, maxMetadataBytes: limits.maxMetadataBytes, clock });
+  spreadStreams({ server: http2Server, sessions, maxMetadataBytes: limits.maxMetadataBytes, clock });
 
   return createPort({
     server: createServer({ noDelay: true }, inject),

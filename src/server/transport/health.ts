@@ -28,24 +28,31 @@ export function createHealth(serviceNames: readonly string[]): Health {
   const watchers = new Set<() => void>();
   let status: HealthCheckResponse_ServingStatus = NOT_SERVING;
 
-  const service = createRpcService(HealthService, {
-    check({ service }) {
-      if (!names.has(service)) {
-        throw new WireError(Code.NotFound, `no service is named ${JSON.stringify(service)}; List says which there are`);
-      }
-      return create(HealthCheckResponseSchema, { status });
+  const service = createRpcService(
+    HealthService,
+    {
+      check({ service }) {
+        if (!names.has(service)) {
+          throw new WireError(
+            Code.NotFound,
+            `no service is named ${JSON.stringify(service)}; List says which there are`,
+          );
+        }
+        return create(HealthCheckResponseSchema, { status });
+      },
+      list() {
+        const statuses = Object.fromEntries([...names].map((name) => [name, { status }]));
+        return create(HealthListResponseSchema, { statuses });
+      },
+      watch({ service }, stream) {
+        const tell = teller(stream, () => (names.has(service) ? status : SERVICE_UNKNOWN));
+        watchers.add(tell);
+        stream.onEnd(() => watchers.delete(tell));
+        tell();
+      },
     },
-    list() {
-      const statuses = Object.fromEntries([...names].map((name) => [name, { status }]));
-      return create(HealthListResponseSchema, { statuses });
-    },
-    watch({ service }, stream) {
-      const tell = teller(stream, () => (names.has(service) ? status : SERVICE_UNKNOWN));
-      watchers.add(tell);
-      stream.onEnd(() => watchers.delete(tell));
-      tell();
-    },
-  });
+    { aside: true },
+  );
 
   return {
     service,

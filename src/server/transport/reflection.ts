@@ -27,36 +27,44 @@ export function createReflection(services: readonly DescService[]): readonly Rpc
     [file_google_rpc_error_details],
   );
   return [
-    createRpcService(v1.ServerReflection, {
-      serverReflectionInfo(stream) {
-        const answer = answerer(index);
-        stream.onMessage((request) => {
-          const messageResponse = answer(request.messageRequest);
-          const { host } = request;
-          stream.send(
-            create(v1.ServerReflectionResponseSchema, { validHost: host, originalRequest: request, messageResponse }),
-          );
-        });
-        stream.onHalfClose(() => stream.end());
+    createRpcService(
+      v1.ServerReflection,
+      {
+        serverReflectionInfo(stream) {
+          const answer = answerer(index);
+          stream.onMessage((request) => {
+            const messageResponse = answer(request.messageRequest);
+            const { host } = request;
+            stream.send(
+              create(v1.ServerReflectionResponseSchema, { validHost: host, originalRequest: request, messageResponse }),
+            );
+          });
+          stream.onHalfClose(() => stream.end());
+        },
       },
-    }),
-    createRpcService(v1alpha.ServerReflection, {
-      serverReflectionInfo(stream) {
-        const answer = answerer(index);
-        stream.onMessage((request) => {
-          const messageResponse = answer(request.messageRequest);
-          const { host } = request;
-          stream.send(
-            create(v1alpha.ServerReflectionResponseSchema, {
-              validHost: host,
-              originalRequest: request,
-              messageResponse,
-            }),
-          );
-        });
-        stream.onHalfClose(() => stream.end());
+      { aside: true },
+    ),
+    createRpcService(
+      v1alpha.ServerReflection,
+      {
+        serverReflectionInfo(stream) {
+          const answer = answerer(index);
+          stream.onMessage((request) => {
+            const messageResponse = answer(request.messageRequest);
+            const { host } = request;
+            stream.send(
+              create(v1alpha.ServerReflectionResponseSchema, {
+                validHost: host,
+                originalRequest: request,
+                messageResponse,
+              }),
+            );
+          });
+          stream.onHalfClose(() => stream.end());
+        },
       },
-    }),
+      { aside: true },
+    ),
   ];
 }
 

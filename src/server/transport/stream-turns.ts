@@ -8,6 +8,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Clock } from "../clock.ts";
+import { type Http2Sessions, refuseStream } from "./http2-sessions.ts";
 
 /** Streams that one session may have handed on in one turn of the event loop; what comes beyond waits for the next. */
 const STREAMS_A_TURN = 100;
@@ -23,10 +24,11 @@ type Arrival = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: 
  */
 export function spreadStreams(options: {
   readonly server: Http2Server;
+  readonly sessions: Http2Sessions;
   readonly maxMetadataBytes: number;
   readonly clock: Clock;
 }): void {
-  const { server, maxMetadataBytes, clock } = options;
+  const { server, sessions, maxMetadataBytes, clock } = options;
   const listeners = server.listeners("stream");
   server.removeAllListeners("stream");
   const handOn = (arrival: Arrival) => {
@@ -37,34 +39,38 @@ export function spreadStreams(options: {
   let late: Arrival[] = [];
   let isTurning = false;
   const endTurn = () => {
-    isTurning = false;
     opened = new Map();
     const arrivals = late;
     late = [];
-    for (const arrival of arrivals) if (!arrival[0].closed && !arrival[0].destroyed) handOn(arrival);
+    for (const arrival of arrivals) if (!arrival[0].closed && !arrival[0].destroyed) enter(arrival);
+    isTurning = late.length > 0;
+    if (isTurning) clock.schedule(clock.now(), false, endTurn);
+  };
+  /** Hands the stream on now (true), or in one of the next turns, after those that came before it. */
+  const enter = (arrival: Arrival): boolean => {
+    const { session } = arrival[0];
+    const count = (opened.get(session) ?? 0) + 1;
+    opened.set(session, count);
+    const isNow = count <= STREAMS_A_TURN;
+    if (isNow) handOn(arrival);
+    else late.push(arrival);
+    return isNow;
   };
 
   server.on("stream", (...arrival: Arrival) => {
     const [stream, , , rawHeaders] = arrival;
     // Node holds a client to the limit from when it has confirmed our settings, which it need never do.
     if (stream.session?.pendingSettingsAck && sizeOf(rawHeaders) > maxMetadataBytes) {
-      stream.on("error", () => {});
-      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      refuseStream(stream, constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
-    const count = (opened.get(stream.session) ?? 0) + 1;
-    opened.set(stream.session, count);
+    if (stream.session && sessions.of(stream.session)?.count(stream) === false) return;
     if (!isTurning) {
       isTurning = true;
       clock.schedule(clock.now(), false, endTurn);
     }
-    if (count <= STREAMS_A_TURN) {
-      handOn(arrival);
-      return;
-    }
-    // Unheard, what is wrong with a stream would end the process.
-    stream.on("error", () => {});
-    late.push(arrival);
+    // An error without a listener would end the process.
+    if (!enter(arrival)) stream.on("error", () => {});
   });
 }
 

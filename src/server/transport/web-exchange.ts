@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { StreamEnd } from "../service/rpc.ts";
 import type { Http2Sessions } from "./http2-sessions.ts";
 import type { ReaderGuard } from "./reader-guard.ts";
+import type { StreamPlaces } from "./stream-places.ts";
 import { connectTimeout, grpcTimeout, timeLeft } from "./timeouts.ts";
 
 export type WebRequest = IncomingMessage | Http2ServerRequest;
@@ -22,6 +23,8 @@ export interface WebExchange {
   readonly probed: boolean;
   /** Aborted as soon as the response can no longer reach anybody. */
   readonly signal: AbortSignal;
+  /** Where a stream that lasts finds a place on its connection; undefined: the connection carries one call at a time. */
+  places(aside: boolean): StreamPlaces | undefined;
   /** Why a stream that has just ended without our doing did so. */
   howEnded(): StreamEnd;
   /** Writes and resolves when the bytes have left this process; false: they will not. */
@@ -67,6 +70,7 @@ export function createWebExchange(options: WebExchangeOptions): WebExchange {
     },
     probed: connection !== undefined,
     signal: controller.signal,
+    places: (aside) => connection?.places(aside),
     howEnded() {
       if (stuck) return "lost";
       if (connection) return connection.howStreamEnded();

@@ -10,6 +10,7 @@ import type { Dispatcher } from "./dispatch.ts";
 import type { Http2Sessions } from "./http2-sessions.ts";
 import type { TransportLimits } from "./options.ts";
 import type { ReaderGuard } from "./reader-guard.ts";
+import { readRest } from "./request-rest.ts";
 import { clampConnectTimeout, clampGrpcTimeout } from "./timeouts.ts";
 import { createWebExchange, exchangeKey, type WebExchange, type WebRequest, type WebResponse } from "./web-exchange.ts";
 import { addRoutes } from "./web-routes.ts";
@@ -42,6 +43,10 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
   for (const service of services) addRoutes(router, service, dispatcher);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
+  // HTTP/2 ends the stream alone, and `request-guard.ts` sees to that.
+  const restOf = (request: WebRequest, response: WebResponse) =>
+    "stream" in request ? undefined : readRest(request, response, clock);
+
   return (request, response) => {
     const onFault = (err: unknown) => {
       if (response.closed || response.destroyed) return;
@@ -49,33 +54,36 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
       if (response.headersSent) response.destroy();
       else answerStatus(response, 500);
     };
+    const url = request.url ?? "/";
+    const handler = handlers.get(url.split("?", 1)[0] ?? "");
+    const respond = () => {
+      if (cors.handle(request, response)) return undefined;
+      if (handler) return serve(handler, url, createWebExchange({ request, response, sessions, readers, clock }));
+      if (!pages(request, response)) answerUnknown(request, response, services);
+      return undefined;
+    };
+    const serve = async (handler: UniversalHandler, url: string, exchange: WebExchange) => {
+      const answer = await call(handler, url, exchange, request);
+      await restOf(request, response);
+      await writeAnswer(answer, exchange, response);
+    };
     try {
-      if (cors.handle(request, response)) return;
-      const url = request.url ?? "/";
-      const handler = handlers.get(url.split("?", 1)[0] ?? "");
-      if (handler)
-        serve(
-          handler,
-          url,
-          createWebExchange({ request, response, sessions, readers, clock }),
-          request,
-          response,
-        ).catch(onFault);
-      else if (!pages(request, response)) answerUnknown(request, response, services);
+      // What is no call is answered whatever its body says.
+      const rest = handler && request.method !== "OPTIONS" ? undefined : restOf(request, response);
+      (rest ? rest.then(respond) : respond())?.catch(onFault);
     } catch (thrown) {
       onFault(thrown);
     }
   };
 }
 
-async function serve(
+function call(
   handler: UniversalHandler,
   url: string,
   exchange: WebExchange,
   request: WebRequest,
-  response: WebResponse,
-): Promise<void> {
-  const answer = await handler({
+): Promise<UniversalServerResponse> {
+  return handler({
     httpVersion: request.httpVersion,
     method: request.method ?? "",
     // Who was asked for makes no difference, and may be no host that a URL can have (`a:99999`).
@@ -86,7 +94,6 @@ async function serve(
     signal: exchange.signal,
     contextValues: createContextValues().set(exchangeKey, exchange),
   });
-  await writeAnswer(answer, exchange, response);
 }
 
 async function writeAnswer(

@@ -9,6 +9,7 @@ import type {
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
 import type { BidiHandler, Call, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../service/rpc.ts";
+import { tooManyStreams } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { connectErrorOf } from "./web-error.ts";
 import { exchangeKey } from "./web-exchange.ts";
@@ -26,19 +27,19 @@ export function addRoutes(router: ConnectRouter, service: RpcService, dispatcher
   for (const method of service.methods) {
     const { descriptor } = method;
     // The kinds of methods and functions match, one by one; TypeScript cannot see it.
-    const implementation = implementationOf(method, dispatcher) as MethodImpl<DescMethod>;
+    const implementation = implementationOf(method, service.aside, dispatcher) as MethodImpl<DescMethod>;
     router.rpc(descriptor, implementation, { jsonOptions: jsonOptionsOf(descriptor.input) });
   }
 }
 
-function implementationOf(method: RpcMethod, dispatcher: Dispatcher): Implementation {
+function implementationOf(method: RpcMethod, aside: boolean, dispatcher: Dispatcher): Implementation {
   switch (method.kind) {
     case "unary":
       return unary(method.descriptor, method.handle, dispatcher);
     case "server_streaming":
-      return serverStreaming(method.descriptor, method.handle, dispatcher);
+      return serverStreaming(method.descriptor, method.handle, aside, dispatcher);
     case "bidi_streaming":
-      return bidiStreaming(method.descriptor, method.handle, dispatcher);
+      return bidiStreaming(method.descriptor, method.handle, aside, dispatcher);
     case "unimplemented":
       return () => {
         throw new ConnectError(`${method.descriptor.name} is not implemented`, Code.Unimplemented);
@@ -64,16 +65,15 @@ function unary(
 function serverStreaming(
   method: DescMethod,
   handle: ServerStreamHandler<unknown, unknown>,
+  aside: boolean,
   dispatcher: Dispatcher,
 ): MethodImpl<DescMethodServerStreaming> {
   return (request, context) => {
     const stream = new WebStream({ method, context, dispatcher, window: SERVER_STREAM_WINDOW });
-    try {
+    begin(stream, context, method, aside, dispatcher, () => {
       dispatcher.check(method.input, request);
       handle(request, stream);
-    } catch (thrown) {
-      stream.fail(dispatcher.errorOf(method, thrown));
-    }
+    });
     return stream;
   };
 }
@@ -81,17 +81,42 @@ function serverStreaming(
 function bidiStreaming(
   method: DescMethod,
   handle: BidiHandler<unknown, unknown>,
+  aside: boolean,
   dispatcher: Dispatcher,
 ): MethodImpl<DescMethodBiDiStreaming> {
   return (requests, context) => {
     const stream = new WebStream({ method, context, dispatcher, window: BIDI_WINDOW, requests });
+    begin(stream, context, method, aside, dispatcher, () => handle(stream));
+    return stream;
+  };
+}
+
+/** Hands the stream to its service once it has a place on its connection. */
+function begin(
+  stream: WebStream,
+  context: HandlerContext,
+  method: DescMethod,
+  aside: boolean,
+  dispatcher: Dispatcher,
+  handle: () => void,
+): void {
+  const beginNow = () => {
+    if (stream.ended) return;
     try {
-      handle(stream);
+      handle();
     } catch (thrown) {
       stream.fail(dispatcher.errorOf(method, thrown));
     }
-    return stream;
   };
+  const exchange = context.values.get(exchangeKey);
+  const places = exchange?.places(aside);
+  if (exchange === undefined || places === undefined) {
+    beginNow();
+    return;
+  }
+  const leave = places.take({ begin: beginNow, refuse: () => stream.fail(tooManyStreams(places.most)) });
+  if (exchange.signal.aborted) leave();
+  else exchange.signal.addEventListener("abort", leave, { once: true });
 }
 
 class WebCall implements Call {

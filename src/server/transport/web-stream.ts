@@ -63,6 +63,11 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
     return this.#exchange?.timeout;
   }
 
+  /** Whether it is over, whichever side ended it. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   send(message: Message): boolean {
     if (this.#ended) return true;
     if (this.#pull) {

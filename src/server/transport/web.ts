@@ -30,7 +30,7 @@ const CHECK_INTERVAL = 2_000;
 export function createWebTransport(options: WebTransportOptions): Transport {
   const { services, limits, liveness, log, clock, cors, pages = () => false } = options;
   const http2 = createHttp2Server(http2Options(limits));
-  const sessions = createHttp2Sessions({ server: http2, liveness, clock });
+  const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
   const guard = createRequestGuard(clock);
   const readers = createReaderGuard(clock, liveness);
   const openEnded = openEndedPaths(services);
@@ -51,7 +51,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     clock,
   });
   http2.on("request", (request, response) => handle(request, response as unknown as ServerResponse));
-  spreadStreams({ server: http2, maxMetadataBytes: limits.maxMetadataBytes, clock });
+  spreadStreams({ server: http2, sessions, maxMetadataBytes: limits.maxMetadataBytes, clock });
 
   let draining = false;
   const http1 = createHttp1Server(

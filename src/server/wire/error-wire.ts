@@ -123,6 +123,14 @@ export function draining(retryAfter?: number): WireError {
   });
 }
 
+/** The connection has `most` streams that wait, hold or watch, and none ended in time. */
+export function tooManyStreams(most: number): WireError {
+  const message =
+    `this connection has ${most} streams that wait, hold or watch, which is its bound (max_streams_per_connection); end ` +
+    "one of them, or open another connection";
+  return reasonError("TOO_MANY_STREAMS", message, { metadata: { max_streams: String(most) } });
+}
+
 /** The server stops before an answer could be given: it is unknown whether the request was carried out. */
 export function sentAway(): WireError {
   return reasonError(

@@ -395,8 +395,8 @@ export const Reason = {
   DRAINING: 80,
 
   /**
-   * RESOURCE_EXHAUSTED: the connection has as many calls open as one connection may. Not sent by this
-   * version: HTTP/2 itself refuses such a stream.
+   * RESOURCE_EXHAUSTED: the connection has as many streams that wait, hold or watch as one may have. Other calls on it,
+   * such as Release, are answered. ErrorInfo says the bound as `max_streams`.
    *
    * @generated from enum value: REASON_TOO_MANY_STREAMS = 81;
    */
