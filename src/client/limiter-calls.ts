@@ -29,9 +29,21 @@ export function createLimiters({
       place = streams.take();
       if (place.ready !== undefined) await place.ready;
       const stream = rpc.watchLimiters({ names: [...(options.names ?? [])] }, { signal });
-      for await (const { event } of awaitFirstWord({ calls, clock }, stream)) {
+      let snapshot: Limiter[] | undefined = [];
+      for await (const { event, more } of awaitFirstWord({ calls, clock }, stream)) {
         const news = eventFromWire(event);
-        if (news !== undefined) yield news;
+        if (news === undefined) continue;
+        if (snapshot === undefined) {
+          yield news;
+          continue;
+        }
+        // One of many limiters comes in several messages.
+        if (news.kind === "snapshot") snapshot.push(...news.limiters);
+        else if (news.kind === "changed") snapshot.push(news.limiter);
+        if (more) continue;
+        const limiters: readonly Limiter[] = snapshot;
+        snapshot = undefined;
+        yield { kind: "snapshot", limiters };
       }
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;

@@ -58,9 +58,9 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     const reading = readConfigFile(path as string);
     if (!anyway && isDeepStrictEqual(reading, seen)) return;
     seen = reading;
-    take(
-      reading.kind === "text" ? parseConfig(reading.text, origin) : { kind: "invalid", problems: [reading.problem] },
-    );
+    if (reading.kind === "unreadable") take({ kind: "invalid", problems: [reading.problem] });
+    // What is in force already need not be read again, however much it is.
+    else take(reading.text === current.text ? current : parseConfig(reading.text, origin));
   }
 
   function take(next: ConfigReading): void {

@@ -107,6 +107,7 @@ function add(state: State, config: LimiterConfig, declaration: LimiterConfig | u
   const limiter = newLimiter({ config, declaration, fencingToken }, state.now);
   if (!config.keyed) limiter.instances.set("", createInstance(limiter, "", state.now));
   state.limiters.set(config.name, limiter);
+  state.limiterNames.add(config.name);
   state.changes.push({ kind: "limiter-put", limiter });
   return limiter;
 }

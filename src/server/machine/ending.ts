@@ -59,6 +59,7 @@ export function orphan(state: State, lease: Lease): void {
 export function removeIfDrained(state: State, limiter: Limiter): boolean {
   if (!limiter.deleting || limiter.leases > 0) return false;
   state.limiters.delete(limiter.config.name);
+  state.limiterNames.delete(limiter.config.name);
   state.fencingFloor = Math.max(state.fencingFloor, limiter.fencingToken);
   state.deadlines.clear(limiter);
   for (const instance of limiter.instances.values()) dropBucket(state, instance);

@@ -14,6 +14,8 @@ import type { State } from "./state.ts";
 /** Everything; O(n log n) in all that there is. */
 export function assertMachine(state: State): void {
   holds(state.unsettled.length === 0, "machine", "no queue is left unsettled");
+  const names = [...state.limiterNames.after("")];
+  holds(names.join() === [...state.limiters.keys()].sort().join(), "machine", "limiters are found by name, in order");
   for (const lease of state.leases.values()) assertLease(state, lease);
   for (const waiter of state.waiters.values()) assertWaiter(state, waiter);
   assertOrder(state);

@@ -42,6 +42,12 @@ export class Meter {
     return (sum * SECOND) / Math.max(step, Math.min(lookBack, now - this.#startedAt));
   }
 
+  /** Whether its rate is 0, and stays so until the next event. */
+  hasFaded(now: number): boolean {
+    this.#turn(now);
+    return this.#counts.every((count) => count === 0);
+  }
+
   #turn(now: number): void {
     const step = Math.floor(now / this.#window.step);
     if (step === this.#step) return;

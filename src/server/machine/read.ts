@@ -42,16 +42,32 @@ export function pageLimiters(
   state: State,
   query: { readonly after: string; readonly limit: number },
 ): Page<LimiterView> {
-  const names = [...state.limiters.keys()].filter((name) => name > query.after).sort();
-  return takePage(
-    names.map((name) => state.limiters.get(name) as Limiter),
-    {
-      limit: query.limit,
-      view: (limiter) => viewLimiter(state, limiter),
-      bytes: ({ config }) => LIMITER_BYTES + bytesOf(config.name, config.description),
-      token: ({ config }) => config.name,
-    },
-  );
+  return takePage(state.limiterNames.after(query.after), {
+    limit: query.limit,
+    view: (name) => viewLimiter(state, limiterOf(state, name)),
+    bytes: (name) => LIMITER_BYTES + bytesOf(name, limiterOf(state, name).config.description),
+    token: (name) => name,
+  });
+}
+
+function limiterOf(state: State, name: string): Limiter {
+  return state.limiters.get(name) as Limiter;
+}
+
+/**
+ * Whether no figure of a limiter changes by itself any more: rates have faded, times are forgotten, its bucket is full, and
+ * no key is left that will be forgotten.
+ */
+export function isStill({ now }: State, { config, statistics, instances, idle }: Limiter): boolean {
+  const { arrivals, grants, completions, holds, waits } = statistics;
+  if (idle.size > 0) return false;
+  if (![arrivals, grants, completions].every((meter) => meter.hasFaded(now))) return false;
+  if (holds.count(now) + waits.count(now) > 0) return false;
+  const { rate, keyed } = config;
+  if (rate === undefined || keyed) return true;
+  const { bucket } = instances.get("") as Instance;
+  refill(bucket, rate, now);
+  return bucket.tokens >= rate.capacity;
 }
 
 /** Leases in the order of their grants. */

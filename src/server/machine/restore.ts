@@ -81,6 +81,7 @@ function restoreLimiter(state: State, record: LimiterRecord): void {
   };
   if (!config.keyed) limiter.instances.set("", createInstance(limiter, "", state.now));
   state.limiters.set(config.name, limiter);
+  state.limiterNames.add(config.name);
 }
 
 /** What came in while the server ran is there; what would have come in while it was down is not. */

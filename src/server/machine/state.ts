@@ -8,6 +8,7 @@ import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import type { PastRequest } from "./past-request.ts";
 import { Recall } from "./recall.ts";
 import { Roster } from "./roster.ts";
+import { SortedNames } from "./sorted-names.ts";
 
 export interface MachineOptions {
   /** How many may wait at once, over all limiters; can be changed later. */
@@ -38,6 +39,7 @@ export interface State {
   /** The highest fencing token of the limiters that are gone: one of the same name goes on above it. */
   fencingFloor: number;
   readonly limiters: Map<string, Limiter>;
+  readonly limiterNames: SortedNames;
   /** In the order of their grants. */
   readonly leases: Map<string, Lease>;
   readonly waiters: Roster<Waiter>;
@@ -75,6 +77,7 @@ export function createState(options: MachineOptions): State {
     restoredAt: undefined,
     fencingFloor: 0,
     limiters: new Map(),
+    limiterNames: new SortedNames(),
     leases: new Map(),
     waiters: new Roster(),
     requests: new Map(),

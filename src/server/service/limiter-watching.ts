@@ -1,8 +1,12 @@
-/** One WatchLimiters call: what there is, then what changes, never more than the newest of each limiter unsent. */
+/**
+ * One WatchLimiters call: what there is, then what changes, never more than the newest of each limiter unsent.
+ *
+ * Few are read and sent at once, so that others have a turn, and none before the reader can take them.
+ */
 
 import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../clock.ts";
-import type { Engine, LimiterChanges } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import {
   LimiterSnapshotSchema,
   type WatchLimitersResponse,
@@ -11,10 +15,12 @@ import {
 import type { LimiterView } from "../machine/view.ts";
 import { internalError } from "../wire/error-wire.ts";
 import { limiterMessage } from "../wire/limiter-wire.ts";
-import { createOutbox } from "./outbox.ts";
 import type { ServerStream } from "./rpc.ts";
 
-const PAGE = 1_000;
+/** Limiters that are read, or sent, before others have a turn. */
+const AT_ONCE = 40;
+/** Limiters in the first message: the largest are together well below 1 MB. */
+const FIRST_MESSAGE = 200;
 
 interface WatchPorts {
   readonly clock: Clock;
@@ -28,46 +34,114 @@ export function watchLimiters(
   names: readonly string[],
 ): void {
   const wanted = names.length === 0 ? undefined : new Set(names);
-  const watched = (name: string) => wanted?.has(name) ?? true;
-  const outbox = createOutbox<string, WatchLimitersResponse>(stream);
-  let early: LimiterChanges[] | undefined = [];
+  const byName = [...(wanted ?? [])].sort();
+  /** What has yet to be told, by name; undefined: it is gone. */
+  const news = new Map<string, LimiterView | undefined>();
+  let writable = true;
+  let over = false;
+  let wake = () => {};
 
-  const say = (name: string, event: WatchLimitersResponse["event"]) =>
-    outbox.put(name, create(WatchLimitersResponseSchema, { event }));
+  const unwatch = engine.watch(({ changed, removed }) => {
+    for (const view of changed) put(view.config.name, view);
+    for (const name of removed) put(name, undefined);
+    wake();
+  });
+  stream.onWritable(() => {
+    writable = true;
+    wake();
+  });
+  stream.onEnd(end);
+  run().catch(() => {
+    end();
+    stream.fail(internalError());
+  });
 
-  const tell = ({ changed, removed }: LimiterChanges) => {
-    for (const view of changed) {
-      const { name } = view.config;
-      if (watched(name)) say(name, { case: "changed", value: limiterMessage(view, clock) });
+  function end(): void {
+    over = true;
+    unwatch();
+    wake();
+  }
+
+  function put(name: string, view: LimiterView | undefined): void {
+    if (wanted?.has(name) === false) return;
+    news.delete(name);
+    news.set(name, view);
+  }
+
+  async function run(): Promise<void> {
+    await sendAll();
+    while (!over) {
+      if (news.size === 0) await woken();
+      else await othersTurn();
+      await room();
+      let left = AT_ONCE;
+      for (const [name, view] of news) {
+        if (over || !writable || left === 0) break;
+        left -= 1;
+        news.delete(name);
+        if (view === undefined) send({ case: "removed", value: name }, false);
+        else send({ case: "changed", value: limiterMessage(view, clock) }, false);
+      }
     }
-    for (const name of removed) if (watched(name)) say(name, { case: "removed", value: name });
-  };
+  }
 
-  // What changes while the snapshot is read is told after it.
-  const unwatch = engine.watch((changes) => (early === undefined ? tell(changes) : early.push(changes)));
-  stream.onEnd(unwatch);
-  readAll(engine).then(
-    (views) => {
-      const limiters = views.filter((view) => watched(view.config.name)).map((view) => limiterMessage(view, clock));
-      say("", { case: "snapshot", value: create(LimiterSnapshotSchema, { limiters }) });
-      const missed = early ?? [];
-      early = undefined;
-      for (const changes of missed) tell(changes);
-    },
-    () => {
-      unwatch();
-      stream.fail(internalError());
-    },
-  );
-}
+  /** The first of them in one message, and the rest one by one. Each is held back until it is known whether more follows. */
+  async function sendAll(): Promise<void> {
+    const first: LimiterView[] = [];
+    let heldBack: WatchLimitersResponse["event"] | undefined;
+    const say = async (event: WatchLimitersResponse["event"]) => {
+      if (heldBack !== undefined) {
+        await room();
+        if (!over) send(heldBack, true);
+      }
+      heldBack = event;
+    };
+    const snapshot = () => {
+      const limiters = first.map((view) => limiterMessage(view, clock));
+      return { case: "snapshot", value: create(LimiterSnapshotSchema, { limiters }) } as const;
+    };
+    let after = "";
+    do {
+      const page = await readSome(after);
+      after = page.next;
+      if (heldBack !== undefined) {
+        for (const view of page.items) await say({ case: "changed", value: limiterMessage(view, clock) });
+      } else {
+        first.push(...page.items);
+        if (first.length >= FIRST_MESSAGE) await say(snapshot());
+      }
+      await othersTurn();
+    } while (after !== "" && !over);
+    heldBack ??= snapshot();
+    await room();
+    if (!over) send(heldBack, false);
+  }
 
-async function readAll(engine: Engine): Promise<LimiterView[]> {
-  const views: LimiterView[] = [];
-  let after = "";
-  do {
-    const page = await engine.limiters({ after, limit: PAGE });
-    views.push(...page.items);
-    after = page.next;
-  } while (after !== "");
-  return views;
+  async function readSome(after: string): Promise<{ readonly items: readonly LimiterView[]; readonly next: string }> {
+    if (wanted === undefined) return engine.limiters({ after, limit: AT_ONCE });
+    const start = Number(after);
+    const end = start + AT_ONCE;
+    const views = await Promise.all(byName.slice(start, end).map((name) => engine.limiter(name, "")));
+    return { items: views.filter((view) => view !== undefined), next: end < byName.length ? String(end) : "" };
+  }
+
+  function send(event: WatchLimitersResponse["event"], more: boolean): void {
+    writable = stream.send(create(WatchLimitersResponseSchema, more ? { event, more } : { event }));
+  }
+
+  async function room(): Promise<void> {
+    while (!writable && !over) await woken();
+  }
+
+  function woken(): Promise<void> {
+    return new Promise((resolve) => {
+      wake = resolve;
+    });
+  }
+
+  function othersTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      clock.schedule(clock.now(), false, resolve);
+    });
+  }
 }

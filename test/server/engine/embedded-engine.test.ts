@@ -4,6 +4,7 @@ import type { StreamNews } from "../../../src/server/engine/engine.ts";
 import type { Acquire, Outcome } from "../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
 import { defaultBurst } from "../../../src/server/machine/rate.ts";
+import type { LimiterView } from "../../../src/server/machine/view.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
 import type { Store } from "../../../src/server/store/store.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
@@ -238,6 +239,37 @@ describe("news", () => {
     clock.advance(250_000);
     expect(said.filter((words) => words.startsWith("90: "))).toEqual(["90: granted", "90: ended"]);
     expect(said.at(-1)).toBe("100: moved");
+  });
+
+  test("a watcher hears of what fades and fills by itself until that has come to its end, and then of nothing", () => {
+    const { clock, engine, open, ask } = setUp(limiterOf({ maxConcurrent: 5, rate: rateOf(1, 20) }));
+    engine.submit([{ kind: "create-limiter", config: limiterOf({ name: "idle" }) }], () => {});
+    ask("a", open("a"));
+    engine.submit([{ kind: "release", leaseId: "a", workOutcome: "success" }], () => {});
+    const heard: LimiterView[] = [];
+    engine.watch(({ changed }) => heard.push(...changed));
+    clock.advance(15 * SECOND);
+    expect(heard.at(-1)?.status).toMatchObject({
+      arrivalRate: 0,
+      admissionRate: 0,
+      completionRate: 0,
+      tokensAvailable: 20,
+    });
+    clock.advance(180 * SECOND);
+    expect(heard.at(-1)?.status).toMatchObject({
+      meanHoldTime: undefined,
+      waitTimeP50: undefined,
+      waitTimeP99: undefined,
+    });
+    expect(new Set(heard.map(({ config }) => config.name))).toEqual(new Set(["db"]));
+    expect(heard.length).toBeLessThan(20);
+    const told = heard.length;
+    engine.watch(({ changed }) => heard.push(...changed));
+    clock.advance(600 * SECOND);
+    expect(heard.length).toBe(told);
+    ask("b", open("b"));
+    clock.advance(SECOND);
+    expect(heard.length).toBeGreaterThan(told);
   });
 
   test("a watcher hears of each limiter that has changed, once an interval, and of those that are gone", async () => {

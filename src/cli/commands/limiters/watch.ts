@@ -70,6 +70,7 @@ function createScreen(terminal: Terminal): Show {
   const limiters = new Map<string, Limiter>();
   return (news) => {
     take(limiters, news);
+    if (news.more) return;
     const rows = [...limiters.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     terminal.redraw(limiterTable(rows, terminal.size()?.columns));
   };
