@@ -36,7 +36,7 @@ export interface TryAcquireOptions {
   readonly holder?: string | undefined;
   /**
    * 16 to 128 printable characters, as good as a secret. The client makes one for each call, so that its own retries
-   * are harmless; give one to make yours harmless too.
+   * are harmless; give one to make yours harmless too. An abort withdraws it: then ask anew under another.
    */
   readonly requestId?: string | undefined;
   /** Aborting it gives the lease back, before and after the grant; `lease.signal` then aborts with the same reason. */

@@ -5,6 +5,7 @@ import type { Lease } from "../../src/client/lease.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { type Bundle, bundleForBrowsers, newPage, openPage, servePage } from "./support/browser.ts";
 import { connectForTest, startRealServer } from "./support/real-server.ts";
+import { startSlowWay } from "./support/slow-way.ts";
 import { startTcpProxy } from "./support/tcp-proxy.ts";
 
 /** What the page has. */
@@ -214,6 +215,34 @@ describe("a client in a browser, over HTTP/1.1", () => {
     await holder.release();
     await page.waitForFunction(() => globalThis.leases?.[0]?.valid === true);
   });
+
+  it.each([0, 40, 80, 120, 160, 200])(
+    "gives up an acquire and a pull after %i ms on a long way, and the next has them within a second whatever the ttl",
+    async (after) => {
+      const { url, address } = await startRealServer(
+        "limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]\nboards: [{ name: release, ttl: 300s }]",
+      );
+      const near = connectForTest(address);
+      const { id } = await near.board("release").add({ title: "one" });
+      const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
+      const said = await page.evaluate(async (wait) => {
+        const client = backpressure.connect("");
+        // The connection is there.
+        await client.limiters.get("db");
+        const controller = new AbortController();
+        const { signal } = controller;
+        const asked = [client.acquire("db", { signal }), client.board("release").pull("InProgress", { signal })];
+        setTimeout(() => controller.abort(new Error("enough")), wait);
+        return (await Promise.allSettled(asked)).map(({ status }) => status);
+      }, after);
+      // What was granted before has been given back by its own signal.
+      expect(said).toHaveLength(2);
+      await using lease = await near.acquire("db", { maxWait: 1000 });
+      await using work = await near.board("release").pull("InProgress", { maxWait: 1000 });
+      expect(lease.valid).toBe(true);
+      expect(work.card).toMatchObject({ id, attempt: 1 });
+    },
+  );
 
   it.each(["ftp://example.com", "http://", "javascript:alert(1)"])("refuses %s as an address", async (address) => {
     const { url } = await startRealServer();

@@ -21,10 +21,31 @@ const TRACE = `${TESTS}/no-trace.test.ts`;
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "a lost connection frees the lease",
-    file: `${MACHINE}/holding.ts`,
-    find: "const freesAtOnce = lease.ttl === 0 ||",
-    replace: "const freesAtOnce = lease.ttl >= 0 ||",
+    file: `${MACHINE}/liveness.ts`,
+    find: 'return ttl !== 0 && (how === "lost" || !isLastWord);',
+    replace: 'return ttl !== 0 && how !== "lost" && !isLastWord;',
     tests: [LEAKS],
+  },
+  {
+    name: "the cancel of a request that has promised a release frees its lease",
+    file: `${MACHINE}/acquire.ts`,
+    find: "return !keeps && limiters.every(",
+    replace: "return limiters.every(",
+    tests: [`${TESTS}/liveness.test.ts`],
+  },
+  {
+    name: "a waiter that is cancelled leaves, whatever it has promised",
+    file: `${MACHINE}/liveness.ts`,
+    find: 'requestId !== "" && (how === "lost" || !trustCancel)',
+    replace: 'requestId !== "" && how === "lost"',
+    tests: [`${TESTS}/liveness.test.ts`],
+  },
+  {
+    name: "a request that is withdrawn before it arrives is granted",
+    file: `${MACHINE}/requests.ts`,
+    find: 'if (past.kind === "withdrawn") return refusal("REQUEST_WITHDRAWN");',
+    replace: 'if (past.kind === "withdrawn") return refusal("LEASE_NOT_FOUND");',
+    tests: [`${TESTS}/liveness.test.ts`],
   },
   {
     name: "a restart forgets leases",
@@ -85,8 +106,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a ttl is a µs too short",
     file: `${MACHINE}/grant.ts`,
-    find: "else state.deadlines.set(lease, state.now + ttl);",
-    replace: "else state.deadlines.set(lease, state.now + ttl - 1);",
+    find: "else state.deadlines.set(lease, state.now + lease.ttl);",
+    replace: "else state.deadlines.set(lease, state.now + lease.ttl - 1);",
     tests: [LEAKS],
   },
   {

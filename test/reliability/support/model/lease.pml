@@ -9,7 +9,7 @@
  * Time goes by ticks that all share. The server waits TTL of them; a client relies on its lease for half as many, from when
  * it sent what was confirmed, and is late by LATE at most, one less than the other half, because its clock is slow or it was
  * frozen: until then it is at work. Messages take any time, and those of different streams overtake one another.
- * With REVOKE an operator asks for leases back.
+ * With REVOKE an operator asks for leases back. With PROMISES clients say `keep_on_cancel`, and a proxy resets their streams.
  *
  * Bounds: PERMITS, CLIENTS (2 to 4), TTL (up to 6). A client has one call under way that may confirm its lease, and one stream
  * on which it has turned its back. Nothing else is bounded: crashes, losses of power, retries and rounds go on for ever.

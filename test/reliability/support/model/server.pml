@@ -52,11 +52,23 @@ inline serverActs() {
 #endif
       look()
     }
+#ifdef PROMISES
+  /* A proxy in between resets the stream, over a connection that lives: its holder relies on the lease for all that it knows. */
+  :: d_step { my.streams > 0 && my.stray == NO_STRAY ->
+      say("%c has its stream reset by a proxy\n");
+      my.stray = CANCEL;
+      look()
+    }
+#endif
   /* The same: a cancel of the stream to which the lease is attached; it frees at once only on the stream of the grant. */
   :: d_step { my.stray == CANCEL ->
       say("%c is cancelled\n");
 #ifdef ANY_STREAM_FREES
       endLease(_pid);
+#elif defined(PROMISES) && !defined(RESET_FREES)
+      /* liveness.ts, `outlivesStream`: the request has promised a Release. */
+      closeStreams(_pid);
+      startClock();
 #else
       if
       :: my.first -> endLease(_pid)

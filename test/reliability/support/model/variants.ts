@@ -25,6 +25,7 @@ export const WHOLE: World = { name: "2 permits, 3 clients", switches: {} };
 
 export const SMALL_WORLDS: readonly World[] = [
   { name: "1 permit, 2 clients", switches: SMALL },
+  { name: "1 permit, 2 clients that promise to release, behind a proxy", switches: { ...SMALL, PROMISES: true } },
   { name: "1 permit, 2 clients, an operator who asks leases back", switches: { ...SMALL, REVOKE: true } },
   { name: "1 permit, 2 clients, fencing tokens", switches: { PERMITS: 1, CLIENTS: 2, TOKENS: true, MOST_TOKENS: 6 } },
 ];
@@ -100,6 +101,11 @@ export const BUGS: readonly Bug[] = [
     // Of an attempt that was given up, and comes by another connection than the next, which it follows.
     name: "the cancel of a stream that took the lease up frees it",
     switches: { ANY_STREAM_FREES: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "a proxy's reset frees the lease of a client that has promised to release",
+    switches: { PROMISES: true, RESET_FREES: true },
     breaks: "TOO_MANY_AT_WORK",
   },
   {

@@ -130,9 +130,9 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   maxTtl?: Duration | undefined;
 
   /**
-   * Whether the stream of its grant, cancelled over a living connection, frees a lease at once. Unset: true. Say false
-   * behind proxies that reset the streams of clients that died: then only Release frees at once, and a cancelled stream
-   * leaves its lease its ttl.
+   * Whether a stream that is cancelled over a living connection frees its lease, or takes its waiter out of the queue, at
+   * once. Unset: true. Say false behind proxies, for clients that do not say `keep_on_cancel` themselves: a cancelled stream
+   * is then a lost one, leaves its lease its ttl, and a waiter with a `request_id` its place.
    *
    * @generated from field: optional bool trust_cancel = 13;
    */
