@@ -96,7 +96,10 @@ export function renewWork(state: BoardState, command: RenewWork): BoardOutcomes[
   if (work === undefined || work.token !== command.token) {
     return refusal("STALE_FENCING_TOKEN", { at: placeOf(card) });
   }
-  work.heard = true;
+  if (!work.heard) {
+    work.heard = true;
+    touch(state, card);
+  }
   startClock(state, work);
   return { kind: "work-renewed", work };
 }

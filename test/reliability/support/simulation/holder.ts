@@ -85,13 +85,18 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
   }
 
   /** Opens a stream; what comes over it comes in order, until it breaks. */
-  function open(make: (stream: number) => Command, hear: (news: StreamNews | Outcome) => void): void {
+  function open(
+    make: (stream: number, keepOnCancel: boolean) => Command,
+    hear: (news: StreamNews | Outcome) => void,
+  ): void {
     const own = round;
     /** The server that the stream came to, which need not be the one that was there when it set out. */
     let incarnation = server.incarnation;
     /** Whether it may be overtaken by the next, and then as often as not is. */
     const late = faulty() && dice.chance(5);
     const patience = dice.chance(late ? 50 : 5) ? timeline.now + dice.roll(TTL) : Number.POSITIVE_INFINITY;
+    /** Whether it promises to end by a word: then a proxy may reset it while its holder relies on the lease. */
+    const keepOnCancel = dice.chance(50);
     let broken = false;
     let heard = timeline.now;
     let stream = 0;
@@ -114,7 +119,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
     };
     const breaks = (serverHears: number) => {
       if (broken) return;
-      end("lost", serverHears);
+      end(keepOnCancel && dice.chance(50) ? "cancelled" : "lost", serverHears);
       if (own === round) later(dice.roll(40 * MS), () => again());
     };
     const pass = (news: StreamNews | Outcome) => {
@@ -133,7 +138,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
       }
       incarnation = server.incarnation;
       stream = server.openStream(pass);
-      server.submit(make(stream), pass);
+      server.submit(make(stream, keepOnCancel), pass);
     });
     const watch = () => {
       if (broken) return;
@@ -198,7 +203,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
       const id = `${name}:${serial}:${timeline.now}`;
       again = () => later(RETRY, attempt);
       open(
-        (stream) => ({
+        (stream, keepOnCancel) => ({
           kind: "acquire",
           id,
           claims,
@@ -208,7 +213,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
           requestId,
           stream,
           probed: true,
-          keepOnCancel: false,
+          keepOnCancel,
         }),
         hear,
       );
