@@ -38,7 +38,7 @@ export interface Unanswered {
 }
 
 /** Says whether a call failed since no server was available to it: one that is missing, or one that is about to stop. */
-export function isUnavailability(error: unknown): error is Error {
+function isUnavailability(error: unknown): error is Error {
   if (error instanceof AdmissionError) return error.code === "UNAVAILABLE";
   return error instanceof ServerUnavailableError;
 }
