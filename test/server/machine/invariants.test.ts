@@ -138,7 +138,11 @@ describe("invariants", () => {
     ["its request id leads to it", ({ state }) => state.requests.delete("older")],
     ["request ids that stand for something", ({ state, older }) => state.requests.set("nobody's", older)],
     // Limiters
-    ["a limiter stays while something of it is held", ({ state }) => state.limiters.delete("db")],
+    [
+      "a limiter stays while something of it is held",
+      ({ state }) => state.limiters.delete("db") && state.limiterNames.delete("db"),
+    ],
+    ["limiters are found by name, in order", ({ state }) => state.limiters.delete("unused")],
     [
       "a deleted limiter goes when it has drained",
       ({ limiter }) => Object.assign(limiter("unused"), { deleting: true }),
