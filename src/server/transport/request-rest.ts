@@ -11,7 +11,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
 
 /** Bytes that are read and dropped, and µs in which they must have come. */
-const REST_BYTES = 4 << 20;
+export const REST_BYTES = 4 << 20;
 const REST_TIME = 2_000_000;
 /** µs in which a client to which the connection is closed may go on sending. */
 const LINGER = 2_000_000;
