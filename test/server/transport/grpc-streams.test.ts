@@ -124,7 +124,9 @@ test("a request that breaks the contract ends its session, and what the session 
   const ended = new Promise((resolve) => stream.onEnd(resolve));
   const requests: SessionRequest[] = [];
   stream.onMessage((request) => requests.push(request));
-  const bad = create(SessionRequestSchema, { request: { case: "release", value: { leaseId: "" } } });
+  const bad = create(SessionRequestSchema, {
+    request: { case: "release", value: { leaseId: "x".repeat(65), secret: "s" } },
+  });
   for (const request of [create(SessionRequestSchema), bad, create(SessionRequestSchema)]) {
     call.write(envelope(toBinary(SessionRequestSchema, request)));
   }
