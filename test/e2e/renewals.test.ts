@@ -90,7 +90,7 @@ async function renewOften(way: (typeof WAYS)[number], roundTrip: number): Promis
     transportBy(way, `http://${await startSlowWay(target, roundTrip)}`),
     (error) => wrong.push(error),
   );
-  const client = createClient({ transport, onEvent: (event) => wrong.push(event) });
+  const client = createClient({ transport, answerWithin: 20_000, onEvent: (event) => wrong.push(event) });
   const held = await holdMany(client);
   while (renewals() < 500 && wrong.length === 0) {
     await new Promise((resolve) => setTimeout(resolve, 50));
