@@ -43,7 +43,7 @@ const CLAIMS: readonly (readonly [
   ["a key of 1 MB", [{ limiter: "tenants", key: MEGABYTE }], invalid("claims[0].key")],
   ["neither permits nor tokens", [{ ...IDLE, permits: 0, tokens: 0 }], invalid("claims[0]")],
   ["too many permits for anybody", [{ ...IDLE, permits: 2 ** 32 - 1 }], invalid("claims[0].permits")],
-  ["too many tokens for anybody", [{ limiter: "api", tokens: 1_000_001 }], invalid("claims[0].tokens")],
+  ["too many tokens for anybody", [{ limiter: "api", tokens: 1_000_000_001 }], invalid("claims[0].tokens")],
   ["more permits than there are", [{ ...IDLE, permits: 5 }], NEVER],
   ["more tokens than the burst", [{ limiter: "api", tokens: 6 }], NEVER],
   ["the same limiter twice", [IDLE, { limiter: "db" }, { ...IDLE, permits: 2 }], invalid("claims[2]")],
@@ -113,7 +113,7 @@ export const MALFORMED_ADMISSION: readonly MalformedRequest[] = [
     invalid("leases"),
   ),
   malformed("an empty one", renew, { leases: [{}] }, invalid("leases[0].lease_id", "leases[0].secret")),
-  malformed("nothing", release, {}, invalid("lease_id", "secret")),
+  malformed("nothing", release, {}, invalid("")),
   malformed("an unknown outcome", release, { leaseId: "l", secret: "s", outcome: 99 as never }, invalid("outcome")),
   malformed("a lease that is not there", release, { leaseId: "l", secret: "s" }, notFound("LEASE_NOT_FOUND")),
 ];
