@@ -1,6 +1,7 @@
 /** A saturated limiter delivers its rate, and never more than it promised in any window: at the engine, and over sockets. */
 
-import { defaultBurst } from "../src/server/machine/rate.ts";
+import { parseRate } from "../src/client/rate.ts";
+import { createRate, defaultBurst } from "../src/server/machine/rate.ts";
 import { grantAtEngine } from "./rate/at-engine.ts";
 import { deliveredShare, excessInAnyWindow, type RateLimit } from "./rate/grants.ts";
 import { grantOverSockets } from "./rate/over-sockets.ts";
@@ -15,9 +16,13 @@ const DURATION = 10_000;
 const ARRIVALS = 1_000;
 const TURNS = { rounds: 3, warmUp: 0 };
 
+interface Limit extends RateLimit {
+  readonly text: string;
+}
+
 interface Measured {
   readonly what: string;
-  readonly rate: RateLimit;
+  readonly limit: Limit;
   /** The instants of the grants, in µs. */
   readonly grant: () => Promise<readonly number[]>;
   /** µs from the first grant on, after which waiters are always there. */
@@ -26,49 +31,55 @@ interface Measured {
   readonly roomy: boolean;
 }
 
-function atEngine(maxRps: number, burstSize = burstOf(maxRps)): Measured {
-  const rate = { maxRps, burstSize };
+/** In the notation of the configuration; `claim`: tokens of each grant. */
+function limitOf(text: string, { burst, claim = 1 }: { readonly burst?: number; readonly claim?: number } = {}): Limit {
+  const { tokens, perMicros } = parseRate(text);
+  const rate = createRate({ kind: "amount", tokens, per: perMicros }, burst);
+  if (rate === undefined) throw new RangeError(text);
+  return { text, rate, claim };
+}
+
+function atEngine(limit: Limit): Measured {
   return {
-    what: `engine, ${nameOf(rate)}`,
-    rate,
-    grant: () => grantAtEngine(rate, { duration: DURATION, waiters: 200 }),
+    what: `engine, ${nameOf(limit)}`,
+    limit,
+    grant: () => grantAtEngine(limit, { duration: DURATION, waiters: 200 }),
     saturatedFrom: 0,
     roomy: true,
   };
 }
 
-function burstOf(maxRps: number): number {
-  return defaultBurst({ kind: "per-second", maxRps });
-}
-
-function overSockets(address: string, rate: RateLimit): Measured {
+function overSockets(address: string, limit: Limit): Measured {
   return {
-    what: `sockets, ${nameOf(rate)}`,
-    rate,
-    grant: () => grantOverSockets(address, limiterName(rate), { duration: ARRIVALS + DURATION, waiters: 500 }),
+    what: `sockets, ${nameOf(limit)}`,
+    limit,
+    grant: () => grantOverSockets(address, limiterName(limit), { duration: ARRIVALS + DURATION, waiters: 500 }),
     saturatedFrom: ARRIVALS * 1_000,
-    roomy: rate.burstSize === burstOf(rate.maxRps),
+    roomy: limit.rate.capacity === defaultBurst(limit.rate.stated),
   };
 }
 
-function nameOf({ maxRps, burstSize }: RateLimit): string {
-  return `${maxRps}/s, burst ${burstSize}`;
+function nameOf({ text, rate, claim }: Limit): string {
+  const claims = claim === 1 ? "" : `, ${claim} tokens a claim`;
+  return `${text}, burst ${rate.capacity}${claims}`;
 }
 
-function limiterName({ maxRps, burstSize }: RateLimit): string {
-  return `rate-${maxRps}-${burstSize}`;
+function limiterName({ text, rate }: Limit): string {
+  return `rate-${text.replace("/", "-")}-${rate.capacity}`;
 }
 
 /** What a run delivered, and by how much it exceeded its bound. */
 async function measure(all: readonly Measured[]): Promise<Figure[]> {
   const excesses = new Map<string, number[]>(all.map(({ what }) => [what, []]));
-  const sides = all.map(({ what, rate, grant, saturatedFrom }) => {
+  const sides = all.map(({ what, limit, grant, saturatedFrom }) => {
     const side = async () => {
       const instants = await grant();
-      excesses.get(what)?.push(excessInAnyWindow(instants, rate));
+      excesses.get(what)?.push(excessInAnyWindow(instants, limit));
       // What an idle limiter has saved up goes out at once, and is no part of its rate.
-      const rest = instants.slice(rate.burstSize).filter((instant) => instant >= saturatedFrom);
-      return deliveredShare(rest, rate) * 100;
+      const rest = instants
+        .slice(Math.ceil(limit.rate.capacity / limit.claim))
+        .filter((instant) => instant >= saturatedFrom);
+      return deliveredShare(rest, limit) * 100;
     };
     return [what, side] as const;
   });
@@ -85,23 +96,27 @@ async function measure(all: readonly Measured[]): Promise<Figure[]> {
 }
 
 const inProcess = await measure([
-  ...[10, 100, 1_000, 5_000, 20_000].map((maxRps) => atEngine(maxRps)),
+  ...["10/s", "100/s", "1000/s", "5000/s", "20000/s"].map((text) => atEngine(limitOf(text))),
+  // The slow: a grant in two seconds. The fast: claims of many tokens, since the machine makes a million steps a second.
+  atEngine(limitOf("30/m")),
+  atEngine(limitOf("1000000/s", { claim: 100 })),
+  atEngine(limitOf("10000000/s", { claim: 1_000 })),
   // Without room in the bucket, whatever comes while the thread is away is lost.
-  atEngine(1_000, 1),
+  atEngine(limitOf("1000/s", { burst: 1 })),
 ]);
 
-const rates = [
-  ...[10, 100, 1_000, 2_000].map((maxRps) => ({ maxRps, burstSize: burstOf(maxRps) })),
+const limits = [
+  ...["30/m", "10/s", "100/s", "1000/s", "2000/s"].map((text) => limitOf(text)),
   // What less room costs: a collection of garbage takes some 25 ms.
-  { maxRps: 100, burstSize: 1 },
-  { maxRps: 2_000, burstSize: 20 },
+  limitOf("100/s", { burst: 1 }),
+  limitOf("2000/s", { burst: 20 }),
 ];
-const limiters = rates.map(
-  (rate) => `{ name: ${limiterName(rate)}, max_rps: ${rate.maxRps}, burst_size: ${rate.burstSize} }`,
+const limiters = limits.map(
+  (limit) => `{ name: ${limiterName(limit)}, rate: ${limit.text}, burst_size: ${limit.rate.capacity} }`,
 );
 pinLoad();
 await using server = await startMeasured(`limiters: [${limiters.join(", ")}]\n`);
-const served = await measure(rates.map((rate) => overSockets(server.address, rate)));
+const served = await measure(limits.map((limit) => overSockets(server.address, limit)));
 
 report({
   name: "delivered-rate",

@@ -5,19 +5,19 @@ import { createEmbeddedEngine } from "../../src/server/engine/embedded/embedded-
 import { createIds } from "../../src/server/ids.ts";
 import type { Granted } from "../../src/server/machine/command.ts";
 import { createMemoryStore } from "../../src/server/store/memory-store.ts";
-import { limiterOf, rateOf } from "../../test/support/limiter-config.ts";
+import { limiterOf } from "../../test/support/limiter-config.ts";
 import type { RateLimit } from "./grants.ts";
 
 /** The instants (µs) of the grants of so many ms, and of the one after. */
 export async function grantAtEngine(
-  { maxRps, burstSize }: RateLimit,
+  { rate, claim }: RateLimit,
   { duration, waiters }: { readonly duration: number; readonly waiters: number },
 ): Promise<readonly number[]> {
   const clock = createSystemClock();
   const ids = createIds();
   const engine = createEmbeddedEngine({ clock, store: createMemoryStore(), machine: { maxWaiters: waiters } });
-  engine.submit([{ kind: "create-limiter", config: limiterOf({ rate: rateOf(maxRps, burstSize) }) }], () => {});
-  const claims = [{ limiter: "db", key: "", permits: 0, tokens: 1, slots: false }];
+  engine.submit([{ kind: "create-limiter", config: limiterOf({ rate }) }], () => {});
+  const claims = [{ limiter: "db", key: "", permits: 0, tokens: claim, slots: false }];
   const instants: number[] = [];
   const until = clock.now() + duration * 1000;
   const { promise, resolve } = Promise.withResolvers<void>();
