@@ -86,6 +86,12 @@ module.exports = {
     only("generated-client", "client/gen/", ["client/gen/"], "Generated code knows only generated code."),
     only("generated-server", "server/gen/", ["server/gen/"], "Generated code knows only generated code."),
     only(
+      "middleware",
+      "middleware/",
+      ["middleware/", "client/", "reasons/"],
+      "A middleware admits by the client's interfaces; it brings no limiter and no framework.",
+    ),
+    only(
       "in-process",
       "in-process/",
       ["in-process/", "server/(machine|engine|store)/", "server/clock\\.ts$", "client/", "reasons/"],

@@ -1,4 +1,4 @@
-/** The README and the page on boards are run as they stand: each fenced block that has a name, against the server that the first starts. */
+/** The README and the pages on boards and on request paths are run as they stand: each fenced block that has a name, against the server that the first starts. */
 
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -6,9 +6,9 @@ import { requireGrpcurl } from "../support/grpcurl.ts";
 import type { Program } from "../support/program.ts";
 import { BOARD_RUNNERS } from "./support/board-runners.ts";
 import { type Runner, readFences } from "./support/fences.ts";
-import { requireFree, run, runProgram, save, start } from "./support/newcomer.ts";
+import { requireFree, run, runProgram, save, start, startTypeScript } from "./support/newcomer.ts";
 
-const SNIPPETS = ["README.md", "docs/boards.md"]
+const SNIPPETS = ["README.md", "docs/boards.md", "docs/request-path.md"]
   .flatMap((page) => readFences(readFileSync(new URL(`../../${page}`, import.meta.url), "utf8")))
   // What is typed in another project, `installed.test.ts` types there.
   .filter(({ name }) => name !== "" && name !== "installed");
@@ -62,6 +62,23 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
 
   async "in-process"(text) {
     expect(await runProgram(text)).toBe("1 of 5 in flight\n");
+  },
+
+  async outage(text) {
+    expect(await runProgram(text)).toBe("outage-began\nadmitted-without-server\nadmitted by: local\n");
+  },
+
+  async limit(text) {
+    expect(await runProgram(text)).toBe("2\ntrue\n[ 2, 4, 6 ]\n42\n");
+  },
+
+  async middleware(text) {
+    await requireFree(3000);
+    await using service = startTypeScript(text);
+    await service.until(/listening/);
+    const answer = await fetch("http://127.0.0.1:3000/orders");
+    expect(await answer.text()).toMatch(/^under lease \S+\n$/);
+    expect(answer.status).toBe(200);
   },
 
   async "grpcurl-ops"(text, context) {

@@ -5,12 +5,15 @@ import { expect, test } from "vitest";
 import { readFences } from "./support/fences.ts";
 import { compile, run } from "./support/newcomer.ts";
 
-const [README, BOARDS] = ["README.md", "docs/boards.md"].map((path) =>
+const [README, BOARDS, REQUEST_PATH] = ["README.md", "docs/boards.md", "docs/request-path.md"].map((path) =>
   readFileSync(new URL(`../../${path}`, import.meta.url), "utf8"),
-) as [string, string];
+) as [string, string, string];
 
-test("the programs of the README and of the page on boards compile", async () => {
-  const programs = [...readFences(README), ...readFences(BOARDS)]
+test("the programs of the README and of the pages on boards and on request paths compile", {
+  timeout: 120_000,
+}, async () => {
+  const programs = [README, BOARDS, REQUEST_PATH]
+    .flatMap(readFences)
     .filter(({ language }) => language === "ts")
     .map(({ text }) => text);
   expect(programs.length).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 /** Somebody who has cloned the repository, has run `npm ci`, and types what the README says. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -51,13 +51,23 @@ export async function compile(...texts: readonly string[]): Promise<readonly str
   const config = {
     extends: join(ROOT, "tsconfig.json"),
     // What a program only shows it need not use.
-    compilerOptions: { noUnusedLocals: false, typeRoots: [join(ROOT, "node_modules/@types")] },
+    compilerOptions: { noUnusedLocals: false, typeRoots: [join(ROOT, "node_modules/@types")], paths: typePaths() },
     include: [],
     files: texts.map((text, index) => save(`program-${index}.mts`, text)),
   };
   const tsc = start(`npx tsc --pretty false --project '${save("tsconfig.json", JSON.stringify(config))}'`);
   const { printed } = await tsc.ended;
   return printed.split("\n").filter((line) => /program-\d+\.mts\(/.test(line));
+}
+
+/** Where a program outside of the checkout finds the package, and what else its reader has installed. */
+function typePaths(): Record<string, readonly string[]> {
+  const { paths } = JSON.parse(readFileSync(join(ROOT, "tsconfig.json"), "utf8")).compilerOptions;
+  const own = Object.entries(paths as Record<string, string[]>);
+  return {
+    ...Object.fromEntries(own.map(([name, files]) => [name, files.map((file) => join(ROOT, file))])),
+    express: [join(ROOT, "node_modules/@types/express/index.d.ts")],
+  };
 }
 
 /** That of a shell: npm and vitest have set more. */
