@@ -4,6 +4,7 @@ import { createSystemClock } from "./clock.ts";
 import { type LoadedConfig, loadConfig } from "./config/config.ts";
 import { readEnvironment } from "./config/environment.ts";
 import { formatProblem } from "./config/problem.ts";
+import { addressText, urlText } from "./config/settings.ts";
 import { watchConfig } from "./config/watch-config.ts";
 import { createLog, type Log } from "./log.ts";
 import { watchNpmParent } from "./npm-parent.ts";
@@ -103,10 +104,10 @@ function untilStopped(server: Server, signals: ServerSignals, log: Log): Promise
 
 function greeting({ grpc, web }: Server, { origin, limiters, settings }: LoadedConfig): string {
   const [first] = limiters;
-  const address = `${grpc.host}:${grpc.port}`;
+  const address = addressText(grpc);
   const name = first?.name ?? "NAME";
   return [
-    `backpressure serves gRPC on ${address}, Connect and gRPC-Web on http://${web.host}:${web.port}`,
+    `backpressure serves gRPC on ${address}, Connect and gRPC-Web on ${urlText(web)}`,
     `keeps what it grants in ${settings.store?.folder ?? "memory alone: store.folder names a folder that outlives it"}`,
     `configuration: ${origin.path ?? "the default (one limiter, sample); name a file with --config"}`,
     "try:",

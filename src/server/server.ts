@@ -2,7 +2,7 @@
 
 import { type Clock, createSystemClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
-import { type Address, restartFields } from "./config/settings.ts";
+import { addressText, restartFields } from "./config/settings.ts";
 import type { BoardEngine } from "./engine/board-engine.ts";
 import { createEmbeddedBoardEngine } from "./engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine, type EmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
@@ -17,6 +17,7 @@ import { openDurableStore } from "./store/durable-store.ts";
 import { createMemoryStore } from "./store/memory-store.ts";
 import type { Store } from "./store/store.ts";
 import { reserveTokens } from "./store/token-reserve.ts";
+import { watchDescriptors } from "./transport/descriptors.ts";
 import { createGrpcTransport } from "./transport/grpc.ts";
 import { createHealth } from "./transport/health.ts";
 import type { BoundAddress, TransportOptions } from "./transport/options.ts";
@@ -89,7 +90,10 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   const services = [
     ...contract,
     health.service,
-    ...createReflection([...contract, health.service].map(({ descriptor }) => descriptor)),
+    ...createReflection(
+      [...contract, health.service].map(({ descriptor }) => descriptor),
+      clock,
+    ),
   ].map(calls.watch);
   const transport: TransportOptions = {
     services,
@@ -104,8 +108,11 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   let stopping: Promise<void> | undefined;
   let ended: Promise<void> | undefined;
 
+  const stopWatchingDescriptors = watchDescriptors({ clock, log, maxConnections: settings.limits.maxConnections });
+
   async function end(): Promise<void> {
     stopReserving();
+    stopWatchingDescriptors();
     calls.sendAway();
     // Before the streams end: one by one they would give up their places, and each step could grant to another.
     await boards.close();
@@ -244,8 +251,4 @@ async function untilIdle(isIdle: () => Promise<boolean>, clock: Clock, isInVain:
 async function nobodyHolds({ engine, boards }: Engines): Promise<boolean> {
   const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
   return items.length === 0 && (await boards.working()) === 0;
-}
-
-function addressText({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -129,6 +129,16 @@ const LEVELS: Readonly<Partial<Record<ConfigLevel, LogLevel>>> = {
   [ConfigLevel.ERROR]: "error",
 };
 
+/** Returns `host:port`, or `[host]:port` of IPv6, as clients and listeners read it. */
+export function addressText({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Returns the URL of an address; there the zone of an IPv6 address stands behind `%25` (RFC 6874). */
+export function urlText(address: Address): string {
+  return `http://${addressText(address).replace("%", "%25")}`;
+}
+
 /** `host:port` that has passed the contract's rule. */
 function parseAddress(text: string): Address {
   const colon = text.lastIndexOf(":");

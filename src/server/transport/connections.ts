@@ -32,9 +32,7 @@ export function watchConnections(options: {
   const warnOfDrops = rarely(clock, (times) =>
     log.warn({ dropped: times, maxConnections }, "connections were closed at once: as many are open as may be"),
   );
-  const warnOfErrors = rarely(clock, (times, err) =>
-    log.warn({ err, times }, "a connection could not be accepted; is the limit of open files too low?"),
-  );
+  const warnOfErrors = rarely(clock, (times, err) => log.warn({ err, times }, "a connection could not be accepted"));
   server.on("drop", () => warnOfDrops(undefined));
   server.on("error", (error) => {
     if (server.listening) warnOfErrors(error);

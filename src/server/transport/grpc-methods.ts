@@ -21,6 +21,7 @@ import { statusOf } from "./grpc-status.ts";
 import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./grpc-stream.ts";
 import { pathOf } from "./methods.ts";
 import type { ReaderGuard } from "./reader-guard.ts";
+import { bidiWindow } from "./window.ts";
 
 export interface MethodContext {
   readonly dispatcher: Dispatcher;
@@ -126,7 +127,7 @@ function bidiStreaming(
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcBidiStream(call, { method, beneath, dispatcher, readers, clock });
+    const stream = new GrpcBidiStream(call, { method, beneath, dispatcher, readers, clock }, bidiWindow(aside));
     begin(stream, method, beneath, aside, dispatcher, () => handle(stream));
   };
 }

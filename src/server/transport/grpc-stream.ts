@@ -12,7 +12,7 @@ import { encode } from "./grpc-codec.ts";
 import { timeLeftOf, type WithMetadata } from "./grpc-due.ts";
 import { statusOf } from "./grpc-status.ts";
 import type { ReaderGuard, WatchedReader } from "./reader-guard.ts";
-import { BIDI_WINDOW, SERVER_STREAM_WINDOW } from "./window.ts";
+import { SERVER_STREAM_WINDOW } from "./window.ts";
 
 export interface GrpcStreamOptions {
   readonly method: DescMethod;
@@ -143,8 +143,8 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
   readonly #call: ServerDuplexStream<Message, Buffer>;
   readonly #options: GrpcStreamOptions;
 
-  constructor(call: ServerDuplexStream<Message, Buffer>, options: GrpcStreamOptions) {
-    super(call, options, BIDI_WINDOW);
+  constructor(call: ServerDuplexStream<Message, Buffer>, options: GrpcStreamOptions, window: number) {
+    super(call, options, window);
     this.#call = call;
     this.#options = options;
   }

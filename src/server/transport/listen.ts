@@ -3,11 +3,13 @@
 import type { AddressInfo, Server } from "node:net";
 import type { BoundAddress } from "./options.ts";
 
-const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/;
+/** An IPv6 address may have a zone, as `[fe80::1%eth0]`. */
+const ADDRESS = /^(?:\[([0-9a-fA-F:.]+(?:%[^[\]%]+)?)\]|([^:[\]]+)):([0-9]{1,5})$/;
 const MAX_PORT = 65_535;
 
 const ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: "the port is in use; stop the process that has it, or choose another (port 0 takes any that is free)",
+  EINVAL: "a link-local address needs its zone, an interface of this machine: [fe80::1%eth0]:50051",
   EACCES: "this user may not open that port; choose one above 1023",
   EADDRNOTAVAIL: "no interface of this machine has that address; use 127.0.0.1, or 0.0.0.0 for all of them",
   ENOTFOUND: "the host name does not resolve; use an IP address of this machine",

@@ -8,7 +8,7 @@ import type { RpcService } from "../service/rpc.ts";
 export interface TransportLimits {
   /** Bytes of one message, after decompression. */
   readonly maxMessageBytes: number;
-  /** Calls open at once on one connection; an HTTP/1.1 connection carries one at a time anyway. */
+  /** Streams of one connection that wait, hold or watch; an HTTP/1.1 connection carries one call at a time anyway. */
   readonly maxStreamsPerConnection: number;
   /** Connections open at once; one more is closed as soon as it comes. */
   readonly maxConnections: number;

@@ -1,12 +1,14 @@
 /** `grpc.reflection.v1` and `v1alpha`: the contract, for clients that have no file of it at hand. */
 
 import { create, type DescFile, type DescService } from "@bufbuild/protobuf";
+import type { Clock } from "../clock.ts";
 import { file_google_rpc_error_details } from "../gen/google/rpc/error_details_pb.ts";
 import * as v1 from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import * as v1alpha from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
-import { createRpcService, type RpcService } from "../service/rpc.ts";
-import { Code } from "../wire/error-wire.ts";
+import { type BidiStream, createRpcService, type RpcService } from "../service/rpc.ts";
+import { Code, WireError } from "../wire/error-wire.ts";
 import { type DescriptorIndex, indexDescriptors } from "./descriptor-index.ts";
+import { createPace, type Pace } from "./reflection-pace.ts";
 
 /** A question, the same in both versions. */
 type Question = v1.ServerReflectionRequest["messageRequest"] | v1alpha.ServerReflectionRequest["messageRequest"];
@@ -21,51 +23,116 @@ type Answer =
   | { readonly case: "errorResponse"; readonly value: { readonly errorCode: number; readonly errorMessage: string } };
 
 /** Both versions, for these services, for themselves, and for what errors carry, which no method names. */
-export function createReflection(services: readonly DescService[]): readonly RpcService[] {
+export function createReflection(services: readonly DescService[], clock: Clock): readonly RpcService[] {
   const index = indexDescriptors(
     [...services, v1.ServerReflection, v1alpha.ServerReflection],
     [file_google_rpc_error_details],
   );
+  const pace = createPace(clock);
   return [
     createRpcService(
       v1.ServerReflection,
       {
-        serverReflectionInfo(stream) {
-          const answer = answerer(index);
-          stream.onMessage((request) => {
-            const messageResponse = answer(request.messageRequest);
-            const { host } = request;
-            stream.send(
-              create(v1.ServerReflectionResponseSchema, { validHost: host, originalRequest: request, messageResponse }),
-            );
-          });
-          stream.onHalfClose(() => stream.end());
-        },
+        serverReflectionInfo: (stream) =>
+          converse({ stream, answer: answerer(index), pace, clock }, (originalRequest, messageResponse) =>
+            create(v1.ServerReflectionResponseSchema, {
+              validHost: originalRequest.host,
+              originalRequest,
+              messageResponse,
+            }),
+          ),
       },
       { aside: true },
     ),
     createRpcService(
       v1alpha.ServerReflection,
       {
-        serverReflectionInfo(stream) {
-          const answer = answerer(index);
-          stream.onMessage((request) => {
-            const messageResponse = answer(request.messageRequest);
-            const { host } = request;
-            stream.send(
-              create(v1alpha.ServerReflectionResponseSchema, {
-                validHost: host,
-                originalRequest: request,
-                messageResponse,
-              }),
-            );
-          });
-          stream.onHalfClose(() => stream.end());
-        },
+        serverReflectionInfo: (stream) =>
+          converse({ stream, answer: answerer(index), pace, clock }, (originalRequest, messageResponse) =>
+            create(v1alpha.ServerReflectionResponseSchema, {
+              validHost: originalRequest.host,
+              originalRequest,
+              messageResponse,
+            }),
+          ),
       },
       { aside: true },
     ),
   ];
+}
+
+/** Questions of one stream that may wait for their answers; one more ends it. */
+const MOST_QUESTIONS = 64;
+/** Bytes of an answer beside its files. */
+const ENVELOPE_BYTES = 256;
+
+interface Conversation<I, O> {
+  readonly stream: BidiStream<I, O>;
+  readonly answer: (question: Question) => Answer;
+  readonly pace: Pace;
+  readonly clock: Clock;
+}
+
+/** Answers one question after the other, as fast as the reader takes the answers and the pace allows. */
+function converse<I extends { readonly messageRequest: Question }, O>(
+  { stream, answer, pace, clock }: Conversation<I, O>,
+  reply: (request: I, answer: Answer) => O,
+): void {
+  const questions: I[] = [];
+  let writable = true;
+  let halfClosed = false;
+  let cancelWait: (() => void) | undefined;
+
+  const goOn = () => {
+    while (writable && cancelWait === undefined && questions.length > 0) {
+      const wait = pace.wait(stream.peer);
+      if (wait > 0) {
+        cancelWait = clock.schedule(clock.now() + wait, false, () => {
+          cancelWait = undefined;
+          goOn();
+        });
+        return;
+      }
+      const request = questions.shift() as I;
+      const given = answer(request.messageRequest);
+      pace.spend(stream.peer, bytesOf(given));
+      writable = stream.send(reply(request, given));
+    }
+    if (halfClosed && questions.length === 0) stream.end();
+  };
+  const stop = () => {
+    questions.length = 0;
+    cancelWait?.();
+  };
+
+  stream.onEnd(stop);
+  stream.onWritable(() => {
+    writable = true;
+    goOn();
+  });
+  stream.onMessage((request) => {
+    if (questions.length === MOST_QUESTIONS) {
+      stop();
+      stream.fail(
+        new WireError(
+          Code.ResourceExhausted,
+          `${MOST_QUESTIONS} questions wait for their answers; ask one after the other`,
+        ),
+      );
+      return;
+    }
+    questions.push(request);
+    goOn();
+  });
+  stream.onHalfClose(() => {
+    halfClosed = true;
+    goOn();
+  });
+}
+
+function bytesOf(answer: Answer): number {
+  if (answer.case !== "fileDescriptorResponse") return ENVELOPE_BYTES;
+  return answer.value.fileDescriptorProto.reduce((sum, { byteLength }) => sum + byteLength, ENVELOPE_BYTES);
 }
 
 /** Answers the questions of one stream: a file comes with those that it imports and the stream has not had yet. */

@@ -15,7 +15,7 @@ import { connectErrorOf } from "./web-error.ts";
 import { exchangeKey } from "./web-exchange.ts";
 import { jsonOptionsOf } from "./web-json.ts";
 import { WebStream } from "./web-stream.ts";
-import { BIDI_WINDOW, SERVER_STREAM_WINDOW } from "./window.ts";
+import { bidiWindow, SERVER_STREAM_WINDOW } from "./window.ts";
 
 type Implementation =
   | MethodImpl<DescMethodUnary>
@@ -85,7 +85,7 @@ function bidiStreaming(
   dispatcher: Dispatcher,
 ): MethodImpl<DescMethodBiDiStreaming> {
   return (requests, context) => {
-    const stream = new WebStream({ method, context, dispatcher, window: BIDI_WINDOW, requests });
+    const stream = new WebStream({ method, context, dispatcher, window: bidiWindow(aside), requests });
     begin(stream, context, method, aside, dispatcher, () => handle(stream));
     return stream;
   };

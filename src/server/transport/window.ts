@@ -6,4 +6,9 @@
  * directions answers many requests at a time.
  */
 export const SERVER_STREAM_WINDOW = 2;
-export const BIDI_WINDOW = 64;
+const BIDI_WINDOW = 64;
+
+/** `aside`: of health and reflection, whose answers are few and may be large. */
+export function bidiWindow(aside: boolean): number {
+  return aside ? SERVER_STREAM_WINDOW : BIDI_WINDOW;
+}

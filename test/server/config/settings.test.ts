@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { describe, expect, it } from "vitest";
-import { restartFields, serverSettings } from "../../../src/server/config/settings.ts";
+import { describe, expect, it, test } from "vitest";
+import { addressText, restartFields, serverSettings, urlText } from "../../../src/server/config/settings.ts";
 import { ConfigSchema, LogLevel } from "../../../src/server/gen/ggen/backpressure/config/v1/config_pb.ts";
 
 describe("a change that takes a restart is named by its field", () => {
@@ -31,4 +31,12 @@ describe("a change that takes a restart is named by its field", () => {
     const running = serverSettings(create(ConfigSchema));
     expect(restartFields(running, serverSettings(create(ConfigSchema, next)))).toEqual(fields);
   });
+});
+
+test.each([
+  [{ host: "127.0.0.1", port: 1 }, "127.0.0.1:1", "http://127.0.0.1:1"],
+  [{ host: "::1", port: 8080 }, "[::1]:8080", "http://[::1]:8080"],
+  [{ host: "fe80::1%lo", port: 8080 }, "[fe80::1%lo]:8080", "http://[fe80::1%25lo]:8080"],
+])("%j is written so that clients can read it", (address, text, url) => {
+  expect([addressText(address), urlText(address)]).toEqual([text, url]);
 });

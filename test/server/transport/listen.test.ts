@@ -13,6 +13,7 @@ function server() {
 test.each([
   ["127.0.0.1:0", "127.0.0.1"],
   ["[::1]:0", "::1"],
+  ["[::1%lo]:0", "::1"],
   ["localhost:0", expect.stringMatching(/^(127\.0\.0\.1|::1)$/)],
 ])("%s is listened on, and what was bound is told", async (address, host) => {
   expect(await listen(server(), address)).toEqual({ host, port: expect.any(Number) });
@@ -26,6 +27,8 @@ test("a port in use is refused with the address, the fault and the remedy", asyn
 });
 
 test.each([
+  ["[fe80::1%no-such-zone]:0", /cannot listen on \[fe80::1%no-such-zone\]:0/],
+  ["[fe80::1]:0", /a link-local address needs its zone/],
   ["192.0.2.1:0", /no interface of this machine has that address; use 127\.0\.0\.1/],
   ["no-such-host.invalid:0", /the host name does not resolve/],
   ["127.0.0.1:65536", /an address is host:port/],

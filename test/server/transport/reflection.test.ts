@@ -1,16 +1,20 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
+import { type Clock, createSystemClock } from "../../../src/server/clock.ts";
 import { AdmissionService } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import * as v1 from "../../../src/server/gen/grpc/reflection/v1/reflection_pb.ts";
 import * as v1alpha from "../../../src/server/gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { createReflection } from "../../../src/server/transport/reflection.ts";
+import { createPace } from "../../../src/server/transport/reflection-pace.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 import { grpcurl, requireGrpcurl } from "../../support/grpcurl.ts";
 import { createHeldService } from "./support/held-service.ts";
+import { connectHttp2, envelope, openGrpcCall, outcomeOf, ping } from "./support/http2-client.ts";
 import { type Port, startGrpc, startWeb } from "./support/ports.ts";
 
 type Question = v1.ServerReflectionRequest["messageRequest"];
@@ -22,8 +26,8 @@ const PORTS: Readonly<Record<string, () => Promise<Port>>> = {
   web: () => startWeb(services()),
 };
 
-function services() {
-  return [createHeldService().service, ...createReflection([AdmissionService])];
+function services(clock: Clock = createSystemClock()) {
+  return [createHeldService().service, ...createReflection([AdmissionService], clock)];
 }
 
 /** Asks the questions on one stream, over the wire. */
@@ -158,4 +162,59 @@ test.each(Object.entries(PORTS))("buf curl lists and calls with no file at hand:
   const url = `http://${address}/ggen.backpressure.v1.AdmissionService/TryAcquire`;
   const data = JSON.stringify({ claims: [{ limiter: "l" }] });
   expect(JSON.parse(await buf("--protocol", "grpc", "-d", data, url))).toEqual({});
+});
+
+const REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+const QUESTION = envelope(
+  toBinary(
+    v1.ServerReflectionRequestSchema,
+    create(v1.ServerReflectionRequestSchema, {
+      messageRequest: { case: "fileContainingSymbol", value: "ggen.backpressure.v1.AdmissionService" },
+    }),
+  ),
+);
+
+test.each([
+  ["gRPC", startGrpc],
+  ["web", startWeb],
+] as const)(
+  "one connection is given so many bytes and no more, and its other calls go on: %s",
+  async (_name, start) => {
+    const { address } = await start(services(createFakeClock()));
+    const session = connectHttp2(address);
+    await ping(session);
+    let received = 0;
+    const flood = async () => {
+      const call = openGrpcCall(session, REFLECTION);
+      call.on("data", (chunk: Buffer) => {
+        received += chunk.length;
+      });
+      const over = new Promise((resolve) => call.once("close", resolve));
+      while (!call.destroyed && !call.writableEnded && received < 100 << 20) {
+        await new Promise<void>((resolve) => {
+          call.write(Buffer.concat(Array.from({ length: 50 }, () => QUESTION)), () => resolve());
+          call.once("close", () => resolve());
+        });
+      }
+      call.close();
+      await over;
+    };
+    // Streams that follow each other share what their connection has.
+    for (let i = 0; i < 5; i += 1) await flood();
+    expect(received).toBeGreaterThan(1 << 20);
+    expect(received).toBeLessThan(12 << 20);
+    const call = openGrpcCall(session, "/ggen.backpressure.v1.AdmissionService/TryAcquire");
+    call.end(envelope(new Uint8Array([10, 3, 10, 1, 108])));
+    expect((await outcomeOf(call)).status).toBe("0");
+  },
+  60_000,
+);
+
+test("a peer's burst comes back with time, and is its own", () => {
+  const clock = createFakeClock();
+  const pace = createPace(clock);
+  pace.spend("a", 9 << 20);
+  expect([pace.wait("a"), pace.wait("b")]).toEqual([1 << 20, 0]);
+  clock.advance(1 << 20);
+  expect(pace.wait("a")).toBe(0);
 });

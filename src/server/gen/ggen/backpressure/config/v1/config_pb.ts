@@ -156,8 +156,9 @@ export type Limits = Message<"ggen.backpressure.config.v1.Limits"> & {
   maxMessageBytes?: number | undefined;
 
   /**
-   * Calls open at once on one connection, 1 to 1,000 (more, and one lost connection loses too many leases). Unset:
-   * 1,000.
+   * Streams on one connection that wait, hold or watch, 1 to 1,000 (more, and one lost connection loses too many leases).
+   * One beyond waits up to 750 ms for a place and is then refused with TOO_MANY_STREAMS. Other calls have room beside
+   * them: HTTP/2 announces 5,000 streams more. Unset: 1,000.
    *
    * @generated from field: optional uint32 max_streams_per_connection = 2;
    */
