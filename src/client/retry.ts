@@ -1,4 +1,4 @@
-/** Calling again, when no answer came or the server was about to stop. */
+/** Calling again, when no answer came, or the server was about to stop or could not keep what was asked. */
 
 import type { RetryOptions } from "./client.ts";
 import type { Clock } from "./clock.ts";
@@ -28,7 +28,7 @@ export function createRetries(random: Random, options: RetryOptions = {}): Retri
     if (maxAttempts <= 1) return undefined;
     const backoff = backoffAfter(attempts);
     if (error instanceof ServerUnavailableError) return backoff;
-    if (!(error instanceof AdmissionError) || error.reason !== "DRAINING") return undefined;
+    if (!(error instanceof AdmissionError) || error.code !== "UNAVAILABLE") return undefined;
     return (error.retryAfterMs ?? 0) + backoff;
   }
 

@@ -76,6 +76,7 @@ export const REASONS = {
   TOO_MANY_STREAMS: { code: "RESOURCE_EXHAUSTED", when: "now" },
   WAIT_TIMEOUT: { code: "DEADLINE_EXCEEDED", when: "now" },
   DRAINING: { code: "UNAVAILABLE", when: "now" },
+  NOT_KEPT: { code: "UNAVAILABLE", when: "now" },
 
   ETAG_MISMATCH: { code: "ABORTED", when: "never" },
   WAITER_CANCELLED: { code: "ABORTED", when: "ended" },

@@ -86,7 +86,7 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   const board = createBoardService({ clock, ids, boards, heartbeat: () => settings.liveness.heartbeat });
   const contract = [admission.service, createLimiterService({ clock, engine }), board.service];
   const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
-  const calls = createCallsUnderWay();
+  const calls = createCallsUnderWay({ clock, bound: () => settings.drainTimeout });
   const services = [
     ...contract,
     health.service,

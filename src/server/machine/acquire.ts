@@ -30,6 +30,7 @@ export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
 export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acquire"] {
   const known = recall(state, command);
   if (known?.kind === "lease") {
+    known.promises += 1;
     startClock(state, known);
     return { kind: "granted", lease: known, held: true, resumed: true };
   }
@@ -133,6 +134,7 @@ function attach(state: State, lease: Lease, { stream, probed }: Acquire | Resume
   }
   if (before.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
   lease.attachment = takenUpOver(stream, probed);
+  lease.promises += 1;
   startClock(state, lease);
   return { kind: "granted", lease, held: true, resumed: true };
 }

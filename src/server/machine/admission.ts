@@ -6,7 +6,7 @@
 import { acquire, resume, tryAcquire } from "./acquire.ts";
 import type { Change, Command, MachineEvent, Outcome, OutcomeOf } from "./command.ts";
 import { createLimiter, declare, deleteLimiter, updateLimiter } from "./configure.ts";
-import { cancelWaiter, leave, release, renew, revoke, withdraw } from "./holding.ts";
+import { abandon, cancelWaiter, leave, release, renew, revoke, withdraw } from "./holding.ts";
 import type { Records } from "./record.ts";
 import { endLearning, restore, stopGranting } from "./restore.ts";
 import { settleQueues, settleTime } from "./settle.ts";
@@ -85,6 +85,8 @@ function carryOut(state: State, command: Command): Outcome {
       return release(state, command);
     case "withdraw":
       return withdraw(state, command);
+    case "abandon":
+      return abandon(state, command);
     case "revoke":
       return revoke(state, command);
     case "cancel-waiter":

@@ -72,6 +72,14 @@ export interface Withdraw {
   readonly workOutcome: WorkOutcome;
 }
 
+/** The call that asked has ended before it heard of its grant: that is as if it had not been asked for. */
+export interface Abandon {
+  readonly kind: "abandon";
+  /** The id that the call had given, and its request id. */
+  readonly id: string;
+  readonly requestId: string;
+}
+
 export interface Revoke {
   readonly kind: "revoke";
   readonly leaseId: string;
@@ -132,6 +140,7 @@ export type Command =
   | Renew
   | Release
   | Withdraw
+  | Abandon
   | Revoke
   | CancelWaiter
   | CreateLimiter
@@ -220,6 +229,7 @@ export interface Outcomes {
   renew: Renewed | Ended | Refusal;
   release: Ended | Refusal;
   withdraw: Ended | Withdrawn;
+  abandon: Done;
   revoke: Revoking | Ended | Refusal;
   "cancel-waiter": Done | Refusal;
   "create-limiter": LimiterChanged | Refusal;

@@ -5,21 +5,32 @@ import { startClock } from "./grant.ts";
 import { closeIfIdle, dropBucket } from "./instances.ts";
 import { heldLimiters, type Lease, type LeaseEnd } from "./lease.ts";
 import type { Limiter } from "./limiter.ts";
-import { ORPHANED } from "./liveness.ts";
+import { DETACHED, ORPHANED } from "./liveness.ts";
 import { unsettle } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
 import type { State } from "./state.ts";
 
-/** Ends a live lease: its permits are free, its stream is told, whoever stands at the head is looked at. */
+/** Ends a live lease: its permits are free, its stream is told, the head of each queue is looked at. */
 export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
+  if (lease.requestId !== "") {
+    pastRequest(state, lease.requestId, { kind: "ended", call: lease.call, asked: lease.asked, end });
+  }
+  takeBack(state, lease, end);
+}
+
+/** Ends a lease of which its holder never heard, and forgets that it was asked for. */
+export function undoGrant(state: State, lease: Lease): void {
+  // No stream is left to be told.
+  if (lease.attachment.kind === "attached") lease.attachment = DETACHED;
+  takeBack(state, lease, "cancelled");
+}
+
+function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
   const { now } = state;
   state.leases.delete(lease.id);
   state.deadlines.clear(lease);
   state.pastLeases.set(lease.id, end, now);
-  if (lease.requestId !== "") {
-    state.requests.delete(lease.requestId);
-    pastRequest(state, lease.requestId, { kind: "ended", call: lease.call, asked: lease.asked, end });
-  }
+  if (lease.requestId !== "") state.requests.delete(lease.requestId);
   const limiters = heldLimiters(lease);
   for (const limiter of limiters) {
     limiter.leases -= 1;

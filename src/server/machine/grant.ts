@@ -76,6 +76,7 @@ export function grant(state: State, grantee: Grantee, instances: readonly Instan
     trustCancel: grantee.trustCancel,
     requestId: grantee.requestId,
     attachment: grantee.attachment,
+    promises: 1,
     revokedAt: undefined,
     dueAt: 0,
     heapIndex: -1,

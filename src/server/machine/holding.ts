@@ -1,7 +1,7 @@
 /** Holding: what becomes of waiters and leases once they are there. */
 
-import type { CancelWaiter, Ended, Leave, Outcomes, Release, Renew, Revoke, Withdraw } from "./command.ts";
-import { endLease, orphan, pastEnd } from "./ending.ts";
+import type { Abandon, CancelWaiter, Ended, Leave, Outcomes, Release, Renew, Revoke, Withdraw } from "./command.ts";
+import { endLease, orphan, pastEnd, undoGrant } from "./ending.ts";
 import { startClock } from "./grant.ts";
 import { expiresAt, heldLimiters, type Lease, type WorkOutcome } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
@@ -72,6 +72,18 @@ function releaseLease(state: State, lease: Lease, workOutcome: WorkOutcome): End
   }
   endLease(state, lease, "released");
   return { kind: "ended", leaseId: lease.id, end: "released", already: false };
+}
+
+/**
+ * Undoes a grant of which no call has heard. A retry under the same request id has been promised the same lease: it ends with
+ * the last call that was promised it, and the request id is free again.
+ */
+export function abandon(state: State, { id, requestId }: Abandon): Outcomes["abandon"] {
+  const live = state.leases.get(id) ?? (requestId === "" ? undefined : state.requests.get(requestId));
+  if (live?.kind !== "lease") return { kind: "done" };
+  live.promises -= 1;
+  if (live.promises === 0) undoGrant(state, live);
+  return { kind: "done" };
 }
 
 /** Asks the holder for the lease back, which then ends a ttl from now at the latest; by force it ends now. */

@@ -38,6 +38,8 @@ export interface Lease extends Due {
   readonly trustCancel: boolean;
   readonly requestId: string;
   attachment: Attachment;
+  /** How many calls were told of it, or are to be as soon as it is kept. */
+  promises: number;
   /** When an operator asked for it back. */
   revokedAt: number | undefined;
 }

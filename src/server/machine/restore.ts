@@ -180,6 +180,7 @@ function toLease(state: State, record: LeaseRecord): Lease {
     }),
     grantedAt: Math.min(grantedAt, state.now),
     attachment: detached ? DETACHED : ORPHANED,
+    promises: 1,
     revokedAt: revoked ? state.now : undefined,
     dueAt: 0,
     heapIndex: -1,

@@ -17,8 +17,8 @@ import { type Refusal, refusal } from "../machine/reasons.ts";
 import { grantedToWire, waitingToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
 import type { Heartbeats } from "./heartbeats.ts";
-import { createHeldCall, type OpenCall } from "./held-call.ts";
-import type { ServerStream } from "./rpc.ts";
+import { createHeldCall, type Gone, type OpenCall } from "./held-call.ts";
+import type { ServerStream, StreamEnd } from "./rpc.ts";
 
 export interface AcquirePorts {
   readonly clock: Clock;
@@ -49,13 +49,22 @@ export function openAcquire(
     stream,
     heartbeats,
     openCalls,
+    askedId: question.kind === "acquire" ? question.id : undefined,
     grant: "granted",
     beat,
     sayDraining: (endTime) =>
       say({ case: "draining", value: create(DrainingSchema, { endTime: msToTimestamp(endTime) }) }),
-    giveBack: (id, { how }) => engine.submit([{ kind: "leave", id, stream: engineStream, how }], () => {}),
+    giveBack,
     onOver: () => engine.closeStream(engineStream),
   });
+
+  function giveBack(id: string, { how, unheard }: Gone): void {
+    const leave = { kind: "leave", id, stream: engineStream, how } as const;
+    const abandon = { kind: "abandon", id, requestId: "" } as const;
+    // A lease that the holder knows nothing of, and cannot come back for, is none.
+    if (unheard && mayNotComeBack(question, how)) engine.submit([abandon, leave], () => {});
+    else engine.submit([leave], () => {});
+  }
 
   function say(event: Said): void {
     call.say(event.case, create(AcquireResponseSchema, { event }));
@@ -117,4 +126,10 @@ export function openAcquire(
 
 function withStream(outcome: Waiting | Refusal, to: number): Waiting | (Refusal & { readonly to: number }) {
   return outcome.kind === "waiting" ? outcome : { ...outcome, to };
+}
+
+/** Whether the stream's end is the holder's last word, or it has no request id to come back with. */
+function mayNotComeBack(question: AcquireQuestion, how: StreamEnd): boolean {
+  if (question.kind !== "acquire") return false;
+  return question.requestId === "" || (how === "cancelled" && !question.keepOnCancel);
 }

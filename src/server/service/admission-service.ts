@@ -29,7 +29,7 @@ import {
 } from "../wire/lease-wire.ts";
 import { durationToMicros, microsToDuration, msToTimestamp } from "../wire/time-wire.ts";
 import { type AcquireQuestion, openAcquire } from "./acquire.ts";
-import { ask } from "./ask.ts";
+import { ask, askFor } from "./ask.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
 import { type Call, createRpcService, type RpcService, type StreamEnd } from "./rpc.ts";
@@ -74,7 +74,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       }
     },
 
-    async tryAcquire(request) {
+    async tryAcquire(request, call) {
       if (stopping) throw draining();
       const command: TryAcquire = {
         kind: "try-acquire",
@@ -84,7 +84,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
         ttl: request.ttl && durationToMicros(request.ttl),
         requestId: request.requestId,
       };
-      const outcome = await ask(engine, command);
+      const outcome = await askFor(engine, command, call);
       if (outcome.kind === "granted") {
         const value = grantedToWire(outcome, ids, clock);
         return create(TryAcquireResponseSchema, { result: { case: "granted", value } });

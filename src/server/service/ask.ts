@@ -1,10 +1,28 @@
 /** One command, one outcome. */
 
 import type { Engine } from "../engine/engine.ts";
-import type { Command, OutcomeOf } from "../machine/command.ts";
+import type { Command, OutcomeOf, TryAcquire } from "../machine/command.ts";
+import type { UnaryCall } from "./rpc.ts";
 
 export function ask<C extends Command>(engine: Engine, command: C): Promise<OutcomeOf<C>> {
   return new Promise((resolve) => {
     engine.submit([command], ([outcome]) => resolve(outcome as OutcomeOf<C>));
+  });
+}
+
+/** The same for a call whose caller may leave before the outcome is kept: it then takes nothing. */
+export function askFor(engine: Engine, command: TryAcquire, call: UnaryCall): Promise<OutcomeOf<TryAcquire>> {
+  return new Promise((resolve) => {
+    let answered = false;
+    engine.submit([command], ([outcome]) => {
+      answered = true;
+      resolve(outcome);
+    });
+    if (answered) return;
+    call.onGone(() => {
+      if (answered) return;
+      const { id, requestId } = command;
+      engine.submit([{ kind: "abandon", id, requestId }], () => {});
+    });
   });
 }

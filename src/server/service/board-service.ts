@@ -55,7 +55,7 @@ import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
 import { openPull, type PullQuestion } from "./pull.ts";
-import { type Call, createRpcService, type RpcService } from "./rpc.ts";
+import { type Call, createRpcService, type RpcService, type UnaryCall } from "./rpc.ts";
 
 export interface BoardServiceOptions {
   readonly clock: Clock;
@@ -125,9 +125,14 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       failed,
     });
 
-  /** Pulls without waiting, on a stream that lives no longer than the answer takes. */
-  function pullNow(command: Omit<PullCard, "stream" | "probed">): Promise<ShownPull | Refusal> {
-    return new Promise((resolve) => {
+  /** Pulls without waiting, on a stream that lives no longer than the answer takes. A caller that leaves before takes nothing. */
+  function pullNow(command: Omit<PullCard, "stream" | "probed">, call: UnaryCall): Promise<ShownPull | Refusal> {
+    return new Promise((settle) => {
+      let answered = false;
+      const resolve = (outcome: ShownPull | Refusal) => {
+        answered = true;
+        settle(outcome);
+      };
       const stream = boards.openStream((news) => {
         if (news.kind === "moved" || news.kind === "work-over") return;
         boards.closeStream(stream);
@@ -139,6 +144,12 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         if (outcome.kind === "pull-waiting") return;
         boards.closeStream(stream);
         resolve(outcome);
+      });
+      if (answered) return;
+      call.onGone(() => {
+        if (answered) return;
+        const { id, requestId } = command;
+        boards.submit([{ kind: "abandon-pull", id, requestId }], () => {});
       });
     });
   }
@@ -265,9 +276,9 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       openPull(ports, { stream, question, openCalls });
     },
 
-    async tryPullCard(request) {
+    async tryPullCard(request, call) {
       if (stopping) throw draining();
-      const outcome = await pullNow({
+      const command = {
         kind: "pull",
         id: ids.next(),
         board: request.board,
@@ -279,7 +290,8 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         keepOnCancel: false,
         detached: true,
         cardId: request.cardId === "" ? undefined : request.cardId,
-      });
+      } as const;
+      const outcome = await pullNow(command, call);
       if (outcome.kind === "pulled") {
         const { card, workId, resumed } = outcome;
         const value = pulledToWire({ card, held: workId !== undefined, resumed }, clock);

@@ -1,38 +1,90 @@
 /**
- * Calls whose answers, or whose streams' first words, wait until something is kept: a server that stops lets them have those,
- * and sends away whose does not come in time. Without that, transports that close would end them as if by a bug.
+ * Calls whose answers, or whose streams' first words, wait until something is kept. None waits for ever: what a disk does not
+ * keep within the drain's time, or the caller's own where that is shorter, is answered UNAVAILABLE. A server that stops lets
+ * calls have their answers, and refuses at its end what has none. Without that, transports that close would end them as if by
+ * a bug.
  */
 
-import { sentAway, type WireError } from "../wire/error-wire.ts";
-import type { RpcMethod, RpcService, ServerStream, ServerStreamHandler, UnaryHandler } from "./rpc.ts";
+import type { Clock } from "../clock.ts";
+import { notKept, sentAway, type WireError } from "../wire/error-wire.ts";
+import type { RpcMethod, RpcService, ServerStream, ServerStreamHandler, UnaryCall, UnaryHandler } from "./rpc.ts";
 
 export interface CallsUnderWay {
   readonly count: number;
-  /** The same service, whose calls are known here until they are answered. */
+  /** Returns the same service, whose calls are known here until they are answered. */
   watch(service: RpcService): RpcService;
-  /** Sends away who still waits, and whoever comes from here on. What they have asked may be done all the same. */
+  /** Rejects pending and future calls with UNAVAILABLE. Their commands may still take effect. */
   sendAway(): void;
 }
 
-export function createCallsUnderWay(): CallsUnderWay {
-  /** How each is sent away. */
-  const underWay = new Set<(error: WireError) => void>();
+export interface CallsUnderWayOptions {
+  readonly clock: Clock;
+  /** µs that an answer may take; asked for anew with each call. */
+  readonly bound: () => number;
+}
+
+interface UnderWay {
+  /** µs: when it is answered without what it waits for. */
+  readonly dueAt: number;
+  /** Ends it for its caller. */
+  fail(error: WireError): void;
+  /** Tells its service that the caller is to hear no more of it. */
+  abandon(): void;
+}
+
+/** µs between two looks at what is overdue. */
+const LOOK = 50_000;
+/** µs, and share of the caller's time, by which the answer comes before its deadline. */
+const MARGIN = 250_000;
+const MARGIN_SHARE = 0.25;
+
+export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): CallsUnderWay {
+  const underWay = new Set<UnderWay>();
+  let looking = false;
   let over = false;
+
+  function add(one: UnderWay): void {
+    underWay.add(one);
+    if (looking) return;
+    looking = true;
+    clock.schedule(clock.now() + LOOK, false, look);
+  }
+
+  function look(): void {
+    looking = false;
+    const now = clock.now();
+    for (const one of underWay) {
+      if (one.dueAt > now) continue;
+      underWay.delete(one);
+      one.abandon();
+      one.fail(notKept());
+    }
+    if (underWay.size === 0 || over) return;
+    looking = true;
+    clock.schedule(now + LOOK, false, look);
+  }
+
+  function dueAt(timeout: number | undefined): number {
+    const own = timeout === undefined ? Number.POSITIVE_INFINITY : timeout - Math.min(MARGIN, timeout * MARGIN_SHARE);
+    return clock.now() + Math.min(bound(), own);
+  }
 
   function watched(handle: UnaryHandler<unknown, unknown>): UnaryHandler<unknown, unknown> {
     return (request, call) => {
       if (over) throw sentAway();
-      const answer = handle(request, call);
+      const watchedCall = new WatchedCall(call);
+      const answer = handle(request, watchedCall);
       if (!(answer instanceof Promise)) return answer;
       return new Promise((resolve, reject) => {
-        underWay.add(reject);
+        const one: UnderWay = { dueAt: dueAt(call.timeout), fail: reject, abandon: () => watchedCall.abandon() };
+        add(one);
         answer.then(
           (value) => {
-            underWay.delete(reject);
+            underWay.delete(one);
             resolve(value);
           },
           (error) => {
-            underWay.delete(reject);
+            underWay.delete(one);
             reject(error);
           },
         );
@@ -43,15 +95,17 @@ export function createCallsUnderWay(): CallsUnderWay {
   function watchedStream(handle: ServerStreamHandler<unknown, unknown>): ServerStreamHandler<unknown, unknown> {
     return (request, stream) => {
       if (over) throw sentAway();
-      const fail = (error: WireError) => stream.fail(error);
-      underWay.add(fail);
+      const watched = new WatchedStream(stream, () => underWay.delete(one));
+      const one: UnderWay = {
+        dueAt: dueAt(stream.timeout),
+        fail: (error) => stream.fail(error),
+        abandon: () => watched.abandon(),
+      };
+      add(one);
       try {
-        handle(
-          request,
-          untilAnswered(stream, () => underWay.delete(fail)),
-        );
+        handle(request, watched);
       } catch (error) {
-        underWay.delete(fail);
+        underWay.delete(one);
         throw error;
       }
     };
@@ -75,41 +129,92 @@ export function createCallsUnderWay(): CallsUnderWay {
     watch: (service) => ({ ...service, methods: service.methods.map(watchedMethod) }),
     sendAway() {
       over = true;
-      for (const sendAway of underWay) sendAway(sentAway());
+      for (const { fail } of underWay) fail(sentAway());
     },
   };
 }
 
-/** The same stream; `answered` is called when it speaks or ends, each time. */
-function untilAnswered<O>(stream: ServerStream<O>, answered: () => void): ServerStream<O> {
-  return {
-    get peer() {
-      return stream.peer;
-    },
-    get timeout() {
-      return stream.timeout;
-    },
-    get probed() {
-      return stream.probed;
-    },
-    send(message) {
-      answered();
-      return stream.send(message);
-    },
-    onWritable: (listener) => stream.onWritable(listener),
-    end() {
-      answered();
-      stream.end();
-    },
-    fail(error) {
-      answered();
-      stream.fail(error);
-    },
-    onEnd(listener) {
-      stream.onEnd((how) => {
-        answered();
-        listener(how);
-      });
-    },
-  };
+/** The same call, whose caller may also be given up by the server. */
+class WatchedCall implements UnaryCall {
+  readonly #call: UnaryCall;
+  #onGone: (() => void) | undefined;
+
+  constructor(call: UnaryCall) {
+    this.#call = call;
+  }
+
+  get peer(): string {
+    return this.#call.peer;
+  }
+
+  get timeout(): number | undefined {
+    return this.#call.timeout;
+  }
+
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+    this.#call.onGone(() => this.abandon());
+  }
+
+  abandon(): void {
+    const listener = this.#onGone;
+    this.#onGone = undefined;
+    listener?.();
+  }
+}
+
+/** The same stream. `answered` is called when it speaks or ends, each time. */
+class WatchedStream<O> implements ServerStream<O> {
+  readonly #stream: ServerStream<O>;
+  readonly #answered: () => void;
+  #onEnd: Parameters<ServerStream<O>["onEnd"]>[0] = () => {};
+
+  constructor(stream: ServerStream<O>, answered: () => void) {
+    this.#stream = stream;
+    this.#answered = answered;
+  }
+
+  get peer(): string {
+    return this.#stream.peer;
+  }
+
+  get timeout(): number | undefined {
+    return this.#stream.timeout;
+  }
+
+  get probed(): boolean {
+    return this.#stream.probed;
+  }
+
+  send(message: O): boolean {
+    this.#answered();
+    return this.#stream.send(message);
+  }
+
+  onWritable(listener: () => void): void {
+    this.#stream.onWritable(listener);
+  }
+
+  end(): void {
+    this.#answered();
+    this.#stream.end();
+  }
+
+  fail(error: WireError): void {
+    this.#answered();
+    this.#stream.fail(error);
+  }
+
+  onEnd(listener: Parameters<ServerStream<O>["onEnd"]>[0]): void {
+    this.#onEnd = listener;
+    this.#stream.onEnd((how) => {
+      this.#answered();
+      listener(how);
+    });
+  }
+
+  /** Its service gives back what it has, as after a cancel. */
+  abandon(): void {
+    this.#onEnd("cancelled");
+  }
 }

@@ -30,6 +30,8 @@ export interface HeldCallOptions<K, O> {
   readonly heartbeats: Heartbeats;
   /** Where the call stands while it is open. */
   readonly openCalls: Set<OpenCall>;
+  /** The id that was asked under; undefined: something that lives already was asked for. */
+  readonly askedId: string | undefined;
   /** The kind of message that tells what is held. */
   readonly grant: K;
   /** It has said nothing for a while. */
@@ -66,7 +68,7 @@ export interface HeldCall<K, O> {
 }
 
 export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K, O> {
-  const { stream, heartbeats, openCalls, grant, beat, sayDraining, giveBack, onOver } = options;
+  const { stream, heartbeats, openCalls, askedId, grant, beat, sayDraining, giveBack, onOver } = options;
   let phase: Phase = { kind: "asked" };
   // Before the answer there is nothing that could be given back, and nobody knows whether it waits.
   let goneEarly: StreamEnd | undefined;
@@ -103,8 +105,14 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
 
   openCalls.add(call);
   stream.onEnd((how) => {
-    if (phase.kind === "asked") goneEarly = how;
-    else if (phase.kind !== "over") leave(how);
+    if (phase.kind === "asked") {
+      if (goneEarly !== undefined) return;
+      goneEarly = how;
+      // The answer may wait for the disk for long: what was decided by now is given back at once.
+      if (askedId !== undefined) giveBack(askedId, { how, unheard: true });
+    } else if (phase.kind !== "over") {
+      leave(how);
+    }
   });
 
   return {

@@ -46,6 +46,7 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
     stream,
     heartbeats,
     openCalls,
+    askedId: question.kind === "pull" ? question.id : undefined,
     grant: "pulled",
     beat,
     sayDraining: (endTime) =>

@@ -20,6 +20,12 @@ export interface Call {
   readonly timeout: number | undefined;
 }
 
+/** A call that is answered once. */
+export interface UnaryCall extends Call {
+  /** The one listener that is called once, if the caller leaves before it has its answer: by a cancel, or by its deadline. */
+  onGone(listener: () => void): void;
+}
+
 /** The server's side of a stream. After `end`, `fail` or `onEnd`'s call, sending does nothing. */
 export interface ServerStream<O> extends Call {
   /** Whether the transport finds out by itself when the connection is dead (HTTP/2 pings). */
@@ -45,7 +51,7 @@ export interface BidiStream<I, O> extends ServerStream<O> {
 }
 
 /** Answers, or throws: a `WireError` goes to the caller, anything else is a bug. */
-export type UnaryHandler<I, O> = (request: I, call: Call) => O | Promise<O>;
+export type UnaryHandler<I, O> = (request: I, call: UnaryCall) => O | Promise<O>;
 /** Throws before it has sent anything, or talks through the stream. */
 export type ServerStreamHandler<I, O> = (request: I, stream: ServerStream<O>) => void;
 export type BidiHandler<I, O> = (stream: BidiStream<I, O>) => void;

@@ -4,7 +4,7 @@ import { constants } from "node:http2";
 import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { Clock } from "../clock.ts";
-import type { BidiStream, Call, ServerStream, StreamEnd } from "../service/rpc.ts";
+import type { BidiStream, ServerStream, StreamEnd, UnaryCall } from "../service/rpc.ts";
 import type { WireError } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Beneath } from "./grpc-beneath.ts";
@@ -187,12 +187,12 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
   }
 }
 
-/** A unary call, which nobody is told the end of. */
-export class GrpcCall implements Call {
-  readonly #call: WithMetadata & { getPeer(): string };
+/** A call that is answered once. */
+export class GrpcCall implements UnaryCall {
+  readonly #call: UnaryOfGrpc;
   readonly #clock: Clock;
 
-  constructor(call: WithMetadata & { getPeer(): string }, clock: Clock) {
+  constructor(call: UnaryOfGrpc, clock: Clock) {
     this.#call = call;
     this.#clock = clock;
   }
@@ -204,4 +204,15 @@ export class GrpcCall implements Call {
   get timeout(): number | undefined {
     return timeLeftOf(this.#call, this.#clock);
   }
+
+  onGone(listener: () => void): void {
+    if (this.#call.cancelled) listener();
+    else this.#call.once("cancelled", listener);
+  }
 }
+
+type UnaryOfGrpc = WithMetadata & {
+  getPeer(): string;
+  readonly cancelled: boolean;
+  once(event: "cancelled", listener: () => void): unknown;
+};

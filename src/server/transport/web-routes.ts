@@ -8,7 +8,14 @@ import type {
   Message,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
-import type { BidiHandler, Call, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../service/rpc.ts";
+import type {
+  BidiHandler,
+  RpcMethod,
+  RpcService,
+  ServerStreamHandler,
+  UnaryCall,
+  UnaryHandler,
+} from "../service/rpc.ts";
 import { tooManyStreams } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { connectErrorOf } from "./web-error.ts";
@@ -119,7 +126,7 @@ function begin(
   else exchange.signal.addEventListener("abort", leave, { once: true });
 }
 
-class WebCall implements Call {
+class WebCall implements UnaryCall {
   readonly #context: HandlerContext;
 
   constructor(context: HandlerContext) {
@@ -132,5 +139,11 @@ class WebCall implements Call {
 
   get timeout(): number | undefined {
     return this.#context.values.get(exchangeKey)?.timeout;
+  }
+
+  onGone(listener: () => void): void {
+    const { signal } = this.#context;
+    if (signal.aborted) listener();
+    else signal.addEventListener("abort", listener, { once: true });
   }
 }

@@ -140,6 +140,15 @@ export function sentAway(): WireError {
   );
 }
 
+/** What was asked could not be kept in time: the data folder cannot be written now. */
+export function notKept(): WireError {
+  return reasonError(
+    "NOT_KEPT",
+    "the server could not write to its data folder in time; it has taken back what it could not keep, and a change may be " +
+      "done or not: ask again, with the same request_id if there was one, and look after the server's disk",
+  );
+}
+
 /** A bug, with nothing of its inside: whoever sends it has logged that whole. */
 export function internalError(): WireError {
   return new WireError(Code.Internal, "an internal error; the server's log says more");

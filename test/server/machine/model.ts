@@ -37,6 +37,8 @@ export interface ModelLease {
   attachment: Attachment;
   expiresAt: number;
   revoking: boolean;
+  /** How many calls it was promised to. */
+  promises: number;
 }
 
 export interface ModelWaiter {
@@ -196,6 +198,18 @@ export class Model {
         this.#end(lease, "released");
         return { kind: "ended", id: lease.id, end: "released", already: false };
       }
+      case "abandon": {
+        const { id, requestId } = command;
+        const lease = this.#lease(id) ?? this.leases.find((each) => requestId !== "" && each.requestId === requestId);
+        if (lease === undefined) return { kind: "done" };
+        lease.promises -= 1;
+        if (lease.promises > 0) return { kind: "done" };
+        // As if it had not been asked for, but for its tokens and its fencing token.
+        this.leases = this.leases.filter((other) => other !== lease);
+        this.ends.set(lease.id, "cancelled");
+        for (const limiter of this.limiters.values()) this.#removeIfDrained(limiter);
+        return { kind: "done" };
+      }
       case "withdraw": {
         const { requestId } = command;
         const lease = this.leases.find((each) => each.requestId === requestId);
@@ -306,6 +320,7 @@ export class Model {
     if (lease) {
       if (!fitting(lease.call, lease.asked)) return refused("REQUEST_ID_REUSED");
       if (command.kind === "acquire") return this.#attach(lease, command.stream, command.probed);
+      lease.promises += 1;
       this.#startClock(lease);
       const claims = lease.holds.map((aim, index) => saidClaim(aim, lease.asked[index] as Claim));
       return { kind: "granted", id: lease.id, held: true, resumed: true, claims };
@@ -486,6 +501,7 @@ export class Model {
         attachment,
         expiresAt: NEVER,
         revoking: false,
+        promises: 1,
       };
       this.leases.push(lease);
       this.#startClock(lease);
@@ -506,6 +522,7 @@ export class Model {
     const before = streamOf(lease);
     if (before !== stream) this.#tell(before, { kind: "displaced", reason: "LEASE_DISPLACED" });
     lease.attachment = { kind: "attached", stream, probed, first: false };
+    lease.promises += 1;
     this.#startClock(lease);
     const claims = lease.holds.map((aim, index) => saidClaim(aim, lease.asked[index] as Claim));
     return { kind: "granted", id: lease.id, held: true, resumed: true, claims };

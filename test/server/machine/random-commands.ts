@@ -22,6 +22,7 @@ type Sort =
   | "ask"
   | "release"
   | "withdraw"
+  | "abandon"
   | "leave"
   | "renew"
   | "resume"
@@ -39,6 +40,7 @@ const QUIET: Mix = [
   ["ask", 450],
   ["release", 85],
   ["withdraw", 15],
+  ["abandon", 15],
   ["leave", 130],
   ["renew", 30],
   ["resume", 30],
@@ -53,6 +55,7 @@ const CROWDED: Mix = [
   ["ask", 600],
   ["release", 60],
   ["withdraw", 10],
+  ["abandon", 10],
   ["leave", 80],
   ["renew", 10],
   ["resume", 10],
@@ -149,6 +152,10 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
         const next = `request-${serial + 1}`;
         const requestId = asked.length > 0 && dice.chance(85) ? dice.pick(asked.slice(-12)).requestId : next;
         return { kind: "withdraw", requestId, workOutcome: "ignored" };
+      }
+      case "abandon": {
+        const requestId = asked.length > 0 && dice.chance(50) ? dice.pick(asked.slice(-12)).requestId : "";
+        return { kind: "abandon", id: leaseId(dice), requestId };
       }
       case "leave":
         return leave(dice);

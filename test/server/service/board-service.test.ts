@@ -39,7 +39,7 @@ function setUp() {
   const tryPull = async (requestId: string) => {
     if (method?.kind !== "unary") throw new Error("there is no TryPullCard");
     const request = create(TryPullCardRequestSchema, { board: "b", stage: "Train", requestId });
-    return (await method.handle(request, { peer: "", timeout: undefined })) as TryPullCardResponse;
+    return (await method.handle(request, { peer: "", timeout: undefined, onGone() {} })) as TryPullCardResponse;
   };
   return { asked, tryPull };
 }

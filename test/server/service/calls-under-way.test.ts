@@ -5,16 +5,21 @@ import { AdmissionService } from "../../../src/server/gen/ggen/backpressure/v1/a
 import { createCallsUnderWay } from "../../../src/server/service/calls-under-way.ts";
 import { createRpcService, type ServerStream, type StreamEnd } from "../../../src/server/service/rpc.ts";
 import { Code, internalError } from "../../../src/server/wire/error-wire.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 
 /** A service whose answers come when the test says so. */
 function setUp() {
   const answers: PromiseWithResolvers<never>[] = [];
   /** As services see them. */
   const streams: ServerStream<never>[] = [];
-  const calls = createCallsUnderWay();
+  /** How often the service was told that a caller is gone. */
+  const gone: string[] = [];
+  const clock = createFakeClock();
+  const calls = createCallsUnderWay({ clock, bound: () => BOUND });
   const service = calls.watch(
     createRpcService(AdmissionService, {
-      tryAcquire() {
+      tryAcquire({ holder }, call) {
+        call.onGone(() => gone.push(holder));
         const answer = Promise.withResolvers<never>();
         answers.push(answer);
         return answer.promise;
@@ -25,10 +30,10 @@ function setUp() {
       },
     }),
   );
-  const call = (name: string) => {
+  const call = (name: string, { timeout, holder = "" }: { timeout?: number; holder?: string } = {}) => {
     const method = service.methods.find(({ descriptor }) => descriptor.localName === name);
     if (method?.kind !== "unary") throw new Error(`there is no ${name}`);
-    return method.handle({}, { peer: "", timeout: undefined });
+    return method.handle({ holder }, { peer: "", timeout, onGone() {} });
   };
   /** How the transport's side of a new stream is ended. */
   const open = () => {
@@ -46,8 +51,16 @@ function setUp() {
     method.handle({}, { peer: "", timeout: undefined, probed: true, ...stream });
     return { fail, end };
   };
-  return { calls, service, answers, streams, call, open };
+  return { calls, clock, service, answers, streams, gone, call, open };
 }
+
+/** µs: the drain's time. */
+const BOUND = 10_000_000;
+
+const NOT_KEPT = {
+  code: Code.Unavailable,
+  details: [{ value: { reason: "NOT_KEPT" } }, { value: { retryDelay: { seconds: 1n } } }],
+};
 
 const SENT_AWAY = {
   code: Code.Unavailable,
@@ -114,4 +127,52 @@ test("a stream that has not spoken at the end is sent away, one that has is left
 test("what is not implemented is as it was", () => {
   const { service } = setUp();
   expect(service.methods.map(({ kind }) => kind)).toContain("unimplemented");
+});
+
+test("what is not kept within the drain's time is answered UNAVAILABLE, and its service hears that the caller is gone", async () => {
+  const { calls, clock, answers, gone, call } = setUp();
+  const waiting = call("tryAcquire", { holder: "patient" });
+  clock.advance(BOUND - 100_000);
+  await turn();
+  expect([calls.count, gone]).toEqual([1, []]);
+  clock.advance(200_000);
+  await expect(waiting).rejects.toMatchObject(NOT_KEPT);
+  expect([calls.count, gone]).toEqual([0, ["patient"]]);
+  // What comes of it later harms nothing.
+  answers[0]?.resolve("late" as never);
+  await turn();
+  expect(gone).toEqual(["patient"]);
+});
+
+test.each([
+  ["a call of 2 s before its deadline", 2_000_000, 1_900_000],
+  ["one of 100 ms, too", 100_000, 100_000],
+])("%s", async (_, timeout, at) => {
+  const { clock, gone, call } = setUp();
+  const waiting = call("tryAcquire", { holder: "hurried", timeout });
+  clock.advance(at);
+  await expect(waiting).rejects.toMatchObject(NOT_KEPT);
+  expect(gone).toEqual(["hurried"]);
+});
+
+test("a stream that has not spoken within the drain's time is refused, and its service hears of an end", () => {
+  const { clock, streams, open } = setUp();
+  const silent = open();
+  const spoken = open();
+  const ends: string[] = [];
+  for (const [index, stream] of streams.entries()) stream.onEnd((how) => ends.push(`${index} ${how}`));
+  streams[1]?.send("spoken" as never);
+  clock.advance(BOUND + 100_000);
+  expect(silent.fail.mock.calls).toMatchObject([[NOT_KEPT]]);
+  expect(spoken.fail).not.toHaveBeenCalled();
+  expect(ends).toEqual(["0 cancelled"]);
+});
+
+test("nothing is looked for while nothing is under way", async () => {
+  const { clock, answers, call } = setUp();
+  const waiting = call("tryAcquire");
+  answers[0]?.resolve("answered" as never);
+  await waiting;
+  clock.advance(1_000_000);
+  expect(clock.scheduled).toBe(0);
 });

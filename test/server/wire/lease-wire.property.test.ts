@@ -84,7 +84,12 @@ const leaseView: fc.Arbitrary<LeaseView> = fc.record({
 
 /** Those that the machine says, by the names that they travel under. */
 const MACHINE_REASONS = (Object.keys(WireReason) as (keyof typeof WireReason)[]).filter(
-  (name) => name !== "UNSPECIFIED" && name !== "INVALID_REQUEST" && name !== "DRAINING" && name !== "TOO_MANY_STREAMS",
+  (name) =>
+    name !== "UNSPECIFIED" &&
+    name !== "INVALID_REQUEST" &&
+    name !== "DRAINING" &&
+    name !== "NOT_KEPT" &&
+    name !== "TOO_MANY_STREAMS",
 );
 
 const claimShown = ({ instance, fencingToken, ...held }: HeldClaim) => ({

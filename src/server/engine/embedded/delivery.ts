@@ -3,6 +3,11 @@
 export interface Delivery {
   /** `hand` is called once `kept` has resolved and all that was added before has been handed out. */
   add(kept: Promise<void> | undefined, hand: () => void): void;
+  /**
+   * `hand` is called now, or as soon as what is being handed out has been: for a "no", and for the answer to an asker that
+   * gives something back or shows that it lives. They rely on nothing that has yet to be kept.
+   */
+  overtake(hand: () => void): void;
   /** Whether what is added now would have to wait until something is kept. */
   readonly isHeldUp: boolean;
 }
@@ -14,14 +19,20 @@ interface Parcel {
 
 export function createDelivery(): Delivery {
   const parcels: Parcel[] = [];
+  const urgent: (() => void)[] = [];
   let handing = false;
+  let unkept = 0;
 
-  // Whoever is handed something may decide the next thing at once: that waits until this has been handed out whole.
+  // A listener that is handed something may decide the next thing at once: that waits until this has been handed out whole.
   const handOut = () => {
     if (handing) return;
     handing = true;
     try {
-      while (parcels[0]?.kept === true) parcels.shift()?.hand();
+      for (;;) {
+        const next = urgent.shift() ?? (parcels[0]?.kept === true ? parcels.shift()?.hand : undefined);
+        if (next === undefined) return;
+        next();
+      }
     } finally {
       handing = false;
     }
@@ -29,7 +40,11 @@ export function createDelivery(): Delivery {
 
   return {
     get isHeldUp() {
-      return !handing && parcels.length > 0;
+      return unkept > 0;
+    },
+    overtake(hand) {
+      urgent.push(hand);
+      handOut();
     },
     add(kept, hand) {
       if (kept === undefined && parcels.length === 0 && !handing) {
@@ -39,15 +54,23 @@ export function createDelivery(): Delivery {
         } finally {
           handing = false;
         }
-        if (parcels.length > 0) handOut();
+        if (parcels.length > 0 || urgent.length > 0) handOut();
         return;
       }
       const parcel: Parcel = { hand, kept: kept === undefined };
       parcels.push(parcel);
+      if (kept !== undefined) unkept += 1;
       kept?.then(() => {
+        unkept -= 1;
         parcel.kept = true;
         handOut();
       });
     },
   };
+}
+
+/** Parts a list in two, those first of which it holds; each keeps its order. */
+export function partition<T>(list: readonly T[], holds: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  if (list.length === 0) return [list, list];
+  return [list.filter(holds), list.filter((one) => !holds(one))];
 }

@@ -17,7 +17,7 @@ import type { Store } from "../../store/store.ts";
 import type { BoardEngine, BoardOutcomesOf, PullNews } from "../board-engine.ts";
 import type { Engine } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
-import { createDelivery } from "./delivery.ts";
+import { createDelivery, partition } from "./delivery.ts";
 import { createStageClaims } from "./stage-claims.ts";
 
 export interface EmbeddedBoardEngineOptions {
@@ -59,12 +59,34 @@ export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBo
       alarm.set(step.wakeAt, false);
     }
     if (state.changed.size > 0) news.setUnlessSet(now + NEWS_INTERVAL);
-    delivery.add(changes.length > 0 ? store.keep(changes) : undefined, () => {
-      answer(outcomes);
-      for (const event of events) streams.get(event.to)?.(event);
-    });
+    hand(commands, { outcomes, events, kept: changes.length > 0 ? store.keep(changes) : undefined }, answer);
     // After the answer is on its way: what comes of a claim is told after it.
     for (const effect of effects) claims.carryOut(effect);
+  }
+
+  function hand(
+    commands: readonly BoardCommand[],
+    { outcomes, events, kept }: Decided,
+    answer: (outcomes: readonly ShownOutcome[]) => void,
+  ): void {
+    // What may overtake what is not kept yet: see `Engine`.
+    const early = commands.every(takesNothing) || outcomes.every(isRefusal);
+    const [soon, later] = partition(events, (event) => event.kind === "refused");
+    const tell = (told: readonly ShownEvent[]) => {
+      for (const event of told) streams.get(event.to)?.(event);
+    };
+    const waits = kept !== undefined || delivery.isHeldUp;
+    if (waits && (early || soon.length > 0)) {
+      delivery.overtake(() => {
+        if (early) answer(outcomes);
+        tell(soon);
+      });
+    }
+    if (waits && early && later.length === 0) return;
+    delivery.add(kept, () => {
+      if (!waits || !early) answer(outcomes);
+      tell(waits ? later : events);
+    });
   }
 
   /** What is looked at is looked at as of now. */
@@ -161,3 +183,19 @@ export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBo
 }
 
 const WAKE = { kind: "wake" } as const;
+
+interface Decided {
+  readonly outcomes: readonly ShownOutcome[];
+  readonly events: readonly ShownEvent[];
+  /** Undefined: nothing has to be kept. */
+  readonly kept: Promise<void> | undefined;
+}
+
+/** What a crash may forget: then the work has its time as before. */
+function takesNothing({ kind }: BoardCommand): boolean {
+  return kind === "renew-work" || kind === "abandon-pull";
+}
+
+function isRefusal({ kind }: ShownOutcome): boolean {
+  return kind === "refused";
+}

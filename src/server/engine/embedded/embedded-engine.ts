@@ -9,7 +9,7 @@ import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWait
 import type { Store } from "../../store/store.ts";
 import type { Engine, OutcomesOf, StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
-import { createDelivery } from "./delivery.ts";
+import { createDelivery, partition } from "./delivery.ts";
 import { createLimiterWatch } from "./limiter-watch.ts";
 import { createSlices } from "./slices.ts";
 
@@ -68,18 +68,30 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       for (const event of told) streams.get(event.to)?.(event);
     };
     const waits = kept !== undefined || delivery.isHeldUp;
-    if (waits && commands.every(takesNothing)) {
-      // Whoever gives back, or only shows that it lives, need not wait until what others are granted is kept.
-      const released = new Set(outcomes.flatMap((outcome) => (outcome.kind === "ended" ? [outcome.leaseId] : [])));
-      const own = (event: MachineEvent) => event.kind === "ended" && released.has(event.leaseId);
-      answer(outcomes);
-      tell(events.filter(own));
-      delivery.add(kept, () => tell(events.filter((event) => !own(event))));
+    if (!waits) {
+      delivery.add(undefined, () => {
+        answer(outcomes);
+        tell(events);
+      });
       return;
     }
+    // What may overtake what is not kept yet: see `Engine`.
+    const gives = commands.every(takesNothing);
+    const early = gives || outcomes.every(isRefusal);
+    const given = gives ? endedBy(outcomes) : undefined;
+    const isEarly = (event: MachineEvent) =>
+      event.kind === "refused" || (event.kind === "ended" && given?.has(event.leaseId) === true);
+    const [soon, later] = partition(events, isEarly);
+    if (early || soon.length > 0) {
+      delivery.overtake(() => {
+        if (early) answer(outcomes);
+        tell(soon);
+      });
+    }
+    if (early && later.length === 0) return;
     delivery.add(kept, () => {
-      answer(outcomes);
-      tell(events);
+      if (!early) answer(outcomes);
+      tell(later);
     });
   }
 
@@ -184,5 +196,14 @@ function joined<T>(a: readonly T[], b: readonly T[]): readonly T[] {
 
 /** What a crash may forget: then a lease has its time as before. */
 function takesNothing({ kind }: Command): boolean {
-  return kind === "release" || kind === "withdraw" || kind === "renew";
+  return kind === "release" || kind === "withdraw" || kind === "renew" || kind === "abandon";
+}
+
+function isRefusal({ kind }: Outcome): boolean {
+  return kind === "refused";
+}
+
+/** The leases that these have ended. */
+function endedBy(outcomes: readonly Outcome[]): ReadonlySet<string> {
+  return new Set(outcomes.flatMap((outcome) => (outcome.kind === "ended" ? [outcome.leaseId] : [])));
 }

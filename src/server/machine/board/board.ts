@@ -13,6 +13,7 @@ import type { BoardRecords } from "./record.ts";
 import { type RestoredBoards, restoreBoards } from "./restore.ts";
 import { type BoardMachineOptions, type BoardState, createBoardState } from "./state.ts";
 import {
+  abandonPull,
   blockCard,
   concludeWork,
   expireWork,
@@ -120,6 +121,8 @@ function carryOut(state: BoardState, command: BoardCommand): BoardOutcome {
       return leavePull(state, command);
     case "withdraw-pull":
       return withdrawPull(state, command);
+    case "abandon-pull":
+      return abandonPull(state, command);
     case "settle-claim":
       return settleClaim(state, command);
     case "lose-claim":

@@ -98,6 +98,14 @@ export interface LeavePull {
   readonly unheard: boolean;
 }
 
+/** The call that asked has ended before it heard of its card: that waits again, as if it had not been pulled. */
+export interface AbandonPull {
+  readonly kind: "abandon-pull";
+  /** The id that the call had given, and its request id. */
+  readonly id: string;
+  readonly requestId: string;
+}
+
 /** Gives up what was asked under a request id, whatever has become of it, and also if it has yet to arrive. */
 export interface WithdrawPull {
   readonly kind: "withdraw-pull";
@@ -172,6 +180,7 @@ export type BoardCommand =
   | ResumeWork
   | LeavePull
   | WithdrawPull
+  | AbandonPull
   | SettleClaim
   | LoseClaim
   | RenewWork
@@ -243,6 +252,7 @@ export interface BoardOutcomes {
   "leave-pull": Nothing;
   /** The card that was given back; nothing where there was none. */
   "withdraw-pull": CardChanged | Nothing;
+  "abandon-pull": Nothing;
   "settle-claim": Nothing;
   "lose-claim": Nothing;
   "renew-work": WorkRenewed | Refusal;

@@ -156,6 +156,8 @@ export interface Work extends Due {
   readonly trustCancel: boolean;
   /** False while the card is known not to have reached its worker: then nobody has begun, and no attempt is counted. */
   heard: boolean;
+  /** How many calls were told of it, or are to be as soon as it is kept. */
+  promises: number;
   attachment: Attachment;
 }
 

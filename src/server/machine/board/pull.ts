@@ -136,6 +136,7 @@ function attach(state: BoardState, work: Work, attachment: Attachment): Pulled {
   }
   work.attachment = attachment;
   work.heard = true;
+  work.promises += 1;
   startClock(state, work);
   touch(state, work.card);
   return { kind: "pulled", card: work.card, work, resumed: true };

@@ -125,6 +125,7 @@ function restoreWork(state: BoardState, card: Card, { detached, pulledAt, heard 
     // Whatever stream it gets now takes it up again: the cancel of that is no last word.
     trustCancel: false,
     heard,
+    promises: 1,
     attachment: detached ? DETACHED : ORPHANED,
     dueAt: 0,
     heapIndex: -1,

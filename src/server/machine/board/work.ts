@@ -29,6 +29,7 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
     claimed: origin.claimed,
     trustCancel: origin.trustCancel,
     heard: true,
+    promises: 1,
     attachment: origin.attachment,
     dueAt: 0,
     heapIndex: -1,
@@ -44,15 +45,20 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
 
 /** Ends work on a card, which goes into another state; its limiter's lease is given back. */
 export function endWork(state: BoardState, work: Work, next: CardState, end: WorkEnd): void {
-  const { card } = work;
-  const { stage } = card;
-  state.works.delete(work.id);
-  state.deadlines.clear(work);
   if (work.requestId !== "") {
-    state.requests.delete(work.requestId);
+    const { card } = work;
+    const { stage } = card;
     const place = { board: stage.board.config.name, stage: stage.config.name, cardId: card.id };
     state.pastRequests.set(work.requestId, { kind: "pulled", ...place, held: true }, state.now);
   }
+  takeBack(state, work, next, end);
+}
+
+function takeBack(state: BoardState, work: Work, next: CardState, end: WorkEnd): void {
+  const { card } = work;
+  state.works.delete(work.id);
+  state.deadlines.clear(work);
+  if (work.requestId !== "") state.requests.delete(work.requestId);
   card.work = undefined;
   const { worker, token, pulledAt, ttl } = work;
   card.lastWork = { worker, token, pulledAt, ttl, end };
@@ -75,6 +81,12 @@ export function failWork(state: BoardState, work: Work, reason: string, end: Wor
   const tooOften = card.attempt >= maxAttempts;
   card.reason = tooOften ? `blocked after ${card.attempt} attempts: ${reason}` : reason;
   endWork(state, work, tooOften ? "blocked" : "waiting", end);
+}
+
+/** Ends work of which its worker never heard, and forgets that it was asked for: the card waits for another. */
+export function undoWork(state: BoardState, work: Work): void {
+  work.card.attempt -= 1;
+  takeBack(state, work, "waiting", "otherwise");
 }
 
 /** No worker has begun, or the worker is done without a fault: the card waits for another, and no attempt is counted. */

@@ -4,6 +4,7 @@ import { keepsPlace, outlivesStream } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { setState } from "./cards.ts";
 import type {
+  AbandonPull,
   BlockCard,
   BoardOutcomes,
   EndWork,
@@ -18,7 +19,17 @@ import type { Card, EndVerb, Puller, Work } from "./model.ts";
 import { admitPuller, dequeuePuller, placeOfStage, unclaim } from "./pullers.ts";
 import { unreserve } from "./pulling.ts";
 import { type BoardState, touch } from "./state.ts";
-import { endWork, failWork, orphanWork, placeOf, returnWork, startClock, tellOver, VANISHED } from "./work.ts";
+import {
+  endWork,
+  failWork,
+  orphanWork,
+  placeOf,
+  returnWork,
+  startClock,
+  tellOver,
+  undoWork,
+  VANISHED,
+} from "./work.ts";
 
 /**
  * Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. Said again by who
@@ -150,6 +161,17 @@ export function expireWork(state: BoardState, work: Work): void {
 function vanish(state: BoardState, work: Work): void {
   if (work.heard) failWork(state, work, VANISHED);
   else returnWork(state, work);
+}
+
+/** Undoes a pull of which no call has heard. A retry under the same request id keeps it: it has been promised the same card. */
+export function abandonPull(state: BoardState, { id, requestId }: AbandonPull): BoardOutcomes["abandon-pull"] {
+  const puller = state.pullers.get(id);
+  if (puller !== undefined) dequeuePuller(state, puller);
+  const live = state.works.get(id) ?? (requestId === "" ? undefined : state.requests.get(requestId));
+  if (live?.kind !== "work") return DONE;
+  live.promises -= 1;
+  if (live.promises === 0) undoWork(state, live);
+  return DONE;
 }
 
 /** Gives up a pull: its card is given back, its puller leaves, and if neither is there it will be refused. */

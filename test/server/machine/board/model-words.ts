@@ -37,6 +37,7 @@ export interface ModelWork {
   readonly claimed: boolean;
   readonly trustCancel: boolean;
   heard: boolean;
+  promises: number;
   token: number;
   attachment: Attachment;
   /** Infinity: it lasts. */

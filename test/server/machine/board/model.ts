@@ -189,6 +189,20 @@ export class BoardModel {
         });
       case "leave-pull":
         return this.#leave(command);
+      case "abandon-pull": {
+        const { id, requestId } = command;
+        const puller = this.pullers.find((each) => each.id === id);
+        if (puller !== undefined) this.#dequeue(puller);
+        const held =
+          this.works.find(({ work }) => work.id === id) ??
+          this.works.find(({ work }) => requestId !== "" && work.requestId === requestId);
+        if (held === undefined) return DONE;
+        held.work.promises -= 1;
+        if (held.work.promises > 0) return DONE;
+        held.card.attempt -= 1;
+        this.#takeBack(held.card, "waiting", "otherwise");
+        return DONE;
+      }
       case "withdraw-pull": {
         const { requestId, words } = command;
         const held = this.works.find(({ work }) => work.requestId === requestId);
@@ -549,6 +563,7 @@ export class BoardModel {
       claimed,
       trustCancel,
       heard: true,
+      promises: 1,
       token: UNKNOWN,
       attachment,
       expiresAt: 0,
@@ -741,6 +756,11 @@ export class BoardModel {
     const work = card.work as ModelWork;
     const past = { board: nameOf(card.board), stage: card.stage.config.name, card: card.id, held: true };
     if (work.requestId !== "") this.#past.set(work.requestId, past);
+    this.#takeBack(card, state, end);
+  }
+
+  #takeBack(card: ModelCard, state: CardState, end: string): void {
+    const work = card.work as ModelWork;
     if (work.claimed) this.#claims.push(`unclaim ${work.id}`);
     card.work = undefined;
     card.lastWork = { token: work.token, end };
@@ -756,6 +776,7 @@ export class BoardModel {
     }
     work.attachment = attachment;
     work.heard = true;
+    work.promises += 1;
     this.#startClock(work);
     return pulledSaid(card, work.id, true);
   }

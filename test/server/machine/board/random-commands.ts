@@ -31,6 +31,7 @@ type Sort =
   | "send-back"
   | "leave"
   | "withdraw"
+  | "abandon"
   | "resume"
   | "renew"
   | "block"
@@ -50,12 +51,13 @@ type Mix = readonly (readonly [Sort, number])[];
 /** All that can be done is done. */
 const MIXED: Mix = [
   ["add", 145],
-  ["pull", 255],
+  ["pull", 240],
   ["finish", 105],
   ["give-back", 40],
   ["send-back", 70],
   ["leave", 55],
   ["withdraw", 15],
+  ["abandon", 15],
   ["resume", 15],
   ["renew", 20],
   ["block", 25],
@@ -72,12 +74,13 @@ const MIXED: Mix = [
 /** Boards are full, much is sent back, and time hardly passes. */
 const CROWDED: Mix = [
   ["add", 205],
-  ["pull", 330],
+  ["pull", 320],
   ["finish", 190],
   ["give-back", 30],
   ["send-back", 90],
   ["leave", 20],
   ["withdraw", 10],
+  ["abandon", 10],
   ["block", 8],
   ["unblock", 10],
   ["answer", 80],
@@ -242,6 +245,11 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
         const next = `request-${serial + 1}`;
         const requestId = asked.length > 0 && dice.chance(85) ? dice.pick(asked.slice(-10)).requestId : next;
         return { kind: "withdraw-pull", requestId, words: dice.pick(["", "withdrawn"]) };
+      }
+      case "abandon": {
+        const id = model.works.length > 0 && dice.chance(60) ? dice.pick(model.works).work.id : `nothing-${serial}`;
+        const requestId = asked.length > 0 && dice.chance(50) ? dice.pick(asked.slice(-10)).requestId : "";
+        return { kind: "abandon-pull", id, requestId };
       }
       case "leave":
         return leave(dice);
