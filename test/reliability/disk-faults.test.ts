@@ -10,6 +10,7 @@ import type { LeaseDurability } from "../../src/server/store/row.ts";
 import { createDice } from "../server/machine/dice.ts";
 import { acquire, hold } from "../support/acquire.ts";
 import type { CallFailure } from "../support/call-failure.ts";
+import { createConnectClient } from "../support/connect-client.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { startRestartingServer } from "../support/restarting-server.ts";
 import type { BugName } from "./support/disk-faults/bugs.ts";
@@ -38,7 +39,8 @@ import { openRecord } from "./support/record.ts";
 import { inTier, seedOf } from "./support/tier.ts";
 
 const { tryAcquire, renew } = AdmissionService.method;
-const LIMITERS = "limiters: [{ name: db, max_concurrent: 10 }]\n";
+const LIMITERS = "limiters:\n  - { name: db, max_concurrent: 10 }\n";
+const FULL_LIMITER = "  - { name: full, max_concurrent: 1 }\n";
 const ROUNDS = inTier({ C: 1, N: 15 });
 const CUTS = inTier({ C: 2, N: 40 });
 const record = openRecord("disk-faults");
@@ -120,6 +122,46 @@ describe("one thing that fails", () => {
     // Twice more there is no room: a second, for which nobody need wait.
     const waited = disk.failures(2).then(() => "not answered");
     expect(await Promise.race([renewed.catch(String), waited])).toBe("renewed");
+  });
+
+  test("with the disk full, calls are answered in time, refusals at once, and callers that are gone take nothing", {
+    retry: 0,
+    timeout: 60_000,
+  }, async () => {
+    await using server = await startRestartingServer(`drain: { timeout: 3s }\n${LIMITERS}${FULL_LIMITER}`);
+    await using client = createGrpcClient(server.address);
+    await using web = createConnectClient(server.url, { protocol: "connect", httpVersion: "1.1" });
+    await hold(client, "full");
+    const { pid } = server.process.process;
+    await using disk = await injectFault({ pid, folder: server.folder, fault: FULL, from: 1 });
+    const claims = [{ limiter: "db" }];
+    const notKept = { reason: "NOT_KEPT", retryDelay: 1000 };
+    const failureOf = (call: Promise<unknown>) => call.catch((failure: CallFailure) => failure);
+    // The first waits for as long as the drain may take; it fills the disk's queue for all that come after.
+    const patient = failureOf(client.call(tryAcquire, { claims }));
+    const stream = acquire(client, "db");
+    await disk.failures(1);
+    for (const each of [client, web]) {
+      // What is refused needs no disk.
+      expect(await each.call(tryAcquire, { claims: [{ limiter: "full" }] })).toMatchObject({
+        result: { case: "refused" },
+      });
+      expect(await failureOf(each.call(tryAcquire, { claims: [{ limiter: "none" }] }))).toMatchObject({
+        reason: "LIMITER_NOT_FOUND",
+      });
+      expect(await failureOf(each.call(tryAcquire, { claims }, { timeout: 1_500 }))).toMatchObject(notKept);
+    }
+    const gone = Array.from({ length: 50 }, (_, index) =>
+      failureOf((index % 2 === 0 ? client : web).call(tryAcquire, { claims }, { timeout: 100 })),
+    );
+    await Promise.all(gone);
+    expect(await patient).toMatchObject(notKept);
+    expect(await stream.ending).toMatchObject(notKept);
+    await disk.lift();
+    const granted = await client.call(tryAcquire, { claims });
+    expect(granted).toMatchObject({ result: { case: "granted" } });
+    const { leases } = await client.call(LimiterService.method.listLeases, { limiter: "db" });
+    expect(leases).toHaveLength(1);
   });
 
   const stops: readonly [string, string, object][] = [
