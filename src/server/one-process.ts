@@ -22,6 +22,6 @@ export function reasonNotToServe(
   return (
     `the server was started ${where}. Each worker would share the ports and keep books of its own, so that every limit ` +
     `would be granted once per worker. Run exactly one server: ${remedy}. One process serves tens of thousands of ` +
-    "decisions a second; docs/tuning.md says what two replicas mean"
+    "decisions a second; docs/failures.md says what two replicas mean"
   );
 }
