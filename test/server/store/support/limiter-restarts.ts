@@ -268,7 +268,16 @@ function requestIdsOf(state: State): string[] {
 }
 
 function showLease(lease: Lease) {
-  const { dueAt: _, heapIndex: __, attachment: ___, grantedAt: ____, revokedAt, claims, ...rest } = lease;
+  const {
+    dueAt: _,
+    heapIndex: __,
+    attachment: ___,
+    grantedAt: ____,
+    promises: _____,
+    revokedAt,
+    claims,
+    ...rest
+  } = lease;
   return {
     ...rest,
     claims: claims.map(({ instance, ...held }) => ({ ...held, at: [instance.limiter.config.name, instance.key] })),
