@@ -50,6 +50,7 @@ export const REASONS = {
   BOARD_NOT_EMPTY: { code: "FAILED_PRECONDITION", when: "never" },
   CARD_STATE: { code: "FAILED_PRECONDITION", when: "never" },
   FIRST_STAGE: { code: "FAILED_PRECONDITION", when: "never" },
+  HTTP_VERSION_TOO_OLD: { code: "FAILED_PRECONDITION", when: "never" },
 
   LEASE_SECRET_MISMATCH: { code: "PERMISSION_DENIED", when: "never" },
 

@@ -3,7 +3,10 @@
 import type { KnownReason } from "../../reasons/reasons.ts";
 
 /** The reasons that are the machine's; the others are said before a request reaches it, or when the server stops. */
-export type Reason = Exclude<KnownReason, "INVALID_REQUEST" | "DRAINING" | "NOT_KEPT" | "TOO_MANY_STREAMS">;
+export type Reason = Exclude<
+  KnownReason,
+  "INVALID_REQUEST" | "DRAINING" | "NOT_KEPT" | "TOO_MANY_STREAMS" | "HTTP_VERSION_TOO_OLD"
+>;
 
 /** A "no" with its reason: a value, never thrown. */
 export interface Refusal {

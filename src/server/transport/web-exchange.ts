@@ -15,6 +15,8 @@ export type WebRequest = IncomingMessage | Http2ServerRequest;
 export type WebResponse = ServerResponse;
 
 export interface WebExchange {
+  /** As the request line has it, `1.1`; `2.0` over HTTP/2. */
+  readonly httpVersion: string;
   /** The other end: address and port. */
   readonly peer: string;
   /** µs that the caller's deadline leaves, from the arrival of the headers on; undefined: it set none. */
@@ -64,6 +66,7 @@ export function createWebExchange(options: WebExchangeOptions): WebExchange {
   });
 
   return {
+    httpVersion: request.httpVersion,
     peer: connection?.peer ?? http1Peer(request),
     get timeout() {
       return timeLeft(dueAt, clock.now());

@@ -13,6 +13,7 @@ import type { ReaderGuard } from "./reader-guard.ts";
 import { readRest } from "./request-rest.ts";
 import { clampConnectTimeout, clampGrpcTimeout } from "./timeouts.ts";
 import { createWebExchange, exchangeKey, type WebExchange, type WebRequest, type WebResponse } from "./web-exchange.ts";
+import { refuseGrpcOverHttp10 } from "./web-http-version.ts";
 import { addRoutes } from "./web-routes.ts";
 import { answerUnknown } from "./web-unknown.ts";
 
@@ -58,6 +59,7 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     const handler = handlers.get(url.split("?", 1)[0] ?? "");
     const respond = () => {
       if (cors.handle(request, response)) return undefined;
+      if (handler && refuseGrpcOverHttp10(request, response)) return undefined;
       if (handler) return serve(handler, url, createWebExchange({ request, response, sessions, readers, clock }));
       if (!pages(request, response)) answerUnknown(request, response, services);
       return undefined;
@@ -84,7 +86,8 @@ function call(
   request: WebRequest,
 ): Promise<UniversalServerResponse> {
   return handler({
-    httpVersion: request.httpVersion,
+    // Which versions carry a call is decided where it can be refused in the caller's protocol (`web-http-version.ts`).
+    httpVersion: "2.0",
     method: request.method ?? "",
     // Who was asked for makes no difference, and may be no host that a URL can have (`a:99999`).
     url: `http://localhost${url}`,

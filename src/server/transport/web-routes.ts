@@ -20,6 +20,7 @@ import { tooManyStreams } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { connectErrorOf } from "./web-error.ts";
 import { exchangeKey } from "./web-exchange.ts";
+import { requireHttpVersion } from "./web-http-version.ts";
 import { jsonOptionsOf } from "./web-json.ts";
 import { WebStream } from "./web-stream.ts";
 import { bidiWindow, SERVER_STREAM_WINDOW } from "./window.ts";
@@ -107,9 +108,12 @@ function begin(
   dispatcher: Dispatcher,
   handle: () => void,
 ): void {
+  // Without it nginx holds a streamed answer back until some KB of it have come.
+  context.responseHeader.set("x-accel-buffering", "no");
   const beginNow = () => {
     if (stream.ended) return;
     try {
+      requireHttpVersion(method, context);
       handle();
     } catch (thrown) {
       stream.fail(dispatcher.errorOf(method, thrown));

@@ -131,6 +131,16 @@ export function tooManyStreams(most: number): WireError {
   return reasonError("TOO_MANY_STREAMS", message, { metadata: { max_streams: String(most) } });
 }
 
+/** The call came over HTTP/`came`, which cannot carry its answer; it takes HTTP/`needed`. */
+export function httpVersionTooOld(came: string, needed: "1.1" | "2"): WireError {
+  const message =
+    `the call came over HTTP/${came}, and its answer takes HTTP/${needed}; have what stands between client and server speak ` +
+    (needed === "1.1"
+      ? "HTTP/1.1 or HTTP/2 to this port (nginx: proxy_http_version 1.1)"
+      : "HTTP/2 on both sides, or use the gRPC port");
+  return reasonError("HTTP_VERSION_TOO_OLD", message, { metadata: { http_version: came } });
+}
+
 /** The server stops before an answer could be given: it is unknown whether the request was carried out. */
 export function sentAway(): WireError {
   return reasonError(

@@ -210,13 +210,3 @@ test("nothing is read from a session whose reader does not keep up", async () =>
   }
   expect(requests).toBe(MANY);
 });
-
-test("a session over HTTP/1.1 is refused, since that cannot talk both ways", async () => {
-  const { address } = await startWeb([createHeldService().service]);
-  const response = await fetch(`http://${address}${pathOf(AdmissionService.method.session)}`, {
-    method: "POST",
-    headers: { "content-type": "application/connect+proto" },
-    body: "",
-  });
-  expect(response.status).toBe(505);
-});

@@ -89,7 +89,8 @@ const MACHINE_REASONS = (Object.keys(WireReason) as (keyof typeof WireReason)[])
     name !== "INVALID_REQUEST" &&
     name !== "DRAINING" &&
     name !== "NOT_KEPT" &&
-    name !== "TOO_MANY_STREAMS",
+    name !== "TOO_MANY_STREAMS" &&
+    name !== "HTTP_VERSION_TOO_OLD",
 );
 
 const claimShown = ({ instance, fencingToken, ...held }: HeldClaim) => ({
