@@ -1,9 +1,10 @@
 /** A server that has been busy for long has, once all are gone, what it had before. */
 
 import { describe, expect, test } from "vitest";
-import { type Bug, withBugs } from "./support/bug.ts";
+import { withBugs } from "./support/bug.ts";
 import { openRecord } from "./support/record.ts";
 import { type Belongings, type Soak, startSoak } from "./support/soak.ts";
+import { NEVER_EXPIRES } from "./support/soak-bug.ts";
 import type { SoakReport } from "./support/soak-load.ts";
 import { inTier, seedOf } from "./support/tier.ts";
 
@@ -114,12 +115,7 @@ describe("control", () => {
   });
 
   test("leases whose holders are lost, and whose time never runs out, are found", { timeout: 240_000 }, async () => {
-    const bug: Bug = {
-      file: "src/server/machine/grant.ts",
-      find: "else state.deadlines.set(lease, state.now + ttl);",
-      replace: 'else if (attachment.kind !== "orphaned") state.deadlines.set(lease, state.now + ttl);',
-    };
-    await using soak = await startSoak(withBugs([bug]));
+    await using soak = await startSoak(withBugs([NEVER_EXPIRES]));
     const { belongings: before } = await warmUp(soak, 1);
     const after = await soak.belongingsBackTo(before, LITTLE_PATIENCE);
     expect(after.leases).toBeGreaterThan(0);

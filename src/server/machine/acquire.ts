@@ -165,10 +165,16 @@ function boundOf(limiters: readonly Limiter[]): number {
 
 /** The lease's ttl: what the request says or the least of the limiters', within what all of them allow. */
 function ttlOf(command: Acquire | TryAcquire, limiters: readonly Limiter[]): number {
-  let ttl = command.ttl ?? Math.min(...limiters.map((limiter) => limiter.config.ttl));
+  let ttl = command.ttl ?? leastTtl(limiters);
   if (command.kind === "try-acquire" && ttl === 0) ttl = DETACHED_TTL;
   for (const { config } of limiters) ttl = Math.min(ttl, config.maxTtl);
   return ttl;
+}
+
+function leastTtl(limiters: readonly Limiter[]): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const { config } of limiters) least = Math.min(least, config.ttl);
+  return least;
 }
 
 function refuse(state: State, no: Refusal): Refusal {

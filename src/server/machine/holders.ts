@@ -45,15 +45,17 @@ export class Holders {
     }
   }
 
+  /** Takes permits out; what was never added changes nothing: an estimate is not worth an outage. */
   remove(grantedAt: number, permits: number): void {
     if (grantedAt >= this.#from) {
-      this.#permits -= permits;
+      this.#permits = Math.max(0, this.#permits - permits);
       return;
     }
     const index = this.#indexOf(grantedAt);
-    const group = this.#older[index] as Group;
+    const group = this.#older[index];
+    if (group === undefined) return;
     group.permits -= permits;
-    if (group.permits === 0) this.#older.splice(index, 1);
+    if (group.permits <= 0) this.#older.splice(index, 1);
   }
 
   /** µs that the oldest group has held; 0 while there is none. */

@@ -20,14 +20,13 @@ export function resolve(state: State, claims: readonly Claim[]): Target | Refusa
   const limiters: Limiter[] = [];
   const instances: (Instance | undefined)[] = [];
   for (const [index, claim] of claims.entries()) {
-    const details = { limiter: claim.limiter, key: claim.key, claim: index };
     const limiter = state.limiters.get(claim.limiter);
-    if (limiter === undefined || limiter.deleting) return refusal("LIMITER_NOT_FOUND", details);
+    if (limiter === undefined || limiter.deleting) return refusal("LIMITER_NOT_FOUND", aimOf(claim, index));
     if (limiter.config.keyed !== (claim.key !== "")) {
-      return refusal(limiter.config.keyed ? "KEY_REQUIRED" : "KEY_NOT_ALLOWED", details);
+      return refusal(limiter.config.keyed ? "KEY_REQUIRED" : "KEY_NOT_ALLOWED", aimOf(claim, index));
     }
     const numbers = excessOf(limiter, claim.permits, claim.tokens);
-    if (numbers !== undefined) return refusal("CLAIM_EXCEEDS_LIMIT", { ...details, numbers });
+    if (numbers !== undefined) return refusal("CLAIM_EXCEEDS_LIMIT", { ...aimOf(claim, index), numbers });
     limiters.push(limiter);
     instances.push(findInstance(limiter, claim.key));
   }
@@ -38,6 +37,11 @@ export function resolve(state: State, claims: readonly Claim[]): Target | Refusa
   return { kind: "target", limiters, instances };
 }
 
+/** Which claim a refusal is about. */
+function aimOf({ limiter, key }: Claim, index: number) {
+  return { limiter, key, claim: index };
+}
+
 /** Why the claims cannot be granted at this instant; undefined: they can. */
 export function refusalNow(state: State, claims: readonly Claim[], target: Target): Refusal | undefined {
   let first: Refusal | undefined;
@@ -45,10 +49,10 @@ export function refusalNow(state: State, claims: readonly Claim[], target: Targe
   for (const [index, claim] of claims.entries()) {
     const instance = target.instances[index];
     const limiter = target.limiters[index] as Limiter;
-    const details = { limiter: claim.limiter, key: claim.key, claim: index };
     const waiting = instance?.queue.presentCount ?? 0;
     const inTheWay = instance === undefined ? closedFor(state, limiter) : obstacle(state, instance, claim);
     if (inTheWay === undefined && waiting === 0) continue;
+    const details = aimOf(claim, index);
     const wait = inTheWay?.kind === "tokens" && waiting === 0 ? inTheWay.wait : undefined;
     retryAfter = wait === undefined || retryAfter === undefined ? undefined : Math.max(retryAfter, wait);
     if (inTheWay?.kind === "learning") first ??= refusal("LEARNING", { ...details, waitersAhead: waiting });
@@ -63,7 +67,7 @@ export function refusalNow(state: State, claims: readonly Claim[], target: Targe
 function concurrencyExhausted(limiter: Limiter, instance: Instance | undefined, claim: Claim, index: number): Refusal {
   const { maxConcurrent } = limiter.config;
   const numbers = { permits: claim.permits, permitsInUse: instance?.permitsInUse ?? 0, maxConcurrent };
-  return refusal("CONCURRENCY_EXHAUSTED", { limiter: claim.limiter, key: claim.key, claim: index, numbers });
+  return refusal("CONCURRENCY_EXHAUSTED", { ...aimOf(claim, index), numbers });
 }
 
 /** Makes sure that the keys which are new find room; what is as good as new is forgotten for them. */
@@ -81,9 +85,7 @@ export function roomForKeys(state: State, claims: readonly Claim[], target: Targ
   if (first === undefined) return undefined;
   const claim = claims[first] as Claim;
   return refusal("KEYS_EXHAUSTED", {
-    limiter: claim.limiter,
-    key: claim.key,
-    claim: first,
+    ...aimOf(claim, first),
     retryAfter: roomAt === Number.POSITIVE_INFINITY ? undefined : roomAt - state.now,
     numbers: { maxKeys: target.limiters[first]?.config.maxKeys },
   });
@@ -98,9 +100,7 @@ export function roomInQueues(state: State, claims: readonly Claim[], target: Tar
     if (queued < limiter.config.maxWaiters) continue;
     const claim = claims[index] as Claim;
     return refusal("QUEUE_FULL", {
-      limiter: claim.limiter,
-      key: claim.key,
-      claim: index,
+      ...aimOf(claim, index),
       waitersAhead: queued,
       numbers: { maxWaiters: limiter.config.maxWaiters },
     });
@@ -117,9 +117,7 @@ export function inVain(state: State, claims: readonly Claim[], target: Target, m
     const estimate = instance === undefined ? 0 : estimateIn(instance, demandOf(instance, claim), state.now);
     if (estimate === undefined || estimate <= maxWait) continue;
     return refusal("WAIT_TOO_LONG", {
-      limiter: claim.limiter,
-      key: claim.key,
-      claim: index,
+      ...aimOf(claim, index),
       retryAfter: estimate - maxWait,
       waitersAhead: instance?.queue.presentCount ?? 0,
       numbers: { estimatedWait: estimate, maxWait },

@@ -36,4 +36,17 @@ describe("the holders of an instance", () => {
       { numRuns: 200 },
     );
   });
+
+  test("permits that were never added take nothing out", () => {
+    const holders = new Holders();
+    holders.remove(5, 1);
+    holders.add(1_000, 2);
+    holders.add(2_000, 1);
+    holders.remove(10, 7);
+    holders.remove(2_000, 3);
+    holders.remove(10, 1);
+    expect(permitsOf(holders)).toBe(0);
+    holders.add(3_000, 4);
+    expect(permitsOf(holders)).toBe(4);
+  });
 });

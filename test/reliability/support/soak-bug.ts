@@ -1,0 +1,10 @@
+/** A bug that leaks slowly: a soak must find it. */
+
+import type { Bug } from "./bug.ts";
+
+/** The time of a lease whose holder is lost does not run. */
+export const NEVER_EXPIRES: Bug = {
+  file: "src/server/machine/grant.ts",
+  find: "else state.deadlines.set(lease, state.now + lease.ttl);",
+  replace: 'else if (lease.attachment.kind !== "orphaned") state.deadlines.set(lease, state.now + lease.ttl);',
+};

@@ -1,0 +1,16 @@
+/** Each bug that a control puts into a copy of the sources still has its place there: otherwise its control proves nothing. */
+
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import type { Bug } from "../reliability/support/bug.ts";
+import { BUGS as DISK_BUGS } from "../reliability/support/disk-faults/bugs.ts";
+import { BUGS as HISTORY_BUGS } from "../reliability/support/history/bugs.ts";
+import { MUTANTS } from "../reliability/support/mutants.ts";
+import { NEVER_EXPIRES } from "../reliability/support/soak-bug.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const ALL: readonly Bug[] = [...MUTANTS, ...HISTORY_BUGS, ...Object.values(DISK_BUGS), NEVER_EXPIRES];
+
+test.for(ALL)("$file has once: $find", ({ file, find }) => {
+  expect(readFileSync(new URL(file, ROOT), "utf8").split(find)).toHaveLength(2);
+});
