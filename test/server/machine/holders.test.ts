@@ -37,7 +37,7 @@ describe("the holders of an instance", () => {
     );
   });
 
-  test("permits that were never added take nothing out", () => {
+  it("takes nothing out for permits that were never added", () => {
     const holders = new Holders();
     holders.remove(5, 1);
     holders.add(1_000, 2);
