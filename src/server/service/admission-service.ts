@@ -18,7 +18,7 @@ import type { Ids } from "../ids.ts";
 import type { Ended, Release, Renew, Renewed, TryAcquire, Withdraw } from "../machine/command.ts";
 import { expiresAt } from "../machine/lease.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
-import { draining, refusalError } from "../wire/error-wire.ts";
+import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import {
   claimsFromWire,
   grantedToWire,
@@ -33,6 +33,13 @@ import { ask, askFor } from "./ask.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
 import { type Call, createRpcService, type RpcService, type StreamEnd } from "./rpc.ts";
+
+/** Checked here, since a rule between fields would be interpreted (CEL) for each Release: 1.5 µs of the 2.4 µs of its checks. */
+const NO_SECRET: FieldViolation = {
+  field: "secret",
+  description: "must be given with lease_id",
+  reason: "release.secret",
+};
 
 export interface AdmissionServiceOptions {
   readonly clock: Clock;
@@ -112,6 +119,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     async release({ leaseId, secret, requestId, outcome }) {
       const workOutcome = workOutcomeFromWire(outcome);
       if (requestId !== "") return withdraw({ kind: "withdraw", requestId, workOutcome });
+      if (secret === "") throw invalidRequest([NO_SECRET]);
       if (!ids.isSecretOf(leaseId, secret)) throw refusalError(await wrongSecret(leaseId));
       const command: Release = { kind: "release", leaseId, workOutcome };
       const released = await ask(engine, command);

@@ -114,6 +114,10 @@ export const MALFORMED_ADMISSION: readonly MalformedRequest[] = [
   ),
   malformed("an empty one", renew, { leases: [{}] }, invalid("leases[0].lease_id", "leases[0].secret")),
   malformed("nothing", release, {}, invalid("")),
+  malformed("a lease and a request", release, { leaseId: "l", secret: "s", requestId: REQUEST_ID }, invalid("")),
+  malformed("a lease without a secret", release, { leaseId: "l" }, invalid("secret")),
+  malformed("a secret alone", release, { secret: "s" }, invalid("")),
+  malformed("a short request_id", release, { requestId: "short" }, invalid("request_id")),
   malformed("an unknown outcome", release, { leaseId: "l", secret: "s", outcome: 99 as never }, invalid("outcome")),
   malformed("a lease that is not there", release, { leaseId: "l", secret: "s" }, notFound("LEASE_NOT_FOUND")),
 ];

@@ -541,7 +541,7 @@ export type ReleaseRequest = Message<"ggen.backpressure.v1.ReleaseRequest"> & {
   leaseId: string;
 
   /**
-   * The secret that came with the grant.
+   * The secret that came with the grant. Required with `lease_id`.
    *
    * @generated from field: string secret = 2;
    */
