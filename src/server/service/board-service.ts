@@ -46,7 +46,7 @@ import {
   updateContent,
   workToWire,
 } from "../wire/card-wire.ts";
-import { draining, invalidRequest, refusalError } from "../wire/error-wire.ts";
+import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { refusalToWire } from "../wire/lease-wire.ts";
 import { pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { durationToMicros, timestampToMs } from "../wire/time-wire.ts";
@@ -74,6 +74,12 @@ export interface BoardRpcs {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const PLACE = /^[0-9]{1,2}\.[0-9]{1,16}$/;
 const MAX_CARDS_WITH_BOARD = 1_000;
+const NO_ATTEMPT: FieldViolation = {
+  field: "failed",
+  description: "cannot be given with request_id: a request that is withdrawn is no attempt",
+  reason: "give_back_card.failed",
+};
+
 export function createBoardService({ clock, ids, boards, heartbeat }: BoardServiceOptions): BoardRpcs {
   const openCalls = new Set<OpenCall>();
   const ports = { clock, boards, heartbeats: createHeartbeats(clock, heartbeat) };
@@ -340,7 +346,9 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
   });
 
-  async function withdraw({ board, requestId, reason: words }: GiveBackCardRequest): Promise<GiveBackCardResponse> {
+  async function withdraw(request: GiveBackCardRequest): Promise<GiveBackCardResponse> {
+    const { board, requestId, reason: words, failed } = request;
+    if (failed) throw invalidRequest([NO_ATTEMPT]);
     await readBoard(board);
     const outcome = await ask({ kind: "withdraw-pull", requestId, words });
     return create(GiveBackCardResponseSchema, {

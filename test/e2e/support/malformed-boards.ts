@@ -234,13 +234,14 @@ const BAD_PULLS: readonly (readonly [
   ["a short request_id", { ...REVIEW, requestId: "short" }, invalid("request_id")],
 ];
 
+const REQUEST_ID = "0123456789abcdef";
+
 /** What is wrong with the end of work, however it ends. */
 const BAD_ENDS: readonly (readonly [
   name: string,
   end: { board?: string; cardId?: string; fencingToken?: bigint },
   answer: Answer,
 ])[] = [
-  ["nothing", {}, invalid("board", "card_id")],
   ["a board that is not there", { board: "nowhere", cardId: "held" }, NO_BOARD],
   ["a card that is not there", { board: BOARD, cardId: "x" }, NO_CARD],
   ["another token", { ...HELD, fencingToken: 1n }, STALE],
@@ -271,6 +272,23 @@ const WORK_REQUESTS: readonly MalformedRequest[] = [
     malformed(name, giveBackCard, end, answer),
     malformed(name, sendBackCard, end, answer),
   ]),
+  malformed("nothing", finishCard, {}, invalid("board", "card_id")),
+  malformed("nothing", sendBackCard, {}, invalid("board", "card_id")),
+  malformed("nothing", giveBackCard, {}, invalid("board", "")),
+  malformed("a card and a request", giveBackCard, { ...HELD, requestId: REQUEST_ID }, invalid("")),
+  malformed("a short request_id", giveBackCard, { board: BOARD, requestId: "short" }, invalid("request_id")),
+  malformed(
+    "an attempt that failed, of a request",
+    giveBackCard,
+    { board: BOARD, requestId: REQUEST_ID, failed: true },
+    invalid("failed"),
+  ),
+  malformed(
+    "a request to a board that is not there",
+    giveBackCard,
+    { board: "nowhere", requestId: REQUEST_ID },
+    NO_BOARD,
+  ),
   malformed("a result of 1 MB", finishCard, { ...HELD, result: MEGABYTE }, invalid("result")),
   malformed("a reason of 1 MB", giveBackCard, { ...HELD, reason: MEGABYTE }, invalid("reason")),
   malformed("a reason of 1 MB", sendBackCard, { ...HELD, reason: MEGABYTE }, invalid("reason")),
