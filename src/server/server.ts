@@ -3,12 +3,12 @@
 import { type Clock, createSystemClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { addressText, restartFields } from "./config/settings.ts";
+import { createDeclarations } from "./declarations.ts";
 import type { BoardEngine } from "./engine/board-engine.ts";
 import { createEmbeddedBoardEngine } from "./engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine, type EmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
 import { createIds } from "./ids.ts";
 import type { Log } from "./log.ts";
-import { refusalMessage } from "./machine/refusal-message.ts";
 import { createAdmissionService } from "./service/admission-service.ts";
 import { createBoardService } from "./service/board-service.ts";
 import { createCallsUnderWay } from "./service/calls-under-way.ts";
@@ -76,11 +76,8 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
   const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: settings.maxWaiters, fencingEpoch } });
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
-  let refused = false;
-  const onRefused = () => {
-    refused = true;
-  };
-  declare({ engine, boards }, config, log, onRefused);
+  const declarations = createDeclarations({ engine, boards, log });
+  declarations.takeUpAtStart(config);
 
   const admission = createAdmissionService({ clock, ids, engine, heartbeat: () => settings.liveness.heartbeat });
   const board = createBoardService({ clock, ids, boards, heartbeat: () => settings.liveness.heartbeat });
@@ -168,11 +165,10 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
         engine.setMaxWaiters(next.settings.maxWaiters);
         // What needs a restart stays as it is in force.
         settings = { ...settings, drainTimeout: next.settings.drainTimeout, maxWaiters: next.settings.maxWaiters };
-        refused = false;
-        declare({ engine, boards }, next, log, onRefused);
+        declarations.takeUp(next);
       },
       get hasRefused() {
-        return refused;
+        return declarations.hasRefused;
       },
       stop() {
         stopping ??= drain();
@@ -209,33 +205,6 @@ async function openStore(options: TimedOptions): Promise<Store> {
 interface Engines {
   readonly engine: EmbeddedEngine;
   readonly boards: BoardEngine;
-}
-
-/** `onRefused` is called if something of it is not in force. */
-function declare({ engine, boards }: Engines, config: LoadedConfig, log: Log, onRefused: () => void): void {
-  engine.submit([{ kind: "declare", configs: config.limiters }], ([{ created, changed, deleted, refused }]) => {
-    log.info({ created, changed, deleted }, "limiters declared");
-    if (refused.length > 0) {
-      onRefused();
-      log.error(
-        { limiters: refused },
-        "keyed is not changed while leases or waiters of these limiters are there; their other fields are in force; " +
-          "send SIGHUP once they are idle, or declare them under other names",
-      );
-    }
-  });
-  const command = { kind: "declare-boards", configs: config.boards, renamed: config.renamedStages } as const;
-  boards.submit([command], ([{ created, changed, deleted, refused, refusals }]) => {
-    log.info({ created, changed, deleted }, "boards declared");
-    if (refused.length > 0) {
-      onRefused();
-      log.error(
-        { boards: refused, why: refusals.map((refusal) => refusalMessage(refusal)) },
-        "cards stand where the file has no place for them: these boards stay as they were; send SIGHUP once the cards are " +
-          "gone on, or say renamed_from where a stage has another name",
-      );
-    }
-  });
 }
 
 /** Resolves when nothing is left to wait for, or nobody waits any more. */

@@ -9,7 +9,7 @@ import { createGrpcClient } from "../support/grpc-client.ts";
 import { limiterOf } from "../support/look.ts";
 import { startServerProcess } from "../support/server-process.ts";
 
-const { createLimiter, deleteLimiter, listLimiters, updateLimiter } = LimiterService.method;
+const { createLimiter, deleteLimiter, listLimiters, updateLimiter, watchLimiters } = LimiterService.method;
 
 const TAKEN_UP = /has changed and is taken up/;
 
@@ -48,6 +48,27 @@ test("SIGHUP has the file read at once, and says what it thinks of it", async ()
   expect(await server.logged(/need a restart to take effect/)).toMatchObject({ fields: ["liveness.heartbeat"] });
   await using client = createGrpcClient(server.address);
   expect(await limiterOf(client, "db")).toMatchObject({ maxConcurrent: 3 });
+});
+
+test("SIGHUP with a file that has not changed declares nothing, and watchers hear nothing", async () => {
+  await using server = await startServerProcess("limiters: [{ name: db, max_concurrent: 1 }]");
+  await using client = createGrpcClient(server.address);
+  await server.logged(/limiters declared/);
+  const stream = client.open(watchLimiters, {});
+  const heard = [(await stream.next()).event];
+  const told = async () => (await server.logged(/limiters declared|says what is in force already/)).msg;
+  for (let i = 0; i < 5; i++) {
+    server.signal("SIGHUP");
+    expect(await told()).toMatch(/says what is in force already/);
+  }
+  // The control: what changes is declared, and heard of.
+  server.configure("limiters: [{ name: db, max_concurrent: 2 }]");
+  expect(await told()).toBe("limiters declared");
+  heard.push((await stream.next()).event);
+  expect(heard).toMatchObject([
+    { case: "snapshot", value: { limiters: [{ name: "db", maxConcurrent: 1, etag: "1" }] } },
+    { case: "changed", value: { name: "db", maxConcurrent: 2, etag: "2" } },
+  ]);
 });
 
 test("a bad file changes nothing, and each thing that is wrong is named with its place", async () => {

@@ -49,7 +49,7 @@ export interface LoadedConfig {
 /** Fields of what is declared that say how it stands; nobody sets them. */
 const OUTPUT_FIELDS = new Set([...LIMITER_OUTPUT_FIELDS, ...BOARD_OUTPUT_FIELDS]);
 
-interface InvalidConfig {
+export interface InvalidConfig {
   readonly kind: "invalid";
   /** All that is wrong, at least one thing. */
   readonly problems: readonly Problem[];

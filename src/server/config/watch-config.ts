@@ -3,8 +3,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, createSystemClock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { type ConfigReading, type LoadedConfig, parseConfig } from "./config.ts";
-import { type FileReading, readConfigFile } from "./config-file.ts";
+import type { ConfigReading, LoadedConfig } from "./config.ts";
+import { type FileReading, readConfigFileSoon } from "./config-file.ts";
+import { parseElsewhere } from "./parse-elsewhere.ts";
 import { formatProblem, type Problem } from "./problem.ts";
 import { watchPath } from "./watch-path.ts";
 
@@ -17,27 +18,36 @@ export interface WatchOptions {
   /** Whether all of the last one is: if not, it is handed out again when its reading is asked for. Default: it is. */
   readonly isInForce?: () => boolean;
   readonly clock?: Clock;
+  /** Default: in a thread of its own. */
+  readonly parse?: typeof parseElsewhere;
 }
 
 export interface ConfigWatch {
-  /** Reads the file now, and says what it thinks of it whether or not it has changed. */
+  /** Has the file read at once, and says what it thinks of it whether or not it has changed. */
   reload(): void;
   close(): void;
 }
 
 /** µs without news from the file's folders after which it is read: who writes it has probably finished. */
 const QUIET = 100_000;
+/** Problems of one file that are logged: each is a line that is written before the server goes on. */
+const MOST_TOLD = 100;
 
 export function watchConfig(options: WatchOptions): ConfigWatch {
   const { running, log, onChange, isInForce = () => true, clock = createSystemClock() } = options;
+  const { parse = parseElsewhere } = options;
   const { origin } = running;
   const { path } = origin;
   if (path === undefined) {
     return { reload: () => log.info({}, "there is no configuration file to read again"), close: () => {} };
   }
+  const closing = new AbortController();
   let current = running;
   let seen: FileReading = { kind: "text", text: running.text };
   let callOff = () => {};
+  /** What is asked for while a look is under way. */
+  let asked: "if-changed" | "anyway" | undefined;
+  let looking = false;
   const folders = watchPath(path, {
     onNews: lookSoon,
     onError: (error) =>
@@ -48,19 +58,45 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
 
   function lookSoon(): void {
     callOff();
-    callOff = clock.schedule(clock.now() + QUIET, false, () => look({ anyway: false }));
+    callOff = clock.schedule(clock.now() + QUIET, false, () => look("if-changed"));
   }
 
-  function look({ anyway }: { readonly anyway: boolean }): void {
+  /** One look after the other; those that are asked for meanwhile are one. */
+  function look(how: "if-changed" | "anyway"): void {
     callOff();
+    if (asked !== "anyway") asked = how;
+    if (!looking) void lookWhileAsked();
+  }
+
+  async function lookWhileAsked(): Promise<void> {
+    looking = true;
+    for (let how = asked; how !== undefined && !closing.signal.aborted; how = asked) {
+      asked = undefined;
+      await lookOnce(how);
+    }
+    looking = false;
+  }
+
+  async function lookOnce(how: "if-changed" | "anyway"): Promise<void> {
     // Before the file is read, so that no change is missed in between.
     folders.follow();
-    const reading = readConfigFile(path as string);
-    if (!anyway && isDeepStrictEqual(reading, seen)) return;
+    const reading = await readConfigFileSoon(path as string);
+    if (closing.signal.aborted || (how === "if-changed" && isDeepStrictEqual(reading, seen))) return;
     seen = reading;
-    if (reading.kind === "unreadable") take({ kind: "invalid", problems: [reading.problem] });
-    // What is in force already need not be read again, however much it is.
-    else take(reading.text === current.text ? current : parseConfig(reading.text, origin));
+    const next = await understand(reading);
+    if (!closing.signal.aborted) take(next);
+  }
+
+  async function understand(reading: FileReading): Promise<ConfigReading> {
+    if (reading.kind === "unreadable") return { kind: "invalid", problems: [reading.problem] };
+    // What is in force already need not be parsed again, however much it is.
+    if (reading.text === current.text) return current;
+    try {
+      return await parse(reading.text, origin, closing.signal);
+    } catch (error) {
+      const message = `cannot be parsed: ${(error as Error).message}`;
+      return { kind: "invalid", problems: [{ place: { kind: "file", path: path as string }, field: "", message }] };
+    }
   }
 
   function take(next: ConfigReading): void {
@@ -83,13 +119,20 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   }
 
   function refuse(problems: readonly Problem[]): void {
-    for (const problem of problems) log.error({ field: problem.field }, formatProblem(problem));
+    for (const problem of problems.slice(0, MOST_TOLD)) log.error({ field: problem.field }, formatProblem(problem));
+    if (problems.length > MOST_TOLD) {
+      log.error(
+        { path, more: problems.length - MOST_TOLD },
+        "there are more problems; backpressure check FILE names all",
+      );
+    }
     log.error({ path, problems: problems.length }, "the configuration file is not taken up; what is in force stays");
   }
 
   return {
-    reload: () => look({ anyway: true }),
+    reload: () => look("anyway"),
     close() {
+      closing.abort();
       callOff();
       folders.close();
     },

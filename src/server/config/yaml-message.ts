@@ -125,8 +125,10 @@ function readField(walk: Walk, field: DescField, value: Value | undefined): Json
   if (node.items.length > most) {
     const message = `must be a list of at most ${grouped(most)}, found ${grouped(node.items.length)}`;
     walk.findings.push({ offset: value.offset, field: path, message });
+    // What stands in it is not read: a list without end would take as long.
+    return items;
   }
-  for (const item of node.items.slice(0, most)) items.push(readItem(walk, field, item, `${path}[${items.length}]`));
+  for (const item of node.items) items.push(readItem(walk, field, item, `${path}[${items.length}]`));
   return items;
 }
 

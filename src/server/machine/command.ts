@@ -111,10 +111,12 @@ export interface DeleteLimiter {
   readonly force: boolean;
 }
 
-/** The limiters that the configuration file declares, all of them: what is no longer declared is deleted. */
+/** What the configuration file declares of limiters: all of it, or a part, so that no step takes long. */
 export interface Declare {
   readonly kind: "declare";
   readonly configs: readonly LimiterConfig[];
+  /** Names that it declares no longer: those limiters are deleted. Names of others are passed over. */
+  readonly undeclared: readonly string[];
 }
 
 /** All leases of before the start have had the time to show themselves, or to run out. */

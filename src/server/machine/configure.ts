@@ -50,7 +50,7 @@ export function deleteLimiter(state: State, command: DeleteLimiter): Outcomes["d
 }
 
 /** Takes up what the file declares. A limiter whose declaration is as before keeps what was changed by RPC. */
-export function declare(state: State, { configs }: Declare): Outcomes["declare"] {
+export function declare(state: State, { configs, undeclared }: Declare): Outcomes["declare"] {
   const outcome = {
     created: [] as string[],
     changed: [] as string[],
@@ -80,12 +80,12 @@ export function declare(state: State, { configs }: Declare): Outcomes["declare"]
       if (keyed !== config.keyed) outcome.refused.push(config.name);
     }
   }
-  const declared = new Set(configs.map((config) => config.name));
-  for (const limiter of [...state.limiters.values()]) {
-    if (limiter.declaration === undefined || declared.has(limiter.config.name)) continue;
+  for (const name of undeclared) {
+    const limiter = state.limiters.get(name);
+    if (limiter?.declaration === undefined) continue;
     limiter.declaration = undefined;
     remove(state, limiter, false);
-    outcome.deleted.push(limiter.config.name);
+    outcome.deleted.push(name);
   }
   return { kind: "declared", ...outcome };
 }

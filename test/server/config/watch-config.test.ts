@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Clock, createSystemClock } from "../../../src/server/clock.ts";
-import { loadConfig } from "../../../src/server/config/config.ts";
+import { loadConfig, parseConfig } from "../../../src/server/config/config.ts";
 import { type ConfigWatch, watchConfig } from "../../../src/server/config/watch-config.ts";
 import type { Log, LogFields } from "../../../src/server/log.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
@@ -26,7 +26,10 @@ interface Watched {
   readonly watch: ConfigWatch;
   /** The limiters' names of each configuration that was taken up. */
   readonly taken: string[];
-  /** What was logged above `info`. */
+  /** The texts that were parsed. */
+  readonly parsed: string[];
+  /** What was logged, and what of that above `info`. */
+  readonly said: string[];
   readonly complaints: string[];
   /** Resolves when that is so; looked at after each thing that happens. The test's own timeout bounds it. */
   until(condition: () => boolean): Promise<void>;
@@ -36,16 +39,22 @@ function start(path: string | undefined, clock: Clock = createSystemClock()): Wa
   const running = loadConfig({ path, overrides: [] });
   if (running.kind === "invalid") throw new Error("the first text must be good");
   const taken: string[] = [];
+  const parsed: string[] = [];
+  const said: string[] = [];
   const complaints: string[] = [];
   const looks = new Set<() => void>();
   const happened = () => {
     for (const look of looks) look();
   };
-  const complain = (_fields: LogFields, message: string) => {
-    complaints.push(message);
+  const say = (_fields: LogFields, message: string) => {
+    said.push(message);
     happened();
   };
-  const log: Log = { debug: happened, info: happened, warn: complain, error: complain, setLevel: () => {} };
+  const complain = (fields: LogFields, message: string) => {
+    complaints.push(message);
+    say(fields, message);
+  };
+  const log: Log = { debug: say, info: say, warn: complain, error: complain, setLevel: () => {} };
   const noticed: Clock = {
     ...clock,
     schedule: (at, precise, callback) => {
@@ -58,6 +67,10 @@ function start(path: string | undefined, clock: Clock = createSystemClock()): Wa
     running,
     log,
     clock: noticed,
+    parse: async (text, origin) => {
+      parsed.push(text);
+      return parseConfig(text, origin);
+    },
     onChange: ({ limiters }) => {
       taken.push(limiters.map(({ name }) => name).join());
       happened();
@@ -74,7 +87,7 @@ function start(path: string | undefined, clock: Clock = createSystemClock()): Wa
       looks.add(look);
       look();
     });
-  return { watch, taken, complaints, until };
+  return { watch, taken, parsed, said, complaints, until };
 }
 
 interface Way {
@@ -261,16 +274,18 @@ describe("the file is read", { timeout: 10_000 }, () => {
     clock.advance(99_999);
     expect(taken).toEqual([]);
     clock.advance(1);
+    await until(() => taken.length > 0);
     expect(taken).toEqual(["whole"]);
   });
 
-  it("soon after the start, since it may have changed in between", () => {
+  it("soon after the start, since it may have changed in between", async () => {
     const folder = newFolder();
     const path = inPlace.place(folder);
     const clock = createFakeClock();
-    const { taken } = start(path, clock);
+    const { taken, until } = start(path, clock);
     inPlace.change(folder, textOf("early"), 1);
     clock.advance(100_000);
+    await until(() => taken.length > 0);
     expect(taken).toEqual(["early"]);
   });
 
@@ -296,19 +311,59 @@ describe("the file is read", { timeout: 10_000 }, () => {
     expect(closed.taken).toEqual([]);
   });
 
-  it("at once on demand, and a bad file is told again", () => {
+  it("at once on demand, and a bad file is told again", async () => {
     const folder = newFolder();
     const clock = createFakeClock();
-    const { watch, taken, complaints } = start(inPlace.place(folder), clock);
+    const { watch, taken, said, complaints, until } = start(inPlace.place(folder), clock);
     inPlace.change(folder, "quotas: 5\n", 1);
-    watch.reload();
-    watch.reload();
-    expect(complaints).toHaveLength(4);
+    for (const told of [2, 4]) {
+      watch.reload();
+      await until(() => complaints.length === told);
+    }
     inPlace.change(folder, textOf("second"), 2);
     watch.reload();
+    await until(() => taken.length > 0);
     watch.reload();
+    await until(() => said.at(-1) === "the configuration file says what is in force already");
     expect(taken).toEqual(["second"]);
     expect(complaints).toHaveLength(4);
+  });
+
+  it("and not parsed, let alone taken up, where it has not changed", async () => {
+    const folder = newFolder();
+    const { watch, taken, parsed, said, until } = start(inPlace.place(folder), createFakeClock());
+    watch.reload();
+    await until(() => said.length > 0);
+    expect([said, parsed, taken]).toEqual([["the configuration file says what is in force already"], [], []]);
+    // The control: one letter more is parsed and taken up.
+    inPlace.change(folder, textOf("first2"), 1);
+    watch.reload();
+    await until(() => taken.length > 0);
+    expect([parsed, taken]).toEqual([[textOf("first2")], ["first2"]]);
+  });
+
+  it("one look after the other: what is asked for meanwhile is one look more, at what is there then", async () => {
+    const folder = newFolder();
+    const { watch, taken, parsed, until } = start(inPlace.place(folder), createFakeClock());
+    inPlace.change(folder, textOf("second"), 1);
+    watch.reload();
+    await until(() => parsed.length > 0);
+    for (const turn of [2, 3]) {
+      inPlace.change(folder, textOf(`later${turn}`), turn);
+      watch.reload();
+    }
+    await until(() => taken.length === 2);
+    expect(taken).toEqual(["second", "later3"]);
+  });
+
+  it("and the log names a hundred of its problems, and how many more there are", async () => {
+    const folder = newFolder();
+    const { watch, complaints, until } = start(inPlace.place(folder), createFakeClock());
+    inPlace.change(folder, `limiters:\n${"  - { name: '' }\n".repeat(150)}`, 1);
+    watch.reload();
+    await until(() => complaints.at(-1)?.includes("is not taken up") === true);
+    expect(complaints).toHaveLength(102);
+    expect(complaints.at(-2)).toContain("there are more problems");
   });
 
   it("never where there is none", () => {

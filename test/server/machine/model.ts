@@ -277,7 +277,7 @@ export class Model {
         return { kind: "limiter-deleted", name, drainingLeases: this.#delete(limiter, command.force) };
       }
       case "declare":
-        return this.#declare(command.configs);
+        return this.#declare(command.configs, command.undeclared);
       case "wake":
         return { kind: "done" };
     }
@@ -629,7 +629,7 @@ export class Model {
     }
   }
 
-  #declare(configs: readonly LimiterConfig[]): Said {
+  #declare(configs: readonly LimiterConfig[], undeclared: readonly string[]): Said {
     const created: string[] = [];
     const changed: string[] = [];
     const refusedNames: string[] = [];
@@ -648,8 +648,9 @@ export class Model {
       }
     }
     const deleted: string[] = [];
-    for (const [name, limiter] of [...this.limiters]) {
-      if (!limiter.declaration || configs.some((config) => config.name === name)) continue;
+    for (const name of undeclared) {
+      const limiter = this.limiters.get(name);
+      if (!limiter?.declaration) continue;
       limiter.declaration = undefined;
       this.#delete(limiter, false);
       deleted.push(name);

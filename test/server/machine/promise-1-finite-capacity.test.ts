@@ -107,7 +107,7 @@ describe("finite capacity", () => {
     const config = scene.create({ name: "db", maxConcurrent: 2 });
     const holder = scene.acquire([claimOn("db", { permits: 2 })]);
     scene.step({ kind: "delete-limiter", name: "db", revision: undefined, force: false });
-    scene.step({ kind: "declare", configs: [config] });
+    scene.step({ kind: "declare", configs: [config], undeclared: [] });
     expect(scene.tryAcquire([claimOn("db")]).outcome).toMatchObject({ reason: "CONCURRENCY_EXHAUSTED" });
     scene.release(holder.id);
     expect(scene.tryAcquire([claimOn("db")]).outcome).toMatchObject({ kind: "granted" });

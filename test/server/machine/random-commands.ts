@@ -137,6 +137,14 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     return { kind: "update-limiter", config: { ...config, paused }, revision };
   }
 
+  /** The whole file, or a part of it: what a part does not name is declared as before. */
+  function declare(dice: Dice): Command {
+    const names = PLAIN.filter(() => dice.chance(50));
+    const others = NAMES.filter((name) => !names.includes(name));
+    const undeclared = dice.chance(60) ? others : others.filter(() => dice.chance(40));
+    return { kind: "declare", configs: names.map((name) => configOf(dice, name)), undeclared };
+  }
+
   function commandOf(dice: Dice): Command {
     const missing = NAMES.filter((name) => !model.limiters.has(name));
     if (missing.length > 0 && dice.chance(30)) {
@@ -172,7 +180,7 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
       case "change":
         return change(dice);
       case "declare":
-        return { kind: "declare", configs: PLAIN.filter(() => dice.chance(50)).map((name) => configOf(dice, name)) };
+        return declare(dice);
       case "wake":
         return { kind: "wake" };
     }

@@ -53,7 +53,7 @@ function createChanges(...configs: readonly LimiterConfig[]) {
     return step({ kind: "try-acquire", id, claims, holder: id, ttl, requestId });
   };
   const release = (leaseId: string) => step({ kind: "release", leaseId, workOutcome: "success" });
-  return { declared: step({ kind: "declare", configs }), step, changes, tryAcquire, release };
+  return { declared: step({ kind: "declare", configs, undeclared: [] }), step, changes, tryAcquire, release };
 }
 
 const concurrent = limiterOf({ maxConcurrent: 100, ttl: 10 * SECOND, maxTtl: 3_600 * SECOND });
@@ -95,7 +95,7 @@ describe("how safe a change is", () => {
     const { declared, step } = createChanges(concurrent);
     expect(await kept(folder, store, declared)).toEqual({ awaited: true, durability: "disk" });
     expect(keysOf(folder, "limiter")).toEqual(["limiter:db"]);
-    const removed = step({ kind: "declare", configs: [] });
+    const removed = step({ kind: "declare", configs: [], undeclared: ["db"] });
     expect(await kept(folder, store, removed)).toEqual({ awaited: true, durability: "disk" });
     expect(keysOf(folder, "limiter")).toEqual([]);
     await store.close();

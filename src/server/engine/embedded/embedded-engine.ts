@@ -3,12 +3,13 @@
 import type { Clock } from "../../clock.ts";
 import { createMachine, type MachineOptions, type State } from "../../machine/admission.ts";
 import type { StreamId } from "../../machine/claim.ts";
-import type { Change, Command, MachineEvent, Outcome } from "../../machine/command.ts";
+import type { Change, Command, MachineEvent, Outcome, OutcomeOf } from "../../machine/command.ts";
 import type { Waiter } from "../../machine/limiter.ts";
 import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
 import type { Store } from "../../store/store.ts";
 import type { Engine, OutcomesOf, StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
+import { createDeclaring, type Declaring } from "./declaring.ts";
 import { createDelivery, partition } from "./delivery.ts";
 import { createLimiterWatch } from "./limiter-watch.ts";
 import { createSlices } from "./slices.ts";
@@ -21,7 +22,7 @@ export interface EmbeddedEngineOptions {
   readonly inspect?: (state: State) => void;
 }
 
-export interface EmbeddedEngine extends Engine {
+export interface EmbeddedEngine extends Engine, Pick<Declaring, "declare" | "declareAtOnce"> {
   /** Changes how many may wait at once; those who wait already stay. */
   setMaxWaiters(maxWaiters: number): void;
   /** Grants nothing from here on; what is held goes on. */
@@ -43,6 +44,11 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   const alarm = createAlarm(clock, () => run([WAKE], () => {}));
   const survey = createAlarm(clock, surveyMoved);
   const telling = createSlices({ clock, size: TOLD_AT_ONCE, handle: tellMoved });
+  const declaring = createDeclaring({
+    clock,
+    state,
+    run: (command, answer) => run([command], ([outcome]) => answer(outcome as OutcomeOf<typeof command>)),
+  });
   const watch = createLimiterWatch({ clock, interval: NEWS_INTERVAL, state, settle });
   let stopLearning = () => {};
   let closed = false;
@@ -167,6 +173,8 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       return waiter && viewWaiter(waiter, Math.max(state.now, clock.now()));
     },
     watch: (listener) => watch.add(listener),
+    declare: declaring.declare,
+    declareAtOnce: declaring.declareAtOnce,
     setMaxWaiters(maxWaiters) {
       state.maxWaiters = maxWaiters;
     },
@@ -176,6 +184,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     },
     async close() {
       closed = true;
+      declaring.close();
       stopLearning();
       alarm.clear();
       survey.clear();

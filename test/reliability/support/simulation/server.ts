@@ -68,7 +68,7 @@ export function createSimulatedServer(options: {
         found = new Map(Array.from(state.limiters, ([name, { config }]) => [name, config]));
     };
     engine = createEmbeddedEngine({ clock, store: disk.open(epoch, clock), machine, inspect });
-    engine.submit([{ kind: "declare", configs: limiters }], () => {});
+    engine.submit([{ kind: "declare", configs: limiters, undeclared: [] }], () => {});
     listener(found);
   }
 

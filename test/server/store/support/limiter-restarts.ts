@@ -120,7 +120,7 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
     const configs = [...limiters.values()].flatMap(({ declaration, deleting }) =>
       declaration === undefined || deleting ? [] : [declaration],
     );
-    const declared = step({ kind: "declare", configs });
+    const declared = step({ kind: "declare", configs, undeclared: [] });
     expect(declared).toEqual({ kind: "declared", created: [], changed: [], deleted: [], refused: [] });
   }
 

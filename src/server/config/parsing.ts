@@ -1,0 +1,23 @@
+/** What the server's thread and the one that parses the configuration say to each other. */
+
+import type { BoardConfig } from "../machine/board/model.ts";
+import type { LimiterConfig } from "../machine/limiter.ts";
+import type { ConfigOrigin, InvalidConfig, LoadedConfig } from "./config.ts";
+
+/** What the thread is started with. */
+export interface ParseJob {
+  readonly text: string;
+  readonly origin: ConfigOrigin;
+}
+
+/** It is asked for one message at a time, so that taking over a file of thousands is many small turns of the server's loop. */
+export type FromParser =
+  | InvalidConfig
+  /** All but the limiters and boards, which follow. */
+  | Pick<LoadedConfig, "kind" | "settings" | "renamedStages">
+  | { readonly kind: "limiters"; readonly limiters: readonly LimiterConfig[] }
+  | { readonly kind: "boards"; readonly boards: readonly BoardConfig[] }
+  | { readonly kind: "end" };
+
+/** Limiters, or boards, of one message. */
+export const HANDED_OVER_AT_ONCE = 200;
