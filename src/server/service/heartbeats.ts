@@ -25,14 +25,24 @@ export function createHeartbeats(clock: Clock, interval: () => number): Heartbea
     const slack = interval() / 10;
     disarm = clock.schedule((first?.at ?? 0) + slack, false, () => {
       disarm = undefined;
-      const now = clock.now();
-      for (const [heart, { beat, at }] of [...due]) {
-        if (at > now) break;
+      for (const [heart, beat] of dueAt(clock.now())) {
+        // A beat before may have stopped it.
+        if (!due.has(heart)) continue;
         heart.touch();
         beat();
       }
       arm();
     });
+  }
+
+  /** Looks at those that are due, and at no others: there may be a hundred thousand. */
+  function dueAt(now: number): readonly (readonly [Heart, () => void])[] {
+    const those: [Heart, () => void][] = [];
+    for (const [heart, { beat, at }] of due) {
+      if (at > now) break;
+      those.push([heart, beat]);
+    }
+    return those;
   }
 
   return {
