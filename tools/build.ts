@@ -1,6 +1,6 @@
 /**
- * Builds the package into `dist/`: the client as modules with types, by `tsc`; the in-process limiter as one module, and the
- * command line and its server, with what they need of other packages, as one program, by esbuild. So installing the client
+ * Builds the package into `dist/`: the client as modules with types, by `tsc`; the in-process limiter and the contract's services
+ * as one module each, and the command line and its server, with what they need of other packages, as one program, by esbuild. So installing the client
  * brings no server's dependencies.
  *
  * `node tools/build.ts [--out DIR]`; DIR is `dist` unless said otherwise.
@@ -26,6 +26,7 @@ const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], { cwd: ROOT, stdio: "inherit" });
 dropModules(out);
 await bundleInProcess(join(out, "in-process/index.js"));
+await bundleServices(join(out, "client/services.js"));
 const program = join(out, "cli");
 const { metafile } = await build({
   absWorkingDir: ROOT,
@@ -46,6 +47,24 @@ const { metafile } = await build({
   metafile: true,
 });
 writeFileSync(join(program, "THIRD-PARTY-LICENSES.txt"), licences(metafile));
+
+/**
+ * Makes one module of the services of the contract, which shares none with the client. Otherwise esbuild puts the descriptions
+ * that the client loads late into a page's first file, since something there exports them.
+ */
+async function bundleServices(outfile: string): Promise<void> {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: ["src/client/services.ts"],
+    outfile,
+    allowOverwrite: true,
+    bundle: true,
+    packages: "external",
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+  });
+}
 
 /** Leaves the types alone of what is in a bundle: of the server's machine, and of the in-process limiter. */
 function dropModules(folder: string): void {

@@ -17,8 +17,6 @@ export async function bundleInProcess(outfile: string): Promise<Metafile> {
     format: "esm",
     platform: "neutral",
     target: "es2022",
-    // The package says that its modules may be left out; the check of the runtime has to stay.
-    ignoreAnnotations: true,
     plugins: [sharedErrors],
     metafile: true,
   });

@@ -3,7 +3,6 @@
 import type { Transport } from "@connectrpc/connect";
 import { acquire } from "./acquire.ts";
 import { createAvailability } from "./availability.ts";
-import { createBoards } from "./board-calls.ts";
 import { callSite } from "./call-site.ts";
 import { ANSWER_WITHIN, createCalls } from "./calls.ts";
 import type { Claim, ClaimOptions } from "./claim.ts";
@@ -18,7 +17,6 @@ import type {
 } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { createController } from "./controller.ts";
-import { createBoardClient } from "./create-board-client.ts";
 import { ClientClosedError, ServerUnavailableError } from "./errors.ts";
 import type { GuardedWork } from "./guarded-work.ts";
 import { type Admission, createHoldings } from "./holdings.ts";
@@ -26,12 +24,12 @@ import { createLeakGuard } from "./leak-guard.ts";
 import type { Lease } from "./lease.ts";
 import { createLease, createSpentLease } from "./lease-handle.ts";
 import { createLimit, limitFunction } from "./limit.ts";
-import { createLimiters } from "./limiter-calls.ts";
 import { notify } from "./notify.ts";
-import type { AskPorts, LeasePorts, Platform, WorkPorts } from "./ports.ts";
+import type { Parts } from "./parts.ts";
+import type { AskPorts, LeasePorts, Platform } from "./ports.ts";
 import type { Random } from "./random.ts";
 import type { Refusal } from "./refusal.ts";
-import { type Parting, sayReleased } from "./releasing.ts";
+import { lastRelease, type Parting, sayReleased } from "./releasing.ts";
 import { createRenewer } from "./renewer.ts";
 import { type Credential, renew } from "./renewing.ts";
 import { createBackoff, createRetries } from "./retry.ts";
@@ -41,14 +39,12 @@ import { workUnder } from "./with-lease.ts";
 import { sayWithdrawn } from "./withdrawing.ts";
 import { within } from "./within.ts";
 import { acquireWithoutServer, tryAcquireWithoutServer } from "./without-server.ts";
-import { sayEnded, type WorkParting } from "./work-ending.ts";
-import { createWorkHoldings } from "./work-holdings.ts";
-import { createCardRenewers } from "./work-renewing.ts";
 
 export interface ClientParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly platform: Platform;
+  readonly parts: Parts;
   readonly transport: Transport;
   /** Where the server is, for error messages. */
   readonly address: string;
@@ -98,18 +94,6 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     confirmWithin,
     onEvent: options.onEvent,
   });
-  const end = (parting: WorkParting) => sayEnded({ calls, clock, retries, closed: disconnected.signal }, parting);
-  const renewers = createCardRenewers({ calls, clock, random, onEvent: options.onEvent });
-  const works = createWorkHoldings({
-    clock,
-    random,
-    streams,
-    onEvent: options.onEvent,
-    renewers,
-    sayEnded: end,
-    confirmWithin,
-    unavailable: calls.unavailable,
-  });
   const guard = createLeakGuard(warn);
   const closing = new AbortController();
   const underway = new Set<Promise<unknown>>();
@@ -130,14 +114,20 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     closing: closing.signal,
   };
   const leasePorts: LeasePorts = { ...ports, holdings, sayReleased: release };
-  const workPorts: WorkPorts = { ...ports, works, sayEnded: end };
+  const boards = parts.parts.openBoards({
+    ports,
+    closed: disconnected.signal,
+    confirmWithin,
+    onEvent: options.onEvent,
+    worker: options.holder,
+    guard,
+  });
 
   const stopListening = page?.onHide(() => {
     const held = [...holdings];
-    const leases = held.map(({ credential }) => credential);
-    page.sendLast(leases, works.credentials());
+    page.sendLast([...held.map(({ credential }) => lastRelease(credential)), ...boards.lastWords()]);
     for (const holding of held) holding.leavePage();
-    works.leavePage();
+    boards.leavePage();
     // Their connections close. Should the page come back, they ask again, and have their old places for a while.
     for (const fail of [...ports.waits]) fail(new ServerUnavailableError(address, "the browser has left the page"));
   });
@@ -181,7 +171,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   }
 
   async function giveBackAll(reason: unknown): Promise<void> {
-    await Promise.all([holdings.abandonAll(reason), works.abandonAll(reason)]);
+    await Promise.all([holdings.abandonAll(reason), boards.abandonAll(reason)]);
   }
 
   async function giveBackEverything(reason: unknown): Promise<void> {
@@ -229,9 +219,9 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
       return (fn === undefined ? limit : limitFunction(limit, fn)) as any;
     },
     controller: (limiter, given) => createController(client, limiter, given?.key),
-    limiters: createLimiters(ports),
-    board: (name) => createBoardClient(workPorts, { name, worker: options.holder, guard }),
-    boards: createBoards(ports),
+    limiters: parts.parts.openLimiters(ports),
+    board: (name) => boards.board(name),
+    boards: boards.boards,
     close: () => {
       closed ??= shutDown();
       return closed;

@@ -2,9 +2,10 @@
 
 import { boardChangesToWire, boardConfigToWire, boardFromWire } from "./board-wire.ts";
 import type { Boards } from "./boards.ts";
-import { createUnaryCalls, type UnaryPorts } from "./unary-calls.ts";
+import type { BoardPorts } from "./ports.ts";
+import { createUnaryCalls } from "./unary-calls.ts";
 
-export function createBoards(ports: UnaryPorts): Boards {
+export function createBoards(ports: Pick<BoardPorts, "availability" | "calls" | "closing">): Boards {
   const { board: rpc } = ports.calls;
   const { call, pages } = createUnaryCalls(ports);
   return {

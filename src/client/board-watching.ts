@@ -8,12 +8,12 @@ import { awaitFirstWord } from "./first-word.ts";
 import type { WatchBoardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { CallOptions } from "./limiters.ts";
 import { linkSignals } from "./link.ts";
-import type { CallPorts } from "./ports.ts";
+import type { BoardPorts } from "./ports.ts";
 import { sleep } from "./retry.ts";
 import type { StreamPlace } from "./streams.ts";
 
 export async function* watchBoard(
-  ports: CallPorts,
+  ports: BoardPorts,
   name: string,
   options: CallOptions = {},
 ): AsyncGenerator<BoardEvent, void> {
@@ -46,7 +46,7 @@ export async function* watchBoard(
 
 /** One call. Leaving its loop ends it. */
 async function* readStream(
-  { calls, clock, streams }: CallPorts,
+  { calls, clock, streams }: Pick<BoardPorts, "calls" | "clock" | "streams">,
   { name, afterSequence }: { readonly name: string; readonly afterSequence: bigint },
   until: AbortSignal,
 ): AsyncGenerator<WatchBoardResponse, void> {

@@ -1,5 +1,6 @@
 /** The contract's calls over a transport, each bounded in time, with the client's errors for the transport's. */
 
+import type { DescService } from "@bufbuild/protobuf";
 import {
   type CallOptions,
   createClient as createRpcClient,
@@ -18,16 +19,15 @@ import {
   type UnavailableInit,
 } from "./errors.ts";
 import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
-import { LimiterService } from "./gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import type { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import { linkSignals } from "./link.ts";
 import { wholeTimeout } from "./time-wire.ts";
 import { within } from "./within.ts";
 
 export interface Calls {
   readonly admission: RpcClient<typeof AdmissionService>;
-  readonly limiter: RpcClient<typeof LimiterService>;
-  readonly board: RpcClient<typeof BoardService>;
+  /** Returns the calls of another service. Those who make them bring its description, which a page may load late. */
+  of<S extends DescService>(service: S): RpcClient<S>;
   /** ms for the server to say something: to answer a unary call, to say its first word on a stream. */
   readonly answerWithin: number;
   /** Makes a call with one answer. What it throws comes as the client's error. */
@@ -38,6 +38,11 @@ export interface Calls {
   toError(thrown: unknown): Error;
   /** The error for a server that does not do what a living one does. */
   unavailable(detail: string, init?: UnavailableInit): ServerUnavailableError;
+}
+
+/** With those of boards, which their part alone brings. */
+export interface BoardCalls extends Calls {
+  readonly board: RpcClient<typeof BoardService>;
 }
 
 /** Makes the call with these options: the deadline, and a signal that aborts with it or with the caller's. */
@@ -83,8 +88,7 @@ export function createCalls({ transport, address, clock, answerWithin, availabil
 
   return {
     admission: createRpcClient(AdmissionService, checked),
-    limiter: createRpcClient(LimiterService, checked),
-    board: createRpcClient(BoardService, checked),
+    of: (service) => createRpcClient(service, checked),
     answerWithin,
     async unary(make, options = {}) {
       try {

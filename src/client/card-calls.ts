@@ -5,7 +5,7 @@ import { askNow } from "./ask-again.ts";
 import type { BoardClient, EndOptions } from "./board-client.ts";
 import { boardFromWire, flowSampleFromWire } from "./board-wire.ts";
 import { cardChangesToWire, cardFromWire, cardStateToWire, contentToWire, textOf } from "./card-wire.ts";
-import type { AskPorts } from "./ports.ts";
+import type { BoardPorts } from "./ports.ts";
 import { createUnaryCalls } from "./unary-calls.ts";
 import { type Ending, sendEnding } from "./work-ending.ts";
 
@@ -14,7 +14,7 @@ export type CardCalls = Omit<BoardClient, "name" | "watch" | "pull" | "tryPull" 
 /** Characters of an id that the client makes: 64 random bits, which no board has twice. */
 const ID_LENGTH = 16;
 
-export function createCardCalls(ports: AskPorts, board: string): CardCalls {
+export function createCardCalls(ports: BoardPorts, board: string): CardCalls {
   const { calls } = ports;
   const { board: rpc } = calls;
   const { call, pages } = createUnaryCalls(ports);

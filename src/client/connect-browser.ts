@@ -1,8 +1,9 @@
 /** Connecting from a browser: Connect over `fetch`. */
 
-import { createConnectTransport } from "@connectrpc/connect-web";
 import type { Client, ClientOptions, CreateClientOptions } from "./client.ts";
-import { createClientOn } from "./create-client.ts";
+import { createClientOn, type Place } from "./create-client.ts";
+import { createFetchTransport } from "./fetch-transport.ts";
+import { LAZY_PARTS } from "./lazy-parts.ts";
 import { networkFetch } from "./network-fetch.ts";
 import { currentPage } from "./page.ts";
 import type { Platform } from "./ports.ts";
@@ -37,9 +38,9 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
     );
   }
   const baseUrl = address === "" ? url.origin : `${url.origin}${url.pathname}`.replace(/\/$/, "");
-  const transport = createConnectTransport({ baseUrl, useBinaryFormat: true, fetch: networkFetch });
+  const transport = createFetchTransport({ baseUrl, fetch: networkFetch });
   const maxStreams = options.maxStreams ?? (url.protocol === "http:" ? HTTP1_STREAMS : undefined);
-  return createClientOn(platformAt(baseUrl, placesAt(url, maxStreams)), {
+  return createClientOn(placeAt(baseUrl, placesAt(url, maxStreams)), {
     ...options,
     maxStreams,
     transport,
@@ -49,7 +50,7 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
 
 /** A client over a Connect transport that the caller brings. */
 export function createClient(options: CreateClientOptions): Client {
-  return createClientOn(platformAt(undefined), options);
+  return createClientOn(placeAt(undefined), options);
 }
 
 /** Web Locks are there in secure contexts: over https, and on localhost. */
@@ -59,10 +60,11 @@ function placesAt({ protocol, origin }: URL, maxStreams: number | undefined): Sh
   return createTabPlaces(locks, `ggen-backpressure ${origin}`, maxStreams);
 }
 
-function platformAt(baseUrl: string | undefined, places?: SharedPlaces): Platform {
-  return {
+function placeAt(baseUrl: string | undefined, places?: SharedPlaces): Place {
+  const platform: Platform = {
     warn: (message, stack) => console.warn(`${message}\nacquired\n${stack}`),
     page: currentPage(baseUrl),
     places,
   };
+  return { platform, parts: LAZY_PARTS };
 }

@@ -5,9 +5,10 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import type { Client, ClientOptions, CreateClientOptions } from "./client.ts";
 import { createSystemClock } from "./clock.ts";
 import { createConnectionPool } from "./connection-pool.ts";
-import { createClientOn } from "./create-client.ts";
+import { createClientOn, type Place } from "./create-client.ts";
+import { createLimiters } from "./limiter-calls.ts";
 import { originOf } from "./node-address.ts";
-import type { Platform } from "./ports.ts";
+import { openBoards } from "./open-boards.ts";
 
 /** How to connect from Node. */
 export interface ConnectOptions extends ClientOptions {
@@ -22,9 +23,12 @@ export interface ConnectOptions extends ClientOptions {
 /** What any server bears on one connection. */
 const MOST_STREAMS = 1000;
 
-const NODE: Platform = {
-  warn: (message, stack) => emitWarning(message, { type: "LeaseLeakWarning", detail: `acquired\n${stack}` }),
-  page: undefined,
+const NODE: Place = {
+  platform: {
+    warn: (message, stack) => emitWarning(message, { type: "LeaseLeakWarning", detail: `acquired\n${stack}` }),
+    page: undefined,
+  },
+  parts: { openBoards, openLimiters: createLimiters },
 };
 
 /**

@@ -6,8 +6,9 @@ import { callSite } from "./call-site.ts";
 import { createCardCalls } from "./card-calls.ts";
 import type { LeakGuard } from "./leak-guard.ts";
 import type { WorkPorts } from "./ports.ts";
+import type { Refusal } from "./refusal.ts";
 import { startWorkLoop } from "./start-work-loop.ts";
-import type { Work } from "./work.ts";
+import type { PullOptions, TryPullOptions, Work } from "./work.ts";
 import { createMovedWork, createWork } from "./work-handle.ts";
 import type { WorkAdmission } from "./work-holdings.ts";
 import { pull, tryPull } from "./work-pull.ts";
@@ -19,7 +20,13 @@ export interface BoardClientOptions {
   readonly guard: LeakGuard;
 }
 
-export function createBoardClient(ports: WorkPorts, { name, worker, guard }: BoardClientOptions): BoardClient {
+/** `site` is the stack of whoever pulls, where `pull` itself would not find it. */
+export interface SitedBoardClient extends BoardClient {
+  pull(stage: string, options?: PullOptions, site?: string): Promise<Work>;
+  tryPull(stage: string, options?: TryPullOptions, site?: string): Promise<Work | Refusal>;
+}
+
+export function createBoardClient(ports: WorkPorts, { name, worker, guard }: BoardClientOptions): SitedBoardClient {
   const named = <O extends { readonly worker?: string | undefined }>(options: O): O => ({
     ...options,
     worker: options.worker ?? worker,
@@ -29,18 +36,16 @@ export function createBoardClient(ports: WorkPorts, { name, worker, guard }: Boa
     return admission.kind === "held" ? createWork(admission.holding, guard, site) : createMovedWork(admission.pulled);
   }
 
-  const board: BoardClient = {
+  const board: SitedBoardClient = {
     name,
     ...createCardCalls(ports, name),
     watch: (options) => watchBoard(ports, name, options),
 
-    async pull(stage, options = {}) {
-      const site = callSite(board.pull);
+    async pull(stage, options = {}, site = callSite(board.pull)) {
       return toWork(await pull(ports, { board: name, stage }, named(options)), site);
     },
 
-    async tryPull(stage, options = {}) {
-      const site = callSite(board.tryPull);
+    async tryPull(stage, options = {}, site = callSite(board.tryPull)) {
       const attempt = await tryPull(ports, { board: name, stage }, named(options));
       return attempt.kind === "refused" ? attempt.refusal : toWork(attempt, site);
     },

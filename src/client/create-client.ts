@@ -3,11 +3,18 @@
 import { assembleClient } from "./assemble.ts";
 import type { Client, CreateClientOptions } from "./client.ts";
 import { createSystemClock } from "./clock.ts";
+import type { Parts } from "./parts.ts";
 import type { Platform } from "./ports.ts";
 import { createRandom } from "./random.ts";
 
-export function createClientOn(platform: Platform, options: CreateClientOptions, disconnect = () => {}): Client {
+/** What differs with the place where the client runs. */
+export interface Place {
+  readonly platform: Platform;
+  readonly parts: Parts;
+}
+
+export function createClientOn(place: Place, options: CreateClientOptions, disconnect = () => {}): Client {
   const { transport, address = "the given transport" } = options;
-  const parts = { clock: createSystemClock(), random: createRandom(), platform, transport, address, disconnect };
-  return assembleClient(parts, options);
+  const own = { clock: createSystemClock(), random: createRandom() };
+  return assembleClient({ ...own, ...place, transport, address, disconnect }, options);
 }

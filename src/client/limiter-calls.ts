@@ -1,24 +1,18 @@
 /** The limiters of the service, over its calls. */
 
 import { awaitFirstWord } from "./first-word.ts";
-import type { WatchLimitersResponse } from "./gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { LimiterService, type WatchLimitersResponse } from "./gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { leaseEndFromWire, leaseInfoFromWire, waiterInfoFromWire } from "./lease-wire.ts";
 import type { Limiter, LimiterChanges, LimiterEvent } from "./limiter.ts";
 import { changesToWire, configToWire, limiterFromWire } from "./limiter-wire.ts";
 import type { Limiters } from "./limiters.ts";
 import { linkSignals } from "./link.ts";
-import type { CallPorts } from "./ports.ts";
+import type { LimiterPorts } from "./parts.ts";
 import type { StreamPlace } from "./streams.ts";
 import { createUnaryCalls } from "./unary-calls.ts";
 
-export function createLimiters({
-  availability,
-  calls,
-  clock,
-  streams,
-  closing,
-}: Pick<CallPorts, "availability" | "calls" | "clock" | "streams" | "closing">): Limiters {
-  const { limiter: rpc } = calls;
+export function createLimiters({ availability, calls, clock, streams, closing }: LimiterPorts): Limiters {
+  const rpc = calls.of(LimiterService);
   const { call, pages } = createUnaryCalls({ availability, calls, closing });
 
   async function* watch(options: WatchOptions): AsyncGenerator<LimiterEvent, void> {

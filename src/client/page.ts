@@ -1,9 +1,7 @@
 /** A page in a browser: how it goes away, and what it can still say then. */
 
-import { create, type DescMethod, type MessageInitShape, toJsonString } from "@bufbuild/protobuf";
-import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
-import { WorkOutcome } from "./gen/ggen/backpressure/v1/lease_pb.ts";
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { LastWord } from "./last-word.ts";
 import type { Page } from "./ports.ts";
 
 /** Bytes that all requests which outlive a page may have together. */
@@ -23,27 +21,21 @@ export function currentPage(baseUrl: string | undefined): Page | undefined {
       window.addEventListener("pagehide", listener);
       return () => window.removeEventListener("pagehide", listener);
     },
-    sendLast(leases, cards) {
+    sendLast(words) {
       if (baseUrl === undefined) return;
-      const { release } = AdmissionService.method;
-      const { giveBackCard } = BoardService.method;
-      const words = [
-        ...leases.map((lease) => wordsOf(release, { ...lease, outcome: WorkOutcome.IGNORED })),
-        ...cards.map((card) => wordsOf(giveBackCard, card)),
-      ];
       let bytes = 0;
-      for (const { path, body } of words) {
+      for (const { path, body } of words.map(encode)) {
         bytes += body.length;
         // What the browser would refuse is left to the ttl.
         if (bytes > KEEPALIVE_BYTES) return;
-        const headers = { "content-type": "application/json", "connect-protocol-version": "1" };
+        const headers = { "content-type": "application/proto", "connect-protocol-version": "1" };
         fetch(`${baseUrl}/${path}`, { method: "POST", headers, body, keepalive: true }).catch(() => {});
       }
     },
   };
 }
 
-/** A call in JSON, as Connect takes it. */
-function wordsOf<M extends DescMethod>({ parent, name, input }: M, request: MessageInitShape<M["input"]>) {
-  return { path: `${parent.typeName}/${name}`, body: toJsonString(input, create(input, request)) };
+/** A call as Connect takes it. */
+function encode({ method: { parent, name, input }, request }: LastWord) {
+  return { path: `${parent.typeName}/${name}`, body: toBinary(input, create(input, request)) };
 }

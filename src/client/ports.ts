@@ -1,18 +1,17 @@
 /** What the parts of one client share. */
 
 import type { Availability } from "./availability.ts";
-import type { Calls } from "./calls.ts";
+import type { BoardCalls, Calls } from "./calls.ts";
 import type { Clock } from "./clock.ts";
 import type { HoldingPorts } from "./holding.ts";
 import type { Holdings } from "./holdings.ts";
+import type { LastWord } from "./last-word.ts";
 import type { Random } from "./random.ts";
-import type { Credential } from "./renewing.ts";
 import type { Retries } from "./retry.ts";
 import type { SharedPlaces, Streams } from "./streams.ts";
 import type { Withdrawal } from "./withdrawing.ts";
 import type { WorkHoldingPorts } from "./work-holding.ts";
 import type { WorkHoldings } from "./work-holdings.ts";
-import type { CardCredential } from "./work-wire.ts";
 
 export interface CallPorts {
   readonly availability: Availability;
@@ -39,7 +38,12 @@ export interface LeasePorts extends AskPorts {
   readonly sayReleased: HoldingPorts["sayReleased"];
 }
 
-export interface WorkPorts extends AskPorts {
+/** What calls about boards need. */
+export interface BoardPorts extends AskPorts {
+  readonly calls: BoardCalls;
+}
+
+export interface WorkPorts extends BoardPorts {
   readonly works: WorkHoldings;
   readonly sayEnded: WorkHoldingPorts["sayEnded"];
 }
@@ -58,6 +62,6 @@ export interface Platform {
 export interface Page {
   /** Calls back whenever the page goes away, for good or into the back/forward cache; returns what ends that. */
   onHide(listener: () => void): () => void;
-  /** Gives back leases and cards by requests that outlive the page, as far as the browser lets them. */
-  sendLast(leases: readonly Credential[], cards: readonly CardCredential[]): void;
+  /** Says what gives back leases and cards by requests that outlive the page, as far as the browser lets them. */
+  sendLast(words: readonly LastWord[]): void;
 }

@@ -2,6 +2,9 @@
 
 import type { Calls } from "./calls.ts";
 import { type Clock, elapsed } from "./clock.ts";
+import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { WorkOutcome as WireOutcome } from "./gen/ggen/backpressure/v1/lease_pb.ts";
+import type { LastWord } from "./last-word.ts";
 import type { LeaseEnd, WorkOutcome } from "./lease.ts";
 import { leaseEndFromWire, workOutcomeToWire } from "./lease-wire.ts";
 import type { Credential } from "./renewing.ts";
@@ -17,6 +20,11 @@ export interface ReleasingPorts {
 
 /** ms; a lease of a shorter ttl is given as long to be released. */
 const SHORTEST_TRY = 1000;
+
+/** What releases a lease when the page of its holder goes away. */
+export function lastRelease(credential: Credential): LastWord<typeof AdmissionService.method.release> {
+  return { method: AdmissionService.method.release, request: { ...credential, outcome: WireOutcome.IGNORED } };
+}
 
 export interface Parting {
   readonly credential: Credential;

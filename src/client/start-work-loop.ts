@@ -8,7 +8,7 @@ import type { Random } from "./random.ts";
 import { createBackoff } from "./retry.ts";
 import type { PullOptions, Work } from "./work.ts";
 import { type AttemptPorts, rest, workOn } from "./work-attempt.ts";
-import type { WorkHandler, WorkLoop, WorkLoopOptions } from "./work-loop.ts";
+import { requireConcurrency, type WorkHandler, type WorkLoop, type WorkLoopOptions } from "./work-loop.ts";
 
 interface LoopParts {
   readonly pull: (options: PullOptions) => Promise<Work>;
@@ -29,11 +29,9 @@ export function startWorkLoop(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
   { pull, handler, options }: LoopParts,
 ): WorkLoop {
-  const { concurrency = 1, worker, ttl, signal, onError } = options;
+  const concurrency = requireConcurrency(options);
+  const { worker, ttl, signal, onError } = options;
   const { initialDelay = 1000, maxDelay = 60_000 } = options.backoff ?? {};
-  if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new RangeError(`concurrency must be a whole number, 1 or more; it is ${concurrency}`);
-  }
   const delayAfter = createBackoff(random, { initialDelay, maxDelay });
   const stopping = new AbortController();
   const hurrying = new AbortController();

@@ -1,6 +1,6 @@
 /** Telling the server that a request is given up before its client knows what came of it. */
 
-import type { Calls } from "./calls.ts";
+import type { BoardCalls, Calls } from "./calls.ts";
 import { type Clock, elapsed } from "./clock.ts";
 import { WorkOutcome } from "./gen/ggen/backpressure/v1/lease_pb.ts";
 import { type Retries, sleep } from "./retry.ts";
@@ -25,7 +25,7 @@ export function withdrawAcquire({ admission }: Calls): Withdrawal {
 }
 
 /** Withdraws a pull from a board. */
-export function withdrawPull({ board: rpc }: Calls, board: string): Withdrawal {
+export function withdrawPull({ board: rpc }: BoardCalls, board: string): Withdrawal {
   return (requestId, options) => rpc.giveBackCard({ board, requestId }, options);
 }
 

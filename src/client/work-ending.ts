@@ -1,11 +1,13 @@
 /** Telling the server how work on a card has ended. */
 
 import type { CallOptions as RpcOptions } from "@connectrpc/connect";
-import type { Calls } from "./calls.ts";
+import type { BoardCalls } from "./calls.ts";
 import type { Card } from "./card.ts";
 import { cardFromWire } from "./card-wire.ts";
 import { type Clock, elapsed } from "./clock.ts";
 import { AdmissionError } from "./errors.ts";
+import { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { LastWord } from "./last-word.ts";
 import { type Retries, sleep } from "./retry.ts";
 import type { CardCredential } from "./work-wire.ts";
 
@@ -18,7 +20,7 @@ export type Ending =
 
 /** Makes the call for an end; a fencing token of 0 stands for whoever works on the card, as far as the contract lets it. */
 export async function sendEnding(
-  { board: rpc }: Pick<Calls, "board">,
+  { board: rpc }: Pick<BoardCalls, "board">,
   { credential, ending }: { readonly credential: CardCredential; readonly ending: Ending },
   options: RpcOptions,
 ): Promise<Card> {
@@ -36,8 +38,13 @@ export async function sendEnding(
   }
 }
 
+/** What gives a card back when the page of its worker goes away. */
+export function lastGiveBack(credential: CardCredential): LastWord<typeof BoardService.method.giveBackCard> {
+  return { method: BoardService.method.giveBackCard, request: credential };
+}
+
 export interface EndingPorts {
-  readonly calls: Calls;
+  readonly calls: BoardCalls;
   readonly clock: Clock;
   readonly retries: Retries;
   /** Aborts when nothing can be said any more: the connections are closed. */
@@ -85,6 +92,6 @@ function isStale(error: unknown): boolean {
   return error instanceof AdmissionError && error.reason === "STALE_FENCING_TOKEN";
 }
 
-async function readCard(calls: Calls, { board, cardId }: CardCredential): Promise<Card> {
+async function readCard(calls: BoardCalls, { board, cardId }: CardCredential): Promise<Card> {
   return cardFromWire((await calls.unary((rpcOptions) => calls.board.getCard({ board, cardId }, rpcOptions))).card);
 }

@@ -63,3 +63,9 @@ export interface WorkLoop extends AsyncDisposable {
   /** As `stop()`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** Returns how many cards a loop works on at once; throws a `RangeError` for what is no such number. */
+export function requireConcurrency({ concurrency = 1 }: WorkLoopOptions): number {
+  if (Number.isInteger(concurrency) && concurrency >= 1) return concurrency;
+  throw new RangeError(`concurrency must be a whole number, 1 or more; it is ${concurrency}`);
+}

@@ -1,6 +1,6 @@
 /** Renewing work: many cards of a board in one call, an answer each back. */
 
-import type { Calls, UnaryOptions } from "./calls.ts";
+import type { BoardCalls, UnaryOptions } from "./calls.ts";
 import type { ClientEvent } from "./client-event.ts";
 import type { Clock } from "./clock.ts";
 import { AdmissionError } from "./errors.ts";
@@ -17,7 +17,7 @@ export interface CardRenewers {
 }
 
 interface CardRenewersOptions {
-  readonly calls: Calls;
+  readonly calls: BoardCalls;
   readonly clock: Clock;
   readonly random: Random;
   readonly onEvent: ((event: ClientEvent) => void) | undefined;
@@ -43,7 +43,7 @@ export function createCardRenewers({ calls, clock, random, onEvent }: CardRenewe
 
 /** Renews work on up to 1,000 cards of one board; the answers stand in their order. */
 export async function renewCards(
-  calls: Calls,
+  calls: BoardCalls,
   board: string,
   credentials: readonly CardCredential[],
   options: UnaryOptions = {},

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { useBrowser } from "./support/browser.ts";
 
 /** What the pages have. */
-declare const backpressure: typeof import("./support/client-page.ts");
+declare const backpressure: import("./support/client-page.ts").ClientPage;
 
 const browser = useBrowser();
 

@@ -4,7 +4,7 @@ import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limite
 import { useBrowser } from "./support/browser.ts";
 
 /** What the pages have. */
-declare const backpressure: typeof import("./support/client-page.ts");
+declare const backpressure: import("./support/client-page.ts").ClientPage;
 
 const browser = useBrowser();
 

@@ -4,7 +4,7 @@ import { DEFAULT_CONFIG } from "../../src/server/config/default-config.ts";
 import { useBrowser } from "./support/browser.ts";
 
 /** What the pages of the client have. */
-declare const backpressure: typeof import("./support/client-page.ts");
+declare const backpressure: import("./support/client-page.ts").ClientPage;
 
 /** What a page keeps between two looks. */
 declare const held: import("ggen-backpressure").Lease[];

@@ -4,6 +4,7 @@ import type { ClientEvent } from "../../src/client/client-event.ts";
 import { WorkLostError } from "../../src/client/errors.ts";
 import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
+import type { LastWord } from "../../src/client/last-word.ts";
 import type { PullOptions } from "../../src/client/work.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { invalidRequest, refusalError } from "../../src/server/wire/error-wire.ts";
@@ -444,7 +445,9 @@ describe("a page that goes away", () => {
         hide = listener;
         return () => {};
       },
-      sendLast: (...words: unknown[]) => said.push(words),
+      sendLast: (words: readonly LastWord[]) => {
+        for (const { method, request } of words) said.push([method.name, request]);
+      },
     };
     const { client, service } = createFixture({ page });
     const board = client.board("release");
@@ -458,7 +461,7 @@ describe("a page that goes away", () => {
     const person = await trying;
     if (!person.granted) throw new Error(person.message);
     hide();
-    expect(said).toEqual([[[], [CREDENTIAL]]]);
+    expect(said).toEqual([["GiveBackCard", CREDENTIAL]]);
     expect(work.signal.reason).toMatchObject({ name: "WorkLostError", reason: "PAGE_HIDDEN" });
     await stream.cancelled;
     await work[Symbol.asyncDispose]();

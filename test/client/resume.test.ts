@@ -5,6 +5,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import type { ClientEvent } from "../../src/client/client-event.ts";
 import { LeaseEnd } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
+import type { LastWord } from "../../src/client/last-word.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, refusalError } from "../../src/server/wire/error-wire.ts";
 import { aborted } from "./support/aborted.ts";
@@ -374,8 +375,8 @@ describe("releasing a lease whose connection is lost", () => {
           hide = listener;
           return () => {};
         },
-        sendLast: (leases: readonly { readonly leaseId: string }[]) => {
-          sent.push(...leases.map(({ leaseId }) => leaseId));
+        sendLast: (words: readonly LastWord[]) => {
+          sent.push(...words.map(({ request }) => (request as { readonly leaseId: string }).leaseId));
         },
       };
       const held = await holdAndLose({ page });

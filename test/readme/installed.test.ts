@@ -4,7 +4,7 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, sta
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { transform } from "esbuild";
+import { build, transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Program, startProgram } from "../support/program.ts";
 import { readFences } from "./support/fences.ts";
@@ -113,6 +113,20 @@ describe.runIf(isLinux)("an older Node", () => {
   test.each(["ggen-backpressure", "ggen-backpressure/in-process"])("is told so in words by %s", async (name) => {
     const node = nodeOf(NODE_20);
     const { code, printed } = await shell(`'${node}' -e 'import("${name}")'`, app).ended;
+    expect(code).not.toBe(0);
+    expect(printed).toContain(`ggen-backpressure does not run on Node v${NODE_20}: it needs Node 22 or later`);
+  });
+
+  test("is told so in words where the client for browsers was bundled, too", async () => {
+    const contents = 'import { connect } from "ggen-backpressure"; connect("http://127.0.0.1:1");';
+    await build({
+      stdin: { contents, resolveDir: app },
+      bundle: true,
+      platform: "browser",
+      format: "esm",
+      outfile: join(app, "bundle.mjs"),
+    });
+    const { code, printed } = await shell(`'${nodeOf(NODE_20)}' bundle.mjs`, app).ended;
     expect(code).not.toBe(0);
     expect(printed).toContain(`ggen-backpressure does not run on Node v${NODE_20}: it needs Node 22 or later`);
   });

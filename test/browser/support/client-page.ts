@@ -1,5 +1,11 @@
 /** What the pages of these tests have as the global `backpressure`: the client for browsers, and gRPC-Web beside it. */
 
-export { createClient as createRpcClient } from "@connectrpc/connect";
-export { createGrpcWebTransport } from "@connectrpc/connect-web";
-export * from "ggen-backpressure";
+import { createClient as createRpcClient } from "@connectrpc/connect";
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import * as client from "ggen-backpressure";
+
+const page = { ...client, createRpcClient, createGrpcWebTransport };
+
+Object.assign(globalThis, { backpressure: page });
+
+export type ClientPage = typeof page;

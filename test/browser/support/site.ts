@@ -16,19 +16,14 @@ export type Files = Readonly<Record<string, string>>;
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-const CLIENT_PAGE = '<!doctype html><title>client</title><script src="client.js"></script>';
+const CLIENT_PAGE = '<!doctype html><title>client</title><script type="module" src="client.js"></script>';
 
 /** The site has the example of a page as `/`, and as `/client` a page that has the client. */
 export async function bundleFiles(): Promise<Files> {
-  const [example, client] = await Promise.all([
-    bundle("examples/browser/main.ts"),
-    bundle("test/browser/support/client-page.ts"),
-  ]);
   return {
     "/": readFileSync(`${ROOT}/examples/browser/index.html`, "utf8"),
-    "/main.js": example,
     "/client": CLIENT_PAGE,
-    "/client.js": client,
+    ...(await bundle({ main: "examples/browser/main.ts", client: "test/browser/support/client-page.ts" })),
   };
 }
 
@@ -54,19 +49,21 @@ export async function serveSite(files: Files): Promise<Site> {
   };
 }
 
-/** As a bundler makes it of the published package, in which the condition `browser` chooses the client. */
-async function bundle(entry: string): Promise<string> {
+/**
+ * As a bundler makes them of the published package, in which the condition `browser` chooses the client: what the client loads
+ * late comes in files of its own.
+ */
+async function bundle(entryPoints: Record<string, string>): Promise<Files> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
-    entryPoints: [entry],
+    entryPoints,
     alias: { "ggen-backpressure": `${ROOT}/src/client/index.browser.ts` },
     bundle: true,
     write: false,
-    format: "iife",
-    globalName: "backpressure",
+    outdir: "/",
+    splitting: true,
+    format: "esm",
     logLevel: "silent",
   });
-  const [file] = outputFiles;
-  if (file === undefined) throw new Error(`${entry} made no file`);
-  return file.text;
+  return Object.fromEntries(outputFiles.map(({ path, text }) => [path, text]));
 }

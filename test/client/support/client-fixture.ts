@@ -5,6 +5,9 @@ import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { assembleClient } from "../../../src/client/assemble.ts";
 import type { Client, ClientOptions } from "../../../src/client/client.ts";
 import type { GrantedSchema } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { createLimiters } from "../../../src/client/limiter-calls.ts";
+import { openBoards } from "../../../src/client/open-boards.ts";
+import type { Parts } from "../../../src/client/parts.ts";
 import type { Page } from "../../../src/client/ports.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createFakeService, type FakeService } from "./fake-service.ts";
@@ -20,8 +23,17 @@ export interface Fixture {
 
 export interface FixtureOptions extends ClientOptions {
   readonly page?: Page;
+  /** Default: those of the file. */
+  readonly parts?: Parts;
   /** What chance brings, in [0, 1). Default 0.5: no jitter in renewals, three quarters of a backoff. */
   readonly fraction?: number;
+}
+
+/** Those of Node, unless the tests of the file are to have others. */
+let partsOfFile: Parts = { openBoards, openLimiters: createLimiters };
+
+export function useParts(parts: Parts): void {
+  partsOfFile = parts;
 }
 
 /** ms: V, a third of it and the ttl of the leases that the tests grant. */
@@ -29,7 +41,7 @@ export const TTL = 6000;
 export const VALID_FOR = 3000;
 export const RENEW_AFTER = 1000;
 
-export function createFixture({ page, fraction = 0.5, ...options }: FixtureOptions = {}): Fixture {
+export function createFixture({ page, parts = partsOfFile, fraction = 0.5, ...options }: FixtureOptions = {}): Fixture {
   const service = createFakeService();
   const clock = createFakeClock();
   const warnings: string[] = [];
@@ -50,6 +62,7 @@ export function createFixture({ page, fraction = 0.5, ...options }: FixtureOptio
       platform: { warn: (message) => warnings.push(message), page },
       transport: service.transport,
       address: "fake:50051",
+      parts,
       disconnect: () => {
         connected = false;
       },

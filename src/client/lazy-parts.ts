@@ -1,0 +1,111 @@
+/** Boards and the administration of limiters, loaded when they are first used. The bundler of a page makes a file of each. */
+
+import { callSite } from "./call-site.ts";
+import type { SitedBoardClient } from "./create-board-client.ts";
+import { lazily, loadOnce } from "./lazily.ts";
+import type { BoardPart, Parts } from "./parts.ts";
+import { requireConcurrency, type WorkLoop } from "./work-loop.ts";
+
+export const LAZY_PARTS: Parts = {
+  openBoards(options) {
+    let part: (Omit<BoardPart, "board"> & { board(name: string): SitedBoardClient }) | undefined;
+    const load = loadOnce("boards", async () => {
+      const { openBoards } = await import("./open-boards.ts");
+      part = openBoards(options);
+      return part;
+    });
+    return {
+      boards: lazily(async () => (await load()).boards, {
+        list: "many",
+        get: "once",
+        create: "once",
+        update: "once",
+        delete: "once",
+      }),
+      board: (name) =>
+        createLazyBoardClient(
+          name,
+          loadOnce("boards", async () => (await load()).board(name)),
+        ),
+      lastWords: () => part?.lastWords() ?? [],
+      leavePage: () => part?.leavePage(),
+      abandonAll: async (reason) => part?.abandonAll(reason),
+    };
+  },
+
+  openLimiters(ports) {
+    const load = loadOnce("limiters", async () => (await import("./limiter-calls.ts")).createLimiters(ports));
+    return lazily(load, {
+      list: "many",
+      get: "once",
+      create: "once",
+      update: "once",
+      delete: "once",
+      pause: "once",
+      resume: "once",
+      watch: "many",
+      leases: "many",
+      waiters: "many",
+      revokeLease: "once",
+      cancelWaiter: "once",
+    });
+  },
+};
+
+function createLazyBoardClient(name: string, load: () => Promise<SitedBoardClient>): SitedBoardClient {
+  // Its first call comes soon. If this fails, that call tries again, and says why.
+  load().catch(() => {});
+  const board: SitedBoardClient = {
+    name,
+    ...lazily<Omit<SitedBoardClient, "name" | "pull" | "tryPull" | "work">>(load, {
+      add: "once",
+      get: "once",
+      list: "many",
+      update: "once",
+      remove: "once",
+      block: "once",
+      unblock: "once",
+      snapshot: "once",
+      watch: "many",
+      flow: "once",
+      finish: "once",
+      giveBack: "once",
+      sendBack: "once",
+    }),
+    async pull(stage, options, site = callSite(board.pull)) {
+      return (await load()).pull(stage, options, site);
+    },
+    async tryPull(stage, options, site = callSite(board.tryPull)) {
+      return (await load()).tryPull(stage, options, site);
+    },
+    work(stage, handler, options = {}) {
+      requireConcurrency(options);
+      return startLoaded(load, (loaded) => loaded.work(stage, handler, options));
+    },
+  };
+  return board;
+}
+
+/** Starts a loop when its part is loaded, unless it has been stopped by then. */
+function startLoaded(load: () => Promise<SitedBoardClient>, start: (board: SitedBoardClient) => WorkLoop): WorkLoop {
+  let isStopped = false;
+  let loop: WorkLoop | undefined;
+
+  async function run(): Promise<void> {
+    const board = await load();
+    if (isStopped) return;
+    loop = start(board);
+    await loop.stopped;
+  }
+
+  const stopped = run();
+
+  function stop(options?: Parameters<WorkLoop["stop"]>[0]): Promise<void> {
+    isStopped = true;
+    // What is wrong with it is told by `stopped`.
+    loop?.stop(options).catch(() => {});
+    return stopped;
+  }
+
+  return { stopped, stop, [Symbol.asyncDispose]: () => stop() };
+}
