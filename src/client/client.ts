@@ -23,7 +23,13 @@ import type { Refusal } from "./refusal.ts";
  *
  * Such a lease is marked (`lease.admittedBy`) and told to `onEvent`. Its release is told to no server.
  */
-export type OnUnavailable = "closed" | "open" | AdmissionController;
+export type OutagePolicy = "closed" | "open" | AdmissionController;
+
+/**
+ * The same for all requests, or a function that says it for each from its claims, as where keys have limits of their own:
+ * `([claim]) => limiters.controller(claim.limiter, { key: claim.key })`. What the function throws, the request rejects with.
+ */
+export type OnUnavailable = OutagePolicy | ((claims: readonly Claim[]) => OutagePolicy);
 
 /** How to ask for a lease, now or not at all. */
 export interface TryAcquireOptions {

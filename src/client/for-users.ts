@@ -29,6 +29,7 @@ export type {
   CreateClientOptions,
   LimitOptions,
   OnUnavailable,
+  OutagePolicy,
   RetryOptions,
   TryAcquireOptions,
   WithLeaseOptions,

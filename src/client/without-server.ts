@@ -3,7 +3,7 @@
 import type { AdmissionController, AdmitOptions } from "./admission-controller.ts";
 import type { Claim, ClaimOptions } from "./claim.ts";
 import type { Wanted } from "./claim-wire.ts";
-import type { AcquireOptions, OnUnavailable } from "./client.ts";
+import type { AcquireOptions, OnUnavailable, OutagePolicy } from "./client.ts";
 import type { ClientEvent } from "./client-event.ts";
 import { type Clock, elapsed, type Moment } from "./clock.ts";
 import { AdmissionError, ServerUnavailableError } from "./errors.ts";
@@ -46,11 +46,13 @@ function isUnavailability(error: unknown): error is Error {
 /** Waits for a lease without the server, as the policy says; throws the request's own error where that is `"closed"`. */
 export async function acquireWithoutServer(
   ports: WithoutServerPorts,
-  policy: OnUnavailable,
+  onUnavailable: OnUnavailable,
   unanswered: Unanswered,
 ): Promise<Lease> {
   const { error, options, since } = unanswered;
-  if (policy === "closed" || !isUnavailability(error)) throw error;
+  if (!isUnavailability(error)) throw error;
+  const policy = policyFor(unanswered, onUnavailable);
+  if (policy === "closed") throw error;
   if (policy === "open") return tell(ports, unanswered, openLease(ports, unanswered));
   const { maxWait } = options;
   // The whole wait stays within what was promised: maxWait, and the time to answer.
@@ -64,13 +66,19 @@ export async function acquireWithoutServer(
 /** The same, now or not at all. */
 export async function tryAcquireWithoutServer(
   ports: WithoutServerPorts,
-  policy: OnUnavailable,
+  onUnavailable: OnUnavailable,
   unanswered: Unanswered,
 ): Promise<Lease | Refusal> {
   const { error } = unanswered;
-  if (policy === "closed" || !isUnavailability(error)) throw error;
+  if (!isUnavailability(error)) throw error;
+  const policy = policyFor(unanswered, onUnavailable);
+  if (policy === "closed") throw error;
   if (policy === "open") return tell(ports, unanswered, openLease(ports, unanswered));
   return locally(ports, unanswered, (admit) => policy.tryAcquire(admit));
+}
+
+function policyFor(unanswered: Unanswered, onUnavailable: OnUnavailable): OutagePolicy {
+  return typeof onUnavailable === "function" ? onUnavailable(claimsOf(unanswered)) : onUnavailable;
 }
 
 function claimsOf({ wanted, options }: Unanswered): readonly Claim[] {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { ClientEvent } from "../../src/client/client-event.ts";
-import { createRateLimiter } from "../../src/in-process/index.ts";
+import { createRateLimiter, createRateLimiters } from "../../src/in-process/index.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, refusalError } from "../../src/server/wire/error-wire.ts";
 import { createFixture, granted, settle } from "./support/client-fixture.ts";
@@ -177,6 +177,55 @@ describe("a controller of this process", () => {
     const bounded = client.acquire("db", { maxWait: 3000 });
     await bounded.then((lease) => lease.release());
     expect(waits).toEqual([400, 3000]);
+  });
+});
+
+describe("a function of the claims", () => {
+  it("brings each key to its own limit", async () => {
+    const limiters = createRateLimiters({ tenants: { maxConcurrent: 1, keyed: true } });
+    const { client, service } = createFixture({
+      ...ONCE,
+      onUnavailable: ([claim]) => limiters.controller(claim?.limiter ?? "", { key: claim?.key }),
+    });
+    const asked = client.acquire("tenants", { key: "a" });
+    (await service.acquire.next()).fail(connectionLost());
+    await using lease = await asked;
+    expect(lease.claims).toMatchObject([{ limiter: "tenants", key: "a" }]);
+    await expect(client.tryAcquire("tenants", { key: "a" })).resolves.toMatchObject({ granted: false, key: "a" });
+    await using other = await client.acquire("tenants", { key: "b" });
+    expect(other.admittedBy).toBe("local");
+  });
+
+  it("decides for each limiter, and is not asked while the server answers", async () => {
+    const asked: string[] = [];
+    const { client, service } = createFixture({
+      ...ONCE,
+      onUnavailable: (claims) => {
+        asked.push(...claims.map(({ limiter }) => limiter));
+        return claims.some(({ limiter }) => limiter === "payments") ? "closed" : "open";
+      },
+    });
+    const first = client.acquire("mails");
+    (await service.acquire.next()).say({ event: { case: "granted", value: granted() } });
+    expect((await first).admittedBy).toBe("server");
+    expect(asked).toEqual([]);
+    const second = client.acquire("mails");
+    (await service.acquire.next()).fail(connectionLost());
+    expect((await second).admittedBy).toBe("open");
+    await expect(client.tryAcquire("payments")).rejects.toMatchObject({ name: "ServerUnavailableError" });
+    expect(asked).toEqual(["mails", "payments"]);
+  });
+
+  it("rejects the request with what it throws", async () => {
+    const { client, service } = createFixture({
+      ...ONCE,
+      onUnavailable: () => {
+        throw new TypeError("no such tenant");
+      },
+    });
+    const asked = client.acquire("db");
+    (await service.acquire.next()).fail(connectionLost());
+    await expect(asked).rejects.toThrow("no such tenant");
   });
 });
 
