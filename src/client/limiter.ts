@@ -34,7 +34,7 @@ export interface LimiterSettings {
   readonly maxWait?: number | undefined;
   /** Refuses at once, with WAIT_TOO_LONG, a caller whose estimated wait exceeds what it will wait. Default false. */
   readonly refuseLongWaits?: boolean | undefined;
-  /** ms that a lease outlives the last sign of its holder: 0, or 100 to `maxTtl`. Default 10,000. */
+  /** ms that a lease outlives the last sign of its holder: 0, or 100 to `maxTtl`. Default 30,000. */
   readonly ttl?: number | undefined;
   /** ms: the longest ttl that a request may choose, 100 to 24 hours. Default 5 minutes. */
   readonly maxTtl?: number | undefined;

@@ -122,7 +122,7 @@ describe("board set", () => {
       maxAttempts: 2,
       keepCompleted: 9,
       keepCompletedFor: 3_600_000,
-      ttl: 10_000,
+      ttl: 30_000,
       maxPullers: 10_000,
       stages: [{ name: "Backlog" }, { name: "Build", wipLimit: 2 }, { name: "Review", wipLimit: 2 }, { name: "Done" }],
     });

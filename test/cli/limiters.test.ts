@@ -30,7 +30,7 @@ describe("limiters set", () => {
   it("takes a setting back to its default", async () => {
     await service.client.limiters.create({ name: "b", maxConcurrent: 1, ttl: 5000, maxWaiters: 7 });
     expect((await run("limiters", "set", "b", "--unset", "ttl", "max_waiters", "--max-concurrent", "2")).code).toBe(0);
-    expect(await service.client.limiters.get("b")).toMatchObject({ maxConcurrent: 2, ttl: 10_000, maxWaiters: 10_000 });
+    expect(await service.client.limiters.get("b")).toMatchObject({ maxConcurrent: 2, ttl: 30_000, maxWaiters: 10_000 });
   });
 
   it("creates only, or updates only, when told so", async () => {

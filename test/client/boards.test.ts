@@ -160,7 +160,7 @@ describe("boards", () => {
       ["Review", "work", 2],
       ["Done", "queue", undefined],
     ]);
-    expect(made).toMatchObject({ maxAttempts: 5, ttl: 10_000, keepCompletedFor: 60_000, declared: false });
+    expect(made).toMatchObject({ maxAttempts: 5, ttl: 30_000, keepCompletedFor: 60_000, declared: false });
     expect(await client.boards.create({ name: "release", keepCompletedFor: 60_000 })).toMatchObject({
       etag: made.etag,
     });

@@ -14,7 +14,7 @@ export function limiterOf(about: Partial<LimiterConfig> & { readonly name?: stri
     maxWaiters: 10_000,
     maxWait: undefined,
     refuseLongWaits: false,
-    ttl: 10_000_000,
+    ttl: 30_000_000,
     maxTtl: 300_000_000,
     trustCancel: true,
     paused: false,

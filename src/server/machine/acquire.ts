@@ -14,7 +14,7 @@ import type { State } from "./state.ts";
 import { inVain, openAll, refusalNow, resolve, roomForKeys, roomInQueues, type Target } from "./target.ts";
 
 /** µs: how long a lease without a stream lives where neither the request nor a limiter says. */
-const DETACHED_TTL = 10_000_000;
+const DETACHED_TTL = 30_000_000;
 
 export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
   const known = recall(state, command);

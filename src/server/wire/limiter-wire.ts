@@ -28,7 +28,7 @@ export type LimiterReading =
 const DEFAULT_MAX_KEYS = 10_000;
 const DEFAULT_MAX_WAITERS = 10_000;
 /** µs. */
-const DEFAULT_TTL = 10_000_000;
+const DEFAULT_TTL = 30_000_000;
 const DEFAULT_MAX_TTL = 300_000_000;
 
 /**

@@ -101,7 +101,7 @@ export interface ModelStep {
   grants: { id: string; aims: readonly Aim[] }[];
 }
 
-const TEN_SECONDS = 10_000_000;
+const DETACHED_TTL = 30_000_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Model {
@@ -698,7 +698,7 @@ type Grantee = Pick<ModelLease, "id" | "call" | "asked" | "ttl" | "trustCancel" 
 function ttlOf(command: Acquire | TryAcquire, aims: readonly Aim[]): number {
   const configs = aims.map(({ limiter }) => limiter.config);
   const asked = command.ttl ?? Math.min(...configs.map((config) => config.ttl));
-  const wanted = command.kind === "try-acquire" && asked === 0 ? TEN_SECONDS : asked;
+  const wanted = command.kind === "try-acquire" && asked === 0 ? DETACHED_TTL : asked;
   return Math.min(wanted, ...configs.map((config) => config.maxTtl));
 }
 

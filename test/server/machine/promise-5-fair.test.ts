@@ -64,7 +64,7 @@ describe("fair", () => {
       (scene, id) => scene.step({ kind: "revoke", leaseId: id, force: true, message: "" }),
       (scene, id, stream) => {
         scene.leave({ id, stream }, "lost");
-        scene.oversleep(10 * SECOND);
+        scene.oversleep(30 * SECOND);
         scene.step({ kind: "wake" });
       },
     ];

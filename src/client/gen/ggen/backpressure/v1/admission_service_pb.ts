@@ -339,7 +339,7 @@ export type TryAcquireRequest = Message<"ggen.backpressure.v1.TryAcquireRequest"
 
   /**
    * How long the lease lives without Renew: 100 ms to the least `max_ttl` of the limiters claimed (a longer one is cut
-   * to that). Unset: the least `ttl` of the limiters claimed, or 10 s where that is zero.
+   * to that). Unset: the least `ttl` of the limiters claimed, or 30 s where that is zero.
    *
    * @generated from field: google.protobuf.Duration ttl = 3;
    */

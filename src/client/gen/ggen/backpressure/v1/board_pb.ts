@@ -57,7 +57,7 @@ export type Board = Message<"ggen.backpressure.v1.Board"> & {
 
   /**
    * How long a card outlives the last sign of its worker, if the pull does not say: 0, or 100 ms to 24 hours. Unset:
-   * 10 s. Zero: the work ends with its stream, whichever way that ends.
+   * 30 s. Zero: the work ends with its stream, whichever way that ends.
    *
    * @generated from field: google.protobuf.Duration ttl = 5;
    */

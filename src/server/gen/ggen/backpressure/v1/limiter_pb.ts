@@ -115,7 +115,7 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
 
   /**
    * How long a lease outlives the last sign of its holder, if the request does not say: 0, or 100 ms to `max_ttl`.
-   * Unset: 10 s, or `max_ttl` where that is shorter. Zero: a lease ends with its stream, whichever way that ends; its
+   * Unset: 30 s, or `max_ttl` where that is shorter. Zero: a lease ends with its stream, whichever way that ends; its
    * holder has no clock to stop by, so the limit is approximate when connections fail.
    *
    * @generated from field: google.protobuf.Duration ttl = 11;
