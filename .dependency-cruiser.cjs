@@ -101,11 +101,14 @@ module.exports = {
       "cli",
       "cli/",
       ["cli/", "client/"],
-      "The command line is a client; only `serve`, `check` and `health` reach into the server.",
+      "The command line is a client; only `serve`, `check`, `diff` and `health` reach into the server.",
     ),
   ].map((rule) =>
     rule.name === "cli"
-      ? { ...rule, from: { ...rule.from, pathNot: "^src/cli/(commands/(serve|check|health)|server-signals)\\.ts$" } }
+      ? {
+          ...rule,
+          from: { ...rule.from, pathNot: "^src/cli/(commands/(serve|check|diff|health)|server-signals)\\.ts$" },
+        }
       : rule,
   ),
   options: {

@@ -75,6 +75,11 @@ const SERVE: readonly CommandEntry[] = [
     load: async () => (await import("./commands/check.ts")).defineCheck,
   },
   {
+    name: "diff",
+    description: "say what of a configuration differs from what the server runs",
+    load: async () => (await import("./commands/diff.ts")).defineDiff,
+  },
+  {
     name: "health",
     description: "say whether the server serves",
     load: async () => (await import("./commands/health.ts")).defineHealth,

@@ -33,7 +33,10 @@ export const SIGNAL_BASE = 128;
 
 const MEANINGS: readonly (readonly [string, string])[] = [
   [`${EXIT.ok}`, "done; granted"],
-  [`${EXIT.refused}`, "not granted now: refused, no card, or waited too long; health: not serving; check: not valid"],
+  [
+    `${EXIT.refused}`,
+    "not granted now: refused, no card, or waited too long; health: not serving; check: not valid; diff: differs",
+  ],
   [`${EXIT.usage}`, "the command line, or what it asks for, is wrong"],
   [`${EXIT.unreachable}`, "the server cannot be reached, or is about to stop"],
   [`${EXIT.notFound}`, "there is no such limiter, lease, waiter, board, stage or card"],

@@ -2,7 +2,8 @@
 
 import { type Clock, createSystemClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
-import { addressText, restartFields } from "./config/settings.ts";
+import { runningConfigMessage } from "./config/running-config.ts";
+import { addressText, restartFields, settingsInForce } from "./config/settings.ts";
 import { createDeclarations } from "./declarations.ts";
 import type { BoardEngine } from "./engine/board-engine.ts";
 import { createEmbeddedBoardEngine } from "./engine/embedded/embedded-board-engine.ts";
@@ -12,6 +13,7 @@ import type { Log } from "./log.ts";
 import { createAdmissionService } from "./service/admission-service.ts";
 import { createBoardService } from "./service/board-service.ts";
 import { createCallsUnderWay } from "./service/calls-under-way.ts";
+import { createConfigService } from "./service/config-service.ts";
 import { createLimiterService } from "./service/limiter-service.ts";
 import { openDurableStore } from "./store/durable-store.ts";
 import { createMemoryStore } from "./store/memory-store.ts";
@@ -71,6 +73,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 async function serve({ config, log, clock, ending }: TimedOptions, store: Store): Promise<Server> {
   let { settings } = config;
+  let latest = config;
+  const startedAt = clock.wallTime(clock.now());
+  let loadedAt = startedAt;
   const ids = createIds(store.secretKey);
   const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
@@ -81,7 +86,13 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
 
   const admission = createAdmissionService({ clock, ids, engine, heartbeat: () => settings.liveness.heartbeat });
   const board = createBoardService({ clock, ids, boards, heartbeat: () => settings.liveness.heartbeat });
-  const contract = [admission.service, createLimiterService({ clock, engine }), board.service];
+  const running = () => runningConfigMessage({ started: config, latest, settings, startedAt, loadedAt });
+  const contract = [
+    admission.service,
+    createLimiterService({ clock, engine }),
+    board.service,
+    createConfigService({ engine, boards, running }),
+  ];
   const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
   const calls = createCallsUnderWay({ clock, bound: () => settings.drainTimeout });
   const services = [
@@ -163,8 +174,9 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
         if (fields.length > 0) log.warn({ fields }, "these fields have changed and need a restart to take effect");
         log.setLevel(next.settings.logLevel);
         engine.setMaxWaiters(next.settings.maxWaiters);
-        // What needs a restart stays as it is in force.
-        settings = { ...settings, drainTimeout: next.settings.drainTimeout, maxWaiters: next.settings.maxWaiters };
+        settings = settingsInForce(settings, next.settings);
+        latest = next;
+        loadedAt = clock.wallTime(clock.now());
         declarations.takeUp(next);
       },
       get hasRefused() {

@@ -32,7 +32,7 @@ describe("leases", () => {
 
     const inJson = await run("--json", "leases", "--limiter", "db", "--key", "tenant-8");
     expect(JSON.parse(inJson.stdout).leases).toMatchObject([
-      { id: one.id, holder: "\u001b[31mred", state: "LEASE_STATE_ATTACHED", ttl: "10s", revoking: false },
+      { id: one.id, holder: "\u001b[31mred", state: "LEASE_STATE_ATTACHED", ttl: "30s", revoking: false },
     ]);
   });
 

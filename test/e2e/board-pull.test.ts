@@ -59,7 +59,7 @@ test("who waits is told its place and what is missing, and gets the first card t
   expect(held).toMatchObject({
     resumed: false,
     card: { id: "a", stage: "InProgress", state: ACTIVE, attempt: 1 },
-    lease: { worker: "ann", live: true, ttl: { seconds: 10n }, validFor: { seconds: 5n } },
+    lease: { worker: "ann", live: true, ttl: { seconds: 30n }, validFor: { seconds: 15n } },
   });
   // The server can ask a connection of HTTP/2 whether it lives: nothing runs out.
   expect(held.lease.expireTime).toBeUndefined();

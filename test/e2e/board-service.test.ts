@@ -49,7 +49,7 @@ test("a board of which nothing is said but its name has the usual five stages, a
   ]);
   expect(board).toMatchObject({
     maxAttempts: 5,
-    ttl: { seconds: 10n, nanos: 0 },
+    ttl: { seconds: 30n, nanos: 0 },
     maxCards: 100_000,
     keepCompleted: 1_000,
     maxPullers: 10_000,

@@ -46,7 +46,7 @@ test("a limiter is shown with all that is in force, and made again as it stands 
     ...limiter,
     burstSize: 25,
     maxWaiters: 10_000,
-    ttl: { seconds: 10n },
+    ttl: { seconds: 30n },
     maxTtl: { seconds: 300n },
     trustCancel: true,
     paused: false,

@@ -17,8 +17,8 @@ function* tell(): Generator<FromParser, undefined> {
     yield reading;
     return;
   }
-  const { settings, renamedStages, limiters, boards } = reading;
-  yield { kind: "loaded", settings, renamedStages };
+  const { settings, origins, renamedStages, limiters, boards } = reading;
+  yield { kind: "loaded", settings, origins, renamedStages };
   for (const slice of slicesOf(limiters)) yield { kind: "limiters", limiters: slice };
   for (const slice of slicesOf(boards)) yield { kind: "boards", boards: slice };
   yield { kind: "end" };

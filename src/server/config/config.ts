@@ -17,7 +17,7 @@ import { DEFAULT_CONFIG } from "./default-config.ts";
 import type { Override } from "./environment.ts";
 import type { Variables } from "./interpolate.ts";
 import type { Problem } from "./problem.ts";
-import { type ServerSettings, serverSettings } from "./settings.ts";
+import { SETTING_FIELDS, type ServerSettings, serverSettings } from "./settings.ts";
 import { readMessage } from "./yaml-message.ts";
 import { parseYaml } from "./yaml-source.ts";
 import { quote, readEnum } from "./yaml-value.ts";
@@ -39,12 +39,17 @@ export interface LoadedConfig {
   /** As it stood in the file. */
   readonly text: string;
   readonly settings: ServerSettings;
+  /** Who has set each setting that is not left to its default, by the path of its field. */
+  readonly origins: ReadonlyMap<string, SettingOrigin>;
   /** In the order of the file, each name once. */
   readonly limiters: readonly LimiterConfig[];
   readonly boards: readonly BoardConfig[];
   /** By board: for the name of a stage the one that it had before. */
   readonly renamedStages: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
+
+/** Whether the file has set it, or a variable of the environment, which wins. */
+export type SettingOrigin = { readonly kind: "file" } | { readonly kind: "variable"; readonly name: string };
 
 /** Fields of what is declared that say how it stands; nobody sets them. */
 const OUTPUT_FIELDS = new Set([...LIMITER_OUTPUT_FIELDS, ...BOARD_OUTPUT_FIELDS]);
@@ -97,7 +102,29 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
   const { problems } = complaints;
   return problems.length > 0
     ? { kind: "invalid", problems }
-    : { kind: "loaded", origin, text, settings, limiters, boards, renamedStages };
+    : {
+        kind: "loaded",
+        origin,
+        text,
+        settings,
+        origins: originsOf(places, variables),
+        limiters,
+        boards,
+        renamedStages,
+      };
+}
+
+function originsOf(
+  places: ReadonlyMap<string, unknown>,
+  variables: ReadonlyMap<string, Override>,
+): ReadonlyMap<string, SettingOrigin> {
+  const origins = new Map<string, SettingOrigin>();
+  for (const field of SETTING_FIELDS.keys()) {
+    const variable = variables.get(field);
+    if (variable !== undefined) origins.set(field, { kind: "variable", name: variable.variable });
+    else if (places.has(field)) origins.set(field, { kind: "file" });
+  }
+  return origins;
 }
 
 /** Puts what a variable says in the place of what the file says. */

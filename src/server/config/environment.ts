@@ -18,7 +18,8 @@ export interface Override {
   readonly value: string;
 }
 
-const OVERRIDES = [
+/** Which variables there are. */
+export const OVERRIDES = [
   { variable: "BACKPRESSURE_GRPC_LISTEN", section: "listeners", field: "grpc" },
   { variable: "BACKPRESSURE_WEB_LISTEN", section: "listeners", field: "web" },
   { variable: "BACKPRESSURE_STORE_FOLDER", section: "store", field: "folder" },

@@ -45,8 +45,8 @@ export async function parseElsewhere(text: string, origin: ConfigOrigin, signal:
       // Its answer may be here already: everybody else has a turn all the same.
       await turn();
     }
-    const { settings, renamedStages } = first;
-    return { kind: "loaded", origin, text, settings, limiters, boards, renamedStages };
+    const { settings, origins, renamedStages } = first;
+    return { kind: "loaded", origin, text, settings, origins, limiters, boards, renamedStages };
   } finally {
     signal.removeEventListener("abort", onAbort);
     await worker.terminate();

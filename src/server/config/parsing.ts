@@ -14,7 +14,7 @@ export interface ParseJob {
 export type FromParser =
   | InvalidConfig
   /** All but the limiters and boards, which follow. */
-  | Pick<LoadedConfig, "kind" | "settings" | "renamedStages">
+  | Pick<LoadedConfig, "kind" | "settings" | "origins" | "renamedStages">
   | { readonly kind: "limiters"; readonly limiters: readonly LimiterConfig[] }
   | { readonly kind: "boards"; readonly boards: readonly BoardConfig[] }
   | { readonly kind: "end" };

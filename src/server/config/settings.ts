@@ -99,7 +99,9 @@ export function restartFields(running: ServerSettings, next: ServerSettings): re
     .map(([field]) => field);
 }
 
-const RESTART_FIELDS: Readonly<Record<string, (settings: ServerSettings) => unknown>> = {
+type Read = (settings: ServerSettings) => unknown;
+
+const RESTART_FIELDS: Readonly<Record<string, Read>> = {
   "listeners.grpc": ({ listeners }) => listeners.grpc,
   "listeners.web": ({ listeners }) => listeners.web,
   "listeners.cors_origins": ({ listeners }) => listeners.corsOrigins,
@@ -115,6 +117,23 @@ const RESTART_FIELDS: Readonly<Record<string, (settings: ServerSettings) => unkn
   "liveness.keepalive_timeout": ({ liveness }) => liveness.keepaliveTimeout,
   "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
 };
+
+const LIVE_FIELDS: Readonly<Record<string, Read>> = {
+  "limits.max_waiters": ({ maxWaiters }) => maxWaiters,
+  "drain.timeout": ({ drainTimeout }) => drainTimeout,
+  "logging.level": ({ logLevel }) => logLevel,
+};
+
+/** The paths of all fields of the file that are settings of the server, and whether a change takes effect at once. */
+export const SETTING_FIELDS: ReadonlyMap<string, { readonly live: boolean }> = new Map(
+  Object.keys({ ...RESTART_FIELDS, ...LIVE_FIELDS }).map((field) => [field, { live: field in LIVE_FIELDS }]),
+);
+
+/** The settings of a server that runs with `running` once it has taken up `next`: what needs a restart stays. */
+export function settingsInForce(running: ServerSettings, next: ServerSettings): ServerSettings {
+  const { drainTimeout, maxWaiters, logLevel } = next;
+  return { ...running, drainTimeout, maxWaiters, logLevel };
+}
 
 const DURABILITIES: Readonly<Partial<Record<Durability, LeaseDurability>>> = {
   [Durability.NONE]: "none",

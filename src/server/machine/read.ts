@@ -29,6 +29,7 @@ export function viewLimiter(state: State, limiter: Limiter, key = ""): LimiterVi
   return {
     config: limiter.config,
     declared: limiter.declaration !== undefined,
+    declaration: limiter.declaration,
     deleting: limiter.deleting,
     revision: limiter.revision,
     createdAt: limiter.createdAt,

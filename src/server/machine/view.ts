@@ -15,6 +15,8 @@ export interface Page<T> {
 export interface LimiterView {
   readonly config: LimiterConfig;
   readonly declared: boolean;
+  /** What the file says of it; undefined if it was made by RPC. */
+  readonly declaration: LimiterConfig | undefined;
   readonly deleting: boolean;
   readonly revision: number;
   readonly createdAt: number;

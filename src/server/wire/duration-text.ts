@@ -28,6 +28,20 @@ export function durationJson(text: string): string | undefined {
   return rest === 0n ? `${seconds}s` : `${seconds}.${String(rest).padStart(9, "0")}s`;
 }
 
+/** `90s`, `0.250s` of protobuf's JSON as `1m30s`, `250ms`. */
+export function durationText(json: string): string {
+  let left = nanosOf(json.slice(0, -1), SECOND);
+  let text = "";
+  for (const [unit, size] of WRITTEN) {
+    const count = left / size;
+    left -= count * size;
+    if (count > 0n) text += `${count}${unit}`;
+  }
+  return text === "" ? "0s" : text;
+}
+
+const WRITTEN = (["h", "m", "s", "ms", "us"] as const).map((unit) => [unit, UNITS[unit] as bigint] as const);
+
 /** Rounded to the nearest; in integers, since a double has no room for ns beyond a few months. */
 function nanosOf(count: string, unit: bigint): bigint {
   const [whole, fraction = ""] = count.split(".") as [string, string?];

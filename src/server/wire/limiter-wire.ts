@@ -61,8 +61,20 @@ export function limiterConfig(message: Limiter, field = "limiter"): LimiterReadi
 
 /** A limiter as everybody may see it: all that is in force, defaults included, and what goes on in it. */
 export function limiterMessage(view: LimiterView, clock: WallClock): Limiter {
-  const { config } = view;
   return create(LimiterSchema, {
+    ...limiterFields(view.config),
+    etag: String(view.revision),
+    declared: view.declared,
+    state: view.deleting ? LimiterState.DELETING : LimiterState.ACTIVE,
+    createTime: msToTimestamp(clock.wallTime(view.createdAt)),
+    updateTime: msToTimestamp(clock.wallTime(view.updatedAt)),
+    status: statusMessage(view.status),
+  });
+}
+
+/** The fields of a limiter's message, defaults included, without those for output. */
+export function limiterFields(config: LimiterConfig): MessageInitShape<typeof LimiterSchema> {
+  return {
     ...saidFields(config),
     maxRps: config.rate && toMaxRps(config.rate.stated),
     burstSize: config.rate?.capacity,
@@ -71,13 +83,7 @@ export function limiterMessage(view: LimiterView, clock: WallClock): Limiter {
     ttl: microsToDuration(config.ttl),
     maxTtl: microsToDuration(config.maxTtl),
     trustCancel: config.trustCancel,
-    etag: String(view.revision),
-    declared: view.declared,
-    state: view.deleting ? LimiterState.DELETING : LimiterState.ACTIVE,
-    createTime: msToTimestamp(clock.wallTime(view.createdAt)),
-    updateTime: msToTimestamp(clock.wallTime(view.updatedAt)),
-    status: statusMessage(view.status),
-  });
+  };
 }
 
 /**

@@ -26,6 +26,7 @@ function viewOf(config: LimiterConfig, about: Partial<LimiterView> = {}): Limite
   return {
     config,
     declared: false,
+    declaration: undefined,
     deleting: false,
     revision: 1,
     createdAt: 0,

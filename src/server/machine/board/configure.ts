@@ -10,6 +10,7 @@ import { FlowHistory } from "./flow-history.ts";
 import type { Board, BoardConfig, Card, Stage, StageConfig } from "./model.ts";
 import { reviewClaims, turnAwayPullers } from "./pullers.ts";
 import { byEntry, byPriority, Ranking } from "./ranking.ts";
+import { keptStages, pendingRenames, refuseStages, sameBoard } from "./restage.ts";
 import { type BoardState, touch, unsettle } from "./state.ts";
 
 /** µs of a step, and how many steps a rate looks back: an hour by minutes. */
@@ -62,7 +63,7 @@ export function declareBoards(state: BoardState, command: DeclareBoards): BoardO
       makeBoard(state, config, config);
       outcome.created.push(config.name);
     } else if (board.declaration === undefined || !sameBoard(board.declaration, config)) {
-      const refused = configure(state, board, config, pendingRenames(board, renamed?.get(config.name)));
+      const refused = configure(state, board, config, pendingRenames(board.stages, renamed?.get(config.name)));
       if (refused === undefined) {
         board.declaration = config;
         outcome.changed.push(config.name);
@@ -86,24 +87,6 @@ export function declareBoards(state: BoardState, command: DeclareBoards): BoardO
     outcome.deleted.push(board.config.name);
   }
   return { kind: "boards-declared", ...outcome };
-}
-
-/**
- * The renames of a declaration that are still to be done: a file says them as long as it stands. One is done when its
- * stage has the new name, unless that is the name of a stage which is about to be renamed itself.
- */
-function pendingRenames(board: Board, renamed = NOT_RENAMED): ReadonlyMap<string, string> {
-  const names = new Set(board.stages.map(({ config }) => config.name));
-  const pending = new Map<string, string>();
-  for (let size = -1; size < pending.size; ) {
-    size = pending.size;
-    for (const [name, before] of renamed) {
-      if (!names.has(name) && names.has(before)) pending.set(name, before);
-    }
-    // Their names are free for others.
-    for (const before of pending.values()) names.delete(before);
-  }
-  return pending;
 }
 
 export function makeBoard(state: BoardState, config: BoardConfig, declaration: BoardConfig | undefined): Board {
@@ -166,7 +149,7 @@ function configure(
 ): Refusal | undefined {
   const before = board.stages;
   const kept = keptStages(before, config, renamed);
-  const refused = refuseStages(board, config, kept);
+  const refused = refuseStages(before, config, kept);
   if (refused !== undefined) return refused;
   const otherwiseWorked = new Set<Stage>();
   board.stages = config.stages.map((stageConfig, index) => {
@@ -192,23 +175,6 @@ function configure(
   return undefined;
 }
 
-/** Which stage each of those in `config` has been; undefined: it is new. */
-function keptStages(
-  before: readonly Stage[],
-  config: BoardConfig,
-  renamed: ReadonlyMap<string, string>,
-): (Stage | undefined)[] {
-  const left = new Map(before.map((stage) => [stage.config.name, stage]));
-  const take = (name: string | undefined) => {
-    const stage = name === undefined ? undefined : left.get(name);
-    if (stage !== undefined) left.delete(stage.config.name);
-    return stage;
-  };
-  // The renamed come first: a new stage may have the name that one of them had.
-  const renamedStages = config.stages.map(({ name }) => take(renamed.get(name)));
-  return config.stages.map(({ name }, index) => renamedStages[index] ?? take(name));
-}
-
 /** Where each column of the flow stood before; the last counts what was completed, whichever stage that is. */
 function columnsBefore(before: readonly Stage[], kept: readonly (Stage | undefined)[]): number[] {
   const last = before.length - 1;
@@ -217,32 +183,6 @@ function columnsBefore(before: readonly Stage[], kept: readonly (Stage | undefin
     const column = stage === undefined ? -1 : before.indexOf(stage);
     return column === last ? -1 : column;
   });
-}
-
-/** No card may be lost, and none may come further by a change of the stages. */
-function refuseStages(board: Board, config: BoardConfig, kept: readonly (Stage | undefined)[]): Refusal | undefined {
-  for (const stage of board.stages) {
-    if (!kept.includes(stage) && stage.cards.size > 0) {
-      return stageNotEmpty(stage, config);
-    }
-  }
-  let last = -1;
-  for (const [index, stage] of kept.entries()) {
-    if (stage === undefined) continue;
-    // Another kind or another place would give its cards states that they cannot have there.
-    const sameEnds = (stage.index === board.stages.length - 1) === (index === kept.length - 1);
-    const sameKind = stage.config.kind === config.stages[index]?.kind;
-    const fits = stage.index > last && sameKind && sameEnds && (stage.index === 0) === (index === 0);
-    if (stage.cards.size > 0 && !fits) {
-      return stageNotEmpty(stage, config);
-    }
-    last = Math.max(last, stage.index);
-  }
-  return undefined;
-}
-
-function stageNotEmpty(stage: Stage, { name: board }: BoardConfig): Refusal {
-  return refusal("STAGE_NOT_EMPTY", { at: { board, stage: stage.config.name }, numbers: { cards: stage.cards.size } });
 }
 
 function remove(state: BoardState, board: Board): void {
@@ -258,19 +198,3 @@ function remove(state: BoardState, board: Board): void {
 function openCards(board: Board): number {
   return board.cards.size - (board.stages.at(-1)?.cards.size ?? 0);
 }
-
-function sameBoard(a: BoardConfig, b: BoardConfig): boolean {
-  const { stages: stagesA, ...restA } = a;
-  const { stages: stagesB, ...restB } = b;
-  return (
-    sameFields(restA, restB) &&
-    stagesA.length === stagesB.length &&
-    stagesA.every((stage, index) => sameFields(stage, stagesB[index] as StageConfig))
-  );
-}
-
-function sameFields<T extends object>(a: T, b: T): boolean {
-  return (Object.keys(a) as (keyof T)[]).every((field) => a[field] === b[field]);
-}
-
-const NOT_RENAMED: ReadonlyMap<string, string> = new Map();

@@ -42,6 +42,7 @@ export function viewBoard(state: BoardState, board: Board): BoardView {
   return {
     config: board.config,
     declared: board.declaration !== undefined,
+    declaration: board.declaration,
     revision: board.revision,
     createdAt: board.createdAt,
     updatedAt: board.updatedAt,

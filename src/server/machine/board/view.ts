@@ -6,6 +6,8 @@ import type { BoardConfig, CardContent, CardState, StageConfig } from "./model.t
 export interface BoardView {
   readonly config: BoardConfig;
   readonly declared: boolean;
+  /** What the file says of it, as far as it was taken up; undefined if it was made by RPC. */
+  readonly declaration: BoardConfig | undefined;
   readonly revision: number;
   readonly createdAt: number;
   readonly updatedAt: number;

@@ -1,0 +1,42 @@
+/** One thing that a file says otherwise than the server runs it, and why. */
+
+/**
+ * `not-taken-up`: a reload does it. `needs-restart`: the server's next start does it. `refused`: a reload leaves it as it is.
+ * `changed-by-rpc`: it was as the file says, and was changed by RPC since. `set-by-environment`: a variable wins over the file.
+ * `made-by-rpc`: the file knows nothing of it.
+ */
+export type Why =
+  | "not-taken-up"
+  | "needs-restart"
+  | "refused"
+  | "changed-by-rpc"
+  | "set-by-environment"
+  | "made-by-rpc";
+
+export interface Difference {
+  readonly kind: "setting" | "limiter" | "board";
+  /** Of a limiter or a board; empty: a setting. */
+  readonly name: string;
+  /** The field's path in what is named; empty: the whole. */
+  readonly field: string;
+  /** What the file says, and what runs; undefined: nothing. */
+  readonly file: string | undefined;
+  readonly running: string | undefined;
+  readonly why: Why;
+  /** The same in words: what will become of it, and what to do. */
+  readonly explanation: string;
+}
+
+/** What does it and when, where the file is taken up as it is. */
+export interface TakeUp {
+  readonly why: "not-taken-up" | "needs-restart";
+  /** `a reload (SIGHUP)`. */
+  readonly by: string;
+}
+
+/** A field with two values. */
+export interface Changed {
+  readonly field: string;
+  readonly file: string | undefined;
+  readonly running: string | undefined;
+}

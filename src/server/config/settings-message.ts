@@ -1,0 +1,51 @@
+/** The settings of the server as a message: the inverse of `serverSettings`, every default filled in. */
+
+import { create } from "@bufbuild/protobuf";
+import {
+  type Config,
+  LogLevel as ConfigLevel,
+  ConfigSchema,
+  Durability,
+} from "../gen/ggen/backpressure/config/v1/config_pb.ts";
+import type { LogLevel } from "../log.ts";
+import type { LeaseDurability } from "../store/row.ts";
+import { microsToDuration } from "../wire/time-wire.ts";
+import { addressText, type ServerSettings } from "./settings.ts";
+
+export function settingsMessage(settings: ServerSettings): Config {
+  const { listeners, limits, liveness, store } = settings;
+  return create(ConfigSchema, {
+    listeners: {
+      grpc: addressText(listeners.grpc),
+      web: addressText(listeners.web),
+      corsOrigins: [...listeners.corsOrigins],
+      corsHeaders: [...listeners.corsHeaders],
+    },
+    limits: { ...limits, maxWaiters: settings.maxWaiters },
+    liveness: {
+      keepaliveTime: microsToDuration(liveness.keepaliveTime),
+      keepaliveTimeout: microsToDuration(liveness.keepaliveTimeout),
+      heartbeat: microsToDuration(liveness.heartbeat),
+    },
+    drain: { timeout: microsToDuration(settings.drainTimeout) },
+    logging: { level: LEVELS[settings.logLevel] },
+    ...(store && {
+      store: { folder: store.folder, leases: DURABILITIES[store.leases], maxMegabytes: store.maxMegabytes },
+    }),
+  });
+}
+
+const LEVELS: Readonly<Record<LogLevel, ConfigLevel>> = {
+  debug: ConfigLevel.DEBUG,
+  info: ConfigLevel.INFO,
+  warn: ConfigLevel.WARN,
+  error: ConfigLevel.ERROR,
+  // No file says so: only tests do.
+  silent: ConfigLevel.UNSPECIFIED,
+};
+
+const DURABILITIES: Readonly<Record<LeaseDurability, Durability>> = {
+  none: Durability.NONE,
+  process: Durability.PROCESS,
+  disk: Durability.DISK,
+};

@@ -1,0 +1,52 @@
+/** ConfigService: what the server was configured with. */
+
+import { create } from "@bufbuild/protobuf";
+import type { BoardEngine } from "../engine/board-engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import {
+  ConfigService,
+  type GetConfigResponse,
+  ListDeclaredBoardsResponseSchema,
+  ListDeclaredLimitersResponseSchema,
+} from "../gen/ggen/backpressure/config/v1/config_service_pb.ts";
+import { BoardSchema } from "../gen/ggen/backpressure/v1/board_pb.ts";
+import { LimiterSchema } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
+import { boardFields } from "../wire/board-wire.ts";
+import { limiterFields } from "../wire/limiter-wire.ts";
+import { pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
+import { createRpcService, type RpcService } from "./rpc.ts";
+
+export interface ConfigServiceOptions {
+  readonly engine: Engine;
+  readonly boards: BoardEngine;
+  /** The settings in force, as they are told. */
+  readonly running: () => GetConfigResponse;
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+
+export function createConfigService({ engine, boards, running }: ConfigServiceOptions): RpcService {
+  return createRpcService(ConfigService, {
+    getConfig: () => running(),
+
+    async listDeclaredLimiters(request) {
+      const { items, next } = await engine.limiters(pageFromWire(request, NAME));
+      return create(ListDeclaredLimitersResponseSchema, {
+        limiters: items.flatMap(({ declaration }) =>
+          declaration === undefined ? [] : [create(LimiterSchema, limiterFields(declaration))],
+        ),
+        nextPageToken: pageTokenToWire(next),
+      });
+    },
+
+    async listDeclaredBoards(request) {
+      const { items, next } = await boards.boards(pageFromWire(request, NAME));
+      return create(ListDeclaredBoardsResponseSchema, {
+        boards: items.flatMap(({ declaration }) =>
+          declaration === undefined ? [] : [create(BoardSchema, boardFields(declaration))],
+        ),
+        nextPageToken: pageTokenToWire(next),
+      });
+    },
+  });
+}
