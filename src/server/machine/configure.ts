@@ -1,8 +1,10 @@
 /** Making, changing and deleting limiters: each change takes effect at one instant and settles the queue at once. */
 
+import { beginCatchUp, keepBucket } from "./chores.ts";
 import type { CreateLimiter, Declare, DeleteLimiter, Outcomes, UpdateLimiter } from "./command.ts";
+import { changeBucket } from "./earlier-rates.ts";
 import { endLease, removeIfDrained } from "./ending.ts";
-import { dropBucket, rescheduleIdle } from "./instances.ts";
+import { reschedule } from "./instances.ts";
 import { heldLimiters } from "./lease.ts";
 import {
   createInstance,
@@ -18,7 +20,6 @@ import { type Rate, sameRate, sameStatement } from "./rate.ts";
 import { type Reason, type RefusalNumbers, refusal } from "./reasons.ts";
 import { countRefusal } from "./settle.ts";
 import type { State } from "./state.ts";
-import { changeRate, fullBucket, refill } from "./token-bucket.ts";
 
 export function createLimiter(state: State, { config }: CreateLimiter): Outcomes["create-limiter"] {
   const limiter = state.limiters.get(config.name);
@@ -91,9 +92,8 @@ export function declare(state: State, { configs, undeclared }: Declare): Outcome
 }
 
 /** Whether nothing of it is held, and nobody waits, present or away. */
-function isUnused(limiter: Limiter): boolean {
-  if (limiter.leases > 0) return false;
-  return [...limiter.instances.values()].every(({ queue }) => [...queue.all()].length === 0);
+function isUnused({ leases, queued }: Limiter): boolean {
+  return leases === 0 && queued.size === 0;
 }
 
 /** A rate that is only written in another way is shown so, too. */
@@ -114,48 +114,40 @@ function add(state: State, config: LimiterConfig, declaration: LimiterConfig | u
 
 function configure(state: State, limiter: Limiter, config: LimiterConfig): void {
   const before = limiter.config.rate;
-  if (!sameRate(before, config.rate)) {
-    for (const instance of limiter.instances.values()) changeBucket(state, instance, { before, after: config.rate });
-  }
   limiter.config = config;
+  if (!sameRate(before, config.rate)) changeRate(state, limiter, before);
   limiter.revision += 1;
   limiter.updatedAt = state.now;
   limiter.statistics.activity += 1;
   state.changes.push({ kind: "limiter-put", limiter });
-  rescheduleIdle(state, limiter);
-  for (const instance of limiter.instances.values()) {
+  for (const instance of [...limiter.queued]) {
     turnAway(state, instance, "CLAIM_EXCEEDS_LIMIT", (permits, tokens) => excessOf(limiter, permits, tokens));
     unsettle(state, instance);
   }
 }
 
-/**
- * What was gained so far was gained at the old rate. A rate limit that is new begins full, as a new limiter does.
- *
- * The record of a bucket that is not full is written again. One that is full keeps its record, which names another rate
- * than the limiter's from now on, or says by itself that it is full.
- */
-function changeBucket(
-  state: State,
-  instance: Instance,
-  { before, after }: { readonly before: Rate | undefined; readonly after: Rate | undefined },
-): void {
-  const { bucket } = instance;
-  if (before !== undefined && after !== undefined) {
-    refill(bucket, before, state.now);
-    changeRate(bucket, before, after);
-    if (bucket.tokens < after.capacity) state.changes.push({ kind: "tokens-spent", instance });
+/** The buckets of a few keys go on under the new rate at once, those of many when they are used or their turn comes. */
+function changeRate(state: State, limiter: Limiter, before: Rate | undefined): void {
+  const { instances, earlierRates, config } = limiter;
+  if (instances.size > state.keysAtOnce || earlierRates.length > 0) {
+    earlierRates.push({ rate: before, until: state.now });
+    limiter.rateChanges += 1;
+    // What is under way goes through all keys, and then sees that there was another change.
+    if (earlierRates.length === 1) beginCatchUp(state, limiter);
     return;
   }
-  Object.assign(bucket, fullBucket(after, state.now));
-  if (after === undefined) dropBucket(state, instance);
+  for (const instance of instances.values()) {
+    changeBucket(instance.bucket, { before, after: config.rate }, state.now);
+    keepBucket(state, instance);
+    if (instance.idle) reschedule(state, instance);
+  }
 }
 
 function remove(state: State, limiter: Limiter, force: boolean): Outcomes["delete-limiter"] {
   limiter.deleting = true;
   limiter.updatedAt = state.now;
   limiter.statistics.activity += 1;
-  for (const instance of limiter.instances.values()) turnAway(state, instance, "LIMITER_NOT_FOUND", () => NO_NUMBERS);
+  for (const instance of [...limiter.queued]) turnAway(state, instance, "LIMITER_NOT_FOUND", () => NO_NUMBERS);
   if (force) {
     for (const lease of [...state.leases.values()]) {
       if (heldLimiters(lease).includes(limiter)) endLease(state, lease, "deleted");

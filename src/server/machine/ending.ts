@@ -1,8 +1,9 @@
 /** How leases end: each leaves the live set exactly once, by one of five ends. */
 
+import { dropBuckets } from "./chores.ts";
 import type { Ended } from "./command.ts";
 import { startClock } from "./grant.ts";
-import { closeIfIdle, dropBucket } from "./instances.ts";
+import { closeIfIdle } from "./instances.ts";
 import { heldLimiters, type Lease, type LeaseEnd } from "./lease.ts";
 import type { Limiter } from "./limiter.ts";
 import { DETACHED, ORPHANED } from "./liveness.ts";
@@ -73,7 +74,7 @@ export function removeIfDrained(state: State, limiter: Limiter): boolean {
   state.limiterNames.delete(limiter.config.name);
   state.fencingFloor = Math.max(state.fencingFloor, limiter.fencingToken);
   state.deadlines.clear(limiter);
-  for (const instance of limiter.instances.values()) dropBucket(state, instance);
+  dropBuckets(state, limiter);
   state.changes.push({ kind: "limiter-removed", name: limiter.config.name });
   return true;
 }

@@ -5,8 +5,9 @@
  */
 
 import type { Claim } from "./claim.ts";
+import { refilled } from "./earlier-rates.ts";
 import type { Demand, Instance, Waiter } from "./limiter.ts";
-import { microsUntil, refill } from "./token-bucket.ts";
+import { microsUntil } from "./token-bucket.ts";
 
 /** How permits are likely to come back to an instance. Spans are µs. */
 interface Prospect {
@@ -46,8 +47,7 @@ function estimateWait(
   if (config.paused) return undefined;
   let wait = 0;
   if (config.rate !== undefined) {
-    refill(instance.bucket, config.rate, now);
-    wait = microsUntil(instance.bucket, config.rate, demand.tokens);
+    wait = microsUntil(refilled(instance, config.rate, now), config.rate, demand.tokens);
   }
   const { maxConcurrent } = config;
   if (maxConcurrent === undefined || demand.permits === 0) return wait;

@@ -1,5 +1,6 @@
 /** What is always true of one instance between two steps. */
 
+import { caughtUp } from "./earlier-rates.ts";
 import { counts, holds } from "./invariant.ts";
 import type { Instance, Place } from "./limiter.ts";
 import { FOREVER, type Rate } from "./rate.ts";
@@ -31,7 +32,14 @@ export function assertInstance(state: State, instance: Instance, held: Held): vo
 
 /** 0 <= tokens <= capacity and 0 <= parts < unit, all whole; a full bucket has no parts of a token more. O(1). */
 function assertBucket(state: State, instance: Instance): void {
-  const { bucket, limiter } = instance;
+  const { limiter } = instance;
+  const behind = limiter.rateChanges - instance.rateChanges;
+  holds(
+    behind >= 0 && behind <= limiter.earlierRates.length,
+    instance,
+    "its limiter knows the rates that it has yet to go through",
+  );
+  const bucket = caughtUp(instance);
   const { capacity, unit } = limiter.config.rate ?? { capacity: 0, unit: 1 };
   const { tokens, parts } = bucket;
   holds(bucket.at <= state.now, instance, "its bucket is not ahead of time");
@@ -113,7 +121,8 @@ function couldBeNext(place: Place): boolean {
 function tokenWait({ instance, claim }: Place, now: number): number {
   const { rate } = instance.limiter.config;
   if (rate === undefined) return 0;
-  return Math.max(0, instance.bucket.at + microsToHold(instance.bucket, rate, claim.tokens) - now);
+  const bucket = caughtUp(instance);
+  return Math.max(0, bucket.at + microsToHold(bucket, rate, claim.tokens) - now);
 }
 
 /** By the definition, in exact integers. */

@@ -6,6 +6,8 @@ import type { State } from "./state.ts";
 
 /** µs that an instance is kept after it is as good as new, so that a busy key is not made anew with every request. */
 const LINGER = 1_000_000;
+/** µs after which to ask again for room among keys that have yet to catch up with a change of the rate. */
+const RECKONING = 100_000;
 /** The most that one step forgets; the rest comes in the next. */
 const FORGET_AT_ONCE = 1_000;
 
@@ -43,7 +45,9 @@ export function makeRoom(
   const kept = inUse.filter((instance) => instance?.idle === true && instance.limiter === limiter) as Instance[];
   for (const instance of kept) limiter.idle.clear(instance);
   const forgotten = forgetIdle(state, limiter, excess);
-  const roomAt = forgotten === excess ? state.now : dueOf(limiter.idle, excess - forgotten);
+  let roomAt = forgotten === excess ? state.now : dueOf(limiter.idle, excess - forgotten);
+  // When all are full again under a rate that is new is known in a moment.
+  if (roomAt > state.now && limiter.earlierRates.length > 0) roomAt = Math.min(roomAt, state.now + RECKONING);
   for (const instance of kept) limiter.idle.set(instance, instance.dueAt);
   return roomAt;
 }
@@ -87,14 +91,13 @@ export function forgetAsNew(state: State, limiter: Limiter): void {
   const forgotten = forgetIdle(state, limiter, FORGET_AT_ONCE);
   if (limiter.idle.size === 0) return;
   // Due now it would be taken again in this step.
-  state.deadlines.set(limiter, forgotten === FORGET_AT_ONCE ? state.now + 1 : limiter.idle.earliest + LINGER);
+  const isMore = forgotten === FORGET_AT_ONCE || limiter.idle.earliest <= state.now;
+  state.deadlines.set(limiter, isMore ? state.now + 1 : limiter.idle.earliest + LINGER);
 }
 
-/** After a change of the rate: when each idle instance will be full has changed. */
-export function rescheduleIdle(state: State, limiter: Limiter): void {
-  for (const instance of [...limiter.idle.items()]) {
-    limiter.idle.set(instance, state.now + microsUntilAsNew(instance, state.now));
-  }
+/** After a change of the rate: when an idle instance will be full has changed. */
+export function reschedule(state: State, instance: Instance): void {
+  instance.limiter.idle.set(instance, state.now + microsUntilAsNew(instance, state.now));
 }
 
 /** Sets when the head of the instance's queue will have its tokens; `precise`: being late would lose some. */
@@ -119,9 +122,15 @@ export function clearHeadDeadline(state: State, instance: Instance): void {
 
 function forgetIdle(state: State, limiter: Limiter, atMost: number): number {
   let forgotten = 0;
-  while (forgotten < atMost) {
+  for (let looked = 0; forgotten < atMost && looked < FORGET_AT_ONCE; looked++) {
     const instance = limiter.idle.takeDue(state.now);
     if (instance === undefined) break;
+    // Its time is that of an earlier rate.
+    if (instance.rateChanges !== limiter.rateChanges) {
+      reschedule(state, instance);
+      if (instance.dueAt > state.now) continue;
+      limiter.idle.clear(instance);
+    }
     limiter.instances.delete(instance.key);
     dropBucket(state, instance);
     forgotten += 1;

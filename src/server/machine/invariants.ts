@@ -23,6 +23,7 @@ export function assertMachine(state: State): void {
   assertLimiters(state);
   assertDeadlines(state);
   assertMoved(state);
+  assertChores(state);
 }
 
 /** A lease holds something, lives nowhere else, and its time runs exactly if its holder must show itself. O(1). */
@@ -128,17 +129,25 @@ function assertLimiters(state: State): void {
     let permits = 0;
     let waiters = 0;
     let idle = 0;
+    let queued = 0;
     for (const instance of limiter.instances.values()) {
       assertInstance(state, instance, held.get(instance) ?? NO_PERMITS);
       permits += instance.permitsInUse;
       waiters += instance.queue.presentCount;
       places += instance.queue.size;
       if (instance.idle) idle += 1;
+      if (instance.queue.size > 0) queued += 1;
+      holds(
+        instance.queue.size > 0 === limiter.queued.has(instance),
+        instance,
+        "its limiter knows where somebody waits",
+      );
       if (held.has(instance)) heldInstances += 1;
     }
     counts(limiter.permitsInUse, permits, limiter, "permits in use");
     counts(limiter.waiters, waiters, limiter, "waiters");
     counts(limiter.idle.size, idle, limiter, "idle keys");
+    counts(limiter.queued.size, queued, limiter, "keys for which somebody waits");
     holdsHeap(limiter.idle, limiter);
     holds(idle === 0 || limiter.heapIndex !== -1, limiter, "somebody will forget its idle keys");
   }
@@ -161,6 +170,10 @@ function assertDeadlines(state: State): void {
     there += 1;
     holds(heap[due.heapIndex] === due, due, "what has a place in the heap stands there");
   };
+  if (state.chores.heapIndex !== -1) {
+    there += 1;
+    holds(heap[state.chores.heapIndex] === state.chores, "machine", "what is left to do has its place in the heap");
+  }
   for (const lease of state.leases.values()) look(lease);
   for (const waiter of state.waiters.values()) look(waiter);
   for (const limiter of state.limiters.values()) {
@@ -173,6 +186,26 @@ function assertDeadlines(state: State): void {
   }
   counts(deadlines.size, there, "machine", "deadlines");
   counts(state.preciseDeadlines, precise, "machine", "precise deadlines");
+}
+
+/** Earlier rates are remembered exactly while the keys of their limiter catch up, and each chore is one of its own. */
+function assertChores({ chores, limiters, now }: State): void {
+  const catching = chores.left.filter(({ what }) => what === "catch-up").map(({ limiter }) => limiter);
+  counts(new Set(catching).size, catching.length, "machine", "limiters whose keys catch up");
+  holds((chores.heapIndex === -1) === (chores.left.length === 0), "machine", "somebody will do what is left to do");
+  for (const limiter of limiters.values()) {
+    const { earlierRates } = limiter;
+    holds(
+      earlierRates.length > 0 === catching.includes(limiter),
+      limiter,
+      "it knows earlier rates while keys catch up",
+    );
+    let before = Number.NEGATIVE_INFINITY;
+    for (const { until } of earlierRates) {
+      holds(until >= before && until <= now, limiter, "its earlier rates stand in the order of their ends");
+      before = until;
+    }
+  }
 }
 
 /** Each queue that has moved since the last survey is noted once. */

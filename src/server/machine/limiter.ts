@@ -4,6 +4,7 @@
 
 import type { Claim, StreamId } from "./claim.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
+import { type EarlierRate, refilled } from "./earlier-rates.ts";
 import { Fifo, type FifoNode } from "./fifo.ts";
 import type { Holders } from "./holders.ts";
 import { Durations, Meter } from "./meter.ts";
@@ -11,7 +12,7 @@ import { type Rate, sameRate } from "./rate.ts";
 import type { Reason, RefusalNumbers } from "./reasons.ts";
 import type { Member } from "./roster.ts";
 import type { Slots } from "./slots.ts";
-import { type Bucket, fullBucket, microsUntil, microsUntilFull, refill } from "./token-bucket.ts";
+import { type Bucket, fullBucket, microsUntil, microsUntilFull } from "./token-bucket.ts";
 
 /** What an operator decides about a limiter; every default has been filled in. Times in µs. */
 export interface LimiterConfig {
@@ -40,10 +41,17 @@ export interface Limiter extends Due {
   revision: number;
   readonly createdAt: number;
   updatedAt: number;
+  /** µs of the machine's time, below 0 if that was before the start: what is kept of buckets from before is another limiter's. */
+  readonly bornAt: number;
+  /** How often the rate has changed, and what it was before each of the last changes, until no bucket is counted so any more. */
+  rateChanges: number;
+  readonly earlierRates: EarlierRate[];
   deleting: boolean;
   readonly instances: Map<string, Instance>;
   /** Instances of which nothing is held and for which nobody waits, by the instant at which their bucket is full. */
   readonly idle: Deadlines<Instance>;
+  /** Instances in whose queue somebody stands, present or away. */
+  readonly queued: Set<Instance>;
   /** The highest token that was granted. */
   fencingToken: number;
   /** Counts over all instances, kept so that nobody has to add them up. */
@@ -60,6 +68,8 @@ export interface Instance extends Due {
   readonly limiter: Limiter;
   readonly key: string;
   readonly bucket: Bucket;
+  /** How many of its limiter's changes of the rate the bucket has been through. */
+  rateChanges: number;
   permitsInUse: number;
   readonly queue: Fifo<Place>;
   /** Sums over those present in the queue. */
@@ -150,9 +160,13 @@ export function createLimiter({ config, declaration, fencingToken }: LimiterOrig
     revision: 1,
     createdAt: now,
     updatedAt: now,
+    bornAt: now,
+    rateChanges: 0,
+    earlierRates: [],
     deleting: false,
     instances: new Map(),
     idle: new Deadlines(),
+    queued: new Set(),
     fencingToken,
     leases: 0,
     orphanedLeases: 0,
@@ -179,6 +193,7 @@ export function createInstance(limiter: Limiter, key: string, now: number): Inst
     limiter,
     key,
     bucket: fullBucket(limiter.config.rate, now),
+    rateChanges: limiter.rateChanges,
     permitsInUse: 0,
     queue: new Fifo(),
     queuedPermits: 0,
@@ -242,14 +257,12 @@ export function permitsFit(instance: Instance, permits: number): boolean {
 export function microsUntilTokens(instance: Instance, tokens: number, now: number): number {
   const { rate } = instance.limiter.config;
   if (rate === undefined || tokens === 0) return 0;
-  refill(instance.bucket, rate, now);
-  return microsUntil(instance.bucket, rate, tokens);
+  return microsUntil(refilled(instance, rate, now), rate, tokens);
 }
 
 /** µs from `now` until the bucket is full: with nothing held, the instance then cannot be told from a new one. */
 export function microsUntilAsNew(instance: Instance, now: number): number {
   const { rate } = instance.limiter.config;
   if (rate === undefined) return 0;
-  refill(instance.bucket, rate, now);
-  return microsUntilFull(instance.bucket, rate);
+  return microsUntilFull(refilled(instance, rate, now), rate);
 }

@@ -29,6 +29,7 @@ function append(state: State, waiter: Waiter, claim: Claim, instance: Instance):
     ahead: instance.queue.presentCount,
     demand: demandOf(instance, claim),
   };
+  if (instance.queue.size === 0) instance.limiter.queued.add(instance);
   instance.queue.append(place);
   count(place, 1);
   // The first in a queue may wait for tokens alone: when they are there has to be noted.
@@ -49,8 +50,10 @@ export function takeOut(state: State, waiter: Waiter): void {
   state.deadlines.clear(waiter);
   for (const place of waiter.places) {
     if (place.present) count(place, -1);
-    place.instance.queue.remove(place);
-    noteMoved(state, place.instance);
+    const { instance } = place;
+    instance.queue.remove(place);
+    if (instance.queue.size === 0) instance.limiter.queued.delete(instance);
+    noteMoved(state, instance);
   }
   state.changes.push({ kind: "waiter-left", waiter });
 }

@@ -1,11 +1,12 @@
 /** Looking at the machine: copies for people and pages, none of which changes what it decides. */
 
+import { refilled } from "./earlier-rates.ts";
 import { estimateOf, survey, waitersAhead } from "./estimate.ts";
 import type { Lease } from "./lease.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
 import { bytesOf, takePage } from "./page.ts";
 import type { State } from "./state.ts";
-import { levelOf, refill } from "./token-bucket.ts";
+import { levelOf } from "./token-bucket.ts";
 import { type LeaseView, type LimiterStatus, type LimiterView, type Page, viewLease, type WaiterView } from "./view.ts";
 
 export interface Filter {
@@ -66,9 +67,7 @@ export function isStill({ now }: State, { config, statistics, instances, idle }:
   if (holds.count(now) + waits.count(now) > 0) return false;
   const { rate, keyed } = config;
   if (rate === undefined || keyed) return true;
-  const { bucket } = instances.get("") as Instance;
-  refill(bucket, rate, now);
-  return bucket.tokens >= rate.capacity;
+  return refilled(instances.get("") as Instance, rate, now).tokens >= rate.capacity;
 }
 
 /** Leases in the order of their grants. */
@@ -94,7 +93,7 @@ function* leasesAfter(state: State, filter: Filter): Generator<Lease> {
 /** Waiters in the order of their arrival. */
 export function pageWaiters(state: State, filter: Filter): Page<WaiterView> {
   const limiter = state.limiters.get(filter.limiter);
-  for (const instance of limiter?.instances.values() ?? []) if (instance.queue.size > 0) survey(instance);
+  for (const instance of limiter?.queued ?? []) survey(instance);
   return takePage(waitersAfter(state, filter), {
     limit: filter.limit,
     view: (waiter) => viewWaiter(waiter, state.now),
@@ -180,8 +179,7 @@ function tokensAvailable(limiter: Limiter, one: Instance | undefined, key: strin
   const { rate, keyed } = limiter.config;
   if (rate === undefined || (keyed && key === "")) return undefined;
   if (one === undefined) return rate.capacity;
-  refill(one.bucket, rate, now);
-  return levelOf(one.bucket, rate);
+  return levelOf(refilled(one, rate, now), rate);
 }
 
 function holds(lease: Lease, { limiter, key }: Filter): boolean {

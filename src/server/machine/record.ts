@@ -4,6 +4,7 @@
  */
 
 import type { Claim } from "./claim.ts";
+import type { EarlierRate } from "./earlier-rates.ts";
 import type { Lease, LeaseEnd } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
 import type { PastRequest } from "./past-request.ts";
@@ -25,6 +26,16 @@ export interface LimiterRecord {
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly deleting: boolean;
+  /**
+   * µs of running time (see `BucketRecord.at`): when it was made; records of buckets from before are another's of its name.
+   * Undefined: that is not known.
+   */
+  readonly bornAt?: number | undefined;
+  /**
+   * Rates that were in force before, the first one first, each until an instant in running time, if records of buckets may
+   * still say them. Undefined: none.
+   */
+  readonly earlierRates?: readonly EarlierRate[] | undefined;
 }
 
 /** How full a bucket was after its last grant, or when its rate was changed. */
@@ -96,10 +107,24 @@ export interface PastRequestRecord {
 /** Nothing is charged without a rate. */
 const NO_RATE = { gain: 0, unit: 1, capacity: 0 };
 
-export function limiterRecord(limiter: Limiter, epoch: number): LimiterRecord {
+/** `ranBefore`: µs for which the server had run at the machine's zero. */
+export function limiterRecord(
+  limiter: Limiter,
+  { epoch, ranBefore }: { readonly epoch: number; readonly ranBefore: number },
+): LimiterRecord {
   const { config, declaration, revision, deleting } = limiter;
   const [createdAt, updatedAt] = [limiter.createdAt + epoch, limiter.updatedAt + epoch];
-  return { config, declaration, revision, createdAt, updatedAt, deleting };
+  const earlierRates = limiter.earlierRates.map(({ rate, until }) => ({ rate, until: until + ranBefore }));
+  return {
+    config,
+    declaration,
+    revision,
+    createdAt,
+    updatedAt,
+    deleting,
+    bornAt: limiter.bornAt === Number.NEGATIVE_INFINITY ? undefined : limiter.bornAt + ranBefore,
+    ...(earlierRates.length > 0 ? { earlierRates } : {}),
+  };
 }
 
 /** `ranBefore`: µs for which the server had run at the machine's zero. */

@@ -1,5 +1,6 @@
 /** Taking up again after a restart: what was held is held on, and the rest is free at once. */
 
+import { beginCatchUp } from "./chores.ts";
 import type { Outcomes } from "./command.ts";
 import { removeIfDrained } from "./ending.ts";
 import { closeIfIdle, dropBucket, holdersOf, openInstance } from "./instances.ts";
@@ -15,10 +16,11 @@ import {
 } from "./limiter.ts";
 import { DETACHED, ORPHANED } from "./liveness.ts";
 import { enqueue, stepAside, unsettle } from "./queue.ts";
+import type { Rate } from "./rate.ts";
 import type { BucketRecord, LeaseRecord, LimiterRecord, PastRequestRecord, Records, WaiterRecord } from "./record.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
-import { changeRate, refill } from "./token-bucket.ts";
+import { changeRate, fullBucket } from "./token-bucket.ts";
 
 /** Ttls run for up to this share longer, each lease another, so that they do not all run out in one step. */
 const SPREAD = 0.2;
@@ -66,51 +68,74 @@ export function stopGranting(state: State): Outcomes["stop-granting"] {
 
 function unsettleAll(state: State): void {
   for (const limiter of state.limiters.values()) {
-    for (const instance of limiter.instances.values()) unsettle(state, instance);
+    for (const instance of limiter.queued) unsettle(state, instance);
   }
 }
 
 function restoreLimiter(state: State, record: LimiterRecord): void {
-  const { config, declaration } = record;
+  const { config, declaration, earlierRates = [] } = record;
   const limiter: Limiter = {
     ...createLimiter({ config, declaration, fencingToken: state.fencingEpoch + state.now }, state.now),
     createdAt: Math.min(record.createdAt, state.now),
     updatedAt: Math.min(record.updatedAt, state.now),
+    bornAt: record.bornAt ?? Number.NEGATIVE_INFINITY,
     revision: record.revision,
+    rateChanges: earlierRates.length,
+    earlierRates: [...earlierRates],
     deleting: record.deleting,
   };
-  if (!config.keyed) limiter.instances.set("", createInstance(limiter, "", state.now));
+  if (!config.keyed) limiter.instances.set("", untouched(state, limiter));
   state.limiters.set(config.name, limiter);
   state.limiterNames.add(config.name);
+  if (earlierRates.length > 0) beginCatchUp(state, limiter);
+}
+
+/** The one instance of a limiter without keys, if nothing is kept of its bucket: it was full under the first of its rates. */
+function untouched(state: State, limiter: Limiter): Instance {
+  const instance = createInstance(limiter, "", state.now);
+  const [first] = limiter.earlierRates;
+  if (first === undefined) return instance;
+  Object.assign(instance.bucket, fullBucket(first.rate, first.until));
+  instance.rateChanges = 0;
+  return instance;
 }
 
 /** What came in while the server ran is there; what would have come in while it was down is not. */
-function restoreBucket(
-  state: State,
-  { limiter: name, key, tokens, parts, rate: [gain, unit, capacity], at = state.now }: BucketRecord,
-): void {
+function restoreBucket(state: State, record: BucketRecord): void {
+  const { limiter: name, key, tokens, parts, at = state.now } = record;
   const limiter = state.limiters.get(name);
-  if (limiter?.config.rate === undefined || limiter.config.keyed !== (key !== "")) {
+  const isOwn = limiter?.config.rate !== undefined && limiter.config.keyed === (key !== "") && at >= limiter.bornAt;
+  if (!isOwn) {
     state.changes.push({ kind: "bucket-dropped", limiter: name, key });
     return;
   }
-  const { rate } = limiter.config;
   const instance = openInstance(state, limiter, key);
-  const isUnderRate = gain === rate.gain && unit === rate.unit && capacity === rate.capacity;
+  const rateChanges = rateChangesSeen(record, limiter, at);
+  const [gain, unit] = record.rate;
   // A change of the rate writes all buckets again but those that are full. After a loss of records that is not certain.
-  if (gain > 0 && !isUnderRate && !state.learning) {
+  if (rateChanges === undefined && gain > 0 && !state.learning) {
     dropBucket(state, instance);
     return;
   }
   instance.bucket.tokens = tokens;
   instance.bucket.parts = parts;
-  if (isUnderRate) {
-    instance.bucket.at = Math.min(at, state.now);
-    refill(instance.bucket, rate, state.now);
+  if (rateChanges === undefined) {
+    changeRate(instance.bucket, { unit }, limiter.config.rate as Rate);
+    state.changes.push({ kind: "tokens-spent", instance });
     return;
   }
-  changeRate(instance.bucket, { unit }, rate);
-  state.changes.push({ kind: "tokens-spent", instance });
+  instance.bucket.at = Math.min(at, state.now);
+  instance.rateChanges = rateChanges;
+}
+
+/** How many changes of its limiter's rate a bucket had been through when it was kept; undefined: it is of none of these rates. */
+function rateChangesSeen({ rate }: BucketRecord, { config, earlierRates }: Limiter, at: number): number | undefined {
+  const [gain, unit, capacity] = rate;
+  const isOf = (other: Rate | undefined) => gain === other?.gain && unit === other.unit && capacity === other.capacity;
+  for (const [index, earlier] of earlierRates.entries()) {
+    if (at <= earlier.until && isOf(earlier.rate)) return index;
+  }
+  return isOf(config.rate) ? earlierRates.length : undefined;
 }
 
 function restoreLeases(state: State, { leases, adopted }: Records): void {

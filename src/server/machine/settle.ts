@@ -7,6 +7,7 @@
  * give up; so nobody times out who could have been admitted.
  */
 
+import { doChores } from "./chores.ts";
 import { endLease } from "./ending.ts";
 import { grant, obstacle } from "./grant.ts";
 import { clearHeadDeadline, forgetAsNew, setHeadDeadline } from "./instances.ts";
@@ -33,6 +34,9 @@ export function settleTime(state: State): void {
         break;
       case "limiter":
         forgetAsNew(state, due);
+        break;
+      case "chores":
+        doChores(state);
         break;
       case "waiter":
         givingUp ??= [];

@@ -1,5 +1,6 @@
 /** The machine's state, which one owner changes in place, and what a step has to say about it. */
 
+import { type Chores, createChores } from "./chore.ts";
 import type { Change, MachineEvent } from "./command.ts";
 import { Deadlines } from "./deadlines.ts";
 import { EndTable } from "./end-table.ts";
@@ -24,6 +25,8 @@ export interface MachineOptions {
    * known are resumed, renewed and released.
    */
   readonly learning?: boolean;
+  /** Keys that a change of a limiter goes through in its own step; more are gone through later, in steps of their own. Unset: 32. */
+  readonly keysAtOnce?: number;
   /** µs for which the end of a lease, and what became of a request id, is remembered. Unset: ten minutes. */
   readonly rememberFor?: number;
 }
@@ -48,7 +51,10 @@ export interface State {
   readonly pastLeases: Recall<LeaseEnd>;
   readonly pastRequests: Recall<PastRequest>;
   /** Everything that happens by itself: ttls, bounds of waiting, tokens for a head, idle instances to forget. */
-  readonly deadlines: Deadlines<Waiter | Lease | Instance | Limiter>;
+  readonly deadlines: Deadlines<Waiter | Lease | Instance | Limiter | Chores>;
+  readonly keysAtOnce: number;
+  /** What is left to do for the keys of limiters that were changed or are gone. */
+  readonly chores: Chores;
   /** Instances whose queue wants another look before the step ends. */
   readonly unsettled: Instance[];
   /** Instances whose queue has moved since the last survey. */
@@ -84,6 +90,8 @@ export function createState(options: MachineOptions): State {
     pastLeases: new Recall({ ...recall, newEntries: () => new EndTable() }),
     pastRequests: new Recall({ ...recall, askedInVain: true }),
     deadlines: new Deadlines(),
+    keysAtOnce: options.keysAtOnce ?? 32,
+    chores: createChores(),
     unsettled: [],
     moved: [],
     preciseDeadlines: 0,

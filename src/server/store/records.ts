@@ -64,7 +64,12 @@ export function toKept(change: Change | BoardChange, { epoch, ranBefore }: Zero)
       return { ...kept, awaited: past.kind === "spent" };
     }
     case "limiter-put":
-      return put("configuration", "limiter", change.limiter.config.name, limiterRecord(change.limiter, epoch));
+      return put(
+        "configuration",
+        "limiter",
+        change.limiter.config.name,
+        limiterRecord(change.limiter, { epoch, ranBefore }),
+      );
     case "limiter-removed":
       return { ...gone("configuration", "limiter", change.name), awaited: true };
     case "board-put":
@@ -123,7 +128,7 @@ export function fromRows(rows: readonly Row[], epoch: number, now: number): Foun
     (found[kind as keyof typeof found] as unknown[]).push(record);
   }
   const buckets = found.bucket.map(bucketOfNow);
-  const ranBefore = ranUntil(buckets, own) - now;
+  const ranBefore = ranUntil(found.limiter, buckets, own) - now;
   const { limiter, lease, waiter, request, board, card } = found;
   return {
     limiters: {
@@ -131,6 +136,11 @@ export function fromRows(rows: readonly Row[], epoch: number, now: number): Foun
         ...record,
         config: whole(record.config),
         declaration: record.declaration && whole(record.declaration),
+        bornAt: record.bornAt === undefined ? undefined : record.bornAt - ranBefore,
+        earlierRates: record.earlierRates?.map(({ rate, until }) => ({
+          rate: rate && rateOfNow(rate),
+          until: until - ranBefore,
+        })),
       })),
       buckets: buckets.map((record) => ({
         ...record,
@@ -159,9 +169,19 @@ export function fromRows(rows: readonly Row[], epoch: number, now: number): Foun
   };
 }
 
-/** The last durable sign that the server ran, in running time: its last mark, or the last bucket that was kept since. */
-function ranUntil(buckets: readonly BucketRecord[], own: ReadonlyMap<string, string>): number {
+/**
+ * The last durable sign that the server ran, in running time: its last mark, or what was kept since of a bucket or of a
+ * limiter that was made or whose rate was changed.
+ */
+function ranUntil(
+  limiters: readonly LimiterRecord[],
+  buckets: readonly BucketRecord[],
+  own: ReadonlyMap<string, string>,
+): number {
   let latest = Number(own.get(RUNNING_TIME) ?? 0);
+  for (const { bornAt = 0, earlierRates = [] } of limiters) {
+    latest = Math.max(latest, bornAt, earlierRates.at(-1)?.until ?? 0);
+  }
   for (const { at = 0 } of buckets) latest = Math.max(latest, at);
   return latest;
 }
