@@ -31,8 +31,12 @@ export interface WaitingAttempt extends Asking {
   readonly maxWait: Duration | undefined;
 }
 
-/** Reasons that say of a request id that what it stood for is over: its grant was never heard of. */
-const LOST_GRANTS: ReadonlySet<string> = new Set(["LEASE_ENDED", "LEASE_EXPIRED"]);
+/** Reasons that say of a request id that what it stood for is over: its grant was never heard of, or its page had gone away. */
+const OVER: ReadonlySet<string> = new Set(["LEASE_ENDED", "LEASE_EXPIRED", "REQUEST_WITHDRAWN"]);
+
+function saysOver(error: unknown): boolean {
+  return error instanceof AdmissionError && OVER.has(error.reason);
+}
 
 /** ms for which the server keeps the place of a waiter whose connection is lost: the ttl that limiters have by default. */
 const PLACE_KEPT = 10_000;
@@ -72,7 +76,9 @@ export async function askAgain<A>(
   /** When the place was lost that the server had given, in monotonic ms; `"held"`: it is not; undefined: there was none. */
   let lostAt: number | "held" | undefined;
   const extendBound = () => bound.extendTo(maxWait === undefined ? undefined : maxWait + calls.answerWithin);
+  const lastWord = createLastWord(ports, options, () => requestId);
   const onHeard = () => {
+    lastWord.disarm();
     attempts = 0;
     lostAt = "held";
     extendBound();
@@ -94,6 +100,7 @@ export async function askAgain<A>(
       passage.sent();
       try {
         mayStand = true;
+        if (lostAt === undefined) lastWord.arm();
         return await askOnce({ requestId, maxWait: wait.left(), signal, onHeard });
       } catch (error) {
         if (error instanceof TooManyStreamsError && !isRetry) mayStand = false;
@@ -101,10 +108,10 @@ export async function askAgain<A>(
         lastError = error;
         // The server lives, and says when to come again.
         if (error instanceof AdmissionError) extendBound();
-        const isLostGrant: boolean = isRetry && error instanceof AdmissionError && LOST_GRANTS.has(error.reason);
+        const isOver: boolean = isRetry && saysOver(error);
         const delay = delayAfter(error);
-        isRetry = !isLostGrant;
-        if (isLostGrant && options.requestId === undefined) requestId = random.requestId();
+        isRetry = !isOver;
+        if (isOver && options.requestId === undefined) requestId = random.requestId();
         else if (delay === undefined || wait.isOverIn(delay) || bound.isOverIn(delay)) throw error;
         else await sleep(clock, delay, signal);
       }
@@ -117,6 +124,7 @@ export async function askAgain<A>(
     passage.failed(isCallers ? undefined : error);
     throw error;
   } finally {
+    lastWord.disarm();
     bound.disarm();
     unlink();
   }
@@ -139,7 +147,8 @@ export async function askNow<A>(
   answer: (attempt: InstantAttempt) => Promise<A>,
 ): Promise<A> {
   const { availability, calls, clock, random, retries } = ports;
-  const { requestId = random.requestId() } = options;
+  let { requestId = random.requestId() } = options;
+  const lastWord = createLastWord(ports, options, () => requestId);
   const { signal, unlink } = linkSignals(options.signal, ports.closing);
   try {
     signal.throwIfAborted();
@@ -149,12 +158,15 @@ export async function askNow<A>(
       passage.sent();
       try {
         const sentAt = clock.now();
+        lastWord.arm();
         const asked = answer({ requestId, sentAt, within: until - sentAt.monotonic, signal });
         return await unlessAborted(asked, signal, ports.underway);
       } catch (error) {
-        const delay = passage.isProbe ? undefined : retries.delayAfter(error, attempts);
-        const isOver = delay === undefined || clock.now().monotonic + delay >= until;
-        if (signal.aborted || isOver) {
+        const isOver = attempts > 1 && options.requestId === undefined && saysOver(error);
+        if (isOver) requestId = random.requestId();
+        const delay = isOver ? 0 : passage.isProbe ? undefined : retries.delayAfter(error, attempts);
+        const isLate = delay === undefined || clock.now().monotonic + delay >= until;
+        if (signal.aborted || isLate) {
           const isGivenUp = options.requestId === undefined && !(error instanceof AdmissionError);
           if (signal.aborted || isGivenUp) withdrawFrom(ports, options, { requestId, isUrgent: signal.aborted });
           passage.failed(signal.aborted ? undefined : error);
@@ -164,8 +176,17 @@ export async function askNow<A>(
       }
     }
   } finally {
+    lastWord.disarm();
     unlink();
   }
+}
+
+/** Withdraws the request should its page go away meanwhile; not under an id of the caller's own, which may come back with it. */
+function createLastWord({ unheard }: AskPorts, options: AskOptions & Withdrawable, requestId: () => string) {
+  const { withdrawal } = options;
+  if (withdrawal === undefined || options.requestId !== undefined) return { arm() {}, disarm() {} };
+  const lastWord = () => withdrawal.lastWord(requestId());
+  return { arm: () => void unheard.add(lastWord), disarm: () => void unheard.delete(lastWord) };
 }
 
 function withdrawFrom(

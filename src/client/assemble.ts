@@ -110,6 +110,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
       void said.then(() => underway.delete(said));
     },
     underway,
+    unheard: new Set(),
     waits: new Set(),
     closing: closing.signal,
   };
@@ -125,10 +126,14 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
 
   const stopListening = page?.onHide(() => {
     const held = [...holdings];
-    page.sendLast([...held.map(({ credential }) => lastRelease(credential)), ...boards.lastWords()]);
+    page.sendLast([
+      ...held.map(({ credential }) => lastRelease(credential)),
+      ...boards.lastWords(),
+      ...[...ports.unheard].map((lastWord) => lastWord()),
+    ]);
     for (const holding of held) holding.leavePage();
     boards.leavePage();
-    // Their connections close. Should the page come back, they ask again, and have their old places for a while.
+    // Their connections close. Should the page come back, they ask again; those that wait have their old places for a while.
     for (const fail of [...ports.waits]) fail(new ServerUnavailableError(address, "the browser has left the page"));
   });
 

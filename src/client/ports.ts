@@ -29,6 +29,8 @@ export interface AskPorts extends CallPorts {
   readonly withdraw: (requestId: string, how: { readonly withdrawal: Withdrawal; readonly isUrgent: boolean }) => void;
   /** What has to come to an end before the connections are closed: answers that may be grants, and what is given back. */
   readonly underway: Set<Promise<unknown>>;
+  /** For each request that the server has not answered yet, what withdraws it when the page goes away. */
+  readonly unheard: Set<() => LastWord>;
   /** What ends each call that waits for its grant, with an error. */
   readonly waits: Set<(reason: unknown) => void>;
 }

@@ -1,8 +1,10 @@
 /** Telling the server that a request is given up before its client knows what came of it. */
 
-import type { BoardCalls, Calls } from "./calls.ts";
+import type { Calls } from "./calls.ts";
 import { type Clock, elapsed } from "./clock.ts";
+import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { WorkOutcome } from "./gen/ggen/backpressure/v1/lease_pb.ts";
+import type { LastWord } from "./last-word.ts";
 import { type Retries, sleep } from "./retry.ts";
 
 export interface WithdrawingPorts {
@@ -13,20 +15,24 @@ export interface WithdrawingPorts {
   readonly closed: AbortSignal;
 }
 
-/** Says it once, under the request's id. */
-export type Withdrawal = (requestId: string, options: { readonly timeoutMs: number }) => Promise<unknown>;
+/** How a request is withdrawn, under its id. */
+export interface Withdrawal {
+  /** Says it once. */
+  say(requestId: string, options: { readonly timeoutMs: number }): Promise<unknown>;
+  /** What says it when the page of its caller goes away. */
+  lastWord(requestId: string): LastWord;
+}
 
 /** ms for which it is said again; what the server has not heard by then comes back by its ttl. */
 const PATIENCE = 10_000;
 
 /** Withdraws an Acquire or a TryAcquire. */
 export function withdrawAcquire({ admission }: Calls): Withdrawal {
-  return (requestId, options) => admission.release({ requestId, outcome: WorkOutcome.IGNORED }, options);
-}
-
-/** Withdraws a pull from a board. */
-export function withdrawPull({ board: rpc }: BoardCalls, board: string): Withdrawal {
-  return (requestId, options) => rpc.giveBackCard({ board, requestId }, options);
+  const toRequest = (requestId: string) => ({ requestId, outcome: WorkOutcome.IGNORED });
+  return {
+    say: (requestId, options) => admission.release(toRequest(requestId), options),
+    lastWord: (requestId) => ({ method: AdmissionService.method.release, request: toRequest(requestId) }),
+  };
 }
 
 /**
@@ -41,7 +47,7 @@ export async function sayWithdrawn(
   const since = clock.now();
   for (let attempts = 1; ; attempts += 1) {
     try {
-      await withdrawal(requestId, { timeoutMs: calls.answerWithin });
+      await withdrawal.say(requestId, { timeoutMs: calls.answerWithin });
       return;
     } catch (thrown) {
       const delay = isUrgent ? retries.patientDelayAfter(calls.toError(thrown), attempts) : undefined;

@@ -5,14 +5,19 @@ import { ask, type Heard, type Question } from "./ask.ts";
 import { askAgain, askNow } from "./ask-again.ts";
 import type { Reopen } from "./attachment.ts";
 import { openCallStream } from "./call-stream.ts";
-import type { PullCardRequestSchema, PullCardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { BoardCalls } from "./calls.ts";
+import {
+  BoardService,
+  type PullCardRequestSchema,
+  type PullCardResponse,
+} from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import { refusalFromWire } from "./lease-wire.ts";
 import { notify } from "./notify.ts";
 import type { WorkPorts } from "./ports.ts";
 import { reasonFromWire } from "./reason-wire.ts";
 import type { Refusal } from "./refusal.ts";
 import { msToDuration, timestampToDate } from "./time-wire.ts";
-import { withdrawPull } from "./withdrawing.ts";
+import type { Withdrawal } from "./withdrawing.ts";
 import type { PullNotice, PullOptions, TryPullOptions } from "./work.ts";
 import { endedError, type WorkHolding } from "./work-holding.ts";
 import type { WorkAdmission } from "./work-holdings.ts";
@@ -124,5 +129,12 @@ function pullQuestion(
       const ending = { kind: "given-back", reason: "", failed: false } as const;
       return sayEnded({ credential, ending, ttl, otherwise: () => {} }).catch(() => {});
     },
+  };
+}
+
+function withdrawPull({ board: rpc }: BoardCalls, board: string): Withdrawal {
+  return {
+    say: (requestId, options) => rpc.giveBackCard({ board, requestId }, options),
+    lastWord: (requestId) => ({ method: BoardService.method.giveBackCard, request: { board, requestId } }),
   };
 }

@@ -201,6 +201,57 @@ describe("a client in a browser, over HTTP/1.1", () => {
     await untilHeld(address, 1);
   });
 
+  it.each(["acquire", "tryAcquire", "pull", "tryPull"] as const)(
+    "withdraws %s when its page goes away before the answer comes: the next one has it within a second whatever the ttl",
+    async (verb) => {
+      const { url, address } = await startRealServer(
+        "limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]\nboards: [{ name: release, ttl: 300s }]",
+      );
+      const near = connectForTest(address);
+      const { id } = await near.board("release").add({ title: "one" });
+      const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
+      await page.evaluate(async (ask) => {
+        const client = backpressure.connect("");
+        // The connection is there, and so is what is loaded late.
+        await client.limiters.get("db");
+        await client.boards.get("release");
+        const board = client.board("release");
+        const asked = {
+          acquire: () => client.acquire("db"),
+          tryAcquire: () => client.tryAcquire("db"),
+          pull: () => board.pull("InProgress"),
+          tryPull: () => board.tryPull("InProgress", { ttl: 300_000 }),
+        };
+        asked[ask]().catch(() => {});
+        await new Promise((resolve) => setTimeout(resolve, 40));
+      }, verb);
+      await page.close({ runBeforeUnload: true });
+      if (verb.endsWith("cquire")) {
+        await using lease = await near.acquire("db", { maxWait: 1_000 });
+        expect(lease.granted).toBe(true);
+      } else {
+        await using work = await near.board("release").pull("InProgress", { maxWait: 1_000 });
+        expect(work.card).toMatchObject({ id, attempt: 1 });
+      }
+      await untilHeld(address, 0);
+    },
+  );
+
+  it("asks anew for what it had asked when the page comes back from the back/forward cache", async () => {
+    const { url, address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]");
+    const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
+    const valid = await page.evaluate(async () => {
+      const client = backpressure.connect("");
+      await client.limiters.get("db");
+      setTimeout(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })), 40);
+      const lease = await client.acquire("db");
+      globalThis.leases = [lease];
+      return lease.valid;
+    });
+    expect(valid).toBe(true);
+    await untilHeld(address, 1);
+  });
+
   it("asks again for what it waited for when the page comes back from the back/forward cache", async () => {
     const { url, address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1 }]");
     const holder = await connectForTest(address).acquire("db");
