@@ -39,7 +39,7 @@ function saysOver(error: unknown): boolean {
 }
 
 /** ms for which the server keeps the place of a waiter whose connection is lost: the ttl that limiters have by default. */
-const PLACE_KEPT = 10_000;
+const PLACE_KEPT = 30_000;
 
 /**
  * Asks a question whose answer may have to be waited for. The server speaks at once, so until it has, the call has

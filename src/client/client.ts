@@ -141,7 +141,7 @@ export interface Client extends AsyncDisposable {
 export interface RetryOptions {
   /**
    * Calls at most, the first one included, within `answerWithin`. Default 6. A wait in the queue that was interrupted is
-   * taken up again for as long as its `maxWait` allows, without one for 10 s at least, and the end of a lease or of work is
+   * taken up again for as long as its `maxWait` allows, without one for 30 s at least, and the end of a lease or of work is
    * told until the ttl has passed, unless this is 1.
    */
   readonly maxAttempts?: number | undefined;

@@ -233,7 +233,7 @@ describe("acquire over a connection that fails", () => {
 
   it.each([
     ["as long as its maxWait allows", 60_000, 60_000],
-    ["as long as its place may be kept where it has none", undefined, 10_000],
+    ["as long as its place may be kept where it has none", undefined, 30_000],
   ])("asks again for a place in the queue that was lost %s", async (_, maxWait, patience) => {
     const { client, service, clock } = createFixture({ retry: { maxAttempts: 2 } });
     const started = clock.now().monotonic;
