@@ -19,6 +19,7 @@ import type { Beneath, GrpcBeneath } from "./grpc-beneath.ts";
 import { decode, encode } from "./grpc-codec.ts";
 import { statusOf } from "./grpc-status.ts";
 import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./grpc-stream.ts";
+import { OK_TRAILERS } from "./grpc-trailers.ts";
 import { pathOf } from "./methods.ts";
 import type { ReaderGuard } from "./reader-guard.ts";
 import { bidiWindow } from "./window.ts";
@@ -86,7 +87,7 @@ function unary(
         fail(thrown);
         return;
       }
-      callback(null, bytes);
+      callback(null, bytes, OK_TRAILERS);
     };
     try {
       dispatcher.check(input, call.request);

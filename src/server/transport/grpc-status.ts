@@ -2,9 +2,10 @@
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
-import { Metadata, type ServiceError } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
 import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
 import type { Retry, WireError } from "../wire/error-wire.ts";
+import { Trailers } from "./grpc-trailers.ts";
 
 const DETAILS_KEY = "grpc-status-details-bin";
 /** Read by retry policies of gRPC (proposal A6): ms after which to send the call again; below 0: not at all. */
@@ -15,7 +16,7 @@ export function pushbackOf(retry: Retry): string {
 }
 
 export function statusOf(error: WireError): ServiceError {
-  const metadata = new Metadata();
+  const metadata = new Trailers();
   // The message is percent-encoded on its way, and half a surrogate pair cannot be.
   const message = error.message.toWellFormed();
   if (error.details.length > 0) {

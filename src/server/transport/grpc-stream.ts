@@ -11,6 +11,7 @@ import type { Beneath } from "./grpc-beneath.ts";
 import { encode } from "./grpc-codec.ts";
 import { timeLeftOf, type WithMetadata } from "./grpc-due.ts";
 import { statusOf } from "./grpc-status.ts";
+import { OK_TRAILERS } from "./grpc-trailers.ts";
 import type { ReaderGuard, WatchedReader } from "./reader-guard.ts";
 import { SERVER_STREAM_WINDOW } from "./window.ts";
 
@@ -91,7 +92,7 @@ export class GrpcServerStream implements ServerStream<Message> {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#call.end();
+    this.#call.end(OK_TRAILERS);
   }
 
   fail(error: WireError): void {

@@ -8,6 +8,7 @@ import { createGrpcBeneath } from "./grpc-beneath.ts";
 import { noteDueTime } from "./grpc-due.ts";
 import { createGrpcHttp2 } from "./grpc-http2.ts";
 import { addService } from "./grpc-methods.ts";
+import { refuseForeign } from "./grpc-request.ts";
 import { createHttp2Sessions, http2Options } from "./http2-sessions.ts";
 import { openEndedPaths, streamingPaths } from "./methods.ts";
 import type { Transport, TransportOptions } from "./options.ts";
@@ -37,13 +38,17 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
   const streaming = streamingPaths(services);
   const openEnded = openEndedPaths(services);
   // Before grpc-js sees the stream: it reads the deadline and copies the headers at once.
-  http2Server.prependListener("stream", (stream, headers, flags) => {
+  const handOn = http2Server.listeners("stream");
+  http2Server.removeAllListeners("stream");
+  http2Server.on("stream", (stream, headers, flags, rawHeaders) => {
     const timeout = headers[TIMEOUT_HEADER];
     noteDueTime(headers, timeout, clock);
     if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
     const path = headers[":path"] ?? "";
     if (streaming.has(path)) beneath.label(stream, headers);
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
+    if (refuseForeign(stream, headers)) return;
+    for (const listener of handOn) listener.call(http2Server, stream, headers, flags, rawHeaders);
   });
   spreadStreams({ server: http2Server, sessions, maxMetadataBytes: limits.maxMetadataBytes, clock });
 

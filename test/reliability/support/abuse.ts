@@ -127,7 +127,7 @@ export const ABUSES: readonly Abuse[] = [
     name: "GET",
     headers: { ":method": "GET" },
     body: envelope(RIGHT),
-    answer: grpc(status.UNIMPLEMENTED),
+    answer: grpc(status.INTERNAL),
     webAnswer: { http: 405 },
   },
   {

@@ -1,0 +1,75 @@
+/** What the headers of a request must say for it to be a call of the gRPC port. grpc-js looks at hardly any of it. */
+
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { Code } from "@connectrpc/connect";
+
+/** As gRPC writes them; anything may follow a semicolon. */
+const CONTENT_TYPE = /^application\/grpc(?:\+proto)?\s*(?:;|$)/i;
+/** Those that grpc-js has. */
+const ENCODINGS = ["identity", "deflate", "gzip"];
+/** Characters of a header that are told back. */
+const MOST_TOLD = 64;
+
+interface Refusal {
+  /** HTTP's, for callers that do not speak gRPC. */
+  readonly status: number;
+  readonly code: Code;
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers a request that is no call of gRPC with messages of protobuf; true: it was answered. */
+export function refuseForeign(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+  const refusal = refusalOf(headers);
+  if (refusal === undefined) return false;
+  // An error without a listener would end the process.
+  stream.on("error", () => {});
+  stream.respond(
+    {
+      ":status": refusal.status,
+      "content-type": "application/grpc",
+      "grpc-status": String(refusal.code),
+      "grpc-message": encodeURI(refusal.message),
+      ...refusal.headers,
+    },
+    { endStream: true },
+  );
+  stream.resume();
+  return true;
+}
+
+function refusalOf(headers: IncomingHttpHeaders): Refusal | undefined {
+  const method = headers[":method"];
+  if (method !== "POST") {
+    return {
+      status: 405,
+      code: Code.Internal,
+      message: `a call of gRPC is a POST, not a ${told(method)}`,
+      headers: { allow: "POST" },
+    };
+  }
+  const type = headers["content-type"];
+  // What is no gRPC at all is answered by grpc-js, with nothing but HTTP's 415.
+  if (type?.startsWith("application/grpc") && !CONTENT_TYPE.test(type)) {
+    return {
+      status: 415,
+      code: Code.Unimplemented,
+      message: `this port takes application/grpc with messages of protobuf, not ${told(type)}; gRPC-Web is served by the web port`,
+    };
+  }
+  const encoding = headers["grpc-encoding"];
+  if (encoding !== undefined && !(typeof encoding === "string" && ENCODINGS.includes(encoding))) {
+    return {
+      status: 200,
+      code: Code.Unimplemented,
+      message: `messages are taken as they are or compressed by deflate or gzip, not by ${told(encoding)}`,
+      headers: { "grpc-accept-encoding": ENCODINGS.join(",") },
+    };
+  }
+  return undefined;
+}
+
+/** A text of the caller's, not longer than it helps. */
+function told(text: unknown): string {
+  return String(text).slice(0, MOST_TOLD).toWellFormed();
+}

@@ -1,0 +1,60 @@
+/**
+ * A server of the suite's service on one of the product's ports, as the suite's runner starts it: it reads from standard input
+ * what is wanted, and says on standard output where it listens.
+ * `node --import metadata.ts server.ts grpc|web IMAGE`.
+ */
+
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { createSystemClock } from "../../../src/server/clock.ts";
+import { createLog } from "../../../src/server/log.ts";
+import { createGrpcTransport } from "../../../src/server/transport/grpc.ts";
+import type { TransportOptions } from "../../../src/server/transport/options.ts";
+import { createWebTransport } from "../../../src/server/transport/web.ts";
+import { readContract, type ServerCompatRequest } from "./contract.ts";
+import { messages } from "./observed-router.ts";
+import { createConformanceService } from "./service.ts";
+
+/** Bytes of a message, unless the suite says otherwise. */
+const MAX_MESSAGE_BYTES = 1 << 20;
+/** Bytes of the length that stands before a message. */
+const LENGTH_BYTES = 4;
+
+const [port, image = ""] = process.argv.slice(2);
+const contract = readContract(image);
+const wanted = fromBinary(contract.message("ServerCompatRequest"), await readMessage()) as ServerCompatRequest;
+messages.registry = contract.registry;
+const options: TransportOptions = {
+  services: [createConformanceService(contract)],
+  limits: {
+    maxMessageBytes: wanted.messageReceiveLimit || MAX_MESSAGE_BYTES,
+    maxStreamsPerConnection: 1000,
+    maxConnections: 1000,
+    maxMetadataBytes: 16 * 1024,
+  },
+  liveness: { keepaliveTime: 10_000_000, keepaliveTimeout: 5_000_000 },
+  // Standard output is the runner's.
+  log: createLog("silent"),
+  clock: createSystemClock(),
+};
+const transport =
+  port === "grpc"
+    ? createGrpcTransport(options)
+    : createWebTransport({ ...options, cors: { origins: [], headers: [] } });
+const address = await transport.listen("127.0.0.1:0");
+const response = contract.message("ServerCompatResponse");
+const said = toBinary(response, create(response, { ...address }));
+const length = Buffer.alloc(LENGTH_BYTES);
+length.writeUInt32BE(said.byteLength);
+process.stdout.write(Buffer.concat([length, said]));
+process.once("SIGTERM", () => process.exit());
+
+async function readMessage(): Promise<Uint8Array> {
+  let bytes = Buffer.alloc(0);
+  for await (const chunk of process.stdin) {
+    bytes = Buffer.concat([bytes, chunk]);
+    if (bytes.byteLength < LENGTH_BYTES) continue;
+    const end = LENGTH_BYTES + bytes.readUInt32BE();
+    if (bytes.byteLength >= end) return bytes.subarray(LENGTH_BYTES, end);
+  }
+  throw new Error("standard input has ended before the request");
+}
