@@ -10,7 +10,7 @@ import {
 import type { Availability } from "./availability.ts";
 import { withCheckedTimeouts } from "./checked-timeouts.ts";
 import type { Clock } from "./clock.ts";
-import { toClientError } from "./error-wire.ts";
+import { toClientError, wasRefused } from "./error-wire.ts";
 import {
   AdmissionError,
   ServerError,
@@ -77,7 +77,8 @@ export function createCalls({ transport, address, clock, answerWithin, availabil
     const timeoutMs = wholeTimeout(time);
     const linked = linkSignals(signal);
     try {
-      return await within(clock, timeoutMs, make({ timeoutMs, signal: linked.signal }), () => {
+      const call = makeUnlessRefused(() => make({ timeoutMs, signal: linked.signal }));
+      return await within(clock, timeoutMs, call, () => {
         linked.abort();
         throw unavailable(`it has not answered within ${timeoutMs} ms`);
       });
@@ -107,6 +108,23 @@ export function createCalls({ transport, address, clock, answerWithin, availabil
     unavailable,
   };
 }
+
+/**
+ * Makes a call again whose stream the other end has not looked at, as HTTP/2 promises of one that it refuses. That happens to
+ * calls which come while a connection is being ended: nginx ends each after 1,000 requests.
+ */
+async function makeUnlessRefused<T>(make: () => Promise<T>): Promise<T> {
+  for (let left = MOST_REFUSALS; ; left -= 1) {
+    try {
+      return await make();
+    } catch (thrown) {
+      if (left === 0 || !wasRefused(thrown)) throw thrown;
+    }
+  }
+}
+
+/** So that a peer that refuses everything is not asked for ever. */
+const MOST_REFUSALS = 3;
 
 function isOwn(thrown: unknown): thrown is Error {
   return thrown instanceof ServerUnavailableError || thrown instanceof TooManyStreamsError;

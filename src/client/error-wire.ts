@@ -59,12 +59,33 @@ export function toClientError(thrown: unknown, address: string): Error {
   const isForeign = error.cause instanceof Error && FOREIGN_CODES.has(error.code);
   const isNetwork = isForeign && isNetworkFailure(error.cause);
   if (isForeign && !isNetwork) return error.cause as Error;
-  if (isNetwork || CONNECTION_CODES.has(error.code)) {
+  if (isNetwork || isCutOff(error) || CONNECTION_CODES.has(error.code)) {
     return new ServerUnavailableError(address, error.rawMessage, { cause: error });
   }
   const hint = error.code === Code.Unimplemented ? `; does ${address} serve this version of ggen.backpressure.v1?` : "";
   return new ServerError(`the server failed: ${error.rawMessage}${hint}`, CODES[error.code], error);
 }
+
+/** Returns whether HTTP/2 refused the stream of a call: whatever it asked for was not done. */
+export function wasRefused(thrown: unknown): boolean {
+  return REFUSED_STREAM.test(ConnectError.from(thrown).rawMessage);
+}
+
+/** As connect-node and Node word it. */
+const REFUSED_STREAM = /^(http\/2 stream|Stream) closed with error code (NGHTTP2_)?REFUSED_STREAM\b/;
+
+/**
+ * Returns whether an answer ended before its last word, which each protocol has. A proxy does that when its own time is over:
+ * to the transport it looks like a server that breaks the protocol, and it is a connection that was lost.
+ */
+function isCutOff({ rawMessage }: ConnectError): boolean {
+  const [, promised, received] = PROMISED_BYTES.exec(rawMessage) ?? [];
+  return MISSING_LAST_WORD.test(rawMessage) || Number(received) < Number(promised);
+}
+
+/** As connect-es words it; in a browser it throws these as bare text, which is an unknown error. */
+const MISSING_LAST_WORD = /^protocol error: missing (status|trailer|EndStreamResponse)$/;
+const PROMISED_BYTES = /^protocol error: promised (\d+) bytes, received (\d+)$/;
 
 function admissionError(error: ConnectError, info: ErrorInfo): AdmissionError {
   const [retry] = error.findDetails(RetryInfoSchema);
