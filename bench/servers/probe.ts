@@ -7,6 +7,8 @@ export interface Usage {
   readonly cpu: number;
   /** Bytes. */
   readonly rss: number;
+  /** The most that it ever was. */
+  readonly peakRss: number;
   /** Bytes on V8's heap and in its buffers. */
   readonly heap: number;
 }
@@ -20,6 +22,7 @@ process.on("message", ({ kind }: ProbeQuestion) => {
   if (kind === "usage-collected") collect();
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed, external } = process.memoryUsage();
-  const usage: Usage = { cpu: user + system, rss, heap: heapUsed + external };
+  const peakRss = process.resourceUsage().maxRSS * 1_024;
+  const usage: Usage = { cpu: user + system, rss, peakRss, heap: heapUsed + external };
   process.send?.(usage);
 });

@@ -81,6 +81,7 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
   const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: settings.maxWaiters, fencingEpoch } });
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
+  store.forgetFound();
   const declarations = createDeclarations({ engine, boards, log });
   declarations.takeUpAtStart(config);
 

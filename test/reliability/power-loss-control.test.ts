@@ -20,12 +20,17 @@ vi.mock("../../src/server/store/sqlite/contents.ts", async (importOriginal) => {
   const original = await importOriginal<typeof import("../../src/server/store/sqlite/contents.ts")>();
   return {
     ...original,
-    readContents(...[database, folder, head]: Parameters<typeof original.readContents>) {
-      if (!without.sums) return original.readContents(database, folder, head);
+    readContents(...[database, folder, head, taker]: Parameters<typeof original.readContents>) {
+      if (!without.sums) return original.readContents(database, folder, head, taker);
       // As many and as much as happen to be there.
       const rows = database.prepare("SELECT checksum FROM record").all() as { checksum: number }[];
       const sum = rows.reduce((all, { checksum }) => all + checksum, 0);
-      const contents = original.readContents(database, folder, { ...head, commit: Infinity, rows: rows.length, sum });
+      const contents = original.readContents(
+        database,
+        folder,
+        { ...head, commit: Infinity, rows: rows.length, sum },
+        taker,
+      );
       return { ...contents, head };
     },
   };

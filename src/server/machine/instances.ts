@@ -1,7 +1,7 @@
 /** Instances on demand: a keyed limiter makes one for a key that is asked for, and forgets it when it is as good as new. */
 
 import { Holders } from "./holders.ts";
-import { createInstance, type Instance, type Limiter, microsUntilAsNew } from "./limiter.ts";
+import { createInstance, type Instance, type Limiter, microsUntilAsNew, NO_QUEUE } from "./limiter.ts";
 import type { State } from "./state.ts";
 
 /** µs that an instance is kept after it is as good as new, so that a busy key is not made anew with every request. */
@@ -82,6 +82,8 @@ export function closeIfIdle(state: State, instance: Instance): void {
   instance.idle = true;
   // Most keys are idle: what they need not have they do not keep.
   instance.holders = undefined;
+  instance.slots = undefined;
+  instance.queue = NO_QUEUE;
   limiter.idle.set(instance, state.now + microsUntilAsNew(instance, state.now));
   if (limiter.heapIndex === -1) state.deadlines.set(limiter, limiter.idle.earliest + LINGER);
 }

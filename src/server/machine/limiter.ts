@@ -71,7 +71,8 @@ export interface Instance extends Due {
   /** How many of its limiter's changes of the rate the bucket has been through. */
   rateChanges: number;
   permitsInUse: number;
-  readonly queue: Fifo<Place>;
+  /** `NO_QUEUE` until somebody waits. */
+  queue: Fifo<Place>;
   /** Sums over those present in the queue. */
   queuedPermits: number;
   queuedTokens: number;
@@ -187,6 +188,9 @@ export function createLimiter({ config, declaration, fencingToken }: LimiterOrig
   };
 }
 
+/** The queue of all instances for which nobody has waited yet: of most keys nobody ever does. Nothing is put into it. */
+export const NO_QUEUE: Fifo<Place> = new Fifo();
+
 export function createInstance(limiter: Limiter, key: string, now: number): Instance {
   return {
     kind: "instance",
@@ -195,7 +199,7 @@ export function createInstance(limiter: Limiter, key: string, now: number): Inst
     bucket: fullBucket(limiter.config.rate, now),
     rateChanges: limiter.rateChanges,
     permitsInUse: 0,
-    queue: new Fifo(),
+    queue: NO_QUEUE,
     queuedPermits: 0,
     queuedTokens: 0,
     slots: undefined,

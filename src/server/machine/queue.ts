@@ -2,8 +2,9 @@
 
 import type { Claim } from "./claim.ts";
 import { demandOf } from "./estimate.ts";
+import { Fifo } from "./fifo.ts";
 import { closeIfIdle } from "./instances.ts";
-import type { Instance, Place, Waiter } from "./limiter.ts";
+import { type Instance, NO_QUEUE, type Place, type Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
 
 /** Puts a waiter behind all others, in every queue that it claims. */
@@ -30,6 +31,7 @@ function append(state: State, waiter: Waiter, claim: Claim, instance: Instance):
     demand: demandOf(instance, claim),
   };
   if (instance.queue.size === 0) instance.limiter.queued.add(instance);
+  if (instance.queue === NO_QUEUE) instance.queue = new Fifo();
   instance.queue.append(place);
   count(place, 1);
   // The first in a queue may wait for tokens alone: when they are there has to be noted.

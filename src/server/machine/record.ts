@@ -11,7 +11,7 @@ import type { PastRequest } from "./past-request.ts";
 
 export interface Records {
   readonly limiters: readonly LimiterRecord[];
-  readonly buckets: readonly BucketRecord[];
+  readonly buckets: Iterable<BucketRecord>;
   readonly leases: readonly LeaseRecord[];
   readonly waiters: readonly WaiterRecord[];
   readonly pastRequests: readonly PastRequestRecord[];

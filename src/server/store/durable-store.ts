@@ -8,8 +8,17 @@ import type { Log } from "../log.ts";
 import type { Change } from "../machine/command.ts";
 import type { Instance } from "../machine/limiter.ts";
 import { createKeeper, type WriteError } from "./keeper.ts";
-import { cardsNowhere, fromRows, isOfLeases, isPastRequest, ownRow, toKept } from "./records.ts";
-import { type Durability, INCOMPLETE_KEY, type LeaseDurability, type RowChange } from "./row.ts";
+import {
+  cardsNowhere,
+  createFinding,
+  isPastRequest,
+  keysOfLeases,
+  NOTHING_FOUND,
+  ownRow,
+  requestKey,
+  toKept,
+} from "./records.ts";
+import { type Durability, INCOMPLETE_KEY, type LeaseDurability, type RowChange, type RowTaker } from "./row.ts";
 import { createRunningTime } from "./running-time.ts";
 import { openStoreWorker } from "./sqlite/open-worker.ts";
 import type { Store } from "./store.ts";
@@ -46,8 +55,16 @@ const LONGEST = "longest-ttl";
 export async function openDurableStore(options: DurableStoreOptions): Promise<Store> {
   const { clock, epoch, folder, leases, maxMegabytes, acceptLoss, log, onFatal } = options;
   const file = { folder, leases, maxMegabytes, acceptLoss, boot: bootId() };
-  const worker = await openStoreWorker(file, createLogGrowth(folder, log));
-  const found = fromRows(worker.rows, epoch, clock.now());
+  let finding = createFinding();
+  const taker: RowTaker = {
+    take: (row) => finding.take(row),
+    again() {
+      finding = createFinding();
+    },
+  };
+  const worker = await openStoreWorker(file, { taker, onCommitted: createLogGrowth(folder, log) });
+  let found = finding.finish(epoch, clock.now());
+  finding = createFinding();
   const zero = { epoch, ranBefore: found.ranBefore };
   let tellHealth: (problem: string | undefined) => void = () => {};
   let closed: Promise<void> | undefined;
@@ -85,7 +102,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   }
 
   // When each was noted; the oldest first.
-  const remembered = new Map(worker.rows.filter(({ key }) => isPastRequest(key)).map(({ key }) => [key, clock.now()]));
+  const remembered = new Map(found.limiters.pastRequests.map(({ requestId }) => [requestKey(requestId), clock.now()]));
 
   function remember(key: string): void {
     remembered.delete(key);
@@ -122,10 +139,10 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   }
 
   // What an earlier run has kept is taken up this once: nobody would say when it is over.
-  const unkept = worker.rows.filter(({ key }) => leases === "none" && isOfLeases(key));
+  const unkept = leases === "none" ? keysOfLeases(found.limiters) : [];
   if (unkept.length > 0)
     await keeper.keep(
-      unkept.map(({ key }) => ({ key, body: undefined })),
+      unkept.map((key) => ({ key, body: undefined })),
       "process",
     );
 
@@ -168,7 +185,12 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   }
 
   return {
-    found,
+    get found() {
+      return found;
+    },
+    forgetFound() {
+      found = NOTHING_FOUND;
+    },
     incompleteFor,
     secretKey,
     reserved: Number(found.own.get(RESERVED) ?? 0),

@@ -46,19 +46,25 @@ interface Batch {
   readonly waiting: (() => void)[];
 }
 
+/**
+ * Rows of one commit, about: what is handed over to the thread is copied in one go. What was decided in one step is never
+ * parted, however much it is.
+ */
+const ROWS_A_COMMIT = 2_000;
+
 export function createKeeper({ writer, endOfTurn, later, onHealth, onFatal }: KeeperOptions): Keeper {
-  let gathering: Batch | undefined;
+  /** In the order in which they are written. The last is added to until it is full or its turn comes. */
+  const batches: Batch[] = [];
   let writing: Promise<void> | undefined;
   let failing = false;
   let closed = false;
   let retry = () => {};
 
   async function write(): Promise<void> {
-    while (gathering !== undefined) {
+    while (batches.length > 0) {
       // One commit for all that the turn says: it costs as much for one row as for many.
       await endOfTurn();
-      const batch = gathering;
-      gathering = undefined;
+      const batch = batches.shift() as Batch;
       try {
         await writer.commit([...batch.changes.values()], batch.durability);
       } catch (error) {
@@ -84,24 +90,36 @@ export function createKeeper({ writer, endOfTurn, later, onHealth, onFatal }: Ke
     writing = undefined;
   }
 
-  /** In front of what has been gathered since. */
+  /** In front of what has been gathered since; with it, if both are no more than one commit: on a full disk rows come and go. */
   function putBack(batch: Batch): void {
-    const newer = gathering;
-    gathering = batch;
-    if (newer === undefined) return;
+    const [newer] = batches;
+    if (newer === undefined || batch.changes.size + newer.changes.size > ROWS_A_COMMIT) {
+      batches.unshift(batch);
+      return;
+    }
     for (const change of newer.changes.values()) batch.changes.set(change.key, change);
     if (newer.durability === "disk") batch.durability = "disk";
     for (const resolve of newer.waiting) batch.waiting.push(resolve);
+    batches[0] = batch;
+  }
+
+  /** Where what is to be kept now is gathered. */
+  function gathering(): Batch {
+    const last = batches.at(-1);
+    if (last !== undefined && last.changes.size < ROWS_A_COMMIT) return last;
+    const batch = createBatch();
+    batches.push(batch);
+    return batch;
   }
 
   return {
     keep(changes, durability) {
       const { promise, resolve } = Promise.withResolvers<void>();
       if (closed) return promise;
-      gathering ??= createBatch();
-      for (const change of changes) gathering.changes.set(change.key, change);
-      if (durability === "disk") gathering.durability = "disk";
-      gathering.waiting.push(resolve);
+      const batch = gathering();
+      for (const change of changes) batch.changes.set(change.key, change);
+      if (durability === "disk") batch.durability = "disk";
+      batch.waiting.push(resolve);
       writing ??= write();
       return promise;
     },

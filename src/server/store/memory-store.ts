@@ -10,6 +10,7 @@ export function createMemoryStore(): Store {
       own: new Map(),
       ranBefore: 0,
     },
+    forgetFound: () => {},
     incompleteFor: 0,
     secretKey: undefined,
     reserved: 0,

@@ -25,6 +25,7 @@ import {
   type WaiterRecord,
   waiterRecord,
 } from "../machine/record.ts";
+import { BucketTable } from "./bucket-table.ts";
 import type { Row, RowChange } from "./row.ts";
 
 /** What a change is to the store. */
@@ -104,35 +105,68 @@ export interface Found {
   readonly ranBefore: number;
 }
 
-/**
- * Rows of a kind that this version does not know are left alone. Instants are told in µs from the machines' zero; `now` is
- * such an instant, from which the server runs on.
- */
-export function fromRows(rows: readonly Row[], epoch: number, now: number): Found {
+/** Puts together what a start finds, as its rows are read. */
+export interface Finding {
+  /** Rows of a kind that this version does not know are left alone. */
+  take(row: Row): void;
+  /**
+   * All are taken. Instants are told in µs from the machines' zero, which is `epoch` since 1970; `now` is such an instant, from
+   * which the server runs on.
+   */
+  finish(epoch: number, now: number): Found;
+}
+
+export function createFinding(): Finding {
   const found = {
     limiter: [] as LimiterRecord[],
-    bucket: [] as BucketRecord[],
     lease: [] as LeaseRecord[],
     waiter: [] as WaiterRecord[],
     request: [] as PastRequestRecord[],
     board: [] as BoardRecord[],
     card: [] as CardRecord[],
   };
+  const buckets = new BucketTable();
   const own = new Map<string, string>();
-  const ago = (record: object) => shifted(record as Readonly<Record<string, unknown>>, -epoch);
-  for (const { key, body } of rows) {
-    const [kind = ""] = key.split(":", 1);
-    if (kind === OWN) own.set(key.slice(OWN.length + 1), body);
-    if (!(kind in found)) continue;
-    const record = ago(JSON.parse(body));
-    (found[kind as keyof typeof found] as unknown[]).push(record);
-  }
-  const buckets = found.bucket.map(bucketOfNow);
-  const ranBefore = ranUntil(found.limiter, buckets, own) - now;
-  const { limiter, lease, waiter, request, board, card } = found;
   return {
-    limiters: {
-      limiters: limiter.map((record) => ({
+    take({ key, body }) {
+      const kind = key.slice(0, key.indexOf(":"));
+      if (kind === "bucket") buckets.add(bucketOfNow(JSON.parse(body)));
+      else if (kind === OWN) own.set(key.slice(OWN.length + 1), body);
+      else if (kind in found) (found[kind as keyof typeof found] as unknown[]).push(JSON.parse(body));
+    },
+    finish(epoch, now) {
+      const ranBefore = ranUntil(found.limiter, buckets, own) - now;
+      return {
+        limiters: limiterRecords({ ...found, buckets: buckets.records(ranBefore) }, { epoch, ranBefore }),
+        boards: boardRecords(found, epoch),
+        own,
+        ranBefore,
+      };
+    },
+  };
+}
+
+export function fromRows(rows: Iterable<Row>, epoch: number, now: number): Found {
+  const finding = createFinding();
+  for (const row of rows) finding.take(row);
+  return finding.finish(epoch, now);
+}
+
+interface LimiterRows {
+  readonly limiter: readonly LimiterRecord[];
+  readonly buckets: Iterable<BucketRecord>;
+  readonly lease: readonly LeaseRecord[];
+  readonly waiter: readonly WaiterRecord[];
+  readonly request: readonly PastRequestRecord[];
+  readonly card: readonly CardRecord[];
+}
+
+function limiterRecords(rows: LimiterRows, { epoch, ranBefore }: Zero): Records {
+  const ago = <R extends object>(record: R) => shifted(record, -epoch);
+  return {
+    limiters: rows.limiter.map((row) => {
+      const record = ago(row);
+      return {
         ...record,
         config: whole(record.config),
         declaration: record.declaration && whole(record.declaration),
@@ -141,48 +175,61 @@ export function fromRows(rows: readonly Row[], epoch: number, now: number): Foun
           rate: rate && rateOfNow(rate),
           until: until - ranBefore,
         })),
-      })),
-      buckets: buckets.map((record) => ({
-        ...record,
-        at: record.at === undefined ? undefined : record.at - ranBefore,
-      })),
-      leases: lease,
-      waiters: waiter,
-      // Work without a ttl has ended with its stream.
-      adopted: new Set(card.flatMap(({ work }) => (work?.claimed && work.ttl !== 0 ? [work.id] : []))),
-      pastRequests: request.map((record) => ({ ...record, grant: record.grant && (ago(record.grant) as LeaseRecord) })),
-    },
-    boards: {
-      boards: board.map((record) => ({
+      };
+    }),
+    buckets: rows.buckets,
+    leases: rows.lease.map(ago),
+    waiters: rows.waiter.map(ago),
+    // Work without a ttl has ended with its stream.
+    adopted: new Set(rows.card.flatMap(({ work }) => (work?.claimed && work.ttl !== 0 ? [work.id] : []))),
+    pastRequests: rows.request.map((row) => {
+      const record = ago(row);
+      return { ...record, grant: record.grant && ago(record.grant) };
+    }),
+  };
+}
+
+function boardRecords(
+  rows: { readonly board: readonly BoardRecord[]; readonly card: readonly CardRecord[] },
+  epoch: number,
+): BoardRecords {
+  const ago = <R extends object>(record: R) => shifted(record, -epoch);
+  return {
+    boards: rows.board.map((row) => {
+      const record = ago(row);
+      return {
         ...record,
         config: wholeBoard(record.config),
         declaration: record.declaration && wholeBoard(record.declaration),
-      })),
-      cards: card.map((record) => ({
-        ...record,
-        work: record.work && (ago(record.work) as NonNullable<CardRecord["work"]>),
-        lastWork: record.lastWork && (ago(record.lastWork) as NonNullable<CardRecord["lastWork"]>),
-      })),
-    },
-    own,
-    ranBefore,
+      };
+    }),
+    cards: rows.card.map((row) => {
+      const record = ago(row);
+      return { ...record, work: record.work && ago(record.work), lastWork: record.lastWork && ago(record.lastWork) };
+    }),
   };
+}
+
+/** The keys of all rows that are as safe as leases are. */
+export function keysOfLeases({ leases, waiters, pastRequests, buckets }: Records): string[] {
+  const keys = [
+    ...leases.map(({ id }) => `lease:${id}`),
+    ...waiters.map(({ id }) => `waiter:${id}`),
+    ...pastRequests.map(({ requestId }) => requestKey(requestId)),
+  ];
+  for (const { limiter, key } of buckets) keys.push(`bucket:${nameOf(limiter, key)}`);
+  return keys;
 }
 
 /**
  * The last durable sign that the server ran, in running time: its last mark, or what was kept since of a bucket or of a
  * limiter that was made or whose rate was changed.
  */
-function ranUntil(
-  limiters: readonly LimiterRecord[],
-  buckets: readonly BucketRecord[],
-  own: ReadonlyMap<string, string>,
-): number {
-  let latest = Number(own.get(RUNNING_TIME) ?? 0);
+function ranUntil(limiters: readonly LimiterRecord[], buckets: BucketTable, own: ReadonlyMap<string, string>): number {
+  let latest = Math.max(buckets.latest, Number(own.get(RUNNING_TIME) ?? 0));
   for (const { bornAt = 0, earlierRates = [] } of limiters) {
     latest = Math.max(latest, bornAt, earlierRates.at(-1)?.until ?? 0);
   }
-  for (const { at = 0 } of buckets) latest = Math.max(latest, at);
   return latest;
 }
 
@@ -201,13 +248,12 @@ export function ownRow(name: string, body: string): RowChange {
 }
 
 /** The key under which a request id is remembered. */
-export function isPastRequest(key: string): boolean {
-  return key.startsWith("request:");
+export function requestKey(requestId: string): string {
+  return `request:${requestId}`;
 }
 
-/** Whether a row is as safe as leases are. */
-export function isOfLeases(key: string): boolean {
-  return ["lease:", "bucket:", "waiter:", "request:"].some((kind) => key.startsWith(kind));
+export function isPastRequest(key: string): boolean {
+  return key.startsWith("request:");
 }
 
 const OWN = "store";
@@ -226,10 +272,10 @@ const INSTANTS = [
   "pulledAt",
 ];
 
-function shifted(record: Readonly<Record<string, unknown>>, by: number): object {
-  const moved: Record<string, unknown> = { ...record };
+function shifted<R extends object>(record: R, by: number): R {
+  const moved = { ...record } as Record<string, unknown>;
   for (const field of INSTANTS) if (typeof moved[field] === "number") moved[field] = (moved[field] as number) + by;
-  return moved;
+  return moved as R;
 }
 
 /** JSON leaves out what is undefined, and a field that is missing is not equal to one that is not set. */
@@ -281,3 +327,6 @@ function gone(of: Kept["of"], kind: string, name: string): Kept {
 function nameOf(...parts: readonly string[]): string {
   return JSON.stringify(parts);
 }
+
+/** Nothing: as of a folder that is new. */
+export const NOTHING_FOUND: Found = fromRows([], 0, 0);

@@ -11,6 +11,13 @@ export interface Row {
   readonly body: string;
 }
 
+/** Is handed the rows of a folder while it is opened. */
+export interface RowTaker {
+  take(row: Row): void;
+  /** What was handed over so far does not count: all of it comes again. */
+  again(): void;
+}
+
 /**
  * How safe changes are when they are said to be kept: `process`: from the end of the process, by whatever way; `disk`: from
  * a loss of power, too.

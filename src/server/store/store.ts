@@ -7,6 +7,8 @@ import type { Found } from "./records.ts";
 export interface Store {
   /** What was kept before this start. */
   readonly found: Found;
+  /** Lets go of that: it is taken up. */
+  forgetFound(): void;
   /** Whether some of what was kept may be missing, and for how long (µs) whoever it was granted to may rely on it. */
   readonly incompleteFor: number;
   /** Under which secrets are made: 32 bytes; undefined: any that is fresh, since nobody has one of before. */

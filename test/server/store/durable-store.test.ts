@@ -8,6 +8,7 @@ import type { Change, Command } from "../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
 import { type DurableStoreOptions, openDurableStore } from "../../../src/server/store/durable-store.ts";
 import { INCOMPLETE_KEY } from "../../../src/server/store/row.ts";
+import type { openStoreWorker } from "../../../src/server/store/sqlite/open-worker.ts";
 import type { Store } from "../../../src/server/store/store.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { limiterOf, rateOf } from "../../support/limiter-config.ts";
@@ -18,7 +19,7 @@ import { createFakeFolder, type FakeFolder } from "./support/fake-worker.ts";
 const at = vi.hoisted(() => ({ folder: undefined as FakeFolder | undefined }));
 
 vi.mock("../../../src/server/store/sqlite/open-worker.ts", () => ({
-  openStoreWorker: async (_: unknown, onCommitted: () => void) => at.folder?.openWorker(onCommitted),
+  openStoreWorker: async (...[, given]: Parameters<typeof openStoreWorker>) => at.folder?.openWorker(given),
 }));
 
 const SECOND = 1_000_000;

@@ -101,6 +101,25 @@ describe("what comes together", () => {
     expect(scene.health).toEqual([]);
   });
 
+  it("is several writes where it is much, in order, and what was asked for at once is never parted", async () => {
+    const scene = createScene();
+    scene.keep("first", { a: "1" });
+    await turn();
+    const many = (name: string, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}${i}`, "1"]));
+    for (const name of ["b", "c", "d"]) scene.keep(name, many(name, 900), name === "d" ? "disk" : "process");
+    scene.keep("e", { ...many("e", 5_000), b0: "2" });
+    scene.keep("f", { b1: "2" });
+    for (let i = 0; i < 4; i++) {
+      scene.commits[i]?.succeed();
+      await turn();
+    }
+    // 2,000 rows or the request that makes them more.
+    expect(scene.commits.map(({ changes }) => changes.length)).toEqual([1, 2_700, 5_001, 1]);
+    expect(scene.commits.map(({ durability }) => durability)).toEqual(["process", "disk", "process", "process"]);
+    expect(scene.kept).toEqual(["first", "b", "c", "d", "e", "f"]);
+  });
+
   it("is on disk if any part of it asks for that, and what comes after is not for its sake", async () => {
     const scene = createScene();
     scene.keep("first", { a: "1" }, "process");

@@ -36,7 +36,7 @@ const TOLD_AT_ONCE = 4;
 
 export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
   const { clock, store, inspect } = options;
-  const { found, incompleteFor } = store;
+  const { incompleteFor } = store;
   const machine = createMachine({ ...options.machine, learning: incompleteFor > 0 });
   const { state } = machine;
   const streams = new Map<StreamId, (news: StreamNews) => void>();
@@ -102,7 +102,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   }
 
   function takeUp(): void {
-    const forgotten = machine.restore(found.limiters, clock.now());
+    const forgotten = machine.restore(store.found.limiters, clock.now());
     if (forgotten.length > 0) store.keep(forgotten);
     settle();
     if (!state.learning) return;

@@ -1,14 +1,15 @@
 /** What stands in a database, read and held against what it should be. */
 
 import type { DatabaseSync } from "node:sqlite";
-import type { Row } from "../row.ts";
-import { type Head, headChecksum, rowChecksum, type StoredRow } from "./checksum.ts";
+import { INCOMPLETE_KEY, type RowTaker } from "../row.ts";
+import { type Head, headChecksum, rowChecksum } from "./checksum.ts";
 import { damaged } from "./damage.ts";
 import { assertSchema } from "./schema.ts";
 
 export interface Contents {
   readonly head: Head;
-  readonly rows: readonly Row[];
+  /** What the row says that tells what may be missing, if it is there. */
+  readonly incomplete: string | undefined;
   /** The checksum of each row, by its key. */
   readonly sums: Map<string, number>;
 }
@@ -27,26 +28,35 @@ export function readHead(database: DatabaseSync, folder: string): Head | undefin
   return head;
 }
 
-/** Every row, held against its own checksum and all of them against the head; and whether more could be written. */
-export function readContents(database: DatabaseSync, folder: string, head: Head): Contents {
+/**
+ * Hands out every row, held against its own checksum, and throws in the end if all of them do not add up to the head or if no
+ * more could be written.
+ */
+export function readContents(database: DatabaseSync, folder: string, head: Head, taker: RowTaker): Contents {
   assertSchema(database, folder);
-  const rows: Row[] = [];
+  taker.again();
   const sums = new Map<string, number>();
+  let incomplete: string | undefined;
   let sum = 0;
-  for (const row of database.prepare("SELECT key, number, checksum, body FROM record").iterate()) {
-    const { key, number, checksum, body } = row as unknown as StoredRow;
+  let rows = 0;
+  const select = database.prepare("SELECT key, number, checksum, body FROM record");
+  select.setReturnArrays(true);
+  for (const row of select.iterate() as unknown as Iterable<readonly [string, number, number, string]>) {
+    const [key, number, checksum, body] = row;
     if (checksum !== rowChecksum(key, number, body))
       throw damaged(folder, `the record ${key} does not match its checksum`);
     if (number > head.commit) throw damaged(folder, `the record ${key} is of a commit that never was`);
+    rows += 1;
     sum += checksum;
     sums.set(key, checksum);
-    rows.push({ key, body });
+    if (key === INCOMPLETE_KEY) incomplete = body;
+    taker.take({ key, body });
   }
-  if (rows.length !== head.rows || sum !== head.sum) {
-    throw damaged(folder, `${head.rows} records should be there, and the ${rows.length} that are do not add up`);
+  if (rows !== head.rows || sum !== head.sum) {
+    throw damaged(folder, `${head.rows} records should be there, and the ${rows} that are do not add up`);
   }
   // All that is kept is there; what is free must be, too, or the next write would go over something.
   const [verdict] = database.prepare("PRAGMA quick_check(1)").all() as { quick_check?: string }[];
   if (verdict?.quick_check !== "ok") throw damaged(folder, `its database is unsound (${verdict?.quick_check})`);
-  return { head, rows, sums };
+  return { head, incomplete, sums };
 }

@@ -11,7 +11,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { INCOMPLETE_KEY, type Incomplete, type LeaseDurability, type Row } from "../row.ts";
+import { INCOMPLETE_KEY, type Incomplete, type LeaseDurability, type Row, type RowTaker } from "../row.ts";
 import { type Head, headChecksum } from "./checksum.ts";
 import { type Commits, createCommits } from "./commits.ts";
 import { type Contents, readContents, readHead } from "./contents.ts";
@@ -36,7 +36,6 @@ export interface StoreFileOptions {
 }
 
 export interface StoreFile extends Commits {
-  readonly rows: readonly Row[];
   readonly incomplete: Incomplete;
 }
 
@@ -50,27 +49,27 @@ const PAGE_BYTES = 4_096;
 const VERSIONS_AT = 18;
 const VERSIONS = Buffer.of(2, 2);
 
-/** Takes a folder up; throws a `StoreError` where it is not to be. */
-export function openStoreFile(options: StoreFileOptions): StoreFile {
+/** Takes a folder up and hands out its rows; throws a `StoreError` where it is not to be, with rows handed out or not. */
+export function openStoreFile(options: StoreFileOptions, taker: RowTaker): StoreFile {
   const { folder, acceptLoss } = options;
   const path = join(folder, DATABASE);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return openWhole(options, undefined);
+    return openWhole(options, undefined, taker);
   } catch (error) {
     const problem = problemOf(error, folder);
     if (problem.kind !== "damaged" || !acceptLoss) throw problem;
     const rows = salvage(path);
     // Until the mark is gone, too, whoever finds the folder half set aside finds it damaged.
     for (const name of [LOG, INDEX, DATABASE, MARK]) setAside(folder, name);
-    return openWhole(options, rows);
+    return openWhole(options, rows, taker);
   }
 }
 
 /** `salvaged`: what is left of a damaged folder, whose files have been set aside. */
-function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefined): StoreFile {
+function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefined, taker: RowTaker): StoreFile {
   const { folder } = options;
-  const seen = inspect(options);
+  const seen = inspect(options, taker);
   const database = openDatabase(folder, options.maxMegabytes);
   let mark: MarkFile | undefined;
   try {
@@ -84,13 +83,17 @@ function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefin
     else migrate(database, before);
     const head = readHead(database, folder) as Head;
     const same = seen !== undefined && headChecksum(seen.head) === headChecksum(head);
-    const { rows, sums } = same ? seen : readContents(database, folder, head);
-    const incomplete = incompleteness({ rows, byPower, byDamage: salvaged !== undefined });
+    const { incomplete: noted, sums } = same ? seen : readContents(database, folder, head, taker);
+    const incomplete = incompleteness({ noted, byPower, byDamage: salvaged !== undefined });
     const { boot, leases } = options;
     const file = createCommits({ database, mark, head, sums, onDisk: marked?.onDisk ?? 0, boot, leases });
     const note = incomplete === "no" ? [] : [{ key: INCOMPLETE_KEY, body: incomplete }];
     file.commit([...(salvaged ?? []), ...note], "disk");
-    return { ...file, rows: salvaged ?? rows, incomplete };
+    if (salvaged !== undefined) {
+      taker.again();
+      for (const row of salvaged) taker.take(row);
+    }
+    return { ...file, incomplete };
   } catch (error) {
     mark?.close();
     database.close();
@@ -102,7 +105,7 @@ function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefin
  * Reads all of it without writing anything, and throws where that is not whole; undefined: there is nothing yet, or it is in
  * an older format.
  */
-function inspect(options: StoreFileOptions): Contents | undefined {
+function inspect(options: StoreFileOptions, taker: RowTaker): Contents | undefined {
   const { folder } = options;
   const marked = existsSync(join(folder, MARK)) ? lookAtMark(folder) : undefined;
   const used = marked !== undefined && marked.commit > 0;
@@ -128,7 +131,7 @@ function inspect(options: StoreFileOptions): Contents | undefined {
     refuseNewer(head, folder);
     if (!versions.equals(VERSIONS)) throw damaged(folder, "its database says that another SQLite has written it");
     compare(head, marked, options);
-    return head.format === FORMAT ? readContents(database, folder, head) : undefined;
+    return head.format === FORMAT ? readContents(database, folder, head, taker) : undefined;
   } finally {
     database.close();
     // Whoever only reads leaves that behind.
@@ -212,11 +215,11 @@ function compare(head: Head, mark: Mark | undefined, { folder, boot }: StoreFile
 
 /** What was missing at an earlier start may still be relied on by somebody. */
 function incompleteness(found: {
-  readonly rows: readonly Row[];
+  /** What the folder's own row says. */
+  readonly noted: string | undefined;
   readonly byPower: boolean;
   readonly byDamage: boolean;
 }): Incomplete {
-  const noted = found.rows.find(({ key }) => key === INCOMPLETE_KEY)?.body;
-  if (found.byDamage || noted === "by-damage") return "by-damage";
-  return found.byPower || noted !== undefined ? "by-power" : "no";
+  if (found.byDamage || found.noted === "by-damage") return "by-damage";
+  return found.byPower || found.noted !== undefined ? "by-power" : "no";
 }

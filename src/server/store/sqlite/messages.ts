@@ -1,6 +1,6 @@
 /** What the server's thread and the store's say to each other. */
 
-import type { Durability, Incomplete, Row, RowChange } from "../row.ts";
+import type { Durability, Incomplete, RowChange } from "../row.ts";
 import type { StoreError } from "./damage.ts";
 
 export type ToWorker =
@@ -8,7 +8,9 @@ export type ToWorker =
   | { readonly kind: "close" };
 
 export type FromWorker =
-  | { readonly kind: "open"; readonly rows: readonly Row[]; readonly incomplete: Incomplete }
+  /** Rows of the folder while it is opened, key and body in turns; `again`: those that came before do not count. */
+  | { readonly kind: "rows"; readonly again: boolean; readonly rows: readonly string[] }
+  | { readonly kind: "open"; readonly incomplete: Incomplete }
   | { readonly kind: "not-opened"; readonly reason: StoreError["kind"]; readonly message: string }
   /** `logGrows`: why the log cannot be written into the database; undefined: it can. */
   | { readonly kind: "committed"; readonly logGrows: string | undefined }

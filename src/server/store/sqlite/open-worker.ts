@@ -2,13 +2,12 @@
 
 import { Worker } from "node:worker_threads";
 import { WriteError, type Writer } from "../keeper.ts";
-import type { Incomplete, Row } from "../row.ts";
+import type { Incomplete, RowTaker } from "../row.ts";
 import { StoreError } from "./damage.ts";
 import type { StoreFileOptions } from "./file.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 export interface StoreWorker extends Writer {
-  readonly rows: readonly Row[];
   readonly incomplete: Incomplete;
   /** Rejects with a `WriteError` where not everything may be on the disk; the thread has ended even then. */
   close(): Promise<void>;
@@ -18,18 +17,22 @@ export interface StoreWorker extends Writer {
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
 /**
- * Opens the data folder; rejects with a `StoreError` where it is not to be taken up. `onCommitted` hears with each commit why
+ * Opens the data folder, and hands out its rows meanwhile; rejects with a `StoreError` where it is not to be taken up, rows
+ * handed out or not. `onCommitted` hears with each commit why
  * the log cannot be written into the database; undefined: it can.
  */
 export async function openStoreWorker(
   options: StoreFileOptions,
-  onCommitted: (logGrows: string | undefined) => void,
+  { taker, onCommitted }: { readonly taker: RowTaker; readonly onCommitted: (logGrows: string | undefined) => void },
 ): Promise<StoreWorker> {
   const worker = new Worker(WORKER, { workerData: options });
   // One thing at a time is asked of it, and each is answered.
   let answered: (message: FromWorker) => void = () => {};
   let broke: (error: Error) => void = () => {};
-  worker.on("message", (message: FromWorker) => answered(message));
+  worker.on("message", (message: FromWorker) => {
+    if (message.kind === "rows") handOut(message, taker);
+    else answered(message);
+  });
   let dead: Error | undefined;
   const die = (error: Error) => {
     dead ??= error;
@@ -62,7 +65,6 @@ export async function openStoreWorker(
   if (first.kind !== "open") throw new Error(`the store's thread said ${first.kind} at first`);
   broke = () => {};
   return {
-    rows: first.rows,
     incomplete: first.incomplete,
     async commit(changes, durability) {
       const message = await ask({ kind: "commit", changes, durability });
@@ -76,4 +78,9 @@ export async function openStoreWorker(
       }
     },
   };
+}
+
+function handOut({ again, rows }: Extract<FromWorker, { kind: "rows" }>, taker: RowTaker): void {
+  if (again) taker.again();
+  for (let i = 0; i < rows.length; i += 2) taker.take({ key: rows[i] as string, body: rows[i + 1] as string });
 }

@@ -1,6 +1,7 @@
 /** The thread that writes, so that nobody waits for the disk but those whose changes they are. */
 
 import { parentPort, workerData } from "node:worker_threads";
+import type { RowTaker } from "../row.ts";
 import { StoreError } from "./damage.ts";
 import { openStoreFile, type StoreFile, type StoreFileOptions } from "./file.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -21,9 +22,34 @@ function attempt(act: () => FromWorker): void {
   say(outcome);
 }
 
+/** Rows of a message: the other thread reads them while this one goes on. */
+const ROWS_AT_ONCE = 2_000;
+
+/** Sends rows on, many at a time. */
+function createSender(): RowTaker & { flush(): void } {
+  let rows: string[] = [];
+  let again = true;
+  const flush = () => {
+    if (rows.length > 0) say({ kind: "rows", again, rows });
+    if (rows.length > 0) again = false;
+    rows = [];
+  };
+  return {
+    take({ key, body }) {
+      rows.push(key, body);
+      if (rows.length >= 2 * ROWS_AT_ONCE) flush();
+    },
+    again() {
+      rows = [];
+      again = true;
+    },
+    flush,
+  };
+}
+
 function open(options: StoreFileOptions): StoreFile | undefined {
   try {
-    return openStoreFile(options);
+    return openStoreFile(options, sender);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     say({ kind: "not-opened", reason: error.kind, message: error.message });
@@ -31,9 +57,11 @@ function open(options: StoreFileOptions): StoreFile | undefined {
   }
 }
 
+const sender = createSender();
 const file = open(workerData as StoreFileOptions);
 if (file !== undefined) {
-  say({ kind: "open", rows: file.rows, incomplete: file.incomplete });
+  sender.flush();
+  say({ kind: "open", incomplete: file.incomplete });
   parentPort?.on("message", (message: ToWorker) => {
     switch (message.kind) {
       case "commit":

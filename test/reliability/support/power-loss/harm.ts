@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { INCOMPLETE_KEY } from "../../../../src/server/store/row.ts";
 import { StoreError } from "../../../../src/server/store/sqlite/damage.ts";
-import { openStoreFile, type StoreFile } from "../../../../src/server/store/sqlite/file.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
+import { openAndRead, type ReadFile } from "../../../server/store/support/folder.ts";
 import { BOOT, boundaries, FILES, type FileName, fingerprint, type Scene } from "./scenes.ts";
 import { SCRATCH } from "./scratch.ts";
 
@@ -75,8 +75,7 @@ export function createWard(): Ward {
     const bytes = harmed(harm);
     for (const name of FILES) writeFileSync(join(folder, name), bytes[name]);
     const boot = booted ? "another start" : BOOT;
-    const open = (acceptLoss = false) =>
-      openStoreFile({ folder, boot, leases: "process", acceptLoss, maxMegabytes: 64 });
+    const open = (acceptLoss = false) => openAndRead({ folder, boot, leases: "process", acceptLoss, maxMegabytes: 64 });
     try {
       const file = openOrRefuse(open);
       if (file === undefined) {
@@ -110,7 +109,7 @@ function harmed({ scene, file, kind, at, bit }: Harm): Record<FileName, Buffer> 
   return { ...scene.files, [file]: kind === "cut" ? bytes.subarray(0, at) : bytes };
 }
 
-function openOrRefuse(open: () => StoreFile): StoreFile | undefined {
+function openOrRefuse(open: () => ReadFile): ReadFile | undefined {
   try {
     return open();
   } catch (error) {
@@ -123,7 +122,7 @@ function openOrRefuse(open: () => StoreFile): StoreFile | undefined {
 
 /** What is taken up in spite of its damage is what once was written, and what was found stands aside. */
 function checkAccepted(
-  file: StoreFile,
+  file: ReadFile,
   { harm, folder, bytes }: { readonly harm: Harm; readonly folder: string; readonly bytes: Record<FileName, Buffer> },
 ): void {
   file.close();
@@ -138,7 +137,7 @@ function checkAccepted(
 }
 
 /** What is kept from here on is kept: nothing that was taken up stands where the next commit writes. */
-function checkGoesOn(open: () => StoreFile, before: StoreFile): void {
+function checkGoesOn(open: () => ReadFile, before: ReadFile): void {
   const expected = new Map(before.rows.map(({ key, body }) => [key, body]));
   const file = open();
   for (let n = 0; n < 40; n += 1) {
@@ -152,7 +151,7 @@ function checkGoesOn(open: () => StoreFile, before: StoreFile): void {
   must(stateOf(again) === fingerprint(expected), "what was kept since is not what is found");
 }
 
-function stateOf({ rows }: StoreFile): string {
+function stateOf({ rows }: ReadFile): string {
   return fingerprint(rows.filter(({ key }) => key !== INCOMPLETE_KEY).map(({ key, body }) => [key, body] as const));
 }
 

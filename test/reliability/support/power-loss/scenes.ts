@@ -7,8 +7,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Durability, RowChange } from "../../../../src/server/store/row.ts";
-import { openStoreFile, type StoreFile } from "../../../../src/server/store/sqlite/file.ts";
 import { createDice, type Dice } from "../../../server/machine/dice.ts";
+import { openAndRead, type ReadFile } from "../../../server/store/support/folder.ts";
 import { SCRATCH } from "./scratch.ts";
 
 export const FILES = ["data.db", "data.db-wal", "mark"] as const;
@@ -116,8 +116,8 @@ function createHistory(folder: string, dice: Dice): History {
     if (durability === "disk") onDisk = last;
     states.set(fingerprint(rows), last);
   };
-  const open = (): StoreFile => {
-    const file = openStoreFile({ folder, boot: BOOT, leases: "process", acceptLoss: false, maxMegabytes: 64 });
+  const open = (): ReadFile => {
+    const file = openAndRead({ folder, boot: BOOT, leases: "process", acceptLoss: false, maxMegabytes: 64 });
     note("disk");
     return file;
   };

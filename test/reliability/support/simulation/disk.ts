@@ -68,6 +68,7 @@ export function createDisk(timeline: Timeline, dice: Dice, { forgetful }: { read
       }
       return {
         found,
+        forgetFound: () => {},
         incompleteFor: 0,
         secretKey: undefined,
         reserved: 0,

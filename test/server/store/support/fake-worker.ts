@@ -2,7 +2,7 @@
 
 import { WriteError } from "../../../../src/server/store/keeper.ts";
 import { type Durability, INCOMPLETE_KEY, type Incomplete, type RowChange } from "../../../../src/server/store/row.ts";
-import type { StoreWorker } from "../../../../src/server/store/sqlite/open-worker.ts";
+import type { openStoreWorker, StoreWorker } from "../../../../src/server/store/sqlite/open-worker.ts";
 
 export interface FakeFolder {
   /** By their keys. */
@@ -17,7 +17,7 @@ export interface FakeFolder {
   logGrows: string | undefined;
   /** How many are open. */
   readonly open: number;
-  openWorker(onCommitted: (logGrows: string | undefined) => void): StoreWorker;
+  openWorker(given: Parameters<typeof openStoreWorker>[1]): StoreWorker;
 }
 
 export function createFakeFolder(): FakeFolder {
@@ -35,13 +35,16 @@ export function createFakeFolder(): FakeFolder {
     get open() {
       return open;
     },
-    openWorker(onCommitted) {
+    openWorker({ taker, onCommitted }) {
       commits = [];
       open += 1;
       let closed = false;
       if (folder.incomplete !== "no") rows.set(INCOMPLETE_KEY, folder.incomplete);
+      // As of a folder that another has written to meanwhile: it is read once more.
+      taker.take({ key: "lease:of before", body: "{}" });
+      taker.again();
+      for (const [key, body] of rows) taker.take({ key, body });
       return {
-        rows: Array.from(rows, ([key, body]) => ({ key, body })),
         incomplete: folder.incomplete,
         async commit(changes, durability) {
           if (closed) throw new Error("it is closed");

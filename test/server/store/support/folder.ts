@@ -7,9 +7,14 @@ import { INCOMPLETE_KEY, type Row } from "../../../../src/server/store/row.ts";
 import { StoreError } from "../../../../src/server/store/sqlite/damage.ts";
 import { openStoreFile, type StoreFile, type StoreFileOptions } from "../../../../src/server/store/sqlite/file.ts";
 
+/** An open folder, and the rows that it had. */
+export interface ReadFile extends StoreFile {
+  readonly rows: readonly Row[];
+}
+
 export interface Folder extends Disposable {
   readonly path: string;
-  open(options?: Partial<StoreFileOptions>): StoreFile;
+  open(options?: Partial<StoreFileOptions>): ReadFile;
   /** What stands in the folder as a crash of the process would leave it now, under another path. */
   crashed(name?: string): string;
 }
@@ -33,8 +38,20 @@ export function createFolder(): Folder {
   };
 }
 
-export function openAt(folder: string, options: Partial<StoreFileOptions> = {}): StoreFile {
-  return openStoreFile({ folder, boot: BOOT, leases: "process", acceptLoss: false, maxMegabytes: 64, ...options });
+export function openAt(folder: string, options: Partial<StoreFileOptions> = {}): ReadFile {
+  return openAndRead({ folder, boot: BOOT, leases: "process", acceptLoss: false, maxMegabytes: 64, ...options });
+}
+
+export function openAndRead(options: StoreFileOptions): ReadFile {
+  let rows: Row[] = [];
+  const taker = {
+    take: (row: Row) => void rows.push(row),
+    again() {
+      rows = [];
+    },
+  };
+  const file = openStoreFile(options, taker);
+  return { ...file, rows };
 }
 
 /** Why a folder is refused; throws where it is not. */
