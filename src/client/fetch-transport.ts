@@ -138,7 +138,7 @@ async function* readAnswers<O extends DescMessage>(
   const reader = createEnvelopeReadableStream(body).getReader();
   let hasEnded = false;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(brokenOff);
     if (done) break;
     if ((value.flags & compressedFlag) !== 0) {
       throw new ConnectError("the server has compressed its answer, which nobody asked for", Code.Internal);
@@ -159,8 +159,13 @@ async function* readAnswers<O extends DescMessage>(
       trailer.set(name, text);
     });
   }
-  // The connection was closed, by whatever stands between.
-  if (!hasEnded) throw new ConnectError("the stream has broken off", Code.Unavailable);
+  if (!hasEnded) brokenOff();
+}
+
+/** A stream that ends in the middle was closed by whatever stands between. Connect calls half a message a wrong argument. */
+function brokenOff(reason?: unknown): never {
+  const isCutOff = reason === undefined || (reason instanceof ConnectError && reason.code === Code.InvalidArgument);
+  throw isCutOff ? new ConnectError("the stream has broken off", Code.Unknown) : reason;
 }
 
 function encode<T extends DescMessage>(schema: T, message: MessageShape<T>): Uint8Array<ArrayBuffer> {

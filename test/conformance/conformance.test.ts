@@ -1,4 +1,4 @@
-/** Both ports against the conformance suite of Connect, gRPC and gRPC-Web (github.com/connectrpc/conformance). */
+/** Both ports, and the transport of the client for browsers, against the conformance suite of Connect, gRPC and gRPC-Web (github.com/connectrpc/conformance). */
 
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -17,6 +17,7 @@ const ENV = { ...process.env, PATH: [process.env.PATH, join(homedir(), "go", "bi
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BUF = join(ROOT, "node_modules/.bin/buf");
 const METADATA = fileURLToPath(new URL("support/metadata.ts", import.meta.url));
+const CLIENT = fileURLToPath(new URL("support/client.ts", import.meta.url));
 const SERVER = fileURLToPath(new URL("support/server.ts", import.meta.url));
 
 /** ms; it takes ten seconds on a quiet machine. */
@@ -26,21 +27,39 @@ const folder = mkdtempSync(join(tmpdir(), "conformance-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 let image: Promise<string> | undefined;
 
+/** Which side of the product is under test, what is run for it, and how many cases the suite has for it. */
+const SUBJECTS = {
+  grpc: { mode: "server", program: ["--import", METADATA, SERVER, "grpc"], cases: 326 },
+  web: { mode: "server", program: ["--import", METADATA, SERVER, "web"], cases: 868 },
+  "browser-client": { mode: "client", program: [CLIENT], cases: 98 },
+} as const;
+
+type Subject = keyof typeof SUBJECTS;
+
+beforeEach((context: TestContext) => {
+  requireTool(context, {
+    name: "connectconformance",
+    probe: ["connectconformance", "--version"],
+    install: INSTALL,
+    env: ENV,
+  });
+});
+
 test.each([
-  ["gRPC", "grpc", 326],
-  ["web", "web", 868],
-])(
-  "the %s port conforms, but for what is known",
-  async (_name, port, cases) => {
-    const known = join(ROOT, `test/conformance/${port}-known-failing.txt`);
-    const { code, printed } = await runSuite(port, existsSync(known) ? [`--known-failing=@${known}`] : []);
-    expect(
-      printed.split("\n").filter((line) => line.startsWith("FAILED")),
-      printed.slice(-4000),
-    ).toEqual([]);
-    expect(code, printed.slice(-4000)).toBe(0);
+  ["the gRPC port", "grpc"],
+  ["the web port", "web"],
+  ["the transport of the client for browsers", "browser-client"],
+] as const)(
+  "%s conforms, but for what is known",
+  async (_name, subject) => {
+    const known = join(ROOT, `test/conformance/${subject}-known-failing.txt`);
+    const { code, printed } = await runSuite(subject, existsSync(known) ? [`--known-failing=@${known}`] : []);
+    const end = printed.slice(-4000);
+    const failed = printed.split("\n").filter((line) => line.startsWith("FAILED"));
+    expect(failed, end).toEqual([]);
+    expect(code, end).toBe(0);
     // A configuration that leaves cases out would pass as well.
-    expect(Number(/^Total cases: (\d+)$/m.exec(printed)?.[1])).toBeGreaterThanOrEqual(cases);
+    expect(Number(/^Total cases: (\d+)$/m.exec(printed)?.[1])).toBeGreaterThanOrEqual(SUBJECTS[subject].cases);
   },
   PATIENCE,
 );
@@ -55,23 +74,12 @@ test(
   PATIENCE,
 );
 
-// One suite at a time: it starts servers and clients of its own, and has deadlines.
-beforeEach((context: TestContext) => {
-  requireTool(context, {
-    name: "connectconformance",
-    probe: ["connectconformance", "--version"],
-    install: INSTALL,
-    env: ENV,
-  });
-});
-
-async function runSuite(port: string, options: readonly string[]) {
+async function runSuite(subject: Subject, options: readonly string[]) {
   image ??= buildImage();
-  const conf = join(ROOT, `test/conformance/${port}.yaml`);
-  return run("connectconformance", [
-    ...["--mode=server", `--conf=${conf}`, ...options, "--"],
-    ...[process.execPath, "--no-warnings", "--import", METADATA, SERVER, port, await image],
-  ]);
+  const { mode, program } = SUBJECTS[subject];
+  const conf = join(ROOT, `test/conformance/${subject}.yaml`);
+  const command = [process.execPath, "--no-warnings", ...program, await image];
+  return run("connectconformance", [`--mode=${mode}`, `--conf=${conf}`, ...options, "--", ...command]);
 }
 
 /** Compiles the suite's own protos, which come with the source of its runner. */

@@ -11,9 +11,14 @@ import {
   type Message,
 } from "@bufbuild/protobuf";
 import { type Any, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import type { Header } from "./metadata.ts";
 
 const PACKAGE = "connectrpc.conformance.v1";
+
+/** Name and values, as `Header` of the contract has them. */
+export interface Header {
+  readonly name: string;
+  readonly value: readonly string[];
+}
 
 export interface ServerCompatRequest extends Message {
   readonly messageReceiveLimit: number;

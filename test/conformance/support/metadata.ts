@@ -8,12 +8,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { registerHooks } from "node:module";
 import { Server as GrpcServer, type handleBidiStreamingCall, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { Trailers } from "../../../src/server/transport/grpc-trailers.ts";
-
-/** Name and values, as `Header` of the contract has them. */
-export interface Header {
-  readonly name: string;
-  readonly value: readonly string[];
-}
+import type { Header } from "./contract.ts";
 
 export interface CallMetadata {
   readonly requestHeaders: readonly Header[];

@@ -8,7 +8,8 @@ import {
   type HandlerContext,
   type MethodImpl,
 } from "@connectrpc/connect";
-import { type CallMetadata, currentCall, type Header } from "./metadata.ts";
+import type { Header } from "./contract.ts";
+import { type CallMetadata, currentCall } from "./metadata.ts";
 
 export { createContextValues } from "@connectrpc/connect";
 

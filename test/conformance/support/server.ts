@@ -11,17 +11,18 @@ import { createGrpcTransport } from "../../../src/server/transport/grpc.ts";
 import type { TransportOptions } from "../../../src/server/transport/options.ts";
 import { createWebTransport } from "../../../src/server/transport/web.ts";
 import { readContract, type ServerCompatRequest } from "./contract.ts";
+import { readMessages, withLength } from "./messages.ts";
 import { messages } from "./observed-router.ts";
 import { createConformanceService } from "./service.ts";
 
 /** Bytes of a message, unless the suite says otherwise. */
 const MAX_MESSAGE_BYTES = 1 << 20;
-/** Bytes of the length that stands before a message. */
-const LENGTH_BYTES = 4;
 
 const [port, image = ""] = process.argv.slice(2);
 const contract = readContract(image);
-const wanted = fromBinary(contract.message("ServerCompatRequest"), await readMessage()) as ServerCompatRequest;
+const { value: asked } = await readMessages(process.stdin).next();
+if (!asked) throw new Error("standard input has ended before the request");
+const wanted = fromBinary(contract.message("ServerCompatRequest"), asked) as ServerCompatRequest;
 messages.registry = contract.registry;
 const options: TransportOptions = {
   services: [createConformanceService(contract)],
@@ -42,19 +43,5 @@ const transport =
     : createWebTransport({ ...options, cors: { origins: [], headers: [] } });
 const address = await transport.listen("127.0.0.1:0");
 const response = contract.message("ServerCompatResponse");
-const said = toBinary(response, create(response, { ...address }));
-const length = Buffer.alloc(LENGTH_BYTES);
-length.writeUInt32BE(said.byteLength);
-process.stdout.write(Buffer.concat([length, said]));
+process.stdout.write(withLength(toBinary(response, create(response, { ...address }))));
 process.once("SIGTERM", () => process.exit());
-
-async function readMessage(): Promise<Uint8Array> {
-  let bytes = Buffer.alloc(0);
-  for await (const chunk of process.stdin) {
-    bytes = Buffer.concat([bytes, chunk]);
-    if (bytes.byteLength < LENGTH_BYTES) continue;
-    const end = LENGTH_BYTES + bytes.readUInt32BE();
-    if (bytes.byteLength >= end) return bytes.subarray(LENGTH_BYTES, end);
-  }
-  throw new Error("standard input has ended before the request");
-}
