@@ -12,6 +12,9 @@ import type { BoardPorts } from "./ports.ts";
 import { sleep } from "./retry.ts";
 import type { StreamPlace } from "./streams.ts";
 
+/** ms for which a watch that has told something is taken up again: a server that restarts may take as long. */
+const PATIENCE = 30_000;
+
 export async function* watchBoard(
   ports: BoardPorts,
   name: string,
@@ -21,6 +24,8 @@ export async function* watchBoard(
   const { signal, unlink } = linkSignals(options.signal, closing);
   const view = createView();
   let attempts = 0;
+  /** When the stream was lost, in monotonic ms; `"open"`: it is not; undefined: there was none yet. */
+  let lostAt: number | "open" | undefined;
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -28,13 +33,18 @@ export async function* watchBoard(
       try {
         for await (const message of readStream(ports, { name, afterSequence: view.sequence }, signal)) {
           attempts = 0;
+          lostAt = "open";
           const event = view.takeOver(message);
           if (event !== undefined) yield event;
         }
         throw calls.unavailable("it ended the stream");
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        const delay = retries.delayAfter(error, Math.max(1, attempts));
+        const { monotonic } = clock.now();
+        if (lostAt === "open") lostAt = monotonic;
+        const isPatient = lostAt !== undefined && monotonic - lostAt < PATIENCE;
+        const failed = Math.max(1, attempts);
+        const delay = isPatient ? retries.patientDelayAfter(error, failed) : retries.delayAfter(error, failed);
         if (delay === undefined) throw error;
         await sleep(clock, delay, signal);
       }

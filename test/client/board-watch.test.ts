@@ -125,24 +125,54 @@ describe("watching a board", () => {
     expect((await first).kind).toBe("snapshot");
   });
 
-  it("gives up after so many attempts in a row, which are counted anew when it has heard something", async () => {
-    const { service, events, next, clock } = watch({ retry: { maxAttempts: 2 } });
-    const first = next();
+  it("gives up after so many attempts in a row where it has heard nothing", async () => {
+    const { service, next, clock } = watch({ retry: { maxAttempts: 2 } });
+    const failing = next().catch((error: unknown) => error);
     (await service.watchBoard.next()).fail(connectionLost());
     await settle();
     clock.advance(75);
-    const call = await service.watchBoard.next();
-    call.say(snapshot(1n, []));
-    await first;
-    const failing = events.next().catch((error: unknown) => error);
-    call.fail(connectionLost());
-    await settle();
-    clock.advance(75);
-    (await service.watchBoard.next()).fail(connectionLost());
-    await settle();
-    clock.advance(150);
     (await service.watchBoard.next()).fail(connectionLost());
     expect(await failing).toMatchObject({ name: "ServerUnavailableError" });
+  });
+
+  it("outlasts a restart of 25 s once it has heard something, and gives up after 30 s", async () => {
+    const { service, events, next, clock } = watch({ retry: { maxAttempts: 2 } });
+    const first = next();
+    let call = await service.watchBoard.next();
+    call.say(snapshot(1n, []));
+    await first;
+    for (const [outage, comesBack] of [
+      [25_000, true],
+      [60_000, false],
+    ] as const) {
+      let isOver = false;
+      const second = events.next().catch((error: unknown) => error);
+      void second.then(() => {
+        isOver = true;
+      });
+      const began = clock.now().monotonic;
+      call.fail(connectionLost());
+      await settle();
+      while (!isOver && clock.now().monotonic - began < outage) {
+        while (service.watchBoard.untaken.length > 0) (await service.watchBoard.next()).fail(connectionLost());
+        clock.advance(25);
+        await settle();
+      }
+      expect(isOver).toBe(!comesBack);
+      if (!comesBack) {
+        expect(await second).toMatchObject({ name: "ServerUnavailableError" });
+        // Give or take the greatest delay between two calls.
+        expect(Math.abs(clock.now().monotonic - began - 30_000)).toBeLessThanOrEqual(3_000);
+        return;
+      }
+      while (service.watchBoard.untaken.length === 0) {
+        clock.advance(25);
+        await settle();
+      }
+      call = await service.watchBoard.next();
+      call.say(changes(2n, ["a"]));
+      expect(await second).toMatchObject({ value: { kind: "changes" } });
+    }
   });
 
   it("rejects where there is no such board", async () => {
