@@ -2,6 +2,7 @@
 
 import { type Clock, createSystemClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
+import { formatProblem } from "./config/problem.ts";
 import { runningConfigMessage } from "./config/running-config.ts";
 import { addressText, restartFields, settingsInForce } from "./config/settings.ts";
 import { createDeclarations } from "./declarations.ts";
@@ -83,6 +84,7 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
   store.forgetFound();
   const declarations = createDeclarations({ engine, boards, log });
+  sayNotes(config, log);
   declarations.takeUpAtStart(config);
 
   const admission = createAdmissionService({ clock, ids, engine, heartbeat: () => settings.liveness.heartbeat });
@@ -174,6 +176,7 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
         const fields = restartFields(settings, next.settings);
         if (fields.length > 0) log.warn({ fields }, "these fields have changed and need a restart to take effect");
         log.setLevel(next.settings.logLevel);
+        sayNotes(next, log);
         engine.setMaxWaiters(next.settings.maxWaiters);
         settings = settingsInForce(settings, next.settings);
         latest = next;
@@ -193,6 +196,11 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
     await stopNow();
     throw error;
   }
+}
+
+/** What `check` says of a file that is valid. */
+function sayNotes({ notes }: LoadedConfig, log: Log): void {
+  for (const note of notes) log.warn({ field: note.field }, formatProblem(note));
 }
 
 async function openStore(options: TimedOptions): Promise<Store> {

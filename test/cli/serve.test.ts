@@ -22,7 +22,11 @@ describe("check", () => {
   it("says that a configuration is valid, and how many limiters it declares", async () => {
     const path = file("good.yaml", "limiters:\n  - { name: gpu, max_concurrent: 4 }\n");
     expect(await cli(["check", path])).toEqual({ code: 0, stdout: `${path} is valid: 1 limiter\n`, stderr: "" });
-    expect(JSON.parse((await cli(["check", path, "--json"])).stdout)).toEqual({ valid: true, limiters: ["gpu"] });
+    expect(JSON.parse((await cli(["check", path, "--json"])).stdout)).toEqual({
+      valid: true,
+      limiters: ["gpu"],
+      notes: [],
+    });
   });
 
   it("says where each problem stands, and exits with 1", async () => {
@@ -36,6 +40,48 @@ describe("check", () => {
       place: { path, line: 3, column: 5 },
       field: "limiters[0].max_concurent",
     });
+  });
+
+  it("names what is valid and has no effect, and exits with 0; the server says the same", async () => {
+    const yaml = `listeners: { cors_headers: [x-mine] }
+store: { leases: disk, max_megabytes: 5 }
+boards:
+  - { name: b, stages: [{ name: A }, { name: B, limiter: gpu }, { name: C }] }
+`;
+    const path = file("idle.yaml", yaml);
+    const { code, stderr } = await cli(["check", path]);
+    expect(code).toBe(0);
+    expect(stderr.split("\n").map((line) => line.slice(path.length + 1))).toEqual([
+      "1:14: listeners.cors_headers: has no effect without listeners.cors_origins: no page of another origin may call the web port",
+      "2:10: store.leases: has no effect without store.folder: nothing is kept",
+      "2:24: store.max_megabytes: has no effect without store.folder: nothing is kept",
+      '4:49: boards[0].stages[1].limiter: names a limiter that the file does not declare: until one is made by RPC, "gpu" lets nobody pull',
+      "",
+    ]);
+    expect(JSON.parse((await cli(["check", path, "--json"])).stdout).notes).toHaveLength(4);
+    const whole = `${yaml}limiters: [{ name: gpu, max_concurrent: 1 }]\n`.replace(
+      "listeners: { cors_headers: [x-mine] }\n",
+      "",
+    );
+    await using server = await startServerProcess(whole);
+    expect(await server.logged(/has no effect/)).toMatchObject({ level: 40, field: "store.leases" });
+    server.configure(`${whole}drain: { timeout: 1s }\n`);
+    await server.logged(/has changed/);
+    expect(await server.logged(/has no effect/)).toMatchObject({ field: "store.leases" });
+  });
+
+  it("refuses a stage whose limiter is keyed, since a puller has no key", async () => {
+    const path = file(
+      "keyed.yaml",
+      `limiters: [{ name: gpu, keyed: true, max_concurrent: 1 }]
+boards: [{ name: b, stages: [{ name: A }, { name: B, limiter: gpu }, { name: C }] }]
+`,
+    );
+    const { code, stderr } = await cli(["check", path]);
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `${path}:2:54: boards[0].stages[1].limiter: must be a limiter without keys, and "gpu" is keyed\n`,
+    );
   });
 
   it("says that there is no such file", async () => {

@@ -5,7 +5,8 @@ import { EXIT } from "../exit-codes.ts";
 import { formatCount } from "../number-text.ts";
 
 const HELP = `
-Every problem is one line, as compilers write them: file:line:column: field: what is wrong.
+Every problem is one line, as compilers write them: file:line:column: field: what is wrong. What is valid, but has no effect as
+the rest stands, is named in the same way, and the exit code is 0.
 
 Examples:
   backpressure check backpressure.yaml`;
@@ -20,11 +21,12 @@ async function check({ terminal, json }: Context, path: string): Promise<number>
   const { formatProblem } = await import("../../server/config/problem.ts");
   const reading = loadConfig({ path, ...readEnvironment() });
   if (reading.kind === "loaded") {
-    const { limiters, origin } = reading;
+    const { limiters, notes, origin } = reading;
     for (const { variable, section, field } of origin.overrides) {
       terminal.warn(`${variable} is set and stands for ${section}.${field}, whatever the file says`);
     }
-    if (json) terminal.print(JSON.stringify({ valid: true, limiters: limiters.map(({ name }) => name) }));
+    if (!json) for (const note of notes) terminal.warn(formatProblem(note));
+    if (json) terminal.print(JSON.stringify({ valid: true, limiters: limiters.map(({ name }) => name), notes }));
     else terminal.print(`${path} is valid: ${formatCount(limiters.length, "limiter")}`);
     return EXIT.ok;
   }

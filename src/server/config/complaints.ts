@@ -1,4 +1,7 @@
-/** All that is wrong with one configuration, as it is found: each problem at its place, and none that follows from another. */
+/**
+ * All that is wrong with one configuration, as it is found: each problem at its place, and none that follows from another; and
+ * what is valid, but has no effect.
+ */
 
 import type { FieldViolation } from "../wire/error-wire.ts";
 import type { Override } from "./environment.ts";
@@ -19,6 +22,7 @@ export interface ComplaintsOptions {
 export class Complaints {
   readonly #options: ComplaintsOptions;
   readonly #problems: Problem[] = [];
+  readonly #notes: Problem[] = [];
   readonly #faulty = new Set<string>();
   /** Those, and all that they stand in. */
   readonly #affected = new Set<string>();
@@ -32,6 +36,16 @@ export class Complaints {
   /** In the order of the file. */
   get problems(): readonly Problem[] {
     return inOrder(this.#problems);
+  }
+
+  /** What is valid and has no effect, in the order of the file. */
+  get notes(): readonly Problem[] {
+    return inOrder(this.#notes);
+  }
+
+  /** Says that a field that is given has no effect as the rest stands. */
+  note(field: string, message: string): void {
+    if (this.#isGiven(field)) this.#notes.push({ place: this.#placeOf(field), field, message });
   }
 
   /** Whether something is wrong with a field, with something in it, or with something that it is in. */

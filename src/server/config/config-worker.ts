@@ -17,8 +17,8 @@ function* tell(): Generator<FromParser, undefined> {
     yield reading;
     return;
   }
-  const { settings, origins, renamedStages, limiters, boards } = reading;
-  yield { kind: "loaded", settings, origins, renamedStages };
+  const { origin: _origin, text: _text, limiters, boards, ...rest } = reading;
+  yield rest;
   for (const slice of slicesOf(limiters)) yield { kind: "limiters", limiters: slice };
   for (const slice of slicesOf(boards)) yield { kind: "boards", boards: slice };
   yield { kind: "end" };

@@ -1,7 +1,7 @@
 /** The configuration: from a file to what the server is made of, or to all that is wrong with it. */
 
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
-import { ConfigSchema, LogLevelSchema } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
+import { type Config, ConfigSchema, LogLevelSchema } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { Board } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import type { BoardConfig } from "../machine/board/model.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
@@ -46,6 +46,8 @@ export interface LoadedConfig {
   readonly boards: readonly BoardConfig[];
   /** By board: for the name of a stage the one that it had before. */
   readonly renamedStages: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** What is valid and has no effect as the rest stands, and why. */
+  readonly notes: readonly Problem[];
 }
 
 /** Whether the file has set it, or a variable of the environment, which wins. */
@@ -99,7 +101,9 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
   const settings = serverSettings(config);
   checkAddresses(settings, complaints);
   checkOrigins(settings, complaints);
-  const { problems } = complaints;
+  checkStageLimiters(config, complaints);
+  noteIneffective(settings, complaints);
+  const { problems, notes } = complaints;
   return problems.length > 0
     ? { kind: "invalid", problems }
     : {
@@ -111,6 +115,7 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
         limiters,
         boards,
         renamedStages,
+        notes,
       };
 }
 
@@ -195,6 +200,35 @@ function checkAddresses({ listeners: { grpc, web } }: ServerSettings, complaints
       "listeners.web",
       `must differ from listeners.grpc, which is port ${grpc.port} of ${grpc.host} too`,
     );
+  }
+}
+
+/** A claim of a stage's puller has no key. */
+function checkStageLimiters({ boards, limiters }: Config, complaints: Complaints): void {
+  const declared = new Map(limiters.map((limiter) => [limiter.name, limiter]));
+  for (const [at, board] of boards.entries()) {
+    for (const [index, { limiter: name }] of board.stages.entries()) {
+      const field = `boards[${at}].stages[${index}].limiter`;
+      const limiter = declared.get(name);
+      if (limiter?.keyed) complaints.fault(field, `must be a limiter without keys, and ${quote(name)} is keyed`);
+      else if (name !== "" && limiter === undefined) {
+        const message = `names a limiter that the file does not declare: until one is made by RPC, ${quote(name)} lets nobody pull`;
+        complaints.note(field, message);
+      }
+    }
+  }
+}
+
+/** Says what is given and does nothing as the rest stands. */
+function noteIneffective({ store, listeners }: ServerSettings, complaints: Complaints): void {
+  if (store === undefined) {
+    for (const field of ["store.leases", "store.max_megabytes"]) {
+      complaints.note(field, "has no effect without store.folder: nothing is kept");
+    }
+  }
+  if (listeners.corsOrigins.length === 0) {
+    const message = "has no effect without listeners.cors_origins: no page of another origin may call the web port";
+    complaints.note("listeners.cors_headers", message);
   }
 }
 

@@ -45,8 +45,7 @@ export async function parseElsewhere(text: string, origin: ConfigOrigin, signal:
       // Its answer may be here already: everybody else has a turn all the same.
       await turn();
     }
-    const { settings, origins, renamedStages } = first;
-    return { kind: "loaded", origin, text, settings, origins, limiters, boards, renamedStages };
+    return { ...first, origin, text, limiters, boards };
   } finally {
     signal.removeEventListener("abort", onAbort);
     await worker.terminate();

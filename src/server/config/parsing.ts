@@ -14,7 +14,7 @@ export interface ParseJob {
 export type FromParser =
   | InvalidConfig
   /** All but the limiters and boards, which follow. */
-  | Pick<LoadedConfig, "kind" | "settings" | "origins" | "renamedStages">
+  | Omit<LoadedConfig, "origin" | "text" | "limiters" | "boards">
   | { readonly kind: "limiters"; readonly limiters: readonly LimiterConfig[] }
   | { readonly kind: "boards"; readonly boards: readonly BoardConfig[] }
   | { readonly kind: "end" };

@@ -76,7 +76,7 @@ function unary(
   handle: UnaryHandler<unknown, unknown>,
   { dispatcher, clock }: MethodContext,
 ): handleUnaryCall<Message, Buffer> {
-  const { input, output } = method;
+  const { output } = method;
   return (call, callback) => {
     const fail = (thrown: unknown) => callback(statusOf(dispatcher.errorOf(method, thrown)));
     const succeed = (answer: Message) => {
@@ -90,7 +90,7 @@ function unary(
       callback(null, bytes, OK_TRAILERS);
     };
     try {
-      dispatcher.check(input, call.request);
+      dispatcher.check(method, call.request);
       const answer = handle(call.request, new GrpcCall(call, clock)) as Message | Promise<Message>;
       if (answer instanceof Promise) answer.then(succeed, fail);
       else succeed(answer);
@@ -112,7 +112,7 @@ function serverStreaming(
     if (beneath === undefined) return;
     const stream = new GrpcServerStream(call, { method, beneath, dispatcher, readers, clock });
     begin(stream, method, beneath, aside, dispatcher, () => {
-      dispatcher.check(method.input, call.request);
+      dispatcher.check(method, call.request);
       handle(call.request, stream);
     });
   };

@@ -155,7 +155,7 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
       // What comes after the end is read and dropped, or the client could not finish.
       if (this.ended) return;
       try {
-        this.#options.dispatcher.check(this.#options.method.input, message);
+        this.#options.dispatcher.check(this.#options.method, message);
         listener(message);
       } catch (thrown) {
         this.breakOff(thrown);

@@ -62,7 +62,7 @@ function unary(
 ): MethodImpl<DescMethodUnary> {
   return async (request, context) => {
     try {
-      dispatcher.check(method.input, request);
+      dispatcher.check(method, request);
       return (await handle(request, new WebCall(context))) as Message;
     } catch (thrown) {
       throw connectErrorOf(dispatcher.errorOf(method, thrown), context.protocolName);
@@ -79,7 +79,7 @@ function serverStreaming(
   return (request, context) => {
     const stream = new WebStream({ method, context, dispatcher, window: SERVER_STREAM_WINDOW });
     begin(stream, context, method, aside, dispatcher, () => {
-      dispatcher.check(method.input, request);
+      dispatcher.check(method, request);
       handle(request, stream);
     });
     return stream;

@@ -108,7 +108,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
           // Nothing is read for a reader that does not keep up, so that nothing piles up between the two.
           if (this.#behind) await new Promise<void>((resolve) => (this.#readOn = resolve));
           if (this.#ended) return;
-          dispatcher.check(method.input, message);
+          dispatcher.check(method, message);
           listener(message);
         }
         if (!this.#ended) this.#onHalfClose();

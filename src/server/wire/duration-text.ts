@@ -2,6 +2,7 @@
 
 /** ns. */
 const UNITS: Readonly<Record<string, bigint>> = {
+  d: 86_400_000_000_000n,
   h: 3_600_000_000_000n,
   m: 60_000_000_000n,
   s: 1_000_000_000n,
@@ -11,8 +12,8 @@ const UNITS: Readonly<Record<string, bigint>> = {
 };
 const SECOND = 1_000_000_000n;
 
-const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|us|µs|h|m|s))+$/;
-const PART = /(\d+(?:\.\d+)?)(ms|us|µs|h|m|s)/g;
+const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|us|µs|d|h|m|s))+$/;
+const PART = /(\d+(?:\.\d+)?)(ms|us|µs|d|h|m|s)/g;
 
 /** Seconds; protobuf's own bound, ten thousand years. */
 const MAX_SECONDS = 315_576_000_000n;
@@ -40,7 +41,7 @@ export function durationText(json: string): string {
   return text === "" ? "0s" : text;
 }
 
-const WRITTEN = (["h", "m", "s", "ms", "us"] as const).map((unit) => [unit, UNITS[unit] as bigint] as const);
+const WRITTEN = (["d", "h", "m", "s", "ms", "us"] as const).map((unit) => [unit, UNITS[unit] as bigint] as const);
 
 /** Rounded to the nearest; in integers, since a double has no room for ns beyond a few months. */
 function nanosOf(count: string, unit: bigint): bigint {

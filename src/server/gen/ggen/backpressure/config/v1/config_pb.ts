@@ -371,7 +371,7 @@ export const LogLevel = {
   UNSPECIFIED: 0,
 
   /**
-   * Each call.
+   * Each call, and why one is refused.
    *
    * @generated from enum value: LOG_LEVEL_DEBUG = 1;
    */
