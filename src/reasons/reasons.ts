@@ -74,6 +74,8 @@ export const REASONS = {
   QUEUE_FULL: { code: "RESOURCE_EXHAUSTED", when: "now" },
   WAIT_TOO_LONG: { code: "RESOURCE_EXHAUSTED", when: "now" },
   BOARD_FULL: { code: "RESOURCE_EXHAUSTED", when: "now" },
+  TOO_MANY_LIMITERS: { code: "RESOURCE_EXHAUSTED", when: "now" },
+  TOO_MANY_BOARDS: { code: "RESOURCE_EXHAUSTED", when: "now" },
   TOO_MANY_STREAMS: { code: "RESOURCE_EXHAUSTED", when: "now" },
   WAIT_TIMEOUT: { code: "DEADLINE_EXCEEDED", when: "now" },
   DRAINING: { code: "UNAVAILABLE", when: "now" },

@@ -80,8 +80,9 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   const ids = createIds(store.secretKey);
   const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
-  const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: settings.maxWaiters, fencingEpoch } });
-  const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
+  const { maxWaiters, maxLimiters, maxBoards } = settings;
+  const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters, maxLimiters, fencingEpoch } });
+  const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine, maxBoards });
   store.forgetFound();
   const declarations = createDeclarations({ engine, boards, log });
   sayNotes(config, log);
@@ -178,6 +179,8 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
         log.setLevel(next.settings.logLevel);
         sayNotes(next, log);
         engine.setMaxWaiters(next.settings.maxWaiters);
+        engine.setMaxLimiters(next.settings.maxLimiters);
+        boards.setMaxBoards(next.settings.maxBoards);
         settings = settingsInForce(settings, next.settings);
         latest = next;
         loadedAt = clock.wallTime(clock.now());

@@ -21,7 +21,12 @@ export function settingsMessage(settings: ServerSettings): Config {
       corsOrigins: [...listeners.corsOrigins],
       corsHeaders: [...listeners.corsHeaders],
     },
-    limits: { ...limits, maxWaiters: settings.maxWaiters },
+    limits: {
+      ...limits,
+      maxWaiters: settings.maxWaiters,
+      maxLimiters: settings.maxLimiters,
+      maxBoards: settings.maxBoards,
+    },
     liveness: {
       keepaliveTime: microsToDuration(liveness.keepaliveTime),
       keepaliveTimeout: microsToDuration(liveness.keepaliveTimeout),

@@ -14,6 +14,9 @@ export interface ServerSettings {
   readonly drainTimeout: number;
   /** Waiters at once, over all limiters. */
   readonly maxWaiters: number;
+  /** Limiters and boards that exist beside those of the file. */
+  readonly maxLimiters: number;
+  readonly maxBoards: number;
   readonly logLevel: LogLevel;
   /** Undefined: nothing is kept. */
   readonly store: StoreSettings | undefined;
@@ -81,6 +84,8 @@ export function serverSettings({ listeners, limits, liveness, drain, logging, st
     },
     drainTimeout: micros(drain?.timeout, 10 * SECOND),
     maxWaiters: limits?.maxWaiters ?? 100_000,
+    maxLimiters: limits?.maxLimiters ?? 10_000,
+    maxBoards: limits?.maxBoards ?? 1_000,
     logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
     store: store?.folder
       ? {
@@ -120,6 +125,8 @@ const RESTART_FIELDS: Readonly<Record<string, Read>> = {
 
 const LIVE_FIELDS: Readonly<Record<string, Read>> = {
   "limits.max_waiters": ({ maxWaiters }) => maxWaiters,
+  "limits.max_limiters": ({ maxLimiters }) => maxLimiters,
+  "limits.max_boards": ({ maxBoards }) => maxBoards,
   "drain.timeout": ({ drainTimeout }) => drainTimeout,
   "logging.level": ({ logLevel }) => logLevel,
 };
@@ -131,8 +138,8 @@ export const SETTING_FIELDS: ReadonlyMap<string, { readonly live: boolean }> = n
 
 /** The settings of a server that runs with `running` once it has taken up `next`: what needs a restart stays. */
 export function settingsInForce(running: ServerSettings, next: ServerSettings): ServerSettings {
-  const { drainTimeout, maxWaiters, logLevel } = next;
-  return { ...running, drainTimeout, maxWaiters, logLevel };
+  const { drainTimeout, maxWaiters, maxLimiters, maxBoards, logLevel } = next;
+  return { ...running, drainTimeout, maxWaiters, maxLimiters, maxBoards, logLevel };
 }
 
 const DURABILITIES: Readonly<Partial<Record<Durability, LeaseDurability>>> = {

@@ -23,7 +23,14 @@ import type { State } from "./state.ts";
 
 export function createLimiter(state: State, { config }: CreateLimiter): Outcomes["create-limiter"] {
   const limiter = state.limiters.get(config.name);
-  if (limiter === undefined) return { kind: "limiter", limiter: add(state, config, undefined) };
+  if (limiter === undefined) {
+    const limiters = state.limiters.size - state.declaredLimiters;
+    const { maxLimiters } = state;
+    if (limiters >= maxLimiters) {
+      return refusal("TOO_MANY_LIMITERS", { limiter: config.name, numbers: { limiters, maxLimiters } });
+    }
+    return { kind: "limiter", limiter: add(state, config, undefined) };
+  }
   // While it drains its name is not reborn: that would be the same capacity twice.
   if (limiter.deleting || !sameConfig(limiter.config, config)) {
     return refusal("LIMITER_EXISTS", { limiter: config.name });
@@ -73,7 +80,7 @@ export function declare(state: State, { configs, undeclared }: Declare): Outcome
       if (limiter.deleting || !isDeclaredAs(limiter, config)) {
         // Declared again while it drains, it lives on, and what is still held of it counts.
         limiter.deleting = false;
-        limiter.declaration = config;
+        declareAs(state, limiter, config);
         configure(state, limiter, { ...config, keyed });
         outcome.changed.push(config.name);
       }
@@ -84,7 +91,7 @@ export function declare(state: State, { configs, undeclared }: Declare): Outcome
   for (const name of undeclared) {
     const limiter = state.limiters.get(name);
     if (limiter?.declaration === undefined) continue;
-    limiter.declaration = undefined;
+    declareAs(state, limiter, undefined);
     remove(state, limiter, false);
     outcome.deleted.push(name);
   }
@@ -94,6 +101,11 @@ export function declare(state: State, { configs, undeclared }: Declare): Outcome
 /** Whether nothing of it is held, and nobody waits, present or away. */
 function isUnused({ leases, queued }: Limiter): boolean {
   return leases === 0 && queued.size === 0;
+}
+
+function declareAs(state: State, limiter: Limiter, declaration: LimiterConfig | undefined): void {
+  state.declaredLimiters += Number(declaration !== undefined) - Number(limiter.declaration !== undefined);
+  limiter.declaration = declaration;
 }
 
 /** A rate that is only written in another way is shown so, too. */
@@ -108,6 +120,7 @@ function add(state: State, config: LimiterConfig, declaration: LimiterConfig | u
   if (!config.keyed) limiter.instances.set("", createInstance(limiter, "", state.now));
   state.limiters.set(config.name, limiter);
   state.limiterNames.add(config.name);
+  if (declaration !== undefined) state.declaredLimiters += 1;
   state.changes.push({ kind: "limiter-put", limiter });
   return limiter;
 }

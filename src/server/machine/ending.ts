@@ -72,6 +72,7 @@ export function removeIfDrained(state: State, limiter: Limiter): boolean {
   if (!limiter.deleting || limiter.leases > 0) return false;
   state.limiters.delete(limiter.config.name);
   state.limiterNames.delete(limiter.config.name);
+  if (limiter.declaration !== undefined) state.declaredLimiters -= 1;
   state.fencingFloor = Math.max(state.fencingFloor, limiter.fencingToken);
   state.deadlines.clear(limiter);
   dropBuckets(state, limiter);

@@ -153,6 +153,8 @@ function assertLimiters(state: State): void {
   }
   const claims = [...state.waiters.values()].reduce((sum, waiter) => sum + waiter.places.length, 0);
   counts(places, claims, "machine", "places of waiters in queues");
+  const declared = [...state.limiters.values()].filter(({ declaration }) => declaration !== undefined).length;
+  counts(state.declaredLimiters, declared, "machine", "declared limiters");
   const held = [...tallies.values()].reduce((sum, each) => sum + each.held.size, 0);
   counts(heldInstances, held, "machine", "held instances that their limiters know");
 }

@@ -44,6 +44,10 @@ export interface RefusalNumbers {
   readonly wipLimit?: number | undefined;
   readonly maxCards?: number | undefined;
   readonly maxPullers?: number | undefined;
+  readonly limiters?: number | undefined;
+  readonly maxLimiters?: number | undefined;
+  readonly boards?: number | undefined;
+  readonly maxBoards?: number | undefined;
 }
 
 /** A place on a board; what is empty is not meant. */

@@ -103,6 +103,12 @@ const MESSAGES: Record<Reason, (told: Told) => string> = {
   NO_CARD: ({ name }) => `there is no card to pull into ${name} now`,
   BOARD_FULL: ({ at, field, numbers: { maxCards } }) =>
     `board ${quote(at?.board ?? "")} has as many cards as it may${bound(field("max_cards"), maxCards)}`,
+  TOO_MANY_LIMITERS: ({ name, field, numbers: { limiters, maxLimiters } }) =>
+    `${name} would be one too many: ${limiters === undefined ? "as many as may be" : count(limiters)} exist that the server's file ` +
+    `does not declare${bound(field("max_limiters"), maxLimiters)}; delete some, raise the bound, or declare it in the file`,
+  TOO_MANY_BOARDS: ({ name, field, numbers: { boards, maxBoards } }) =>
+    `${name} would be one too many: ${boards === undefined ? "as many as may be" : count(boards)} exist that the server's file ` +
+    `does not declare${bound(field("max_boards"), maxBoards)}; delete some, raise the bound, or declare it in the file`,
   STALE_FENCING_TOKEN: ({ name }) => `the work under this fencing token on ${name} has ended; nothing was changed`,
   CARD_DELETED: ({ name }) => `${name} was deleted`,
   CARD_BLOCKED: ({ name }) => `${name} was blocked`,

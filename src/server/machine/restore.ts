@@ -87,6 +87,7 @@ function restoreLimiter(state: State, record: LimiterRecord): void {
   if (!config.keyed) limiter.instances.set("", untouched(state, limiter));
   state.limiters.set(config.name, limiter);
   state.limiterNames.add(config.name);
+  if (declaration !== undefined) state.declaredLimiters += 1;
   if (earlierRates.length > 0) beginCatchUp(state, limiter);
 }
 

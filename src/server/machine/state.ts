@@ -14,6 +14,8 @@ import { SortedNames } from "./sorted-names.ts";
 export interface MachineOptions {
   /** How many may wait at once, over all limiters; can be changed later. */
   readonly maxWaiters: number;
+  /** How many limiters may exist that no file declares, for a command to make another; can be changed later. Unset: any number. */
+  readonly maxLimiters?: number;
   /**
    * µs to add to the machine's time for the fencing token of a limiter's first grant. With the wall clock's µs since
    * 1970 at the machine's time zero, tokens rise across restarts too: no limiter grants more than once a µs, so a later
@@ -35,6 +37,7 @@ export interface State {
   /** µs: the instant to which everything below has been brought up. */
   now: number;
   maxWaiters: number;
+  maxLimiters: number;
   readonly fencingEpoch: number;
   learning: boolean;
   /** When records were taken up; undefined: they never were. */
@@ -43,6 +46,8 @@ export interface State {
   fencingFloor: number;
   readonly limiters: Map<string, Limiter>;
   readonly limiterNames: SortedNames;
+  /** How many of them a file declares. */
+  declaredLimiters: number;
   /** In the order of their grants. */
   readonly leases: Map<string, Lease>;
   readonly waiters: Roster<Waiter>;
@@ -78,12 +83,14 @@ export function createState(options: MachineOptions): State {
   return {
     now: 0,
     maxWaiters: options.maxWaiters,
+    maxLimiters: options.maxLimiters ?? Number.POSITIVE_INFINITY,
     fencingEpoch: options.fencingEpoch ?? 0,
     learning: options.learning ?? false,
     restoredAt: undefined,
     fencingFloor: 0,
     limiters: new Map(),
     limiterNames: new SortedNames(),
+    declaredLimiters: 0,
     leases: new Map(),
     waiters: new Roster(),
     requests: new Map(),

@@ -35,6 +35,8 @@ const DEFAULTS = {
   liveness: { keepaliveTime: 10 * SECOND, keepaliveTimeout: 5 * SECOND, heartbeat: 5 * SECOND },
   drainTimeout: 10 * SECOND,
   maxWaiters: 100_000,
+  maxLimiters: 10_000,
+  maxBoards: 1_000,
   logLevel: "info",
 };
 
@@ -64,6 +66,8 @@ limits:
   max_streams_per_connection: 1
   max_connections: 0x10
   max_waiters: 1e3
+  max_limiters: 0
+  max_boards: 7
 liveness: {keepalive_time: 1h, keepalive_timeout: 250ms, heartbeat: 1m30s}
 drain: {timeout: 0}
 logging: {level: warn}
@@ -84,6 +88,8 @@ logging: {level: warn}
       liveness: { keepaliveTime: 3_600 * SECOND, keepaliveTimeout: 250_000, heartbeat: 90 * SECOND },
       drainTimeout: 0,
       maxWaiters: 1_000,
+      maxLimiters: 0,
+      maxBoards: 7,
       logLevel: "warn",
     });
   });

@@ -25,14 +25,26 @@ export interface EmbeddedBoardEngineOptions {
   readonly store: Store;
   /** Where the limiters are that stages name. */
   readonly limiters: Engine;
+  /** How many boards may exist that no file declares; unset: any number. */
+  readonly maxBoards?: number;
+}
+
+export interface EmbeddedBoardEngine extends BoardEngine {
+  /** Changes that; those that exist already stay. */
+  setMaxBoards(maxBoards: number): void;
 }
 
 /** µs: how often watchers and those who wait hear what has changed. */
 const NEWS_INTERVAL = 100_000;
 const MICROS = 1_000;
 
-export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBoardEngineOptions): BoardEngine {
-  const machine = createBoardMachine({ epoch: Math.floor(clock.wallTime(0) * MICROS), numbersFloor: store.reserved });
+export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): EmbeddedBoardEngine {
+  const { clock, store, limiters, maxBoards = Number.POSITIVE_INFINITY } = options;
+  const machine = createBoardMachine({
+    epoch: Math.floor(clock.wallTime(0) * MICROS),
+    numbersFloor: store.reserved,
+    maxBoards,
+  });
   const { state } = machine;
   const streams = new Map<StreamId, (news: PullNews) => void>();
   const watchers = new Set<(boards: ReadonlySet<string>) => void>();
@@ -166,6 +178,9 @@ export function createEmbeddedBoardEngine({ clock, store, limiters }: EmbeddedBo
     async place(pullId) {
       const puller = state.pullers.get(pullId);
       return puller && viewPlace(puller);
+    },
+    setMaxBoards(most) {
+      state.maxBoards = most;
     },
     watch(listener) {
       watchers.add(listener);

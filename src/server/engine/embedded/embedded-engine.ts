@@ -25,6 +25,8 @@ export interface EmbeddedEngineOptions {
 export interface EmbeddedEngine extends Engine, Pick<Declaring, "declare" | "declareAtOnce"> {
   /** Changes how many may wait at once; those who wait already stay. */
   setMaxWaiters(maxWaiters: number): void;
+  /** Changes how many limiters may exist that no file declares; those that do already stay. */
+  setMaxLimiters(maxLimiters: number): void;
   /** Grants nothing from here on; what is held goes on. */
   stopGranting(): void;
 }
@@ -175,6 +177,9 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     watch: (listener) => watch.add(listener),
     declare: declaring.declare,
     declareAtOnce: declaring.declareAtOnce,
+    setMaxLimiters(maxLimiters) {
+      state.maxLimiters = maxLimiters;
+    },
     setMaxWaiters(maxWaiters) {
       state.maxWaiters = maxWaiters;
     },

@@ -20,9 +20,22 @@ const TIMES = { period: 3_600_000_000 };
 
 export function createBoard(state: BoardState, { config }: CreateBoard): BoardOutcomes["create-board"] {
   const board = state.boards.get(config.name);
-  if (board === undefined) return { kind: "board", board: makeBoard(state, config, undefined) };
+  if (board === undefined) {
+    const boards = undeclaredBoards(state);
+    const { maxBoards } = state;
+    if (boards >= maxBoards) {
+      return refusal("TOO_MANY_BOARDS", { at: { board: config.name }, numbers: { boards, maxBoards } });
+    }
+    return { kind: "board", board: makeBoard(state, config, undefined) };
+  }
   if (sameBoard(board.config, config)) return { kind: "board", board };
   return refusal("BOARD_EXISTS", { at: { board: config.name } });
+}
+
+function undeclaredBoards({ boards }: BoardState): number {
+  let count = 0;
+  for (const { declaration } of boards.values()) if (declaration === undefined) count += 1;
+  return count;
 }
 
 export function updateBoard(state: BoardState, command: UpdateBoard): BoardOutcomes["update-board"] {

@@ -13,6 +13,8 @@ export interface BoardMachineOptions {
   readonly epoch?: number;
   /** Fencing tokens and numbers of changes begin above this, too. */
   readonly numbersFloor?: number;
+  /** How many boards may exist that no file declares, for a command to make another; can be changed later. Unset: any number. */
+  readonly maxBoards?: number;
   /** µs for which it is remembered what became of a request id. Unset: ten minutes. */
   readonly rememberFor?: number;
 }
@@ -37,6 +39,7 @@ export interface BoardState {
   /** Above the fencing tokens and sequence numbers of boards that are gone: one that is made anew goes on from there. */
   numbersFloor: number;
   readonly boards: Map<string, Board>;
+  maxBoards: number;
   /** By the id of the pull. */
   readonly pullers: Map<string, Puller>;
   readonly works: Map<string, Work>;
@@ -65,6 +68,7 @@ export function createBoardState(options: BoardMachineOptions): BoardState {
     epoch: options.epoch ?? 0,
     numbersFloor: options.numbersFloor ?? 0,
     boards: new Map(),
+    maxBoards: options.maxBoards ?? Number.POSITIVE_INFINITY,
     pullers: new Map(),
     works: new Map(),
     requests: new Map(),
