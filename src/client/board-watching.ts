@@ -4,75 +4,23 @@ import type { BoardEvent } from "./board.ts";
 import { boardFromWire } from "./board-wire.ts";
 import type { Card } from "./card.ts";
 import { cardFromWire } from "./card-wire.ts";
-import { awaitFirstWord } from "./first-word.ts";
 import type { WatchBoardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
+import { keepWatching } from "./keep-watching.ts";
 import type { CallOptions } from "./limiters.ts";
-import { linkSignals } from "./link.ts";
 import type { BoardPorts } from "./ports.ts";
-import { sleep } from "./retry.ts";
-import type { StreamPlace } from "./streams.ts";
-
-/** ms for which a watch that has told something is taken up again: a server that restarts may take as long. */
-const PATIENCE = 30_000;
 
 export async function* watchBoard(
   ports: BoardPorts,
   name: string,
   options: CallOptions = {},
 ): AsyncGenerator<BoardEvent, void> {
-  const { calls, clock, retries, closing } = ports;
-  const { signal, unlink } = linkSignals(options.signal, closing);
   const view = createView();
-  let attempts = 0;
-  /** When the stream was lost, in monotonic ms; `"open"`: it is not; undefined: there was none yet. */
-  let lostAt: number | "open" | undefined;
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      attempts += 1;
-      try {
-        for await (const message of readStream(ports, { name, afterSequence: view.sequence }, signal)) {
-          attempts = 0;
-          lostAt = "open";
-          const event = view.takeOver(message);
-          if (event !== undefined) yield event;
-        }
-        throw calls.unavailable("it ended the stream");
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        const { monotonic } = clock.now();
-        if (lostAt === "open") lostAt = monotonic;
-        const isPatient = lostAt !== undefined && monotonic - lostAt < PATIENCE;
-        const failed = Math.max(1, attempts);
-        const delay = isPatient ? retries.patientDelayAfter(error, failed) : retries.delayAfter(error, failed);
-        if (delay === undefined) throw error;
-        await sleep(clock, delay, signal);
-      }
-    }
-  } finally {
-    unlink();
-  }
-}
-
-/** One call. Leaving its loop ends it. */
-async function* readStream(
-  { calls, clock, streams }: Pick<BoardPorts, "calls" | "clock" | "streams">,
-  { name, afterSequence }: { readonly name: string; readonly afterSequence: bigint },
-  until: AbortSignal,
-): AsyncGenerator<WatchBoardResponse, void> {
-  const { signal, abort, unlink } = linkSignals(until);
-  let place: StreamPlace | undefined;
-  try {
-    place = streams.take();
-    if (place.ready !== undefined) await place.ready;
-    yield* awaitFirstWord({ calls, clock }, calls.board.watchBoard({ name, afterSequence }, { signal }));
-  } catch (thrown) {
-    throw calls.toError(thrown);
-  } finally {
-    // Leaving the loop would not cancel the call.
-    abort();
-    unlink();
-    place?.leave();
+  const messages = keepWatching(ports, options.signal, (rpcOptions) =>
+    ports.calls.board.watchBoard({ name, afterSequence: view.sequence }, rpcOptions),
+  );
+  for await (const message of messages) {
+    const event = view.takeOver(message);
+    if (event !== undefined) yield event;
   }
 }
 

@@ -1,52 +1,33 @@
 /** The limiters of the service, over its calls. */
 
-import { awaitFirstWord } from "./first-word.ts";
 import { LimiterService, type WatchLimitersResponse } from "./gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { keepWatching } from "./keep-watching.ts";
 import { leaseEndFromWire, leaseInfoFromWire, waiterInfoFromWire } from "./lease-wire.ts";
 import type { Limiter, LimiterChanges, LimiterEvent } from "./limiter.ts";
 import { changesToWire, configToWire, limiterFromWire } from "./limiter-wire.ts";
 import type { Limiters } from "./limiters.ts";
-import { linkSignals } from "./link.ts";
 import type { LimiterPorts } from "./parts.ts";
-import type { StreamPlace } from "./streams.ts";
 import { createUnaryCalls } from "./unary-calls.ts";
 
-export function createLimiters({ availability, calls, clock, streams, closing }: LimiterPorts): Limiters {
+export function createLimiters(ports: LimiterPorts): Limiters {
+  const { availability, calls, closing } = ports;
   const rpc = calls.of(LimiterService);
   const { call, pages } = createUnaryCalls({ availability, calls, closing });
 
-  async function* watch(options: WatchOptions): AsyncGenerator<LimiterEvent, void> {
-    const { signal, abort, unlink } = linkSignals(options.signal, closing);
-    let place: StreamPlace | undefined;
-    try {
-      signal.throwIfAborted();
-      place = streams.take();
-      if (place.ready !== undefined) await place.ready;
-      const stream = rpc.watchLimiters({ names: [...(options.names ?? [])] }, { signal });
-      let snapshot: Limiter[] | undefined = [];
-      for await (const { event, more } of awaitFirstWord({ calls, clock }, stream)) {
-        const news = eventFromWire(event);
-        if (news === undefined) continue;
-        if (snapshot === undefined) {
-          yield news;
-          continue;
-        }
-        // One of many limiters comes in several messages.
-        if (news.kind === "snapshot") snapshot.push(...news.limiters);
-        else if (news.kind === "changed") snapshot.push(news.limiter);
-        if (more) continue;
-        const limiters: readonly Limiter[] = snapshot;
-        snapshot = undefined;
-        yield { kind: "snapshot", limiters };
-      }
-    } catch (thrown) {
-      if (signal.aborted) throw signal.reason;
-      throw calls.toError(thrown);
-    } finally {
-      // Leaving the loop would not cancel the call.
-      abort();
-      unlink();
-      place?.leave();
+  async function* watch({ names = [], signal }: WatchOptions): AsyncGenerator<LimiterEvent, void> {
+    const messages = keepWatching(ports, signal, (rpcOptions) => rpc.watchLimiters({ names: [...names] }, rpcOptions));
+    let snapshot: Limiter[] | undefined;
+    for await (const { event, more } of messages) {
+      const news = eventFromWire(event);
+      if (news === undefined) continue;
+      // Each connection begins with one; one of many limiters comes in several messages.
+      if (news.kind === "snapshot") snapshot = [...news.limiters];
+      else if (snapshot === undefined) yield news;
+      else if (news.kind === "changed") snapshot.push(news.limiter);
+      if (snapshot === undefined || more) continue;
+      const limiters: readonly Limiter[] = snapshot;
+      snapshot = undefined;
+      yield { kind: "snapshot", limiters };
     }
   }
 

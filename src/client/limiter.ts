@@ -106,7 +106,7 @@ export interface LimiterStatus {
   readonly overloadedCount: number;
 }
 
-/** News of limiters: first a snapshot, then what changes. */
+/** News of limiters: first a snapshot, then what changes; a snapshot again where a connection was lost. */
 export type LimiterEvent =
   | { readonly kind: "snapshot"; readonly limiters: readonly Limiter[] }
   | { readonly kind: "changed"; readonly limiter: Limiter }

@@ -51,7 +51,10 @@ export interface Limiters {
   pause(name: string, options?: CallOptions): Promise<Limiter>;
   /** Admits again. */
   resume(name: string, options?: CallOptions): Promise<Limiter>;
-  /** A snapshot, then what changes, until the loop is left. `names`: which; default all, those to come too. */
+  /**
+   * A snapshot, then what changes, until the loop is left. `names`: which; default all, those to come too. A connection that is
+   * lost is made good for 30 s, and a snapshot comes again.
+   */
   watch(options?: CallOptions & { readonly names?: readonly string[] | undefined }): AsyncIterable<LimiterEvent>;
   /** Who holds, the longest held first; of one limiter and key, or all. */
   leases(

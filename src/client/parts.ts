@@ -16,7 +16,7 @@ export interface Parts {
   openLimiters(ports: LimiterPorts): Limiters;
 }
 
-export type LimiterPorts = Pick<CallPorts, "availability" | "calls" | "clock" | "streams" | "closing">;
+export type LimiterPorts = Pick<CallPorts, "availability" | "calls" | "clock" | "retries" | "streams" | "closing">;
 
 export interface BoardPartOptions {
   readonly ports: AskPorts;

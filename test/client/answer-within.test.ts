@@ -57,6 +57,7 @@ const CALLS: readonly (readonly [string, (client: Client) => Promise<unknown>])[
   ["limiters.delete", (client) => client.limiters.delete("db")],
   ["limiters.pause", (client) => client.limiters.pause("db")],
   ["limiters.watch", (client) => first(client.limiters.watch())],
+  ["board.watch", (client) => first(client.board("b").watch())],
   ["limiters.leases", (client) => first(client.limiters.leases())],
   ["limiters.waiters", (client) => first(client.limiters.waiters("db"))],
   ["limiters.revokeLease", (client) => client.limiters.revokeLease("lease-1")],
@@ -99,13 +100,6 @@ describe("a server that says nothing", () => {
     await settle();
     expect(next.error).toMatchObject(UNAVAILABLE);
     expect(fixture.clock.pending()).toBe(0);
-  });
-
-  it("costs a watch of a board the time to answer for each attempt", async () => {
-    const fixture = fixtureOf({ retry: { maxAttempts: 1 } });
-    const fate = fateOf(first(fixture.client.board("b").watch()));
-    await elapse(fixture, ANSWER_WITHIN);
-    expect(fate.error).toMatchObject(UNAVAILABLE);
   });
 
   it("is asked by one call when a probe is due, and found back by its answer", async () => {

@@ -218,11 +218,38 @@ describe("watching limiters", () => {
     await call.cancelled;
   });
 
-  it("rejects with the client's own error when the connection is lost", async () => {
-    const { client, service } = createFixture();
+  it("rejects with the client's own error where it hears nothing in so many attempts", async () => {
+    const { client, service, clock } = createFixture({ retry: { maxAttempts: 2 } });
     const next = client.limiters.watch()[Symbol.asyncIterator]().next();
+    next.catch(() => {});
+    (await service.watchLimiters.next()).fail(connectionLost());
+    await settle();
+    clock.advance(100);
     (await service.watchLimiters.next()).fail(connectionLost());
     await expect(next).rejects.toMatchObject({ name: "ServerUnavailableError" });
+  });
+
+  it("goes on with a new snapshot when the connection was lost, also in the middle of one", async () => {
+    const { client, service, clock } = createFixture();
+    const events = client.limiters.watch()[Symbol.asyncIterator]();
+    const first = events.next();
+    let call = await service.watchLimiters.next();
+    call.say({ event: { case: "snapshot", value: { limiters: [{ name: "old" }] } }, more: true });
+    await settle();
+    call.fail(connectionLost());
+    await settle();
+    clock.advance(100);
+    call = await service.watchLimiters.next();
+    call.say({ event: { case: "snapshot", value: { limiters: [{ name: "a" }] } }, more: true });
+    call.say({ event: { case: "changed", value: { name: "b" } } });
+    expect((await first).value).toMatchObject({ kind: "snapshot", limiters: [{ name: "a" }, { name: "b" }] });
+    const second = events.next();
+    call.end();
+    await settle();
+    clock.advance(100);
+    (await service.watchLimiters.next()).say({ event: { case: "snapshot", value: { limiters: [{ name: "b" }] } } });
+    expect((await second).value).toMatchObject({ kind: "snapshot", limiters: [{ name: "b" }] });
+    await events.return?.();
   });
 
   it("ends with the client", async () => {
