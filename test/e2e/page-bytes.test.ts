@@ -1,7 +1,13 @@
 import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { BoardService, ListBoardsResponseSchema } from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import {
+  BoardService,
+  GetBoardResponseSchema,
+  ListBoardsResponseSchema,
+  ListCardsResponseSchema,
+  WatchBoardResponseSchema,
+} from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import {
   LimiterService,
   ListLeasesResponseSchema,
@@ -106,3 +112,36 @@ test("a page of limiters or boards whose texts are as long as they may be ends a
     }),
   ).toEqual(boards);
 });
+
+test.each([
+  ["Latin letters", "x".repeat(65_536)],
+  ["Chinese", "字".repeat(21_845)],
+  ["emoji", "😀".repeat(16_384)],
+])(
+  "a message with cards whose texts are as long as they may be, in %s, is about 1 MB, and none is left out",
+  async (_, data) => {
+    await using server = await startTestServer("boards: [{ name: b }]");
+    const client = server.grpc();
+    const ids = Array.from({ length: 40 }, (_, i) => text(128, 100 + i));
+    for (const id of ids) await client.call(BoardService.method.addCard, { board: "b", card: { id, title: id, data } });
+    expect(
+      await readAll({
+        schema: ListCardsResponseSchema,
+        read: (pageToken) => client.call(BoardService.method.listCards, { board: "b", ...ALL, pageToken }),
+        names: (page) => page.cards.map(({ id }) => id),
+      }),
+    ).toEqual(ids);
+    const glance = await client.call(BoardService.method.getBoard, { name: "b", cards: true });
+    expect(toBinary(GetBoardResponseSchema, glance).length).toBeLessThan(MAX_BYTES);
+    expect(glance.cards.length).toBeGreaterThan(10);
+
+    const stream = client.open(BoardService.method.watchBoard, { name: "b" });
+    const seen: string[] = [];
+    while (seen.length < ids.length) {
+      const message = await stream.next();
+      expect(toBinary(WatchBoardResponseSchema, message).length).toBeLessThan(MAX_BYTES);
+      seen.push(...(message.event.value?.cards ?? []).map(({ id }) => id));
+    }
+    expect(seen).toEqual(ids);
+  },
+);

@@ -3,9 +3,7 @@
 import type { Page } from "./view.ts";
 
 /** Bytes of a page, beyond which standard clients would refuse the message long before: they take 4 MB. */
-const MAX_BYTES = 1_000_000;
-/** UTF-8 takes at most so many bytes for a UTF-16 unit. */
-const BYTES_A_UNIT = 3;
+export const MAX_PAGE_BYTES = 1_000_000;
 
 export interface PageOptions<S, T> {
   readonly limit: number;
@@ -23,14 +21,24 @@ export function takePage<S, T>(sources: Iterable<S>, { limit, view, bytes, token
   let taken = 0;
   for (const source of sources) {
     taken += bytes(source);
-    if (items.length === limit || (items.length > 0 && taken > MAX_BYTES)) return { items, next };
+    if (items.length === limit || (items.length > 0 && taken > MAX_PAGE_BYTES)) return { items, next };
     items.push(view(source));
     next = token(source);
   }
   return { items, next: "" };
 }
 
-/** Bytes that texts take in a message, at most. */
+/** Bytes that texts take in a message: those of UTF-8. */
 export function bytesOf(...texts: readonly string[]): number {
-  return texts.reduce((sum, text) => sum + BYTES_A_UNIT * text.length, 0);
+  let bytes = 0;
+  for (const text of texts) {
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      // A pair of surrogates takes four, so each takes two; one that is alone is written as three others, and no text has one.
+      if (unit < 0x80) bytes += 1;
+      else if (unit < 0x800 || (unit >= 0xd800 && unit < 0xe000)) bytes += 2;
+      else bytes += 3;
+    }
+  }
+  return bytes;
 }

@@ -1,7 +1,7 @@
 /** Looking at boards: copies for people and pages, none of which changes what the machine decides. */
 
 import type { Durations } from "../meter.ts";
-import { bytesOf, takePage } from "../page.ts";
+import { bytesOf, MAX_PAGE_BYTES, takePage } from "../page.ts";
 import type { Page } from "../view.ts";
 import { room, sampleFlow } from "./cards.ts";
 import type { Sample } from "./flow-history.ts";
@@ -10,12 +10,12 @@ import type { BoardState } from "./state.ts";
 import type { BoardDelta, BoardView, CardView, FlowTime, StageView, WatchPosition, WorkView } from "./view.ts";
 
 const HOUR = 3_600;
-/** What goes into one message at most: so many cards, and no more once they say so much (UTF-16 units). */
+/** What goes into one message at most: so many cards, about 1 MB with the board itself, and one card at least. */
 const MAX_CARDS = 1_000;
-const MAX_TEXT = 1_000_000;
 /** Bytes that these take in a message at most, without their texts; the name of a stage stands in it twice. */
 const BOARD_BYTES = 1_000;
 const STAGE_BYTES = 500;
+const CARD_BYTES = 300;
 
 export interface CardFilter {
   /** Empty: any. */
@@ -97,10 +97,7 @@ export function pageBoards(
     {
       limit: query.limit,
       view: (board) => viewBoard(state, board),
-      bytes: ({ config }) => {
-        const stages = config.stages.map((stage) => STAGE_BYTES + bytesOf(stage.name, stage.limiter));
-        return BOARD_BYTES + bytesOf(config.name, config.description) + stages.reduce((a, b) => a + b, 0);
-      },
+      bytes: bytesOfBoard,
       token: ({ config }) => config.name,
     },
   );
@@ -110,12 +107,12 @@ export function pageBoards(
 export function pageCards(state: BoardState, board: Board, filter: CardFilter): Page<CardView> {
   const items: CardView[] = [];
   let next = "";
-  let text = 0;
+  let bytes = bytesOfBoard(board);
   for (const card of filter.order === "stages" ? byStages(board, filter) : atWorkFirst(board, filter)) {
     if (filter.states.length > 0 && !filter.states.includes(card.state)) continue;
-    if (items.length === filter.limit || text > MAX_TEXT) return { items, next };
+    bytes += bytesOfCard(card);
+    if (items.length === filter.limit || (items.length > 0 && bytes > MAX_PAGE_BYTES)) return { items, next };
     items.push(viewCard(state, card));
-    text += textOf(card);
     if (filter.order === "stages") next = `${card.stage.index}.${card.entry}`;
   }
   return { items, next: "" };
@@ -156,19 +153,17 @@ export function deltaSince(state: BoardState, board: Board, { sequence, snapshot
   const cards: CardView[] = [];
   const removed: string[] = [];
   let reached = known ? sequence : 0;
-  let text = 0;
+  let bytes = bytesOfBoard(board);
   let rest = false;
   for (const change of log.after(reached)) {
-    rest = cards.length + removed.length === MAX_CARDS || text > MAX_TEXT;
+    const card = change.removed ? undefined : (board.cards.get(change.id) as Card);
+    const count = cards.length + removed.length;
+    bytes += card === undefined ? CARD_BYTES : bytesOfCard(card);
+    rest = count === MAX_CARDS || (count > 0 && bytes > MAX_PAGE_BYTES);
     if (rest) break;
     reached = change.sequence;
-    if (change.removed) {
-      if (known) removed.push(change.id);
-      continue;
-    }
-    const card = board.cards.get(change.id) as Card;
-    cards.push(viewCard(state, card));
-    text += textOf(card);
+    if (card !== undefined) cards.push(viewCard(state, card));
+    else if (known) removed.push(change.id);
   }
   const upTo = rest ? reached : board.sequence;
   return known
@@ -176,9 +171,17 @@ export function deltaSince(state: BoardState, board: Board, { sequence, snapshot
     : { kind: "snapshot", board: view, cards, sequence: upTo };
 }
 
-/** How much a card has to say, in UTF-16 units: not more than three bytes each. */
-function textOf({ content, reason, result }: Card): number {
-  return content.title.length + content.description.length + content.data.length + reason.length + result.length;
+/** Bytes in a message, at most. */
+function bytesOfBoard({ config }: Board): number {
+  const stages = config.stages.map((stage) => STAGE_BYTES + bytesOf(stage.name, stage.name, stage.limiter));
+  return BOARD_BYTES + bytesOf(config.name, config.description) + stages.reduce((a, b) => a + b, 0);
+}
+
+/** The same of a card; it names its board, its stage and who works or worked on it. */
+function bytesOfCard({ id, stage, content, reason, result, work, lastWork }: Card): number {
+  const { title, description, data } = content;
+  const names = bytesOf(id, stage.board.config.name, stage.config.name, work?.worker ?? lastWork?.worker ?? "");
+  return CARD_BYTES + names + bytesOf(title, description, data, reason, result);
 }
 
 export function flowSince(state: BoardState, board: Board, from: number): Sample[] {

@@ -75,9 +75,9 @@ describe("a watcher", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work"), queue("Out")] });
     for (let index = 0; index < 20; index++) scene.add(`${index}`, { data: "x".repeat(60_000) });
     const { cards, sequence } = deltaSince(scene.state, scene.board, { sequence: 0, snapshotAt: 0 });
-    expect(cards).toHaveLength(17);
+    expect(cards).toHaveLength(16);
     expect(sequence).toBeLessThan(scene.board.sequence);
-    expect(scene.cardViews({ limit: 100 })).toMatchObject({ items: { length: 17 }, next: expect.stringMatching(/./) });
+    expect(scene.cardViews({ limit: 100 })).toMatchObject({ items: { length: 16 }, next: expect.stringMatching(/./) });
   });
 
   it("that is in the middle of a snapshot need not know what was gone before that began", () => {
