@@ -22,7 +22,7 @@ export interface Envoy {
 }
 
 /** Where Envoy is, if it is not on the PATH. */
-const ENVOY = process.env.ENVOY ?? "envoy";
+export const ENVOY = process.env.ENVOY ?? "envoy";
 
 /** Skips the test, by name, where there is no Envoy; in CI it fails instead. */
 export function requireEnvoy(context: TestContext): void {
