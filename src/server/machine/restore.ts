@@ -213,13 +213,16 @@ function toLease(state: State, record: LeaseRecord): Lease {
   };
 }
 
-/** Where nothing is held any more the limiter may be gone, or another of the same name there: then only names are left. */
+/**
+ * Where nothing is held any more the limiter may be gone, or another of the same name there: then only names are left. What is held
+ * of a limiter that was keyed before counts against its permits; a damaged folder may have such a lease.
+ */
 function instanceOf(
   state: State,
   { name, key, held }: { readonly name: string; readonly key: string; readonly held: boolean },
 ): Instance {
   const limiter = state.limiters.get(name);
-  if (held && limiter !== undefined) return openInstance(state, limiter, key);
+  if (held && limiter !== undefined) return openInstance(state, limiter, limiter.config.keyed ? key : "");
   return limiter?.instances.get(key) ?? createInstance(limiter ?? nameOnly(name), key, state.now);
 }
 
@@ -261,9 +264,10 @@ function waitsOn(state: State, { id, requestId, ttl, claims, deadline }: WaiterR
     !state.leases.has(id) &&
     ttl > 0 &&
     inTime &&
-    claims.every(({ limiter: name, permits, tokens }) => {
+    claims.every(({ limiter: name, key, permits, tokens }) => {
       const limiter = state.limiters.get(name);
-      return limiter !== undefined && !limiter.deleting && canEverFit(limiter, permits, tokens);
+      if (limiter === undefined || limiter.deleting || limiter.config.keyed !== (key !== "")) return false;
+      return canEverFit(limiter, permits, tokens);
     })
   );
 }

@@ -31,6 +31,7 @@ const EXPECTED = [
   "LEASE_DISPLACED LIMITER_DELETED LEASE_ENDED",
   "released cancelled expired revoked deleted",
   "granted waiting revoking renewed limiter limiter-deleted declared granted-to-a-waiter granted-again granted-for-nothing",
+  "keyed-anew keyed-refused",
 ].flatMap((line) => line.split(" "));
 const reached = new Set<string>();
 
@@ -92,8 +93,10 @@ function playLogged(
     const { command, wait } = commands.next(seed, wakeAt);
     now += wait;
     log.push({ now, command });
+    const keyedBefore = keyedOf(model);
     const step = machine.step(command, now);
     const expected = model.step(command, now);
+    if (keyedBefore !== undefined && (keyedOf(model) ?? keyedBefore) !== keyedBefore) reached.add("keyed-anew");
     wakeAt = step.wakeAt;
     note(step);
     compareOutcome(step.outcome, expected.outcome);
@@ -106,11 +109,17 @@ function playLogged(
   }
 }
 
+/** Of the one limiter of which that changes. */
+function keyedOf(model: Model): boolean | undefined {
+  return model.limiters.get("turned")?.config.keyed;
+}
+
 function note({ outcome, events }: Step<Outcome>): void {
   for (const said of [outcome, ...events]) {
     reached.add(said.kind);
     if ("reason" in said) reached.add(said.reason);
     if ("end" in said) reached.add(said.end);
+    if (said.kind === "declared" && said.refused.length > 0) reached.add("keyed-refused");
     if (said.kind !== "granted") continue;
     if (said !== outcome) reached.add("granted-to-a-waiter");
     if (said.resumed) reached.add("granted-again");

@@ -638,13 +638,20 @@ export class Model {
       if (limiter === undefined) {
         this.#create(config, config);
         created.push(config.name);
-      } else if (limiter.config.keyed !== config.keyed) {
-        throw new Error("the model's commands never change keyed");
-      } else if (limiter.deleting || !limiter.declaration || !same(limiter.declaration, config)) {
-        limiter.deleting = false;
-        limiter.declaration = config;
-        this.#configure(limiter, config);
+      } else if (limiter.config.keyed !== config.keyed && !this.#isUsed(limiter)) {
+        // Another limiter of that name: its buckets are full, and no key is in use.
+        this.limiters.delete(config.name);
+        this.#create(config, config);
         changed.push(config.name);
+      } else {
+        const { keyed } = limiter.config;
+        if (limiter.deleting || !limiter.declaration || !same(limiter.declaration, config)) {
+          limiter.deleting = false;
+          limiter.declaration = config;
+          this.#configure(limiter, { ...config, keyed });
+          changed.push(config.name);
+        }
+        if (keyed !== config.keyed) refusedNames.push(config.name);
       }
     }
     const deleted: string[] = [];
@@ -656,6 +663,12 @@ export class Model {
       deleted.push(name);
     }
     return { kind: "declared", created, changed, deleted, refused: refusedNames };
+  }
+
+  #isUsed(limiter: ModelLimiter): boolean {
+    return (
+      this.holders(limiter).length > 0 || this.waiters.some(({ aims }) => aims.some((aim) => aim.limiter === limiter))
+    );
   }
 
   // Small things

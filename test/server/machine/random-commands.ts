@@ -10,7 +10,9 @@ import type { Model } from "./model.ts";
 
 const PLAIN = ["rate", "permits", "both", "short"];
 const KEYED = ["keyed", "keyed-permits"];
-const NAMES = [...PLAIN, ...KEYED];
+/** Declared now with keys, now without. */
+const TURNED = "turned";
+const NAMES = [...PLAIN, ...KEYED, TURNED];
 const KEYS = ["x", "y", "z"];
 
 export interface RandomCommands {
@@ -77,6 +79,10 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
   const asked: (Acquire | TryAcquire)[] = [];
   const gone: string[] = ["nobody"];
 
+  function isKeyed(name: string): boolean {
+    return model.limiters.get(name)?.config.keyed ?? KEYED.includes(name);
+  }
+
   function ask(dice: Dice): Acquire | TryAcquire {
     serial += 1;
     const id = `${serial}`;
@@ -84,7 +90,7 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     const retried = dice.chance(20) && asked.length > 0 ? dice.pick(asked.slice(-12)) : undefined;
     const fresh = dice.chance(40) ? `request-${serial}` : "";
     const requestId = retried?.requestId ?? fresh;
-    const claims = retried && dice.chance(85) ? retried.claims : claimsOf(dice);
+    const claims = retried && dice.chance(85) ? retried.claims : claimsOf(dice, isKeyed);
     const kind = retried && dice.chance(90) ? retried.kind : dice.chance(70) ? "acquire" : "try-acquire";
     const ttl = dice.pick([undefined, undefined, 100 * MILLISECOND, SECOND, 20 * SECOND]);
     const command: Acquire | TryAcquire =
@@ -132,14 +138,15 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     if (dice.chance(8)) return { kind: "delete-limiter", name, revision, force: dice.chance(30) };
     const changed = configOf(dice, name);
     // What an unused key of a keyed limiter has in its bucket depends on whether it has been forgotten yet.
-    const config = limiter.config.keyed ? { ...changed, rate: limiter.config.rate } : changed;
+    const { keyed } = limiter.config;
+    const config = { ...changed, keyed, rate: keyed ? limiter.config.rate : changed.rate };
     const paused = dice.chance(limiter.config.paused ? 20 : 10);
     return { kind: "update-limiter", config: { ...config, paused }, revision };
   }
 
   /** The whole file, or a part of it: what a part does not name is declared as before. */
   function declare(dice: Dice): Command {
-    const names = PLAIN.filter(() => dice.chance(50));
+    const names = [...PLAIN, TURNED].filter(() => dice.chance(50));
     const others = NAMES.filter((name) => !names.includes(name));
     const undeclared = dice.chance(60) ? others : others.filter(() => dice.chance(40));
     return { kind: "declare", configs: names.map((name) => configOf(dice, name)), undeclared };
@@ -219,12 +226,12 @@ function waitOf(dice: Dice, untilWake: number): number {
   return sort < 970 ? untilWake - 1 : untilWake + dice.roll(5 * MILLISECOND);
 }
 
-function claimsOf(dice: Dice): Claim[] {
+function claimsOf(dice: Dice, isKeyed: (limiter: string) => boolean): Claim[] {
   const count = dice.chance(75) ? 1 : 2 + dice.roll(2);
   const claims: Claim[] = [];
   while (claims.length < count) {
     const limiter = dice.chance(1) ? "nothing" : dice.pick(NAMES);
-    const keyed = KEYED.includes(limiter) !== dice.chance(1);
+    const keyed = isKeyed(limiter) !== dice.chance(1);
     const key = keyed ? dice.pick(KEYS) : "";
     if (claims.some((other) => other.limiter === limiter && other.key === key)) continue;
     const permits = dice.pick([1, 1, 1, 1, 1, 1, 2, 3, 0]);
@@ -238,6 +245,9 @@ function configOf(dice: Dice, name: string): LimiterConfig {
   const rated = name === "both" || name === "short" ? dice.chance(70) : name === "rate" || name === "keyed";
   const limited = name !== "rate" && (!rated || dice.chance(70));
   const rate = rateOf(dice.pick([0.5, 7, 7, 333.333, 1_000, 1_000_000]), dice.pick([1, 2, 4, 4, 10]));
+  // With one rate for good, since a keyed limiter's does not change here.
+  if (name === TURNED)
+    return limiterOf({ name, rate: rateOf(7, 4), maxConcurrent: 2, keyed: dice.chance(50), maxKeys: 2 });
   return limiterOf({
     name,
     rate: rated ? rate : undefined,

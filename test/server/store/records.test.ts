@@ -21,7 +21,7 @@ const script = fc.array(fc.integer(), { minLength: STEPS, maxLength: STEPS, size
 /** What restarts must have come upon, or they would prove little. */
 const EXPECTED = [
   ["lease attached", "lease orphaned", "lease detached", "revoked", "slots", "waiter", "waiter away"],
-  ["bucket", "deleting", "past ended", "past spent", "came back"],
+  ["bucket", "deleting", "past ended", "past spent", "came back", "keyed refused", "keyed anew"],
 ].flat();
 
 it("brings limiters, leases, waiters, buckets and request ids through any crash", {

@@ -350,7 +350,20 @@ export class BoardModel {
     return undefined;
   }
 
-  #declare({ configs }: DeclareBoards): Said {
+  /** Done is a rename whose new name is there, unless that stage is renamed itself; one without its old name says nothing. */
+  #stillToRename(board: ModelBoard, renamed: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {
+    const there = board.stages.map(({ config }) => config.name);
+    const isPending = (name: string, seen: readonly string[] = []): boolean => {
+      const before = renamed.get(name);
+      if (before === undefined || seen.includes(name) || !there.includes(before)) return false;
+      if (!there.includes(name)) return true;
+      const successor = [...renamed].find(([, old]) => old === name)?.[0];
+      return successor !== undefined && isPending(successor, [...seen, name]);
+    };
+    return new Map([...renamed].filter(([name]) => isPending(name)));
+  }
+
+  #declare({ configs, renamed }: DeclareBoards): Said {
     const said = { created: [] as string[], changed: [] as string[], deleted: [] as string[], refused: [] as string[] };
     for (const config of configs) {
       const board = this.boards.get(config.name);
@@ -358,7 +371,7 @@ export class BoardModel {
         this.#addBoard(config, config);
         said.created.push(config.name);
       } else if (board.declaration === undefined || !same(board.declaration, config)) {
-        const no = this.#configure(board, config, new Map());
+        const no = this.#configure(board, config, this.#stillToRename(board, renamed?.get(config.name)));
         if (no === undefined) board.declaration = config;
         said[no === undefined ? "changed" : "refused"].push(config.name);
       }

@@ -97,6 +97,18 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
   let serial = 0;
   const asked: PullCard[] = [];
   const gone: string[] = ["nobody"];
+  /** By board: what its last declaration said. */
+  const renamesSaid = new Map<string, ReadonlyMap<string, string>>();
+
+  /** Of stages that are there, none renamed twice, from one stage each, and in no circle. */
+  function stillSaid(stages: readonly StageConfig[], renames: readonly (readonly [string, string])[]) {
+    const said = new Map<string, string>();
+    for (const [name, before] of renames) {
+      const isFree = !said.has(name) && said.get(before) !== name && ![...said.values()].includes(before);
+      if (isFree && stages.some((stage) => stage.name === name)) said.set(name, before);
+    }
+    return said;
+  }
 
   function boardFor(dice: Dice): ModelBoard | undefined {
     return model.boards.size === 0 ? undefined : dice.pick([...model.boards.values()]);
@@ -282,8 +294,18 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
         return { kind: "delete-board", name, revision, force: dice.chance(50) };
       }
       case "declare": {
-        const configs = NAMES.filter(() => dice.chance(50)).map((name) => configOf(name, dice));
-        return { kind: "declare-boards", configs };
+        const renamed = new Map<string, ReadonlyMap<string, string>>();
+        const configs = NAMES.filter(() => dice.chance(50)).map((name) => {
+          const board = model.boards.get(name);
+          if (board === undefined || dice.chance(50)) return configOf(name, dice);
+          // As a file that is edited, and says the renames of before as long as it stands.
+          const { stages, renamed: now } = changedStages(board.config.stages, dice);
+          const renames = stillSaid(stages, [...now, ...(renamesSaid.get(name) ?? [])]);
+          renamesSaid.set(name, renames);
+          renamed.set(name, renames);
+          return { ...board.config, stages };
+        });
+        return { kind: "declare-boards", configs, renamed };
       }
       case "answer":
         if (limiter.late.size > 0 && dice.chance(20)) return limiter.grant(dice.pick([...limiter.late]));

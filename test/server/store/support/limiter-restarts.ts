@@ -130,8 +130,18 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
     const configs = [...limiters.values()].flatMap(({ declaration, deleting }) =>
       declaration === undefined || deleting ? [] : [declaration],
     );
+    // What was refused is tried again, and taken up where nothing is held and nobody waits any more.
+    const turned = [...limiters.values()].filter(
+      ({ config, declaration, deleting }) => !deleting && (declaration?.keyed ?? config.keyed) !== config.keyed,
+    );
+    const refused = turned
+      .filter(({ leases, queued }) => leases > 0 || queued.size > 0)
+      .map(({ config }) => config.name);
+    const changed = turned.map(({ config }) => config.name).filter((name) => !refused.includes(name));
+    if (refused.length > 0) note("keyed refused");
+    if (changed.length > 0) note("keyed anew");
     const declared = step({ kind: "declare", configs, undeclared: [] });
-    expect(declared).toEqual({ kind: "declared", created: [], changed: [], deleted: [], refused: [] });
+    expect(declared).toEqual({ kind: "declared", created: [], changed, deleted: [], refused });
   }
 
   function checkNothingPilesUp(): void {
