@@ -117,6 +117,55 @@ describe.each([
   );
 });
 
+describe("bundled for a page", () => {
+  let server: Program;
+  beforeAll(async () => {
+    server = shell(serve, app);
+    await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051/m);
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
+  const program = `
+    import { createClient } from "@connectrpc/connect";
+    import { connect, LimiterService } from "ggen-backpressure";
+    const client = connect("http://127.0.0.1:8080");
+    const lease = await client.acquire("sample");
+    const { maxConcurrent } = await client.limiters.get("sample");
+    const board = client.board("default");
+    const { id } = await board.add({ title: "bundled" });
+    const work = await board.pull("InProgress");
+    await work.finish();
+    await board.remove(id);
+    const end = await lease.release();
+    await client.close();
+    let called;
+    const transport = { unary: async (method) => { called = method.name; throw new Error("called"); } };
+    await createClient(LimiterService, transport).getLimiter({ name: "sample" }).catch(() => {});
+    console.log(JSON.stringify({ maxConcurrent, same: work.card.id === id, end, called }));
+  `;
+
+  test.each([
+    ["several files", true],
+    ["one file", false],
+  ])("into %s, it makes calls of every kind, and those of one who extends it", async (_files, splitting) => {
+    const { outputs } = (
+      await build({
+        stdin: { contents: program, resolveDir: app },
+        bundle: true,
+        splitting,
+        platform: "browser",
+        format: "esm",
+        outdir: join(app, `bundle-${splitting}`),
+        outExtension: { ".js": ".mjs" },
+        metafile: true,
+      })
+    ).metafile;
+    expect(Object.keys(outputs).length > 1).toBe(splitting);
+    const said = await enter(`'${process.execPath}' bundle-${splitting}/stdin.mjs`, app);
+    expect(JSON.parse(said)).toEqual({ maxConcurrent: 1, same: true, end: "released", called: "GetLimiter" });
+  });
+});
+
 describe.runIf(isLinux)("an older Node", () => {
   test.each(["ggen-backpressure", "ggen-backpressure/in-process"])("is told so in words by %s", async (name) => {
     const node = nodeOf(NODE_20);
