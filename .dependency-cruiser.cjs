@@ -78,7 +78,7 @@ module.exports = {
         "server/store/row\\.ts$",
         "server/(clock|log)\\.ts$",
         "server/gen/",
-        "client/rate\\.ts$",
+        "client/(rate|duration-advice)\\.ts$",
       ],
       "Configuration is read and checked; the composition root applies it.",
     ),

@@ -63,7 +63,8 @@ interface GlobalFlags {
   readonly json?: boolean;
 }
 
-function createProgram(handle: Handle): Command {
+/** The program, whose commands do what `handle` makes of their work. */
+export function createProgram(handle: Handle): Command {
   const entries = new Map<string, CommandEntry>();
   const program = new Command("backpressure")
     .description("Rate and concurrency limits with one fair queue and leases.")

@@ -1,6 +1,8 @@
 /** Durations as people write and read them; numbers are milliseconds. */
 
-const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
+import { durationAdvice } from "../client/duration-advice.ts";
+
+const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 0.001, µs: 0.001 } as const;
 
 type Unit = keyof typeof UNITS;
 
@@ -8,25 +10,27 @@ type Unit = keyof typeof UNITS;
 const LONGEST = 365 * UNITS.d;
 
 const EXAMPLES = "such as 250ms, 10s or 1m30s";
-const PART = /(\d+(?:\.\d+)?)([a-z]*)/y;
+const PART = /(\d+(?:\.\d+)?)([a-zµ]*)/y;
 
 /** ms of `250ms`, `10s`, `1m30s`, `1.5h` or `1d`, a year at most; throws a `RangeError` that says what is wrong with anything else. */
 export function parseDuration(text: string): number {
   const written = text.trim();
   if (written === "0") return 0;
-  if (written === "") throw new RangeError(`expected a duration, ${EXAMPLES}`);
-  if (written.startsWith("-")) throw new RangeError("a duration cannot be negative");
+  if (written === "") throw new RangeError(whyNot(written));
   let total = 0;
   PART.lastIndex = 0;
   while (PART.lastIndex < written.length) {
     const [, count, unit = ""] = PART.exec(written) ?? [];
-    if (count === undefined) throw new RangeError(`expected a duration, ${EXAMPLES}`);
-    if (unit === "") throw new RangeError(`"${written}" lacks a unit: write ${count}s, or ${count}ms`);
-    if (!isUnit(unit)) throw new RangeError(`"${unit}" is no unit of time: there are ms, s, m, h and d`);
+    if (count === undefined || !isUnit(unit)) throw new RangeError(whyNot(written));
     total += Number(count) * UNITS[unit];
   }
   if (total > LONGEST) throw new RangeError(`a duration is at most ${formatDuration(LONGEST)}`);
   return total;
+}
+
+function whyNot(written: string): string {
+  const advice = durationAdvice(written);
+  return `expected a duration, ${EXAMPLES}, found ${JSON.stringify(written)}${advice === undefined ? "" : `: ${advice}`}`;
 }
 
 /** As `parseDuration` reads it, to the millisecond: `1m30s`, `2.5s`, `250ms`. */

@@ -37,8 +37,9 @@ export function amountRateValue(text: string): string {
 
 /** A number above 0. */
 export function rateValue(text: string): number {
-  const rate = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
-  if (!(rate > 0)) throw new InvalidArgumentError("expected a number above 0, tokens a second");
+  const rate = /^\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? Number(text) : 0;
+  if (!(rate > 0))
+    throw new InvalidArgumentError("expected a number above 0, tokens a second; an amount per period is --rate 10/m");
   return rate;
 }
 

@@ -15,6 +15,7 @@ const COMMANDS = [
   "cancel",
   "serve",
   "check",
+  "diff",
   "health",
 ];
 
@@ -40,6 +41,7 @@ describe("backpressure", () => {
     ["revoke"],
     ["serve"],
     ["check"],
+    ["diff"],
     ["health"],
     ["limiters set"],
     ["board"],
@@ -75,7 +77,7 @@ describe("a wrong command line", () => {
     [["acquire"], "backpressure: missing required argument 'limiter'\n"],
     [
       ["acquire", "gpu", "--max-wait", "10"],
-      `backpressure: option '--max-wait <duration>' argument '10' is invalid. "10" lacks a unit: write 10s, or 10ms\n`,
+      `backpressure: option '--max-wait <duration>' argument '10' is invalid. expected a duration, such as 250ms, 10s or 1m30s, found "10": write 10s, or 10ms\n`,
     ],
     [
       ["try", "gpu", "--permits", "-1"],
@@ -85,7 +87,7 @@ describe("a wrong command line", () => {
     [["limiters", "set", "gpu", "--ttl", "5s", "--unset", "ttl"], "backpressure: --ttl is both set and unset\n"],
     [
       ["limiters", "set", "gpu", "--max-rps", "0"],
-      "backpressure: option '--max-rps <n>' argument '0' is invalid. expected a number above 0, tokens a second\n",
+      "backpressure: option '--max-rps <n>' argument '0' is invalid. expected a number above 0, tokens a second; an amount per period is --rate 10/m\n",
     ],
     [["leases", "--key", "a"], "backpressure: --key needs --limiter: keys are a limiter's own\n"],
     [

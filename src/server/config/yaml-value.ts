@@ -3,6 +3,7 @@
 import { type DescEnum, type DescField, getOption, type JsonValue, ScalarType } from "@bufbuild/protobuf";
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { isMap, isScalar, isSeq, type Node } from "yaml";
+import { durationAdvice } from "../../client/duration-advice.ts";
 import { durationJson } from "../wire/duration-text.ts";
 import { ReplacedScalar } from "./yaml-variables.ts";
 
@@ -71,11 +72,13 @@ function readText(value: unknown): ValueReading {
 }
 
 function readDuration(value: unknown): ValueReading {
+  const text = typeof value === "number" || typeof value === "string" ? String(value).trim() : undefined;
   // Zero is the same in every unit.
-  const json = value === 0 ? "0s" : typeof value === "string" ? durationJson(value) : undefined;
+  const json = text === "0" ? "0s" : text === undefined || typeof value === "number" ? undefined : durationJson(text);
   if (json !== undefined) return read(json);
   const unit = typeof value === "number" ? " with its unit" : "";
-  return refused(`a duration${unit} such as 10s, 250ms or 1m30s`);
+  const advice = text === undefined ? undefined : durationAdvice(text);
+  return refused(`a duration${unit} such as 10s, 250ms or 1m30s${advice === undefined ? "" : ` (${advice})`}`);
 }
 
 function readWholeNumber(field: DescField, value: unknown): ValueReading {

@@ -27,7 +27,15 @@ function look(desc: DescMessage, json: unknown, path: string, violations: FieldV
     return;
   }
   // Those that are well known have a JSON of their own.
-  if (desc.typeName.startsWith("google.protobuf.") || !isObject(json)) return;
+  if (desc.typeName.startsWith("google.protobuf.")) return;
+  if (!isObject(json)) {
+    // The whole request, and what is null, are protobuf's to judge.
+    if (path === "" || json === null) return;
+    const fields = desc.fields.map(({ jsonName }) => jsonName).join(", ");
+    const description = `must be an object with ${fields}, found ${shorten(JSON.stringify(json))}`;
+    violations.push({ field: path, reason: "json.object", description });
+    return;
+  }
   const given = new Set<DescField>();
   for (const [name, value] of Object.entries(json)) {
     if (violations.length >= MAX_VIOLATIONS) return;
@@ -52,6 +60,7 @@ function look(desc: DescMessage, json: unknown, path: string, violations: FieldV
 function lookAtField(field: DescField, value: unknown, path: string, violations: FieldViolation[]): void {
   if (field.fieldKind === "map") return;
   const items = field.fieldKind === "list" && Array.isArray(value) ? value : undefined;
+  if (field.fieldKind === "list" && items === undefined) return;
   for (const [index, item] of (items ?? [value]).entries()) {
     if (violations.length >= MAX_VIOLATIONS) return;
     const itemPath = items === undefined ? path : `${path}[${index}]`;
@@ -62,7 +71,7 @@ function lookAtField(field: DescField, value: unknown, path: string, violations:
 
 function lookAtDuration(json: unknown, field: string, violations: FieldViolation[]): void {
   if (json === null || (typeof json === "string" && SECONDS.test(json))) return;
-  const meant = typeof json === "string" ? durationJson(json) : undefined;
+  const meant = typeof json === "string" ? durationJson(/^\d+(?:\.\d+)?$/.test(json) ? `${json}s` : json) : undefined;
   const example = meant ?? (typeof json === "number" && json >= 0 ? `${json}s` : "60s");
   const description = `must be seconds as text, such as ${JSON.stringify(example)}, found ${shorten(JSON.stringify(json))}`;
   violations.push({ field, reason: "json.duration", description });

@@ -46,7 +46,7 @@ describe("a bad file is told all that is wrong, and where", () => {
         "b.yaml:2:4: limiters[0].name: must be text: put it in quotes, found 1",
         `b.yaml:2:13: limiters[0].max_rps: ${RATE}, found 2e7`,
         "b.yaml:2:27: limiters[0].max_wiat: no such field; did you mean max_wait?",
-        "b.yaml:2:41: limiters[0].ttl: must be a duration with its unit such as 10s, 250ms or 1m30s, found 1",
+        "b.yaml:2:41: limiters[0].ttl: must be a duration with its unit such as 10s, 250ms or 1m30s (write 1s, or 1ms), found 1",
       ],
     ],
     [
@@ -91,9 +91,9 @@ describe("a bad file is told all that is wrong, and where", () => {
       "durations without a unit, in words, negative, and empty",
       "liveness:\n  keepalive_time: 10\n  keepalive_timeout: 5 minutes\n  heartbeat: -5s\ndrain:\n  timeout:\n",
       [
-        "b.yaml:2:3: liveness.keepalive_time: must be a duration with its unit such as 10s, 250ms or 1m30s, found 10",
-        'b.yaml:3:3: liveness.keepalive_timeout: must be a duration such as 10s, 250ms or 1m30s, found "5 minutes"',
-        'b.yaml:4:3: liveness.heartbeat: must be a duration such as 10s, 250ms or 1m30s, found "-5s"',
+        "b.yaml:2:3: liveness.keepalive_time: must be a duration with its unit such as 10s, 250ms or 1m30s (write 10s, or 10ms), found 10",
+        'b.yaml:3:3: liveness.keepalive_timeout: must be a duration such as 10s, 250ms or 1m30s (write 5m), found "5 minutes"',
+        'b.yaml:4:3: liveness.heartbeat: must be a duration such as 10s, 250ms or 1m30s (it cannot be negative), found "-5s"',
         "b.yaml:6:3: drain.timeout: must be a duration such as 10s, 250ms or 1m30s, found nothing",
       ],
     ],
@@ -143,7 +143,7 @@ describe("a bad file is told all that is wrong, and where", () => {
         "b.yaml:5:13: limiters[3].rate: must be a whole amount per period, such as 10/m, 50/d, 100/s or 5/2h; half a " +
           'token a second is 1/2s, found "0.5/s"',
         "b.yaml:6:13: limiters[4].rate.per: value is required, found nothing",
-        "b.yaml:7:32: limiters[5].rate.per: must be a duration with its unit such as 10s, 250ms or 1m30s, found 60",
+        "b.yaml:7:32: limiters[5].rate.per: must be a duration with its unit such as 10s, 250ms or 1m30s (write 60s, or 60ms), found 60",
         "b.yaml:8:13: limiters[6].rate: must be an amount per period, such as 10/m, 50/d or {tokens: 10, per: 60s}, found a list",
         "b.yaml:9:24: limiters[7].max_rps: is another rate than `rate`: give one of the two, found 6",
         "b.yaml:10:32: limiters[8].rate: must be an amount per period, such as 10/m, 50/d or {tokens: 10, per: 60s}, found nothing",
