@@ -78,7 +78,6 @@ export async function askAgain<A>(
   const extendBound = () => bound.extendTo(maxWait === undefined ? undefined : maxWait + calls.answerWithin);
   const lastWord = createLastWord(ports, options, () => requestId);
   const onHeard = () => {
-    lastWord.disarm();
     attempts = 0;
     lostAt = "held";
     extendBound();
@@ -96,11 +95,13 @@ export async function askAgain<A>(
   try {
     for (;;) {
       signal.throwIfAborted();
+      const away = ports.untilShown(signal);
+      if (away !== undefined) await away;
       attempts += 1;
       passage.sent();
       try {
         mayStand = true;
-        if (lostAt === undefined) lastWord.arm();
+        lastWord.arm();
         return await askOnce({ requestId, maxWait: wait.left(), signal, onHeard });
       } catch (error) {
         if (error instanceof TooManyStreamsError && !isRetry) mayStand = false;
@@ -155,6 +156,8 @@ export async function askNow<A>(
     const passage = availability.enter();
     const until = clock.now().monotonic + calls.answerWithin;
     for (let attempts = 1; ; attempts += 1) {
+      const away = ports.untilShown(signal);
+      if (away !== undefined) await away;
       passage.sent();
       try {
         const sentAt = clock.now();
@@ -182,11 +185,11 @@ export async function askNow<A>(
 }
 
 /** Withdraws the request should its page go away meanwhile; not under an id of the caller's own, which may come back with it. */
-function createLastWord({ unheard }: AskPorts, options: AskOptions & Withdrawable, requestId: () => string) {
+function createLastWord({ ungranted }: AskPorts, options: AskOptions & Withdrawable, requestId: () => string) {
   const { withdrawal } = options;
   if (withdrawal === undefined || options.requestId !== undefined) return { arm() {}, disarm() {} };
   const lastWord = () => withdrawal.lastWord(requestId());
-  return { arm: () => void unheard.add(lastWord), disarm: () => void unheard.delete(lastWord) };
+  return { arm: () => void ungranted.add(lastWord), disarm: () => void ungranted.delete(lastWord) };
 }
 
 function withdrawFrom(

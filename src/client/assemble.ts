@@ -35,6 +35,7 @@ import { type Credential, renew } from "./renewing.ts";
 import { createBackoff, createRetries } from "./retry.ts";
 import { createStreams } from "./streams.ts";
 import { tryAcquire } from "./try-acquire.ts";
+import { createVisibility } from "./visibility.ts";
 import { workUnder } from "./with-lease.ts";
 import { sayWithdrawn } from "./withdrawing.ts";
 import { within } from "./within.ts";
@@ -110,7 +111,8 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
       void said.then(() => underway.delete(said));
     },
     underway,
-    unheard: new Set(),
+    untilShown: (signal) => visibility.untilShown(signal),
+    ungranted: new Set(),
     waits: new Set(),
     closing: closing.signal,
   };
@@ -124,16 +126,16 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     guard,
   });
 
-  const stopListening = page?.onHide(() => {
+  const visibility = createVisibility(page, (leaving) => {
     const held = [...holdings];
-    page.sendLast([
+    leaving.sendLast([
       ...held.map(({ credential }) => lastRelease(credential)),
       ...boards.lastWords(),
-      ...[...ports.unheard].map((lastWord) => lastWord()),
+      ...[...ports.ungranted].map((lastWord) => lastWord()),
     ]);
     for (const holding of held) holding.leavePage();
     boards.leavePage();
-    // Their connections close. Should the page come back, they ask again; those that wait have their old places for a while.
+    // Their connections close. Should the page come back, they ask anew.
     for (const fail of [...ports.waits]) fail(new ServerUnavailableError(address, "the browser has left the page"));
   });
 
@@ -188,7 +190,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   async function shutDown(): Promise<void> {
     const reason = new ClientClosedError();
     closing.abort(reason);
-    stopListening?.();
+    visibility.stop();
     // What a server that is away has not heard by then comes back by its ttl.
     await within(clock, answerWithin, giveBackEverything(reason), () => {});
     disconnect();

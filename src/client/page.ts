@@ -21,6 +21,10 @@ export function currentPage(baseUrl: string | undefined): Page | undefined {
       window.addEventListener("pagehide", listener);
       return () => window.removeEventListener("pagehide", listener);
     },
+    onShow(listener) {
+      window.addEventListener("pageshow", listener);
+      return () => window.removeEventListener("pageshow", listener);
+    },
     sendLast(words) {
       if (baseUrl === undefined) return;
       let bytes = 0;

@@ -29,8 +29,10 @@ export interface AskPorts extends CallPorts {
   readonly withdraw: (requestId: string, how: { readonly withdrawal: Withdrawal; readonly isUrgent: boolean }) => void;
   /** What has to come to an end before the connections are closed: answers that may be grants, and what is given back. */
   readonly underway: Set<Promise<unknown>>;
-  /** For each request that the server has not answered yet, what withdraws it when the page goes away. */
-  readonly unheard: Set<() => LastWord>;
+  /** Resolves at once, but while the page is away: then when it has come back. Rejects with the signal's reason. */
+  readonly untilShown: (signal: AbortSignal) => Promise<void> | undefined;
+  /** For each request without a grant, what withdraws it when the page goes away: a grant may be on its way. */
+  readonly ungranted: Set<() => LastWord>;
   /** What ends each call that waits for its grant, with an error. */
   readonly waits: Set<(reason: unknown) => void>;
 }
@@ -64,6 +66,8 @@ export interface Platform {
 export interface Page {
   /** Calls back whenever the page goes away, for good or into the back/forward cache; returns what ends that. */
   onHide(listener: () => void): () => void;
+  /** Calls back whenever the page has come back from the back/forward cache; returns what ends that. */
+  onShow(listener: () => void): () => void;
   /** Says what gives back leases and cards by requests that outlive the page, as far as the browser lets them. */
   sendLast(words: readonly LastWord[]): void;
 }

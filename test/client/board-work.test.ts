@@ -441,6 +441,7 @@ describe("a page that goes away", () => {
     const said: unknown[] = [];
     let hide = () => {};
     const page = {
+      onShow: () => () => {},
       onHide: (listener: () => void) => {
         hide = listener;
         return () => {};

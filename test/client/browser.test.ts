@@ -202,7 +202,7 @@ describe("a client in a browser, over HTTP/1.1", () => {
   });
 
   it.each(["acquire", "tryAcquire", "pull", "tryPull"] as const)(
-    "withdraws %s when its page goes away before the answer comes: the next one has it within a second whatever the ttl",
+    "withdraws %s when its page goes away before the grant comes: the next one has it within a second whatever the ttl",
     async (verb) => {
       const { url, address } = await startRealServer(
         "limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]\nboards: [{ name: release, ttl: 300s }]",
@@ -225,7 +225,7 @@ describe("a client in a browser, over HTTP/1.1", () => {
         asked[ask]().catch(() => {});
         await new Promise((resolve) => setTimeout(resolve, 40));
       }, verb);
-      await page.close({ runBeforeUnload: true });
+      await page.goto("about:blank");
       if (verb.endsWith("cquire")) {
         await using lease = await near.acquire("db", { maxWait: 1_000 });
         expect(lease.granted).toBe(true);
@@ -237,6 +237,22 @@ describe("a client in a browser, over HTTP/1.1", () => {
     },
   );
 
+  it("withdraws what waits when its page goes away: a permit that is freed meanwhile is nobody's", async () => {
+    const { url, address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]");
+    const holder = await connectForTest(address).acquire("db");
+    const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
+    await page.evaluate(async () => {
+      const client = backpressure.connect("");
+      await new Promise<void>((resolve) => {
+        client.acquire("db", { onWaiting: () => resolve() }).catch(() => {});
+      });
+    });
+    // The grant is on its way while the page goes away.
+    await Promise.all([page.goto("about:blank"), holder.release()]);
+    await using lease = await connectForTest(address).acquire("db", { maxWait: 1_000 });
+    expect(lease.granted).toBe(true);
+  });
+
   it("asks anew for what it had asked when the page comes back from the back/forward cache", async () => {
     const { url, address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]");
     const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
@@ -244,6 +260,7 @@ describe("a client in a browser, over HTTP/1.1", () => {
       const client = backpressure.connect("");
       await client.limiters.get("db");
       setTimeout(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })), 40);
+      setTimeout(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })), 400);
       const lease = await client.acquire("db");
       globalThis.leases = [lease];
       return lease.valid;
@@ -267,6 +284,9 @@ describe("a client in a browser, over HTTP/1.1", () => {
       dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
     });
     await holder.release();
+    // Nothing is granted to a page that is away.
+    await (await connectForTest(address).acquire("db", { maxWait: 1_000 })).release();
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
     await page.waitForFunction(() => globalThis.leases?.[0]?.valid === true);
   });
 

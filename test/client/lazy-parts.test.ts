@@ -64,6 +64,7 @@ test("a client that is closed before the part is loaded, and a page that goes aw
   let hide = () => {};
   const words: (readonly LastWord[])[] = [];
   const page = {
+    onShow: () => () => {},
     onHide: (listener: () => void) => {
       hide = listener;
       return () => {};

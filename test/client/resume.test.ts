@@ -371,6 +371,7 @@ describe("releasing a lease whose connection is lost", () => {
       let hide = () => {};
       const sent: string[] = [];
       const page = {
+        onShow: () => () => {},
         onHide(listener: () => void) {
           hide = listener;
           return () => {};
