@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { certificateFolder } from "./certificate.ts";
+import { writeCertificate } from "./certificate.ts";
 import type { ProxyKind } from "./kinds.ts";
 import { unusedPort } from "./ports.ts";
 
@@ -37,8 +37,9 @@ export async function startProxy(kind: ProxyKind, config: string, upstream: Upst
   mkdirSync(join(folder, "tmp"));
   const ports = { grpc: await unusedPort(), web: await unusedPort(), admin: await unusedPort() };
   const isSecure = config.includes("/etc/ssl/");
+  if (isSecure) writeCertificate(folder);
   const path = join(folder, kind.file);
-  writeFileSync(path, kind.prepare(placed(config, ports, upstream), folder));
+  writeFileSync(path, kind.prepare(placed(config, ports, upstream, folder), folder));
 
   let running: ChildProcess | undefined;
   const start = async () => {
@@ -74,14 +75,14 @@ interface Ports {
 }
 
 /** Replaces the addresses of the page by those of the test. */
-function placed(config: string, ports: Ports, upstream: Upstream): string {
+function placed(config: string, ports: Ports, upstream: Upstream, folder: string): string {
   return config
     .replaceAll(LISTENS_GRPC, `127.0.0.1$1${ports.grpc}`)
     .replaceAll(LISTENS_WEB, `127.0.0.1$1${ports.web}`)
     .replaceAll(LISTENS_ADMIN, `127.0.0.1:${ports.admin}`)
     .replaceAll(SERVES_GRPC, `127.0.0.1$1${portOf(upstream.grpc)}`)
     .replaceAll(SERVES_WEB, `127.0.0.1$1${portOf(upstream.web)}`)
-    .replaceAll("/etc/ssl/", `${certificateFolder()}/`);
+    .replaceAll("/etc/ssl/", `${folder}/`);
 }
 
 const LISTENS_GRPC = /10\.0\.0\.4(:|, port_value: )50051\b/g;
