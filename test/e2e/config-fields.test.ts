@@ -36,6 +36,8 @@ import {
   pings,
   refusesLargeHeaders,
   refusesLargeMessages,
+  refusesSecondBoard,
+  refusesSecondLimiter,
   refusesSecondStream,
   refusesSecondWaiter,
 } from "./support/probes.ts";
@@ -101,6 +103,8 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
   "limits.max_streams_per_connection": { value: 1, probe: refusesSecondStream },
   "limits.max_connections": { value: 1, probe: closesSecondConnection },
   "limits.max_waiters": { value: 1, probe: refusesSecondWaiter },
+  "limits.max_limiters": { value: 1, probe: refusesSecondLimiter },
+  "limits.max_boards": { value: 1, probe: refusesSecondBoard },
   "liveness.keepalive_time": { value: "100ms", probe: pings },
   "liveness.keepalive_timeout": {
     value: "100ms",

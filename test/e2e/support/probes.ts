@@ -4,9 +4,10 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { BoardService } from "../../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { LimiterService } from "../../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { acquire, hold, queue } from "../../support/acquire.ts";
-import { Code, failureOf } from "../../support/call-failure.ts";
+import { type CallFailure, Code, failureOf } from "../../support/call-failure.ts";
 import type { ContractClient } from "../../support/contract-client.ts";
 import { createGrpcClient } from "../../support/grpc-client.ts";
 
@@ -84,6 +85,33 @@ export function refusesSecondWaiter(server: Probed): Promise<boolean> {
     );
     return end?.reason === "QUEUE_FULL";
   });
+}
+
+/** Whether a second limiter made by RPC is one too many. */
+export function refusesSecondLimiter(server: Probed): Promise<boolean> {
+  return withClient(server, async (client) => {
+    const make = (name: string) =>
+      client.call(LimiterService.method.createLimiter, { limiter: { name, maxConcurrent: 1 } });
+    await make("first");
+    return (await reasonOf(make("second"))) === "TOO_MANY_LIMITERS";
+  });
+}
+
+/** Whether a second board made by RPC is one too many. */
+export function refusesSecondBoard(server: Probed): Promise<boolean> {
+  return withClient(server, async (client) => {
+    const make = (name: string) => client.call(BoardService.method.createBoard, { board: { name } });
+    await make("first");
+    return (await reasonOf(make("second"))) === "TOO_MANY_BOARDS";
+  });
+}
+
+/** Why a call is refused; undefined: it is not. */
+function reasonOf(call: Promise<unknown>): Promise<string | undefined> {
+  return call.then(
+    () => undefined,
+    ({ reason }: CallFailure) => reason,
+  );
 }
 
 /** Whether an idle connection is pinged. */
