@@ -81,7 +81,7 @@ function acquireQuestion(
       const speaksWithin = Number.POSITIVE_INFINITY;
       return openCallStream(
         ports,
-        (rpcOptions) => calls.admission.acquire({ resume }, rpcOptions),
+        (rpcOptions) => calls.admission.acquire({ resume, keepOnCancel: true }, rpcOptions),
         { hear, over },
         { speaksWithin },
       );

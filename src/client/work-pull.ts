@@ -95,7 +95,7 @@ function pullQuestion(
   function reopenOf({ credential }: Pulled): Reopen<Pulled> {
     const { board, stage } = request;
     const { cardId, fencingToken } = credential;
-    const resume = { board, stage, resume: { cardId, fencingToken } };
+    const resume = { board, stage, resume: { cardId, fencingToken }, keepOnCancel: true };
     return ({ resumed, over }) => {
       function hear(event: PullEvent): void {
         const heard = read(event);

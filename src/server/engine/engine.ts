@@ -13,7 +13,8 @@
  */
 
 import type { StreamId } from "../machine/claim.ts";
-import type { Command, MachineEvent, OutcomeOf } from "../machine/command.ts";
+import type { Command, MachineEvent } from "../machine/command.ts";
+import type { ShownOutcomeOf } from "../machine/show.ts";
 import type { LeaseView, LimiterView, Page, WaiterView } from "../machine/view.ts";
 
 /** What a stream is told between its own commands. */
@@ -22,7 +23,7 @@ export type StreamNews =
   /** Its place in the queue is nearer than it was last told. */
   | { readonly kind: "moved"; readonly waiter: WaiterView };
 
-export type OutcomesOf<C extends readonly Command[]> = { readonly [I in keyof C]: OutcomeOf<C[I]> };
+export type OutcomesOf<C extends readonly Command[]> = { readonly [I in keyof C]: ShownOutcomeOf<C[I]> };
 
 export interface Engine {
   /** Carries out commands in order, at one instant. `answer` is called once, with the outcomes in the same order. */

@@ -33,6 +33,8 @@ export type AcquireQuestion = Omit<Acquire, "stream" | "probed"> | Omit<Resume, 
 interface AcquireOptions {
   readonly stream: ServerStream<AcquireResponse>;
   readonly question: AcquireQuestion;
+  /** Whether the holder's silence is noticed without its renewals. */
+  readonly probed: boolean;
   /** Where the call stands while it is open. */
   readonly openCalls: Set<OpenCall>;
 }
@@ -42,7 +44,7 @@ type Said = Exclude<AcquireResponse["event"], { case: undefined }>;
 /** Asks, and talks through the stream until it ends. */
 export function openAcquire(
   { clock, ids, engine, heartbeats }: AcquirePorts,
-  { stream, question, openCalls }: AcquireOptions,
+  { stream, question, probed, openCalls }: AcquireOptions,
 ): void {
   const engineStream = engine.openStream(hear);
   const call = createHeldCall<Said["case"], AcquireResponse>({
@@ -118,7 +120,7 @@ export function openAcquire(
     });
   }
 
-  engine.submit([{ ...question, stream: engineStream, probed: stream.probed }], ([outcome]) => {
+  engine.submit([{ ...question, stream: engineStream, probed }], ([outcome]) => {
     hear(outcome.kind === "granted" ? { ...outcome, to: engineStream } : withStream(outcome, engineStream));
     call.answered();
   });

@@ -1,17 +1,18 @@
 /** One command, one outcome. */
 
 import type { Engine } from "../engine/engine.ts";
-import type { Command, OutcomeOf, TryAcquire } from "../machine/command.ts";
+import type { Command, TryAcquire } from "../machine/command.ts";
+import type { ShownOutcomeOf } from "../machine/show.ts";
 import type { UnaryCall } from "./rpc.ts";
 
-export function ask<C extends Command>(engine: Engine, command: C): Promise<OutcomeOf<C>> {
+export function ask<C extends Command>(engine: Engine, command: C): Promise<ShownOutcomeOf<C>> {
   return new Promise((resolve) => {
-    engine.submit([command], ([outcome]) => resolve(outcome as OutcomeOf<C>));
+    engine.submit([command], ([outcome]) => resolve(outcome as ShownOutcomeOf<C>));
   });
 }
 
 /** The same for a call whose caller may leave before the outcome is kept: it then takes nothing. */
-export function askFor(engine: Engine, command: TryAcquire, call: UnaryCall): Promise<OutcomeOf<TryAcquire>> {
+export function askFor(engine: Engine, command: TryAcquire, call: UnaryCall): Promise<ShownOutcomeOf<TryAcquire>> {
   return new Promise((resolve) => {
     let answered = false;
     engine.submit([command], ([outcome]) => {

@@ -55,7 +55,7 @@ import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
 import { openPull, type PullQuestion } from "./pull.ts";
-import { type Call, createRpcService, type RpcService, type UnaryCall } from "./rpc.ts";
+import { type Call, createRpcService, isProbed, type RpcService, type UnaryCall } from "./rpc.ts";
 
 export interface BoardServiceOptions {
   readonly clock: Clock;
@@ -279,7 +279,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       const question = toQuestion(request, stream);
       // Work that lives may be taken up again by its worker to the end.
       if (stopping && question.kind === "pull") throw draining();
-      openPull(ports, { stream, question, openCalls });
+      openPull(ports, { stream, question, probed: isProbed(stream, request), openCalls });
     },
 
     async tryPullCard(request, call) {

@@ -56,7 +56,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
       const config = valid(applyUpdate(view.config, message, paths));
       const revision = revisionOf(etag) ?? view.revision;
       const outcome = await ask(engine, { kind: "update-limiter", config, revision });
-      if (outcome.kind === "limiter") return read(name);
+      if (outcome.kind === "limiter") return outcome.limiter;
       if (outcome.reason !== "ETAG_MISMATCH" || etag !== "") throw refusalError(outcome);
     }
   }
@@ -66,7 +66,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
       const config = valid(limiterConfig(limiter as WireLimiter));
       const outcome = await ask(engine, { kind: "create-limiter", config });
       if (outcome.kind === "refused") throw refusalError(outcome);
-      return create(CreateLimiterResponseSchema, { limiter: toWire(await read(config.name)) });
+      return create(CreateLimiterResponseSchema, { limiter: toWire(outcome.limiter) });
     },
 
     async getLimiter({ name, key }) {

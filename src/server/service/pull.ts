@@ -33,6 +33,8 @@ export type PullQuestion = Omit<PullCard, "stream" | "probed"> | Omit<ResumeWork
 interface PullOptions {
   readonly stream: ServerStream<PullCardResponse>;
   readonly question: PullQuestion;
+  /** Whether the holder's silence is noticed without its renewals. */
+  readonly probed: boolean;
   /** Where the call stands while it is open. */
   readonly openCalls: Set<OpenCall>;
 }
@@ -40,7 +42,10 @@ interface PullOptions {
 type Said = Exclude<PullCardResponse["event"], { case: undefined }>;
 
 /** Asks, and talks through the stream until it ends. */
-export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
+export function openPull(
+  { clock, boards, heartbeats }: PullPorts,
+  { stream, question, probed, openCalls }: PullOptions,
+): void {
   const engineStream = boards.openStream(hear);
   const call = createHeldCall<Said["case"], PullCardResponse>({
     stream,
@@ -110,7 +115,7 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
     });
   }
 
-  boards.submit([{ ...question, stream: engineStream, probed: stream.probed }], ([outcome]) => {
+  boards.submit([{ ...question, stream: engineStream, probed }], ([outcome]) => {
     hear(outcome);
     call.answered();
   });

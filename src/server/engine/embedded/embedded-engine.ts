@@ -3,9 +3,10 @@
 import type { Clock } from "../../clock.ts";
 import { createMachine, type MachineOptions, type State } from "../../machine/admission.ts";
 import type { StreamId } from "../../machine/claim.ts";
-import type { Change, Command, MachineEvent, Outcome, OutcomeOf } from "../../machine/command.ts";
+import type { Change, Command, MachineEvent } from "../../machine/command.ts";
 import type { Waiter } from "../../machine/limiter.ts";
 import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
+import { type ShownOutcome, type ShownOutcomeOf, showOutcome } from "../../machine/show.ts";
 import type { Store } from "../../store/store.ts";
 import type { Engine, OutcomesOf, StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
@@ -49,22 +50,22 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   const declaring = createDeclaring({
     clock,
     state,
-    run: (command, answer) => run([command], ([outcome]) => answer(outcome as OutcomeOf<typeof command>)),
+    run: (command, answer) => run([command], ([outcome]) => answer(outcome as ShownOutcomeOf<typeof command>)),
   });
   const watch = createLimiterWatch({ clock, interval: NEWS_INTERVAL, state, settle });
   let stopLearning = () => {};
   let closed = false;
   let lastStream = 0;
 
-  function run(commands: readonly Command[], answer: (outcomes: readonly Outcome[]) => void): void {
+  function run(commands: readonly Command[], answer: (outcomes: readonly ShownOutcome[]) => void): void {
     if (closed) return;
     const now = clock.now();
-    const outcomes: Outcome[] = [];
+    const outcomes: ShownOutcome[] = [];
     let events: readonly MachineEvent[] = NOTHING;
     let changes: readonly Change[] = NOTHING;
     for (const command of commands) {
       const step = machine.step(command, now);
-      outcomes.push(step.outcome);
+      outcomes.push(showOutcome(state, step.outcome));
       events = joined(events, step.events);
       changes = joined(changes, step.changes);
       alarm.set(step.wakeAt, step.precise);
@@ -140,7 +141,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   takeUp();
   return {
     submit<const C extends readonly Command[]>(commands: C, answer: (outcomes: OutcomesOf<C>) => void) {
-      run(commands, answer as (outcomes: readonly Outcome[]) => void);
+      run(commands, answer as (outcomes: readonly ShownOutcome[]) => void);
     },
     openStream(listener) {
       lastStream += 1;
@@ -213,11 +214,11 @@ function takesNothing({ kind }: Command): boolean {
   return kind === "release" || kind === "withdraw" || kind === "renew" || kind === "abandon";
 }
 
-function isRefusal({ kind }: Outcome): boolean {
+function isRefusal({ kind }: ShownOutcome): boolean {
   return kind === "refused";
 }
 
 /** The leases that these have ended. */
-function endedBy(outcomes: readonly Outcome[]): ReadonlySet<string> {
+function endedBy(outcomes: readonly ShownOutcome[]): ReadonlySet<string> {
   return new Set(outcomes.flatMap((outcome) => (outcome.kind === "ended" ? [outcome.leaseId] : [])));
 }

@@ -75,10 +75,12 @@ export type AcquireRequest = Message<"ggen.backpressure.v1.AcquireRequest"> & {
   resume?: LeaseCredential | undefined;
 
   /**
-   * Promises how this request ends: the client says Release when it is done, also when it gives up waiting, and asks
-   * again or resumes whenever it loses its stream. The server then takes a stream that is reset or cancelled, over whatever
-   * connection and by whatever proxy, for a lost one: the lease is orphaned for its ttl, and a waiter with a `request_id`
-   * keeps its place for the ttl. Unset: the stream is the lease, and its cancel gives back at once.
+   * For a client that may stand behind a proxy. It promises three things: to say Release when it is done, also when it gives
+   * up waiting; to ask again or resume whenever it loses its stream; and to renew its lease, since a proxy answers the
+   * server's pings whether its client lives or not. The server then takes a stream that is reset or cancelled, over whatever
+   * connection, for a lost one: the lease is orphaned for its ttl, and a waiter with a `request_id` keeps its place for the
+   * ttl. A lease that is not renewed expires after its ttl. Say it with `resume`, too. Unset: the stream is the lease, its
+   * cancel gives back at once, and the lease lives as long as the server's connection answers pings.
    *
    * @generated from field: bool keep_on_cancel = 7;
    */

@@ -789,10 +789,13 @@ export type PullCardRequest = Message<"ggen.backpressure.v1.PullCardRequest"> & 
   resume?: CardCredential | undefined;
 
   /**
-   * Promises how this request ends: the client says FinishCard, GiveBackCard, SendBackCard or BlockCard, also GiveBackCard
-   * when it gives up waiting, and asks again or resumes whenever it loses its stream. The server then takes a stream that is
-   * reset or cancelled, over whatever connection and by whatever proxy, for a lost one: the card stays the worker's for its
-   * ttl, and a puller with a `request_id` keeps its place for the ttl. Unset: a cancel gives the card back at once.
+   * For a worker that may stand behind a proxy. It promises three things: to say FinishCard, GiveBackCard, SendBackCard or
+   * BlockCard when it is done, and GiveBackCard when it gives up waiting; to ask again or resume whenever it loses its stream;
+   * and to renew (RenewCards), since a proxy answers the server's pings whether its client lives or not. The server then takes
+   * a stream that is reset or cancelled, over whatever connection, for a lost one: the card stays the worker's for its ttl,
+   * and a puller with a `request_id` keeps its place for the ttl. Work that is not renewed ends after its ttl. Say it with
+   * `resume`, too. Unset: a cancel gives the card back at once, and the work lives as long as the server's connection answers
+   * pings.
    *
    * @generated from field: bool keep_on_cancel = 8;
    */
