@@ -41,12 +41,14 @@ export interface ServerProcessOptions {
   /** After `serve`. */
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** The command line's program; unset: this checkout's. */
+  readonly main?: string;
 }
 
 /** Resolves when it serves; rejects with its log if it ends before. Its disposal kills it. */
 export async function startServerProcess(
   yaml: string,
-  { nodeArguments = [], flags = [], env = {} }: ServerProcessOptions = {},
+  { nodeArguments = [], flags = [], env = {}, main = MAIN }: ServerProcessOptions = {},
 ): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), "backpressure-"));
   const path = join(folder, "backpressure.yaml");
@@ -57,7 +59,7 @@ export async function startServerProcess(
   configure(yaml);
   const child = spawn(
     process.execPath,
-    [...NODE_FLAGS, "--import", END_WITH_PARENT, ...nodeArguments, MAIN, "serve", "--config", path, ...flags],
+    [...NODE_FLAGS, "--import", END_WITH_PARENT, ...nodeArguments, main, "serve", "--config", path, ...flags],
     { stdio: ["ignore", "pipe", "pipe", "ipc"], env: { ...process.env, ...env } },
   );
   const exited = once(child, "close").then(([code, signal]) => ({ code, signal }));

@@ -4,7 +4,7 @@
  */
 
 import type { Claim } from "./claim.ts";
-import type { EarlierRate } from "./earlier-rates.ts";
+import { caughtUp, type EarlierRate } from "./earlier-rates.ts";
 import type { Lease, LeaseEnd } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
 import type { PastRequest } from "./past-request.ts";
@@ -128,8 +128,10 @@ export function limiterRecord(
 }
 
 /** `ranBefore`: µs for which the server had run at the machine's zero. */
-export function bucketRecord({ limiter, key, bucket }: Instance, ranBefore: number): BucketRecord {
-  const { tokens, parts, at } = bucket;
+export function bucketRecord(instance: Instance, ranBefore: number): BucketRecord {
+  const { limiter, key } = instance;
+  // The rate may have changed in the step that took from it, and the bucket have yet to go through that.
+  const { tokens, parts, at } = caughtUp(instance);
   const { gain, unit, capacity } = limiter.config.rate ?? NO_RATE;
   return { limiter: limiter.config.name, key, tokens, parts, rate: [gain, unit, capacity], at: at + ranBefore };
 }

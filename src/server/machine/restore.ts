@@ -2,6 +2,7 @@
 
 import { beginCatchUp } from "./chores.ts";
 import type { Outcomes } from "./command.ts";
+import { caughtUp, type EarlierRate } from "./earlier-rates.ts";
 import { removeIfDrained } from "./ending.ts";
 import { closeIfIdle, dropBucket, holdersOf, openInstance } from "./instances.ts";
 import { type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
@@ -20,7 +21,7 @@ import type { Rate } from "./rate.ts";
 import type { BucketRecord, LeaseRecord, LimiterRecord, PastRequestRecord, Records, WaiterRecord } from "./record.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
-import { changeRate, fullBucket } from "./token-bucket.ts";
+import { type Bucket, changeRate, fullBucket } from "./token-bucket.ts";
 
 /** Ttls run for up to this share longer, each lease another, so that they do not all run out in one step. */
 const SPREAD = 0.2;
@@ -121,7 +122,11 @@ function restoreBucket(state: State, record: BucketRecord): void {
   instance.bucket.tokens = tokens;
   instance.bucket.parts = parts;
   if (rateChanges === undefined) {
-    changeRate(instance.bucket, { unit }, limiter.config.rate as Rate);
+    // It goes on under the first of the rates that are known, and then through their changes.
+    const [first] = limiter.earlierRates;
+    changeRate(instance.bucket, { unit }, first?.rate ?? (limiter.config.rate as Rate));
+    if (first?.rate !== undefined) instance.bucket.at = Math.min(first.until, state.now);
+    instance.rateChanges = first?.rate === undefined ? limiter.rateChanges : 0;
     state.changes.push({ kind: "tokens-spent", instance });
     return;
   }
@@ -129,14 +134,29 @@ function restoreBucket(state: State, record: BucketRecord): void {
   instance.rateChanges = rateChanges;
 }
 
-/** How many changes of its limiter's rate a bucket had been through when it was kept; undefined: it is of none of these rates. */
-function rateChangesSeen({ rate }: BucketRecord, { config, earlierRates }: Limiter, at: number): number | undefined {
+/**
+ * How many changes of its limiter's rate a bucket had been through when it was kept; undefined: it is of none of these rates.
+ * Where that is not certain, since several changes came within a µs, it is what leaves it the least.
+ */
+function rateChangesSeen(record: BucketRecord, limiter: Limiter, at: number): number | undefined {
+  const { tokens, parts, rate } = record;
   const [gain, unit, capacity] = rate;
-  const isOf = (other: Rate | undefined) => gain === other?.gain && unit === other.unit && capacity === other.capacity;
-  for (const [index, earlier] of earlierRates.entries()) {
-    if (at <= earlier.until && isOf(earlier.rate)) return index;
+  const rates: EarlierRate[] = [
+    ...limiter.earlierRates,
+    { rate: limiter.config.rate, until: Number.POSITIVE_INFINITY },
+  ];
+  let least: Bucket | undefined;
+  let seen: number | undefined;
+  for (const [index, { rate: other, until }] of rates.entries()) {
+    const isOf = gain === other?.gain && unit === other.unit && capacity === other.capacity;
+    const since = rates[index - 1]?.until ?? Number.NEGATIVE_INFINITY;
+    if (!isOf || at > until || at < since) continue;
+    const left = caughtUp({ limiter, bucket: { tokens, parts, at }, rateChanges: index });
+    if (least !== undefined && (left.tokens - least.tokens || left.parts - least.parts) >= 0) continue;
+    least = left;
+    seen = index;
   }
-  return isOf(config.rate) ? earlierRates.length : undefined;
+  return seen;
 }
 
 function restoreLeases(state: State, { leases, adopted }: Records): void {

@@ -4,6 +4,7 @@
  */
 
 import type { BucketRecord } from "../machine/record.ts";
+import { type Bucket, microsUntilFull } from "../machine/token-bucket.ts";
 
 /** Numbers of a record. */
 const COLUMNS = 3;
@@ -17,11 +18,17 @@ export class BucketTable {
   /** Names and rates are few: each is kept once. */
   readonly #knownLimiters = new Map<string, string>();
   readonly #knownRates = new Map<string, BucketRecord["rate"]>();
+  readonly #fullAt = new Map<BucketRecord["rate"], number>();
   #latest = 0;
 
   /** The latest instant that a record says, in running time; 0 if none does. */
   get latest(): number {
     return this.#latest;
+  }
+
+  /** For each rate, when the last bucket is full that says since when it fills, in running time. */
+  get fullAt(): ReadonlyMap<BucketRecord["rate"], number> {
+    return this.#fullAt;
   }
 
   add({ limiter, key, tokens, parts, rate, at }: BucketRecord): void {
@@ -33,11 +40,20 @@ export class BucketTable {
     }
     this.#limiters.push(known(this.#knownLimiters, limiter, limiter));
     this.#keys.push(key);
-    this.#rates.push(known(this.#knownRates, rate.join(), rate));
+    const ownRate = known(this.#knownRates, rate.join(), rate);
+    this.#rates.push(ownRate);
+    if (at !== undefined) this.#noteFull(ownRate, { tokens, parts, at });
     this.#numbers[index] = tokens;
     this.#numbers[index + 1] = parts;
     this.#numbers[index + 2] = at ?? UNKNOWN;
     if (at !== undefined && at > this.#latest) this.#latest = at;
+  }
+
+  #noteFull(rate: BucketRecord["rate"], bucket: Bucket): void {
+    const [gain, unit, capacity] = rate;
+    if (gain === 0) return;
+    const fullAt = bucket.at + microsUntilFull(bucket, { gain, unit, capacity });
+    if (fullAt > (this.#fullAt.get(rate) ?? Number.NEGATIVE_INFINITY)) this.#fullAt.set(rate, fullAt);
   }
 
   /** The records, their instants told from `zero`, which is one of running time. */

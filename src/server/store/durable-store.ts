@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import { createSecretKey } from "../ids.ts";
 import type { Log } from "../log.ts";
 import type { Change } from "../machine/command.ts";
+import { caughtUp } from "../machine/earlier-rates.ts";
 import type { Instance } from "../machine/limiter.ts";
 import { createKeeper, type WriteError } from "./keeper.ts";
 import {
@@ -126,9 +127,9 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     return true;
   }
 
-  function noteBucket({ bucket, limiter }: Instance): void {
-    const { rate } = limiter.config;
-    if (rate !== undefined) running.note(bucket, rate);
+  function noteBucket(instance: Instance): void {
+    const { rate } = instance.limiter.config;
+    if (rate !== undefined) running.note(caughtUp(instance), rate);
   }
 
   /** A row that was on disk before the first lease was granted tells it, unless that is lost. */
@@ -161,10 +162,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     write: (mark) => void keeper.keep([mark], "process"),
   });
   if (leases !== "none") {
-    for (const { tokens, parts, at = clock.now(), rate } of found.limiters.buckets) {
-      const [gain, unit, capacity] = rate;
-      if (gain > 0) running.note({ tokens, parts, at }, { gain, unit, capacity });
-    }
+    for (const { at, rate } of found.fullAt) running.noteFull(at, { gain: rate[0], unit: rate[1] });
   }
 
   async function close(): Promise<void> {

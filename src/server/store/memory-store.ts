@@ -7,6 +7,7 @@ export function createMemoryStore(): Store {
     found: {
       limiters: { limiters: [], buckets: [], leases: [], waiters: [], pastRequests: [], adopted: new Set() },
       boards: { boards: [], cards: [] },
+      fullAt: [],
       own: new Map(),
       ranBefore: 0,
     },

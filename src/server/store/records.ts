@@ -99,6 +99,8 @@ export interface Zero {
 export interface Found {
   readonly limiters: Records;
   readonly boards: BoardRecords;
+  /** For each rate, when the last bucket is full that fills under it, as an instant from the machines' zero. */
+  readonly fullAt: readonly { readonly rate: BucketRecord["rate"]; readonly at: number }[];
   /** What stands under the store's own keys. */
   readonly own: ReadonlyMap<string, string>;
   /** µs for which the server had run at the machines' zero, by what is durable. */
@@ -139,6 +141,7 @@ export function createFinding(): Finding {
       return {
         limiters: limiterRecords({ ...found, buckets: buckets.records(ranBefore) }, { epoch, ranBefore }),
         boards: boardRecords(found, epoch),
+        fullAt: Array.from(buckets.fullAt, ([rate, at]) => ({ rate, at: at - ranBefore })),
         own,
         ranBefore,
       };

@@ -17,6 +17,8 @@ import type { RowChange } from "./row.ts";
 export interface RunningTime {
   /** Sees to marks until the bucket, as it is from its own instant on, is full. */
   note(bucket: Bucket, rate: Pick<Rate, "gain" | "unit" | "capacity">): void;
+  /** The same of a bucket that will be full at an instant. */
+  noteFull(fullAt: number, rate: Pick<Rate, "gain" | "unit">): void;
   /** The row by which the server has run until now. */
   mark(): RowChange;
   /** Writes no more marks. */
@@ -61,16 +63,18 @@ export function createRunningTime({ clock, ranBefore, write }: RunningTimeOption
     });
   }
 
+  function noteFull(fullAt: number, rate: Pick<Rate, "gain" | "unit">): void {
+    const interval = intervalOf(rate);
+    const until = fillsUntil[interval] as number;
+    if (fullAt <= until) return;
+    fillsUntil[interval] = fullAt;
+    // The mark that is planned for this interval comes in time.
+    if (until <= markedAt || due === Number.POSITIVE_INFINITY) plan(clock.now());
+  }
+
   return {
-    note(bucket, rate) {
-      const fullAt = bucket.at + microsUntilFull(bucket, rate);
-      const interval = intervalOf(rate);
-      const until = fillsUntil[interval] as number;
-      if (fullAt <= until) return;
-      fillsUntil[interval] = fullAt;
-      // The mark that is planned for this interval comes in time.
-      if (until <= markedAt || due === Number.POSITIVE_INFINITY) plan(clock.now());
-    },
+    note: (bucket, rate) => noteFull(bucket.at + microsUntilFull(bucket, rate), rate),
+    noteFull,
     mark,
     close: () => cancel(),
   };

@@ -258,6 +258,22 @@ describe("a crash while the keys catch up", () => {
     expect(again.machine.state.limiters.get("api")?.earlierRates).toEqual([]);
   });
 
+  it("finds a bucket that was taken from in the very step in which its rate changed as it was under the new rate", () => {
+    const rows = createKeptRows();
+    const machine = createMachine({ maxWaiters: 10, keysAtOnce: 0 });
+    const config = keyed(amountOf(1, SECOND, 4));
+    const claims = [claimOn("api", { key: "a", tokens: 2 })];
+    const kept = [
+      machine.step({ kind: "create-limiter", config }, 0),
+      machine.step({ kind: "try-acquire", id: "1", claims, holder: "h", ttl: undefined, requestId: "" }, 0),
+      machine.step({ kind: "update-limiter", config: keyed(amountOf(1, SECOND, 1)), revision: undefined }, 0),
+    ].flatMap(({ changes }) => changes);
+    // As an engine keeps several commands that it was asked for at once.
+    rows.keep(kept, { epoch: EPOCH, ranBefore: 0 });
+    const [bucket] = rows.find(EPOCH, 0).limiters.buckets;
+    expect(bucket).toMatchObject({ tokens: 1, parts: 0, rate: [1, SECOND, 1] });
+  });
+
   it("after its limiter was deleted and made again leaves the new one's keys full", () => {
     const rows = createKeptRows();
     const first = createLife({ rows });

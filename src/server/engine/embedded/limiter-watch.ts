@@ -38,7 +38,8 @@ interface Seen {
 
 /** While nothing happens but what happens by itself, only every fourth look looks closely. */
 const LOOKS_A_FADE = 4;
-/** Limiters that are told at once before others have a turn. */
+/** Limiters that are looked at, or told, at once before others have a turn. */
+const LOOKED_AT_ONCE = 1_000;
 const TOLD_AT_ONCE = 40;
 
 export function createLimiterWatch({ clock, interval, state, settle }: LimiterWatchOptions): LimiterWatch {
@@ -46,20 +47,31 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
   const seen = new Map<string, Seen>();
   /** Those whose figures may still change by themselves. */
   const changing = new Set<Seen>();
+  const beginning = createSlices({ clock, size: LOOKED_AT_ONCE, handle: begin });
+  const looking = createSlices({ clock, size: LOOKED_AT_ONCE, handle: look });
   const telling = createSlices({ clock, size: TOLD_AT_ONCE, handle: tell });
   let looks = 0;
+  /** Names of limiters that have changed or may have, as far as this look has come. */
+  let found: string[] = [];
   let cancel: (() => void) | undefined;
 
-  /** Which limiters, by name, have changed or may have. */
-  function look(): string[] {
-    const names: string[] = [];
-    for (const [name, limiter] of state.limiters) {
+  function look(limiters: readonly Limiter[], last: boolean): void {
+    for (const limiter of limiters) {
       const { activity } = limiter.statistics;
+      const { name } = limiter.config;
       const before = seen.get(name);
       if (before?.limiter === limiter && before.activity === activity) continue;
-      note(name, limiter);
-      names.push(name);
+      // It went while others were looked at: the next look finds it gone.
+      if (state.limiters.get(name) !== limiter) continue;
+      note({ limiter, activity, told: undefined });
+      found.push(name);
     }
+    if (last) finishLook();
+  }
+
+  function finishLook(): void {
+    const names = found;
+    found = [];
     looks += 1;
     if (looks % LOOKS_A_FADE === 0) {
       const touched = new Set(names);
@@ -67,12 +79,12 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
     }
     if (seen.size > state.limiters.size)
       for (const name of seen.keys()) if (!state.limiters.has(name)) names.push(name);
-    return names;
+    telling.begin(names);
   }
 
-  function note(name: string, limiter: Limiter): void {
+  function note(entry: Seen): void {
+    const { name } = entry.limiter.config;
     forget(name);
-    const entry: Seen = { limiter, activity: limiter.statistics.activity, told: undefined };
     seen.set(name, entry);
     changing.add(entry);
   }
@@ -84,14 +96,17 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
     changing.delete(entry);
   }
 
-  /** A watcher who is the first reads all that there is by itself: only what changes by itself from now on is told. */
-  function begin(): void {
-    for (const name of [...seen.keys()]) if (!state.limiters.has(name)) forget(name);
-    for (const [name, limiter] of state.limiters) {
-      const before = seen.get(name);
-      if (before?.limiter === limiter && before.activity === limiter.statistics.activity) continue;
-      note(name, limiter);
-      if (isStill(state, limiter)) changing.delete(seen.get(name) as Seen);
+  /**
+   * What there is when the first watcher comes, which it reads by itself: only what changes from then on is told. The counters
+   * are those of that instant, whenever it is their turn.
+   */
+  function begin(entries: readonly Seen[]): void {
+    for (const entry of entries) {
+      const { limiter, activity } = entry;
+      const before = seen.get(limiter.config.name);
+      if (before?.limiter === limiter && before.activity === activity) continue;
+      note(entry);
+      if (limiter.statistics.activity === activity && isStill(state, limiter)) changing.delete(entry);
     }
   }
 
@@ -120,9 +135,9 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
 
   function arm(): void {
     cancel = clock.schedule(clock.now() + interval, false, () => {
-      if (!telling.busy) {
+      if (!beginning.busy && !looking.busy && !telling.busy) {
         settle();
-        telling.begin(look());
+        looking.begin([...state.limiters.values()]);
       }
       if (listeners.size > 0) arm();
       else cancel = undefined;
@@ -133,7 +148,12 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
     add(listener) {
       if (cancel === undefined) {
         settle();
-        begin();
+        for (const name of [...seen.keys()]) if (!state.limiters.has(name)) forget(name);
+        beginning.begin(
+          Array.from(state.limiters.values(), (limiter) => {
+            return { limiter, activity: limiter.statistics.activity, told: undefined };
+          }),
+        );
         arm();
       }
       listeners.add(listener);
@@ -141,7 +161,7 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
     },
     close() {
       cancel?.();
-      telling.clear();
+      for (const slices of [beginning, looking, telling]) slices.clear();
       listeners.clear();
     },
   };

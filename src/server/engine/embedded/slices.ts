@@ -5,7 +5,7 @@ import type { Clock } from "../../clock.ts";
 export interface Slices<T> {
   /** Whether the last that were begun with are not through. */
   readonly busy: boolean;
-  /** Handles the first few at once, and the others later, in order. Not while it is busy. */
+  /** Handles the first few at once, and the others later, in order. What is left of those before is let go. */
   begin(items: readonly T[]): void;
   clear(): void;
 }
@@ -14,7 +14,8 @@ interface SlicesOptions<T> {
   readonly clock: Clock;
   /** How many at a time. */
   readonly size: number;
-  readonly handle: (slice: readonly T[]) => void;
+  /** `last`: it has all been handled with this slice, which is empty if there was nothing. */
+  readonly handle: (slice: readonly T[], last: boolean) => void;
 }
 
 export function createSlices<T>({ clock, size, handle }: SlicesOptions<T>): Slices<T> {
@@ -29,7 +30,7 @@ export function createSlices<T>({ clock, size, handle }: SlicesOptions<T>): Slic
     if (!more) items = [];
     // Everybody else has a turn before the next few.
     cancel = more ? clock.schedule(clock.now(), false, handleSome) : undefined;
-    handle(slice);
+    handle(slice, !more);
   }
 
   return {
@@ -37,6 +38,7 @@ export function createSlices<T>({ clock, size, handle }: SlicesOptions<T>): Slic
       return cancel !== undefined;
     },
     begin(all) {
+      cancel?.();
       items = all;
       next = 0;
       handleSome();

@@ -16,6 +16,9 @@ export interface StoreWorker extends Writer {
 /** The sources run as they are, the package is compiled. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
+/** MB: rows come and go while a folder is read, and the small young generation of `npm start` would copy them again and again. */
+const YOUNG_GENERATION = 64;
+
 /**
  * Opens the data folder, and hands out its rows meanwhile; rejects with a `StoreError` where it is not to be taken up, rows
  * handed out or not. `onCommitted` hears with each commit why
@@ -25,7 +28,10 @@ export async function openStoreWorker(
   options: StoreFileOptions,
   { taker, onCommitted }: { readonly taker: RowTaker; readonly onCommitted: (logGrows: string | undefined) => void },
 ): Promise<StoreWorker> {
-  const worker = new Worker(WORKER, { workerData: options });
+  const worker = new Worker(WORKER, {
+    workerData: options,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+  });
   // One thing at a time is asked of it, and each is answered.
   let answered: (message: FromWorker) => void = () => {};
   let broke: (error: Error) => void = () => {};
