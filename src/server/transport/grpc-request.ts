@@ -40,6 +40,8 @@ export function refuseForeign(stream: ServerHttp2Stream, headers: IncomingHttpHe
 
 function refusalOf(headers: IncomingHttpHeaders): Refusal | undefined {
   const method = headers[":method"];
+  // What nearly all calls say.
+  if (method === "POST" && headers["content-type"] === "application/grpc" && !("grpc-encoding" in headers)) return;
   if (method !== "POST") {
     return {
       status: 405,

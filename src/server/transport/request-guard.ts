@@ -36,14 +36,26 @@ export function createRequestGuard(clock: Clock): RequestGuard {
     answered.add(this);
   }
 
+  // Nearly all requests are complete within the turn in which they begin, and cost no listeners.
+  let fresh: { readonly stream: ServerHttp2Stream; readonly openEnded: boolean }[] = [];
+  function watchFresh() {
+    const begun = fresh;
+    fresh = [];
+    for (const { stream, openEnded } of begun) if (!stream.readableEnded && !stream.destroyed) watch(stream, openEnded);
+  }
+  function watch(stream: ServerHttp2Stream, openEnded: boolean) {
+    if (stream.writableFinished) answered.add(stream);
+    else if (!openEnded) arriving.add(stream);
+    stream.once("end", onEnd);
+    // One that was reset has no end, and a flood of them would be kept for all that time.
+    stream.once("close", onEnd);
+    stream.once("finish", onAnswered);
+  }
+
   return {
     watch(stream, openEnded) {
-      if (stream.readableEnded) return;
-      if (!openEnded) arriving.add(stream);
-      stream.once("end", onEnd);
-      // One that was reset has no end, and a flood of them would be kept for all that time.
-      stream.once("close", onEnd);
-      stream.once("finish", onAnswered);
+      if (fresh.length === 0) setImmediate(watchFresh);
+      fresh.push({ stream, openEnded });
     },
     close() {
       arriving.close();
