@@ -167,10 +167,13 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
     waitTimeP50: statistics.waits.percentile(0.5, now),
     waitTimeP99: statistics.waits.percentile(0.99, now),
     granted: statistics.grants.total,
-    refusals: new Map(statistics.refusals),
+    refusals: statistics.refusals.size === 0 ? NO_REFUSALS : new Map(statistics.refusals),
     overloaded: statistics.overloaded,
   };
 }
+
+/** Most limiters have refused nothing, and there may be many to show at once. */
+const NO_REFUSALS: LimiterStatus["refusals"] = new Map();
 
 /** What a key that nobody uses would show. */
 const UNUSED = { permitsInUse: 0, queue: { presentCount: 0 } };
