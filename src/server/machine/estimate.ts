@@ -27,7 +27,7 @@ const TELLING_AGE = 1_000_000;
 /** What the holders let expect; undefined where that cannot be known. Takes as many steps as there are groups of holders. */
 function prospectOf({ holders, limiter }: Instance, now: number): Prospect | undefined {
   const oldest = holders?.oldest(now) ?? 0;
-  const mean = limiter.statistics.holds.mean(now) ?? (oldest < TELLING_AGE ? undefined : oldest);
+  const mean = limiter.statistics.flow?.holds.mean(now) ?? (oldest < TELLING_AGE ? undefined : oldest);
   if (mean === undefined) return undefined;
   const { young, pace } = holders?.weigh(now, mean) ?? NOTHING_HELD;
   return { mean, pace, young, oldest };

@@ -7,6 +7,7 @@ import { type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
 import {
   chargedPermits,
   chargedTokens,
+  flowOf,
   type Instance,
   type Limiter,
   microsUntilTokens,
@@ -82,12 +83,12 @@ export function grant(state: State, grantee: Grantee, instances: readonly Instan
     heapIndex: -1,
   };
   for (const { instance, permits } of claims) {
-    const { statistics } = instance.limiter;
-    statistics.grants.count(now);
-    statistics.waits.record(now - grantee.arrivedAt, now);
-    statistics.activity += 1;
+    const { grants, waits, completions } = flowOf(instance.limiter);
+    grants.count(now);
+    waits.record(now - grantee.arrivedAt, now);
+    instance.limiter.statistics.activity += 1;
     if (permits > 0) continue;
-    statistics.completions.count(now);
+    completions.count(now);
     closeIfIdle(state, instance);
   }
   if (held) {

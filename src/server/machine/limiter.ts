@@ -135,15 +135,38 @@ export interface Waiter extends Due, Member<Waiter> {
 
 /** What is measured of a limiter. */
 export interface Statistics {
+  /** µs: since when it is measured. */
+  readonly since: number;
+  /** Made for the first request: of many limiters most are idle. */
+  flow: Flow | undefined;
+  readonly refusals: Map<Reason, number>;
+  overloaded: number;
+  /** Rises with everything above and with every change of the limiter: what a watcher compares. */
+  activity: number;
+}
+
+/** What goes through a limiter. */
+export interface Flow {
   readonly arrivals: Meter;
   readonly grants: Meter;
   readonly completions: Meter;
   readonly waits: Durations;
   readonly holds: Durations;
-  readonly refusals: Map<Reason, number>;
-  overloaded: number;
-  /** Rises with everything above and with every change of the limiter: what a watcher compares. */
-  activity: number;
+}
+
+export function flowOf({ statistics }: Limiter): Flow {
+  statistics.flow ??= createFlow(statistics.since);
+  return statistics.flow;
+}
+
+function createFlow(since: number): Flow {
+  return {
+    arrivals: new Meter(since),
+    grants: new Meter(since),
+    completions: new Meter(since),
+    waits: new Durations(since),
+    holds: new Durations(since),
+  };
 }
 
 interface LimiterOrigin {
@@ -173,16 +196,7 @@ export function createLimiter({ config, declaration, fencingToken }: LimiterOrig
     orphanedLeases: 0,
     permitsInUse: 0,
     waiters: 0,
-    statistics: {
-      arrivals: new Meter(now),
-      grants: new Meter(now),
-      completions: new Meter(now),
-      waits: new Durations(now),
-      holds: new Durations(now),
-      refusals: new Map(),
-      overloaded: 0,
-      activity: 0,
-    },
+    statistics: { since: now, flow: undefined, refusals: new Map(), overloaded: 0, activity: 0 },
     dueAt: 0,
     heapIndex: -1,
   };

@@ -15,20 +15,20 @@ export class Meter {
   total = 0;
   readonly #window: Window;
   readonly #startedAt: number;
-  /** A count for each step of the window and the one begun, by the step's number; made for the first, since most limiters are idle. */
-  #counts: Float64Array | undefined;
+  /** A count for each step of the window and the one begun, by the step's number. */
+  readonly #counts: Float64Array;
   #step: number;
 
   constructor(now: number, window: Window = TEN_SECONDS) {
     this.#window = window;
     this.#startedAt = now;
+    this.#counts = new Float64Array(window.steps + 1);
     this.#step = Math.floor(now / window.step);
   }
 
   count(now: number): void {
     this.#turn(now);
     this.total += 1;
-    this.#counts ??= new Float64Array(this.#window.steps + 1);
     const index = this.#step % this.#counts.length;
     this.#counts[index] = (this.#counts[index] as number) + 1;
   }
@@ -36,7 +36,6 @@ export class Meter {
   /** Events a second: over the window, or since the start; over one step at least. */
   rate(now: number): number {
     this.#turn(now);
-    if (this.#counts === undefined) return 0;
     const { step, steps } = this.#window;
     const sum = this.#counts.reduce((a, b) => a + b, 0);
     const lookBack = steps * step + (now % step);
@@ -46,18 +45,15 @@ export class Meter {
   /** Whether its rate is 0, and stays so until the next event. */
   hasFaded(now: number): boolean {
     this.#turn(now);
-    return this.#counts === undefined || this.#counts.every((count) => count === 0);
+    return this.#counts.every((count) => count === 0);
   }
 
   #turn(now: number): void {
     const step = Math.floor(now / this.#window.step);
     if (step === this.#step) return;
-    const counts = this.#counts;
-    if (counts !== undefined) {
-      const ring = counts.length;
-      const passed = Math.min(step - this.#step, ring);
-      for (let i = 0; i < passed; i++) counts[(step - i) % ring] = 0;
-    }
+    const ring = this.#counts.length;
+    const passed = Math.min(step - this.#step, ring);
+    for (let i = 0; i < passed; i++) this.#counts[(step - i) % ring] = 0;
     this.#step = step;
   }
 }
@@ -72,20 +68,17 @@ const BUCKETS = 327;
 interface Period {
   count: number;
   sum: number;
-  /** How many in each bucket. */
-  readonly buckets: Uint32Array;
+  /** How many in each bucket; made for the first, since of many limiters most are idle. */
+  buckets: Uint32Array | undefined;
 }
-
-/** A period in which nothing was recorded; one of its own is made for the first, since most limiters are idle. */
-const NOTHING: Period = Object.freeze({ count: 0, sum: 0, buckets: new Uint32Array(BUCKETS) });
 
 /**
  * Mean and percentiles of durations over the last one to two periods (minutes, unless said otherwise), in fixed space. A
  * percentile is at most a tenth too long, and never too short, for durations up to a year.
  */
 export class Durations {
-  #current = NOTHING;
-  #previous = NOTHING;
+  #current = createPeriod();
+  #previous = createPeriod();
   readonly #period: number;
   #startedAt: number;
 
@@ -104,10 +97,10 @@ export class Durations {
   record(micros: number, now: number): void {
     this.#turn(now);
     const bucket = micros < 1 ? 0 : Math.min(BUCKETS - 1, 1 + Math.floor(Math.log(micros) / GROWTH));
-    if (this.#current === NOTHING) this.#current = { count: 0, sum: 0, buckets: new Uint32Array(BUCKETS) };
     const period = this.#current;
     period.count += 1;
     period.sum += micros;
+    period.buckets ??= new Uint32Array(BUCKETS);
     period.buckets[bucket] = (period.buckets[bucket] as number) + 1;
   }
 
@@ -124,7 +117,7 @@ export class Durations {
     let left = Math.ceil((this.#current.count + this.#previous.count) * share);
     if (left === 0) return undefined;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      left -= (this.#current.buckets[bucket] as number) + (this.#previous.buckets[bucket] as number);
+      left -= (this.#current.buckets?.[bucket] ?? 0) + (this.#previous.buckets?.[bucket] ?? 0);
       if (left <= 0) return bucket === 0 ? 0 : Math.exp(bucket * GROWTH);
     }
     return undefined;
@@ -133,9 +126,13 @@ export class Durations {
   #turn(now: number): void {
     const periods = Math.floor((now - this.#startedAt) / this.#period);
     if (periods === 0) return;
-    this.#previous = periods === 1 ? this.#current : NOTHING;
-    this.#current = NOTHING;
+    this.#previous = periods === 1 ? this.#current : createPeriod();
+    this.#current = createPeriod();
     // Not from now on: a period begun late would remember longer than two periods.
     this.#startedAt += periods * this.#period;
   }
+}
+
+function createPeriod(): Period {
+  return { count: 0, sum: 0, buckets: undefined };
 }

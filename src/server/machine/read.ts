@@ -3,7 +3,7 @@
 import { refilled } from "./earlier-rates.ts";
 import { estimateOf, survey, waitersAhead } from "./estimate.ts";
 import type { Lease } from "./lease.ts";
-import type { Instance, Limiter, Waiter } from "./limiter.ts";
+import type { Flow, Instance, Limiter, Waiter } from "./limiter.ts";
 import { bytesOf, takePage } from "./page.ts";
 import type { State } from "./state.ts";
 import { levelOf } from "./token-bucket.ts";
@@ -61,13 +61,17 @@ function limiterOf(state: State, name: string): Limiter {
  * no key is left that will be forgotten.
  */
 export function isStill({ now }: State, { config, statistics, instances, idle }: Limiter): boolean {
-  const { arrivals, grants, completions, holds, waits } = statistics;
+  const { flow } = statistics;
   if (idle.size > 0) return false;
-  if (![arrivals, grants, completions].every((meter) => meter.hasFaded(now))) return false;
-  if (holds.count(now) + waits.count(now) > 0) return false;
+  if (flow !== undefined && !hasFaded(flow, now)) return false;
   const { rate, keyed } = config;
   if (rate === undefined || keyed) return true;
   return refilled(instances.get("") as Instance, rate, now).tokens >= rate.capacity;
+}
+
+function hasFaded({ arrivals, grants, completions, holds, waits }: Flow, now: number): boolean {
+  if (![arrivals, grants, completions].every((meter) => meter.hasFaded(now))) return false;
+  return holds.count(now) + waits.count(now) === 0;
 }
 
 /** Leases in the order of their grants. */
@@ -150,6 +154,7 @@ export function takeMoved(state: State): Waiter[] {
 function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
   const { now } = state;
   const { statistics, config } = limiter;
+  const { flow } = statistics;
   const one = key === "" && config.keyed ? undefined : limiter.instances.get(key);
   const ofKey = key !== "" ? (one ?? UNUSED) : undefined;
   return {
@@ -160,13 +165,13 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
     leases: limiter.leases,
     orphanedLeases: limiter.orphanedLeases,
     keys: config.keyed ? limiter.instances.size : 0,
-    arrivalRate: statistics.arrivals.rate(now),
-    admissionRate: statistics.grants.rate(now),
-    completionRate: statistics.completions.rate(now),
-    meanHoldTime: statistics.holds.mean(now),
-    waitTimeP50: statistics.waits.percentile(0.5, now),
-    waitTimeP99: statistics.waits.percentile(0.99, now),
-    granted: statistics.grants.total,
+    arrivalRate: flow?.arrivals.rate(now) ?? 0,
+    admissionRate: flow?.grants.rate(now) ?? 0,
+    completionRate: flow?.completions.rate(now) ?? 0,
+    meanHoldTime: flow?.holds.mean(now),
+    waitTimeP50: flow?.waits.percentile(0.5, now),
+    waitTimeP99: flow?.waits.percentile(0.99, now),
+    granted: flow?.grants.total ?? 0,
     refusals: statistics.refusals.size === 0 ? NO_REFUSALS : new Map(statistics.refusals),
     overloaded: statistics.overloaded,
   };

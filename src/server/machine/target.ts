@@ -4,7 +4,7 @@ import type { Claim } from "./claim.ts";
 import { demandOf, estimateIn } from "./estimate.ts";
 import { closedFor, obstacle } from "./grant.ts";
 import { findInstance, makeRoom, openInstance } from "./instances.ts";
-import { excessOf, type Instance, type Limiter } from "./limiter.ts";
+import { excessOf, flowOf, type Instance, type Limiter } from "./limiter.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import type { State } from "./state.ts";
 
@@ -31,7 +31,7 @@ export function resolve(state: State, claims: readonly Claim[]): Target | Refusa
     instances.push(findInstance(limiter, claim.key));
   }
   for (const limiter of limiters) {
-    limiter.statistics.arrivals.count(state.now);
+    flowOf(limiter).arrivals.count(state.now);
     limiter.statistics.activity += 1;
   }
   return { kind: "target", limiters, instances };

@@ -121,10 +121,10 @@ describe("the estimate", () => {
           }
           // Within the period for which hold times are remembered.
           let last: (number | undefined)[] = [];
-          const mean = scene.state.limiters.get("db")?.statistics.holds.mean(scene.now);
+          const mean = scene.state.limiters.get("db")?.statistics.flow?.holds.mean(scene.now);
           for (const pass of [0, ...passes]) {
             scene.pass(pass);
-            if (scene.state.limiters.get("db")?.statistics.holds.mean(scene.now) !== mean) return;
+            if (scene.state.limiters.get("db")?.statistics.flow?.holds.mean(scene.now) !== mean) return;
             const { items } = pageWaiters(scene.state, { limiter: "db", key: "", after: "", limit: 100 });
             const told = items.map(({ estimatedWait }) => estimatedWait);
             for (const [index, estimate] of told.entries()) {
