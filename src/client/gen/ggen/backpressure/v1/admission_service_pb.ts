@@ -36,7 +36,7 @@ export type AcquireRequest = Message<"ggen.backpressure.v1.AcquireRequest"> & {
   claims: Claim[];
 
   /**
-   * Who asks, for people who look: a service, a host, a job. At most 256 bytes; empty is shown as such.
+   * Names the holder, for operators: a service, a host, a job. At most 256 bytes; empty is shown as such.
    *
    * @generated from field: string holder = 2;
    */
@@ -333,7 +333,7 @@ export type TryAcquireRequest = Message<"ggen.backpressure.v1.TryAcquireRequest"
   claims: Claim[];
 
   /**
-   * Who asks, for people who look. At most 256 bytes.
+   * Names the holder, for operators. At most 256 bytes.
    *
    * @generated from field: string holder = 2;
    */

@@ -20,7 +20,7 @@ export const file_ggen_backpressure_v1_board: GenFile = /*@__PURE__*/
 
 /**
  * A pull-only kanban board. No call puts a card into a later stage; only a pull from that stage does, and only when the
- * stage has room. A stage's count is all its cards: finished work that nobody pulls keeps the stage full, and that is the
+ * stage has room. A stage's count is all its cards: finished work that no worker pulls keeps the stage full, and that is the
  * backpressure.
  *
  * @generated from message ggen.backpressure.v1.Board
@@ -93,8 +93,8 @@ export type Board = Message<"ggen.backpressure.v1.Board"> & {
   maxPullers?: number | undefined;
 
   /**
-   * Changes with every change of the fields above. Send it back with an update or a delete to be told, with ABORTED, if
-   * somebody was faster; empty: whatever stands is changed. Output otherwise.
+   * Changes with every change of the fields above. An update or delete that carries it fails with ABORTED if the board has
+   * changed meanwhile; empty: the board is changed whatever it is. Output otherwise.
    *
    * @generated from field: string etag = 10;
    */
@@ -166,7 +166,7 @@ export type Stage = Message<"ggen.backpressure.v1.Stage"> & {
   wipLimit?: number | undefined;
 
   /**
-   * QUEUE: whether it pulls by itself whenever it has room. Unset: true. Without it somebody commits each card by a pull.
+   * QUEUE: whether it pulls by itself whenever it has room. Unset: true. Without it each card enters by a pull of a client.
    *
    * @generated from field: optional bool auto_pull = 4;
    */
@@ -219,14 +219,14 @@ export type StageStatus = Message<"ggen.backpressure.v1.StageStatus"> & {
   cards: number;
 
   /**
-   * Those on which nobody works.
+   * Cards that no worker holds.
    *
    * @generated from field: uint32 waiting = 2;
    */
   waiting: number;
 
   /**
-   * Those that somebody works on.
+   * Cards that workers hold.
    *
    * @generated from field: uint32 active = 3;
    */

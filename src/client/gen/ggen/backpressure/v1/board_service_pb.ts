@@ -78,7 +78,7 @@ export type GetBoardRequest = Message<"ggen.backpressure.v1.GetBoardRequest"> & 
   name: string;
 
   /**
-   * Whether to send its cards too, at most 1,000, or about 1 MB of them: first those that somebody works on, then the
+   * Whether to send its cards too, at most 1,000, or about 1 MB of them: first those that workers hold, then the
    * others that are not completed, both by stage from the last to the first and in it in the order in which they came; then
    * the completed, the latest first.
    *
@@ -751,7 +751,7 @@ export type PullCardRequest = Message<"ggen.backpressure.v1.PullCardRequest"> & 
   stage: string;
 
   /**
-   * Who works, for people who look. At most 256 bytes.
+   * Names the worker, for operators. At most 256 bytes.
    *
    * @generated from field: string worker = 3;
    */
@@ -866,12 +866,13 @@ export type PullCardResponse = Message<"ggen.backpressure.v1.PullCardResponse"> 
   } | {
     /**
      * Why there is none now; the stream ends OK. With `max_wait` zero: NO_CARD, STAGE_FULL, WAITERS_AHEAD, or what the
-     * stage's limiter says to who does not wait: CONCURRENCY_EXHAUSTED, RATE_EXHAUSTED, WAITERS_AHEAD, PAUSED, LEARNING.
+     * stage's limiter answers a TryAcquire: CONCURRENCY_EXHAUSTED, RATE_EXHAUSTED, WAITERS_AHEAD, PAUSED, LEARNING.
      *
-     * Whoever waits is told none in one case: there is a card and room, and the stage's limiter, whose own `max_wait` is
-     * zero, lets nobody wait; then with one of those reasons of the limiter. Its other refusals end the stream with their
-     * own status, and so does a wait that was too long: LIMITER_NOT_FOUND, KEY_REQUIRED, CLAIM_EXCEEDS_LIMIT, QUEUE_FULL,
-     * WAIT_TOO_LONG, WAIT_TIMEOUT, WAITER_CANCELLED. A limiter that is paused, or whose limit is reached, lets wait.
+     * A puller that waits gets this in one case: there is a card and room, and the stage's limiter has a `max_wait` of zero,
+     * so that it cannot be waited for; the reason is then one of the limiter's. The limiter's other refusals end the stream
+     * with their own status, and so does a wait that was too long: LIMITER_NOT_FOUND, KEY_REQUIRED, CLAIM_EXCEEDS_LIMIT,
+     * QUEUE_FULL, WAIT_TOO_LONG, WAIT_TIMEOUT, WAITER_CANCELLED. A limiter that is paused, or whose limit is reached, is
+     * waited for.
      *
      * @generated from field: ggen.backpressure.v1.Refusal none = 3;
      */
@@ -904,7 +905,7 @@ export const PullCardResponseSchema: GenMessage<PullCardResponse> = /*@__PURE__*
   messageDesc(file_ggen_backpressure_v1_board_service, 27);
 
 /**
- * A place among those who wait for a card.
+ * A puller's place in the queue of its stage.
  *
  * @generated from message ggen.backpressure.v1.PullWaiting
  */
@@ -1016,7 +1017,7 @@ export type TryPullCardRequest = Message<"ggen.backpressure.v1.TryPullCardReques
   stage: string;
 
   /**
-   * Who works, for people who look. At most 256 bytes.
+   * Names the worker, for operators. At most 256 bytes.
    *
    * @generated from field: string worker = 3;
    */
@@ -1038,7 +1039,7 @@ export type TryPullCardRequest = Message<"ggen.backpressure.v1.TryPullCardReques
   requestId: string;
 
   /**
-   * Only this card, if it can be pulled into the stage: for people who choose. Empty: the best.
+   * Only this card, if it can be pulled into the stage. Empty: the best one.
    *
    * @generated from field: string card_id = 6;
    */
@@ -1073,7 +1074,7 @@ export type TryPullCardResponse = Message<"ggen.backpressure.v1.TryPullCardRespo
     case: "pulled";
   } | {
     /**
-     * Why there is none: NO_CARD, STAGE_FULL, WAITERS_AHEAD, or what the stage's limiter says to who does not wait:
+     * Why there is none: NO_CARD, STAGE_FULL, WAITERS_AHEAD, or what the stage's limiter answers a TryAcquire:
      * CONCURRENCY_EXHAUSTED, RATE_EXHAUSTED, WAITERS_AHEAD, PAUSED, LEARNING.
      *
      * @generated from field: ggen.backpressure.v1.Refusal none = 2;
@@ -1204,14 +1205,14 @@ export type FinishCardRequest = Message<"ggen.backpressure.v1.FinishCardRequest"
   cardId: string;
 
   /**
-   * That of the pull. Zero only for a person's card, which has no ttl: whoever says so.
+   * That of the pull. Zero is allowed for a person's card alone, which has no ttl; any caller may then say it.
    *
    * @generated from field: uint64 fencing_token = 3;
    */
   fencingToken: bigint;
 
   /**
-   * What it brought, for who looks and for the next worker. At most 64 KiB. Empty: nothing new, and the card keeps what an
+   * What the work brought, for operators and for the next worker. At most 64 KiB. Empty: nothing new, and the card keeps what an
    * earlier finish brought.
    *
    * @generated from field: string result = 4;
@@ -1418,7 +1419,7 @@ export type BlockCardRequest = Message<"ggen.backpressure.v1.BlockCardRequest"> 
   reason: string;
 
   /**
-   * That of the pull, where the worker itself says so. Zero: an operator does, whoever works on it.
+   * That of the pull, where the worker itself blocks the card. Zero: an operator blocks it, whichever worker holds it.
    *
    * @generated from field: uint64 fencing_token = 4;
    */
@@ -1488,7 +1489,7 @@ export const UnblockCardRequestSchema: GenMessage<UnblockCardRequest> = /*@__PUR
  */
 export type UnblockCardResponse = Message<"ggen.backpressure.v1.UnblockCardResponse"> & {
   /**
-   * As it stands: somebody may hold it already.
+   * As it stands now: another worker may hold it already.
    *
    * @generated from field: ggen.backpressure.v1.Card card = 1;
    */
@@ -1504,8 +1505,7 @@ export const UnblockCardResponseSchema: GenMessage<UnblockCardResponse> = /*@__P
 
 /**
  * Keeps the boards. Every change takes effect at one instant, and settles the board at once: stages that pull by
- * themselves pull, and who waits for a card that is now there, and for which there is room, gets it, first come, first
- * served.
+ * themselves pull, and waiting pullers get the cards that are there and for which there is room, first come, first served.
  *
  * @generated from service ggen.backpressure.v1.BoardService
  */
@@ -1543,8 +1543,8 @@ export const BoardService: GenService<{
   /**
    * Changes the fields that the mask names. `stages` is replaced as a whole: stages may be added, renamed
    * (`renamed_from`), reordered only in so far as no card would move forward, and removed when empty (STAGE_NOT_EMPTY).
-   * A limit lowered below what is in a stage throws nobody out and lets nobody in. A declared board may be changed too:
-   * the change stands until its declaration changes.
+   * Lowering a limit below the current count evicts no cards; new cards are admitted once the count is below it. A declared
+   * board may be changed too: the change stands until its declaration changes.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.UpdateBoard
    */
@@ -1720,7 +1720,7 @@ export const BoardService: GenService<{
     output: typeof SendBackCardResponseSchema;
   },
   /**
-   * Nobody may take the card until it is unblocked; work on it ends with CARD_BLOCKED. It counts where it stands. By the
+   * Keeps the card from being pulled until it is unblocked; work on it ends with CARD_BLOCKED. It counts where it stands. By the
    * card's worker, tokens and retries as for FinishCard. By an operator (token 0) it blocks what stands there each time.
    *
    * @generated from rpc ggen.backpressure.v1.BoardService.BlockCard

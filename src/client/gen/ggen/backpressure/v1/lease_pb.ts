@@ -127,13 +127,13 @@ export const GrantedClaimSchema: GenMessage<GrantedClaim> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_lease, 1);
 
 /**
- * A timed right to permits: who holds what, since when, until when.
+ * A timed right to permits: its holder, what it holds, since when, until when.
  *
  * @generated from message ggen.backpressure.v1.Lease
  */
 export type Lease = Message<"ggen.backpressure.v1.Lease"> & {
   /**
-   * Names the lease to whoever looks. Knowing it is not enough to end it: its holder has the secret too.
+   * Names the lease. Knowing it is not enough to renew or release it: that needs the secret, which only its holder has.
    *
    * @generated from field: string id = 1;
    */
@@ -147,7 +147,7 @@ export type Lease = Message<"ggen.backpressure.v1.Lease"> & {
   claims: GrantedClaim[];
 
   /**
-   * Who holds it, as the request said it; for people.
+   * The holder, as its request named it; for operators.
    *
    * @generated from field: string holder = 3;
    */

@@ -370,7 +370,7 @@ export const LimiterSnapshotSchema: GenMessage<LimiterSnapshot> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_limiter_service, 12);
 
 /**
- * Asks who holds.
+ * Lists leases.
  *
  * @generated from message ggen.backpressure.v1.ListLeasesRequest
  */
@@ -440,7 +440,7 @@ export const ListLeasesResponseSchema: GenMessage<ListLeasesResponse> = /*@__PUR
   messageDesc(file_ggen_backpressure_v1_limiter_service, 14);
 
 /**
- * Asks who waits.
+ * Lists waiters.
  *
  * @generated from message ggen.backpressure.v1.ListWaitersRequest
  */
@@ -488,7 +488,7 @@ export const ListWaitersRequestSchema: GenMessage<ListWaitersRequest> = /*@__PUR
  */
 export type ListWaitersResponse = Message<"ggen.backpressure.v1.ListWaitersResponse"> & {
   /**
-   * Those who came first, first.
+   * In the order of arrival.
    *
    * @generated from field: repeated ggen.backpressure.v1.Waiter waiters = 1;
    */
@@ -609,8 +609,8 @@ export const CancelWaiterResponseSchema: GenMessage<CancelWaiterResponse> = /*@_
   messageDesc(file_ggen_backpressure_v1_limiter_service, 20);
 
 /**
- * Keeps the limiters. A change takes effect at one instant, between two grants, and settles the queue at once: who can
- * now be admitted is, and a waiter whose claim can never fit any more is refused with CLAIM_EXCEEDS_LIMIT.
+ * Keeps the limiters. A change takes effect at one instant, between two grants, and settles the queue at once: waiters
+ * that now fit are granted, and one whose claim can never fit any more is refused with CLAIM_EXCEEDS_LIMIT.
  *
  * @generated from service ggen.backpressure.v1.LimiterService
  */
@@ -646,8 +646,8 @@ export const LimiterService: GenService<{
     output: typeof ListLimitersResponseSchema;
   },
   /**
-   * Changes the fields that the mask names. A limit lowered below what is in use lets running work finish and admits
-   * nobody until there is room. A declared limiter may be changed too: the change stands until its declaration changes.
+   * Changes the fields that the mask names. A limit lowered below what is in use lets running work finish, and grants
+   * nothing until there is room. A declared limiter may be changed too: the change stands until its declaration changes.
    *
    * @generated from rpc ggen.backpressure.v1.LimiterService.UpdateLimiter
    */
@@ -657,7 +657,7 @@ export const LimiterService: GenService<{
     output: typeof UpdateLimiterResponseSchema;
   },
   /**
-   * Deletes one. Waiters are refused with LIMITER_NOT_FOUND; while leases are held it drains, admits nobody and keeps
+   * Deletes one. Waiters are refused with LIMITER_NOT_FOUND; while leases are held it drains, grants nothing and keeps
    * its name. DECLARED for one that the server's file declares.
    *
    * @generated from rpc ggen.backpressure.v1.LimiterService.DeleteLimiter
@@ -679,7 +679,7 @@ export const LimiterService: GenService<{
     output: typeof WatchLimitersResponseSchema;
   },
   /**
-   * Who holds leases, the longest held first, a page at a time; a page ends after about 1 MB.
+   * Lists leases, the longest held first, a page at a time; a page ends after about 1 MB.
    *
    * @generated from rpc ggen.backpressure.v1.LimiterService.ListLeases
    */
@@ -689,7 +689,7 @@ export const LimiterService: GenService<{
     output: typeof ListLeasesResponseSchema;
   },
   /**
-   * Who waits, in the order of arrival, a page at a time; a page ends after about 1 MB.
+   * Lists waiters in the order of arrival, a page at a time; a page ends after about 1 MB.
    *
    * @generated from rpc ggen.backpressure.v1.LimiterService.ListWaiters
    */
@@ -699,7 +699,7 @@ export const LimiterService: GenService<{
     output: typeof ListWaitersResponseSchema;
   },
   /**
-   * Asks a holder for its lease back: it is told, and the permits are free at its release or when the ttl has passed,
+   * Asks a holder for its lease back: it is notified, and the permits are free at its release or when the ttl has passed,
    * whatever it renews. `force` frees them now, while the holder may still be at work.
    *
    * @generated from rpc ggen.backpressure.v1.LimiterService.RevokeLease

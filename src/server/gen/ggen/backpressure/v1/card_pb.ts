@@ -74,22 +74,22 @@ export type Card = Message<"ggen.backpressure.v1.Card"> & {
   state: CardState;
 
   /**
-   * Who works on it, or did so last. Output only.
+   * The worker's hold on it, or the last one. Output only.
    *
    * @generated from field: ggen.backpressure.v1.CardLease lease = 8;
    */
   lease?: CardLease | undefined;
 
   /**
-   * How often somebody has begun to work on it in this stage and vanished, or was begun anew: 1 for the first. Giving a
-   * card back on purpose adds none. Output only.
+   * Which attempt at its work in this stage this is, or was: 1 for the first. An attempt that ends because its worker has
+   * vanished counts; giving the card back on purpose does not. Output only.
    *
    * @generated from field: uint32 attempt = 9;
    */
   attempt: number;
 
   /**
-   * Why it is blocked, was given back or sent back, in the words of who did it. Output only.
+   * Why it is blocked, was given back or sent back, in the words of the worker or operator that did it. Output only.
    *
    * @generated from field: string reason = 10;
    */
@@ -145,8 +145,8 @@ export type Card = Message<"ggen.backpressure.v1.Card"> & {
   blockedTime?: Duration | undefined;
 
   /**
-   * Changes with every change of the card. Send it back with an update to be told, with ABORTED, if somebody was faster;
-   * empty: whatever stands is changed. Output otherwise.
+   * Changes with every change of the card. An update that carries it fails with ABORTED if the card has changed meanwhile;
+   * empty: the card is changed whatever it is. Output otherwise.
    *
    * @generated from field: string etag = 18;
    */
@@ -167,7 +167,7 @@ export const CardSchema: GenMessage<Card> = /*@__PURE__*/
  */
 export type CardLease = Message<"ggen.backpressure.v1.CardLease"> & {
   /**
-   * Who works, as the pull said.
+   * The worker, as the pull named it.
    *
    * @generated from field: string worker = 1;
    */
@@ -203,7 +203,7 @@ export type CardLease = Message<"ggen.backpressure.v1.CardLease"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * Whether the work goes on; false once it has ended, when this says who did it last.
+   * Whether the work goes on; false once it has ended, when this describes the last worker's hold.
    *
    * @generated from field: bool live = 6;
    */
@@ -239,7 +239,7 @@ export const CardState = {
   UNSPECIFIED: 0,
 
   /**
-   * Nobody works on it. In a QUEUE stage the next stage may pull it; in a WORK stage somebody may take it up again.
+   * No worker holds it. In a QUEUE stage the next stage may pull it; in a WORK stage a pull may take it up again.
    *
    * @generated from enum value: CARD_STATE_WAITING = 1;
    */
@@ -253,7 +253,7 @@ export const CardState = {
   ACTIVE: 2,
 
   /**
-   * Nobody may take it until it is unblocked; it counts all the same.
+   * It cannot be pulled until it is unblocked; it counts towards the limit all the same.
    *
    * @generated from enum value: CARD_STATE_BLOCKED = 3;
    */

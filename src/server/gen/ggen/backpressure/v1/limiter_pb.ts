@@ -70,7 +70,7 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   burstSize?: number | undefined;
 
   /**
-   * Concurrency limit: permits, 1 to 1,000,000. Unset: no concurrency limit. To admit nobody, set `paused`.
+   * Concurrency limit: permits, 1 to 1,000,000. Unset: no concurrency limit. To grant nothing, set `paused`.
    *
    * @generated from field: optional uint32 max_concurrent = 5;
    */
@@ -78,29 +78,29 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
 
   /**
    * Whether each key has a bucket and a count of permits of its own. Cannot be changed by RPC once
-   * created; a change in the server's file is taken up where nothing is held and nobody waits.
+   * created; a change in the server's file is taken up where nothing is held or waited for.
    *
    * @generated from field: bool keyed = 6;
    */
   keyed: boolean;
 
   /**
-   * How many keys may be in use at once, 1 to 1,000,000. Unset: 10,000. A key is forgotten when nothing of it is held,
-   * nobody waits and its bucket is full again: what is forgotten cannot be told from new.
+   * How many keys may be in use at once, 1 to 1,000,000. Unset: 10,000. A key is forgotten when nothing of it is held
+   * or waited for and its bucket is full again: a forgotten key behaves like a new one.
    *
    * @generated from field: optional uint32 max_keys = 7;
    */
   maxKeys?: number | undefined;
 
   /**
-   * How many may wait at once (for each key), 0 to 1,000,000. Unset: 10,000. Zero: nobody waits.
+   * How many may wait at once (for each key), 0 to 1,000,000. Unset: 10,000. Zero: requests do not wait.
    *
    * @generated from field: optional uint32 max_waiters = 8;
    */
   maxWaiters?: number | undefined;
 
   /**
-   * The longest that anybody waits, to 24 hours. Unset: as long as the caller likes.
+   * The longest that a request waits, to 24 hours. Unset: as long as the caller likes.
    *
    * @generated from field: google.protobuf.Duration max_wait = 9;
    */
@@ -139,15 +139,15 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   trustCancel?: boolean | undefined;
 
   /**
-   * Admits nobody and keeps its waiters; who holds a lease keeps it.
+   * Grants nothing and keeps its waiters; leases that are held stay.
    *
    * @generated from field: bool paused = 14;
    */
   paused: boolean;
 
   /**
-   * Changes with every change of the fields above. Send it back with an update or a delete to be told, with ABORTED,
-   * if somebody was faster; empty: whatever stands is changed. Output otherwise.
+   * Changes with every change of the fields above. An update or delete that carries it fails with ABORTED if the limiter
+   * has changed meanwhile; empty: the limiter is changed whatever it is. Output otherwise.
    *
    * @generated from field: string etag = 15;
    */
@@ -310,7 +310,7 @@ export type LimiterStatus = Message<"ggen.backpressure.v1.LimiterStatus"> & {
   meanHoldTime?: Duration | undefined;
 
   /**
-   * Half of those granted waited at most so long, to within 10 %. Unset while nobody was granted.
+   * Half of those granted waited at most so long, to within 10 %. Unset while nothing was granted.
    *
    * @generated from field: google.protobuf.Duration wait_time_p50 = 12;
    */
@@ -387,7 +387,7 @@ export const RefusalCountSchema: GenMessage<RefusalCount> = /*@__PURE__*/
  */
 export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
   /**
-   * Names the waiter to whoever looks.
+   * Names the waiter.
    *
    * @generated from field: string id = 1;
    */
@@ -401,7 +401,7 @@ export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
   claims: Claim[];
 
   /**
-   * Who waits, as the request said it; for people.
+   * The one that waits, as its request named it; for operators.
    *
    * @generated from field: string holder = 3;
    */
@@ -464,7 +464,7 @@ export const LimiterState = {
   ACTIVE: 1,
 
   /**
-   * It was deleted while held: it admits nobody, and goes with its last lease.
+   * It was deleted while held: it grants nothing, and goes with its last lease.
    *
    * @generated from enum value: LIMITER_STATE_DELETING = 2;
    */

@@ -51,8 +51,8 @@ export type Refusal = Message<"ggen.backpressure.v1.Refusal"> & {
   key: string;
 
   /**
-   * When the same request can be granted at the earliest, if nobody else asks meanwhile. Unset where nobody can know:
-   * permits come back when their holders please.
+   * When the same request can be granted at the earliest, if no other request comes meanwhile. Unset where that cannot be
+   * known: permits come back when their holders release them.
    *
    * @generated from field: google.protobuf.Duration retry_after = 5;
    */
@@ -106,7 +106,7 @@ export const Reason = {
   LEASE_NOT_FOUND: 2,
 
   /**
-   * NOT_FOUND: nobody waits under this id.
+   * NOT_FOUND: no waiter has this id.
    *
    * @generated from enum value: REASON_WAITER_NOT_FOUND = 3;
    */
@@ -176,7 +176,7 @@ export const Reason = {
   CARD_STATE: 15,
 
   /**
-   * FAILED_PRECONDITION: nobody pulls into the first stage; cards are added to it.
+   * FAILED_PRECONDITION: the first stage cannot be pulled into; cards are added to it.
    *
    * @generated from enum value: REASON_FIRST_STAGE = 16;
    */
@@ -234,7 +234,7 @@ export const Reason = {
   RATE_EXHAUSTED: 41,
 
   /**
-   * An answer of TryAcquire (RESOURCE_EXHAUSTED for Acquire with `max_wait` zero): others wait, and nobody overtakes.
+   * An answer of TryAcquire (RESOURCE_EXHAUSTED for Acquire with `max_wait` zero): others wait, and no request overtakes a waiter.
    *
    * @generated from enum value: REASON_WAITERS_AHEAD = 42;
    */

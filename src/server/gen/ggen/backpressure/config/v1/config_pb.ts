@@ -44,7 +44,7 @@ export type Config = Message<"ggen.backpressure.config.v1.Config"> & {
   limits?: Limits | undefined;
 
   /**
-   * How it notices that somebody is gone. Taken up at the next start.
+   * How it notices that a client is gone. Taken up at the next start.
    *
    * @generated from field: ggen.backpressure.config.v1.Liveness liveness = 3;
    */
@@ -102,7 +102,7 @@ export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
  */
 export type Listeners = Message<"ggen.backpressure.config.v1.Listeners"> & {
   /**
-   * gRPC, as host:port; a port of 0 is one that is free. Unset: 127.0.0.1:50051. Nobody is asked who they are yet, so
+   * gRPC, as host:port; a port of 0 is one that is free. Unset: 127.0.0.1:50051. Callers are not authenticated yet, so
    * anything but loopback is for closed networks.
    *
    * @generated from field: string grpc = 1;
@@ -210,7 +210,7 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_config_v1_config, 2);
 
 /**
- * How the server notices that somebody is gone.
+ * How the server notices that a client is gone.
  *
  * @generated from message ggen.backpressure.config.v1.Liveness
  */
@@ -401,7 +401,7 @@ export const LogLevel = {
   INFO: 2,
 
   /**
-   * What somebody should look at.
+   * What an operator should look at.
    *
    * @generated from enum value: LOG_LEVEL_WARN = 3;
    */
