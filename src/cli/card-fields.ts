@@ -32,10 +32,10 @@ export function cardFields(card: Card): string[] {
 }
 
 function workerWords({ worker, live, pullTime, ttlMs }: CardLease): string {
-  const who = worker || "somebody";
-  if (!live) return `${who}, who has ended it`;
+  const name = worker || "unnamed";
+  if (!live) return `${name}, ended`;
   const ttl = ttlMs === undefined ? "a person's, for as long as it takes" : `ttl ${formatRoughly(ttlMs)}`;
-  return `${who}, since ${instantWords(pullTime)} (${ttl})`;
+  return `${name}, since ${instantWords(pullTime)} (${ttl})`;
 }
 
 function instantWords(instant: Date | undefined): string {

@@ -38,5 +38,5 @@ export function noteOf(card: Card): string {
 
 /** Who works on it, or did so last. */
 export function workerOf({ lease }: Card): string {
-  return lease === undefined ? "" : lease.worker || "somebody";
+  return lease === undefined ? "" : lease.worker || "unnamed";
 }

@@ -35,7 +35,7 @@ export function claimOptions(command: Command): Command {
         durationValue,
       ),
     )
-    .addOption(new Option("--holder <who>", "who asks, for people who look (default: user@host)"));
+    .addOption(new Option("--holder <name>", "the holder's name, for operators (default: user@host)"));
 }
 
 export function waitOptions(command: Command): Command {

@@ -35,12 +35,12 @@ const OPERATE: readonly CommandEntry[] = [
   },
   {
     name: "leases",
-    description: "who holds, the longest held first",
+    description: "leases, the longest held first",
     load: async () => (await import("./commands/leases.ts")).defineLeases,
   },
   {
     name: "waiters",
-    description: "who waits, in the order of arrival",
+    description: "waiters, in the order of arrival",
     load: async () => (await import("./commands/waiters.ts")).defineWaiters,
   },
   {

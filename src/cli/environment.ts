@@ -36,6 +36,6 @@ function userName(): string {
     return userInfo().username;
   } catch {
     // In a container the user may have a number and no name.
-    return process.env.USER ?? "somebody";
+    return process.env.USER ?? "unknown";
   }
 }

@@ -60,7 +60,7 @@ const PULL_MEANINGS: readonly (readonly [string, string])[] = [
   ["any", "the command's own; with --loop 0, when it was stopped"],
   [`${RUN_EXIT.stopped}`, "the card was lost, and the command was stopped"],
   [`${RUN_EXIT.refused}`, "there was no card in time; the command was not run"],
-  [`${RUN_EXIT.failed}`, "nothing was run, or the server could not be told, for another reason"],
+  [`${RUN_EXIT.failed}`, "nothing was run, or the server could not be reached, for another reason"],
   [`${RUN_EXIT.notExecutable}`, "the command was found, but cannot be executed; the card is given back"],
   [`${RUN_EXIT.notFound}`, "the command was not found; the card is given back"],
   [`${SIGNAL_BASE}+n`, "signal n ended the command, or the wait for the card"],

@@ -21,7 +21,7 @@ const OPTIONS: readonly Option[] = [
   new Option("--keyed", "a bucket and a count of permits for each key; only when it is created"),
   new Option("--max-keys <n>", "keys in use at once").argParser(countValue),
   new Option("--max-waiters <n>", "how many may wait at once").argParser(countValue),
-  new Option("--max-wait <duration>", "the longest that anybody waits").argParser(durationValue),
+  new Option("--max-wait <duration>", "the longest that a request waits").argParser(durationValue),
   new Option("--refuse-long-waits", "refuse at once whose wait would be too long"),
   new Option("--no-refuse-long-waits", "let them wait and time out"),
   new Option("--ttl <duration>", "how long a lease outlives its holder, if a request does not say").argParser(
@@ -30,7 +30,7 @@ const OPTIONS: readonly Option[] = [
   new Option("--max-ttl <duration>", "the longest ttl that a request may choose").argParser(durationValue),
   new Option("--trust-cancel", "a cancelled stream frees its lease at once"),
   new Option("--no-trust-cancel", "only Release does, as behind some proxies"),
-  new Option("--paused", "admit nobody"),
+  new Option("--paused", "grant nothing"),
   new Option("--no-paused", "admit"),
   new Option("--description <text>", "for people"),
 ];

@@ -141,7 +141,7 @@ async function* readAnswers<O extends DescMessage>(
     const { done, value } = await reader.read().catch(brokenOff);
     if (done) break;
     if ((value.flags & compressedFlag) !== 0) {
-      throw new ConnectError("the server has compressed its answer, which nobody asked for", Code.Internal);
+      throw new ConnectError("the server has compressed its answer, though it was not asked to", Code.Internal);
     }
     if ((value.flags & endStreamFlag) === 0) {
       yield decode(output, value.data);

@@ -113,7 +113,7 @@ export class Holding {
   /** Its stream, or an attempt to open that anew, has ended, with an error or by the server's will. */
   streamOver(error: Error | undefined): void {
     if (error === undefined) {
-      this.#lose("LEASE_ENDED", "somebody else has released it");
+      this.#lose("LEASE_ENDED", "another client has released it");
       return;
     }
     const verdict = verdictOf(error);

@@ -111,7 +111,7 @@ export class WorkHolding {
   /** Its stream, or an attempt to open that anew, has ended, with an error or by the server's will. */
   streamOver(error: Error | undefined): void {
     if (error === undefined) {
-      this.#lose({ reason: "LEASE_ENDED", detail: "somebody else has ended it", told: true });
+      this.#lose({ reason: "LEASE_ENDED", detail: "another client has ended it", told: true });
     } else if (error instanceof AdmissionError && isServerLoss(error.reason)) {
       this.#lose({ reason: error.reason, detail: error.message, cause: error, told: true });
     } else if (error instanceof AdmissionError && error.code === "ABORTED") {
@@ -225,7 +225,7 @@ export class WorkHolding {
     const time = confirmWithin();
     return within(clock, time, card, () => {
       throw unavailable(
-        `it has not confirmed the end of the work within ${time} ms; it is told on while the card's ttl lasts`,
+        `it has not confirmed the end of the work within ${time} ms; it is tried again while the card's ttl lasts`,
       );
     });
   }

@@ -26,7 +26,9 @@ describe("leases", () => {
 
     const [heading, first, second, ...others] = (await run("leases")).stdout.trimEnd().split("\n");
     expect(heading).toMatch(/^LEASE +HOLDER +HOLDS +TOKEN +STATE +HELD +ENDS IN$/);
-    expect(first).toMatch(new RegExp(`^${both.id} +trainer +gpu ×2, db\\[tenant-7\\] +\\d+, \\d+ +attached +\\S+ +-$`));
+    expect(first).toMatch(
+      new RegExp(`^${both.id} +trainer +gpu ×2, db\\[tenant-7\\] +\\d+, \\d+ +attached +\\S+ +\\S+s$`),
+    );
     expect(second).toMatch(new RegExp(`^${one.id} +\\\\u001b\\[31mred +db\\[tenant-8\\] `));
     expect(others).toEqual([]);
 
@@ -40,7 +42,7 @@ describe("leases", () => {
     expect(await run("leases", "--limiter", "idle")).toEqual({
       code: 0,
       stdout: "",
-      stderr: "Nobody holds a lease.\n",
+      stderr: "No leases are held.\n",
     });
     expect(JSON.parse((await run("leases", "--limiter", "idle", "--json")).stdout).leases).toEqual([]);
   });
@@ -80,7 +82,7 @@ describe("waiters and cancel", () => {
     for (const outcome of await outcomes) {
       expect(outcome).toMatchObject({ status: "rejected", reason: { reason: "WAITER_CANCELLED" } });
     }
-    expect(await run("waiters", "queue")).toMatchObject({ code: 0, stderr: "Nobody waits for queue.\n" });
+    expect(await run("waiters", "queue")).toMatchObject({ code: 0, stderr: "No waiters for queue.\n" });
   });
 
   it("say so where there is no such waiter or limiter", async () => {

@@ -55,7 +55,7 @@ boards:
       "1:14: listeners.cors_headers: has no effect without listeners.cors_origins: no page of another origin may call the web port",
       "2:10: store.leases: has no effect without store.folder: nothing is kept",
       "2:24: store.max_megabytes: has no effect without store.folder: nothing is kept",
-      '4:49: boards[0].stages[1].limiter: names a limiter that the file does not declare: until one is made by RPC, "gpu" lets nobody pull',
+      '4:49: boards[0].stages[1].limiter: names a limiter that the file does not declare: until "gpu" is made by RPC, the stage cannot be pulled into',
       "",
     ]);
     expect(JSON.parse((await cli(["check", path, "--json"])).stdout).notes).toHaveLength(4);

@@ -38,7 +38,7 @@ const COMMANDS: readonly (readonly [name: string, description: string, define: D
   ["finish", "say that the work of a stage is done", defineFinish],
   ["give-back", "leave a card undone, for another worker", defineGiveBack],
   ["send-back", "have the stage upstream do its work again", defineSendBack],
-  ["block", "let nobody take a card until it is unblocked", defineBlock],
+  ["block", "keep a card from being pulled until it is unblocked", defineBlock],
   ["unblock", "let the card be taken again", defineUnblock],
 ];
 

@@ -41,7 +41,7 @@ async function list({ terminal, address, json }: Context, { limiter, key }: Leas
   });
   const now = createSystemClock().now().wall;
   if (json) terminal.print(jsonLine(ListLeasesResponseSchema, create(ListLeasesResponseSchema, { leases })));
-  else if (leases.length === 0) terminal.warn("Nobody holds a lease.");
+  else if (leases.length === 0) terminal.warn("No leases are held.");
   else for (const line of leaseTable(leases, { now, width: terminal.size()?.columns })) terminal.print(line);
   return EXIT.ok;
 }

@@ -14,7 +14,7 @@ const COMMANDS: readonly (readonly [name: string, description: string, define: D
   ["watch", "the same, kept up to date", defineWatch],
   ["get", "one limiter in full", defineGet],
   ["set", "create a limiter, or change it", defineSet],
-  ["pause", "admit nobody, and keep those who wait", definePause],
+  ["pause", "grant nothing, and keep the waiters", definePause],
   ["resume", "admit again", defineResume],
   ["delete", "delete a limiter; it drains while it is held", defineDelete],
 ];

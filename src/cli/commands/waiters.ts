@@ -18,7 +18,7 @@ interface WaitersFlags {
 export const defineWaiters: DefineCommand = (command, handle) => {
   command
     .argument("<limiter>", "its name")
-    .addOption(new Option("--key <key>", "those who wait for this key"))
+    .addOption(new Option("--key <key>", "waiters for this key"))
     .action(handle(list));
 };
 
@@ -30,7 +30,7 @@ async function list({ terminal, address, json }: Context, limiter: string, { key
   });
   const now = createSystemClock().now().wall;
   if (json) terminal.print(jsonLine(ListWaitersResponseSchema, create(ListWaitersResponseSchema, { waiters })));
-  else if (waiters.length === 0) terminal.warn(`Nobody waits for ${limiter}.`);
+  else if (waiters.length === 0) terminal.warn(`No waiters for ${limiter}.`);
   else for (const line of waiterTable(waiters, { now, width: terminal.size()?.columns })) terminal.print(line);
   return EXIT.ok;
 }

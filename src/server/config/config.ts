@@ -212,7 +212,7 @@ function checkStageLimiters({ boards, limiters }: Config, complaints: Complaints
       const limiter = declared.get(name);
       if (limiter?.keyed) complaints.fault(field, `must be a limiter without keys, and ${quote(name)} is keyed`);
       else if (name !== "" && limiter === undefined) {
-        const message = `names a limiter that the file does not declare: until one is made by RPC, ${quote(name)} lets nobody pull`;
+        const message = `names a limiter that the file does not declare: until ${quote(name)} is made by RPC, the stage cannot be pulled into`;
         complaints.note(field, message);
       }
     }

@@ -74,7 +74,7 @@ function assertQueue(state: State, instance: Instance): void {
   for (const place of queue.all()) {
     const { waiter, claim } = place;
     holds(place.arrival > arrival, instance, "its queue is in the order of arrival");
-    holds(state.waiters.get(waiter.id) === waiter, instance, "who stands in its queue waits");
+    holds(state.waiters.get(waiter.id) === waiter, instance, "each place of the queue is of a waiter");
     holds(place.instance === instance && waiter.places.includes(place), instance, "places belong to their waiters");
     arrival = place.arrival;
     size += 1;
@@ -84,7 +84,7 @@ function assertQueue(state: State, instance: Instance): void {
     permits += claim.permits;
     tokens += claim.tokens;
   }
-  if (present === 0) holds(queue.first === undefined, instance, "nobody is next where nobody is present");
+  if (present === 0) holds(queue.first === undefined, instance, "nothing present implies no first");
   counts(queue.size, size, instance, "places");
   counts(queue.presentCount, present, instance, "waiters present");
   counts(instance.queuedPermits, permits, instance, "permits asked for in the queue");
@@ -94,7 +94,7 @@ function assertQueue(state: State, instance: Instance): void {
 /** No wake-up is lost or idle: the head cannot be admitted now, and there is a deadline where only tokens keep it. */
 function assertHead(state: State, instance: Instance): void {
   const wait = tokenWaitOfHead(state, instance);
-  holds(wait !== 0, instance, "nobody is kept who could be admitted");
+  holds(wait !== 0, instance, "the head does not fit now");
   if (instance.idle) return;
   const due = instance.heapIndex === -1 ? undefined : instance.dueAt - state.now;
   // Waits that are as good as endless are not told apart.

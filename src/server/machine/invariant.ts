@@ -21,7 +21,7 @@ export function counts(counted: number, there: number, subject: Subject, what: s
 export function holdsHeap<T extends Due>(heap: Pick<Deadlines<T>, "items">, subject: Subject): void {
   const items = [...heap.items()];
   for (const [index, item] of items.entries()) {
-    holds(item.heapIndex === index, subject, "whoever is in a heap knows their place there");
+    holds(item.heapIndex === index, subject, "heapIndex equals position");
     holds((items[(index - 1) >> 1]?.dueAt ?? 0) <= item.dueAt, subject, "what falls due first is first in its heap");
   }
 }

@@ -30,7 +30,7 @@ export function assertMachine(state: State): void {
 function assertLease(state: State, lease: Lease): void {
   const { attachment, ttl } = lease;
   holds(state.leases.get(lease.id) === lease, lease, "it is kept under its id");
-  holds(state.waiters.get(lease.id) === undefined, lease, "nobody waits and holds at once");
+  holds(state.waiters.get(lease.id) === undefined, lease, "a lease has no waiter under its id");
   holds(state.pastLeases.get(lease.id) === undefined, lease, "what lives is not remembered as ended");
   const limiters = heldLimiters(lease);
   holds(limiters.length > 0, lease, "a lease holds something");
@@ -52,7 +52,7 @@ function assertLease(state: State, lease: Lease): void {
 function assertWaiter(state: State, waiter: Waiter): void {
   const { claims, places, stream } = waiter;
   holds(state.waiters.get(waiter.id) === waiter, waiter, "it is kept under its id");
-  holds(stream !== undefined || waiter.requestId !== "", waiter, "who is away can be found again");
+  holds(stream !== undefined || waiter.requestId !== "", waiter, "away implies request id");
   counts(places.length, claims.length, waiter, "claims, each with a place");
   for (const [index, place] of places.entries()) {
     const { limiter } = place.instance;
@@ -61,14 +61,14 @@ function assertWaiter(state: State, waiter: Waiter): void {
     holds(place.waiter === waiter && place.claim === claims[index], waiter, "each place is for its claim");
     holds(place.arrival === places[0]?.arrival, waiter, "it came to all queues at once");
     holds(place.present === (stream !== undefined), waiter, "it is present exactly while it has a stream");
-    holds(limiter.instances.get(place.instance.key) === place.instance, waiter, "nobody waits where nobody looks");
-    holds(!limiter.deleting, waiter, "nobody waits for a limiter that was deleted");
+    holds(limiter.instances.get(place.instance.key) === place.instance, waiter, "a waiter's instance is its limiter's");
+    holds(!limiter.deleting, waiter, "a waiter's limiter is not deleted");
     holds(
       maxConcurrent === undefined || permits <= maxConcurrent,
       waiter,
-      "nobody waits for permits that will never be",
+      "permits of a waiter are at most max_concurrent",
     );
-    holds(rate === undefined || tokens <= rate.capacity, waiter, "nobody waits for tokens that will never be");
+    holds(rate === undefined || tokens <= rate.capacity, waiter, "tokens of a waiter are at most the capacity");
   }
   const endless = stream !== undefined && waiter.deadline === Number.POSITIVE_INFINITY;
   holds((waiter.heapIndex === -1) === endless, waiter, "its time runs if it is bounded or away");
@@ -140,16 +140,16 @@ function assertLimiters(state: State): void {
       holds(
         instance.queue.size > 0 === limiter.queued.has(instance),
         instance,
-        "its limiter knows where somebody waits",
+        "queued has the instances with a queue, and no others",
       );
       if (held.has(instance)) heldInstances += 1;
     }
     counts(limiter.permitsInUse, permits, limiter, "permits in use");
     counts(limiter.waiters, waiters, limiter, "waiters");
     counts(limiter.idle.size, idle, limiter, "idle keys");
-    counts(limiter.queued.size, queued, limiter, "keys for which somebody waits");
+    counts(limiter.queued.size, queued, limiter, "keys with a queue");
     holdsHeap(limiter.idle, limiter);
-    holds(idle === 0 || limiter.heapIndex !== -1, limiter, "somebody will forget its idle keys");
+    holds(idle === 0 || limiter.heapIndex !== -1, limiter, "idle keys imply a deadline of the limiter");
   }
   const claims = [...state.waiters.values()].reduce((sum, waiter) => sum + waiter.places.length, 0);
   counts(places, claims, "machine", "places of waiters in queues");
@@ -194,7 +194,7 @@ function assertDeadlines(state: State): void {
 function assertChores({ chores, limiters, now }: State): void {
   const catching = chores.left.filter(({ what }) => what === "catch-up").map(({ limiter }) => limiter);
   counts(new Set(catching).size, catching.length, "machine", "limiters whose keys catch up");
-  holds((chores.heapIndex === -1) === (chores.left.length === 0), "machine", "somebody will do what is left to do");
+  holds((chores.heapIndex === -1) === (chores.left.length === 0), "machine", "chores left imply a deadline");
   for (const limiter of limiters.values()) {
     const { earlierRates } = limiter;
     holds(

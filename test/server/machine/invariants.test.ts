@@ -83,17 +83,17 @@ describe("invariants", () => {
     ["permits asked for in the queue", ({ instance }) => add(instance("db"), "queuedPermits", 1)],
     ["tokens asked for in the queue", ({ instance }) => add(instance("api"), "queuedTokens", -1)],
     ["2 waiters, counted 1", ({ limiter }) => add(limiter("db"), "waiters", -1)],
-    ["who stands in its queue waits", ({ state, second }) => forget(state, second)],
+    ["each place of the queue is of a waiter", ({ state, second }) => forget(state, second)],
     ["it is present exactly while it has a stream", ({ away }) => Object.assign(away, { stream: 9 })],
-    ["who is away can be found again", ({ away }) => Object.assign(away, { requestId: "" })],
+    ["away implies request id", ({ away }) => Object.assign(away, { requestId: "" })],
     [
-      "nobody waits for permits that will never be",
+      "permits of a waiter are at most max_concurrent",
       ({ first }) => Object.assign(first.claims[0] ?? {}, { permits: 3 }),
     ],
     ["waiters stand in the order of their arrival", ({ state, first }) => queueAnew(state, first)],
     // Wake-ups
     [
-      "nobody is kept who could be admitted",
+      "the head does not fit now",
       ({ first, second, away, instance }) => {
         for (const { claims } of [first, second, away]) Object.assign(claims[0] ?? {}, { permits: 0 });
         instance("db").queuedPermits = 0;
@@ -147,18 +147,18 @@ describe("invariants", () => {
       "a deleted limiter goes when it has drained",
       ({ limiter }) => Object.assign(limiter("unused"), { deleting: true }),
     ],
-    ["nobody waits for a limiter that was deleted", ({ limiter }) => Object.assign(limiter("db"), { deleting: true })],
+    ["a waiter's limiter is not deleted", ({ limiter }) => Object.assign(limiter("db"), { deleting: true })],
     [
       "idle is a key of which nothing is held or asked",
       ({ instance }) => Object.assign(instance("keys", "held"), { idle: true }),
     ],
     ["1 idle keys, counted 0", ({ limiter, instance }) => limiter("keys").idle.clear(instance("keys", "idle"))],
-    ["somebody will forget its idle keys", ({ state, limiter }) => state.deadlines.clear(limiter("keys"))],
+    ["idle keys imply a deadline of the limiter", ({ state, limiter }) => state.deadlines.clear(limiter("keys"))],
     ["its limiter knows it", ({ limiter }) => rename(limiter("keys"), "held")],
     ["it has at most as many keys as it may", ({ limiter }) => reconfigure(limiter("keys"), { maxKeys: 1 })],
     ["held instances that their limiters know", ({ limiter }) => lose(limiter("keys"), "held")],
     // Deadlines
-    ["whoever is in a heap knows their place there", ({ newer }) => add(newer, "heapIndex", 1)],
+    ["heapIndex equals position", ({ newer }) => add(newer, "heapIndex", 1)],
     [
       "what falls due first is first in its heap",
       ({ state, limiter }) => Object.assign(limiter("keys"), { dueAt: state.now + 1 }),

@@ -56,7 +56,7 @@ export const definePull: DefineBoardCommand = (command, handle) => {
     .usage("[options] <stage> [-- <command> [arguments...]]")
     .argument("<stage>", "which to pull into; never the first")
     .argument("[command...]", "the command and its arguments, behind --")
-    .addOption(new Option("--worker <who>", "who works, for people who look (default: user@host)"))
+    .addOption(new Option("--worker <name>", "the worker's name, for operators (default: user@host)"))
     .addOption(new Option("--card <id>", "without a command: only this card"))
     .addOption(
       new Option(

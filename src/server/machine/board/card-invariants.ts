@@ -9,11 +9,7 @@ export function assertCard(state: BoardState, card: Card): void {
   const { board } = card.stage;
   const subject = `board ${board.config.name}, card ${card.id}`;
   holds(statesIn(card.stage).includes(card.state), subject, "its state is one that cards have in its stage");
-  holds(
-    (card.work !== undefined) === (card.state === "active"),
-    subject,
-    "it is active exactly if somebody works on it",
-  );
+  holds((card.work !== undefined) === (card.state === "active"), subject, "active equals has work");
   holds(
     (card.blockedAt !== undefined) === (card.state === "blocked"),
     subject,
@@ -25,15 +21,15 @@ export function assertCard(state: BoardState, card: Card): void {
     "it has a time of completion exactly if it is completed",
   );
   holds(card.addedAt <= card.enteredAt && card.enteredAt <= state.now, subject, "it came when it came");
-  holds(card.attempt >= (card.work === undefined ? 0 : 1), subject, "whoever works on it makes an attempt");
+  holds(card.attempt >= (card.work === undefined ? 0 : 1), subject, "a card with work has an attempt of at least 1");
   holds((card.lastWork?.token ?? 0) < (card.work?.token ?? Number.POSITIVE_INFINITY), subject, "its tokens rise");
   holds((card.lastWork?.token ?? 0) <= board.fencingToken, subject, "no fencing token is above the last");
   const keeper = card.reservedFor;
   if (keeper === undefined) return;
   const pull = keeper.claiming;
   const kept = pull?.card === card || (pull?.kind === "exchange" && pull.up === card);
-  holds(kept && state.pullers.get(keeper.id) === keeper, subject, "it is kept for one who waits for it");
-  holds(card.heapIndex === -1, subject, "what is kept for somebody is nobody else's");
+  holds(kept && state.pullers.get(keeper.id) === keeper, subject, "it is kept for a puller that waits for it");
+  holds(card.heapIndex === -1, subject, "a card that is kept for a puller is not in the ranking");
 }
 
 function statesIn({ board, index, config }: Stage): readonly CardState[] {

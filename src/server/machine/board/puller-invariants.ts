@@ -10,16 +10,16 @@ export function assertPuller(state: BoardState, puller: Puller): void {
   const { id, stage, stream, claiming } = puller;
   const subject = `puller ${id}`;
   holds(state.pullers.get(id) === puller, subject, "it is kept under its id");
-  holds(state.boards.get(stage.board.config.name) === stage.board, subject, "nobody waits on a board that is gone");
-  holds(stage.board.stages[stage.index] === stage, subject, "nobody waits in a stage that is gone");
-  holds(stage.index > 0, subject, "nobody pulls into the first stage");
+  holds(state.boards.get(stage.board.config.name) === stage.board, subject, "a puller's board exists");
+  holds(stage.board.stages[stage.index] === stage, subject, "a puller's stage exists");
+  holds(stage.index > 0, subject, "a puller's stage is not the first");
   holds(
     puller.present === (stream !== undefined && claiming === undefined),
     subject,
     "it stands in the queue unless it is away, or stands at the limiter",
   );
-  holds(stream !== undefined || puller.requestId !== "", subject, "who is away can be found again");
-  holds(!puller.now || claiming !== undefined, subject, "who does not wait is at the limiter");
+  holds(stream !== undefined || puller.requestId !== "", subject, "away implies request id");
+  holds(!puller.now || claiming !== undefined, subject, "now implies claiming");
   const endless = stream !== undefined && (puller.now || puller.deadline === Number.POSITIVE_INFINITY);
   holds((puller.heapIndex === -1) === endless, subject, "its time runs if it is bounded or away");
   holds(endless || puller.dueAt > state.now, subject, "it gives up when its time has run out");
@@ -33,18 +33,22 @@ export function assertPullers(state: BoardState, stage: Stage): void {
   const own = [...state.pullers.values()].filter((puller) => puller.stage === stage);
   const present = [...pullers.present()];
   counts(pullers.size, own.length, subject, "pullers");
-  counts(pullers.presentCount, present.length, subject, "pullers who are present");
+  counts(pullers.presentCount, present.length, subject, "pullers present");
   holds(pullers.first === present[0], subject, "the first of those present is the next");
   let arrival = 0;
   for (const puller of pullers.all()) {
     holds(puller.arrival > arrival && puller.arrival <= state.arrival, subject, "pullers stand in order of arrival");
     arrival = puller.arrival;
-    holds(state.pullers.get(puller.id) === puller && puller.stage === stage, subject, "who stands in its queue waits");
+    holds(
+      state.pullers.get(puller.id) === puller && puller.stage === stage,
+      subject,
+      "each place of the queue is of a waiter",
+    );
   }
   const promised = own.filter(({ claiming }) => claiming?.kind === "move").length;
   counts(stage.promised, promised, subject, "promised places");
   const pulls = couldPull(stage);
-  holds(!pulls || present.length === 0, subject, "nobody is kept waiting who could be served");
+  holds(!pulls || present.length === 0, subject, "no puller waits that could be served");
   holds(!pulls || config.kind !== "queue" || !config.autoPull, subject, "a queue has pulled what it could");
   const returns = stage.index === 0 && room(stage) > 0 && free(board.stages[1], "sent-back").length > 0;
   holds(!returns, subject, "what was sent back to the first stage has returned");

@@ -10,7 +10,7 @@ export function assertWork(state: BoardState, work: Work): void {
   const { board } = card.stage;
   const subject = `work ${id}`;
   holds(state.works.get(id) === work, subject, "it is kept under its id");
-  holds(!state.pullers.has(id), subject, "nobody waits and works at once");
+  holds(!state.pullers.has(id), subject, "a puller has no work under its id");
   holds(card.work === work, subject, "a card has one work");
   holds(
     board.cards.get(card.id) === card && state.boards.get(board.config.name) === board,

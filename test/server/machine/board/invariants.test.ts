@@ -117,14 +117,14 @@ describe("invariants", () => {
     ],
     ["its state is one that cards have in its stage", ({ card }) => restate(card("waiting"), "finished")],
     ["its state is one that cards have in its stage", ({ card }) => restate(card("completed"), "blocked")],
-    ["it is active exactly if somebody works on it", ({ card }) => Object.assign(card("active"), { work: undefined })],
+    ["active equals has work", ({ card }) => Object.assign(card("active"), { work: undefined })],
     ["its blocked time runs while it is blocked", ({ card }) => Object.assign(card("waiting"), { blockedAt: 0 })],
     [
       "a time of completion exactly if it is completed",
       ({ card }) => Object.assign(card("waiting"), { completedAt: 0 }),
     ],
     ["it came when it came", ({ state, card }) => Object.assign(card("active"), { enteredAt: state.now + 1 })],
-    ["whoever works on it makes an attempt", ({ card }) => Object.assign(card("active"), { attempt: 0 })],
+    ["a card with work has an attempt of at least 1", ({ card }) => Object.assign(card("active"), { attempt: 0 })],
     ["its tokens rise", ({ card, work: held }) => Object.assign(card("active"), { lastWork: { token: held.token } })],
     ["no fencing token is above the last", ({ board }) => Object.assign(board, { fencingToken: 0 })],
     ["blocked cards", ({ board }) => add(board, "blocked", 1)],
@@ -146,11 +146,14 @@ describe("invariants", () => {
         stage("Check").sentBack.put(card("finished"));
       },
     ],
-    ["whoever is in a heap knows their place there", ({ card }) => add(card("waiting"), "heapIndex", 1)],
+    ["heapIndex equals position", ({ card }) => add(card("waiting"), "heapIndex", 1)],
     ["its limit holds", ({ stage }) => restage(stage("Work"), { wipLimit: 3 })],
     ["promised places", ({ stage }) => add(stage("Work"), "promised", -1)],
     // Those who wait
-    ["it is kept for one who waits for it", ({ card, first }) => Object.assign(card("kept"), { reservedFor: first })],
+    [
+      "it is kept for a puller that waits for it",
+      ({ card, first }) => Object.assign(card("kept"), { reservedFor: first }),
+    ],
     [
       "what it will take is kept for it",
       ({ stage, card }) => {
@@ -167,13 +170,13 @@ describe("invariants", () => {
     ],
     ["it waits for a limiter that there is", ({ stage }) => restage(stage("Work"), { limiter: "" })],
     ["it stands in the queue unless", ({ away }) => Object.assign(away, { stream: 99 })],
-    ["who is away can be found again", ({ away }) => Object.assign(away, { requestId: "" })],
-    ["who does not wait is at the limiter", ({ second }) => Object.assign(second, { now: true })],
+    ["away implies request id", ({ away }) => Object.assign(away, { requestId: "" })],
+    ["now implies claiming", ({ second }) => Object.assign(second, { now: true })],
     ["its time runs if it is bounded or away", ({ state, first }) => state.deadlines.clear(first)],
     ["its time runs if it is bounded or away", ({ state, second }) => state.deadlines.set(second, state.now + 1)],
     ["it gives up when its time has run out", ({ state, first }) => state.deadlines.set(first, state.now)],
     [
-      "nobody pulls into the first stage",
+      "a puller's stage is not the first",
       ({ stage, first }) => {
         stage("Check").pullers.remove(first);
         stage("In").pullers.append(Object.assign(first, { stage: stage("In") }));
@@ -182,8 +185,8 @@ describe("invariants", () => {
     ["pullers", ({ state, second }) => state.pullers.delete(second.id)],
     ["the first of those present is the next", ({ stage, second }) => wrongHead(stage("Check"), second)],
     ["pullers stand in order of arrival", ({ first, second }) => Object.assign(second, { arrival: first.arrival })],
-    ["nobody is kept waiting who could be served", ({ stage }) => restage(stage("Check"), { wipLimit: undefined })],
-    ["nobody is kept waiting who could be served", ({ stage }) => restage(stage("Work"), { wipLimit: 4 })],
+    ["no puller waits that could be served", ({ stage }) => restage(stage("Check"), { wipLimit: undefined })],
+    ["no puller waits that could be served", ({ stage }) => restage(stage("Work"), { wipLimit: 4 })],
     ["a queue has pulled what it could", ({ stage }) => restage(stage("Ready"), { wipLimit: 5, autoPull: true })],
     // Work
     ["a card has one work", ({ state, card, work: held }) => state.works.set(held.id, { ...held, card: card("kept") })],
