@@ -46,7 +46,7 @@ const PLACE_KEPT = 30_000;
  * `answerWithin` and no more; from then on `maxWait` and `answerWithin`, or, without a `maxWait`, as long as the connection
  * lives.
  *
- * Who has a place in the queue has something to lose: however many attempts have failed, the next is made, for as long as
+ * A waiter has a place in the queue to lose: however many attempts have failed, the next is made, for as long as
  * the place is kept or the wait goes on.
  */
 export async function askAgain<A>(
@@ -137,7 +137,7 @@ export interface InstantAttempt {
   readonly sentAt: Moment;
   /** ms that are left for its answer. */
   readonly within: number;
-  /** Aborts when nobody wants the answer any more; what it grants is then given back. */
+  /** Aborts when the answer is not wanted any more; what it grants is then given back. */
   readonly signal: AbortSignal;
 }
 

@@ -9,13 +9,13 @@ import { remainingOf } from "./validity.ts";
 /** What is asked: `E` is what its stream says, `G` what is granted, `H` what holds that, `A` the answer. */
 export interface Question<E, G, H, A> {
   readonly call: StreamingCall<E>;
-  /** What the stream said; undefined where that matters to nobody. */
+  /** What the stream said; undefined where it changes nothing. */
   read(event: E): Heard<G, H> | undefined;
   /** Asks the server whether a grant still stands: the grant anew, or an error that says why it does not. */
   confirm(grant: G): Promise<G>;
   /** Begins to hold what was granted to a request sent at `sentAt`. */
   hold(grant: G, sentAt: Moment, stream: HeldStream): { readonly answer: A; readonly holding: H | undefined };
-  /** Tells the server that a grant which nobody holds is given back; never rejects. */
+  /** Gives a grant that has no holder back to the server; never rejects. */
   giveBack(grant: G): Promise<unknown>;
 }
 

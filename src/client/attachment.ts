@@ -22,7 +22,7 @@ export interface ReopenListener<G> {
 }
 
 export interface AttachmentOptions<G> {
-  /** The stream of the grant; whoever opened it says when it has ended. */
+  /** The stream of the grant; its opener says when it has ended. */
   readonly stream: HeldStream;
   readonly reopen: Reopen<G>;
   /** The `attempt`th attempt (from 1) to make good a loss is about to be made. */
@@ -46,7 +46,7 @@ const GREATEST_DELAY = 1000;
 
 type State =
   | { readonly kind: "attached"; readonly stream: HeldStream; readonly since: Moment }
-  /** Until the next attempt; its place among the streams is kept, so that nobody else takes it. */
+  /** Until the next attempt; its place among the streams is kept, so that no other stream takes it. */
   | { readonly kind: "pausing"; readonly callOff: () => void }
   /** An attempt that was not answered yet. */
   | { readonly kind: "asking"; stream: HeldStream | undefined }

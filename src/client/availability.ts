@@ -51,7 +51,7 @@ export interface Availability {
   readonly isAway: boolean;
   /** Lets a call pass; throws a `ServerUnavailableError` while the server is known to be away and no probe is due. */
   enter(): Passage;
-  /** The server has answered something, whatever it was and whoever had asked. */
+  /** The server has answered something, whatever it was and whichever call had asked. */
   heard(): void;
 }
 

@@ -1,4 +1,4 @@
-/** One board, as those use it who put cards on it, work on them, and look. */
+/** One board, for clients that add cards, work on them, and read it. */
 
 import type { BoardEvent, BoardSnapshot, Flow } from "./board.ts";
 import type { Card, CardChanges, CardState, NewCard } from "./card.ts";
@@ -9,7 +9,7 @@ import type { WorkHandler, WorkLoop, WorkLoopOptions } from "./work-loop.ts";
 
 /** Which work an end is meant for. */
 export interface EndOptions extends CallOptions {
-  /** That of the pull. Default: whoever works on it, if that is a person, whose card has no ttl. */
+  /** That of the pull. Default: that of a person's work, whose card has no ttl. */
   readonly fencingToken?: bigint | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface BoardClient {
   ): Promise<Card>;
   /** Deletes a card, wherever it stands; work on it ends with CARD_DELETED. ETAG_MISMATCH. */
   remove(cardId: string, options?: CallOptions & { readonly etag?: string | undefined }): Promise<void>;
-  /** Nobody may take the card until it is unblocked; without a fencing token work on it ends with CARD_BLOCKED, whoever does it. */
+  /** Keeps the card from being pulled until it is unblocked; without a fencing token work on it ends with CARD_BLOCKED, of any worker. */
   block(cardId: string, reason?: string, options?: EndOptions): Promise<Card>;
   /** The card waits in its stage again, with its attempts counted anew. CARD_STATE for one that is not blocked. */
   unblock(cardId: string, options?: CallOptions): Promise<Card>;
@@ -62,8 +62,8 @@ export interface BoardClient {
 
   /**
    * Waits for a card and holds it until the work is ended: `await using work = await board.pull("InProgress")`. First comes
-   * a card that somebody left in the stage, then one that the next stage has sent back, then the best of the stage before. A
-   * lost connection is made good while waiting, with the old place among those who wait.
+   * a card that a worker left in the stage, then one that the next stage has sent back, then the best of the stage before. A
+   * lost connection is made good while waiting, with the old place in the queue.
    *
    * Rejects with an `AdmissionError` when the service says no, a `ServerUnavailableError` when it cannot be reached, a
    * `TooManyStreamsError` when this client may hold no more, or the reason of `options.signal`.

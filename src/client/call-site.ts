@@ -4,7 +4,7 @@
 const FRAMES = 4;
 
 /**
- * The stack of whoever called `below`, as text. It is written out at once: an engine that writes it lazily keeps the
+ * Returns the stack of the caller of `below`, as text. It is written out at once: an engine that writes it lazily keeps the
  * callers' `this` until then, and a lease that hangs there could never be collected.
  */
 export function callSite(below: (...args: never[]) => unknown): string {

@@ -26,7 +26,7 @@ import { within } from "./within.ts";
 
 export interface Calls {
   readonly admission: RpcClient<typeof AdmissionService>;
-  /** Returns the calls of another service. Those who make them bring its description, which a page may load late. */
+  /** Returns the calls of another service. The caller brings its description, which a page may load late. */
   of<S extends DescService>(service: S): RpcClient<S>;
   /** ms for the server to say something: to answer a unary call, to say its first word on a stream. */
   readonly answerWithin: number;

@@ -4,13 +4,13 @@
  */
 
 /**
- * What becomes of a card in its stage. `"waiting"`: nobody works on it. `"active"`: a worker holds it. `"blocked"`: nobody
- * may take it until it is unblocked. `"finished"`: the next stage may pull it. `"sent-back"`: the stage upstream shall pull
+ * What becomes of a card in its stage. `"waiting"`: no worker holds it. `"active"`: a worker holds it. `"blocked"`: it
+ * cannot be pulled until it is unblocked. `"finished"`: the next stage may pull it. `"sent-back"`: the stage upstream shall pull
  * it back. `"completed"`: it has reached the last stage.
  */
 export type CardState = "waiting" | "active" | "blocked" | "finished" | "sent-back" | "completed";
 
-/** What whoever adds a card decides, and may change later. */
+/** What the client that adds a card decides, and may change later. */
 export interface CardSettings {
   /** What it is, in a line. At most 512 bytes. */
   readonly title?: string | undefined;
@@ -45,11 +45,11 @@ export interface Card {
   /** Where it stands. */
   readonly stage: string;
   readonly state: CardState;
-  /** Who works on it, or did so last. */
+  /** The worker's hold on it, or the last one. */
   readonly lease: CardLease | undefined;
-  /** How often work on it was begun in this stage, but for those who gave it back on purpose: 1 for the first. */
+  /** How often work on it was begun in this stage, but for work that was given back on purpose: 1 for the first. */
   readonly attempt: number;
-  /** Why it is blocked, was given back or sent back, in the words of who did it. */
+  /** Why it is blocked, was given back or sent back, in the words of the worker or operator that did it. */
   readonly reason: string;
   /** What the last finish that brought anything brought: a string, or the JSON of anything else. */
   readonly result: string;
@@ -70,7 +70,7 @@ export interface Card {
 
 /** A worker's right to a card. */
 export interface CardLease {
-  /** Who works, as the pull said. */
+  /** The worker, as the pull named it. */
   readonly worker: string;
   /**
    * Rises for ever with each pull of the board. Hand it to whatever the work changes: a resource that remembers the
@@ -82,6 +82,6 @@ export interface CardLease {
   readonly ttlMs: number | undefined;
   /** When the card is free again unless its worker shows itself. Undefined while that cannot be said. */
   readonly expireTime: Date | undefined;
-  /** Whether the work goes on; false once it has ended, when this says who did it last. */
+  /** Whether the work goes on; false once it has ended, when this describes the last worker's hold. */
   readonly live: boolean;
 }

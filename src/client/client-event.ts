@@ -1,4 +1,4 @@
-/** What a client does by itself, for whoever writes a log. */
+/** What a client does by itself, for a log. */
 
 import type { AvailabilityNews } from "./availability.ts";
 

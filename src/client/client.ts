@@ -38,7 +38,7 @@ export interface TryAcquireOptions {
    * that); for `acquire` also 0: it ends with its stream. Default: the limiter's.
    */
   readonly ttl?: number | undefined;
-  /** Who asks, for people who look. At most 256 bytes. Default: the client's. */
+  /** Names the holder, for operators. At most 256 bytes. Default: the client's. */
   readonly holder?: string | undefined;
   /**
    * 16 to 128 printable characters, as good as a secret. The client makes one for each call, so that its own retries
@@ -122,7 +122,7 @@ export interface Client extends AsyncDisposable {
   ): LimitedFunction<A, T>;
   /** One limiter (and key) as an `AdmissionController`. */
   controller(limiter: string, options?: { readonly key?: string | undefined }): AdmissionController;
-  /** Makes, changes, watches limiters; shows who holds and who waits. */
+  /** Makes, changes and watches limiters; lists leases and waiters. */
   readonly limiters: Limiters;
   /** A board, to put cards on it, to work on them, and to look. Nothing is asked yet. */
   board(name: string): BoardClient;
@@ -167,11 +167,11 @@ export interface ClientOptions {
    * Default `"closed"`. Leases that are held in an outage stay as they are.
    */
   readonly onUnavailable?: OnUnavailable | undefined;
-  /** Who asks, or works, where a request does not say; for people who look. At most 256 bytes. Default: empty. */
+  /** Names the holder or worker, where a request does not; for operators. At most 256 bytes. Default: empty. */
   readonly holder?: string | undefined;
   readonly retry?: RetryOptions | undefined;
   /**
-   * Streams open at once (leases held by `acquire`, cards held by `pull`, those who wait, watches). Default: without
+   * Streams open at once (leases held by `acquire`, cards held by `pull`, waiting requests, watches). Default: without
    * bound; in a browser 4 where the page speaks HTTP/1.1.
    */
   readonly maxStreams?: number | undefined;

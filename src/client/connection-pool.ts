@@ -10,7 +10,7 @@ import type { Clock } from "./clock.ts";
 import { type KeepAlive, keepAlive } from "./keep-alive.ts";
 
 export interface ConnectionPool extends NonNullable<GrpcTransportOptions["sessionManager"]> {
-  /** Calls open on each connection, for those who look. */
+  /** Calls open on each connection, for tests. */
   load(): readonly number[];
   /** Closes all connections, and the calls on them. */
   close(): void;
@@ -86,7 +86,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       isBusy: () => connection.open > 0,
     });
     // A session manager that replaces a destroyed session takes its listener off before the error is emitted, which
-    // would then end the process; whoever has a call on the session hears of the error anyway.
+    // would then end the process; each call on the session hears of the error anyway.
     session.on("error", () => {});
     // Before the server's settings there is nothing to read: Node then supposes 100.
     session.on("remoteSettings", ({ maxConcurrentStreams = maxStreams, customSettings }) => {
@@ -98,7 +98,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     session.once("close", () => giveUp(connection, new Error("the connection was closed before it was of any use")));
   }
 
-  /** Whoever waits to know the limit fails as the call that went ahead; the next call tries anew. */
+  /** A call that waits to know the limit fails as the one that went ahead; the next call tries anew. */
   function giveUp(connection: Connection, reason: unknown): void {
     const { limit } = connection;
     if (limit.kind === "known") return;
@@ -142,7 +142,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
 
 function unknownLimit(): Limit {
   const known = Promise.withResolvers<void>();
-  // It may be that nobody waits to hear of it.
+  // It may be that no call waits for it.
   known.promise.catch(() => {});
   return { kind: "unknown", known };
 }

@@ -9,7 +9,7 @@ export function createController(client: Client, limiter: string, key: string | 
 
   function capacityOf({ maxConcurrent, keyed, status }: Limiter): number {
     if (maxConcurrent === undefined) return Number.POSITIVE_INFINITY;
-    // A key that nobody uses has no count of its own yet, but as much room as any.
+    // A key that is not in use has no count of its own yet, but as much room as any.
     return keyed && key === undefined ? status.permitsLimit : maxConcurrent;
   }
 

@@ -1,4 +1,4 @@
-/** One board, as those use it who put cards on it, work on them, and look. */
+/** One board, for clients that add cards, work on them, and read it. */
 
 import type { BoardClient } from "./board-client.ts";
 import { watchBoard } from "./board-watching.ts";
@@ -15,12 +15,12 @@ import { pull, tryPull } from "./work-pull.ts";
 
 export interface BoardClientOptions {
   readonly name: string;
-  /** Who works, where a pull does not say. */
+  /** Names the worker, where a pull does not. */
   readonly worker: string | undefined;
   readonly guard: LeakGuard;
 }
 
-/** `site` is the stack of whoever pulls, where `pull` itself would not find it. */
+/** `site` is the stack of the caller, where `pull` itself would not find it. */
 export interface SitedBoardClient extends BoardClient {
   pull(stage: string, options?: PullOptions, site?: string): Promise<Work>;
   tryPull(stage: string, options?: TryPullOptions, site?: string): Promise<Work | Refusal>;

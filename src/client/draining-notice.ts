@@ -1,4 +1,4 @@
-/** What whoever holds something is told when the server goes away. */
+/** What a holder hears when the server goes away. */
 
 /** The server is about to stop. */
 export interface DrainingNotice {

@@ -1,4 +1,4 @@
-/** What somebody probably meant by a text that is no duration, for whoever refuses it. */
+/** Returns what a text that is no duration probably means, for the message that refuses it. */
 
 const NUMBER = /^\d+(?:\.\d+)?$/;
 const PART = /(\d+(?:\.\d+)?)([a-zµ]+)/g;

@@ -50,7 +50,7 @@ const FOREIGN_CODES: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal]);
 /**
  * Returns the client's error for whatever a call threw; `address` is where the call was sent. Only what the transport or
  * the server calls unavailable is a `ServerUnavailableError`. An error of the program (in an interceptor, in a runtime that
- * lacks a function) comes out as it was thrown, so that a caller who fails open does not take it for an outage.
+ * lacks a function) comes out as it was thrown, so that a caller that fails open does not take it for an outage.
  */
 export function toClientError(thrown: unknown, address: string): Error {
   const error = ConnectError.from(thrown);

@@ -143,7 +143,7 @@ export class LeaseLostError extends Error {
 
 /**
  * Why work on a card was lost. `"VALIDITY_EXPIRED"`: no renewal was confirmed in time. `"CONNECTION_LOST"`: the stream
- * of work without a ttl broke. `"PAGE_HIDDEN"`: the browser left the page. `"LEASE_ENDED"`: somebody else has ended it under the same fencing
+ * of work without a ttl broke. `"PAGE_HIDDEN"`: the browser left the page. `"LEASE_ENDED"`: another client has ended it under the same fencing
  * token. `"LEASE_REVOKED"`, `"LIMITER_DELETED"`: the lease on the stage's limiter is gone. The others are the server's.
  */
 export type WorkLossReason =

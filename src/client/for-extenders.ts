@@ -1,5 +1,5 @@
 /**
- * What those need who extend the client: the services of the contract, for calls that it does not make, and what another
+ * What extensions of the client need: the services of the contract, for calls that it does not make, and what another
  * implementation of `AdmissionController` is made of.
  */
 

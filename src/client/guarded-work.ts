@@ -1,4 +1,4 @@
-/** Work under a lease, whoever grants that. Free of any transport: the remote client and the in-process limiter share it. */
+/** Work under a lease, whatever grants that. Free of any transport: the remote client and the in-process limiter share it. */
 
 import type { Lease, WorkOutcome } from "./lease.ts";
 

@@ -56,7 +56,7 @@ export class Holding {
   readonly #reliance: Reliance<Credential, RenewAnswer>;
   /** Undefined for a lease of TryAcquire. */
   readonly #attachment: Attachment | undefined;
-  /** What the server has said of how it ended, where nobody here has released it. */
+  /** What the server has said of how it ended, where this client has not released it. */
   #toldEnd: LeaseEnd | undefined;
   #released: Promise<LeaseEnd> | undefined;
   #revoking: RevokingNotice | undefined;
@@ -220,7 +220,7 @@ export class Holding {
     const { ttl } = this.grant;
     // A browser that has as many connections open as it may has one for the next try then; with a ttl of zero it is the end.
     const end = await this.#ports.sayReleased({ credential, outcome, ttl, otherwise: () => this.#attachment?.cut() });
-    // Whoever asks for the next lease finds this one's stream gone.
+    // The next request for a lease finds this one's stream gone.
     if (end === "unconfirmed") this.#attachment?.cut();
     else await this.#attachment?.finish();
     this.#options.onOver();

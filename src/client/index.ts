@@ -8,6 +8,6 @@ import "./supported-runtime.ts";
 export { type ConnectOptions, connect, createClient } from "./connect-node.ts";
 export * from "./for-users.ts";
 
-// For those who extend it.
+// For extensions of the client.
 
 export * from "./for-extenders.ts";

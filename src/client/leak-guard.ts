@@ -10,7 +10,7 @@ export interface Leak {
 }
 
 export interface LeakGuard {
-  /** Looks after a handle; `site` is the stack of who acquired it. */
+  /** Looks after a handle; `site` is the stack of its acquire or pull. */
   watch(handle: WeakKey, leak: Leak, site: string): void;
   /** The handle was used as it should be. */
   forget(leak: Leak): void;

@@ -13,7 +13,7 @@ export interface Held {
   release(outcome: WorkOutcome): Promise<LeaseEnd>;
 }
 
-/** A handle for a lease that is held; `site` is the stack of who acquired it. */
+/** A handle for a lease that is held; `site` is the stack of its acquire. */
 export function createLease(holding: Held, guard: LeakGuard, site: string): Lease {
   const { id, claims, holder, grantTime } = holding.grant;
   const { admittedBy } = holding;

@@ -19,7 +19,7 @@ export type WorkOutcome = "success" | "overloaded" | "ignored";
 export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted" | "displaced" | "unconfirmed";
 
 /**
- * Who admitted the holder. `"server"`: the service. In an outage, as `onUnavailable` says: `"open"`: none, the lease guards
+ * What admitted the holder. `"server"`: the service. In an outage, as `onUnavailable` says: `"open"`: none, the lease guards
  * nothing and has no fencing token; `"local"`: a limiter in this process, which knows nothing of other processes. A lease of an
  * in-process limiter is always local.
  */
@@ -43,13 +43,13 @@ export interface RevokingNotice {
 export interface Lease extends AsyncDisposable {
   /** True; a refusal says false. */
   readonly granted: true;
-  /** Who admitted its holder: other than the server only in an outage, or by an in-process limiter. */
+  /** What admitted its holder: other than the server only in an outage, or by an in-process limiter. */
   readonly admittedBy: AdmittedBy;
-  /** Names the lease to whoever looks (`client.limiters.leases()` shows it). */
+  /** Names the lease (`client.limiters.leases()` shows it). */
   readonly id: string;
   /** What it holds, in the order of the request's claims. */
   readonly claims: readonly GrantedClaim[];
-  /** Who holds it, as the request said. */
+  /** The holder, as the request named it. */
   readonly holder: string;
   /** When it was granted, by the server's wall clock. */
   readonly grantTime: Date;

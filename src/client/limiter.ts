@@ -30,7 +30,7 @@ export interface LimiterSettings {
   readonly maxKeys?: number | undefined;
   /** How many may wait at once (for each key), 0 to 1,000,000. Default 10,000. */
   readonly maxWaiters?: number | undefined;
-  /** ms that anybody waits at most, to 24 hours. Default: as long as the caller likes. */
+  /** ms that a request waits at most, to 24 hours. Default: as long as the caller likes. */
   readonly maxWait?: number | undefined;
   /** Refuses at once, with WAIT_TOO_LONG, a caller whose estimated wait exceeds what it will wait. Default false. */
   readonly refuseLongWaits?: boolean | undefined;
@@ -40,7 +40,7 @@ export interface LimiterSettings {
   readonly maxTtl?: number | undefined;
   /** Whether a stream cancelled over a living connection frees its lease at once. Default true. */
   readonly trustCancel?: boolean | undefined;
-  /** Admits nobody and keeps its waiters. Default false. */
+  /** Grants nothing and keeps its waiters. Default false. */
   readonly paused?: boolean | undefined;
 }
 
@@ -67,7 +67,7 @@ export interface Limiter extends LimiterConfig {
   readonly etag: string;
   /** Whether the server's file declares it. */
   readonly declared: boolean;
-  /** `"deleting"`: it drains after its deletion, admits nobody, and goes with its last lease. */
+  /** `"deleting"`: it drains after its deletion, grants nothing, and goes with its last lease. */
   readonly state: "active" | "deleting";
   readonly createTime: Date | undefined;
   readonly updateTime: Date | undefined;
@@ -94,7 +94,7 @@ export interface LimiterStatus {
   readonly completionRate: number;
   /** Undefined while no lease has ended. */
   readonly meanHoldTimeMs: number | undefined;
-  /** Half of those granted waited at most so long. Undefined while nobody was granted. */
+  /** Half of those granted waited at most so long. Undefined while nothing was granted. */
   readonly waitTimeP50Ms: number | undefined;
   /** All but one in a hundred of those granted waited at most so long. */
   readonly waitTimeP99Ms: number | undefined;
@@ -112,7 +112,7 @@ export type LimiterEvent =
   | { readonly kind: "changed"; readonly limiter: Limiter }
   | { readonly kind: "removed"; readonly name: string };
 
-/** Somebody's lease, as an operator sees it. */
+/** A lease, as an operator sees it. */
 export interface LeaseInfo {
   readonly id: string;
   readonly claims: readonly GrantedClaim[];
@@ -128,7 +128,7 @@ export interface LeaseInfo {
   readonly revoking: boolean;
 }
 
-/** Somebody in the queue. */
+/** A request in the queue, as an operator sees it. */
 export interface WaiterInfo {
   readonly id: string;
   readonly claims: readonly Claim[];

@@ -47,7 +47,7 @@ export interface Limiters {
     name: string,
     options?: CallOptions & { readonly etag?: string | undefined; readonly force?: boolean | undefined },
   ): Promise<{ readonly drainingLeases: number }>;
-  /** Admits nobody until resumed, and keeps the waiters. */
+  /** Grants nothing until resumed, and keeps the waiters. */
   pause(name: string, options?: CallOptions): Promise<Limiter>;
   /** Admits again. */
   resume(name: string, options?: CallOptions): Promise<Limiter>;
@@ -56,11 +56,11 @@ export interface Limiters {
    * lost is made good for 30 s, and a snapshot comes again.
    */
   watch(options?: CallOptions & { readonly names?: readonly string[] | undefined }): AsyncIterable<LimiterEvent>;
-  /** Who holds, the longest held first; of one limiter and key, or all. */
+  /** Lists leases, the longest held first; of one limiter and key, or all. */
   leases(
     options?: ListOptions & { readonly limiter?: string | undefined; readonly key?: string | undefined },
   ): AsyncIterable<LeaseInfo>;
-  /** Who waits, in the order of arrival; for one key or all. LIMITER_NOT_FOUND. */
+  /** Lists waiters in the order of arrival; for one key or all. LIMITER_NOT_FOUND. */
   waiters(limiter: string, options?: ListOptions & { readonly key?: string | undefined }): AsyncIterable<WaiterInfo>;
   /**
    * Asks a holder for its lease back; `force` takes it now, while the holder may still be at work. `message` tells the

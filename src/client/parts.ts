@@ -25,7 +25,7 @@ export interface BoardPartOptions {
   /** ms for a worker that ends its work to wait for the server's word. */
   readonly confirmWithin: () => number;
   readonly onEvent: ((event: ClientEvent) => void) | undefined;
-  /** Who works, where a pull does not say. */
+  /** Names the worker, where a pull does not. */
   readonly worker: string | undefined;
   readonly guard: LeakGuard;
 }

@@ -18,8 +18,8 @@ export interface Refusal extends AsyncDisposable {
   /** Its key; empty for a limiter without keys. */
   readonly key: string;
   /**
-   * ms until the same request can be granted at the earliest, if nobody else asks meanwhile. Undefined where nobody can
-   * know: permits come back when their holders please.
+   * ms until the same request can be granted at the earliest, if no other request comes meanwhile. Undefined where that cannot
+   * be known: permits come back when their holders release them.
    */
   readonly retryAfterMs: number | undefined;
   /** How many wait in that limiter's queue. */

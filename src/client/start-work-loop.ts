@@ -22,7 +22,7 @@ const WIND_DOWN = 1000;
 const LONGEST_AWAY = 15_000;
 
 /**
- * One pull waits at a time, however many cards the loop may work on: a worker has one place among those who wait, and its
+ * One pull waits at a time, however many cards the loop may work on: a worker has one place in the queue, and its
  * own delays hold back what it asks for next.
  */
 export function startWorkLoop(

@@ -1,4 +1,4 @@
-/** Calls with one answer, for those who make, change and read things. */
+/** Calls with one answer: those that make, change and read things. */
 
 import type { CallOptions as RpcOptions } from "@connectrpc/connect";
 import type { CallOptions, ListOptions } from "./limiters.ts";

@@ -1,4 +1,4 @@
-/** Whether the page of a client is there. What goes away asks for nothing: nobody would be left to hold it. */
+/** Whether the page of a client is there. A page that goes away asks for nothing: no holder would be left for it. */
 
 import type { Page } from "./ports.ts";
 

@@ -31,7 +31,7 @@ export interface Unanswered {
   readonly options: AcquireOptions & ClaimOptions;
   /** When it was made. */
   readonly since: Moment;
-  /** The stack of who made it. */
+  /** The stack of its caller. */
   readonly site: string;
   /** What it ended with. */
   readonly error: unknown;

@@ -18,7 +18,7 @@ export type Ending =
   | { readonly kind: "sent-back"; readonly reason: string }
   | { readonly kind: "blocked"; readonly reason: string };
 
-/** Makes the call for an end; a fencing token of 0 stands for whoever works on the card, as far as the contract lets it. */
+/** Makes the call for an end; a fencing token of 0 stands for any worker of the card, as far as the contract lets it. */
 export async function sendEnding(
   { board: rpc }: Pick<BoardCalls, "board">,
   { credential, ending }: { readonly credential: CardCredential; readonly ending: Ending },
@@ -78,7 +78,7 @@ export async function sayEnded(
     try {
       return await calls.unary((rpcOptions) => sendEnding(calls, { credential, ending }, rpcOptions), options);
     } catch (error) {
-      // The try before has got through, or somebody else was faster: either way this worker does not have the card.
+      // The try before has got through, or another client was faster: either way this worker does not have the card.
       if (isGivenBack && attempts > 1 && isStale(error)) return await readCard(calls, credential);
       const delay = retries.patientDelayAfter(error, attempts);
       if (closed.aborted || delay === undefined || elapsed(since, clock.now()) + delay > patience) throw error;

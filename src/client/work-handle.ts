@@ -7,7 +7,7 @@ import type { Ending } from "./work-ending.ts";
 import { endedError, type WorkHolding } from "./work-holding.ts";
 import type { Pulled } from "./work-wire.ts";
 
-/** A handle for work on a card that is held; `site` is the stack of who pulled it. */
+/** A handle for work on a card that is held; `site` is the stack of the pull. */
 export function createWork(holding: WorkHolding, guard: LeakGuard, site: string): Work {
   const { pulled } = holding;
   const leak = leakOf(holding);

@@ -236,7 +236,7 @@ export class WorkHolding {
       // A browser that has as many connections open as it may has one for the next try then; with a ttl of zero it is the end.
       const card = await this.#ports.sayEnded({ credential, ending, ttl, otherwise: () => this.#attachment?.cut() });
       this.#reliance.stop();
-      // Whoever pulls the next card finds this one's stream gone.
+      // The next pull finds this one's stream gone.
       await this.#attachment?.finish();
       this.#options.onOver();
       return card;

@@ -20,7 +20,7 @@ export type WorkHandler = (card: Card, signal: AbortSignal, work: Work) => unkno
 export interface WorkLoopOptions {
   /** How many cards it works on at once, 1 or more. Default 1. */
   readonly concurrency?: number | undefined;
-  /** Who works, for people who look. At most 256 bytes. Default: the client's `holder`. */
+  /** Names the worker, for operators. At most 256 bytes. Default: the client's `holder`. */
   readonly worker?: string | undefined;
   /** ms that a card outlives the last sign of this process: 0, or 100 to 24 hours. Default: the board's. */
   readonly ttl?: number | undefined;
@@ -46,7 +46,7 @@ export interface BackoffOptions {
 
 /**
  * A loop that runs. A card whose handler failed stays with it for a delay that grows with the card's attempts, so that
- * nobody else runs into the same wall meanwhile; then it is given back as failed, and after the board's `maxAttempts` it is
+ * no other worker runs into the same fault meanwhile; then it is given back as failed, and after the board's `maxAttempts` it is
  * blocked. Lost connections are made good.
  */
 export interface WorkLoop extends AsyncDisposable {

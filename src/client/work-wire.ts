@@ -36,7 +36,7 @@ export interface Place {
 
 export function pulledFromWire({ board, stage }: Place, { card: wire }: PulledCard): Pulled {
   const card = cardFromWire(wire);
-  // A retry of a pull into a queue may find its card pulled on, and in the hands of somebody else.
+  // A retry of a pull into a queue may find its card pulled on, and in another worker's hands.
   const held = card.state === "active" && card.stage === stage;
   const validFor = wire?.lease?.validFor;
   return {
@@ -68,7 +68,7 @@ export function renewalFromWire(wire: RenewCardResult | undefined): CardRenewal 
   }
 }
 
-/** A refusal that is an answer, for those who asked for an error. */
+/** A refusal that is an answer, for calls that want an error. */
 export function noneError({ board, stage }: Place, wire: WireRefusal): AdmissionError {
   return new AdmissionError(wire.message, {
     reason: reasonFromWire(wire.reason),

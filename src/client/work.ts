@@ -4,7 +4,7 @@ import type { Card } from "./card.ts";
 import type { DrainingNotice } from "./draining-notice.ts";
 import type { Reason } from "./reasons.ts";
 
-/** A place among those who wait for a card. */
+/** A puller's place in the queue. */
 export interface PullNotice {
   /** How many will be served before; 0 is next. */
   readonly pullersAhead: number;
@@ -13,7 +13,7 @@ export interface PullNotice {
 }
 
 interface AnyPullOptions {
-  /** Who works, for people who look. At most 256 bytes. Default: the client's `holder`. */
+  /** Names the worker, for operators. At most 256 bytes. Default: the client's `holder`. */
   readonly worker?: string | undefined;
   /**
    * 16 to 128 printable characters, as good as a secret. The client makes one for each call, so that its own retries
@@ -83,7 +83,7 @@ export interface Work extends AsyncDisposable {
   /**
    * The work of this stage is done: the next stage may pull the card.
    *
-   * @param result what it brought, for who looks and for the next worker: a string as it is, anything else as JSON. At most
+   * @param result what it brought, for operators and for the next worker: a string as it is, anything else as JSON. At most
    *   64 KiB. Without one, or with an empty one, the card keeps what an earlier finish brought.
    */
   finish(result?: unknown): Promise<Card>;
@@ -96,7 +96,7 @@ export interface Work extends AsyncDisposable {
   giveBack(reason?: string, options?: { readonly failed?: boolean | undefined }): Promise<Card>;
   /** The card needs rework: the stage upstream shall pull it back. `reason`: what is to be done again, at most 1,024 bytes. */
   sendBack(reason: string): Promise<Card>;
-  /** Nobody may take the card until somebody unblocks it. `reason`: why, at most 1,024 bytes. */
+  /** Keeps the card from being pulled until it is unblocked. `reason`: why, at most 1,024 bytes. */
   block(reason: string): Promise<Card>;
   /** Gives the card back, unless the work has ended. Never rejects. */
   [Symbol.asyncDispose](): Promise<void>;
