@@ -5,6 +5,8 @@ import { type Client, connect } from "../../src/client/index.ts";
 import { aborted } from "../client/support/aborted.ts";
 import { createDice } from "../server/machine/dice.ts";
 import { startServerProcess } from "../support/server-process.ts";
+import { type Bug, withBugs } from "./support/bug.ts";
+import { STREAMS_ARE_LIFE } from "./support/network/bug.ts";
 import { startFaultProxy } from "./support/network/fault-proxy.ts";
 import { describePlan, FAULT_NAMES, type Plan, planTrial } from "./support/network/plan.ts";
 import { runTrial, type Trial } from "./support/network/trial.ts";
@@ -46,12 +48,13 @@ interface Tried {
 /** Runs all these trials against one server, many at a time. */
 async function runTrials(
   plans: readonly Plan[],
-  { keepaliveTime = `${KEEPALIVE_TIME}ms`, looks = true } = {},
+  { keepaliveTime = `${KEEPALIVE_TIME}ms`, looks = true, bugs = [] as readonly Bug[] } = {},
 ): Promise<readonly Tried[]> {
-  await using server = await startServerProcess(`
+  const yaml = `
 liveness: { keepalive_time: ${keepaliveTime}, keepalive_timeout: ${KEEPALIVE_TIMEOUT}ms, heartbeat: 500ms }
 limiters: [{ name: db, keyed: true, max_concurrent: 1, ttl: ${TTL}ms }]
-logging: { level: warn }`);
+logging: { level: warn }`;
+  await using server = await startServerProcess(yaml, { nodeArguments: withBugs(bugs) });
   const target = (way: Way) => (way === "gRPC" ? server.address : new URL(server.url).host);
   await using direct = connect(server.address, { answerWithin: 30_000 });
   const tried: Tried[] = [];
@@ -106,10 +109,12 @@ test.each(FAULT_NAMES.map((name, index) => [name, index] as const))(
   },
 );
 
-test.concurrent("control: a server that asks once an hour whether its peers live is late", async ({ expect }) => {
+test("control: a server that takes an open stream for a sign of life, and pings once an hour, is late", {
+  timeout: 90_000,
+}, async () => {
   const tried = await runTrials(
     Array.from({ length: 5 }, () => CUT_OFF),
-    { keepaliveTime: "1h" },
+    { keepaliveTime: "1h", bugs: [STREAMS_ARE_LIFE] },
   );
   expect(complaintsOf(tried)).toHaveLength(5);
   expect(complaintsOf(tried)[0]).toMatch(/^the rival was never granted/);

@@ -6,10 +6,11 @@ import type { Bug } from "../reliability/support/bug.ts";
 import { BUGS as DISK_BUGS } from "../reliability/support/disk-faults/bugs.ts";
 import { BUGS as HISTORY_BUGS } from "../reliability/support/history/bugs.ts";
 import { MUTANTS } from "../reliability/support/mutants.ts";
+import { STREAMS_ARE_LIFE } from "../reliability/support/network/bug.ts";
 import { NEVER_EXPIRES } from "../reliability/support/soak-bug.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const ALL: readonly Bug[] = [...MUTANTS, ...HISTORY_BUGS, ...Object.values(DISK_BUGS), NEVER_EXPIRES];
+const ALL: readonly Bug[] = [...MUTANTS, ...HISTORY_BUGS, ...Object.values(DISK_BUGS), NEVER_EXPIRES, STREAMS_ARE_LIFE];
 
 test.for(ALL)("$file has once: $find", ({ file, find }) => {
   expect(readFileSync(new URL(file, ROOT), "utf8").split(find)).toHaveLength(2);

@@ -1,0 +1,10 @@
+/** A bug that shows only where a network goes away without a word. */
+
+import type { Bug } from "../bug.ts";
+
+/** What a request with `keep_on_cancel` holds needs no renewals while its stream is open. */
+export const STREAMS_ARE_LIFE: Bug = {
+  file: "src/server/service/rpc.ts",
+  find: "return stream.probed && !keepOnCancel;",
+  replace: "return stream.probed || keepOnCancel;",
+};
