@@ -25,7 +25,7 @@ export function countWords({ wipLimit, status }: Stage): string {
   return `${count}/${formatNumber(wipLimit)}${status.cards >= wipLimit ? " full" : ""}`;
 }
 
-/** Those who wait in the stage for a card; empty where nobody does. */
+/** The pullers that wait in the stage; empty where there are none. */
 export function idleWords({ status }: Stage): string {
   return status.pullers === 0 ? "" : `${formatNumber(status.pullers)} idle`;
 }

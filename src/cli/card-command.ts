@@ -96,7 +96,7 @@ function createResult() {
         chunks.push(chunk);
         kept += chunk.length;
       }
-      // Nobody may read this process's output any more: the command goes on.
+      // This process's output may have lost its reader: the command goes on.
       process.stdout.write(chunk, () => done());
     },
   });

@@ -16,7 +16,7 @@ export function cardName({ id, title }: Card): string {
   return title === "" ? id : `${id}, ${title}`;
 }
 
-/** What a drawing says below a card's title: who works on it, or why nobody does; empty for one that only waits. */
+/** What a drawing says below a card's title: its worker, or why it has none; empty for one that only waits. */
 export function noteOf(card: Card): string {
   const { attempt, reason } = card;
   const attempts = attempt > 1 ? ` ×${attempt}` : "";
@@ -36,7 +36,7 @@ export function noteOf(card: Card): string {
   }
 }
 
-/** Who works on it, or did so last. */
+/** Returns its worker, or the last one. */
 export function workerOf({ lease }: Card): string {
   return lease === undefined ? "" : lease.worker || "unnamed";
 }

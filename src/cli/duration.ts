@@ -46,7 +46,7 @@ export function formatDuration(ms: number): string {
   return left > 0 ? `${text}${left / UNITS.s}s` : text;
 }
 
-/** No finer than somebody needs who looks at it: `0.4ms`, `250ms`, `2.5s`, `1m30s`, `3h12m`. */
+/** No finer than a reader needs: `0.4ms`, `250ms`, `2.5s`, `1m30s`, `3h12m`. */
 export function formatRoughly(ms: number): string {
   if (ms > 0 && ms < 10) return `${Number(ms.toFixed(1))}ms`;
   const steps = [

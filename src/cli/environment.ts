@@ -26,7 +26,7 @@ export function terminalIsDumb(): boolean {
   return process.env.TERM === "dumb";
 }
 
-/** Who asks, for people who look: `alice@build-7`. */
+/** Returns the name of the holder, for operators: `alice@build-7`. */
 export function whoAsks(): string {
   return `${userName()}@${hostname()}`;
 }

@@ -91,7 +91,7 @@ export function startCommand(
     resolve(end);
   }
 
-  /** Whether there was anybody to send it to. */
+  /** Whether there was a process to send it to. */
   function send(signal: NodeJS.Signals | 0): boolean {
     if (child.pid === undefined) return false;
     if (!ownsGroup) return child.kill(signal);
@@ -116,7 +116,7 @@ export function startCommand(
       callOffKill = clock.schedule(killAfter, () => {
         isKilled = true;
         send("SIGKILL");
-        // Somebody who has left the group may write for ever.
+        // A process that has left the group may write for ever.
         if (exit !== undefined) finish(exit);
       });
     },

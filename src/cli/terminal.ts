@@ -11,7 +11,7 @@ export interface Terminal {
   size(): { readonly columns: number; readonly rows: number } | undefined;
   /** Whether `showStatus` shows anything: standard error is a terminal. */
   readonly showsStatus: boolean;
-  /** Aborts when nobody reads standard output any more. */
+  /** Aborts when standard output has lost its reader. */
   readonly closed: AbortSignal;
   /** A line for standard output. */
   print(line: string): void;
@@ -49,7 +49,7 @@ export function createTerminal({ stdout, stderr, dumb }: TerminalOptions): Termi
   let ownsScreen = false;
 
   stdout.on("error", () => closed.abort());
-  // Nobody is left to be told.
+  // No reader is left.
   stderr.on("error", () => {});
 
   function setStatus(text: string): void {

@@ -28,7 +28,7 @@ export function leaseOfRaw(raw: HttpRequest): Lease | undefined {
   return leases.get(raw);
 }
 
-/** Keeps the lease of a request for whoever handles it. */
+/** Keeps the lease of a request for its handler. */
 export function keepLease(raw: HttpRequest, lease: Lease): void {
   leases.set(raw, lease);
 }

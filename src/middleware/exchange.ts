@@ -65,7 +65,7 @@ function connectionOf({ httpVersionMajor, socket }: HttpRequest): Closable | und
   return socket as Closable;
 }
 
-/** Those who want to know when a connection closes: one listener each, however many requests it has carried. */
+/** Listeners for the close of a connection: one listener each, however many requests it has carried. */
 const watchers = new WeakMap<Closable, Set<() => void>>();
 
 function onClose(connection: Closable | undefined, listener: () => void): () => void {

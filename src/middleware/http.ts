@@ -20,7 +20,7 @@ export interface ErrorOptions {
 /** A handler of plain requests. */
 export type Handler<R, S> = (request: R, response: S) => unknown;
 
-/** Who admits, with the options of that. */
+/** What admits, with its options. */
 type Admits<R> =
   | readonly [client: Client, options: ClientAdmissionOptions<R> & ErrorOptions]
   | readonly [controller: AdmissionController, options: AdmissionOptions<R> & ErrorOptions];

@@ -9,7 +9,7 @@ import type { Refusal } from "../client/refusal.ts";
 /** A value, or what says it of a request. */
 export type OfRequest<R, T> = T | ((request: R) => T);
 
-/** How a request is admitted, whoever admits it. `R` is the request as the framework knows it. */
+/** How a request is admitted, whatever admits it. `R` is the request as the framework knows it. */
 export interface AdmissionOptions<R> {
   /** Of a keyed limiter. */
   readonly key?: OfRequest<R, string | undefined>;
@@ -32,7 +32,7 @@ export interface AdmissionOptions<R> {
 export interface ClientAdmissionOptions<R> extends AdmissionOptions<R> {
   /** The limiter's name, or up to 8 claims, which say their own keys, permits and tokens. */
   readonly limiter: OfRequest<R, string | readonly Claim[]>;
-  /** Who asks, for people who look. At most 256 bytes. Default: the client's. */
+  /** Names the holder, for operators. At most 256 bytes. Default: the client's. */
   readonly holder?: OfRequest<R, string | undefined>;
   /** What it means that the server is unavailable. Default: the client's; where that is `"closed"`, the answer is 503. */
   readonly onUnavailable?: OnUnavailable | undefined;

@@ -25,7 +25,7 @@ and all that a limiter with a rate limit alone needs. Use \`run\` to hold a leas
 
 Examples:
   backpressure acquire partner-api && curl https://partner.example/orders
-  backpressure acquire gpu --hold                     hold it until Ctrl-C, to see who waits
+  backpressure acquire gpu --hold                     hold it until Ctrl-C, to see what waits
   backpressure acquire db --hold --for 30s --permits 5
   backpressure acquire db --key tenant-7 --max-wait 10s
   backpressure --json acquire gpu --hold              one JSON object for each thing that happens`;
@@ -89,7 +89,7 @@ async function hold(lease: Lease, letGo: PromiseWithResolvers<void>, limit: numb
 }
 
 /**
- * Calls back at the end of a standard input that somebody else holds open. Files and /dev/null end by themselves, and a
+ * Calls back at the end of a standard input that another process holds open. Files and /dev/null end by themselves, and a
  * terminal may not be read by a job in its background. Returns what ends the reading.
  */
 function whenInputEnds(callback: () => void): () => void {

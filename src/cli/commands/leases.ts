@@ -1,4 +1,4 @@
-/** `backpressure leases`: who holds. */
+/** `backpressure leases`: lists the leases that are held. */
 
 import { create } from "@bufbuild/protobuf";
 import { Option } from "commander";

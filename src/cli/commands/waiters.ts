@@ -1,4 +1,4 @@
-/** `backpressure waiters`: who waits. */
+/** `backpressure waiters`: lists the waiters of a limiter. */
 
 import { create } from "@bufbuild/protobuf";
 import { Option } from "commander";

@@ -39,7 +39,7 @@ export interface LoadedConfig {
   /** As it stood in the file. */
   readonly text: string;
   readonly settings: ServerSettings;
-  /** Who has set each setting that is not left to its default, by the path of its field. */
+  /** What has set each setting that is not left to its default, by the path of its field. */
   readonly origins: ReadonlyMap<string, SettingOrigin>;
   /** In the order of the file, each name once. */
   readonly limiters: readonly LimiterConfig[];
@@ -53,7 +53,7 @@ export interface LoadedConfig {
 /** Whether the file has set it, or a variable of the environment, which wins. */
 export type SettingOrigin = { readonly kind: "file" } | { readonly kind: "variable"; readonly name: string };
 
-/** Fields of what is declared that say how it stands; nobody sets them. */
+/** Output fields of what is declared: they cannot be set. */
 const OUTPUT_FIELDS = new Set([...LIMITER_OUTPUT_FIELDS, ...BOARD_OUTPUT_FIELDS]);
 
 export interface InvalidConfig {

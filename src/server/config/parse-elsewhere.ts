@@ -10,7 +10,7 @@ import type { FromParser, ParseJob } from "./parsing.ts";
 /** The sources run as they are, the package is compiled. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./config-worker.ts" : "./config-worker.js", import.meta.url);
 
-/** MB: the collector of the thread need not be as frugal as the server's is (`npm start`), and its pauses hold up nobody. */
+/** MB: the collector of the thread need not be as frugal as the server's is (`npm start`), and its pauses hold up no call. */
 const YOUNG_GENERATION = 64;
 
 /** As `parseConfig`; rejects if the thread fails, or when `signal` is aborted. */
@@ -42,7 +42,7 @@ export async function parseElsewhere(text: string, origin: ConfigOrigin, signal:
     for (let part = await next(); part.kind !== "end"; part = await next()) {
       if (part.kind === "limiters") limiters.push(...part.limiters);
       else if (part.kind === "boards") boards.push(...part.boards);
-      // Its answer may be here already: everybody else has a turn all the same.
+      // Its answer may be here already: other calls have a turn all the same.
       await turn();
     }
     return { ...first, origin, text, limiters, boards };

@@ -28,7 +28,7 @@ export interface ConfigWatch {
   close(): void;
 }
 
-/** µs without news from the file's folders after which it is read: who writes it has probably finished. */
+/** µs without news from the file's folders after which it is read: its writer has probably finished. */
 const QUIET = 100_000;
 /** Problems of one file that are logged: each is a line that is written before the server goes on. */
 const MOST_TOLD = 100;

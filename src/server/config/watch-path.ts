@@ -47,7 +47,7 @@ export function watchPath(path: string, { onNews, onError }: PathListener): Path
     const wanted = foldersOnTheWay(path);
     watchers = [...wanted].flatMap(([folder, names]) => open(folder, names));
     for (const watcher of before) watcher.close();
-    // If the way has changed before it was watched, nobody would tell.
+    // If the way has changed before it was watched, no event comes.
     if (!isDeepStrictEqual(wanted, foldersOnTheWay(path))) onNews();
   }
 

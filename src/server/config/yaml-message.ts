@@ -193,7 +193,7 @@ function isNothing(node: Node | undefined): boolean {
   return node === undefined || (isScalar(node) && node.value === null);
 }
 
-/** The path of a field in a message; a name that is none of ours is shown so that it confuses nobody. */
+/** The path of a field in a message; a name that is none of ours is shown in quotes where it could be misread. */
 function join(path: string, name: string): string {
   const shown = /^[A-Za-z_]\w{0,63}$/.test(name) ? name : quote(name);
   return path === "" ? shown : `${path}.${shown}`;

@@ -33,7 +33,7 @@ export function parseYaml(text: string): { readonly source: YamlSource; readonly
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
     prettyErrors: false,
-    // Looked for by whoever reads the fields: the parser compares each key with all before it.
+    // Looked for where the fields are read: the parser compares each key with all before it.
     uniqueKeys: false,
   });
   const findings: Finding[] = [];

@@ -11,7 +11,7 @@ import type { Page } from "../machine/view.ts";
 /** What a stream is told between its own commands. */
 export type PullNews =
   | ShownEvent
-  /** Its place among those who wait is nearer than it was last told. */
+  /** Its place in the queue is nearer than it was last told. */
   | { readonly kind: "moved"; readonly place: PlaceView };
 
 export type BoardOutcomesOf<C extends readonly BoardCommand[]> = {

@@ -4,7 +4,7 @@
  * What an engine hands out comes in the order in which it was decided: the answer to a command before the events of any
  * later one, and none of them before its changes are kept as durably as the configuration asks.
  *
- * What takes nothing from anybody waits for no disk, and may overtake what waits:
+ * What takes no capacity waits for no disk, and may overtake what waits:
  * - a refusal, as an outcome and as an event: it promises nothing, so a crash that forgets why makes it no lie;
  * - the answer to `renew`, to `release`, `withdraw` and `abandon`, and the end of the leases that these end: forgotten by a
  *   crash, those leases live on for their ttl.

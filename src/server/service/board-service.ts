@@ -67,7 +67,7 @@ export interface BoardServiceOptions {
 
 export interface BoardRpcs {
   readonly service: RpcService;
-  /** Takes nothing new from here on, and tells everybody so; `endTime` (ms since 1970): until when work may go on. */
+  /** Takes nothing new from here on, and tells every stream so; `endTime` (ms since 1970): until when work may go on. */
   drain(endTime: number): void;
 }
 
@@ -112,7 +112,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     throw refusalError(refusal("CARD_NOT_FOUND", { at: { board, card: cardId } }));
   }
 
-  /** Changes something as it stands, again if somebody was faster, unless the caller has named what it must be. */
+  /** Changes something as it stands, again if another call was faster, unless the caller has named what it must be. */
   async function change<T>(etag: string, attempt: () => Promise<T | Refusal>): Promise<T> {
     for (;;) {
       const outcome = await attempt();

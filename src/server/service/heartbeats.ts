@@ -1,4 +1,4 @@
-/** Calls back everybody who has been silent for a while: one timer for any number of streams. */
+/** Calls back each stream that has been silent for a while: one timer for any number of streams. */
 
 import type { Clock } from "../clock.ts";
 
@@ -55,7 +55,7 @@ export function createHeartbeats(clock: Clock, interval: () => number): Heartbea
         stop() {
           due.delete(heart);
           if (due.size > 0) return;
-          // A server that has ended must not wait for a beat that nobody will hear.
+          // A server that has ended must not wait for a beat without a stream.
           disarm?.();
           disarm = undefined;
         },

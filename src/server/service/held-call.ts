@@ -1,6 +1,6 @@
 /**
  * A call whose stream first waits and then holds: an Acquire, or a pull. When the stream ends without the server's doing it
- * gives back what it has; when the server stops, who waits is sent away and who holds is told.
+ * gives back what it has; when the server stops, waiters are rejected and holders are notified.
  */
 
 import type { Refusal } from "../machine/reasons.ts";
@@ -70,7 +70,7 @@ export interface HeldCall<K, O> {
 export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K, O> {
   const { stream, heartbeats, openCalls, askedId, grant, beat, sayDraining, giveBack, onOver } = options;
   let phase: Phase = { kind: "asked" };
-  // Before the answer there is nothing that could be given back, and nobody knows whether it waits.
+  // Before the answer there is nothing that could be given back, and it is not known whether it waits.
   let goneEarly: StreamEnd | undefined;
   let drainsEarly: Parameters<OpenCall["drain"]> | undefined;
   const outbox = createOutbox<K, O>(stream);

@@ -48,7 +48,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
     return view;
   }
 
-  /** Changes a limiter as it stands, again if somebody was faster, unless the caller has named what it must be. */
+  /** Changes a limiter as it stands, again if another call was faster, unless the caller has named what it must be. */
   async function update(message: WireLimiter, paths: readonly string[]): Promise<LimiterView> {
     const { name, etag } = message;
     for (;;) {

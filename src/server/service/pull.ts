@@ -1,4 +1,4 @@
-/** One pull: its place among those who wait, then its card, told over its stream. */
+/** One pull: its place in the queue, then its card, sent over its stream. */
 
 import { create } from "@bufbuild/protobuf";
 import { isAnswer } from "../../reasons/reasons.ts";

@@ -1,7 +1,7 @@
 /**
  * What a service looks like to a transport: the contract's methods as plain functions, whichever wire they came over.
  *
- * Streams push. A lease is granted in the middle of somebody else's call, and the words that say so must leave in the
+ * Streams push. A lease is granted in the middle of another call, and the words that say so must leave in the
  * order in which the machine decided; an async generator would put a microtask between the two.
  */
 

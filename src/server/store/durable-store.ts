@@ -139,7 +139,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     return bounds.length > 0 ? Math.max(...bounds) : LONGEST_TTL;
   }
 
-  // What an earlier run has kept is taken up this once: nobody would say when it is over.
+  // What an earlier run has kept is taken up this once: no command would end it.
   const unkept = leases === "none" ? keysOfLeases(found.limiters) : [];
   if (unkept.length > 0)
     await keeper.keep(
@@ -243,7 +243,7 @@ function createLogGrowth(folder: string, log: Log): (problem: string | undefined
   };
 }
 
-/** Which start of the machine this is; empty where nobody says. */
+/** Which start of the machine this is; empty where the system does not say. */
 function bootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

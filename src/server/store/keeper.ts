@@ -42,7 +42,7 @@ export interface KeeperOptions {
 interface Batch {
   readonly changes: Map<string, RowChange>;
   durability: Durability;
-  /** Those who wait for it, in order. */
+  /** What waits for it, in order. */
   readonly waiting: (() => void)[];
 }
 

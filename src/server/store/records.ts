@@ -37,7 +37,7 @@ export interface Kept {
   readonly awaited: boolean;
 }
 
-/** Undefined: nobody can come back to it. */
+/** Undefined: its client cannot come back to it. */
 export function toKept(change: Change | BoardChange, { epoch, ranBefore }: Zero): Kept | undefined {
   switch (change.kind) {
     case "lease-put":

@@ -28,10 +28,10 @@ export type Durability = "process" | "disk";
 export type LeaseDurability = Durability | "none";
 
 /**
- * Whether something that was said to be kept may be missing: `by-power`, the leases of which nobody knows whether they had
+ * Whether something that was said to be kept may be missing: `by-power`, the leases of which it is not known whether they had
  * come to the disk when the machine stopped; `by-damage`, anything.
  */
 export type Incomplete = "no" | "by-power" | "by-damage";
 
-/** The key of the row that says what may be missing: it stays until nobody can rely any more on what that may be. */
+/** The key of the row that says what may be missing: it stays until no holder can rely any more on what that may be. */
 export const INCOMPLETE_KEY = "store:incomplete";

@@ -9,16 +9,16 @@ export interface Store {
   readonly found: Found;
   /** Lets go of that: it is taken up. */
   forgetFound(): void;
-  /** Whether some of what was kept may be missing, and for how long (µs) whoever it was granted to may rely on it. */
+  /** Whether some of what was kept may be missing, and for how long (µs) its holders may rely on it. */
   readonly incompleteFor: number;
-  /** Under which secrets are made: 32 bytes; undefined: any that is fresh, since nobody has one of before. */
+  /** Under which secrets are made: 32 bytes; undefined: any that is fresh, since no holder has one of before. */
   readonly secretKey: Uint8Array | undefined;
   /** Fencing tokens up to this one may have been granted before this start. */
   readonly reserved: number;
   /** Resolves when it is on disk that tokens up to this one may be granted. */
   reserve(upTo: number): Promise<void>;
   /**
-   * Keeps changes, in the order given. Undefined: whoever waits for their outcome may hear of it at once; else when the
+   * Keeps changes, in the order given. Undefined: their outcome may be answered at once; else when the
    * promise resolves, and nothing that was decided with them is said before.
    */
   keep(changes: readonly (Change | BoardChange)[]): Promise<void> | undefined;

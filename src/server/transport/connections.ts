@@ -15,7 +15,7 @@ export interface Connections {
 const QUIET_TIME = 10_000_000;
 
 /**
- * Watches over the sockets of a server that listens. A socket beyond the limit is closed by Node before anybody sees
+ * Watches over the sockets of a server that listens. A socket beyond the limit is closed by Node before this server sees
  * it, and an `accept` that fails (no more file descriptors) leaves the server alive.
  */
 export function watchConnections(options: {

@@ -1,4 +1,4 @@
-/** What every transport is made of, and what it promises to whoever starts and stops the server. */
+/** What every transport is made of, and what it promises to the code that starts and stops the server. */
 
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";

@@ -2,7 +2,7 @@
  * Keeps the native half of HTTP/2 sessions that ended with an error until the garbage collector has been there.
  *
  * Node (20 and 24 were tried) aborts with "Assertion failed: (current_nghttp2_memory_) == (0)" when the collector takes
- * a session before one of its streams whose headers were invalid. Four frames of anybody who can connect bring that
+ * a session before one of its streams whose headers were invalid. Four frames of any client that can connect bring that
  * about: a call, a call without a path, its reset, a fault that ends the connection; some hundred such connections, and
  * the process is gone. If the session outlives a whole collection, its streams, which nothing holds, are gone first.
  */

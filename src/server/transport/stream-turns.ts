@@ -20,7 +20,7 @@ type Arrival = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: 
  *
  * Node reads up to 2 MB of one socket in one turn, so thousands of calls with their resets behind them come at once. If
  * each were begun, one client would keep all others waiting for a second or two; a turn later most of them are known to
- * be closed, and are forgotten. Whoever opens a thousand streams and means it waits for that turn and no longer.
+ * be closed, and are forgotten. A client that opens a thousand streams and uses them waits for that turn and no longer.
  */
 export function spreadStreams(options: {
   readonly server: Http2Server;

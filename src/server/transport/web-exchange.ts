@@ -23,7 +23,7 @@ export interface WebExchange {
   readonly timeout: number | undefined;
   /** Whether we find out when the connection is dead. */
   readonly probed: boolean;
-  /** Aborted as soon as the response can no longer reach anybody. */
+  /** Aborted as soon as the response can no longer reach its client. */
   readonly signal: AbortSignal;
   /** Where a stream that lasts finds a place on its connection; undefined: the connection carries one call at a time. */
   places(aside: boolean): StreamPlaces | undefined;

@@ -141,7 +141,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
     return promise;
   }
 
-  /** Nobody pulls any more. */
+  /** The reader has stopped pulling. */
   return(): Promise<IteratorResult<Message, undefined>> {
     this.#leave(undefined);
     return Promise.resolve(DONE);

@@ -24,7 +24,7 @@ export interface WebTransportOptions extends TransportOptions {
 /** ms, over HTTP/1.1: a connection may be idle so long, and headers may take so long. */
 const IDLE_TIMEOUT = 60_000;
 const HEADERS_TIMEOUT = 10_000;
-/** ms between two looks at who has exceeded that. */
+/** ms between two looks at which requests have exceeded that. */
 const CHECK_INTERVAL = 2_000;
 
 export function createWebTransport(options: WebTransportOptions): Transport {
@@ -61,7 +61,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
       requestTimeout: REQUEST_TIMEOUT / 1000,
       keepAliveTimeout: IDLE_TIMEOUT,
       connectionsCheckingInterval: CHECK_INTERVAL,
-      // Nobody pings HTTP/1.1, so at least the kernel does.
+      // HTTP/1.1 has no pings, so at least the kernel probes.
       keepAlive: true,
       keepAliveInitialDelay: liveness.keepaliveTime / 1000,
     },

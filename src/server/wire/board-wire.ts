@@ -28,7 +28,7 @@ export type BoardReading =
   | { readonly kind: "valid"; readonly config: BoardConfig; readonly renamed: ReadonlyMap<string, string> }
   | { readonly kind: "invalid"; readonly violations: readonly FieldViolation[] };
 
-/** Fields that say how a board stands; nobody sets them. */
+/** Output fields of a board: they cannot be set. */
 export const BOARD_OUTPUT_FIELDS: ReadonlySet<DescField> = new Set([
   BoardSchema.field.etag,
   BoardSchema.field.declared,
@@ -91,7 +91,7 @@ export function boardFields(config: BoardConfig) {
   };
 }
 
-/** A board as everybody may see it. */
+/** A board as any client may see it. */
 export function boardMessage(view: BoardView, clock: Pick<Clock, "wallTime">): Board {
   return create(BoardSchema, {
     ...boardFields(view.config),

@@ -26,7 +26,7 @@ const UPDATABLE: Updatable<typeof CardSchema> = {
   fixed: new Set([id]),
 };
 
-/** What whoever adds a card decides. */
+/** What the client that adds a card decides. */
 export function contentFromWire(card: Card): CardContent {
   return { title: card.title, description: card.description, data: card.data, priority: card.priority };
 }
@@ -39,7 +39,7 @@ export function updateContent(current: CardView, message: Card, paths: readonly 
   return contentFromWire(update.message);
 }
 
-/** A card as everybody may see it. */
+/** A card as any client may see it. */
 export function cardToWire(view: CardView, clock: Pick<Clock, "wallTime">): Card {
   const instant = (at: number) => msToTimestamp(clock.wallTime(at));
   return create(CardSchema, {
@@ -61,7 +61,7 @@ export function cardToWire(view: CardView, clock: Pick<Clock, "wallTime">): Card
   });
 }
 
-/** A card as whoever pulled it is told: while they hold it, how long they may rely on it, too. */
+/** A card as its worker gets it: with how long it may rely on it. */
 export function pulledToWire(
   { card, held, resumed }: { readonly card: CardView; readonly held: boolean; readonly resumed: boolean },
   clock: Pick<Clock, "wallTime">,

@@ -159,7 +159,7 @@ export function notKept(): WireError {
   );
 }
 
-/** A bug, with nothing of its inside: whoever sends it has logged that whole. */
+/** A bug, with nothing of its inside: the caller has logged that whole. */
 export function internalError(): WireError {
   return new WireError(Code.Internal, "an internal error; the server's log says more");
 }

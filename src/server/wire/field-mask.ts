@@ -9,7 +9,7 @@ export interface Updatable<D extends DescMessage> {
   readonly schema: D;
   /** The resource's name in a sentence and in paths: "limiter". */
   readonly noun: string;
-  /** Fields that say how the resource stands; nobody sets them. */
+  /** Output fields of the resource: they cannot be set. */
   readonly output: ReadonlySet<DescField>;
   /** Fields that are set once and for all; an update may say what stands. */
   readonly fixed: ReadonlySet<DescField>;
@@ -55,7 +55,7 @@ type Selection =
   | { readonly kind: "fields"; readonly fields: readonly DescField[] }
   | { readonly kind: "invalid"; readonly violations: readonly FieldViolation[] };
 
-/** Those for output may be among what is sent: who reads a resource and sends it back sends them too. They mean nothing. */
+/** Output fields may be among what is sent: a client that reads a resource and sends it back sends them, too. They mean nothing. */
 function fieldsSet<D extends DescMessage>({ schema, output }: Updatable<D>, message: MessageShape<D>): Selection {
   const reflected = reflect(schema, message);
   return { kind: "fields", fields: schema.fields.filter((field) => !output.has(field) && reflected.isSet(field)) };

@@ -9,7 +9,7 @@ import { type LimiterReading, limiterConfig, saidFields } from "./limiter-wire.t
 import { rateMessage } from "./rate-wire.ts";
 import { violationsIn, violationsOf } from "./validate.ts";
 
-/** Fields that say how a limiter stands; nobody sets them. */
+/** Output fields of a limiter: they cannot be set. */
 export const OUTPUT_FIELDS: ReadonlySet<DescField> = new Set([
   LimiterSchema.field.etag,
   LimiterSchema.field.declared,

@@ -59,7 +59,7 @@ export function limiterConfig(message: Limiter, field = "limiter"): LimiterReadi
   return { kind: "valid", config };
 }
 
-/** A limiter as everybody may see it: all that is in force, defaults included, and what goes on in it. */
+/** A limiter as any client may see it: all that is in force, defaults included, and what goes on in it. */
 export function limiterMessage(view: LimiterView, clock: WallClock): Limiter {
   return create(LimiterSchema, {
     ...limiterFields(view.config),

@@ -1,4 +1,4 @@
-/** Which name somebody probably meant. */
+/** Finds the name that was probably meant. */
 
 const MAX_LENGTH = 64;
 

@@ -1,4 +1,4 @@
-/** Page tokens: where the next page begins, in a form that nobody is tempted to take apart. */
+/** Page tokens: where the next page begins, in an opaque form. */
 
 import { invalidRequest } from "./error-wire.ts";
 

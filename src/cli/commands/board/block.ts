@@ -1,4 +1,4 @@
-/** `backpressure board block` and `unblock`: nobody may take a card, and somebody may again. */
+/** `backpressure board block` and `unblock`: keeps a card from being pulled, and lets it be pulled again. */
 
 import { Option } from "commander";
 import {
@@ -18,7 +18,7 @@ interface BlockFlags extends EndFlags {
 }
 
 const HELP = `
-The card counts where it stands. Work on it ends, whoever does it; with --token only that of this fencing token.
+The card counts where it stands. Work on it ends, whichever worker has it; with --token only that of this fencing token.
 
 Examples:
   backpressure board block LOGIN-7 --reason "waits for the customer"

@@ -20,7 +20,7 @@ Name the stages from the first, where cards are added, to the last, where they a
 that is wanted, :LIMIT, the cards that may be in it at once, and its kind: in a work stage cards are worked on, and must
 be finished before the next may pull them; in a queue they only wait. The first and the last are queues; the others are
 work where nothing else is said. A queue pulls by itself whenever it has room, but for one with :no-auto-pull, into which
-somebody commits each card by a pull. A work stage with :limiter=NAME pulls a card only together with a lease on that
+each card enters by a pull. A work stage with :limiter=NAME pulls a card only together with a lease on that
 limiter. Without --stage a board has Backlog, Ready:5:queue, InProgress:3, Review:2 and Done. Making the same board again
 is harmless; \`board set\` changes one.
 

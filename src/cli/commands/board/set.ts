@@ -34,7 +34,7 @@ interface Change {
 }
 
 const HELP = `
-What is not given stays as it is. A limit lowered below what is in a stage throws nobody out and lets nobody in. A board
+What is not given stays as it is. Lowering a limit below the current count evicts no cards. A board
 that the server's file declares is changed until its declaration changes. Stages are added, renamed and removed by
 UpdateBoard, or in the file.
 
@@ -76,7 +76,7 @@ async function set({ terminal, address, json }: BoardContext, name: string, flag
 
 const NO_LIMITS: StageLimits = new Map();
 
-/** Stages are replaced as a whole: again, from what stands by then, if somebody was faster. */
+/** Stages are replaced as a whole: again, from what stands by then, if another client was faster. */
 async function change(
   calls: BoardCalls,
   name: string,

@@ -16,11 +16,11 @@ interface ShowFlags {
   readonly cards: number;
 }
 
-/** Cards of a stage that are drawn where nobody says how many. */
+/** Cards of a stage that are drawn unless a number is given. */
 export const MOST_CARDS = 20;
 
 const HELP = `
-Each card shows its id, title, age, who works on it and what becomes of it: · waits, ▸ is worked on, ✓ is finished and
+Each card shows its id, title, age, worker and state: · waits, ▸ is worked on, ✓ is finished and
 waits to be pulled, ↩ is sent back for rework, ✗ is blocked; ×2: begun for the second time. Rates are means over the last
 hour: λ is what came in, μ what went on, W how long it took; L = λW where work comes and goes evenly.
 

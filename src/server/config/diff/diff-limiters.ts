@@ -64,7 +64,7 @@ function diffOne(
   return [...ownership, ...(isKeyed === undefined ? [] : [diffKeyed(isKeyed, limiter, { why, by })]), ...fields];
 }
 
-/** Taken up only where nothing is held and nobody waits; see `declare` of the machine. */
+/** Taken up only where nothing is held or waited for; see `declare` of the machine. */
 function diffKeyed(change: Changed, { name, status }: Limiter, { why, by }: TakeUp): Difference {
   const about = { kind: "limiter", name, ...change } as const;
   const [leases, waiters] = [status?.leases ?? 0n, status?.waiters ?? 0n];

@@ -26,7 +26,7 @@ export function diffSettings(file: FileSettings, running: GetConfigResponse, tak
     const about = { kind: "setting", name: "", field, running: now.get(field) } as const;
     const origin = running.origins.find((each) => each.field === field);
     if (origin?.origin === Origin.ENVIRONMENT) {
-      // What the file leaves to its default is nobody's wish.
+      // What the file leaves to its default is no difference.
       if (!file.plain.origins.has(field) || plain.get(field) === now.get(field)) return [];
       const explanation = `${origin.variable} in the server's environment stands for it, whatever the file says`;
       return [{ ...about, file: plain.get(field), why: "set-by-environment", explanation }];

@@ -1,6 +1,6 @@
 /**
  * Takes up what a file declares a few limiters at a time, so that a file of thousands holds nothing up: each slice is kept
- * before the next, and the turns between belong to everybody else. What is no longer declared goes last, so that at no time
+ * before the next, and other calls have the turns between. What is no longer declared goes last, so that at no time
  * a limiter is missing that the file has.
  */
 
@@ -18,7 +18,7 @@ export interface Declaration extends Omit<Declared, "kind"> {
 }
 
 export interface Declaring {
-  /** Takes up all of it in one step, whatever it is, and calls `decided`: for a start, when nobody is served yet. */
+  /** Takes up all of it in one step, whatever it is, and calls `decided`: for a start, before any call is served. */
   declareAtOnce(configs: readonly LimiterConfig[], decided: () => void): Promise<Declaration>;
   /**
    * Takes it up in slices; what is no more than one slice in one step, before this returns. `decided` is called when the last
@@ -50,7 +50,7 @@ export function createDeclaring({ clock, state, run }: DeclaringOptions): Declar
     return Promise.race([kept, closed.promise]);
   }
 
-  /** Everybody else has a turn. */
+  /** Gives other calls a turn. */
   function otherTurns(): Promise<void> {
     return new Promise((resolve) => void clock.schedule(clock.now(), false, resolve));
   }

@@ -34,7 +34,7 @@ export interface EmbeddedBoardEngine extends BoardEngine {
   setMaxBoards(maxBoards: number): void;
 }
 
-/** µs: how often watchers and those who wait hear what has changed. */
+/** µs: how often watchers and pullers hear what has changed. */
 const NEWS_INTERVAL = 100_000;
 const MICROS = 1_000;
 

@@ -24,7 +24,7 @@ export interface EmbeddedEngineOptions {
 }
 
 export interface EmbeddedEngine extends Engine, Pick<Declaring, "declare" | "declareAtOnce"> {
-  /** Changes how many may wait at once; those who wait already stay. */
+  /** Changes how many may wait at once; present waiters stay. */
   setMaxWaiters(maxWaiters: number): void;
   /** Changes how many limiters may exist that no file declares; those that do already stay. */
   setMaxLimiters(maxLimiters: number): void;

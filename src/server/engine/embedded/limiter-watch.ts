@@ -1,7 +1,7 @@
 /**
  * Tells watchers which limiters have changed, by comparing now and then: the hot path pays one counter for it.
  *
- * What nobody touches changes for a while, too: rates fade, times are forgotten, a bucket fills, keys are forgotten. A
+ * A limiter that gets no requests changes for a while, too: rates fade, times are forgotten, a bucket fills, keys are forgotten. A
  * limiter is told until that has come to its end, and then no more.
  */
 

@@ -28,7 +28,7 @@ export function createSlices<T>({ clock, size, handle }: SlicesOptions<T>): Slic
     next += size;
     const more = next < items.length;
     if (!more) items = [];
-    // Everybody else has a turn before the next few.
+    // Other calls have a turn before the next few.
     cancel = more ? clock.schedule(clock.now(), false, handleSome) : undefined;
     handle(slice, !more);
   }

@@ -8,7 +8,7 @@ import type { StreamId } from "../../machine/claim.ts";
 import type { Engine, StreamNews } from "../engine.ts";
 
 export interface StageClaims {
-  /** Takes up the lease that somebody's work had before the start; whoever has lost it loses the card. */
+  /** Takes up the lease that work had before the start; a worker that has lost it loses the card. */
   adopt(id: string): void;
   carryOut(effect: ClaimEffect): void;
   close(): void;

@@ -60,7 +60,7 @@ export function openStoreFile(options: StoreFileOptions, taker: RowTaker): Store
     const problem = problemOf(error, folder);
     if (problem.kind !== "damaged" || !acceptLoss) throw problem;
     const rows = salvage(path);
-    // Until the mark is gone, too, whoever finds the folder half set aside finds it damaged.
+    // Until the mark is gone, too, a start that finds the folder half set aside finds it damaged.
     for (const name of [LOG, INDEX, DATABASE, MARK]) setAside(folder, name);
     return openWhole(options, rows, taker);
   }
@@ -134,7 +134,7 @@ function inspect(options: StoreFileOptions, taker: RowTaker): Contents | undefin
     return head.format === FORMAT ? readContents(database, folder, head, taker) : undefined;
   } finally {
     database.close();
-    // Whoever only reads leaves that behind.
+    // A reader leaves that behind.
     if (!leftIndex) rmSync(join(folder, INDEX), { force: true });
   }
 }
@@ -198,7 +198,7 @@ function begin(database: DatabaseSync): void {
     COMMIT`);
 }
 
-/** Whether something may be missing without anybody's fault; throws where something is missing that must not be. */
+/** Whether something may be missing without a fault; throws where something is missing that must not be. */
 function compare(head: Head, mark: Mark | undefined, { folder, boot }: StoreFileOptions): boolean {
   if (mark === undefined) {
     if (head.commit > 0) throw damaged(folder, `its high-water mark (${MARK}) is gone`);
@@ -209,11 +209,11 @@ function compare(head: Head, mark: Mark | undefined, { folder, boot }: StoreFile
   if (missing > 0 && (samePower || mark.closed || head.commit < mark.onDisk)) {
     throw damaged(folder, `the last ${missing} of its ${mark.commit} commits are missing`);
   }
-  // Nobody has written down who held what; or it was written, but not to the disk before the power went.
+  // No leases were written; or it was written, but not to the disk before the power went.
   return mark.commit > 0 && (mark.leases === "none" || (mark.leases === "process" && !samePower && !mark.closed));
 }
 
-/** What was missing at an earlier start may still be relied on by somebody. */
+/** What was missing at an earlier start may still be relied on by a holder. */
 function incompleteness(found: {
   /** What the folder's own row says. */
   readonly noted: string | undefined;

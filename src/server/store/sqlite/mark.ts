@@ -12,7 +12,7 @@ import type { LeaseDurability } from "../row.ts";
 export interface Mark {
   /** The number of the last commit. */
   readonly commit: number;
-  /** The number of the last one that was to be on disk before anybody heard of it. */
+  /** The number of the last one that was to be on disk before it was answered. */
   readonly onDisk: number;
   /** Which start of the machine this was written under; empty where that cannot be told. */
   readonly boot: string;

@@ -1,4 +1,4 @@
-/** Who has a data folder: for whoever finds it in use. The lock is the database's, not this. */
+/** Names the process that has a data folder, for one that finds it in use. The lock is the database's, not this. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";

@@ -26,7 +26,7 @@ function readable(source: string | URL): StoredRow[] {
   const rows: StoredRow[] = [];
   let database: DatabaseSync | undefined;
   try {
-    // Reading only: a log that is written into the database is one that nobody can look at any more.
+    // Reading only: a log that is written into the database is one that cannot be examined any more.
     database = new DatabaseSync(source, { readOnly: true, timeout: 0 });
     for (const found of database.prepare("SELECT key, number, checksum, body FROM record").iterate()) {
       const row = found as unknown as StoredRow;

@@ -1,4 +1,4 @@
-/** The thread that writes, so that nobody waits for the disk but those whose changes they are. */
+/** The thread that writes, so that only the calls whose changes they are wait for the disk. */
 
 import { parentPort, workerData } from "node:worker_threads";
 import type { RowTaker } from "../row.ts";
