@@ -102,7 +102,7 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
   const { stream } = waiter;
   if (stream !== undefined) state.events.push({ to: stream, kind: "displaced", reason: "WAITER_DISPLACED" });
   const limiters = waiter.places.map((place) => place.instance.limiter);
-  // The limiters' bound counts from the arrival: nobody waits longer by asking again.
+  // The limiters' bound counts from the arrival: no request waits longer by asking again.
   const deadline = Math.min(
     state.now + (command.maxWait ?? Number.POSITIVE_INFINITY),
     waiter.arrivedAt + boundOf(limiters),

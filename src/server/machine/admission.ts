@@ -1,5 +1,5 @@
 /**
- * The machine: it decides who is admitted, and does nothing else. The same commands at the same instants always have the
+ * The machine: it decides what is admitted, and does nothing else. The same commands at the same instants always have the
  * same outcomes; it reads no clock, waits for nothing, stores nothing, and throws only for bugs.
  */
 
@@ -33,7 +33,7 @@ export interface Machine {
   step<C extends Command>(command: C, now: number): Step<OutcomeOf<C>>;
   /** Once, before the first step: brings back what records say. Returns what is no longer to be kept as it was. */
   restore(records: Records, now: number): readonly Change[];
-  /** For those who show it (`read.ts`) and those who check it (`invariants.ts`); nobody else changes it. */
+  /** For `read.ts`, which shows it, and `invariants.ts`, which checks it; nothing else may change it. */
   readonly state: State;
 }
 

@@ -246,7 +246,7 @@ export interface Outcomes {
 export type OutcomeOf<C extends Command> = Outcomes[C["kind"]];
 export type Outcome = Outcomes[Command["kind"]];
 
-/** What the step means for the stream of somebody else than the asker. */
+/** What the step means for streams other than the caller's. */
 export type MachineEvent = { readonly to: StreamId } & (
   | Granted
   /** Leaves the queue without a grant; the stream ends. */
@@ -258,12 +258,12 @@ export type MachineEvent = { readonly to: StreamId } & (
   | { readonly kind: "displaced"; readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED" }
 );
 
-/** A record to keep. It refers to live state: whoever keeps it copies what it needs before the next step. */
+/** A record to keep. It refers to live state: the store copies what it needs before the next step. */
 export type Change =
   | { readonly kind: "lease-put"; readonly lease: Lease }
   | { readonly kind: "lease-ended"; readonly lease: Lease; readonly end: LeaseEnd }
   | { readonly kind: "tokens-spent"; readonly instance: Instance }
-  /** What a request id has stood for, for those who ask with it again. */
+  /** What a request id has stood for, for requests that use it again. */
   | { readonly kind: "request-past"; readonly requestId: string; readonly past: PastRequest }
   | { readonly kind: "waiter-put"; readonly waiter: Waiter }
   | { readonly kind: "waiter-left"; readonly waiter: Waiter }

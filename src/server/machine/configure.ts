@@ -98,7 +98,7 @@ export function declare(state: State, { configs, undeclared }: Declare): Outcome
   return { kind: "declared", ...outcome };
 }
 
-/** Whether nothing of it is held, and nobody waits, present or away. */
+/** Whether nothing of it is held, and no waiter is there, present or away. */
 function isUnused({ leases, queued }: Limiter): boolean {
   return leases === 0 && queued.size === 0;
 }

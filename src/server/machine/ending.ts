@@ -81,7 +81,7 @@ export function removeIfDrained(state: State, limiter: Limiter): boolean {
   return true;
 }
 
-/** How a lease that is gone had ended; undefined if nobody remembers. */
+/** Returns how a lease that is gone had ended; undefined if it is not remembered. */
 export function pastEnd(state: State, leaseId: string): Ended | undefined {
   const end = state.pastLeases.get(leaseId);
   return end === undefined ? undefined : { kind: "ended", leaseId, end, already: true };

@@ -92,7 +92,7 @@ export function estimateIn(instance: Instance, demand: Demand, now: number): num
   return estimateWait(instance, demand, now, prospectOf(instance, now));
 }
 
-/** µs that a waiter is likely to wait still, as of `now`; who stands before it is as last surveyed. */
+/** µs that a waiter is likely to wait still, as of `now`; those before it are as last surveyed. */
 export function estimateOf(waiter: Waiter, now: number): number | undefined {
   return longest(waiter.places.map(({ instance, demand }) => estimateIn(instance, demand, now)));
 }

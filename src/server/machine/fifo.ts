@@ -1,5 +1,5 @@
 /**
- * The queue of one instance, in order of arrival, where anybody can leave in O(1).
+ * The queue of one instance, in order of arrival, that any waiter can leave in O(1).
  *
  * A waiter whose connection was lost may come back to its old place. While it is away it stands in no order: it blocks
  * nobody, counts for nobody, and costs nobody anything. One that came back cannot be linked in without walking to its
@@ -16,7 +16,7 @@ export interface FifoNode<T extends FifoNode<T>> {
   present: boolean;
   previous: T | undefined;
   next: T | undefined;
-  /** Its entry in the heap of those who came back; undefined if it never left, or is away. */
+  /** Its entry in the heap of those that came back; undefined if it never left, or is away. */
   returned: Returned<T> | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface Returned<T> extends Due {
 }
 
 export class Fifo<T extends FifoNode<T>> {
-  /** Those who never left, a linked list. */
+  /** Those that never left, a linked list. */
   #oldest: T | undefined = undefined;
   #newest: T | undefined = undefined;
   #presentCount = 0;

@@ -5,7 +5,7 @@ export interface Fraction {
   readonly denominator: number;
 }
 
-/** Digits after the point that somebody writes by hand. */
+/** Digits after the point that are written by hand. */
 const DECIMALS = 9;
 /** A double is within half a unit of its last place (2^-53) of what was written; sums and products of a few stay within this. */
 const ROUNDING = 2n ** 50n;

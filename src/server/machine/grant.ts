@@ -18,7 +18,7 @@ import { pastRequest } from "./requests.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
 
-/** Why a claim does not fit an instance now, besides those who wait. */
+/** Why a claim does not fit an instance now, besides its waiters. */
 export type Obstacle =
   | { readonly kind: "learning" }
   | { readonly kind: "paused" }
@@ -39,7 +39,7 @@ export function obstacle(state: State, instance: Instance, claim: Claim): Obstac
   return wait === 0 ? undefined : { kind: "tokens", wait };
 }
 
-/** What keeps a limiter from granting anything to anybody. */
+/** What keeps a limiter from granting anything. */
 export function closedFor(state: State, limiter: Limiter): Obstacle | undefined {
   if (state.learning) return LEARNING;
   return limiter.config.paused ? PAUSED : undefined;

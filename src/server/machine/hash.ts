@@ -1,4 +1,4 @@
-/** Hashes of ids, for tables of numbers. Whoever chooses ids can make them collide: that may cost time, nothing else. */
+/** Hashes of ids, for tables of numbers. A client that chooses ids can make them collide: that may cost time, nothing else. */
 
 /** 32 bits by FNV-1a, mixed. */
 export function hash(id: string): number {

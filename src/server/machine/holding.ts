@@ -31,7 +31,7 @@ function leaveLease(state: State, lease: Lease, how: Leave["how"]): void {
     orphan(state, lease);
     return;
   }
-  // Nobody is left at its stream to be told.
+  // Its stream has no reader left.
   lease.attachment = DETACHED;
   endLease(state, lease, "cancelled");
 }

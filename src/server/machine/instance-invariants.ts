@@ -56,14 +56,14 @@ function assertPermits(instance: Instance, held: Held): void {
   const inGroups = instance.holders?.groups.reduce((sum, group) => sum + group.permits, 0) ?? 0;
   counts(inGroups, permitsInUse, instance, "permits in the groups of its holders");
   counts(held.slots.length, new Set(held.slots).size, instance, "different slots");
-  // A limit that was changed lets those finish who hold more.
+  // A limit that was changed lets leases above it finish.
   if (limiter.revision > 1) return;
   const limit = limiter.config.maxConcurrent ?? 0;
   holds(permitsInUse <= limit, instance, "no more permits are in use than there are");
   holds(!held.slots.some((slot) => slot >= limit), instance, "slots are lower than the limit");
 }
 
-/** Places stand in the order of arrival, each of a waiter who has it, and their sums are right. */
+/** Places stand in the order of arrival, each of a waiter that has it, and their sums are right. */
 function assertQueue(state: State, instance: Instance): void {
   const { queue } = instance;
   let arrival = 0;
@@ -102,7 +102,7 @@ function assertHead(state: State, instance: Instance): void {
   holds(due === wait || isEndless, instance, "its deadline is the instant at which its head has its tokens");
 }
 
-/** µs until the head has its tokens everywhere; undefined: nobody is the next, or something else is in its way. */
+/** µs until the head has its tokens everywhere; undefined: there is no head, or something else is in its way. */
 function tokenWaitOfHead(state: State, { queue }: Instance): number | undefined {
   const places = queue.first?.waiter.places;
   if (places === undefined || state.learning || !places.every(couldBeNext)) return undefined;

@@ -74,7 +74,7 @@ export function holdersOf(instance: Instance): Holders {
   return instance.holders;
 }
 
-/** Puts an instance aside if nothing is held and nobody waits. */
+/** Puts an instance aside if nothing of it is held or waited for. */
 export function closeIfIdle(state: State, instance: Instance): void {
   const { limiter } = instance;
   if (!limiter.config.keyed || instance.idle || instance.permitsInUse > 0 || instance.queue.size > 0) return;

@@ -17,7 +17,7 @@ export function counts(counted: number, there: number, subject: Subject, what: s
     throw new Error(`Broken invariant: ${describe(subject)}: ${there} ${what}, counted ${counted}`);
 }
 
-/** That everybody in a heap knows their place, and nobody stands above one who is due earlier. */
+/** Checks that heapIndex equals position, and that no item stands above one that is due earlier. */
 export function holdsHeap<T extends Due>(heap: Pick<Deadlines<T>, "items">, subject: Subject): void {
   const items = [...heap.items()];
   for (const [index, item] of items.entries()) {

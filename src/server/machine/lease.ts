@@ -58,7 +58,7 @@ export function heldLimiters({ claims }: Lease): Limiter[] {
   return limiters;
 }
 
-/** What is said to somebody whose lease has ended so, or who wants it. */
+/** The reason that a holder hears whose lease has ended so, and a client that asks for it. */
 export const END_REASONS: Record<LeaseEnd, Reason> = {
   released: "LEASE_ENDED",
   cancelled: "LEASE_ENDED",

@@ -1,5 +1,5 @@
 /**
- * The limiter; for each of its keys an instance with a bucket, a count of permits and a queue; and those who wait in them.
+ * The limiter; for each of its keys an instance with a bucket, a count of permits and a queue; and the waiters in them.
  */
 
 import type { Claim, StreamId } from "./claim.ts";
@@ -48,13 +48,13 @@ export interface Limiter extends Due {
   readonly earlierRates: EarlierRate[];
   deleting: boolean;
   readonly instances: Map<string, Instance>;
-  /** Instances of which nothing is held and for which nobody waits, by the instant at which their bucket is full. */
+  /** Instances of which nothing is held or waited for, by the instant at which their bucket is full. */
   readonly idle: Deadlines<Instance>;
-  /** Instances in whose queue somebody stands, present or away. */
+  /** Instances whose queue has waiters, present or away. */
   readonly queued: Set<Instance>;
   /** The highest token that was granted. */
   fencingToken: number;
-  /** Counts over all instances, kept so that nobody has to add them up. */
+  /** Counts over all instances, kept so that they need not be added up. */
   leases: number;
   orphanedLeases: number;
   permitsInUse: number;
@@ -71,7 +71,7 @@ export interface Instance extends Due {
   /** How many of its limiter's changes of the rate the bucket has been through. */
   rateChanges: number;
   permitsInUse: number;
-  /** `NO_QUEUE` until somebody waits. */
+  /** `NO_QUEUE` until there is a waiter. */
   queue: Fifo<Place>;
   /** Sums over those present in the queue. */
   queuedPermits: number;
@@ -85,7 +85,7 @@ export interface Instance extends Due {
   precise: boolean;
   /** Noted for another look at its queue before the step ends. */
   unsettled: boolean;
-  /** Whether its queue has changed since somebody last told those in it. */
+  /** Whether its queue has changed since its waiters last heard of it. */
   queueMoved: boolean;
 }
 
@@ -202,7 +202,7 @@ export function createLimiter({ config, declaration, fencingToken }: LimiterOrig
   };
 }
 
-/** The queue of all instances for which nobody has waited yet: of most keys nobody ever does. Nothing is put into it. */
+/** The queue of all instances that have had no waiter yet, as most keys never do. Nothing is put into it. */
 export const NO_QUEUE: Fifo<Place> = new Fifo();
 
 export function createInstance(limiter: Limiter, key: string, now: number): Instance {

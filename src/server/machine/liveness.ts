@@ -1,5 +1,5 @@
 /**
- * How those who hold and those who wait show that they live, and what the end of their stream means: one rule for leases and
+ * How holders and waiters show that they live, and what the end of their stream means: one rule for leases and
  * work on cards, for waiters and pullers.
  */
 

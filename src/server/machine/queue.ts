@@ -39,7 +39,7 @@ function append(state: State, waiter: Waiter, claim: Claim, instance: Instance):
   return place;
 }
 
-/** Takes a waiter out of every queue for good, and looks again at who stood behind it. */
+/** Takes a waiter out of every queue for good, and looks again at the one behind it. */
 export function dequeue(state: State, waiter: Waiter): void {
   takeOut(state, waiter);
   for (const { instance } of waiter.places) closeIfIdle(state, instance);
@@ -60,7 +60,7 @@ export function takeOut(state: State, waiter: Waiter): void {
   state.changes.push({ kind: "waiter-left", waiter });
 }
 
-/** The waiter's connection is lost: it blocks and counts for nobody until it comes back, or until `until`. */
+/** The waiter's connection is lost: it blocks no other and is not counted until it comes back, or until `until`. */
 export function stepAside(state: State, waiter: Waiter, until: number): void {
   waiter.stream = undefined;
   state.deadlines.set(waiter, until);
@@ -79,7 +79,7 @@ export function stepBack(state: State, waiter: Waiter): void {
     const next = queue.first;
     queue.comeBack(place);
     noteMoved(state, place.instance);
-    // Who was the next here stands behind it now, and may have been the next everywhere.
+    // The one that was next here stands behind it now, and may have been next everywhere.
     if (queue.first !== next) for (const { instance } of next?.waiter.places ?? []) unsettle(state, instance);
   }
 }

@@ -34,7 +34,7 @@ export const MAX_PERIOD = 31_622_400_000_000;
 export const FOREVER = 2 ** 52;
 
 const SECOND = 1_000_000;
-/** Of a second's tokens, what an idle bucket saves up where nobody says otherwise: what 50 ms bring. */
+/** Of a second's tokens, what an idle bucket saves up by default: what 50 ms bring. */
 const DEFAULT_BURST_SPAN = 50_000n;
 
 /** Returns the rate; undefined if it is slower than one token in 30 days, faster than 10 million a second, or no number. */

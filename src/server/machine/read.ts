@@ -180,7 +180,7 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
 /** Most limiters have refused nothing, and there may be many to show at once. */
 const NO_REFUSALS: LimiterStatus["refusals"] = new Map();
 
-/** What a key that nobody uses would show. */
+/** What a key that is not in use would show. */
 const UNUSED = { permitsInUse: 0, queue: { presentCount: 0 } };
 
 function tokensAvailable(limiter: Limiter, one: Instance | undefined, key: string, now: number): number | undefined {

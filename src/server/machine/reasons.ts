@@ -17,7 +17,7 @@ export interface Refusal {
   readonly key: string;
   /** Which of the request's claims it was about; -1 where none. */
   readonly claim: number;
-  /** µs until the same request can be granted at the earliest; undefined where nobody can know, or never. */
+  /** µs until the same request can be granted at the earliest; undefined where it cannot be known, or never. */
   readonly retryAfter: number | undefined;
   readonly waitersAhead: number;
   /** Where on a board; undefined where the "no" is not a board's. */

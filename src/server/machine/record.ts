@@ -15,7 +15,7 @@ export interface Records {
   readonly leases: readonly LeaseRecord[];
   readonly waiters: readonly WaiterRecord[];
   readonly pastRequests: readonly PastRequestRecord[];
-  /** Leases without a ttl that somebody in this process takes up again at once. */
+  /** Leases without a ttl that this process takes up again at once. */
   readonly adopted: ReadonlySet<string>;
 }
 

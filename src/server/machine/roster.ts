@@ -1,5 +1,5 @@
 /**
- * All who wait, by id and in the order of their arrival.
+ * All waiters, by id and in the order of their arrival.
  *
  * They sit in small tables, each for a stretch of arrivals. Most come at the one end and leave at the other, so that only
  * the two tables there are touched, however many wait; one large table costs several times as much with every change (it
@@ -45,12 +45,12 @@ export class Roster<T extends Member<T>> {
     return this.#size;
   }
 
-  /** How many stretches there are: what it costs to find somebody by id. */
+  /** How many stretches there are: what it costs to find a waiter by id. */
   get stretches(): number {
     return this.#stretches.length;
   }
 
-  /** Puts somebody at the end. */
+  /** Puts a waiter at the end. */
   add(member: T): void {
     let youngest = this.#youngest;
     if (youngest.seats.length === STRETCH) {
@@ -67,7 +67,7 @@ export class Roster<T extends Member<T>> {
     this.#size += 1;
   }
 
-  /** Takes somebody off, if they are on. */
+  /** Takes a waiter off, if it is on. */
   delete(member: T): void {
     const { stretch } = member;
     if (stretch === undefined) return;
@@ -92,7 +92,7 @@ export class Roster<T extends Member<T>> {
     return undefined;
   }
 
-  /** All, in the order in which they came; nobody may come or go meanwhile. */
+  /** All, in the order of arrival; none may come or go meanwhile. */
   *values(): IterableIterator<T> {
     for (const { seats } of this.#stretches) {
       for (const member of seats) if (member !== undefined) yield member;

@@ -4,7 +4,7 @@
  * no newcomer finds a gap.
  *
  * All that falls due by one instant happens at that instant: first what frees, then grants, and only then do waiters
- * give up; so nobody times out who could have been admitted.
+ * give up; so no waiter times out that could have been admitted.
  */
 
 import { doChores } from "./chores.ts";

@@ -19,7 +19,7 @@ export interface MachineOptions {
   /**
    * µs to add to the machine's time for the fencing token of a limiter's first grant. With the wall clock's µs since
    * 1970 at the machine's time zero, tokens rise across restarts too: no limiter grants more than once a µs, so a later
-   * start is above all tokens of an earlier one. 0 where nobody restarts.
+   * start is above all tokens of an earlier one. 0 without restarts.
    */
   readonly fencingEpoch?: number;
   /**

@@ -78,7 +78,7 @@ export function deleteCard(state: BoardState, command: DeleteCard): BoardOutcome
   return { kind: "done" };
 }
 
-/** Takes a card off its board, and tells whoever works on it. */
+/** Takes a card off its board, and ends the work on it. */
 export function dropCard(state: BoardState, card: Card): void {
   freeCard(state, card);
   const { work } = card;

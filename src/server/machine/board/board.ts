@@ -74,7 +74,7 @@ export function createBoardMachine(options: BoardMachineOptions = {}): BoardMach
   };
 }
 
-/** First what frees cards, then pulls, and only then do pullers give up: nobody times out who could have been served. */
+/** First what frees cards, then pulls, and only then do pullers give up: none times out that could have been served. */
 function settleTime(state: BoardState): void {
   const givingUp = [];
   for (let due = state.deadlines.takeDue(state.now); due; due = state.deadlines.takeDue(state.now)) {
@@ -93,7 +93,7 @@ function settleTime(state: BoardState): void {
   settleBoards(state);
   givingUp.sort((a, b) => a.arrival - b.arrival);
   for (const puller of givingUp) if (state.pullers.has(puller.id)) giveUpPuller(state, puller);
-  // What was kept for them is somebody else's.
+  // What was kept for them is free.
   settleBoards(state);
 }
 

@@ -72,7 +72,7 @@ export function removeCard(state: BoardState, card: Card): void {
   unsettle(state, board);
 }
 
-/** Puts a card where its state has it ranked, unless it is promised to somebody. */
+/** Puts a card where its state has it ranked, unless it is kept for a puller. */
 export function rank(card: Card): void {
   if (card.reservedFor === undefined) rankingOf(card)?.put(card);
 }

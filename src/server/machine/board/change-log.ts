@@ -3,7 +3,7 @@
  * where it last changed, so that a slow watcher costs nothing that grows with its slowness.
  */
 
-/** How many cards that are gone are remembered at least: who asks for what came before needs a snapshot. */
+/** How many cards that are gone are remembered at least: a watcher that asks for what came before needs a snapshot. */
 const MIN_REMEMBERED = 1_000;
 
 interface Entry {
@@ -116,7 +116,7 @@ class Line {
     this.size -= 1;
   }
 
-  /** The first change after this number; looked for from both ends, since who watches is near one of them. */
+  /** The first change after this number; looked for from both ends, since watchers are near one of them. */
   firstAfter(sequence: number): Entry | undefined {
     let old = this.oldest;
     let young = this.newest;

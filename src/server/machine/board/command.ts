@@ -136,7 +136,7 @@ export interface RenewWork {
   readonly token: number;
 }
 
-/** `token` 0: whoever says so, for work without a ttl. */
+/** `token` 0: any caller, for work without a ttl. */
 export interface EndWork {
   readonly kind: "finish" | "give-back" | "send-back";
   readonly board: string;
@@ -267,7 +267,7 @@ export interface BoardOutcomes {
 export type BoardOutcomeOf<C extends BoardCommand> = BoardOutcomes[C["kind"]];
 export type BoardOutcome = BoardOutcomes[BoardCommand["kind"]];
 
-/** What the step means for the stream of somebody else than the asker. */
+/** What the step means for streams other than the caller's. */
 export type BoardEvent = { readonly to: StreamId } & (
   | Pulled
   /** Leaves the queue without a card, or loses the one it had; the stream ends. */

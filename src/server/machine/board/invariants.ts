@@ -25,7 +25,7 @@ export function assertBoards(state: BoardState): void {
   assertDeadlines(state);
 }
 
-/** One board: its cards stand where they should, and nobody waits for what is there. */
+/** One board: its cards stand where they should, and no puller waits for what is there. */
 function assertBoard(state: BoardState, board: Board): void {
   const subject = subjectOf(board);
   holds(!board.unsettled, subject, "no board is left unsettled");
@@ -65,7 +65,7 @@ function assertStages(board: Board): void {
   counts(stages.length, names.size, `board ${config.name}`, "stages, each with a name of its own");
 }
 
-/** Its cards are counted and ranked by their states, its limit holds, and nobody in it waits for what is there. */
+/** Its cards are counted and ranked by their states, its limit holds, and no puller in it waits for what is there. */
 function assertStage(state: BoardState, stage: Stage): void {
   const { board, config, cards, tally } = stage;
   const subject = `board ${board.config.name}, stage ${config.name}`;
@@ -115,7 +115,7 @@ function assertLog(board: Board): void {
   counts(known, board.cards.size, subject, "cards in the log");
 }
 
-/** No more completed cards are kept than shall be, none for longer, and somebody looks when the next is too old. */
+/** No more completed cards are kept than shall be, none for longer, and a deadline stands for when the next is too old. */
 function assertRetention(board: Board): void {
   const { keepCompleted, keepCompletedFor } = board.config;
   const completed = (board.stages.at(-1) as Stage).cards;

@@ -1,4 +1,4 @@
-/** Boards, stages, cards, those who work on them and those who wait for one: they refer to one another. */
+/** Boards, stages, cards, work and pullers: they refer to one another. */
 
 import type { StreamId } from "../claim.ts";
 import type { Due } from "../deadlines.ts";
@@ -17,7 +17,7 @@ export interface StageConfig {
   readonly wipLimit: number | undefined;
   /** A queue that pulls by itself whenever it has room. */
   readonly autoPull: boolean;
-  /** The limiter on which whoever works here holds a lease; empty: none. */
+  /** The limiter on which work here holds a lease; empty: none. */
   readonly limiter: string;
 }
 
@@ -69,13 +69,13 @@ export interface Stage {
   index: number;
   /** All that stand here, in the order in which they came. */
   readonly cards: Map<string, Card>;
-  /** Nobody works on these; the best first. */
+  /** Cards without work; the best first. */
   readonly waiting: Ranking<Card>;
   readonly finished: Ranking<Card>;
   readonly sentBack: Ranking<Card>;
   /** The one that is forgotten first is first. */
   readonly completed: Ranking<Card>;
-  /** How many there are in each state, those reserved for somebody included. */
+  /** How many there are in each state, those kept for a puller included. */
   readonly tally: Record<CardState, number>;
   /** Places that are promised to cards which are about to come. */
   promised: number;
@@ -85,10 +85,10 @@ export interface Stage {
   readonly cycleTimes: Durations;
 }
 
-/** `waiting`: nobody works on it. `finished`: the next stage may pull it. `sent-back`: the stage before shall. */
+/** `waiting`: no worker holds it. `finished`: the next stage may pull it. `sent-back`: the stage before shall. */
 export type CardState = "waiting" | "active" | "blocked" | "finished" | "sent-back" | "completed";
 
-/** What a card says: the part that whoever adds it decides. */
+/** What a card says: the part that the client decides that adds it. */
 export interface CardContent {
   readonly title: string;
   readonly description: string;
@@ -102,14 +102,14 @@ export interface Card extends Ranked {
   content: CardContent;
   stage: Stage;
   state: CardState;
-  /** Rises with each card that is added: who is older. */
+  /** Rises with each card that is added: the order of age. */
   readonly serial: number;
   /** The sequence number of its last change. */
   revision: number;
-  /** Who works on it; defined while it is active. */
+  /** The work on it; defined while it is active. */
   work: Work | undefined;
   lastWork: PastWork | undefined;
-  /** A pull that waits for the stage's limiter and will take this card: nobody else may. */
+  /** A pull that waits for the stage's limiter and will take this card: no other may. */
   reservedFor: Puller | undefined;
   attempt: number;
   reason: string;
@@ -132,7 +132,7 @@ export interface PastWork {
   readonly end: WorkEnd;
 }
 
-/** What has ended work; `otherwise`: its time, its stream, or somebody else. */
+/** What has ended work; `otherwise`: its time, its stream, or another caller. */
 export type WorkEnd = EndVerb | "otherwise";
 
 /** What a worker says to end its work. */
@@ -154,14 +154,14 @@ export interface Work extends Due {
   readonly claimed: boolean;
   /** Whether the cancel of the stream of its pull is its worker's last word. */
   readonly trustCancel: boolean;
-  /** False while the card is known not to have reached its worker: then nobody has begun, and no attempt is counted. */
+  /** False while the card is known not to have reached its worker: then no work has begun, and no attempt is counted. */
   heard: boolean;
   /** How many calls were told of it, or are to be as soon as it is kept. */
   promises: number;
   attachment: Attachment;
 }
 
-/** One who waits for a card in one stage. */
+/** A pull that waits for a card in one stage. */
 export interface Puller extends FifoNode<Puller>, Due {
   readonly kind: "puller";
   readonly id: string;

@@ -101,7 +101,7 @@ function pullOrWait(state: BoardState, stage: Stage, command: PullCard): BoardOu
     const numbers = { maxPullers: stage.board.config.maxPullers };
     return refusal("QUEUE_FULL", { at: placeOfStage(stage), waitersAhead: stage.pullers.size, numbers });
   }
-  // Whoever can be served is, before the step ends: that is told to the stream.
+  // A puller that can be served is, before the step ends: its stream hears that.
   const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
   unsettle(state, stage.board);
   return { kind: "pull-waiting", puller };

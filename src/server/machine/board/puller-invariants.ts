@@ -1,4 +1,4 @@
-/** What is always true of those who wait for a card. */
+/** What is always true of pullers. */
 
 import { counts, holds } from "../invariant.ts";
 import { room } from "./cards.ts";

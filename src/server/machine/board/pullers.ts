@@ -1,4 +1,4 @@
-/** Those who wait for a card: first come, first served in each stage; one card that comes free wakes one of them. */
+/** Pullers: first come, first served in each stage; one card that comes free wakes one of them. */
 
 import { refusal } from "../reasons.ts";
 import { forgetCompleted } from "./cards.ts";
@@ -86,11 +86,11 @@ export function reviewClaims(state: BoardState, board: Board, changed: ReadonlyS
   }
 }
 
-/** Brings every stage of the boards that have changed to rest: whoever can be served is. */
+/** Brings every stage of the boards that have changed to rest: every puller that can be served is. */
 export function settleBoards(state: BoardState): void {
   for (let board = state.unsettled.pop(); board; board = state.unsettled.pop()) {
     board.unsettled = false;
-    // Each round serves somebody or is the last.
+    // Each round serves a puller or is the last.
     let served = true;
     while (served) {
       served = pullByThemselves(state, board);
@@ -130,7 +130,7 @@ export function giveUpPuller(state: BoardState, puller: Puller): void {
   state.events.push({ to: puller.stream, ...refusal("WAIT_TIMEOUT", { at: placeOfStage(puller.stage) }) });
 }
 
-/** Tells no to everybody who waits on a board that goes, or in a stage that is gone, or into which nobody pulls any more. */
+/** Refuses all pullers of a board that goes, or of a stage that is gone or can no longer be pulled into. */
 export function turnAwayPullers(state: BoardState, board: Board, how: "all" | "misplaced"): void {
   for (const puller of [...state.pullers.values()]) {
     const { stage, stream } = puller;

@@ -65,7 +65,7 @@ export type PullerOrigin = Pick<
   "id" | "worker" | "ttl" | "requestId" | "stream" | "probed" | "trustCancel" | "detached"
 >;
 
-/** Keeps a pull for one who has yet to be admitted by the stage's limiter: nobody else takes its cards or its room. */
+/** Keeps a pull for a puller that the stage's limiter has yet to admit: no other takes its card or its room. */
 export function reserve(stage: Stage, pull: Pull, puller: Puller): void {
   puller.claiming = pull;
   for (const card of cardsOf(pull)) {
@@ -75,7 +75,7 @@ export function reserve(stage: Stage, pull: Pull, puller: Puller): void {
   if (pull.kind === "move") stage.promised += 1;
 }
 
-/** Undoes a reservation: cards and room are everybody's again. */
+/** Undoes a reservation: card and room are free again. */
 export function unreserve(state: BoardState, puller: Puller): Pull | undefined {
   const pull = puller.claiming;
   if (pull === undefined) return undefined;
@@ -100,7 +100,7 @@ export function pullByThemselves(state: BoardState, board: Board): boolean {
       pulled = true;
     }
   }
-  // Into the first stage nobody pulls; what the second sends back returns by itself.
+  // The first stage is not pulled into; what the second sends back returns by itself.
   const [first, second] = board.stages;
   for (let card = second?.sentBack.best; first && card && room(first) > 0; card = second?.sentBack.best) {
     move(state, card, first);

@@ -29,7 +29,7 @@ export interface CardFilter {
 }
 
 /**
- * `stages`: from the last to the first, in each in the order in which they came. `at-work`: those that somebody works on,
+ * `stages`: from the last to the first, in each in the order in which they came. `at-work`: those with work,
  * then what else is not completed, then the completed, the latest first; for one page, of which there is no next.
  */
 export type CardOrder = "stages" | "at-work";
@@ -177,7 +177,7 @@ function bytesOfBoard({ config }: Board): number {
   return BOARD_BYTES + bytesOf(config.name, config.description) + stages.reduce((a, b) => a + b, 0);
 }
 
-/** The same of a card; it names its board, its stage and who works or worked on it. */
+/** The same of a card; it names its board, its stage and its worker, or the last one. */
 function bytesOfCard({ id, stage, content, reason, result, work, lastWork }: Card): number {
   const { title, description, data } = content;
   const names = bytesOf(id, stage.board.config.name, stage.config.name, work?.worker ?? lastWork?.worker ?? "");
@@ -193,7 +193,7 @@ export function flowSince(state: BoardState, board: Board, from: number): Sample
 function bottleneckOf(board: Board): string {
   for (let index = board.stages.length - 1; index > 0; index--) {
     const before = board.stages[index - 1] as Stage;
-    // Those that are kept for somebody whom a limiter holds up lie there, too.
+    // Those that are kept for a puller that a limiter holds up lie there, too.
     const lying = before.tally[before.config.kind === "queue" ? "waiting" : "finished"];
     if (room(before) <= 0 && lying > 0) return board.stages[index]?.config.name ?? "";
   }

@@ -1,4 +1,4 @@
-/** Taking up again after a restart: every card stands where it stood, and whoever worked on one has its ttl to come back. */
+/** Taking up again after a restart: every card stands where it stood, and each worker has its ttl to come back. */
 
 import { DETACHED, ORPHANED } from "../liveness.ts";
 import { forgetCompleted, noteCompleted, rank } from "./cards.ts";
@@ -20,7 +20,7 @@ export interface RestoredBoards {
  * Instants in the records count from the machine's own zero. The next step settles the boards.
  *
  * Only damage parts a card from its stage or its board. Without its stage it is blocked in the first, or completed in the
- * last if it was, so that somebody looks at it and nothing is done twice; without its board it stays as it was kept.
+ * last if it was, so that an operator looks at it and nothing is done twice; without its board it stays as it was kept.
  */
 export function restoreBoards(state: BoardState, { boards, cards }: BoardRecords): RestoredBoards {
   for (const record of boards) restoreBoard(state, record);

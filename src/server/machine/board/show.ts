@@ -90,7 +90,7 @@ export function viewPlace(puller: Puller): PlaceView {
   return { pullersAhead: toldAhead, missing: findPull(stage) === "STAGE_FULL" ? "STAGE_FULL" : "NO_CARD" };
 }
 
-/** Counts those who wait in a stage, and names the ones whose place is nearer by a tenth or more than they were told. */
+/** Counts the pullers of each stage, and returns those whose place is nearer by a tenth or more than they last heard. */
 export function takeMovedPullers(state: BoardState, boards: Iterable<string>): Puller[] {
   const moved: Puller[] = [];
   for (const name of boards) {

@@ -8,7 +8,7 @@ import type { Board, Card, Puller, Work } from "./model.ts";
 export interface BoardMachineOptions {
   /**
    * µs since 1970 at the machine's time zero: what day it is, and where fencing tokens and the numbers of changes begin
-   * (as for limiters, they rise across restarts). 0 where nobody asks.
+   * (as for limiters, they rise across restarts). 0 where it does not matter.
    */
   readonly epoch?: number;
   /** Fencing tokens and numbers of changes begin above this, too. */

@@ -76,7 +76,7 @@ export interface CardView {
   readonly blockedTime: number;
 }
 
-/** Who works on a card, or did so last. */
+/** The worker's hold on a card, or the last one. */
 export interface WorkView {
   readonly worker: string;
   readonly token: number;
@@ -108,7 +108,7 @@ export type BoardDelta = {
     }
 );
 
-/** A place among those who wait for a card. */
+/** A puller's place in the queue. */
 export interface PlaceView {
   readonly pullersAhead: number;
   /** What it waits for: a card, room, or the stage's limiter. */

@@ -1,4 +1,4 @@
-/** What is always true of somebody's work on a card. */
+/** What is always true of work on a card. */
 
 import { holds } from "../invariant.ts";
 import type { Work } from "./model.ts";

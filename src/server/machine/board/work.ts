@@ -13,7 +13,7 @@ export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId" | "t
   readonly claimed: boolean;
 };
 
-/** Somebody begins to work on a card. */
+/** Begins work on a card. */
 export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pulled {
   const { board } = card.stage;
   board.fencingToken += 1;

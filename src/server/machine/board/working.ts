@@ -67,7 +67,7 @@ export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes
   return { kind: "card", card };
 }
 
-/** Nobody may take the card until it is unblocked. */
+/** Keeps the card from being pulled until it is unblocked. */
 export function blockCard(state: BoardState, command: BlockCard): BoardOutcomes["block"] {
   const card = findCard(state, command.board, command.cardId);
   if (card.kind === "refused") return card;
@@ -137,7 +137,7 @@ function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): v
   if (puller.claiming === undefined) {
     stage.pullers.leave(puller);
   } else {
-    // It stands aside already; what was kept for it is everybody's again.
+    // It stands aside already; what was kept for it is free again.
     unreserve(state, puller);
     state.claims.push({ kind: "unclaim", id: puller.id });
   }
