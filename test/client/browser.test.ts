@@ -237,7 +237,7 @@ describe("a client in a browser, over HTTP/1.1", () => {
     },
   );
 
-  it("withdraws what waits when its page goes away: a permit that is freed meanwhile is nobody's", async () => {
+  it("withdraws what waits when its page goes away: a permit that is freed meanwhile goes to the next", async () => {
     const { url, address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]");
     const holder = await connectForTest(address).acquire("db");
     const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);

@@ -56,7 +56,7 @@ describe("a stream", () => {
     expect(error?.message).toContain("the answer is no ggen.backpressure.v1.AcquireResponse");
   });
 
-  it("that somebody has compressed is a fault of the server", async () => {
+  it("that comes compressed is a fault of the server", async () => {
     const { error } = await listen(new Blob([encodeEnvelope(1, WAITING), END]));
     expect(error).toMatchObject({ name: "ServerError", code: "INTERNAL" });
   });
