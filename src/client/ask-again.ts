@@ -119,9 +119,7 @@ export async function askAgain<A>(
     }
   } catch (error) {
     const isCallers = options.signal?.aborted === true || ports.closing.aborted;
-    // Under an id of the caller's own the caller may ask again, unless it has said that it does not want the answer.
-    const isGivenUp = isCallers || (options.requestId === undefined && !(error instanceof AdmissionError));
-    if (mayStand && isGivenUp) withdrawFrom(ports, options, { requestId, isUrgent: isCallers });
+    giveUp(ports, options, { error, isCallers, requestId: mayStand ? requestId : undefined });
     passage.failed(isCallers ? undefined : error);
     throw error;
   } finally {
@@ -148,36 +146,39 @@ export async function askNow<A>(
   answer: (attempt: InstantAttempt) => Promise<A>,
 ): Promise<A> {
   const { availability, calls, clock, random, retries } = ports;
+  options.signal?.throwIfAborted();
+  ports.closing.throwIfAborted();
+  const passage = availability.enter();
   let { requestId = random.requestId() } = options;
   const lastWord = createLastWord(ports, options, () => requestId);
   const { signal, unlink } = linkSignals(options.signal, ports.closing);
+  const until = clock.now().monotonic + calls.answerWithin;
+  /** Whether the server may have something under the request id. */
+  let mayStand = false;
   try {
-    signal.throwIfAborted();
-    const passage = availability.enter();
-    const until = clock.now().monotonic + calls.answerWithin;
     for (let attempts = 1; ; attempts += 1) {
       const away = ports.untilShown(signal);
       if (away !== undefined) await away;
       passage.sent();
       try {
         const sentAt = clock.now();
+        mayStand = true;
         lastWord.arm();
         const asked = answer({ requestId, sentAt, within: until - sentAt.monotonic, signal });
         return await unlessAborted(asked, signal, ports.underway);
       } catch (error) {
+        if (signal.aborted) throw signal.reason;
         const isOver = attempts > 1 && options.requestId === undefined && saysOver(error);
         if (isOver) requestId = random.requestId();
         const delay = isOver ? 0 : passage.isProbe ? undefined : retries.delayAfter(error, attempts);
-        const isLate = delay === undefined || clock.now().monotonic + delay >= until;
-        if (signal.aborted || isLate) {
-          const isGivenUp = options.requestId === undefined && !(error instanceof AdmissionError);
-          if (signal.aborted || isGivenUp) withdrawFrom(ports, options, { requestId, isUrgent: signal.aborted });
-          passage.failed(signal.aborted ? undefined : error);
-          throw signal.aborted ? signal.reason : error;
-        }
+        if (delay === undefined || clock.now().monotonic + delay >= until) throw error;
         await sleep(clock, delay, signal);
       }
     }
+  } catch (error) {
+    giveUp(ports, options, { error, isCallers: signal.aborted, requestId: mayStand ? requestId : undefined });
+    passage.failed(signal.aborted ? undefined : error);
+    throw error;
   } finally {
     lastWord.disarm();
     unlink();
@@ -192,12 +193,19 @@ function createLastWord({ ungranted }: AskPorts, options: AskOptions & Withdrawa
   return { arm: () => void ungranted.add(lastWord), disarm: () => void ungranted.delete(lastWord) };
 }
 
-function withdrawFrom(
+/**
+ * Withdraws a request that may stand, unless the server has answered it. Under an id of the caller's own the caller may ask
+ * again, unless it has said that it does not want the answer (`isCallers`).
+ */
+function giveUp(
   { withdraw }: AskPorts,
-  { withdrawal }: Withdrawable,
-  { requestId, isUrgent }: { readonly requestId: string; readonly isUrgent: boolean },
+  options: AskOptions & Withdrawable,
+  end: { readonly error: unknown; readonly isCallers: boolean; readonly requestId: string | undefined },
 ): void {
-  if (withdrawal !== undefined) withdraw(requestId, { withdrawal, isUrgent });
+  const { error, isCallers, requestId } = end;
+  const isGivenUp = isCallers || (options.requestId === undefined && !(error instanceof AdmissionError));
+  if (!isGivenUp || requestId === undefined || options.withdrawal === undefined) return;
+  withdraw(requestId, { withdrawal: options.withdrawal, isUrgent: isCallers });
 }
 
 /** An abort does not cancel the call, whose answer may be a grant: that is awaited apart, and given back. */

@@ -3,7 +3,7 @@
 import type { Page } from "./ports.ts";
 
 export interface Visibility {
-  /** Undefined while the page is there; else resolves when it has come back, or rejects with the signal's reason. */
+  /** Undefined while the page is there; else resolves when it has come back, or rejects when the signal aborts, which it has not yet. */
   untilShown(signal: AbortSignal): Promise<void> | undefined;
   stop(): void;
 }
@@ -33,7 +33,6 @@ export function createVisibility(page: Page | undefined, onHide: (page: Page) =>
 function unlessAborted(shown: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     void shown.then(() => {
       signal.removeEventListener("abort", onAbort);

@@ -107,6 +107,51 @@ describe("tryAcquire", () => {
     expect((await service.release.next()).request).toMatchObject({ leaseId: "lease-1", outcome: WorkOutcome.IGNORED });
   });
 
+  it("withdraws its request where its signal aborts between two attempts", async () => {
+    const { client, service } = createFixture();
+    const controller = new AbortController();
+    const trying = client.tryAcquire("db", { signal: controller.signal });
+    const call = await service.tryAcquire.next();
+    call.fail(connectionLost());
+    await settle();
+    controller.abort(new Error("too late"));
+    await expect(trying).rejects.toThrow("too late");
+    expect(service.withdrawn).toEqual([call.request.requestId]);
+    expect(service.tryAcquire.untaken).toHaveLength(0);
+  });
+
+  it("of a page that is away asks nothing, and leaves the next probe to others when it is given up", async () => {
+    let hide = () => {};
+    let show = () => {};
+    const page = {
+      onHide(listener: () => void) {
+        hide = listener;
+        return () => {};
+      },
+      onShow(listener: () => void) {
+        show = listener;
+        return () => {};
+      },
+      sendLast: () => {},
+    };
+    const { client, service, clock } = createFixture({ page, retry: { maxAttempts: 1 } });
+    const failing = client.tryAcquire("db");
+    (await service.tryAcquire.next()).fail(connectionLost());
+    await expect(failing).rejects.toMatchObject({ name: "ServerUnavailableError" });
+    clock.advance(60_000);
+    hide();
+    const controller = new AbortController();
+    const probe = client.tryAcquire("db", { signal: controller.signal });
+    await settle();
+    expect(service.tryAcquire.untaken).toHaveLength(0);
+    controller.abort(new Error("too late"));
+    await expect(probe).rejects.toThrow("too late");
+    show();
+    const next = client.tryAcquire("db");
+    (await service.tryAcquire.next()).answer(GRANTED);
+    expect((await next).granted).toBe(true);
+  });
+
   it("gives back what is granted while the client is being closed", async () => {
     const { client, service, isConnected } = createFixture();
     const trying = client.tryAcquire("db");
