@@ -83,6 +83,9 @@ export type AcquireRequest = Message<"ggen.backpressure.v1.AcquireRequest"> & {
    * ttl. A lease that is not renewed expires after its ttl. Say it with `resume`, too. Unset: the stream is the lease, its
    * cancel gives back at once, and the lease lives as long as the server's connection answers pings.
    *
+   * With a ttl of zero there is nothing to renew: the lease lives as long as its stream, whatever is said here. Behind a
+   * proxy that answers the server's pings, the lease of a client that is gone is held until the proxy ends the stream.
+   *
    * @generated from field: bool keep_on_cancel = 7;
    */
   keepOnCancel: boolean;
@@ -775,7 +778,8 @@ export const AdmissionService: GenService<{
    *
    * Call Release to give the lease back, and the stream ends OK. What a cancelled stream means is the request's choice.
    * By default the stream is the lease, and its cancel gives back at once, also where a proxy cancels it. With
-   * `keep_on_cancel` a cancel is a lost stream, and only Release gives back at once: a client behind a proxy says that.
+   * `keep_on_cancel` a cancel is a lost stream, only Release gives back at once, and the lease expires a ttl after its last
+   * Renew, also while its stream is open: a client behind a proxy says that, calls Release, and calls Renew.
    *
    * A connection that is lost leaves the lease its ttl, in which it can be resumed; so does the cancel of a stream that
    * took the lease up again, by a resume or under its `request_id`, since it may be an attempt that was given up and comes

@@ -797,6 +797,9 @@ export type PullCardRequest = Message<"ggen.backpressure.v1.PullCardRequest"> & 
    * `resume`, too. Unset: a cancel gives the card back at once, and the work lives as long as the server's connection answers
    * pings.
    *
+   * With a ttl of zero there is nothing to renew: the work lives as long as its stream, whatever is said here. Behind a proxy
+   * that answers the server's pings, the card of a worker that is gone is held until the proxy ends the stream.
+   *
    * @generated from field: bool keep_on_cancel = 8;
    */
   keepOnCancel: boolean;
@@ -1647,8 +1650,8 @@ export const BoardService: GenService<{
    * the stage upstream lets go; each by priority, then age. The server speaks at once, with `waiting` or `pulled`.
    *
    * Finish the card or give it back, and the stream ends OK. By default a cancel of the stream gives the card back at once,
-   * also where a proxy cancels it. With `keep_on_cancel` a cancel is a lost stream, and only a word gives back at once: a
-   * client behind a proxy says that.
+   * also where a proxy cancels it. With `keep_on_cancel` a cancel is a lost stream, only a word gives back at once, and the work
+   * ends a ttl after its last RenewCards, also while its stream is open: a client behind a proxy says that, and renews.
    *
    * A connection that is lost leaves the card its ttl, in which it can be resumed; then it waits in its stage for the next
    * pull. The cancel of a stream that took the card up again leaves it its ttl, too: it may be of an attempt that was given

@@ -132,7 +132,8 @@ export type Limiter = Message<"ggen.backpressure.v1.Limiter"> & {
   /**
    * Whether a stream that is cancelled over a living connection frees its lease, or takes its waiter out of the queue, at
    * once. Unset: true. Say false behind proxies, for clients that do not say `keep_on_cancel` themselves: a cancelled stream
-   * is then a lost one, leaves its lease its ttl, and a waiter with a `request_id` its place.
+   * is then a lost one, leaves its lease its ttl, and a waiter with a `request_id` its place. It does nothing for clients
+   * that fall silent behind a proxy: that takes `keep_on_cancel`.
    *
    * @generated from field: optional bool trust_cancel = 13;
    */
