@@ -1,6 +1,6 @@
 /** Files that are taken up one after the other, however fast they change. */
 
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type LoadedConfig, parseConfig } from "../../src/server/config/config.ts";
 import { createDeclarations } from "../../src/server/declarations.ts";
 import { createEmbeddedBoardEngine } from "../../src/server/engine/embedded/embedded-board-engine.ts";
@@ -11,7 +11,10 @@ import { createMemoryLog } from "./transport/support/memory-log.ts";
 
 function fileOf(permits: number, count = 1_000): LoadedConfig {
   const limiters = Array.from({ length: count }, (_, i) => `  - { name: l${i}, max_concurrent: ${permits} }`);
-  const text = `limiters:\n${limiters.join("\n")}\nboards: [{ name: b, description: "${permits}" }]\n`;
+  return load(`limiters:\n${limiters.join("\n")}\nboards: [{ name: b, description: "${permits}" }]\n`);
+}
+
+function load(text: string): LoadedConfig {
   const config = parseConfig(text, { path: undefined, overrides: [] });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   return config;
@@ -58,20 +61,61 @@ test("of files that come while one is taken up the last is taken up after it, wh
   expect(messages().filter((message) => message.includes("once the one before is"))).toHaveLength(2);
 });
 
-test("boards are taken up when all limiters of their file are there, and none that is gone has gone", async () => {
-  const { engine, boards, declarations, turn } = setUp();
-  declarations.takeUpAtStart(fileOf(1));
-  await turn();
-  declarations.takeUp(fileOf(2, 1_500));
-  for (;;) {
-    const description = (await boards.board("b"))?.config.description;
-    const last = await engine.limiter("l1499", "");
-    if (description === "2") {
-      expect(last).toBeDefined();
-      break;
-    }
+/** A board whose stage names the last limiter of the file. */
+function fileWithStage(limiter: string, others: number): LoadedConfig {
+  const names = [...Array.from({ length: others }, (_, i) => `l${i}`), limiter];
+  return load(
+    `limiters:\n${names.map((name) => `  - { name: ${name}, max_concurrent: 1 }`).join("\n")}\n` +
+      `boards: [{ name: b, description: ${limiter}, stages: [{ name: Todo, kind: QUEUE }, ` +
+      `{ name: Doing, kind: WORK, limiter: ${limiter} }, { name: Done, kind: QUEUE }] }]\n`,
+  );
+}
+
+describe.each([
+  { size: "in slices", others: 300 },
+  { size: "at one instant", others: 3 },
+])("a file that is taken up $size, and calls a limiter and the stage's by another name", ({ others }) => {
+  test("has its boards when all its limiters are there, and none has gone: no puller in a queue is refused", async () => {
+    const { engine, boards, declarations, turn } = setUp();
+    declarations.takeUpAtStart(fileWithStage("old", others));
     await turn();
-  }
+    const claims = [{ limiter: "old", key: "", permits: 1, tokens: 1, slots: false }];
+    const lease = { kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "" } as const;
+    engine.submit([lease], ([outcome]) => expect(outcome.kind).toBe("granted"));
+    const told: unknown[] = [];
+    const stream = boards.openStream((news) => told.push(news.kind));
+    const content = { title: "", description: "", data: "", priority: 0 };
+    const pull = {
+      kind: "pull",
+      id: "pull",
+      board: "b",
+      stage: "Doing",
+      worker: "w",
+      maxWait: undefined,
+      ttl: undefined,
+      requestId: "",
+      stream,
+      probed: true,
+      keepOnCancel: false,
+      detached: false,
+      cardId: undefined,
+    } as const;
+    boards.submit([{ kind: "add-card", board: "b", id: "c", content }, pull], (outcomes) => {
+      for (const { kind } of outcomes) told.push(kind);
+    });
+    expect([told, (await engine.limiter("old", ""))?.status.waiters]).toEqual([["card", "pull-waiting"], 1]);
+    declarations.takeUp(fileWithStage("new", others));
+    for (;;) {
+      const old = await engine.limiter("old", "");
+      if ((await boards.board("b"))?.config.description === "new") break;
+      expect(old).toMatchObject({ deleting: false });
+      await turn();
+    }
+    expect(await engine.limiter("new", "")).toBeDefined();
+    while ((await engine.limiter("old", ""))?.deleting === false) await turn();
+    await turn();
+    expect(told.filter((kind) => kind !== "moved")).toEqual(["card", "pull-waiting", "pulled"]);
+  });
 });
 
 test("a server that stops in the middle says how far it came, and that the next start takes up the rest", async () => {

@@ -18,12 +18,12 @@ export interface Declaration extends Omit<Declared, "kind"> {
 }
 
 export interface Declaring {
-  /** Takes up all of it in one step, whatever it is, and calls `decided`: for a start, before any call is served. */
-  declareAtOnce(configs: readonly LimiterConfig[], decided: () => void): Promise<Declaration>;
   /**
-   * Takes it up in slices; what is no more than one slice in one step, before this returns. `decided` is called when the last
-   * one has been decided. One file at a time.
+   * Takes up all of it in one turn, whatever it is, before this returns: for a start, before any call is served. `decided` is
+   * called when all limiters of the file are there, and what it no longer declares is there still.
    */
+  declareAtOnce(configs: readonly LimiterConfig[], decided: () => void): Promise<Declaration>;
+  /** The same in slices; what is no more than one slice in one turn, before this returns. One file at a time. */
   declare(configs: readonly LimiterConfig[], decided: () => void): Promise<Declaration>;
   /** Whatever is under way ends as it stands. */
   close(): void;
@@ -56,11 +56,16 @@ export function createDeclaring({ clock, state, run }: DeclaringOptions): Declar
   }
 
   async function asOne(configs: readonly LimiterConfig[], decided: () => void): Promise<Declaration> {
-    const kept = step(configs, undeclaredBy(state, configs));
+    const undeclared = undeclaredBy(state, configs);
+    const steps = [step(configs, [])];
     decided();
-    const outcome = await kept;
-    if (outcome === undefined) return { ...createTotal(), applied: 0, whole: false };
-    return { ...outcome, applied: configs.length, whole: true };
+    if (undeclared.length > 0) steps.push(step([], undeclared));
+    const total = createTotal();
+    for (const outcome of await Promise.all(steps)) {
+      if (outcome === undefined) return { ...createTotal(), applied: 0, whole: false };
+      add(total, outcome);
+    }
+    return { ...total, applied: configs.length, whole: true };
   }
 
   async function inSlices(configs: readonly LimiterConfig[], decided: () => void): Promise<Declaration> {
@@ -71,7 +76,7 @@ export function createDeclaring({ clock, state, run }: DeclaringOptions): Declar
     async function take(slice: readonly LimiterConfig[], undeclared: readonly string[]): Promise<boolean> {
       const outcome = await step(slice, undeclared);
       if (outcome === undefined) return false;
-      for (const what of WHAT) total[what].push(...outcome[what]);
+      add(total, outcome);
       await otherTurns();
       return true;
     }
@@ -80,10 +85,10 @@ export function createDeclaring({ clock, state, run }: DeclaringOptions): Declar
       if (!(await take(slice, []))) return { ...total, applied, whole: false };
       applied += slice.length;
     }
+    decided();
     for (const slice of slicesOf(undeclaredBy(state, configs))) {
       if (!(await take([], slice))) return { ...total, applied, whole: false };
     }
-    decided();
     return { ...total, applied, whole: true };
   }
 
@@ -99,8 +104,16 @@ export function createDeclaring({ clock, state, run }: DeclaringOptions): Declar
 
 const WHAT = ["created", "changed", "deleted", "refused"] as const;
 
-function createTotal(): Record<(typeof WHAT)[number], string[]> {
+type Total = Record<(typeof WHAT)[number], string[]>;
+
+function createTotal(): Total {
   return { created: [], changed: [], deleted: [], refused: [] };
+}
+
+function add(total: Total, outcome: Declared): void {
+  for (const what of WHAT) {
+    for (const name of outcome[what]) total[what].push(name);
+  }
 }
 
 function* slicesOf<T>(items: readonly T[]): Generator<readonly T[]> {
