@@ -1,7 +1,7 @@
 /** What the help texts and the pages show can be typed: every example is read by the program's own parser, every file checked. */
 
 import { readdirSync, readFileSync } from "node:fs";
-import type { Command } from "commander";
+import { type Command, CommanderError } from "commander";
 import { describe, expect, it, test } from "vitest";
 import { createProgram } from "../../src/cli/command-line.ts";
 import type { Handle } from "../../src/cli/context.ts";
@@ -22,8 +22,10 @@ async function parse(args: readonly string[]): Promise<void> {
   if (!reached) throw new Error("no command was reached");
 }
 
-/** What follows `backpressure` in a line of a shell, up to a pipe, a comment, or what a help says of it. */
+/** What follows `backpressure` in a line of a shell, up to a pipe, a comment, or what a help says of it; or in a list of a Dockerfile. */
 function argsOf(line: string): readonly string[] | undefined {
+  const [list] = /\["backpressure".*\]$/.exec(line) ?? [];
+  if (list !== undefined) return JSON.parse(list).slice(1);
   const [, typed] = /(?:^|\s|\()backpressure(?: --)? (?!\.)(.*)$/.exec(line) ?? [];
   if (typed === undefined) return undefined;
   const args: string[] = [];
@@ -32,6 +34,25 @@ function argsOf(line: string): readonly string[] | undefined {
     args.push(word.replaceAll(/['"]/g, ""));
   }
   return args;
+}
+
+/** Whether a line names the program, and not a file, a package or a service of that name. */
+function namesProgram(line: string): boolean {
+  return /(?<![\w./-])backpressure(?![\w./-])/.test(line);
+}
+
+/** Of lines that name the program, those that cannot be typed, with what is wrong, and how many can. */
+async function tryLines(
+  lines: readonly string[],
+): Promise<{ readonly wrong: readonly string[]; readonly typed: number }> {
+  const wrong: string[] = [];
+  const named = lines.filter(namesProgram);
+  for (const line of named) {
+    const args = argsOf(line);
+    if (args === undefined) wrong.push(`${line.trim()}: this test does not find its arguments`);
+    else await parse(args).catch((error) => wrong.push(`${line.trim()}: ${error.message}`));
+  }
+  return { wrong, typed: named.length - wrong.length };
 }
 
 /** The help of a command and of all below it. */
@@ -43,11 +64,9 @@ async function helpsOf(path: readonly string[]): Promise<readonly string[]> {
   // The help of a command is written where it is asked for.
   program.configureOutput({ writeOut: (text) => (help += text) });
   program.hook("preSubcommand", (_, command) => spread(command, (text) => (help += text)));
-  try {
-    await program.parseAsync([...path, "--help"], { from: "user" });
-  } catch {
-    // Commander ends so.
-  }
+  const ended = await program.parseAsync([...path, "--help"], { from: "user" }).catch((error: unknown) => error);
+  const isDisplayed = ended instanceof CommanderError && ended.code === "commander.helpDisplayed";
+  if (!isDisplayed) throw new Error(`${path.join(" ")} --help shows no help`, { cause: ended });
   below = [...help.matchAll(/^ {2}([a-z][a-z-]*)(?:\|[a-z-]+)?(?: .*)? {2,}\S/gm)].map(([, name = ""]) => name);
   const names = /^Commands:|^[A-Z].*:\n {2}[a-z]/m.test(help) ? below : [];
   const deeper = path.length < 2 ? await Promise.all(names.map((name) => helpsOf([...path, name]))) : [];
@@ -61,16 +80,10 @@ function spread(command: Command, writeOut: (text: string) => void): void {
 
 test("every example of a help text can be typed", { timeout: 60_000 }, async () => {
   const helps = new Set(await helpsOf([]));
-  const examples = [...helps].flatMap((help) =>
-    (help.split("Examples:\n")[1] ?? "").split("\n").filter((line) => /^ {2}(\S.*)?backpressure /.test(line)),
-  );
-  expect(examples.length).toBeGreaterThan(30);
-  const wrong: string[] = [];
-  for (const line of examples) {
-    const args = argsOf(line);
-    if (args !== undefined) await parse(args).catch((error) => wrong.push(`${line.trim()}: ${error.message}`));
-  }
+  const examples = [...helps].flatMap((help) => (help.split("Examples:\n")[1]?.split("\n\n")[0] ?? "").split("\n"));
+  const { wrong, typed } = await tryLines(examples);
   expect(wrong).toEqual([]);
+  expect(typed).toBeGreaterThan(30);
 });
 
 test("every command that a page shows can be typed", async () => {
@@ -79,14 +92,9 @@ test("every command that a page shows can be typed", async () => {
       .filter(({ language }) => language === "sh")
       .flatMap(({ text }) => text.replaceAll(/\\\n\s*/g, "").split("\n")),
   );
-  const typed = lines.flatMap((line) => {
-    const args = argsOf(line);
-    return args === undefined || line.includes("node_modules") ? [] : [{ line, args }];
-  });
-  expect(typed.length).toBeGreaterThan(5);
-  const wrong: string[] = [];
-  for (const { line, args } of typed) await parse(args).catch((error) => wrong.push(`${line}: ${error.message}`));
+  const { wrong, typed } = await tryLines(lines);
   expect(wrong).toEqual([]);
+  expect(typed).toBeGreaterThan(5);
 });
 
 describe("a wrong example", () => {
@@ -96,6 +104,18 @@ describe("a wrong example", () => {
     "backpressure chek x",
   ])("%s is found", async (line) => {
     await expect(parse(argsOf(line) ?? [])).rejects.toThrow();
+  });
+
+  it("is found where its arguments are not", async () => {
+    const { wrong } = await tryLines(["  echo x |backpressure try db", "backpressure", "ls backpressure.yaml"]);
+    expect(wrong).toEqual([
+      "echo x |backpressure try db: this test does not find its arguments",
+      "backpressure: this test does not find its arguments",
+    ]);
+  });
+
+  it("is found where the help itself is wrong", async () => {
+    await expect(helpsOf(["try", "--"])).rejects.toThrow("try -- --help shows no help");
   });
 });
 
@@ -123,7 +143,7 @@ test("every setting that the guide to tuning names can be written so in a limite
   );
   expect(settings.length).toBeGreaterThan(5);
   for (const setting of settings) {
-    const rate = /^(rate|burst_size)/.test(setting) && !setting.startsWith("rate") ? "rate: 10/s, " : "";
+    const rate = setting.startsWith("burst_size") ? "rate: 10/s, " : "";
     const text = `limiters: [{ name: db, max_concurrent: 1, ${rate}${setting} }]`;
     expect(parseConfig(text, { path: undefined, overrides: [] })).toMatchObject({ kind: "loaded" });
   }

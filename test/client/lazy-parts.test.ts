@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import type { LastWord } from "../../src/client/last-word.ts";
 import { lazily, loadOnce } from "../../src/client/lazily.ts";
 import { LAZY_PARTS } from "../../src/client/lazy-parts.ts";
+import { createLimiters } from "../../src/client/limiter-calls.ts";
+import type { Limiters } from "../../src/client/limiters.ts";
 import { openBoards } from "../../src/client/open-boards.ts";
 import type { BoardPart, Parts } from "../../src/client/parts.ts";
 import { createFixture, settle, useParts } from "./support/client-fixture.ts";
@@ -84,16 +86,22 @@ test("a client that is closed before the part is loaded, and a page that goes aw
 test("has each method that the part has", async () => {
   const methods = (part: object) => Object.keys(part).sort();
   const opened: BoardPart[] = [];
+  const openedLimiters: Limiters[] = [];
   const parts: Parts = {
-    ...LAZY_PARTS,
     openBoards: (options) => {
       opened.push(openBoards(options));
       return LAZY_PARTS.openBoards(options);
     },
+    openLimiters: (ports) => {
+      openedLimiters.push(createLimiters(ports));
+      return LAZY_PARTS.openLimiters(ports);
+    },
   };
   const { client } = createFixture({ parts });
   const [part] = opened;
-  if (part === undefined) throw new Error("nothing was opened");
+  const [limiters] = openedLimiters;
+  if (part === undefined || limiters === undefined) throw new Error("nothing was opened");
   expect(methods(client.boards)).toEqual(methods(part.boards));
   expect(methods(client.board("release"))).toEqual(methods(part.board("release")));
+  expect(methods(client.limiters)).toEqual(methods(limiters));
 });
