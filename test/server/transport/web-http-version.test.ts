@@ -27,6 +27,7 @@ const REFLECTION = [
   "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 const TOO_OLD = "the call came over HTTP/1.0, and its answer takes HTTP/1.1";
+const takesHttp2 = (version: string) => `the call came over HTTP/${version}, and its answer takes HTTP/2`;
 
 /** Sends one request and reads until the server closes the connection; whoever waits in silence is cut off after 5 s. */
 async function ask(version: "1.0" | "1.1", url: string, path: string, type: string, body: Uint8Array) {
@@ -56,6 +57,10 @@ function connectErrorIn(text: string) {
   return JSON.parse(found).error;
 }
 
+function grpcMessageIn(text: string): string {
+  return decodeURIComponent(/grpc-message: (.*)\r\n/.exec(text)?.[1] ?? "");
+}
+
 describe("over HTTP/1.0", () => {
   test.each(STREAMS)("%s is refused in the caller's protocol", async (path, request) => {
     const { url } = await startRealServer(CONFIG);
@@ -74,7 +79,7 @@ describe("over HTTP/1.0", () => {
     const web = await ask("1.0", url, path, "application/grpc-web+json", envelope(json(request)));
     expect(web.status).toBe(200);
     expect(web.text).toMatch(/grpc-status: 9\r\n/);
-    expect(decodeURIComponent(/grpc-message: (.*)\r\n/.exec(web.text)?.[1] ?? "")).toContain(TOO_OLD);
+    expect(grpcMessageIn(web.text)).toContain(TOO_OLD);
   });
 
   test("nothing is taken or waited for by a call that is refused", async () => {
@@ -110,20 +115,46 @@ describe("over HTTP/1.0", () => {
   );
 });
 
-test.each(["1.0", "1.1"] as const)(
-  "over HTTP/%s a call that streams both ways is refused in words",
-  async (version) => {
+describe.each(REFLECTION)("%s, which streams both ways, is refused in words", (path) => {
+  const empty = envelope(new Uint8Array());
+
+  test.each(["1.0", "1.1"] as const)("over HTTP/%s: Connect, in JSON and in protobuf", async (version) => {
     const { url } = await startRealServer(CONFIG);
-    for (const path of REFLECTION) {
-      const { status, text } = await ask(version, url, path, "application/connect+json", envelope(json({})));
+    for (const [type, body] of [
+      ["application/connect+json", envelope(json({}))],
+      ["application/connect+proto", empty],
+    ] as const) {
+      const { status, text } = await ask(version, url, path, type, body);
       expect(status).toBe(200);
       expect(connectErrorIn(text)).toMatchObject({
         code: "failed_precondition",
-        message: expect.stringContaining(`came over HTTP/${version}, and its answer takes HTTP/2`),
+        message: expect.stringContaining(takesHttp2(version)),
       });
     }
-  },
-);
+  });
+
+  test.each(["1.0", "1.1"] as const)("over HTTP/%s: gRPC-Web, in JSON and in protobuf", async (version) => {
+    const { url } = await startRealServer(CONFIG);
+    for (const [type, body] of [
+      ["application/grpc-web+json", envelope(json({}))],
+      ["application/grpc-web+proto", empty],
+    ] as const) {
+      const { status, text } = await ask(version, url, path, type, body);
+      expect(status).toBe(200);
+      expect(text).toMatch(/grpc-status: 9\r\n/);
+      expect(grpcMessageIn(text)).toContain(takesHttp2(version));
+    }
+  });
+
+  // Over HTTP/1.0 any call of gRPC is: see above.
+  test("over HTTP/1.1: gRPC, in its trailers", async () => {
+    const { url } = await startRealServer(CONFIG);
+    const { status, text } = await ask("1.1", url, path, "application/grpc", empty);
+    expect(status).toBe(200);
+    expect(text).toMatch(/\r\n0\r\n.*grpc-status: 9\r\n/s);
+    expect(grpcMessageIn(text)).toContain(takesHttp2("1.1"));
+  });
+});
 
 test.each(["Connect over HTTP/1.1", "Connect over HTTP/2", "gRPC-Web over HTTP/1.1", "gRPC-Web over HTTP/2"])(
   "a streamed answer asks nginx not to hold it back, one that is whole does not: %s",
