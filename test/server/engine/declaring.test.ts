@@ -1,9 +1,11 @@
 /** A file of thousands of limiters is taken up in slices, and nobody ever sees less of it than both files have. */
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { DECLARED_AT_ONCE, type Declaration } from "../../../src/server/engine/embedded/declaring.ts";
+import { createDeclaring, DECLARED_AT_ONCE, type Declaration } from "../../../src/server/engine/embedded/declaring.ts";
 import { createEmbeddedEngine } from "../../../src/server/engine/embedded/embedded-engine.ts";
-import type { State } from "../../../src/server/machine/admission.ts";
+import { createMachine, type State } from "../../../src/server/machine/admission.ts";
 import { assertMachine } from "../../../src/server/machine/invariants.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
@@ -145,6 +147,38 @@ describe("a file of 2,000 limiters that takes the place of another", () => {
     for (const { config } of scene.limiters.values()) expect(files).toContain(said(config));
     for (const { name } of [...before, ...after.slice(0, applied)]) expect(scene.limiters.has(name)).toBe(true);
   });
+});
+
+test("nothing is left of a step once it is kept", async () => {
+  const clock = createFakeClock();
+  const outcomes: WeakRef<object>[] = [];
+  const { state } = createMachine({ maxWaiters: 10 });
+  const { declare, close } = createDeclaring({
+    clock,
+    state,
+    run({ configs }, answer) {
+      const created = configs.map(({ name }) => name);
+      outcomes.push(new WeakRef(created));
+      answer({ kind: "declared", created, changed: [], deleted: [], refused: [] });
+    },
+  });
+  let whole: boolean | undefined;
+  void declare(before, () => {}).then((declaration) => {
+    whole = declaration.whole;
+  });
+  while (whole === undefined) {
+    await turn();
+    clock.advance(0);
+  }
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  collect();
+  await turn();
+  collect();
+  expect(outcomes).toHaveLength(COUNT / DECLARED_AT_ONCE);
+  expect(outcomes.filter((outcome) => outcome.deref() !== undefined)).toEqual([]);
+  // Until here somebody could have closed it.
+  close();
 });
 
 test("a small file is in force before the call returns", () => {

@@ -40,14 +40,24 @@ interface DeclaringOptions {
 export const DECLARED_AT_ONCE = 100;
 
 export function createDeclaring({ clock, state, run }: DeclaringOptions): Declaring {
-  const closed = Promise.withResolvers<undefined>();
+  /** Ends the wait for each step that is not kept yet. */
+  const stops = new Set<() => void>();
+  let closed = false;
 
   /** Undefined: the engine is closed. */
   function step(configs: readonly LimiterConfig[], undeclared: readonly string[]): Promise<Declared | undefined> {
-    const kept = new Promise<Declared>((resolve) => {
-      run({ kind: "declare", configs, undeclared }, resolve);
+    return new Promise((resolve) => {
+      const stop = () => resolve(undefined);
+      if (closed) {
+        stop();
+        return;
+      }
+      stops.add(stop);
+      run({ kind: "declare", configs, undeclared }, (outcome) => {
+        stops.delete(stop);
+        resolve(outcome);
+      });
     });
-    return Promise.race([kept, closed.promise]);
   }
 
   /** Gives other calls a turn. */
@@ -98,7 +108,11 @@ export function createDeclaring({ clock, state, run }: DeclaringOptions): Declar
       const isSmall = configs.length + state.limiters.size <= DECLARED_AT_ONCE;
       return isSmall ? asOne(configs, decided) : inSlices(configs, decided);
     },
-    close: () => closed.resolve(undefined),
+    close() {
+      closed = true;
+      for (const stop of stops) stop();
+      stops.clear();
+    },
   };
 }
 
