@@ -48,7 +48,7 @@ interface Batch {
 
 /**
  * Rows of one commit, about: what is handed over to the thread is copied in one go. What was decided in one step is never
- * parted, however much it is.
+ * parted, however much it is, and neither is what waits for room.
  */
 const ROWS_A_COMMIT = 2_000;
 
@@ -90,23 +90,23 @@ export function createKeeper({ writer, endOfTurn, later, onHealth, onFatal }: Ke
     writing = undefined;
   }
 
-  /** In front of what has been gathered since; with it, if both are no more than one commit: on a full disk rows come and go. */
+  /**
+   * What failed for want of room and all that has been gathered since is one commit, however many rows that is: rows come and
+   * go, and those that go make the room for those that come.
+   */
   function putBack(batch: Batch): void {
-    const [newer] = batches;
-    if (newer === undefined || batch.changes.size + newer.changes.size > ROWS_A_COMMIT) {
-      batches.unshift(batch);
-      return;
+    for (const newer of batches.splice(0)) {
+      for (const change of newer.changes.values()) batch.changes.set(change.key, change);
+      if (newer.durability === "disk") batch.durability = "disk";
+      for (const resolve of newer.waiting) batch.waiting.push(resolve);
     }
-    for (const change of newer.changes.values()) batch.changes.set(change.key, change);
-    if (newer.durability === "disk") batch.durability = "disk";
-    for (const resolve of newer.waiting) batch.waiting.push(resolve);
-    batches[0] = batch;
+    batches.push(batch);
   }
 
   /** Where what is to be kept now is gathered. */
   function gathering(): Batch {
     const last = batches.at(-1);
-    if (last !== undefined && last.changes.size < ROWS_A_COMMIT) return last;
+    if (last !== undefined && (failing || last.changes.size < ROWS_A_COMMIT)) return last;
     const batch = createBatch();
     batches.push(batch);
     return batch;

@@ -171,6 +171,35 @@ describe("without room", () => {
     expect(scene.fatal).toEqual([]);
   });
 
+  it("is one commit with all that has come since, however much: deletes that make room wait for nothing", async () => {
+    const scene = createScene();
+    const all = (body: string | undefined, from = 0) =>
+      Object.fromEntries(Array.from({ length: 2_500 }, (_, i) => [`${from + i}`, body]));
+    scene.keep("put", all("1"));
+    await turn();
+    // While it is under way, and after it has failed.
+    scene.keep("more", all("1", 2_500));
+    scene.keep("deleted", all(undefined), "disk");
+    scene.commits[0]?.fail(true);
+    await turn();
+    scene.keep("most", all("1", 5_000));
+    scene.keep("all deleted", { ...all(undefined, 2_500), ...all(undefined, 5_000) });
+    await scene.later();
+    expect(changesOf(scene, 1).filter(([, body]) => body !== undefined)).toEqual([]);
+    expect([changesOf(scene, 1).length, scene.commits[1]?.durability]).toEqual([7_500, "disk"]);
+    // While it is tried again.
+    scene.keep("last", all("2"));
+    scene.keep("gone", all(undefined));
+    scene.commits[1]?.fail(true);
+    await turn();
+    await scene.later();
+    expect(changesOf(scene, 2).filter(([, body]) => body !== undefined)).toEqual([]);
+    scene.commits[2]?.succeed();
+    await turn();
+    expect(scene.kept).toEqual(["put", "more", "deleted", "most", "all deleted", "last", "gone"]);
+    expect(scene.commits).toHaveLength(3);
+  });
+
   it("a close tries once more, and then waits for nothing", async () => {
     const scene = createScene();
     scene.keep("first", { a: "1" });
