@@ -16,8 +16,8 @@ export interface Declarations {
    * the last is taken up.
    */
   takeUp(config: LoadedConfig): void;
-  /** Whether something of the last file is not in force, and may be taken up when it is asked for again. */
-  readonly hasRefused: boolean;
+  /** Whether all of the last file is taken up; what was refused of it may be when it is asked for again. */
+  readonly isInForce: boolean;
 }
 
 interface DeclarationsOptions {
@@ -78,26 +78,30 @@ export function createDeclarations({ engine, boards, log }: DeclarationsOptions)
     if (declared !== undefined) noteBoards(await declared);
   }
 
-  async function takeUpAll(): Promise<void> {
+  /** Takes up the file that waits, and those that come meanwhile. */
+  async function takeUpAll(declareFirst: Declaring["declare"]): Promise<void> {
+    let declare = declareFirst;
     for (let config = next; config !== undefined; config = next) {
       next = undefined;
       refused = false;
-      await takeUpOne(config, engine.declare);
+      await takeUpOne(config, declare);
+      declare = engine.declare;
     }
     underWay = undefined;
   }
 
   return {
     takeUpAtStart(config) {
-      void takeUpOne(config, engine.declareAtOnce);
+      next = config;
+      underWay = takeUpAll(engine.declareAtOnce);
     },
     takeUp(config) {
       if (underWay !== undefined) log.info({}, "the file is taken up once the one before is");
       next = config;
-      underWay ??= takeUpAll();
+      underWay ??= takeUpAll(engine.declare);
     },
-    get hasRefused() {
-      return refused;
+    get isInForce() {
+      return !refused && underWay === undefined;
     },
   };
 }

@@ -73,7 +73,7 @@ async function serveUntilEnd({ configPath, acceptLoss, signals }: RunOptions): P
     running: config,
     log,
     onChange: (next) => server.reconfigure(next),
-    isInForce: () => !server.hasRefused,
+    isInForce: () => server.isInForce,
   });
   signals.onReload(() => watch.reload());
   const stopped = untilStopped(server, signals, log);

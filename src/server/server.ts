@@ -33,8 +33,8 @@ export interface Server {
   readonly web: BoundAddress;
   /** Takes up another configuration; what needs a restart is logged and left as it is. */
   reconfigure(config: LoadedConfig): void;
-  /** Whether something that the configuration declares was refused, and may be taken up later. */
-  readonly hasRefused: boolean;
+  /** Whether all that the configuration declares is taken up; what was refused of it may be later. */
+  readonly isInForce: boolean;
   /** Takes nothing new, lets calls and leases finish within the drain's time, then ends. Calling it twice is harmless. */
   stop(): Promise<void>;
   /** Ends at once, leases or not. */
@@ -186,8 +186,8 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
         loadedAt = clock.wallTime(clock.now());
         declarations.takeUp(next);
       },
-      get hasRefused() {
-        return declarations.hasRefused;
+      get isInForce() {
+        return declarations.isInForce;
       },
       stop() {
         stopping ??= drain();

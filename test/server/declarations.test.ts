@@ -6,12 +6,16 @@ import { createDeclarations } from "../../src/server/declarations.ts";
 import { createEmbeddedBoardEngine } from "../../src/server/engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine } from "../../src/server/engine/embedded/embedded-engine.ts";
 import { createMemoryStore } from "../../src/server/store/memory-store.ts";
+import type { Store } from "../../src/server/store/store.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemoryLog } from "./transport/support/memory-log.ts";
 
 function fileOf(permits: number, count = 1_000): LoadedConfig {
-  const limiters = Array.from({ length: count }, (_, i) => `  - { name: l${i}, max_concurrent: ${permits} }`);
-  return load(`limiters:\n${limiters.join("\n")}\nboards: [{ name: b, description: "${permits}" }]\n`);
+  return load(`limiters:\n${linesOf(count, permits)}boards: [{ name: b, description: "${permits}" }]\n`);
+}
+
+function linesOf(count: number, permits = 1): string {
+  return Array.from({ length: count }, (_, i) => `  - { name: l${i}, max_concurrent: ${permits} }\n`).join("");
 }
 
 function load(text: string): LoadedConfig {
@@ -20,9 +24,8 @@ function load(text: string): LoadedConfig {
   return config;
 }
 
-function setUp() {
+function setUp(store: Store = createMemoryStore()) {
   const clock = createFakeClock();
-  const store = createMemoryStore();
   const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: 10 } });
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
   const log = createMemoryLog();
@@ -63,9 +66,8 @@ test("of files that come while one is taken up the last is taken up after it, wh
 
 /** A board whose stage names the last limiter of the file. */
 function fileWithStage(limiter: string, others: number): LoadedConfig {
-  const names = [...Array.from({ length: others }, (_, i) => `l${i}`), limiter];
   return load(
-    `limiters:\n${names.map((name) => `  - { name: ${name}, max_concurrent: 1 }`).join("\n")}\n` +
+    `limiters:\n${linesOf(others)}  - { name: ${limiter}, max_concurrent: 1 }\n` +
       `boards: [{ name: b, description: ${limiter}, stages: [{ name: Todo, kind: QUEUE }, ` +
       `{ name: Doing, kind: WORK, limiter: ${limiter} }, { name: Done, kind: QUEUE }] }]\n`,
   );
@@ -118,6 +120,57 @@ describe.each([
   });
 });
 
+describe("a file is not in force", () => {
+  test("while it is taken up after a refusal, so that who asks for it then has it taken up once more", async () => {
+    const { engine, declarations, declared, turn, messages } = setUp();
+    const keyed = (isKeyed: boolean) =>
+      load(`limiters:\n  - { name: db, max_concurrent: 1, keyed: ${isKeyed} }\n${linesOf(300)}`);
+    declarations.takeUpAtStart(keyed(false));
+    await turn();
+    expect(declarations.isInForce).toBe(true);
+    const claims = [{ limiter: "db", key: "", permits: 1, tokens: 1, slots: false }];
+    engine.submit(
+      [{ kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "" }],
+      ([outcome]) => expect(outcome.kind).toBe("granted"),
+    );
+    declarations.takeUp(keyed(true));
+    while (declared() < 2) await turn();
+    expect(messages().filter((message) => message.includes("keyed is not changed while"))).toHaveLength(1);
+    expect(declarations.isInForce).toBe(false);
+    declarations.takeUp(keyed(true));
+    // The limiter is looked at by now, and refused again.
+    await turn();
+    engine.submit([{ kind: "release", leaseId: "lease", workOutcome: "success" }], ([outcome]) =>
+      expect(outcome.kind).toBe("ended"),
+    );
+    expect([declarations.isInForce, declared()]).toEqual([false, 2]);
+    declarations.takeUp(keyed(true));
+    while (declared() < 4) await turn();
+    expect(await engine.limiter("db", "")).toMatchObject({ config: { keyed: true } });
+    await turn();
+    expect(declarations.isInForce).toBe(true);
+  });
+
+  test("at the start before it is kept, and a file that comes meanwhile is taken up after it", async () => {
+    let keep = () => {};
+    const kept = new Promise<void>((resolve) => {
+      keep = resolve;
+    });
+    const { declarations, declared, turn, permits } = setUp({ ...createMemoryStore(), keep: () => kept });
+    declarations.takeUpAtStart(fileOf(1, 3));
+    await turn();
+    // It decides by it all the same.
+    expect([await permits(), declared(), declarations.isInForce]).toEqual([[1], 0, false]);
+    declarations.takeUp(fileOf(2, 3));
+    await turn();
+    expect(await permits()).toEqual([1]);
+    keep();
+    while (declared() < 2) await turn();
+    await turn();
+    expect([await permits(), declarations.isInForce]).toEqual([[2], true]);
+  });
+});
+
 test("a server that stops in the middle says how far it came, and that the next start takes up the rest", async () => {
   const { engine, log, declarations, messages, turn } = setUp();
   declarations.takeUpAtStart(fileOf(1));
@@ -130,5 +183,5 @@ test("a server that stops in the middle says how far it came, and that the next 
   expect(total).toBe(1_000);
   expect(applied).toBeGreaterThan(0);
   expect(applied).toBeLessThan(1_000);
-  expect(declarations.hasRefused).toBe(true);
+  expect(declarations.isInForce).toBe(false);
 });

@@ -103,7 +103,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     if (next.kind === "invalid") {
       refuse(next.problems);
     } else if (next.text === current.text && !isInForce()) {
-      log.info({ path }, "the configuration file has not changed; what was refused of it is tried again");
+      log.info({ path }, "the configuration file has not changed; what of it is not in force is tried again");
       onChange(next);
     } else if (next.text === current.text) {
       log.info({ path }, "the configuration file says what is in force already");
