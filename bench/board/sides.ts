@@ -69,12 +69,12 @@ export function handOn(pullers: number): HandOn {
         for (const id of newcomers) {
           const events = subject.finish(held);
           tally.freed += 1;
-          for (const event of events) {
-            if (event.kind !== "pulled" || event.work === undefined) continue;
+          for (const { to, news } of events) {
+            if (news.kind !== "pulled" || news.work === undefined) continue;
             tally.served += 1;
-            if (event.to !== line[head]) tally.overtaken += 1;
+            if (to !== line[head]) tally.overtaken += 1;
             head += 1;
-            held = { cardId: event.card.id, token: event.work.token };
+            held = { cardId: news.card.id, token: news.work.token };
           }
           line.push(subject.queue(id, "Work"));
         }

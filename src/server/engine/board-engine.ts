@@ -3,16 +3,19 @@
 import type { BoardCommand } from "../machine/board/command.ts";
 import type { Sample } from "../machine/board/flow-history.ts";
 import type { CardFilter } from "../machine/board/read.ts";
-import type { ShownEvent, ShownOutcomeOf } from "../machine/board/show.ts";
+import type { ShownNews, ShownOutcomeOf } from "../machine/board/show.ts";
 import type { BoardDelta, BoardView, CardView, PlaceView, WatchPosition } from "../machine/board/view.ts";
 import type { StreamId } from "../machine/claim.ts";
 import type { Page } from "../machine/view.ts";
 
 /** What a stream is told between its own commands. */
 export type PullNews =
-  | ShownEvent
+  | ShownNews
   /** Its place in the queue is nearer than it was last told. */
   | { readonly kind: "moved"; readonly place: PlaceView };
+
+/** Hears the news of one stream; `about`: the id of the pull that they are about, which is that of its work, too. */
+export type PullListener = (news: PullNews, about: string) => void;
 
 export type BoardOutcomesOf<C extends readonly BoardCommand[]> = {
   readonly [I in keyof C]: ShownOutcomeOf<C[I]>;
@@ -23,7 +26,7 @@ export interface BoardEngine {
   submit<const C extends readonly BoardCommand[]>(commands: C, answer: (outcomes: BoardOutcomesOf<C>) => void): void;
 
   /** Opens a stream for one pull and the work that comes of it. */
-  openStream(listener: (news: PullNews) => void): StreamId;
+  openStream(listener: PullListener): StreamId;
   /** Nothing more is said to this stream. It does not end what the stream holds: that is the `leave-pull` command. */
   closeStream(stream: StreamId): void;
 

@@ -13,15 +13,18 @@
  */
 
 import type { StreamId } from "../machine/claim.ts";
-import type { Command, MachineEvent } from "../machine/command.ts";
+import type { Command, MachineNews } from "../machine/command.ts";
 import type { ShownOutcomeOf } from "../machine/show.ts";
 import type { LeaseView, LimiterView, Page, WaiterView } from "../machine/view.ts";
 
 /** What a stream is told between its own commands. */
 export type StreamNews =
-  | MachineEvent
+  | MachineNews
   /** Its place in the queue is nearer than it was last told. */
   | { readonly kind: "moved"; readonly waiter: WaiterView };
+
+/** Hears the news of one stream; `about`: the id of the waiter or lease that they are about. */
+export type StreamListener = (news: StreamNews, about: string) => void;
 
 export type OutcomesOf<C extends readonly Command[]> = { readonly [I in keyof C]: ShownOutcomeOf<C[I]> };
 
@@ -30,7 +33,7 @@ export interface Engine {
   submit<const C extends readonly Command[]>(commands: C, answer: (outcomes: OutcomesOf<C>) => void): void;
 
   /** Opens a stream for the waiters and leases of one call. */
-  openStream(listener: (news: StreamNews) => void): StreamId;
+  openStream(listener: StreamListener): StreamId;
   /** Nothing more is said to this stream. It does not end what the stream holds: that is the `leave` command. */
   closeStream(stream: StreamId): void;
 

@@ -100,7 +100,9 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
 /** A retry has found its waiter: it waits on in the same place, on the new stream, for as long as the retry says. */
 function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acquire"] {
   const { stream } = waiter;
-  if (stream !== undefined) state.events.push({ to: stream, kind: "displaced", reason: "WAITER_DISPLACED" });
+  if (stream !== undefined) {
+    state.events.push({ to: stream, about: waiter.id, news: { kind: "displaced", reason: "WAITER_DISPLACED" } });
+  }
   const limiters = waiter.places.map((place) => place.instance.limiter);
   // The limiters' bound counts from the arrival: no request waits longer by asking again.
   const deadline = Math.min(
@@ -130,7 +132,7 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
 function attach(state: State, lease: Lease, { stream, probed }: Acquire | Resume): Granted {
   const before = lease.attachment;
   if (before.kind === "attached" && before.stream !== stream) {
-    state.events.push({ to: before.stream, kind: "displaced", reason: "LEASE_DISPLACED" });
+    state.events.push({ to: before.stream, about: lease.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });
   }
   if (before.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
   lease.attachment = takenUpOver(stream, probed);

@@ -246,17 +246,28 @@ export interface Outcomes {
 export type OutcomeOf<C extends Command> = Outcomes[C["kind"]];
 export type Outcome = Outcomes[Command["kind"]];
 
-/** What the step means for streams other than the caller's. */
-export type MachineEvent = { readonly to: StreamId } & (
+/** What the step means for a stream other than the caller's. */
+export interface MachineEvent {
+  readonly to: StreamId;
+  /** The id of the waiter or lease that it is about. */
+  readonly about: string;
+  readonly news: MachineNews;
+}
+
+export type MachineNews =
   | Granted
   /** Leaves the queue without a grant; the stream ends. */
   | Refusal
   | Revoking
   /** The lease has ended; so does the stream. */
   | Ended
-  /** Another stream took the place or the lease; this one ends. */
-  | { readonly kind: "displaced"; readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED" }
-);
+  | Displaced;
+
+/** Another stream took the place, or what was held; this one ends. */
+export interface Displaced {
+  readonly kind: "displaced";
+  readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED";
+}
 
 /** A record to keep. It refers to live state: the store copies what it needs before the next step. */
 export type Change =

@@ -187,6 +187,7 @@ function turnAway(
     dequeue(state, waiter);
     countRefusal(state, limiter.config.name, reason);
     if (waiter.stream === undefined) continue;
-    state.events.push({ to: waiter.stream, ...refusal(reason, { limiter: limiter.config.name, key, numbers }) });
+    const news = refusal(reason, { limiter: limiter.config.name, key, numbers });
+    state.events.push({ to: waiter.stream, about: waiter.id, news });
   }
 }

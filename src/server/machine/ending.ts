@@ -53,7 +53,8 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
   }
   state.changes.push({ kind: "lease-ended", lease, end });
   if (lease.attachment.kind === "attached") {
-    state.events.push({ to: lease.attachment.stream, kind: "ended", leaseId: lease.id, end, already: false });
+    const news = { kind: "ended", leaseId: lease.id, end, already: false } as const;
+    state.events.push({ to: lease.attachment.stream, about: lease.id, news });
   }
   for (const limiter of limiters) removeIfDrained(state, limiter);
 }

@@ -55,7 +55,9 @@ export function withdraw(state: State, { requestId, workOutcome }: Withdraw): Ou
   if (live?.kind === "lease") return releaseLease(state, live, workOutcome);
   if (live !== undefined) {
     dequeue(state, live);
-    if (live.stream !== undefined) state.events.push({ to: live.stream, ...refusal("REQUEST_WITHDRAWN") });
+    if (live.stream !== undefined) {
+      state.events.push({ to: live.stream, about: live.id, news: refusal("REQUEST_WITHDRAWN") });
+    }
   } else {
     const past = state.pastRequests.get(requestId);
     if (past?.kind === "ended") return { kind: "ended", leaseId: "", end: past.end, already: true };
@@ -99,11 +101,11 @@ export function revoke(state: State, command: Revoke): Outcomes["revoke"] {
     state.deadlines.set(lease, Math.min(expiresAt(lease) ?? Number.POSITIVE_INFINITY, state.now + lease.ttl));
     state.changes.push({ kind: "lease-put", lease });
   }
-  const { message } = command;
+  const revoking = { kind: "revoking", lease, message: command.message } as const;
   if (lease.attachment.kind === "attached") {
-    state.events.push({ to: lease.attachment.stream, kind: "revoking", lease, message });
+    state.events.push({ to: lease.attachment.stream, about: lease.id, news: revoking });
   }
-  return { kind: "revoking", lease, message };
+  return revoking;
 }
 
 export function cancelWaiter(state: State, command: CancelWaiter): Outcomes["cancel-waiter"] {
@@ -112,8 +114,8 @@ export function cancelWaiter(state: State, command: CancelWaiter): Outcomes["can
   dequeue(state, waiter);
   const [first] = waiter.claims;
   if (waiter.stream !== undefined && first !== undefined) {
-    const no = refusal("WAITER_CANCELLED", { limiter: first.limiter, key: first.key });
-    state.events.push({ to: waiter.stream, ...no });
+    const news = refusal("WAITER_CANCELLED", { limiter: first.limiter, key: first.key });
+    state.events.push({ to: waiter.stream, about: waiter.id, news });
   }
   return { kind: "done" };
 }

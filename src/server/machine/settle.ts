@@ -112,7 +112,7 @@ function wouldLoseTokens({ instance, claim }: Place): boolean {
 function admit(state: State, waiter: Waiter, instances: readonly Instance[]): void {
   // Only present waiters are first in a queue, and those have a stream.
   const stream = waiter.stream as number;
-  const granted = grant(
+  const news = grant(
     state,
     {
       id: waiter.id,
@@ -127,7 +127,7 @@ function admit(state: State, waiter: Waiter, instances: readonly Instance[]): vo
     },
     instances,
   );
-  state.events.push({ to: stream, ...granted });
+  state.events.push({ to: stream, about: waiter.id, news });
 }
 
 /** The waiter's time is over: its bound has passed, or it was away too long to come back. */
@@ -138,7 +138,8 @@ function giveUp(state: State, waiter: Waiter): void {
   if (stream === undefined || first === undefined) return;
   countRefusal(state, first.limiter, "WAIT_TIMEOUT");
   const numbers = { waited: state.now - waiter.arrivedAt };
-  state.events.push({ to: stream, ...refusal("WAIT_TIMEOUT", { limiter: first.limiter, key: first.key, numbers }) });
+  const news = refusal("WAIT_TIMEOUT", { limiter: first.limiter, key: first.key, numbers });
+  state.events.push({ to: stream, about: waiter.id, news });
 }
 
 /** Counts a refusal with the limiter that it was about, if there is one. */

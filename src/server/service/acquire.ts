@@ -13,7 +13,7 @@ import {
 import type { Ids } from "../ids.ts";
 import type { Acquire, Granted, Resume, Waiting } from "../machine/command.ts";
 import { END_REASONS, expiresAt } from "../machine/lease.ts";
-import { type Refusal, refusal } from "../machine/reasons.ts";
+import { refusal } from "../machine/reasons.ts";
 import { grantedToWire, waitingToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
 import type { Heartbeats } from "./heartbeats.ts";
@@ -121,13 +121,9 @@ export function openAcquire(
   }
 
   engine.submit([{ ...question, stream: engineStream, probed }], ([outcome]) => {
-    hear(outcome.kind === "granted" ? { ...outcome, to: engineStream } : withStream(outcome, engineStream));
+    hear(outcome);
     call.answered();
   });
-}
-
-function withStream(outcome: Waiting | Refusal, to: number): Waiting | (Refusal & { readonly to: number }) {
-  return outcome.kind === "waiting" ? outcome : { ...outcome, to };
 }
 
 /** Whether the stream's end is the holder's last word, or it has no request id to come back with. */

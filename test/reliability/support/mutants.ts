@@ -113,7 +113,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a lease has two streams",
     file: `${MACHINE}/acquire.ts`,
-    find: 'state.events.push({ to: before.stream, kind: "displaced", reason: "LEASE_DISPLACED" });',
+    find: 'state.events.push({ to: before.stream, about: lease.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });',
     replace: "",
     tests: [LEAKS, FINITE, `${TESTS}/model.test.ts`],
   },

@@ -9,7 +9,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createMachine, type Machine, type Step } from "../../../src/server/machine/admission.ts";
-import type { Command, MachineEvent, Outcome } from "../../../src/server/machine/command.ts";
+import type { Command, MachineEvent, MachineNews, Outcome } from "../../../src/server/machine/command.ts";
 import { caughtUp } from "../../../src/server/machine/earlier-rates.ts";
 import { assertMachine } from "../../../src/server/machine/invariants.ts";
 import { expiresAt, type Lease } from "../../../src/server/machine/lease.ts";
@@ -55,7 +55,7 @@ it("says the same in the same order when it is given the same commands at the sa
         const machine = createMachine({ maxWaiters: MAX_WAITERS });
         return log.map(({ now, command }) => {
           const { outcome, events, wakeAt, precise } = machine.step(command, now);
-          return [say(outcome), events.map((event) => [event.to, say(event)]), wakeAt, precise];
+          return [say(outcome), events.map(({ to, about, news }) => [to, about, say(news)]), wakeAt, precise];
         });
       });
       expect(once).toEqual(again);
@@ -115,7 +115,7 @@ function keyedOf(model: Model): boolean | undefined {
 }
 
 function note({ outcome, events }: Step<Outcome>): void {
-  for (const said of [outcome, ...events]) {
+  for (const said of [outcome, ...events.map(({ news }) => news)]) {
     reached.add(said.kind);
     if ("reason" in said) reached.add(said.reason);
     if ("end" in said) reached.add(said.end);
@@ -141,12 +141,12 @@ function compareEvents(events: readonly MachineEvent[], expected: ModelStep["eve
   if (events.length === 0 && expected.length === 0) return;
   const byStream = (all: ModelStep["events"]) =>
     all.map(({ to, said }) => ({ to, said: general(said) })).toSorted((a, b) => a.to - b.to);
-  compare("events", byStream(events.map((event) => ({ to: event.to, said: say(event) }))), byStream(expected));
+  compare("events", byStream(events.map(({ to, news }) => ({ to, said: say(news) }))), byStream(expected));
 }
 
 /** Fencing tokens rise with each grant of a limiter, for each key in the model's order. */
 function compareGrants(step: Step<Outcome>, expected: ModelStep, highest: Map<string, number>): void {
-  const leases = [step.outcome, ...step.events].flatMap((said) =>
+  const leases = [step.outcome, ...step.events.map(({ news }) => news)].flatMap((said) =>
     said.kind === "granted" && !said.resumed ? [said.lease] : [],
   );
   if (leases.length === 0 && expected.grants.length === 0) return;
@@ -222,7 +222,7 @@ function compareStates(machine: Machine, model: Model, now: number): void {
   }
 }
 
-function say(outcome: Outcome | MachineEvent): Said {
+function say(outcome: Outcome | MachineNews): Said {
   switch (outcome.kind) {
     case "granted":
       return {

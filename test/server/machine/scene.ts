@@ -5,7 +5,14 @@
 
 import { createMachine, type MachineOptions, type State } from "../../../src/server/machine/admission.ts";
 import type { Claim } from "../../../src/server/machine/claim.ts";
-import type { Acquire, Command, MachineEvent, OutcomeOf, TryAcquire } from "../../../src/server/machine/command.ts";
+import type {
+  Acquire,
+  Command,
+  MachineEvent,
+  MachineNews,
+  OutcomeOf,
+  TryAcquire,
+} from "../../../src/server/machine/command.ts";
 import { assertMachine } from "../../../src/server/machine/invariants.ts";
 import type { Lease, LeaseEnd } from "../../../src/server/machine/lease.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
@@ -52,7 +59,7 @@ export interface Scene {
   /** Lets so many µs pass while nobody wakes the machine. */
   oversleep(micros: number): void;
   /** What one stream was told. */
-  heardBy(stream: number): readonly MachineEvent[];
+  heardBy(stream: number): readonly MachineNews[];
   /** Whether the lease of this id lives. */
   holds(id: string): boolean;
 }
@@ -73,7 +80,9 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
     for (const change of changes) {
       if (change.kind === "lease-ended") ends.push({ id: change.lease.id, end: change.end });
     }
-    const granted = [outcome, ...events].filter((said) => said.kind === "granted" && !said.resumed) as {
+    const granted = [outcome, ...events.map(({ news }) => news)].filter(
+      (said) => said.kind === "granted" && !said.resumed,
+    ) as {
       lease: Lease;
     }[];
     // Fencing tokens tell in which order: what the step settled before its own command came before the outcome.
@@ -150,7 +159,7 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
     oversleep(micros) {
       now += micros;
     },
-    heardBy: (stream) => heard.filter((event) => event.to === stream),
+    heardBy: (stream) => heard.flatMap(({ to, news }) => (to === stream ? [news] : [])),
     holds: (id) => machine.state.leases.has(id),
   };
 }

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { createEmbeddedBoardEngine } from "../../../src/server/engine/embedded/embedded-board-engine.ts";
-import type { Engine, StreamNews } from "../../../src/server/engine/engine.ts";
+import type { Engine, StreamListener, StreamNews } from "../../../src/server/engine/engine.ts";
 import {
   TryPullCardRequestSchema,
   type TryPullCardResponse,
@@ -15,8 +15,8 @@ import { boardOf, contentOf, queue, work } from "../machine/board/boards.ts";
 /** A board whose stage of work has a limiter that thinks for as long as the test likes. */
 function setUp() {
   const clock = createFakeClock();
-  const asked: ((news: StreamNews) => void)[] = [];
-  const listeners: ((news: StreamNews) => void)[] = [];
+  const asked: StreamListener[] = [];
+  const listeners: StreamListener[] = [];
   const limiters = {
     openStream: (hear) => listeners.push(hear),
     closeStream: () => {},
@@ -56,6 +56,6 @@ test("a TryPullCard that is said again while the limiter thinks is answered, and
     ]),
   });
   expect(asked).toHaveLength(2);
-  asked[1]?.({ kind: "granted" } as StreamNews);
+  asked[1]?.({ kind: "granted" } as StreamNews, "");
   expect((await second).result).toMatchObject({ case: "pulled", value: { card: { id: "a" } } });
 });

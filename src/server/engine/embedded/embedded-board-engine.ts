@@ -2,19 +2,19 @@
 
 import type { Clock } from "../../clock.ts";
 import { createBoardMachine } from "../../machine/board/board.ts";
-import type { BoardChange, BoardCommand, ClaimEffect } from "../../machine/board/command.ts";
+import type { BoardChange, BoardCommand, BoardEvent, ClaimEffect } from "../../machine/board/command.ts";
 import { deltaSince, flowSince, pageBoards, pageCards, viewBoard, viewCard } from "../../machine/board/read.ts";
 import {
-  type ShownEvent,
+  type ShownNews,
   type ShownOutcome,
-  showEvent,
+  showNews,
   showOutcome,
   takeMovedPullers,
   viewPlace,
 } from "../../machine/board/show.ts";
 import type { StreamId } from "../../machine/claim.ts";
 import type { Store } from "../../store/store.ts";
-import type { BoardEngine, BoardOutcomesOf, PullNews } from "../board-engine.ts";
+import type { BoardEngine, BoardOutcomesOf, PullListener } from "../board-engine.ts";
 import type { Engine } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
 import { createDelivery, partition } from "./delivery.ts";
@@ -46,7 +46,7 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     maxBoards,
   });
   const { state } = machine;
-  const streams = new Map<StreamId, (news: PullNews) => void>();
+  const streams = new Map<StreamId, PullListener>();
   const watchers = new Set<(boards: ReadonlySet<string>) => void>();
   const delivery = createDelivery();
   const alarm = createAlarm(clock, settle);
@@ -65,7 +65,7 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     for (const command of commands) {
       const step = machine.step(command, now);
       outcomes.push(showOutcome(state, step.outcome));
-      for (const event of step.events) events.push(showEvent(state, event));
+      for (const { news, ...envelope } of step.events) events.push({ ...envelope, news: showNews(state, news) });
       changes.push(...step.changes);
       effects.push(...step.claims);
       alarm.set(step.wakeAt, false);
@@ -83,9 +83,9 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
   ): void {
     // What may overtake what is not kept yet: see `Engine`.
     const early = commands.every(takesNothing) || outcomes.every(isRefusal);
-    const [soon, later] = partition(events, (event) => event.kind === "refused");
+    const [soon, later] = partition(events, ({ news }) => news.kind === "refused");
     const tell = (told: readonly ShownEvent[]) => {
-      for (const event of told) streams.get(event.to)?.(event);
+      for (const { to, about, news } of told) streams.get(to)?.(news, about);
     };
     const waits = kept !== undefined || delivery.isHeldUp;
     if (waits && (early || soon.length > 0)) {
@@ -112,11 +112,12 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     state.changed.clear();
     const moved = takeMovedPullers(state, boards).map((puller) => ({
       stream: puller.stream,
+      pullId: puller.id,
       place: viewPlace(puller),
     }));
     delivery.add(undefined, () => {
-      for (const { stream, place } of moved) {
-        if (stream !== undefined) streams.get(stream)?.({ kind: "moved", place });
+      for (const { stream, pullId, place } of moved) {
+        if (stream !== undefined) streams.get(stream)?.({ kind: "moved", place }, pullId);
       }
       for (const listener of watchers) listener(boards);
     });
@@ -198,6 +199,9 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
 }
 
 const WAKE = { kind: "wake" } as const;
+
+/** An event whose news are shown. */
+type ShownEvent = Omit<BoardEvent, "news"> & { readonly news: ShownNews };
 
 interface Decided {
   readonly outcomes: readonly ShownOutcome[];

@@ -8,7 +8,7 @@ import type { Waiter } from "../../machine/limiter.ts";
 import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
 import { type ShownOutcome, type ShownOutcomeOf, showOutcome } from "../../machine/show.ts";
 import type { Store } from "../../store/store.ts";
-import type { Engine, OutcomesOf, StreamNews } from "../engine.ts";
+import type { Engine, OutcomesOf, StreamListener } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
 import { createDeclaring, type Declaring } from "./declaring.ts";
 import { createDelivery, partition } from "./delivery.ts";
@@ -42,7 +42,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   const { incompleteFor } = store;
   const machine = createMachine({ ...options.machine, learning: incompleteFor > 0 });
   const { state } = machine;
-  const streams = new Map<StreamId, (news: StreamNews) => void>();
+  const streams = new Map<StreamId, StreamListener>();
   const delivery = createDelivery();
   const alarm = createAlarm(clock, () => run([WAKE], () => {}));
   const survey = createAlarm(clock, surveyMoved);
@@ -74,7 +74,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
     const kept = changes.length > 0 ? store.keep(changes) : undefined;
     const tell = (told: readonly MachineEvent[]) => {
-      for (const event of told) streams.get(event.to)?.(event);
+      for (const { to, about, news } of told) streams.get(to)?.(news, about);
     };
     const waits = kept !== undefined || delivery.isHeldUp;
     if (!waits) {
@@ -88,8 +88,8 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     const gives = commands.every(takesNothing);
     const early = gives || outcomes.every(isRefusal);
     const given = gives ? endedBy(outcomes) : undefined;
-    const isEarly = (event: MachineEvent) =>
-      event.kind === "refused" || (event.kind === "ended" && given?.has(event.leaseId) === true);
+    const isEarly = ({ about, news }: MachineEvent) =>
+      news.kind === "refused" || (news.kind === "ended" && given?.has(about) === true);
     const [soon, later] = partition(events, isEarly);
     if (early || soon.length > 0) {
       delivery.overtake(() => {
@@ -133,7 +133,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter, state.now) }));
     delivery.add(undefined, () => {
       for (const { stream, view } of moved) {
-        if (stream !== undefined) streams.get(stream)?.({ kind: "moved", waiter: view });
+        if (stream !== undefined) streams.get(stream)?.({ kind: "moved", waiter: view }, view.id);
       }
     });
   }

@@ -63,7 +63,7 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
       keepOnCancel: false,
     } as const;
     limiters.submit([command], ([outcome]) => {
-      if (outcome.kind !== "waiting") hear({ ...outcome, to: stream });
+      if (outcome.kind !== "waiting") hear(outcome);
     });
   }
 

@@ -1,6 +1,7 @@
 /** What goes into the board machine, and what comes out of it. Times are monotonic µs. */
 
 import type { StreamId } from "../claim.ts";
+import type { Displaced } from "../command.ts";
 import type { StreamEnd } from "../liveness.ts";
 import type { Refusal } from "../reasons.ts";
 import type { Board, BoardConfig, Card, CardContent, Puller, Work } from "./model.ts";
@@ -267,15 +268,25 @@ export interface BoardOutcomes {
 export type BoardOutcomeOf<C extends BoardCommand> = BoardOutcomes[C["kind"]];
 export type BoardOutcome = BoardOutcomes[BoardCommand["kind"]];
 
-/** What the step means for streams other than the caller's. */
-export type BoardEvent = { readonly to: StreamId } & (
+/** What the step means for a stream other than the caller's. */
+export interface BoardEvent {
+  readonly to: StreamId;
+  /** The id of the pull that it is about, which is that of its work, too. */
+  readonly about: string;
+  readonly news: BoardNews;
+}
+
+export type BoardNews =
   | Pulled
   /** Leaves the queue without a card, or loses the one it had; the stream ends. */
   | Refusal
-  /** The work has ended as its worker wished; so does the stream. */
-  | { readonly kind: "work-over" }
-  | { readonly kind: "displaced"; readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED" }
-);
+  | WorkOver
+  | Displaced;
+
+/** The work has ended as its worker wished; so does the stream. */
+export interface WorkOver {
+  readonly kind: "work-over";
+}
 
 /** What the engine has to do at a limiter for a pull. */
 export type ClaimEffect =

@@ -110,7 +110,9 @@ function pullOrWait(state: BoardState, stage: Stage, command: PullCard): BoardOu
 /** A retry has found its place: it waits on there, on the new stream. */
 function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOutcomes["pull"] {
   const { stream, stage } = puller;
-  if (stream !== undefined) state.events.push({ to: stream, kind: "displaced", reason: "WAITER_DISPLACED" });
+  if (stream !== undefined) {
+    state.events.push({ to: stream, about: puller.id, news: { kind: "displaced", reason: "WAITER_DISPLACED" } });
+  }
   if (command.maxWait === 0) {
     dequeuePuller(state, puller);
     return pullNow(state, stage, command);
@@ -132,7 +134,7 @@ function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOu
 function attach(state: BoardState, work: Work, attachment: Attachment): Pulled {
   const before = work.attachment;
   if (before.kind === "attached" && (attachment.kind !== "attached" || before.stream !== attachment.stream)) {
-    state.events.push({ to: before.stream, kind: "displaced", reason: "LEASE_DISPLACED" });
+    state.events.push({ to: before.stream, about: work.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });
   }
   work.attachment = attachment;
   work.heard = true;

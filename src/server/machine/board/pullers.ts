@@ -56,7 +56,7 @@ export function admitPuller(state: BoardState, puller: Puller): void {
   if (pull === undefined || puller.stream === undefined) return;
   const { stream } = puller;
   forgetPuller(state, puller);
-  state.events.push({ to: stream, ...carryOut(state, puller.stage, pull, puller) });
+  state.events.push({ to: stream, about: puller.id, news: carryOut(state, puller.stage, pull, puller) });
 }
 
 /** Its reservation has come to nothing: it is back in its old place, or told no if it does not wait. */
@@ -69,7 +69,8 @@ export function unclaim(state: BoardState, puller: Puller): void {
     return;
   }
   forgetPuller(state, puller);
-  if (stream !== undefined) state.events.push({ to: stream, ...refusal("NO_CARD", { at: placeOfStage(stage) }) });
+  if (stream === undefined) return;
+  state.events.push({ to: stream, about: puller.id, news: refusal("NO_CARD", { at: placeOfStage(stage) }) });
 }
 
 /**
@@ -118,7 +119,7 @@ function servePullers(state: BoardState, stage: Stage): boolean {
     }
     const stream = puller.stream as number;
     forgetPuller(state, puller);
-    state.events.push({ to: stream, ...carryOut(state, stage, pull, puller) });
+    state.events.push({ to: stream, about: puller.id, news: carryOut(state, stage, pull, puller) });
   }
   return served;
 }
@@ -127,7 +128,8 @@ function servePullers(state: BoardState, stage: Stage): boolean {
 export function giveUpPuller(state: BoardState, puller: Puller): void {
   dequeuePuller(state, puller);
   if (puller.stream === undefined) return;
-  state.events.push({ to: puller.stream, ...refusal("WAIT_TIMEOUT", { at: placeOfStage(puller.stage) }) });
+  const news = refusal("WAIT_TIMEOUT", { at: placeOfStage(puller.stage) });
+  state.events.push({ to: puller.stream, about: puller.id, news });
 }
 
 /** Refuses all pullers of a board that goes, or of a stage that is gone or can no longer be pulled into. */
@@ -140,7 +142,7 @@ export function turnAwayPullers(state: BoardState, board: Board, how: "all" | "m
     dequeuePuller(state, puller);
     if (stream === undefined) continue;
     const reason = how === "all" ? "BOARD_NOT_FOUND" : place === 0 ? "FIRST_STAGE" : "STAGE_NOT_FOUND";
-    state.events.push({ to: stream, ...refusal(reason, { at: placeOfStage(stage) }) });
+    state.events.push({ to: stream, about: puller.id, news: refusal(reason, { at: placeOfStage(stage) }) });
   }
 }
 

@@ -1,11 +1,9 @@
 /** Outcomes and events as plain copies: what is live goes on changing, an answer does not. */
 
-import type { StreamId } from "../claim.ts";
-import type { Refusal } from "../reasons.ts";
 import type {
   BoardChanged,
   BoardCommand,
-  BoardEvent,
+  BoardNews,
   BoardOutcome,
   BoardOutcomeOf,
   CardChanged,
@@ -56,11 +54,7 @@ type Shown<O> = O extends BoardChanged
 
 export type ShownOutcomeOf<C extends BoardCommand> = Shown<BoardOutcomeOf<C>>;
 export type ShownOutcome = Shown<BoardOutcome>;
-export type ShownEvent = { readonly to: StreamId } & (
-  | ShownPull
-  | Refusal
-  | Extract<BoardEvent, { kind: "work-over" | "displaced" }>
-);
+export type ShownNews = Shown<BoardNews>;
 
 export function showOutcome(state: BoardState, outcome: BoardOutcome): ShownOutcome {
   switch (outcome.kind) {
@@ -79,8 +73,8 @@ export function showOutcome(state: BoardState, outcome: BoardOutcome): ShownOutc
   }
 }
 
-export function showEvent(state: BoardState, event: BoardEvent): ShownEvent {
-  return event.kind === "pulled" ? { to: event.to, ...showPull(state, event) } : event;
+export function showNews(state: BoardState, news: BoardNews): ShownNews {
+  return news.kind === "pulled" ? showPull(state, news) : news;
 }
 
 /** Where a puller stands, and what it waits for. */

@@ -69,10 +69,11 @@ function takeBack(state: BoardState, work: Work, next: CardState, end: WorkEnd):
 /** Tells the work's stream, if it has one, why it has ended; undefined: as its worker wished. */
 export function tellOver(state: BoardState, work: Work, reason: Reason | undefined): void {
   if (work.attachment.kind !== "attached") return;
-  const to = work.attachment.stream;
-  if (reason === undefined) state.events.push({ to, kind: "work-over" });
-  else state.events.push({ to, ...refusal(reason, { at: placeOf(work.card) }) });
+  const news = reason === undefined ? OVER : refusal(reason, { at: placeOf(work.card) });
+  state.events.push({ to: work.attachment.stream, about: work.id, news });
 }
+
+const OVER = { kind: "work-over" } as const;
 
 /** The worker has vanished, or failed: the card waits for another, or is blocked after too many attempts. */
 export function failWork(state: BoardState, work: Work, reason: string, end: WorkEnd = "otherwise"): void {

@@ -186,7 +186,8 @@ export function withdrawPull(state: BoardState, { requestId, words }: WithdrawPu
   if (live !== undefined) {
     dequeuePuller(state, live);
     if (live.stream !== undefined) {
-      state.events.push({ to: live.stream, ...refusal("REQUEST_WITHDRAWN", { at: placeOfStage(live.stage) }) });
+      const news = refusal("REQUEST_WITHDRAWN", { at: placeOfStage(live.stage) });
+      state.events.push({ to: live.stream, about: live.id, news });
     }
   }
   if (state.pastRequests.get(requestId) === undefined) {
@@ -209,8 +210,7 @@ export function settleClaim(state: BoardState, command: SettleClaim): BoardOutco
   unreserve(state, puller);
   const { stream } = puller;
   dequeuePuller(state, puller);
-  // The refusal may say to whom the limiter said it: that is another stream, and another's.
-  if (stream !== undefined) state.events.push({ ...command.refusal, to: stream });
+  if (stream !== undefined) state.events.push({ to: stream, about: puller.id, news: command.refusal });
   return DONE;
 }
 

@@ -87,7 +87,9 @@ function checkMoved(
   const finished = command.kind === "finish" && command.cardId === card.id;
   const free = from.config.kind === "queue" ? state === "waiting" || unblocked(command, card) : state === "finished";
   if (!free && !finished) throw new Error(`${how}, where it was ${state}`);
-  const pulls = [step.outcome, ...step.events].filter((said) => said.kind === "pulled" && !said.resumed);
+  const pulls = [step.outcome, ...step.events.map(({ news }) => news)].filter(
+    (said) => said.kind === "pulled" && !said.resumed,
+  );
   for (const stage of board.stages.slice(start + 1, end + 1)) {
     const { kind, autoPull } = stage.config;
     const pulled = pulls.some((said) => said.kind === "pulled" && said.card === card);

@@ -10,7 +10,12 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type BoardState, createBoardMachine } from "../../../../src/server/machine/board/board.ts";
-import type { BoardCommand, BoardEvent, BoardOutcome } from "../../../../src/server/machine/board/command.ts";
+import type {
+  BoardCommand,
+  BoardEvent,
+  BoardNews,
+  BoardOutcome,
+} from "../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../src/server/machine/board/invariants.ts";
 import type { Card } from "../../../../src/server/machine/board/model.ts";
 import { assertReaching } from "../assert-reaching.ts";
@@ -59,7 +64,7 @@ it("says the same in the same order when it is given the same commands at the sa
         const machine = createBoardMachine();
         return log.map(({ now, command }) => {
           const { outcome, events, claims, wakeAt } = machine.step(command, now);
-          return [say(outcome), events.map((event) => [event.to, say(event)]), claims, wakeAt];
+          return [say(outcome), events.map(({ to, about, news }) => [to, about, say(news)]), claims, wakeAt];
         });
       });
       expect(once).toEqual(again);
@@ -121,7 +126,7 @@ function playLogged(crowded: boolean, script: readonly number[], log: { now: num
 }
 
 function note(outcome: BoardOutcome, events: readonly BoardEvent[], state: BoardState): void {
-  for (const said of [outcome, ...events]) {
+  for (const said of [outcome, ...events.map(({ news }) => news)]) {
     reached.add(said.kind);
     if ("reason" in said) reached.add(said.reason);
     if (said.kind !== "pulled") continue;
@@ -146,7 +151,7 @@ function compareEvents(
   expected: readonly { readonly to: number; readonly said: Said }[],
 ): void {
   if (events.length === 0 && expected.length === 0) return;
-  const said = events.map((event) => ({ to: event.to, said: say(event) }));
+  const said = events.map(({ to, news }) => ({ to, said: say(news) }));
   const byStream = (a: { readonly to: number }, b: { readonly to: number }) => a.to - b.to;
   compare("events", said.toSorted(byStream), expected.toSorted(byStream));
 }
@@ -218,7 +223,7 @@ function checkTokens(state: BoardState, highest: Map<string, number>): void {
   }
 }
 
-function say(said: BoardOutcome | BoardEvent): Said {
+function say(said: BoardOutcome | BoardNews): Said {
   switch (said.kind) {
     case "board":
       return { kind: "board", name: said.board.config.name, revision: said.board.revision };

@@ -8,6 +8,7 @@ import { type BoardState, createBoardMachine } from "../../../../src/server/mach
 import type {
   BoardCommand,
   BoardEvent,
+  BoardNews,
   BoardOutcomeOf,
   ClaimEffect,
   PullCard,
@@ -71,7 +72,7 @@ export interface BoardScene {
   /** How many cards each stage has. */
   counts(): number[];
   /** What one stream was told. */
-  heardBy(pulling: { readonly stream: number }): readonly BoardEvent[];
+  heardBy(pulling: { readonly stream: number }): readonly BoardNews[];
   /** The cards that a stream was given, and why it was sent away. */
   got(pulling: Pulling): readonly string[];
   view(): BoardView;
@@ -143,7 +144,8 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
     return say(step({ kind, board: "b", cardId, token, words, failed }));
   }
 
-  const heardBy = ({ stream }: { readonly stream: number }) => heard.filter(({ to }) => to === stream);
+  const heardBy = ({ stream }: { readonly stream: number }) =>
+    heard.flatMap(({ to, news }) => (to === stream ? [news] : []));
 
   return {
     get now() {
@@ -175,8 +177,7 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
       step({ kind: "leave-pull", id, stream, how, unheard });
     },
     settleClaim(id, reason) {
-      // As the limiter's engine tells it: to a stream of its own, whose number somebody else may have here.
-      step({ kind: "settle-claim", id, refusal: reason && { ...refusal(reason, { limiter: "l", claim: 0 }), to: -1 } });
+      step({ kind: "settle-claim", id, refusal: reason && refusal(reason, { limiter: "l", claim: 0 }) });
     },
     pass(micros) {
       const until = now + micros;
@@ -205,12 +206,12 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
   };
 }
 
-function isAnswer(said: BoardEvent | BoardOutcomeOf<PullCard>): boolean {
+function isAnswer(said: BoardNews | BoardOutcomeOf<PullCard>): boolean {
   return said.kind === "pulled" || said.kind === "refused" || said.kind === "displaced";
 }
 
 /** An outcome in a word: the card's id, the reason of a refusal, or the kind. */
-export function say(outcome: BoardOutcomeOf<BoardCommand> | BoardEvent): string {
+export function say(outcome: BoardOutcomeOf<BoardCommand> | BoardNews): string {
   switch (outcome.kind) {
     case "pulled":
     case "card":

@@ -1,7 +1,7 @@
 /** What is shown is a copy: an answer says what was true when it was given, whatever happens before it is sent. */
 
 import { describe, expect, it } from "vitest";
-import { showEvent, showOutcome, takeMovedPullers, viewPlace } from "../../../../src/server/machine/board/show.ts";
+import { showNews, showOutcome, takeMovedPullers, viewPlace } from "../../../../src/server/machine/board/show.ts";
 import { SECOND } from "../builders.ts";
 import { queue, work } from "./boards.ts";
 import { createBoardScene, type Pulling } from "./scene.ts";
@@ -56,9 +56,8 @@ describe("an answer", () => {
       { place: { pullersAhead: 0, missing: "STAGE_FULL" } },
     ]);
     scene.settleClaim(first.id);
-    const [event] = scene.heardBy(first);
-    expect(event && showEvent(scene.state, event)).toMatchObject({
-      to: first.stream,
+    const [news] = scene.heardBy(first);
+    expect(news && showNews(scene.state, news)).toMatchObject({
       kind: "pulled",
       workId: first.id,
     });

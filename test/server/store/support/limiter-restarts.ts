@@ -73,13 +73,12 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
     wakeAt = taken.wakeAt;
     rows.keep(taken.changes, run);
     check(machine.state);
-    for (const said of [taken.outcome, ...taken.events]) {
-      if (said.kind !== "granted" || said.resumed) continue;
-      if (learning) throw new Error(`${said.lease.id} is granted while not all is known`);
+    const said = [taken.outcome, ...taken.events.map(({ news }) => news)];
+    for (const one of said) {
+      if (one.kind !== "granted" || one.resumed) continue;
+      if (learning) throw new Error(`${one.lease.id} is granted while not all is known`);
     }
-    const granted = [taken.outcome, ...taken.events].flatMap((said) =>
-      said.kind === "granted" && !said.resumed ? [said.lease] : [],
-    );
+    const granted = said.flatMap((one) => (one.kind === "granted" && !one.resumed ? [one.lease] : []));
     for (const { claims } of granted.sort((a, b) => a.serial - b.serial)) {
       for (const { instance, fencingToken } of claims) {
         const { name } = instance.limiter.config;
