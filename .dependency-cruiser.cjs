@@ -85,6 +85,14 @@ module.exports = {
     only("client", "client/", ["client/", "reasons/"], "The client never imports the server."),
     only("generated-client", "client/gen/", ["client/gen/"], "Generated code knows only generated code."),
     only("generated-server", "server/gen/", ["server/gen/"], "Generated code knows only generated code."),
+    {
+      name: "one-way-to-connect",
+      comment:
+        "Connections from Node are made and pinged by the client's pool alone: connect-node's own manager loses calls when it verifies one.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/client/(node-transport|connection-pool)\\.ts$" },
+      to: { path: "node_modules/@connectrpc/connect-node/" },
+    },
     only(
       "middleware",
       "middleware/",

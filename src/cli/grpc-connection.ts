@@ -1,8 +1,7 @@
 /** Connections to the server, over gRPC. */
 
 import type { DescService } from "@bufbuild/protobuf";
-import { createClient as createRpcClient, type Client as RpcClient, type Transport } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createClient as createRpcClient, type Client as RpcClient } from "@connectrpc/connect";
 import { ANSWER_WITHIN } from "../client/calls.ts";
 import { createSystemClock } from "../client/clock.ts";
 import { awaitFirstWord } from "../client/first-word.ts";
@@ -15,6 +14,7 @@ import {
   toClientError,
 } from "../client/index.ts";
 import { originOf } from "../client/node-address.ts";
+import { openNodeTransport } from "../client/node-transport.ts";
 import { within } from "../client/within.ts";
 import { UsageError } from "./failure.ts";
 
@@ -37,9 +37,7 @@ export function openLimiterCalls(address: string): Calls<typeof LimiterService> 
 }
 
 export function openCalls<S extends DescService>(service: S, address: string): Calls<S> {
-  const origin = originOf(checked(address));
-  const sessionManager = new Http2SessionManager(origin, PINGS);
-  const transport: Transport = createGrpcTransport({ baseUrl: origin, sessionManager });
+  const { transport, close } = openNodeTransport(checked(address));
   const rpc = createRpcClient(service, transport);
   const clock = createSystemClock();
   const unavailable = (detail: string) => new ServerUnavailableError(address, detail);
@@ -64,12 +62,9 @@ export function openCalls<S extends DescService>(service: S, address: string): C
         if (!signal.aborted) throw toError(thrown);
       }
     },
-    [Symbol.dispose]: () => sessionManager.abort(),
+    [Symbol.dispose]: close,
   };
 }
-
-/** So that a watch notices when the server is gone. */
-const PINGS = { pingIntervalMs: 10_000, pingTimeoutMs: 5000 };
 
 function checked(address: string): string {
   try {
