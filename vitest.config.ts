@@ -1,33 +1,59 @@
-import { configDefaults, defineConfig } from "vitest/config";
+import { availableParallelism } from "node:os";
+import { configDefaults, defineConfig, type TestProjectConfiguration } from "vitest/config";
 
-const README = "test/readme/{readme,installed}.test.ts";
-const RELIABILITY = "test/reliability/**/*.test.ts";
+/**
+ * The folder in which a test file lies says what it needs, and so its project; one in any other folder is a unit test. Each
+ * name stands here once, so that each file belongs to one project.
+ */
+const FOLDERS = {
+  /** Random commands against models, and inputs as large as a bound allows: seconds of computing. */
+  model: ["model"],
+  /** Real servers and connections, in the process of the test. */
+  sockets: ["sockets", "e2e", "transport", "middleware"],
+  /** Servers, command lines and clients in processes of their own. */
+  processes: ["processes", "examples"],
+  /** Chromium. */
+  browser: ["browser"],
+  /** Real proxies; the suite of Connect and gRPC. */
+  proxies: ["proxies"],
+  conformance: ["conformance"],
+  /** The README, run as it stands. */
+  readme: ["readme"],
+  /** Minutes of attacks and faults, which want the machine for themselves: `npm run test:reliability`. */
+  reliability: ["reliability"],
+};
+
+function inFolders(folders: readonly string[]): string[] {
+  return folders.map((folder) => `test/**/${folder}/*.test.ts`);
+}
+
+function project(name: keyof typeof FOLDERS): TestProjectConfiguration {
+  // On a shared machine a stall of a second is no fault of the server's: what has a bound in time may fail once, and is
+  // reported. What a seed decides has `retry: 0`.
+  const retry = name === "reliability" ? 1 : 0;
+  return { extends: true, test: { name, include: inFolders(FOLDERS[name]), retry } };
+}
+
+const unit: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: "unit",
+    include: ["test/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, ...inFolders(Object.values(FOLDERS).flat())],
+    // Nothing of a process is changed by a unit test, so all of them may share it.
+    pool: "threads",
+    isolate: false,
+    setupFiles: ["test/support/unit-tests-only.ts"],
+    restoreMocks: true,
+    unstubGlobals: true,
+  },
+};
 
 export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    projects: [
-      {
-        extends: true,
-        test: {
-          name: "all",
-          include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, README, RELIABILITY],
-        },
-      },
-      {
-        extends: true,
-        // Minutes of attacks and faults, which want the machine for themselves: `npm run test:reliability`.
-        // On a shared machine a stall of a second is nobody's fault: what has a bound in time may fail once, and is told. What a
-        // seed decides has `retry: 0`.
-        test: { name: "reliability", include: [RELIABILITY], retry: 1 },
-      },
-      {
-        extends: true,
-        // The README names ports, and any test that asks for a free one may be given those: so its tests run last, one by one.
-        test: { name: "readme", include: [README], sequence: { groupOrder: 1 }, fileParallelism: false },
-      },
-    ],
+    maxWorkers: availableParallelism(),
+    projects: [unit, ...(Object.keys(FOLDERS) as (keyof typeof FOLDERS)[]).map(project)],
   },
 });

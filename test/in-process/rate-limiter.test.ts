@@ -1,6 +1,3 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { AdmissionError, createRateLimiter, type Lease } from "../../src/in-process/index.ts";
 
@@ -114,15 +111,6 @@ describe("createRateLimiter", () => {
     expect(lease.signal.aborted).toBe(false);
     expect(await lease.release()).toBe("released");
     expect(await limiter.capacity()).toBe(Number.POSITIVE_INFINITY);
-  });
-
-  test("a lease that is forgotten is released, with a warning that names where it was acquired", async () => {
-    const script = fileURLToPath(new URL("support/forgetful.ts", import.meta.url));
-    const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", "--no-warnings", script]);
-    const warning = JSON.parse(stdout);
-    expect(warning.name).toBe("LeaseLeakWarning");
-    expect(warning.message).toContain("was collected as garbage before it was released");
-    expect(warning.detail).toContain("forgetful");
   });
 
   test.each([

@@ -1,6 +1,3 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { AdmissionError as ClientsError } from "../../src/client/index.ts";
 import { AdmissionError, createRateLimiter, createRateLimiters, type Lease } from "../../src/in-process/index.ts";
@@ -180,20 +177,4 @@ describe("limiters of this process", () => {
       message: 'there is no limiter "disk" among these',
     });
   });
-});
-
-test("a bucket that fills up keeps no process alive, and a request that waits for a token does", async () => {
-  const script = `
-    import { createRateLimiter } from "./src/in-process/index.ts";
-    const limiter = createRateLimiter({ rate: "1/h", keyed: true });
-    await limiter.acquire({ key: "a" });
-    const quick = createRateLimiter({ maxRps: 5, burstSize: 1 });
-    await quick.acquire();
-    await quick.acquire();
-    console.log("both");
-  `;
-  const args = ["--input-type=module", "--no-warnings", "-e", script];
-  const cwd = fileURLToPath(new URL("../..", import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, timeout: 30_000 });
-  expect(stdout).toBe("both\n");
 });

@@ -38,7 +38,7 @@ async function run(tests: readonly string[]): Promise<Verdict> {
   // Of a file that is not there nothing passes, either.
   for (const path of tests) expect(existsSync(join(copy, path)), path).toBe(true);
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
-  const child = spawn(process.execPath, [vitest, "run", "--bail=1", "--project=all", ...tests], {
+  const child = spawn(process.execPath, [vitest, "run", "--bail=1", ...tests], {
     cwd: copy,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, RESTART_RUNS: "500" },

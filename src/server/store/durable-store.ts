@@ -35,6 +35,8 @@ export interface DurableStoreOptions {
   readonly acceptLoss: boolean;
   /** Nothing can be kept any more, for a reason that will not pass, or not all of it came to the disk at the end. */
   readonly onFatal: (message: string) => void;
+  /** Starts the thread that writes. Default: one that keeps rows in a database of the folder. */
+  readonly openWorker?: typeof openStoreWorker;
 }
 
 /** µs until a commit for which there was no room is tried again. */
@@ -54,7 +56,7 @@ const LONGEST = "longest-ttl";
 
 /** Opens the data folder; rejects with a `StoreError` where it is not to be taken up. */
 export async function openDurableStore(options: DurableStoreOptions): Promise<Store> {
-  const { clock, epoch, folder, leases, maxMegabytes, acceptLoss, log, onFatal } = options;
+  const { clock, epoch, folder, leases, maxMegabytes, acceptLoss, log, onFatal, openWorker = openStoreWorker } = options;
   const file = { folder, leases, maxMegabytes, acceptLoss, boot: bootId() };
   let finding = createFinding();
   const taker: RowTaker = {
@@ -63,7 +65,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
       finding = createFinding();
     },
   };
-  const worker = await openStoreWorker(file, { taker, onCommitted: createLogGrowth(folder, log) });
+  const worker = await openWorker(file, { taker, onCommitted: createLogGrowth(folder, log) });
   let found = finding.finish(epoch, clock.now());
   finding = createFinding();
   const zero = { epoch, ranBefore: found.ranBefore };

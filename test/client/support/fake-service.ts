@@ -68,7 +68,15 @@ export function createFakeService(): FakeService {
       }
     }
   });
-  return { ...mailboxes, transport, withdrawn } as FakeService;
+  return { ...mailboxes, transport: withoutDeadlines(transport), withdrawn } as FakeService;
+}
+
+/** A transport whose calls end by the test's clock alone: a deadline would set a timer of the system, which outlives the test. */
+function withoutDeadlines({ unary, stream }: Transport): Transport {
+  return {
+    unary: (method, signal, _timeoutMs, ...rest) => unary(method, signal, undefined, ...rest),
+    stream: (method, signal, _timeoutMs, ...rest) => stream(method, signal, undefined, ...rest),
+  };
 }
 
 /** The server's errors as its transports send them. */

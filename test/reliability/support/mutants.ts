@@ -15,8 +15,9 @@ const FINITE = `${TESTS}/promise-1-finite-capacity.test.ts`;
 const RATE = `${TESTS}/promise-2-rate.test.ts`;
 const FAIR = `${TESTS}/promise-5-fair.test.ts`;
 const RESTORE = `${TESTS}/restore.test.ts`;
-const RECORDS = "test/server/store/records.test.ts";
+const RECORDS = "test/server/store/model/records.test.ts";
 const TRACE = `${TESTS}/no-trace.test.ts`;
+const MODEL = `${TESTS}/model/model.test.ts`;
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -66,7 +67,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${MACHINE}/requests.ts`,
     find: "state.pastRequests.set(requestId, past, state.now);",
     replace: "",
-    tests: [LEAKS, TRACE, `${TESTS}/model.test.ts`],
+    tests: [LEAKS, TRACE, MODEL],
   },
   {
     name: "fencing tokens begin anew after a restart",
@@ -94,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${MACHINE}/settle.ts`,
     find: "        givingUp ??= [];\n        givingUp.push(due);",
     replace: "        giveUp(state, due);",
-    tests: [FAIR, LEAKS, `${TESTS}/model.test.ts`],
+    tests: [FAIR, LEAKS, MODEL],
   },
   {
     name: "a refusal brings a token",
@@ -115,7 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${MACHINE}/acquire.ts`,
     find: 'state.events.push({ to: before.stream, about: lease.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });',
     replace: "",
-    tests: [LEAKS, FINITE, `${TESTS}/model.test.ts`],
+    tests: [LEAKS, FINITE, MODEL],
   },
   {
     name: "the last in the queue is served first",

@@ -160,7 +160,7 @@ describe("time", () => {
       const answered = ([outcome]: readonly Outcome[]) => {
         if (outcome?.kind === "granted") grants.push(clock.now());
       };
-      const seconds = 10;
+      const seconds = Math.min(10, 50_000 / maxRps);
       for (let i = 0; i < maxRps * seconds + burstSize; i++) engine.submit([acquire(`w${i}`, stream)], answered);
       clock.advance(seconds * SECOND);
       expect(grants.length).toBeGreaterThanOrEqual(0.995 * maxRps * seconds);

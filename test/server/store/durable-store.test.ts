@@ -1,48 +1,19 @@
 /** The store over its thread: how safe each change is, who waits for it, and what the next start finds. */
 
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createMachine } from "../../../src/server/machine/admission.ts";
 import { createBoardMachine } from "../../../src/server/machine/board/board.ts";
 import type { BoardChange, BoardCommand } from "../../../src/server/machine/board/command.ts";
 import type { Change, Command } from "../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
-import { type DurableStoreOptions, openDurableStore } from "../../../src/server/store/durable-store.ts";
 import { INCOMPLETE_KEY } from "../../../src/server/store/row.ts";
-import type { openStoreWorker } from "../../../src/server/store/sqlite/open-worker.ts";
-import type { Store } from "../../../src/server/store/store.ts";
-import { createFakeClock } from "../../support/fake-clock.ts";
 import { limiterOf, rateOf } from "../../support/limiter-config.ts";
 import { boardOf, contentOf } from "../machine/board/boards.ts";
-import { createMemoryLog } from "../transport/support/memory-log.ts";
-import { createFakeFolder, type FakeFolder } from "./support/fake-worker.ts";
-
-const at = vi.hoisted(() => ({ folder: undefined as FakeFolder | undefined }));
-
-vi.mock("../../../src/server/store/sqlite/open-worker.ts", () => ({
-  openStoreWorker: async (...[, given]: Parameters<typeof openStoreWorker>) => at.folder?.openWorker(given),
-}));
+import { createFakeFolder } from "./support/fake-worker.ts";
+import { EPOCH, kept, keysOf, lastOf, open, turn } from "./support/open-store.ts";
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
-const EPOCH = 1_700_000_000 * SECOND;
-
-function open(folder: FakeFolder, options: Partial<DurableStoreOptions> = {}) {
-  const clock = createFakeClock();
-  const log = createMemoryLog();
-  const fatal: string[] = [];
-  at.folder = folder;
-  const opened = openDurableStore({
-    ...{ clock, log, epoch: EPOCH, folder: "/data", leases: "process", maxMegabytes: 64, acceptLoss: false },
-    onFatal: (message) => fatal.push(message),
-    ...options,
-  });
-  return opened.then((store) => ({ store, clock, log, fatal }));
-}
-
-afterEach(() => {
-  at.folder = undefined;
-});
-
 /** Changes as the machine makes them. */
 function createChanges(...configs: readonly LimiterConfig[]) {
   const machine = createMachine({ maxWaiters: 100, fencingEpoch: 0 });
@@ -58,21 +29,6 @@ function createChanges(...configs: readonly LimiterConfig[]) {
 }
 
 const concurrent = limiterOf({ maxConcurrent: 100, ttl: 10 * SECOND, maxTtl: 3_600 * SECOND });
-
-/** All that promises have to do is done. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-const keysOf = ({ rows }: FakeFolder, kind: string) => [...rows.keys()].filter((key) => key.startsWith(`${kind}:`));
-const lastOf = ({ commits }: FakeFolder) => commits.at(-1);
-
-/** Keeps them, and tells how safely, and whether anybody waited. */
-async function kept(folder: FakeFolder, store: Store, changes: readonly (Change | BoardChange)[]) {
-  const before = folder.commits.length;
-  const awaited = store.keep(changes) !== undefined;
-  await turn();
-  const committed = folder.commits.length > before;
-  return { awaited, durability: committed ? lastOf(folder)?.durability : "none" };
-}
 
 describe("how safe a change is", () => {
   it.each([
@@ -251,20 +207,6 @@ describe("what a request id has stood for", () => {
     await kept(folder, second.store, use("newer"));
     expect(keysOf(folder, "request")).toEqual(["request:new", "request:newer"]);
     await second.store.close();
-  });
-});
-
-describe("how many request ids are remembered", () => {
-  it("is bounded: beyond 400,000 the oldest go", async () => {
-    const folder = createFakeFolder();
-    const { store } = await open(folder);
-    const { changes, tryAcquire } = createChanges(limiterOf({ rate: rateOf(1_000, 1_000) }));
-    const [past] = changes("request-past", tryAcquire("a", { requestId: "r" }));
-    const many = Array.from({ length: 400_002 }, (_, n) => ({ ...past, requestId: `${n}` }) as Change);
-    await kept(folder, store, many);
-    expect(keysOf(folder, "request")).toHaveLength(400_000);
-    expect([0, 1, 2].map((n) => folder.rows.has(`request:${n}`))).toEqual([false, false, true]);
-    await store.close();
   });
 });
 

@@ -1,4 +1,4 @@
-/** What a restart brings back of boards where something does not fit; the rest is `test/server/store/records.test.ts`. */
+/** What a restart brings back of boards where something does not fit; the rest is `test/server/store/model/records.test.ts`. */
 
 import { describe, expect, it } from "vitest";
 import { createBoardMachine } from "../../../../src/server/machine/board/board.ts";

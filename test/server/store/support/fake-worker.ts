@@ -2,7 +2,7 @@
 
 import { WriteError } from "../../../../src/server/store/keeper.ts";
 import { type Durability, INCOMPLETE_KEY, type Incomplete, type RowChange } from "../../../../src/server/store/row.ts";
-import type { openStoreWorker, StoreWorker } from "../../../../src/server/store/sqlite/open-worker.ts";
+import type { openStoreWorker } from "../../../../src/server/store/sqlite/open-worker.ts";
 
 export interface FakeFolder {
   /** By their keys. */
@@ -17,7 +17,7 @@ export interface FakeFolder {
   logGrows: string | undefined;
   /** How many are open. */
   readonly open: number;
-  openWorker(given: Parameters<typeof openStoreWorker>[1]): StoreWorker;
+  readonly openWorker: typeof openStoreWorker;
 }
 
 export function createFakeFolder(): FakeFolder {
@@ -35,7 +35,7 @@ export function createFakeFolder(): FakeFolder {
     get open() {
       return open;
     },
-    openWorker({ taker, onCommitted }) {
+    async openWorker(_file, { taker, onCommitted }) {
       commits = [];
       open += 1;
       let closed = false;
