@@ -44,7 +44,7 @@ export function createSubject(about: Partial<BoardConfig> = {}): Subject {
       ttl: undefined,
       requestId: "",
       stream,
-      probed: true,
+      monitored: true,
       detached: false,
       keepOnCancel: false,
       cardId: undefined,

@@ -51,7 +51,7 @@ export function createSubject(about: Partial<LimiterConfig>): Subject {
           ttl: undefined,
           requestId,
           stream,
-          probed: true,
+          monitored: true,
           keepOnCancel: false,
         },
         now,

@@ -37,7 +37,7 @@ export async function grantAtEngine(
           ttl: undefined,
           requestId: "",
           stream,
-          probed: true,
+          monitored: true,
           keepOnCancel: false,
         },
       ],

@@ -103,7 +103,7 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
         ttl: undefined,
         requestId: "",
         stream,
-        probed: true,
+        monitored: true,
         keepOnCancel: false,
       } as const;
       engine.submit([command], ([outcome]) => {

@@ -97,7 +97,7 @@ describe.each([
       ttl: undefined,
       requestId: "",
       stream,
-      probed: true,
+      monitored: true,
       keepOnCancel: false,
       detached: false,
       cardId: undefined,

@@ -23,7 +23,7 @@ export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
   const target = resolve(state, command.claims);
   if (target.kind === "refused") return refuse(state, target);
   const no = refusalNow(state, command.claims, target);
-  if (no === undefined) return grantNow(state, command, target, grantedOver(command.stream, command.probed));
+  if (no === undefined) return grantNow(state, command, target, grantedOver(command.stream, command.monitored));
   return waitInstead(state, command, target, no);
 }
 
@@ -57,7 +57,8 @@ function grantNow(state: State, command: Acquire | TryAcquire, target: Target, a
     holder: command.holder,
     requestId: command.requestId,
     ttl: ttlOf(command, target.limiters),
-    trustCancel: trustsCancel(command, target.limiters),
+    trustCancel: trustCancels(target.limiters),
+    keepsOnCancel: command.kind === "acquire" && command.keepOnCancel,
     arrivedAt: state.now,
     attachment,
   };
@@ -82,10 +83,11 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
     places: [],
     arrivedAt: state.now,
     ttl: ttlOf(command, target.limiters),
-    trustCancel: trustsCancel(command, target.limiters),
+    trustCancel: trustCancels(target.limiters),
+    keepsOnCancel: command.keepOnCancel,
     requestId: command.requestId,
     stream: command.stream,
-    probed: command.probed,
+    monitored: command.monitored,
     deadline: state.now + maxWait,
     toldAhead: 0,
     stretch: undefined,
@@ -115,28 +117,33 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
     const target: Target = { kind: "target", limiters, instances };
     const no = refusalNow(state, command.claims, target);
     if (no !== undefined) return refuse(state, no);
-    return grantNow(state, command, target, grantedOver(command.stream, command.probed));
+    return grantNow(state, command, target, grantedOver(command.stream, command.monitored));
   }
   waiter.deadline = deadline;
   if (deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(waiter);
   else state.deadlines.set(waiter, deadline);
-  waiter.probed = command.probed;
+  waiter.monitored = command.monitored;
   waiter.stream = command.stream;
-  waiter.trustCancel = trustsCancel(command, limiters);
+  waiter.trustCancel = trustCancels(limiters);
+  waiter.keepsOnCancel = command.keepOnCancel;
   state.changes.push({ kind: "waiter-put", waiter });
   if (stream === undefined) stepBack(state, waiter);
   return waiting(state, waiter);
 }
 
 /** Gives a live lease a stream; an older one is told that it has lost it. */
-function attach(state: State, lease: Lease, { stream, probed }: Acquire | Resume): Granted {
+function attach(state: State, lease: Lease, { stream, monitored, keepOnCancel }: Acquire | Resume): Granted {
   const before = lease.attachment;
   if (before.kind === "attached" && before.stream !== stream) {
     state.events.push({ to: before.stream, about: lease.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });
   }
   if (before.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
-  lease.attachment = takenUpOver(stream, probed);
+  lease.attachment = takenUpOver(stream, monitored);
   lease.promises += 1;
+  if (keepOnCancel && !lease.keepsOnCancel) {
+    lease.keepsOnCancel = true;
+    state.changes.push({ kind: "lease-put", lease });
+  }
   startClock(state, lease);
   return { kind: "granted", lease, held: true, resumed: true };
 }
@@ -152,10 +159,8 @@ function waiting(state: State, waiter: Waiter): Waiting {
   };
 }
 
-/** Whether a cancel of the request's stream is its last word, as far as the request and the limiters say. */
-function trustsCancel(command: Acquire | TryAcquire, limiters: readonly Limiter[]): boolean {
-  const keeps = command.kind === "acquire" && command.keepOnCancel;
-  return !keeps && limiters.every((limiter) => limiter.config.trustCancel);
+function trustCancels(limiters: readonly Limiter[]): boolean {
+  return limiters.every((limiter) => limiter.config.trustCancel);
 }
 
 /** µs that all of the limiters let one wait. */

@@ -20,9 +20,9 @@ export interface Acquire {
   /** Empty: no retry will come. */
   readonly requestId: string;
   readonly stream: StreamId;
-  /** Whether the server can probe the stream's connection. */
-  readonly probed: boolean;
-  /** Its client ends it by a release or a withdrawal: a cancelled stream is a lost one. */
+  /** Whether the server notices by itself that the stream's connection is dead. */
+  readonly monitored: boolean;
+  /** Its client ends it by a release or a withdrawal, and renews it: a cancelled stream is a lost one, an open one no sign of life. */
   readonly keepOnCancel: boolean;
 }
 
@@ -41,7 +41,9 @@ export interface Resume {
   readonly kind: "resume";
   readonly leaseId: string;
   readonly stream: StreamId;
-  readonly probed: boolean;
+  readonly monitored: boolean;
+  /** As for Acquire. A lease whose request has said so stays as it is. */
+  readonly keepOnCancel: boolean;
 }
 
 /** The stream of a waiter or a lease has ended without the machine's doing. */

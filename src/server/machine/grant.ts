@@ -54,6 +54,7 @@ export interface Grantee {
   readonly requestId: string;
   readonly ttl: number;
   readonly trustCancel: boolean;
+  readonly keepsOnCancel: boolean;
   readonly arrivedAt: number;
   readonly attachment: Attachment;
 }
@@ -75,6 +76,7 @@ export function grant(state: State, grantee: Grantee, instances: readonly Instan
     grantedAt: now,
     ttl: grantee.ttl,
     trustCancel: grantee.trustCancel,
+    keepsOnCancel: grantee.keepsOnCancel,
     requestId: grantee.requestId,
     attachment: grantee.attachment,
     promises: 1,
@@ -106,7 +108,7 @@ export function grant(state: State, grantee: Grantee, instances: readonly Instan
 /** Sets when the lease ends unless its holder shows itself, as its attachment has it. */
 export function startClock(state: State, lease: Lease): void {
   if (lease.revokedAt !== undefined) return;
-  if (outlivesSilence(lease.attachment, lease.ttl)) state.deadlines.clear(lease);
+  if (outlivesSilence(lease)) state.deadlines.clear(lease);
   else state.deadlines.set(lease, state.now + lease.ttl);
 }
 

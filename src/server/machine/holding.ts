@@ -16,8 +16,9 @@ export function leave(state: State, command: Leave): Outcomes["leave"] {
   const { id, stream, how } = command;
   const lease = state.leases.get(id);
   const waiter = lease === undefined ? state.waiters.get(id) : undefined;
-  if (waiter?.stream === stream) leaveQueue(state, waiter, how);
-  if (lease?.attachment.kind === "attached" && lease.attachment.stream === stream) leaveLease(state, lease, how);
+  if (waiter?.stream === stream) leaveQueue(state, waiter, waiter.trustCancel ? how : "lost");
+  if (lease?.attachment.kind === "attached" && lease.attachment.stream === stream)
+    leaveLease(state, lease, lease.trustCancel ? how : "lost");
   return { kind: "done" };
 }
 

@@ -37,7 +37,10 @@ function assertLease(state: State, lease: Lease): void {
   for (const limiter of limiters) {
     holds(state.limiters.get(limiter.config.name) === limiter, lease, "a limiter stays while something of it is held");
   }
-  const lasts = attachment.kind === "attached" && (attachment.probed || ttl === 0) && lease.revokedAt === undefined;
+  const lasts =
+    attachment.kind === "attached" &&
+    ((attachment.monitored && !lease.keepsOnCancel) || ttl === 0) &&
+    lease.revokedAt === undefined;
   holds((lease.heapIndex === -1) === lasts, lease, "its time runs exactly if its holder must show itself");
   // After a restart it has longer to be taken up again.
   const renewed = attachment.kind === "attached" && lease.revokedAt === undefined;

@@ -34,8 +34,10 @@ export interface Lease extends Due {
   readonly grantedAt: number;
   /** µs. 0: it ends with its stream, whichever way that ends. */
   readonly ttl: number;
-  /** Whether the cancel of the stream of its grant is its holder's last word. */
+  /** Whether its limiters believe a cancel; else it is a lost connection to them. */
   readonly trustCancel: boolean;
+  /** Its holder has promised to release and to renew it, whatever becomes of its streams. */
+  keepsOnCancel: boolean;
   readonly requestId: string;
   attachment: Attachment;
   /** How many calls were told of it, or are to be as soon as it is kept. */

@@ -120,13 +120,15 @@ export interface Waiter extends Due, Member<Waiter> {
   readonly arrivedAt: number;
   /** µs; the ttl of the lease that it will have, and of its place once its connection is lost. */
   readonly ttl: number;
-  /** Whether the cancel of its stream takes it out of the queue. */
+  /** Whether its limiters believe a cancel; else it is a lost connection to them. */
   trustCancel: boolean;
+  /** Its client has promised to withdraw it or to come back, whatever becomes of its stream. */
+  keepsOnCancel: boolean;
   readonly requestId: string;
   /** Undefined while it is away: its connection was lost, its place is kept until `dueAt`. */
   stream: StreamId | undefined;
-  /** Whether the server can probe the stream's connection. */
-  probed: boolean;
+  /** Whether the server notices by itself that the stream's connection is dead. */
+  monitored: boolean;
   /** When it gives up; Infinity: when it is cancelled. */
   deadline: number;
   /** `ahead` as its stream was last told. */

@@ -9,8 +9,8 @@ import type { StreamId } from "./claim.ts";
 export interface Attached {
   readonly kind: "attached";
   readonly stream: StreamId;
-  /** If the server cannot probe its connection (HTTP/1.1), the lease needs Renew all the same. */
-  readonly probed: boolean;
+  /** Whether the server notices by itself that the stream's connection is dead. Over HTTP/1.1 it does not. */
+  readonly monitored: boolean;
   /**
    * Whether the grant went out over this stream. One that took the lease up later may be an attempt that its caller gave up
    * and that was overtaken by the next: its cancel may come while the holder relies on the lease, and frees nothing at once.
@@ -27,13 +27,13 @@ export type Attachment =
   | { readonly kind: "detached" };
 
 /** Returns what an open stream is to the lease that is granted over it. */
-export function grantedOver(stream: StreamId, probed: boolean): Attached {
-  return { kind: "attached", stream, probed, first: true };
+export function grantedOver(stream: StreamId, monitored: boolean): Attached {
+  return { kind: "attached", stream, monitored, first: true };
 }
 
 /** Returns what an open stream is to a lease that lives already. */
-export function takenUpOver(stream: StreamId, probed: boolean): Attached {
-  return { kind: "attached", stream, probed, first: false };
+export function takenUpOver(stream: StreamId, monitored: boolean): Attached {
+  return { kind: "attached", stream, monitored, first: false };
 }
 
 export const ORPHANED: Attachment = { kind: "orphaned" };
@@ -49,31 +49,36 @@ export type StreamEnd = "cancelled" | "lost";
 interface Holder {
   /** µs; undefined: for ever. */
   readonly ttl: number | undefined;
-  /** Neither the request nor a limiter says that a cancel may be another's, or comes from an attempt that was given up. */
-  readonly trustCancel: boolean;
+  /**
+   * The request has promised to end by a word and to renew, since a proxy may stand between: then a cancelled stream is a
+   * lost one, and an open stream shows no life.
+   */
+  readonly keepsOnCancel: boolean;
   readonly attachment: Attachment;
 }
 
 /** Waits for a lease or a card. */
 interface Queuer {
   readonly ttl: number | undefined;
-  readonly trustCancel: boolean;
+  /** As for a holder. */
+  readonly keepsOnCancel: boolean;
   /** Under which it can come back; empty: it cannot. */
   readonly requestId: string;
 }
 
 /** Whether a lease, or work, lives on for its ttl when its stream has ended. */
-export function outlivesStream({ ttl, trustCancel, attachment }: Holder, how: StreamEnd): boolean {
-  const isLastWord = trustCancel && attachment.kind === "attached" && attachment.first;
+export function outlivesStream({ ttl, keepsOnCancel, attachment }: Holder, how: StreamEnd): boolean {
+  const isLastWord = !keepsOnCancel && attachment.kind === "attached" && attachment.first;
   return ttl !== 0 && (how === "lost" || !isLastWord);
 }
 
 /** Whether a waiter, or puller, has its place for its ttl when its stream has ended. */
-export function keepsPlace({ ttl, trustCancel, requestId }: Queuer, how: StreamEnd): boolean {
-  return ttl !== 0 && requestId !== "" && (how === "lost" || !trustCancel);
+export function keepsPlace({ ttl, keepsOnCancel, requestId }: Queuer, how: StreamEnd): boolean {
+  return ttl !== 0 && requestId !== "" && (how === "lost" || keepsOnCancel);
 }
 
-/** Whether what is held so lives on however long its holder says nothing: the server finds out that its connection is dead. */
-export function outlivesSilence(attachment: Attachment, ttl: number | undefined): boolean {
-  return ttl === undefined || (attachment.kind === "attached" && (attachment.probed || ttl === 0));
+/** Whether a lease, or work, lives on however long its holder says nothing: its open stream shows that the holder lives. */
+export function outlivesSilence({ ttl, keepsOnCancel, attachment }: Holder): boolean {
+  if (ttl === undefined) return true;
+  return attachment.kind === "attached" && (ttl === 0 || (attachment.monitored && !keepsOnCancel));
 }

@@ -65,6 +65,8 @@ export interface LeaseRecord {
   readonly grantedAt: number;
   readonly ttl: number;
   readonly trustCancel: boolean;
+  /** Records of before this was kept have no such field: their `trustCancel` is false if so. */
+  readonly keepsOnCancel?: boolean | undefined;
   readonly requestId: string;
   readonly detached: boolean;
   readonly revoked: boolean;
@@ -88,6 +90,8 @@ export interface WaiterRecord {
   readonly arrivedAt: number;
   readonly ttl: number;
   readonly trustCancel: boolean;
+  /** As for a lease. */
+  readonly keepsOnCancel?: boolean | undefined;
   readonly requestId: string;
   /** Undefined: when it is cancelled. */
   readonly deadline: number | undefined;
@@ -137,7 +141,7 @@ export function bucketRecord(instance: Instance, ranBefore: number): BucketRecor
 }
 
 export function leaseRecord(lease: Lease, epoch: number): LeaseRecord {
-  const { id, serial, holder, call, asked, grantedAt, ttl, trustCancel, requestId, attachment, revokedAt } = lease;
+  const { id, serial, holder, call, asked, grantedAt, ttl, trustCancel, keepsOnCancel, requestId } = lease;
   return {
     id,
     serial,
@@ -155,14 +159,15 @@ export function leaseRecord(lease: Lease, epoch: number): LeaseRecord {
     grantedAt: grantedAt + epoch,
     ttl,
     trustCancel,
+    keepsOnCancel,
     requestId,
-    detached: attachment.kind === "detached",
-    revoked: revokedAt !== undefined,
+    detached: lease.attachment.kind === "detached",
+    revoked: lease.revokedAt !== undefined,
   };
 }
 
 export function waiterRecord(waiter: Waiter, epoch: number): WaiterRecord {
-  const { id, holder, claims, arrivedAt, ttl, trustCancel, requestId, deadline } = waiter;
+  const { id, holder, claims, arrivedAt, ttl, trustCancel, keepsOnCancel, requestId, deadline } = waiter;
   return {
     id,
     arrival: waiter.places[0]?.arrival ?? 0,
@@ -171,6 +176,7 @@ export function waiterRecord(waiter: Waiter, epoch: number): WaiterRecord {
     arrivedAt: arrivedAt + epoch,
     ttl,
     trustCancel,
+    keepsOnCancel,
     requestId,
     deadline: deadline === Number.POSITIVE_INFINITY ? undefined : deadline + epoch,
   };

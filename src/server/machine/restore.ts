@@ -217,13 +217,14 @@ function withFreeSlots(claim: HeldClaim, taken: Map<Instance, Set<number>>): Hel
 }
 
 function toLease(state: State, record: LeaseRecord): Lease {
-  const { claims, detached, revoked, grantedAt, ...rest } = record;
+  const { claims, detached, revoked, grantedAt, keepsOnCancel = false, ...rest } = record;
   return {
     kind: "lease",
     ...rest,
     claims: claims.map(({ limiter: name, key, ...held }): HeldClaim => {
       return { ...held, instance: instanceOf(state, { name, key, held: held.permits > 0 }) };
     }),
+    keepsOnCancel,
     grantedAt: Math.min(grantedAt, state.now),
     attachment: detached ? DETACHED : ORPHANED,
     promises: 1,
@@ -294,18 +295,19 @@ function waitsOn(state: State, { id, requestId, ttl, claims, deadline }: WaiterR
 
 /** It is away, and has its place until its ttl is over. */
 function restoreWaiter(state: State, record: WaiterRecord): void {
-  const { arrival: _, arrivedAt, deadline = Number.POSITIVE_INFINITY, ...rest } = record;
+  const { arrival: _, arrivedAt, deadline = Number.POSITIVE_INFINITY, keepsOnCancel = false, ...rest } = record;
   const instances = rest.claims.map((claim): Instance => {
     return openInstance(state, state.limiters.get(claim.limiter) as Limiter, claim.key);
   });
   const waiter: Waiter = {
     kind: "waiter",
     ...rest,
+    keepsOnCancel,
     places: [],
     arrivedAt: Math.min(arrivedAt, state.now),
     deadline,
     stream: undefined,
-    probed: false,
+    monitored: false,
     toldAhead: 0,
     stretch: undefined,
     seat: 0,

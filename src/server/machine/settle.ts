@@ -122,8 +122,9 @@ function admit(state: State, waiter: Waiter, instances: readonly Instance[]): vo
       requestId: waiter.requestId,
       ttl: waiter.ttl,
       trustCancel: waiter.trustCancel,
+      keepsOnCancel: waiter.keepsOnCancel,
       arrivedAt: waiter.arrivedAt,
-      attachment: grantedOver(stream, waiter.probed),
+      attachment: grantedOver(stream, waiter.monitored),
     },
     instances,
   );

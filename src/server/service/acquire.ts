@@ -28,13 +28,11 @@ export interface AcquirePorts {
 }
 
 /** What is asked of the engine, but for the stream, which is given here. */
-export type AcquireQuestion = Omit<Acquire, "stream" | "probed"> | Omit<Resume, "stream" | "probed">;
+export type AcquireQuestion = Omit<Acquire, "stream" | "monitored"> | Omit<Resume, "stream" | "monitored">;
 
 interface AcquireOptions {
   readonly stream: ServerStream<AcquireResponse>;
   readonly question: AcquireQuestion;
-  /** Whether the holder's silence is noticed without its renewals. */
-  readonly probed: boolean;
   /** Where the call stands while it is open. */
   readonly openCalls: Set<OpenCall>;
 }
@@ -44,7 +42,7 @@ type Said = Exclude<AcquireResponse["event"], { case: undefined }>;
 /** Asks, and talks through the stream until it ends. */
 export function openAcquire(
   { clock, ids, engine, heartbeats }: AcquirePorts,
-  { stream, question, probed, openCalls }: AcquireOptions,
+  { stream, question, openCalls }: AcquireOptions,
 ): void {
   const engineStream = engine.openStream(hear);
   const call = createHeldCall<Said["case"], AcquireResponse>({
@@ -120,7 +118,7 @@ export function openAcquire(
     });
   }
 
-  engine.submit([{ ...question, stream: engineStream, probed }], ([outcome]) => {
+  engine.submit([{ ...question, stream: engineStream, monitored: stream.probed }], ([outcome]) => {
     hear(outcome);
     call.answered();
   });

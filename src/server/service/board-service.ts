@@ -55,7 +55,7 @@ import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
 import { openPull, type PullQuestion } from "./pull.ts";
-import { type Call, createRpcService, isProbed, type RpcService, type UnaryCall } from "./rpc.ts";
+import { type Call, createRpcService, type RpcService, type UnaryCall } from "./rpc.ts";
 
 export interface BoardServiceOptions {
   readonly clock: Clock;
@@ -132,7 +132,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     });
 
   /** Pulls without waiting, on a stream that lives no longer than the answer takes. A caller that leaves before takes nothing. */
-  function pullNow(command: Omit<PullCard, "stream" | "probed">, call: UnaryCall): Promise<ShownPull | Refusal> {
+  function pullNow(command: Omit<PullCard, "stream" | "monitored">, call: UnaryCall): Promise<ShownPull | Refusal> {
     return new Promise((settle) => {
       let answered = false;
       const resolve = (outcome: ShownPull | Refusal) => {
@@ -145,7 +145,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         // A retry has taken its place, and is answered in its stead.
         resolve(news.kind === "displaced" ? refusal(news.reason) : news);
       });
-      boards.submit([{ ...command, stream, probed: true }], ([outcome]) => {
+      boards.submit([{ ...command, stream, monitored: true }], ([outcome]) => {
         // Of a stage with a limiter the stream will hear.
         if (outcome.kind === "pull-waiting") return;
         boards.closeStream(stream);
@@ -161,9 +161,9 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
   }
 
   function toQuestion(request: PullCardRequest, call: Call): PullQuestion {
-    const { board, resume } = request;
+    const { board, resume, keepOnCancel } = request;
     if (resume) {
-      return { kind: "resume-work", board, cardId: resume.cardId, token: Number(resume.fencingToken) };
+      return { kind: "resume-work", board, cardId: resume.cardId, token: Number(resume.fencingToken), keepOnCancel };
     }
     const said = request.maxWait && durationToMicros(request.maxWait);
     return {
@@ -175,7 +175,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       maxWait: said === undefined ? call.timeout : Math.min(said, call.timeout ?? said),
       ttl: request.ttl && durationToMicros(request.ttl),
       requestId: request.requestId,
-      keepOnCancel: request.keepOnCancel,
+      keepOnCancel,
       detached: false,
       cardId: undefined,
     };
@@ -279,7 +279,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       const question = toQuestion(request, stream);
       // Work that lives may be taken up again by its worker to the end.
       if (stopping && question.kind === "pull") throw draining();
-      openPull(ports, { stream, question, probed: isProbed(stream, request), openCalls });
+      openPull(ports, { stream, question, openCalls });
     },
 
     async tryPullCard(request, call) {

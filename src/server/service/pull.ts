@@ -28,13 +28,11 @@ export interface PullPorts {
   readonly heartbeats: Heartbeats;
 }
 
-export type PullQuestion = Omit<PullCard, "stream" | "probed"> | Omit<ResumeWork, "stream" | "probed">;
+export type PullQuestion = Omit<PullCard, "stream" | "monitored"> | Omit<ResumeWork, "stream" | "monitored">;
 
 interface PullOptions {
   readonly stream: ServerStream<PullCardResponse>;
   readonly question: PullQuestion;
-  /** Whether the holder's silence is noticed without its renewals. */
-  readonly probed: boolean;
   /** Where the call stands while it is open. */
   readonly openCalls: Set<OpenCall>;
 }
@@ -42,10 +40,7 @@ interface PullOptions {
 type Said = Exclude<PullCardResponse["event"], { case: undefined }>;
 
 /** Asks, and talks through the stream until it ends. */
-export function openPull(
-  { clock, boards, heartbeats }: PullPorts,
-  { stream, question, probed, openCalls }: PullOptions,
-): void {
+export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
   const engineStream = boards.openStream(hear);
   const call = createHeldCall<Said["case"], PullCardResponse>({
     stream,
@@ -115,7 +110,7 @@ export function openPull(
     });
   }
 
-  boards.submit([{ ...question, stream: engineStream, probed }], ([outcome]) => {
+  boards.submit([{ ...question, stream: engineStream, monitored: stream.probed }], ([outcome]) => {
     hear(outcome);
     call.answered();
   });

@@ -26,14 +26,6 @@ export interface UnaryCall extends Call {
   onGone(listener: () => void): void;
 }
 
-/**
- * Whether the server itself finds out when the holder of a stream is gone. Behind a proxy it does not: the proxy answers the
- * pings. A request that says `keep_on_cancel` may come through one, so what it holds lives by its renewals.
- */
-export function isProbed(stream: ServerStream<never>, { keepOnCancel }: { readonly keepOnCancel: boolean }): boolean {
-  return stream.probed && !keepOnCancel;
-}
-
 /** The server's side of a stream. After `end`, `fail` or `onEnd`'s call, sending does nothing. */
 export interface ServerStream<O> extends Call {
   /** Whether the transport finds out by itself when the connection is dead (HTTP/2 pings). */

@@ -59,7 +59,7 @@ function setUp() {
         said.push(`${id}: ${news.kind === "refused" ? news.reason : news.kind}`),
       );
       const claims = [CLAIM];
-      const asked = { holder: "", ttl: undefined, requestId: "", probed: true, keepOnCancel: false } as const;
+      const asked = { holder: "", ttl: undefined, requestId: "", monitored: true, keepOnCancel: false } as const;
       this.submit(id, { kind: "acquire", id, claims, maxWait, stream, ...asked });
     },
     async held() {
@@ -155,7 +155,7 @@ test("boards: refusals and renewals wait for no disk, and a caller that is gone 
       detached: true,
       cardId: undefined,
       stream: boards.openStream(() => {}),
-      probed: true,
+      monitored: true,
     });
   const stages = [queue("todo", undefined, { autoPull: false }), work("doing", 2), queue("done")];
   submit("create", { kind: "create-board", config: boardOf({ stages }) });

@@ -32,7 +32,7 @@ function setUp(config: LimiterConfig, { store = createMemoryStore(), lateness = 
     ttl: undefined,
     requestId: "",
     stream,
-    probed: true,
+    monitored: true,
     keepOnCancel: false,
   });
   const ask = (id: string, stream: number) =>
@@ -131,7 +131,7 @@ describe("time", () => {
 
   test("a detached lease is gone when its ttl has passed, and its permit at the head of the queue", () => {
     const { clock, engine, said, open, acquire, ask } = setUp(limiterOf({ maxConcurrent: 1, ttl: SECOND }));
-    const { stream: _stream, probed: _probed, maxWait: _maxWait, ...claim } = acquire("a", 0);
+    const { stream: _stream, monitored: _monitored, maxWait: _maxWait, ...claim } = acquire("a", 0);
     engine.submit([{ ...claim, kind: "try-acquire" }], () => {});
     ask("b", open("b"));
     clock.advance(SECOND - 1);

@@ -40,7 +40,7 @@ describe("cost", () => {
     ["release, which admits the head", () => ({ kind: "release", leaseId: "holder-1", workOutcome: "success" })],
     ["cancel, which admits the head", () => leave("holder", 3, "cancelled")],
     ["be lost while holding", () => leave("holder", 5, "lost")],
-    ["resume", () => ({ kind: "resume", leaseId: "holder-5", stream: 1, probed: true })],
+    ["resume", () => ({ kind: "resume", leaseId: "holder-5", stream: 1, monitored: true, keepOnCancel: false })],
     ["renew", () => ({ kind: "renew", leaseId: "holder-0" })],
     ["revoke", () => ({ kind: "revoke", leaseId: "holder-7", force: false, message: "" })],
     ["revoke, which admits the head", () => ({ kind: "revoke", leaseId: "holder-7", force: true, message: "" })],
@@ -84,7 +84,7 @@ function ask(kind: Kind, index: number): Acquire {
     maxWait: undefined,
     ttl: undefined,
     requestId: `request of ${id}`,
-    probed: true,
+    monitored: true,
     keepOnCancel: false,
   };
   return { kind: "acquire", id, claims, stream, ...rest };

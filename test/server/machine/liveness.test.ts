@@ -81,6 +81,88 @@ describe.each(TABLE)("a stream that is $how, keep_on_cancel $keepOnCancel, ttl $
   });
 });
 
+/** What the request has promised, whether its stream is monitored, and whether what it holds must then be renewed. */
+const SILENCE = [
+  { keepOnCancel: false, monitored: true, needsRenewals: false },
+  { keepOnCancel: false, monitored: false, needsRenewals: true },
+  { keepOnCancel: true, monitored: true, needsRenewals: true },
+  { keepOnCancel: true, monitored: false, needsRenewals: true },
+];
+
+describe.each(SILENCE)("a request that says keep_on_cancel $keepOnCancel, monitored $monitored", (row) => {
+  const { needsRenewals, ...about } = row;
+  const lives = !needsRenewals;
+  const title = lives ? "lives while its stream is open" : "ends a ttl after its last renewal";
+
+  it(`has a lease that ${title}, waited for or not`, () => {
+    const { scene, ask } = limiters();
+    const first = ask(about);
+    const second = ask(about);
+    scene.pass(SECOND - 1);
+    scene.step({ kind: "renew", leaseId: first.id });
+    scene.pass(SECOND - 1);
+    expect(scene.holds(first.id)).toBe(true);
+    scene.release(first.id);
+    expect(scene.holds(second.id)).toBe(true);
+    scene.pass(SECOND);
+    expect(scene.holds(second.id)).toBe(lives);
+  });
+
+  it(`has work that ${title}, waited for or not`, () => {
+    const scene = boards();
+    scene.add("a");
+    scene.pull("Work", about);
+    const waiting = scene.pull("Work", about);
+    const token = scene.card("a").work?.token ?? 0;
+    scene.pass(SECOND - 1);
+    scene.step({ kind: "renew-work", board: "b", cardId: "a", token });
+    scene.pass(SECOND - 1);
+    scene.finish("a");
+    scene.add("b");
+    expect(scene.card("b").work?.id).toBe(waiting.id);
+    scene.pass(SECOND);
+    expect(scene.card("b").state).toBe(lives ? "active" : "waiting");
+  });
+});
+
+describe("a promise to renew stays", () => {
+  const taken = { stream: 99, monitored: true } as const;
+  const ORDERS = [
+    { first: true, later: false },
+    { first: false, later: true },
+  ];
+
+  it.each(ORDERS)("with the lease: its grant says $first, its resume $later", ({ first, later }) => {
+    const { scene, ask } = limiters();
+    const lease = ask({ keepOnCancel: first });
+    scene.step({ kind: "resume", leaseId: lease.id, ...taken, keepOnCancel: later });
+    scene.pass(SECOND);
+    expect(scene.holds(lease.id)).toBe(false);
+  });
+
+  it.each(ORDERS)("with the work: its pull says $first, its resume $later", ({ first, later }) => {
+    const scene = boards();
+    scene.add("a");
+    scene.pull("Work", { keepOnCancel: first });
+    const token = scene.card("a").work?.token ?? 0;
+    scene.step({ kind: "resume-work", board: "b", cardId: "a", token, ...taken, keepOnCancel: later });
+    scene.pass(SECOND);
+    expect(scene.card("a").state).toBe("waiting");
+  });
+
+  it("with the place in a queue, as the last to ask for it has said", () => {
+    const { scene, ask } = limiters();
+    const holder = ask();
+    ask({ requestId: ID });
+    const waiter = ask({ requestId: ID, keepOnCancel: true });
+    scene.release(holder.id);
+    const [lease] = scene.state.leases.values();
+    expect(lease).toMatchObject({ requestId: ID, attachment: { stream: waiter.stream } });
+    scene.pass(SECOND);
+    expect(scene.state.leases.size).toBe(0);
+  });
+});
+
 test("a limiter that does not trust cancels keeps a waiter's place, too", () => {
   const { scene, ask } = limiters({ trustCancel: false });
   const holder = ask();

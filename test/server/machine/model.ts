@@ -4,7 +4,7 @@
  */
 
 import type { Claim } from "../../../src/server/machine/claim.ts";
-import type { Acquire, Command, Leave, TryAcquire } from "../../../src/server/machine/command.ts";
+import type { Acquire, Command, Leave, Resume, TryAcquire } from "../../../src/server/machine/command.ts";
 import type { LeaseEnd } from "../../../src/server/machine/lease.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
 import type { Attached, Attachment } from "../../../src/server/machine/liveness.ts";
@@ -33,6 +33,7 @@ export interface ModelLease {
   readonly holds: readonly Aim[];
   readonly ttl: number;
   readonly trustCancel: boolean;
+  keepsOnCancel: boolean;
   readonly requestId: string;
   attachment: Attachment;
   expiresAt: number;
@@ -47,10 +48,11 @@ export interface ModelWaiter {
   readonly aims: readonly Aim[];
   readonly ttl: number;
   trustCancel: boolean;
+  keepsOnCancel: boolean;
   readonly requestId: string;
   readonly arrivedAt: number;
   stream: number | undefined;
-  probed: boolean;
+  monitored: boolean;
   deadline: number;
   /** While it is away. */
   keptUntil: number;
@@ -176,7 +178,7 @@ export class Model {
         return this.#ask(command);
       case "resume": {
         const lease = this.#lease(command.leaseId);
-        if (lease) return this.#attach(lease, command.stream, command.probed);
+        if (lease) return this.#attach(lease, command);
         const end = this.ends.get(command.leaseId);
         return refused(end === undefined ? "LEASE_NOT_FOUND" : reasonOf(end));
       }
@@ -319,7 +321,7 @@ export class Model {
     const lease = this.leases.find((each) => each.requestId === requestId);
     if (lease) {
       if (!fitting(lease.call, lease.asked)) return refused("REQUEST_ID_REUSED");
-      if (command.kind === "acquire") return this.#attach(lease, command.stream, command.probed);
+      if (command.kind === "acquire") return this.#attach(lease, command);
       lease.promises += 1;
       this.#startClock(lease);
       const claims = lease.holds.map((aim, index) => saidClaim(aim, lease.asked[index] as Claim));
@@ -342,8 +344,9 @@ export class Model {
       return this.#refusalNow(waiter.asked, waiter.aims) ?? this.#grantTo(command, waiter.aims);
     }
     waiter.stream = command.stream;
-    waiter.probed = command.probed;
-    waiter.trustCancel = trusts(command, waiter.aims);
+    waiter.monitored = command.monitored;
+    waiter.trustCancel = trusts(waiter.aims);
+    waiter.keepsOnCancel = keeps(command);
     return { kind: "waiting", id: waiter.id, waitersAhead: "as surveyed", estimatedWait: "by hold times" };
   }
 
@@ -422,11 +425,12 @@ export class Model {
       asked: command.claims,
       aims,
       ttl: ttlOf(command, aims),
-      trustCancel: trusts(command, aims),
+      trustCancel: trusts(aims),
+      keepsOnCancel: keeps(command),
       requestId: command.requestId,
       arrivedAt: this.#now,
       stream: command.stream,
-      probed: command.probed,
+      monitored: command.monitored,
       deadline: this.#now + Math.min(command.maxWait ?? NEVER, ...bounds),
       keptUntil: NEVER,
     });
@@ -449,8 +453,8 @@ export class Model {
       const next = this.waiters.find((waiter) => this.#grantableAt(waiter) <= this.#now);
       if (next === undefined) return;
       this.#drop(next);
-      const { stream, probed } = next;
-      const attachment: Attachment = { kind: "attached", stream: stream as number, probed, first: true };
+      const { stream, monitored } = next;
+      const attachment: Attachment = { kind: "attached", stream: stream as number, monitored, first: true };
       this.#tell(next.stream, this.#grant({ ...next, call: "acquire" }, attachment));
     }
   }
@@ -467,16 +471,16 @@ export class Model {
   #grantTo(command: Acquire | TryAcquire, aims: readonly Aim[]): Said {
     const attachment: Attachment =
       command.kind === "acquire"
-        ? { kind: "attached", stream: command.stream, probed: command.probed, first: true }
+        ? { kind: "attached", stream: command.stream, monitored: command.monitored, first: true }
         : { kind: "detached" };
-    const trustCancel = trusts(command, aims);
     const { id, requestId, kind, claims } = command;
-    const grantee = { id, call: kind, asked: claims, aims, ttl: ttlOf(command, aims), trustCancel, requestId };
+    const ends = { ttl: ttlOf(command, aims), trustCancel: trusts(aims), keepsOnCancel: keeps(command) };
+    const grantee = { id, call: kind, asked: claims, aims, ...ends, requestId };
     return this.#grant(grantee, attachment);
   }
 
   #grant(grantee: Grantee, attachment: Attachment): Said {
-    const { id, call, asked, requestId, ttl, trustCancel } = grantee;
+    const { id, call, asked, requestId, ttl, trustCancel, keepsOnCancel } = grantee;
     const holds = grantee.aims.map((aim) => ({
       ...aim,
       permits: aim.limiter.config.maxConcurrent === undefined ? 0 : aim.permits,
@@ -497,6 +501,7 @@ export class Model {
         holds,
         ttl,
         trustCancel,
+        keepsOnCancel,
         requestId,
         attachment,
         expiresAt: NEVER,
@@ -513,16 +518,17 @@ export class Model {
 
   #startClock(lease: ModelLease): void {
     if (lease.revoking) return;
-    const { attachment } = lease;
-    const lasts = attachment.kind === "attached" && (attachment.probed || lease.ttl === 0);
+    const { attachment, keepsOnCancel, ttl } = lease;
+    const lasts = attachment.kind === "attached" && ((attachment.monitored && !keepsOnCancel) || ttl === 0);
     lease.expiresAt = lasts ? NEVER : this.#now + lease.ttl;
   }
 
-  #attach(lease: ModelLease, stream: number, probed: boolean): Said {
+  #attach(lease: ModelLease, { stream, monitored, keepOnCancel }: Acquire | Resume): Said {
     const before = streamOf(lease);
     if (before !== stream) this.#tell(before, { kind: "displaced", reason: "LEASE_DISPLACED" });
-    lease.attachment = { kind: "attached", stream, probed, first: false };
+    lease.attachment = { kind: "attached", stream, monitored, first: false };
     lease.promises += 1;
+    if (keepOnCancel) lease.keepsOnCancel = true;
     this.#startClock(lease);
     const claims = lease.holds.map((aim, index) => saidClaim(aim, lease.asked[index] as Claim));
     return { kind: "granted", id: lease.id, held: true, resumed: true, claims };
@@ -533,14 +539,15 @@ export class Model {
     if (waiter) {
       waiter.stream = undefined;
       waiter.keptUntil = this.#now + waiter.ttl;
-      const leaves = how === "cancelled" && waiter.trustCancel;
+      const leaves = how === "cancelled" && waiter.trustCancel && !waiter.keepsOnCancel;
       if (leaves || waiter.requestId === "" || waiter.ttl === 0) this.#drop(waiter);
     }
     const lease = this.#lease(id);
     if (lease === undefined || streamOf(lease) !== stream) return;
     const { first } = lease.attachment as Attached;
     lease.attachment = { kind: "orphaned" };
-    if (lease.ttl === 0 || (how === "cancelled" && lease.trustCancel && first)) this.#end(lease, "cancelled");
+    if (lease.ttl === 0 || (how === "cancelled" && lease.trustCancel && !lease.keepsOnCancel && first))
+      this.#end(lease, "cancelled");
     else this.#startClock(lease);
   }
 
@@ -704,7 +711,7 @@ export class Model {
 
 type Estimate = number | undefined | "by hold times";
 
-type Grantee = Pick<ModelLease, "id" | "call" | "asked" | "ttl" | "trustCancel" | "requestId"> & {
+type Grantee = Pick<ModelLease, "id" | "call" | "asked" | "ttl" | "trustCancel" | "keepsOnCancel" | "requestId"> & {
   readonly aims: readonly Aim[];
 };
 
@@ -723,9 +730,13 @@ function fullLevel({ rate }: LimiterConfig): bigint {
   return rate === undefined ? 0n : BigInt(rate.capacity) * BigInt(rate.unit);
 }
 
-/** Neither the request nor a limiter says that a cancel is a lost stream. */
-function trusts(command: Acquire | TryAcquire, aims: readonly Aim[]): boolean {
-  if (command.kind === "acquire" && command.keepOnCancel) return false;
+/** Its holder renews it, and an end of its stream is a loss. */
+function keeps(command: Acquire | TryAcquire): boolean {
+  return command.kind === "acquire" && command.keepOnCancel;
+}
+
+/** No limiter takes a cancel for a lost stream. */
+function trusts(aims: readonly Aim[]): boolean {
   return aims.every(({ limiter }) => limiter.config.trustCancel);
 }
 

@@ -151,7 +151,7 @@ describe("not a fault of this one", () => {
       machine.step({ kind: "create-limiter", config: limiterOf({ name: "stage", maxConcurrent: 1 }) }, 0);
       for (let stream = 0; stream <= waiters; stream++) {
         const asked = { claims: [claimOn("stage")], holder: "", maxWait: undefined, ttl: undefined, requestId: "" };
-        machine.step({ kind: "acquire", id: `${stream}`, stream, probed: true, keepOnCancel: false, ...asked }, 0);
+        machine.step({ kind: "acquire", id: `${stream}`, stream, monitored: true, keepOnCancel: false, ...asked }, 0);
       }
       const looks = countLooks(machine.state);
       return looks.during(() => machine.step({ kind: "release", leaseId: "0", workOutcome: "success" }, 0));

@@ -25,7 +25,7 @@ describe("nothing leaks", () => {
       ),
       names: fc.uniqueArray(fc.constantFrom("a", "b", "k x", "k y"), { minLength: 1 }),
       size: fc.integer({ min: 1, max: 2 }),
-      probed: fc.boolean(),
+      monitored: fc.boolean(),
       which: fc.nat(),
     });
     fc.assert(
@@ -37,7 +37,7 @@ describe("nothing leaks", () => {
           scene.create({ name: "k", keyed: true, maxConcurrent: 2, ttl: 2 * SECOND });
         };
         create();
-        for (const { kind, names, size, probed, which } of acts) {
+        for (const { kind, names, size, monitored, which } of acts) {
           const ids = scene.admissions.map(({ lease }) => lease.id);
           const id = ids[which % ids.length] ?? "nobody";
           const lease = scene.state.leases.get(id);
@@ -46,14 +46,15 @@ describe("nothing leaks", () => {
             const [limiter = "", key = ""] = place.split(" ");
             return claimOn(limiter, { key, permits: size });
           });
-          if (kind === "ask") scene.acquire(claims, { probed });
+          if (kind === "ask") scene.acquire(claims, { monitored });
           else if (kind === "try") scene.tryAcquire(claims);
           else if (kind === "release") scene.release(id);
-          else if (kind === "revoke") scene.step({ kind: "revoke", leaseId: id, force: probed, message: "" });
+          else if (kind === "revoke") scene.step({ kind: "revoke", leaseId: id, force: monitored, message: "" });
           else if (kind === "renew") scene.step({ kind: "renew", leaseId: id });
-          else if (kind === "resume") scene.step({ kind: "resume", leaseId: id, stream: 1_000_000 + which, probed });
+          else if (kind === "resume")
+            scene.step({ kind: "resume", leaseId: id, stream: 1_000_000 + which, monitored, keepOnCancel: false });
           else if (kind === "pass") scene.pass(which % (3 * SECOND));
-          else if (kind === "delete" && probed) {
+          else if (kind === "delete" && monitored) {
             scene.step({ kind: "delete-limiter", name: "a", revision: undefined, force: true });
             create();
           } else scene.leave({ id, stream }, kind === "lose" ? "lost" : "cancelled");
@@ -99,7 +100,9 @@ describe("nothing leaks", () => {
       revoked: "LEASE_REVOKED",
       deleted: "LIMITER_DELETED",
     }[end];
-    expect(scene.step({ kind: "resume", leaseId: id, stream: 9, probed: true })).toMatchObject({ reason });
+    expect(scene.step({ kind: "resume", leaseId: id, stream: 9, monitored: true, keepOnCancel: false })).toMatchObject({
+      reason,
+    });
     scene.leave({ id, stream: 1 }, "cancelled");
     expect(scene.state.leases.size).toBe(0);
   });
@@ -113,10 +116,10 @@ describe("nothing leaks", () => {
       scene.pass(1);
       expect(scene.state.limiters.get("db")?.permitsInUse).toBe(0);
     }
-    function held({ probed = true, trustCancel = true } = {}) {
+    function held({ monitored = true, trustCancel = true } = {}) {
       const scene = createScene();
       scene.create({ name: "db", maxConcurrent: 1, ttl: TTL, trustCancel });
-      const holder = scene.acquire([claimOn("db")], { probed });
+      const holder = scene.acquire([claimOn("db")], { monitored });
       return { scene, ...holder, renew: () => scene.step({ kind: "renew", leaseId: holder.id }) };
     }
 
@@ -133,8 +136,8 @@ describe("nothing leaks", () => {
       expectFreeIn(scene, TTL);
     });
 
-    it("the last Renew of a lease whose stream cannot be probed", () => {
-      const { scene, renew } = held({ probed: false });
+    it("the last Renew of a lease whose stream cannot be monitored", () => {
+      const { scene, renew } = held({ monitored: false });
       scene.pass(TTL - 1);
       renew();
       expectFreeIn(scene, TTL);
@@ -153,7 +156,7 @@ describe("nothing leaks", () => {
       const { scene, id, stream } = held();
       scene.leave({ id, stream }, "lost");
       scene.pass(TTL - 1);
-      scene.step({ kind: "resume", leaseId: id, stream: 7, probed: true });
+      scene.step({ kind: "resume", leaseId: id, stream: 7, monitored: true, keepOnCancel: false });
       scene.pass(MINUTE);
       scene.leave({ id, stream: 7 }, "lost");
       expectFreeIn(scene, TTL);
@@ -164,7 +167,7 @@ describe("nothing leaks", () => {
       scene.step({ kind: "revoke", leaseId: id, force: false, message: "please" });
       scene.pass(TTL / 2);
       renew();
-      scene.step({ kind: "resume", leaseId: id, stream: 8, probed: true });
+      scene.step({ kind: "resume", leaseId: id, stream: 8, monitored: true, keepOnCancel: false });
       scene.step({ kind: "revoke", leaseId: id, force: false, message: "again" });
       expectFreeIn(scene, TTL / 2);
       expect(scene.heardBy(8).at(-1)).toMatchObject({ kind: "ended", end: "revoked" });
@@ -179,7 +182,7 @@ describe("nothing leaks", () => {
     });
   });
 
-  it("never expires a lease whose stream is probed, however long it is silent", () => {
+  it("never expires a lease whose stream is monitored, however long it is silent", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 1, ttl: SECOND });
     const { id } = scene.acquire([claimOn("db")]);
@@ -190,10 +193,10 @@ describe("nothing leaks", () => {
   });
 
   it.each(["cancelled", "lost"] as const)("frees at once with a ttl of 0 when the stream is %s", (how) => {
-    for (const probed of [true, false]) {
+    for (const monitored of [true, false]) {
       const scene = createScene();
       scene.create({ name: "db", maxConcurrent: 1, ttl: 0, trustCancel: false });
-      const holder = scene.acquire([claimOn("db")], { probed });
+      const holder = scene.acquire([claimOn("db")], { monitored });
       scene.pass(MINUTE);
       expect(scene.holds(holder.id)).toBe(true);
       scene.leave(holder, how);
@@ -247,7 +250,7 @@ describe("nothing leaks", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 1 });
     const holder = scene.acquire([claimOn("db")]);
-    scene.step({ kind: "resume", leaseId: holder.id, stream: 9, probed: true });
+    scene.step({ kind: "resume", leaseId: holder.id, stream: 9, monitored: true, keepOnCancel: false });
     expect(scene.heardBy(holder.stream)).toMatchObject([{ kind: "displaced", reason: "LEASE_DISPLACED" }]);
     scene.leave(holder, "cancelled");
     expect(scene.holds(holder.id)).toBe(true);
@@ -260,7 +263,7 @@ describe("nothing leaks", () => {
       const scene = createScene();
       scene.create({ name: "db", maxConcurrent: 1, ttl });
       const { id } = scene.acquire([claimOn("db")]);
-      scene.step({ kind: "resume", leaseId: id, stream: 9, probed: true });
+      scene.step({ kind: "resume", leaseId: id, stream: 9, monitored: true, keepOnCancel: false });
       scene.leave({ id, stream: 9 }, "cancelled");
       expect(scene.holds(id)).toBe(ttl > 0);
       scene.pass(ttl);
@@ -277,7 +280,7 @@ describe("nothing leaks", () => {
     expect(scene.heardBy(stream)).toMatchObject([{ kind: "displaced", reason: "LEASE_DISPLACED" }]);
     scene.leave({ id, stream: late.stream }, "cancelled");
     expect(scene.holds(id)).toBe(true);
-    const again = scene.step({ kind: "resume", leaseId: id, stream: 99, probed: true });
+    const again = scene.step({ kind: "resume", leaseId: id, stream: 99, monitored: true, keepOnCancel: false });
     expect(again).toMatchObject({ kind: "granted" });
   });
 });

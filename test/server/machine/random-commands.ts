@@ -105,7 +105,7 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
             ttl: dice.chance(8) ? 0 : ttl,
             requestId,
             stream,
-            probed: dice.chance(85),
+            monitored: dice.chance(85),
             keepOnCancel: dice.chance(40),
           };
     if (requestId !== "") asked.push(command);
@@ -177,7 +177,13 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
       case "renew":
         return { kind: "renew", leaseId: leaseId(dice) };
       case "resume":
-        return { kind: "resume", leaseId: leaseId(dice), stream: ++serial, probed: dice.chance(85) };
+        return {
+          kind: "resume",
+          leaseId: leaseId(dice),
+          stream: ++serial,
+          monitored: dice.chance(85),
+          keepOnCancel: dice.chance(40),
+        };
       case "revoke":
         return { kind: "revoke", leaseId: leaseId(dice), force: dice.chance(30), message: "because" };
       case "cancel": {

@@ -49,7 +49,7 @@ function createLife(): Life {
     acquire(id, claims, options = {}) {
       stream += 1;
       const [maxWait, ttl, requestId] = [undefined, 10 * SECOND, ""];
-      const rest = { maxWait, ttl, requestId, stream, probed: true, keepOnCancel: false, ...options };
+      const rest = { maxWait, ttl, requestId, stream, monitored: true, keepOnCancel: false, ...options };
       return life.step({ kind: "acquire", id, claims, holder: "h", ...rest });
     },
     release: (leaseId) => void life.step({ kind: "release", leaseId, workOutcome: "success" }),
@@ -80,9 +80,32 @@ describe("leases", () => {
     life.restart(SECOND);
     expect(kindOf(life.acquire("b", [claimOn("db", { permits: 3 })], { maxWait: 0 }))).toBe("refused");
     expect(kindOf(life.acquire("c", [claimOn("db", { permits: 2 })], { maxWait: 0 }))).toBe("granted");
-    expect(life.step({ kind: "resume", leaseId: "a", stream: 99, probed: true })).toMatchObject({ resumed: true });
+    expect(life.step({ kind: "resume", leaseId: "a", stream: 99, monitored: true, keepOnCancel: false })).toMatchObject(
+      { resumed: true },
+    );
     life.release("a");
     expect(kindOf(life.acquire("d", [claimOn("db", { permits: 3 })], { maxWait: 0 }))).toBe("granted");
+  });
+
+  it("that must be renewed must be so again, whatever the resume says, and so must those of waiters", () => {
+    const life = createLife();
+    life.create({ name: "db", maxConcurrent: 2 });
+    const resume = (leaseId: string, keepOnCancel: boolean) =>
+      life.step({ kind: "resume", leaseId, stream: 99, monitored: true, keepOnCancel });
+    life.acquire("a", [claimOn("db")], { keepOnCancel: true });
+    life.acquire("b", [claimOn("db")]);
+    resume("b", true);
+    life.restart();
+    for (const id of ["a", "b"]) resume(id, false);
+    life.now += 20 * SECOND;
+    life.step(wake);
+    expect(life.machine.state.leases.size).toBe(0);
+    life.acquire("e", [claimOn("db", { permits: 2 })]);
+    const waiting = { requestId: "request-of-f", keepOnCancel: true };
+    life.acquire("f", [claimOn("db")], waiting);
+    life.restart();
+    const { waiters } = life.machine.state;
+    expect([...waiters.values()]).toMatchObject([{ id: "f", keepsOnCancel: true }]);
   });
 
   it("end between a ttl and a fifth more from the start, none in the same step as another", () => {
@@ -115,7 +138,7 @@ describe("leases", () => {
     expect([...life.machine.state.leases.keys()]).toEqual(["b"]);
     expect(life.kept("lease")).toEqual(["b"]);
     life.restart(0, { adopted: "b" });
-    life.step({ kind: "resume", leaseId: "b", stream: 99, probed: true });
+    life.step({ kind: "resume", leaseId: "b", stream: 99, monitored: true, keepOnCancel: false });
     life.now += 60 * SECOND;
     life.step(wake);
     expect([...life.machine.state.leases.keys()]).toEqual(["b"]);
@@ -368,7 +391,9 @@ it("while not all is known nothing is granted, and then all that can be, in orde
   life.acquire("a", [claimOn("db")]);
   life.restart(0, { learning: true });
   expect(life.acquire("b", [claimOn("db")], { maxWait: 0 })).toMatchObject({ reason: "LEARNING" });
-  expect(life.step({ kind: "resume", leaseId: "a", stream: 9, probed: true })).toMatchObject({ kind: "granted" });
+  expect(life.step({ kind: "resume", leaseId: "a", stream: 9, monitored: true, keepOnCancel: false })).toMatchObject({
+    kind: "granted",
+  });
   for (const id of ["c", "d"]) expect(kindOf(life.acquire(id, [claimOn("db")]))).toBe("waiting");
   life.step({ kind: "end-learning" });
   expect([...life.machine.state.leases.keys()]).toEqual(["a", "c"]);

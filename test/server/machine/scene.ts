@@ -31,7 +31,7 @@ interface Admission {
   readonly lease: Lease;
 }
 
-type AcquireOptions = Partial<Pick<Acquire, "maxWait" | "ttl" | "requestId" | "probed" | "keepOnCancel">>;
+type AcquireOptions = Partial<Pick<Acquire, "maxWait" | "ttl" | "requestId" | "monitored" | "keepOnCancel">>;
 type TryOptions = Partial<Pick<TryAcquire, "ttl" | "requestId">>;
 
 export interface Scene {
@@ -119,7 +119,7 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
       if (limiter === undefined) throw new Error(`no limiter ${fields.name}`);
       return step({ kind: "update-limiter", config: { ...limiter.config, ...fields }, revision: undefined });
     },
-    acquire(claims, { maxWait, ttl, requestId = "", probed = true, keepOnCancel = false } = {}) {
+    acquire(claims, { maxWait, ttl, requestId = "", monitored = true, keepOnCancel = false } = {}) {
       serial += 1;
       const stream = serial;
       const id = `${serial}`;
@@ -132,7 +132,7 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
         ttl,
         requestId,
         stream,
-        probed,
+        monitored,
         keepOnCancel,
       });
       return { id, stream, outcome };

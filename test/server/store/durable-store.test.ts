@@ -97,7 +97,7 @@ describe("how safe a change is", () => {
     const { step } = createChanges(limiterOf({ maxConcurrent: 1, paused: true }));
     const acquire = (id: string, requestId: string) => {
       const claims = [{ limiter: "db", key: "", permits: 1, tokens: 1, slots: false }];
-      const waiting = { maxWait: undefined, ttl: undefined, stream: 1, probed: true, keepOnCancel: false };
+      const waiting = { maxWait: undefined, ttl: undefined, stream: 1, monitored: true, keepOnCancel: false };
       return step({ kind: "acquire", id, claims, holder: "", requestId, ...waiting });
     };
     expect(await kept(folder, store, acquire("a", ""))).toEqual({ awaited: false, durability: "none" });

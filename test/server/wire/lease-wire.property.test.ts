@@ -74,7 +74,7 @@ const leaseView: fc.Arbitrary<LeaseView> = fc.record({
   grantedAt: span,
   ttl: span,
   attachment: fc.constantFrom(
-    { kind: "attached", stream: 1, probed: true, first: true } as const,
+    { kind: "attached", stream: 1, monitored: true, first: true } as const,
     { kind: "orphaned" } as const,
     { kind: "detached" } as const,
   ),

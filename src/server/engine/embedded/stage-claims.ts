@@ -59,7 +59,7 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
       ttl: 0,
       requestId: "",
       stream,
-      probed: true,
+      monitored: true,
       keepOnCancel: false,
     } as const;
     limiters.submit([command], ([outcome]) => {
@@ -79,7 +79,7 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
   return {
     adopt(id) {
       const { stream } = listen(id);
-      limiters.submit([{ kind: "resume", leaseId: id, stream, probed: true }], ([outcome]) => {
+      limiters.submit([{ kind: "resume", leaseId: id, stream, monitored: true, keepOnCancel: false }], ([outcome]) => {
         if (outcome.kind === "granted") return;
         forget(id);
         submit({ kind: "lose-claim", id, reason: "LEASE_REVOKED" });

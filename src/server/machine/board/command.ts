@@ -70,8 +70,9 @@ export interface PullCard {
   readonly ttl: number | undefined;
   readonly requestId: string;
   readonly stream: StreamId;
-  readonly probed: boolean;
-  /** Its client ends it by a word: a cancelled stream is a lost one. */
+  /** Whether the server notices by itself that the stream's connection is dead. */
+  readonly monitored: boolean;
+  /** Its worker ends it by a word, and renews it: a cancelled stream is a lost one, an open one no sign of life. */
   readonly keepOnCancel: boolean;
   /** The work has no stream of its own; `stream` hears only what comes of the pull. */
   readonly detached: boolean;
@@ -86,7 +87,9 @@ export interface ResumeWork {
   readonly cardId: string;
   readonly token: number;
   readonly stream: StreamId;
-  readonly probed: boolean;
+  readonly monitored: boolean;
+  /** As for a pull. Work whose request has said so stays as it is. */
+  readonly keepOnCancel: boolean;
 }
 
 /** The stream of a pull or of work has ended without the machine's doing. */

@@ -152,8 +152,8 @@ export interface Work extends Due {
   readonly requestId: string;
   /** Whether it holds a lease on the stage's limiter, under its own id. */
   readonly claimed: boolean;
-  /** Whether the cancel of the stream of its pull is its worker's last word. */
-  readonly trustCancel: boolean;
+  /** Its worker has promised to end it by a word and to renew it, whatever becomes of its streams. */
+  keepsOnCancel: boolean;
   /** False while the card is known not to have reached its worker: then no work has begun, and no attempt is counted. */
   heard: boolean;
   /** How many calls were told of it, or are to be as soon as it is kept. */
@@ -171,9 +171,10 @@ export interface Puller extends FifoNode<Puller>, Due {
   readonly requestId: string;
   /** Undefined while it is away: its connection was lost, its place is kept. */
   stream: StreamId | undefined;
-  probed: boolean;
-  /** Whether the cancel of its stream takes it out of the queue. */
-  trustCancel: boolean;
+  /** Whether the server notices by itself that the stream's connection is dead. */
+  monitored: boolean;
+  /** Its worker has promised to withdraw it or to come back, whatever becomes of its stream. */
+  keepsOnCancel: boolean;
   /** Infinity: when it is cancelled. */
   deadline: number;
   /** It does not wait: what cannot be had at once is refused. */

@@ -13,7 +13,7 @@ import { startClock } from "./work.ts";
 export function pullCard(state: BoardState, command: PullCard): BoardOutcomes["pull"] {
   const known = recall(state, command);
   if (known?.kind === "puller") return takeOver(state, known, command);
-  if (known?.kind === "work") return attach(state, known, attachmentOf(command));
+  if (known?.kind === "work") return attach(state, known, command, attachmentOf(command));
   if (known !== undefined) return known;
   const stage = findStage(state, command.board, command.stage);
   if (stage.kind === "refused") return stage;
@@ -27,7 +27,7 @@ export function resumeWork(state: BoardState, command: ResumeWork): BoardOutcome
   const at = { board: command.board, card: command.cardId };
   if (card === undefined) return refusal("CARD_NOT_FOUND", { at });
   if (card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
-  return attach(state, card.work, takenUpOver(command.stream, command.probed));
+  return attach(state, card.work, command, takenUpOver(command.stream, command.monitored));
 }
 
 /** Finds what a request id has led to: undefined if nothing, a refusal if something else. */
@@ -84,8 +84,8 @@ function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutco
 }
 
 function take(state: BoardState, stage: Stage, pull: Pull, command: PullCard): Pulled {
-  const { id, worker, requestId, stream, probed, detached, keepOnCancel } = command;
-  const origin = { id, worker, requestId, stream, probed, detached, trustCancel: !keepOnCancel };
+  const { id, worker, requestId, stream, monitored, detached, keepOnCancel } = command;
+  const origin = { id, worker, requestId, stream, monitored, detached, keepsOnCancel: keepOnCancel };
   return carryOut(state, stage, pull, { ...origin, ttl: ttlOf(stage, command) });
 }
 
@@ -118,8 +118,8 @@ function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOu
     return pullNow(state, stage, command);
   }
   puller.stream = command.stream;
-  puller.probed = command.probed;
-  puller.trustCancel = !command.keepOnCancel;
+  puller.monitored = command.monitored;
+  puller.keepsOnCancel = command.keepOnCancel;
   puller.now = false;
   puller.deadline = state.now + (command.maxWait ?? Number.POSITIVE_INFINITY);
   if (puller.deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(puller);
@@ -131,21 +131,27 @@ function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOu
   return { kind: "pull-waiting", puller };
 }
 
-function attach(state: BoardState, work: Work, attachment: Attachment): Pulled {
+function attach(
+  state: BoardState,
+  work: Work,
+  { keepOnCancel }: PullCard | ResumeWork,
+  attachment: Attachment,
+): Pulled {
   const before = work.attachment;
   if (before.kind === "attached" && (attachment.kind !== "attached" || before.stream !== attachment.stream)) {
     state.events.push({ to: before.stream, about: work.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });
   }
   work.attachment = attachment;
   work.heard = true;
+  work.keepsOnCancel ||= keepOnCancel;
   work.promises += 1;
   startClock(state, work);
   touch(state, work.card);
   return { kind: "pulled", card: work.card, work, resumed: true };
 }
 
-function attachmentOf({ detached, stream, probed }: PullCard): Attachment {
-  return detached ? DETACHED : takenUpOver(stream, probed);
+function attachmentOf({ detached, stream, monitored }: PullCard): Attachment {
+  return detached ? DETACHED : takenUpOver(stream, monitored);
 }
 
 function ttlOf(stage: Stage, command: PullCard): number | undefined {

@@ -44,6 +44,8 @@ export interface WorkRecord {
   readonly requestId: string;
   readonly claimed: boolean;
   readonly detached: boolean;
+  /** Records of before this was kept have no such field. */
+  readonly keepsOnCancel?: boolean | undefined;
   /** Records of before this was kept have no such field: their workers may have begun. */
   readonly heard?: boolean | undefined;
 }
@@ -70,6 +72,7 @@ export function cardRecord(card: Card, epoch: number): CardRecord {
       requestId: work.requestId,
       claimed: work.claimed,
       detached: work.attachment.kind === "detached",
+      keepsOnCancel: work.keepsOnCancel,
       heard: work.heard,
     },
     lastWork: lastWork && { ...lastWork, pulledAt: lastWork.pulledAt + epoch },

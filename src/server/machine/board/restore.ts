@@ -116,14 +116,17 @@ function restoreCard(state: BoardState, stage: Stage, record: CardRecord): void 
   touch(state, card);
 }
 
-function restoreWork(state: BoardState, card: Card, { detached, pulledAt, heard = true, ...rest }: WorkRecord): void {
+function restoreWork(
+  state: BoardState,
+  card: Card,
+  { detached, pulledAt, heard = true, keepsOnCancel = false, ...rest }: WorkRecord,
+): void {
   const work: Work = {
     kind: "work",
     card,
     ...rest,
     pulledAt: Math.min(pulledAt, state.now),
-    // Whatever stream it gets now takes it up again: the cancel of that is no last word.
-    trustCancel: false,
+    keepsOnCancel,
     heard,
     promises: 1,
     attachment: detached ? DETACHED : ORPHANED,

@@ -6,7 +6,7 @@ import type { BoardState } from "./state.ts";
 
 /** It is the one work on its card, and its time runs exactly if its worker must show itself. O(1). */
 export function assertWork(state: BoardState, work: Work): void {
-  const { id, card, attachment, ttl } = work;
+  const { id, card, attachment, keepsOnCancel, ttl } = work;
   const { board } = card.stage;
   const subject = `work ${id}`;
   holds(state.works.get(id) === work, subject, "it is kept under its id");
@@ -18,7 +18,8 @@ export function assertWork(state: BoardState, work: Work): void {
     "its card is there",
   );
   holds(work.token <= board.fencingToken, subject, "no fencing token is above the last");
-  const lasts = ttl === undefined || (attachment.kind === "attached" && (attachment.probed || ttl === 0));
+  const showsLife = attachment.kind === "attached" && (ttl === 0 || (attachment.monitored && !keepsOnCancel));
+  const lasts = ttl === undefined || showsLife;
   holds((work.heapIndex === -1) === lasts, subject, "its time runs exactly if its worker must show itself");
   if (lasts) return;
   holds(work.dueAt > state.now, subject, "it ends when its time has run out");

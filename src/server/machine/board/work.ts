@@ -8,7 +8,7 @@ import type { Card, CardState, Puller, Work, WorkEnd } from "./model.ts";
 import { type BoardState, touch } from "./state.ts";
 
 /** What of a pull goes into the work. */
-export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId" | "trustCancel"> & {
+export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId" | "keepsOnCancel"> & {
   readonly attachment: Attachment;
   readonly claimed: boolean;
 };
@@ -27,7 +27,7 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
     ttl: origin.ttl,
     requestId: origin.requestId,
     claimed: origin.claimed,
-    trustCancel: origin.trustCancel,
+    keepsOnCancel: origin.keepsOnCancel,
     heard: true,
     promises: 1,
     attachment: origin.attachment,
@@ -108,8 +108,8 @@ export function orphanWork(state: BoardState, work: Work): void {
 
 /** Sets when the work ends unless its worker shows itself. */
 export function startClock(state: BoardState, work: Work): void {
-  const { attachment, ttl = Number.POSITIVE_INFINITY } = work;
-  if (outlivesSilence(attachment, work.ttl)) state.deadlines.clear(work);
+  const { ttl = Number.POSITIVE_INFINITY } = work;
+  if (outlivesSilence(work)) state.deadlines.clear(work);
   else state.deadlines.set(work, state.now + ttl);
 }
 

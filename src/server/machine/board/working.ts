@@ -127,9 +127,9 @@ export function leavePull(state: BoardState, command: LeavePull): BoardOutcomes[
 }
 
 function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): void {
-  const { stage, requestId, trustCancel } = puller;
+  const { stage, requestId, keepsOnCancel } = puller;
   const ttl = puller.ttl ?? stage.board.config.ttl;
-  if (puller.now || !keepsPlace({ ttl, trustCancel, requestId }, how)) {
+  if (puller.now || !keepsPlace({ ttl, keepsOnCancel, requestId }, how)) {
     dequeuePuller(state, puller);
     return;
   }

@@ -150,7 +150,7 @@ inline startClock() {
   if
   :: my.revoked
 #ifdef PROMISES
-  /* rpc.ts, `isProbed`: behind a proxy an open stream shows no life, only renewals do. */
+  /* liveness.ts, `outlivesSilence`: behind a proxy an open stream shows no life, only renewals do. */
   :: !my.revoked -> my.clock = TTL
 #else
   :: !my.revoked && my.streams == 0 -> my.clock = TTL

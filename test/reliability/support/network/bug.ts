@@ -4,7 +4,7 @@ import type { Bug } from "../bug.ts";
 
 /** What a request with `keep_on_cancel` holds needs no renewals while its stream is open. */
 export const STREAMS_ARE_LIFE: Bug = {
-  file: "src/server/service/rpc.ts",
-  find: "return stream.probed && !keepOnCancel;",
-  replace: "return stream.probed || keepOnCancel;",
+  file: "src/server/machine/liveness.ts",
+  find: "(attachment.monitored && !keepsOnCancel)",
+  replace: "attachment.monitored",
 };

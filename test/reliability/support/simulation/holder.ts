@@ -212,7 +212,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
           ttl: TTL,
           requestId,
           stream,
-          probed: true,
+          monitored: true,
           keepOnCancel,
         }),
         hear,
@@ -257,7 +257,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
 
   function resume(): void {
     const own = leaseId;
-    open((stream) => ({ kind: "resume", leaseId: own, stream, probed: true }), hear);
+    open((stream) => ({ kind: "resume", leaseId: own, stream, monitored: true, keepOnCancel: false }), hear);
   }
 
   /** A renewal that is confirmed makes the lease valid from when it was sent. */

@@ -32,7 +32,7 @@ function createBoard(size: number) {
       ...command,
       requestId: "",
       stream: serial,
-      probed: true,
+      monitored: true,
       keepOnCancel: false,
       detached: true,
       cardId: undefined,

@@ -91,7 +91,7 @@ export function drain({ state, step, limiter }: Drainable): void {
           ttl: HOUR,
           requestId: "",
           stream: -serial,
-          probed: true,
+          monitored: true,
           keepOnCancel: false,
           detached: false,
           cardId: undefined,

@@ -35,7 +35,7 @@ export interface ModelWork {
   readonly ttl: number | undefined;
   readonly requestId: string;
   readonly claimed: boolean;
-  readonly trustCancel: boolean;
+  keepsOnCancel: boolean;
   heard: boolean;
   promises: number;
   token: number;
@@ -72,8 +72,8 @@ export interface ModelPuller {
   readonly requestId: string;
   readonly detached: boolean;
   stream: number | undefined;
-  probed: boolean;
-  trustCancel: boolean;
+  monitored: boolean;
+  keepsOnCancel: boolean;
   now: boolean;
   /** When it gives up: by its own bound, and while it is away. */
   deadline: number;
@@ -104,7 +104,7 @@ export function toPuller(
   command: PullCard,
   { board, stage, now }: { board: ModelBoard; stage: ModelStage; now: number },
 ): ModelPuller {
-  const { id, worker, requestId, detached, stream, probed, maxWait } = command;
+  const { id, worker, requestId, detached, stream, monitored, maxWait } = command;
   return {
     id,
     board,
@@ -114,8 +114,8 @@ export function toPuller(
     requestId,
     detached,
     stream,
-    probed,
-    trustCancel: !command.keepOnCancel,
+    monitored,
+    keepsOnCancel: command.keepOnCancel,
     now: maxWait === 0,
     deadline: now + (maxWait ?? Number.POSITIVE_INFINITY),
     awayUntil: Number.POSITIVE_INFINITY,

@@ -11,6 +11,7 @@ import type {
   EndWork,
   LeavePull,
   PullCard,
+  ResumeWork,
   UpdateBoard,
 } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, CardContent, CardState } from "../../../../src/server/machine/board/model.ts";
@@ -180,10 +181,10 @@ export class BoardModel {
           if (card.work?.token !== command.token) {
             return refused("STALE_FENCING_TOKEN", { board: command.board, card: command.cardId });
           }
-          return this.#attach(card, card.work, {
+          return this.#attach(card, card.work, command, {
             kind: "attached",
             stream: command.stream,
-            probed: command.probed,
+            monitored: command.monitored,
             first: false,
           });
         });
@@ -556,7 +557,7 @@ export class BoardModel {
   }
 
   #take(puller: ModelPuller, pull: ModelPull): Said {
-    const { id, board, stage, worker, ttl, requestId, detached, stream, probed, trustCancel } = puller;
+    const { id, board, stage, worker, ttl, requestId, detached, stream, monitored, keepsOnCancel } = puller;
     this.#shift(board, stage, pull);
     const { card } = pull;
     if (stage.config.kind === "queue") {
@@ -566,7 +567,7 @@ export class BoardModel {
     }
     const attachment = detached
       ? DETACHED
-      : ({ kind: "attached", stream: stream as number, probed, first: true } as const);
+      : ({ kind: "attached", stream: stream as number, monitored, first: true } as const);
     const claimed = claims(stage);
     const work = {
       id,
@@ -574,7 +575,7 @@ export class BoardModel {
       ttl,
       requestId,
       claimed,
-      trustCancel,
+      keepsOnCancel,
       heard: true,
       promises: 1,
       token: UNKNOWN,
@@ -652,8 +653,13 @@ export class BoardModel {
         work.worker === worker &&
         (work.attachment.kind === "detached") === detached;
       if (!alike) return refused("REQUEST_ID_REUSED", undefined);
-      const { stream, probed } = command;
-      return this.#attach(card, work, detached ? DETACHED : { kind: "attached", stream, probed, first: false });
+      const { stream, monitored } = command;
+      return this.#attach(
+        card,
+        work,
+        command,
+        detached ? DETACHED : { kind: "attached", stream, monitored, first: false },
+      );
     }
     if (this.#withdrawn.has(requestId)) return refused("REQUEST_WITHDRAWN", undefined);
     const past = this.#past.get(requestId);
@@ -671,8 +677,8 @@ export class BoardModel {
       return this.#pull(command);
     }
     puller.stream = command.stream;
-    puller.probed = command.probed;
-    puller.trustCancel = !command.keepOnCancel;
+    puller.monitored = command.monitored;
+    puller.keepsOnCancel = command.keepOnCancel;
     puller.now = false;
     puller.deadline = this.#now + (command.maxWait ?? Number.POSITIVE_INFINITY);
     puller.awayUntil = Number.POSITIVE_INFINITY;
@@ -683,7 +689,7 @@ export class BoardModel {
     const puller = this.pullers.find((each) => each.id === id && each.stream === stream);
     if (puller !== undefined) {
       const ttl = puller.ttl ?? puller.board.config.ttl;
-      const leaves = how === "cancelled" && puller.trustCancel;
+      const leaves = how === "cancelled" && !puller.keepsOnCancel;
       if (leaves || puller.requestId === "" || puller.now || ttl === 0) {
         this.#dequeue(puller);
       } else {
@@ -698,7 +704,7 @@ export class BoardModel {
     const { card, work } = held;
     if (work.attachment.kind !== "attached" || work.attachment.stream !== stream) return DONE;
     if (unheard) work.heard = false;
-    if (work.ttl !== 0 && !(how === "cancelled" && work.trustCancel && work.attachment.first)) {
+    if (work.ttl !== 0 && !(how === "cancelled" && !work.keepsOnCancel && work.attachment.first)) {
       work.attachment = { kind: "orphaned" };
       this.#startClock(work);
     } else if (how === "cancelled" || !work.heard) {
@@ -780,7 +786,7 @@ export class BoardModel {
     this.#setState(card, state);
   }
 
-  #attach(card: ModelCard, work: ModelWork, attachment: Attachment): Said {
+  #attach(card: ModelCard, work: ModelWork, { keepOnCancel }: PullCard | ResumeWork, attachment: Attachment): Said {
     const before = work.attachment;
     const sameStream =
       before.kind === "attached" && attachment.kind === "attached" && before.stream === attachment.stream;
@@ -789,14 +795,16 @@ export class BoardModel {
     }
     work.attachment = attachment;
     work.heard = true;
+    if (keepOnCancel) work.keepsOnCancel = true;
     work.promises += 1;
     this.#startClock(work);
     return pulledSaid(card, work.id, true);
   }
 
   #startClock(work: ModelWork): void {
-    const { ttl, attachment } = work;
-    const silent = attachment.kind !== "attached" || (!attachment.probed && ttl !== 0);
+    const { ttl, attachment, keepsOnCancel } = work;
+    const mustRenew = attachment.kind === "attached" && (!attachment.monitored || keepsOnCancel);
+    const silent = attachment.kind !== "attached" || (mustRenew && ttl !== 0);
     work.expiresAt = ttl !== undefined && silent ? this.#now + ttl : Number.POSITIVE_INFINITY;
   }
 

@@ -151,13 +151,19 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
       ttl: !detached && dice.chance(10) ? 0 : ttl,
       requestId: dice.chance(45) ? `request-${serial}` : "",
       stream: serial,
-      probed: dice.chance(85),
+      monitored: dice.chance(85),
       keepOnCancel: dice.chance(40),
       detached,
       cardId: maxWait === 0 && dice.chance(25) ? cardFor(dice, (card) => card.board === board).cardId : undefined,
     };
-    const { id, stream, probed } = fresh;
-    const again = retried && { ...retried, id, stream, probed, maxWait: dice.chance(80) ? retried.maxWait : maxWait };
+    const { id, stream, monitored } = fresh;
+    const again = retried && {
+      ...retried,
+      id,
+      stream,
+      monitored,
+      maxWait: dice.chance(80) ? retried.maxWait : maxWait,
+    };
     const command = again && dice.chance(90) ? again : { ...fresh, requestId: again?.requestId ?? fresh.requestId };
     if (command.requestId !== "") asked.push(command);
     gone.push(id);
@@ -267,7 +273,14 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
         return leave(dice);
       case "resume": {
         const at = cardFor(dice, (card) => card.state === "active");
-        return { kind: "resume-work", ...at, token: tokenOf(at, dice), stream: ++serial, probed: dice.chance(85) };
+        return {
+          kind: "resume-work",
+          ...at,
+          token: tokenOf(at, dice),
+          stream: ++serial,
+          monitored: dice.chance(85),
+          keepOnCancel: dice.chance(40),
+        };
       }
       case "renew": {
         const at = cardFor(dice, (card) => card.state === "active");

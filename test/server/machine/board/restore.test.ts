@@ -28,15 +28,15 @@ function createLife(config: Partial<BoardConfig> = {}) {
     },
     card: (id: string): Card | undefined => machine.state.boards.get("b")?.cards.get(id),
     add: (id: string) => life.step({ kind: "add-card", board: "b", id, content: contentOf() }),
-    pull(stage: string, ttl: number | undefined = 10 * SECOND) {
+    pull(stage: string, ttl: number | undefined = 10 * SECOND, keepOnCancel = false) {
       serial += 1;
       const [id, stream] = [`pull ${serial}`, serial];
       const rest = {
         maxWait: 0,
         ttl,
         requestId: "",
-        probed: true,
-        keepOnCancel: false,
+        monitored: true,
+        keepOnCancel,
         detached: false,
         cardId: undefined,
       };
@@ -141,6 +141,18 @@ it("work without a ttl has ended with its stream: its card waits, and that is ke
   life.restart(SECOND);
   expect(life.card("a")?.state).toBe("active");
   life.now += 60 * SECOND;
+  life.step({ kind: "wake" });
+  expect(life.card("a")?.state).toBe("waiting");
+});
+
+it("work that must be renewed must be so again, whatever the resume says", () => {
+  const life = createLife();
+  life.add("a");
+  life.pull("InProgress", SECOND, true);
+  life.restart();
+  const token = life.card("a")?.work?.token ?? 0;
+  life.step({ kind: "resume-work", board: "b", cardId: "a", token, stream: 99, monitored: true, keepOnCancel: false });
+  life.now += SECOND;
   life.step({ kind: "wake" });
   expect(life.card("a")?.state).toBe("waiting");
 });

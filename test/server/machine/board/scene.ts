@@ -130,7 +130,7 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
       ttl: undefined,
       requestId: "",
       stream: serial,
-      probed: true,
+      monitored: true,
       keepOnCancel: false,
       detached: false,
       cardId: undefined,

@@ -14,7 +14,7 @@ describe("an answer", () => {
     const { state } = scene;
     const content = { title: "t", description: "", data: "", priority: 0 };
     const added = showOutcome(state, scene.step({ kind: "add-card", board: "b", id: "a", content }));
-    const pulling = scene.pull("Work", { ttl: SECOND, worker: "ann", probed: false });
+    const pulling = scene.pull("Work", { ttl: SECOND, worker: "ann", monitored: false });
     const pulled = showOutcome(state, pulling.outcome);
     const { token = 0 } = scene.card("a").work ?? {};
     const renewed = showOutcome(state, scene.step({ kind: "renew-work", board: "b", cardId: "a", token }));

@@ -180,7 +180,7 @@ describe("the lease of a card's work", () => {
   ])("goes back once with its %s", (_how, act) => {
     const scene = createBoardScene({ stages: STAGES });
     scene.add("a");
-    const puller = scene.pull("Work", { ttl: SECOND, probed: false });
+    const puller = scene.pull("Work", { ttl: SECOND, monitored: false });
     scene.settleClaim(puller.id);
     act(scene);
     expect(scene.claims.filter(({ kind }) => kind === "unclaim")).toEqual([{ kind: "unclaim", id: puller.id }]);

@@ -87,8 +87,8 @@ describe("work", () => {
     expect(detached.scene.card("a").state).toBe("waiting");
   });
 
-  it("on a stream that cannot be probed ends with its ttl, unless renewed, and the stream is told", () => {
-    const { scene, pulling, work: held } = atWork({ ttl: SECOND, probed: false });
+  it("on a stream that cannot be monitored ends with its ttl, unless renewed, and the stream is told", () => {
+    const { scene, pulling, work: held } = atWork({ ttl: SECOND, monitored: false });
     scene.pass(SECOND - 1);
     scene.step({ kind: "renew-work", board: "b", cardId: "a", token: held.token });
     scene.pass(SECOND - 1);
@@ -108,7 +108,7 @@ describe("work", () => {
     scene.leave(pulling, "lost");
     scene.pass(SECOND / 2);
     const resume = (stream: number, token: number) =>
-      scene.step({ kind: "resume-work", board: "b", cardId: "a", token, stream, probed: true });
+      scene.step({ kind: "resume-work", board: "b", cardId: "a", token, stream, monitored: true, keepOnCancel: false });
     expect(resume(100, held.token)).toMatchObject({ kind: "pulled", resumed: true, work: { id: held.id } });
     scene.pass(DAY);
     resume(101, held.token);

@@ -180,18 +180,22 @@ function compareStates(machine: Machine, model: Model, now: number): void {
     id: lease.id,
     ttl: lease.ttl,
     trustCancel: lease.trustCancel,
+    keepsOnCancel: lease.keepsOnCancel,
     attachment: lease.attachment,
     expiresAt: expiresAt(lease) ?? Number.POSITIVE_INFINITY,
     revoking: lease.revokedAt !== undefined,
   }));
-  const modelLeases = model.leases.map(({ id, ttl, trustCancel, attachment, expiresAt: at, revoking }) => ({
-    id,
-    ttl,
-    trustCancel,
-    attachment,
-    expiresAt: at,
-    revoking,
-  }));
+  const modelLeases = model.leases.map(
+    ({ id, ttl, trustCancel, keepsOnCancel, attachment, expiresAt: at, revoking }) => ({
+      id,
+      ttl,
+      trustCancel,
+      keepsOnCancel,
+      attachment,
+      expiresAt: at,
+      revoking,
+    }),
+  );
   const byId = (a: { id: string }, b: { id: string }) => Number(a.id) - Number(b.id);
   compare("leases", leases.toSorted(byId), modelLeases.toSorted(byId));
   const waiters = Array.from(state.waiters.values(), ({ id, stream, deadline }) => ({ id, stream, deadline }));

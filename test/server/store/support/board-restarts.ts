@@ -175,20 +175,10 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
 }
 
 function compareWorks(work: Work, again: Work, now: number): void {
-  const {
-    attachment: _,
-    card: __,
-    pulledAt: ___,
-    dueAt: ____,
-    heapIndex: _____,
-    trustCancel: ______,
-    promises: _______,
-    ...rest
-  } = work;
-  const { attachment, card: _1, pulledAt: _2, dueAt, heapIndex, trustCancel, promises, ...restAgain } = again;
+  const { attachment: _, card: __, pulledAt: ___, dueAt: ____, heapIndex: _____, promises: ______, ...rest } = work;
+  const { attachment, card: _1, pulledAt: _2, dueAt, heapIndex, promises, ...restAgain } = again;
   expect(restAgain).toEqual(rest);
   expect(attachment.kind).not.toBe("attached");
-  expect(trustCancel).toBe(false);
   // Of the calls from before the restart one may have heard, so it is never undone for another's sake.
   expect(promises).toBe(1);
   if (work.ttl === undefined) expect(heapIndex).toBe(-1);

@@ -187,7 +187,7 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
         ttl,
         requestId,
         stream,
-        probed: true,
+        monitored: true,
         keepOnCancel: false,
       });
       note("came back");
@@ -305,7 +305,7 @@ function showLease(lease: Lease) {
 }
 
 function showWaiter(waiter: Waiter, epoch: number) {
-  const { id, holder, claims, places, ttl, trustCancel, requestId, deadline } = waiter;
+  const { id, holder, claims, places, ttl, trustCancel, keepsOnCancel, requestId, deadline } = waiter;
   const at = places.map(({ instance }) => [instance.limiter.config.name, instance.key]);
   return {
     id,
@@ -314,6 +314,7 @@ function showWaiter(waiter: Waiter, epoch: number) {
     at,
     ttl,
     trustCancel,
+    keepsOnCancel,
     requestId,
     deadline: deadline + epoch,
   };

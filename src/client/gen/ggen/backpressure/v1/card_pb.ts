@@ -194,8 +194,8 @@ export type CardLease = Message<"ggen.backpressure.v1.CardLease"> & {
   ttl?: Duration | undefined;
 
   /**
-   * When the card is free again unless its worker shows itself. Unset while a stream that the server can probe is
-   * attached, and for a person's card.
+   * When the card is free again unless its worker shows itself. Unset while its open stream keeps it, as
+   * it does over HTTP/2 for a pull without `keep_on_cancel`, and wherever the ttl is zero; and for a person's card.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 5;
    */

@@ -175,8 +175,8 @@ export type Lease = Message<"ggen.backpressure.v1.Lease"> & {
   state: LeaseState;
 
   /**
-   * When it ends unless its holder shows itself. Unset while a stream that the server can probe is attached: such a
-   * lease does not expire.
+   * When it ends unless its holder shows itself. Unset while its open stream keeps it: such a lease does not expire.
+   * A stream keeps its lease over HTTP/2 if the request has not said `keep_on_cancel`, and wherever the ttl is zero.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 7;
    */

@@ -80,8 +80,9 @@ export type AcquireRequest = Message<"ggen.backpressure.v1.AcquireRequest"> & {
    * up waiting; to ask again or resume whenever it loses its stream; and to renew its lease, since a proxy answers the
    * server's pings whether its client lives or not. The server then takes a stream that is reset or cancelled, over whatever
    * connection, for a lost one: the lease is orphaned for its ttl, and a waiter with a `request_id` keeps its place for the
-   * ttl. A lease that is not renewed expires after its ttl. Say it with `resume`, too. Unset: the stream is the lease, its
-   * cancel gives back at once, and the lease lives as long as the server's connection answers pings.
+   * ttl. A lease that is not renewed expires after its ttl. A lease keeps this promise across resumes and restarts of the
+   * server; a resume can make it, too. Unset: the stream is the lease, its cancel gives back at once, and the lease lives as
+   * long as the server's connection answers pings.
    *
    * With a ttl of zero there is nothing to renew: the lease lives as long as its stream, whatever is said here. Behind a
    * proxy that answers the server's pings, the lease of a client that is gone is held until the proxy ends the stream.
@@ -512,7 +513,7 @@ export type Renewed = Message<"ggen.backpressure.v1.Renewed"> & {
   validFor?: Duration | undefined;
 
   /**
-   * When the server ends it unless it is renewed again. Unset while a stream that the server can probe is attached.
+   * When the server ends it unless it is renewed again. Unset while its open stream keeps it: see Lease.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 2;
    */

@@ -793,9 +793,9 @@ export type PullCardRequest = Message<"ggen.backpressure.v1.PullCardRequest"> & 
    * BlockCard when it is done, and GiveBackCard when it gives up waiting; to ask again or resume whenever it loses its stream;
    * and to renew (RenewCards), since a proxy answers the server's pings whether its client lives or not. The server then takes
    * a stream that is reset or cancelled, over whatever connection, for a lost one: the card stays the worker's for its ttl,
-   * and a puller with a `request_id` keeps its place for the ttl. Work that is not renewed ends after its ttl. Say it with
-   * `resume`, too. Unset: a cancel gives the card back at once, and the work lives as long as the server's connection answers
-   * pings.
+   * and a puller with a `request_id` keeps its place for the ttl. Work that is not renewed ends after its ttl. Work
+   * keeps this promise across resumes and restarts of the server; a resume can make it, too. Unset: a cancel gives the card
+   * back at once, and the work lives as long as the server's connection answers pings.
    *
    * With a ttl of zero there is nothing to renew: the work lives as long as its stream, whatever is said here. Behind a proxy
    * that answers the server's pings, the card of a worker that is gone is held until the proxy ends the stream.
