@@ -105,20 +105,47 @@ module.exports = {
       ["in-process/", "server/(machine|engine|store)/", "server/clock\\.ts$", "client/", "reasons/"],
       "The in-process limiter is the machine and the client's interfaces, without wire or transport.",
     ),
+    {
+      ...only(
+        "cli",
+        "cli/",
+        ["cli/", "client/"],
+        "The command line is a client; only `serve`, `check`, `diff` and `health` reach into the server.",
+      ),
+      from: {
+        path: "^src/cli/",
+        pathNot: "^src/cli/(commands/(serve|check|diff|health)|session/server-signals)\\.ts$",
+      },
+    },
+    only("cli-text", "cli/text/", ["cli/text/", "client/"], "Texts for a terminal know of no command and no server."),
+    {
+      ...only(
+        "cli-session",
+        "cli/session/",
+        ["cli/(session|text)/", "client/"],
+        "What each command is given, before it does anything.",
+      ),
+      from: { path: "^src/cli/session/", pathNot: "/server-signals\\.ts$" },
+    },
     only(
-      "cli",
-      "cli/",
-      ["cli/", "client/"],
-      "The command line is a client; only `serve`, `check`, `diff` and `health` reach into the server.",
+      "cli-options",
+      "cli/options/",
+      ["cli/(options|session|text)/", "client/"],
+      "Options are read; nothing is shown, and nothing runs.",
     ),
-  ].map((rule) =>
-    rule.name === "cli"
-      ? {
-          ...rule,
-          from: { ...rule.from, pathNot: "^src/cli/(commands/(serve|check|diff|health)|server-signals)\\.ts$" },
-        }
-      : rule,
-  ),
+    only(
+      "cli-output",
+      "cli/output/",
+      ["cli/(output|session|text)/", "client/"],
+      "What is shown knows nothing of how it was asked for.",
+    ),
+    only(
+      "cli-running",
+      "cli/running/",
+      ["cli/(running|output|session|text)/", "client/"],
+      "What runs under a lease or for a card is told what to run, and reads no options.",
+    ),
+  ],
   options: {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,

@@ -3,12 +3,12 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { COMMAND_GROUPS, type CommandEntry } from "./command-list.ts";
-import type { Handle, Work } from "./context.ts";
-import { ADDRESS_VARIABLE, addressIsSet, terminalIsDumb } from "./environment.ts";
-import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
-import { failureOf, reportFailure } from "./failure.ts";
-import { Interrupted } from "./signals.ts";
-import { createTerminal } from "./terminal.ts";
+import type { Handle, Work } from "./session/context.ts";
+import { ADDRESS_VARIABLE, addressIsSet, terminalIsDumb } from "./session/environment.ts";
+import { EXIT, EXIT_CODES_HELP } from "./session/exit-codes.ts";
+import { failureOf, reportFailure } from "./session/failure.ts";
+import { Interrupted } from "./session/signals.ts";
+import { createTerminal } from "./session/terminal.ts";
 
 const HELP = `
 Examples:

@@ -1,6 +1,6 @@
 /** Which commands there are. */
 
-import type { DefineCommand } from "./context.ts";
+import type { DefineCommand } from "./session/context.ts";
 
 export interface CommandEntry {
   readonly name: string;

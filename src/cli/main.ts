@@ -3,7 +3,7 @@
 
 // As a whole, since an older Node has no such export and would say no more than that.
 import module from "node:module";
-import { asksToServe, serverSignals } from "./server-signals.ts";
+import { asksToServe, serverSignals } from "./session/server-signals.ts";
 
 /** The oldest major version of Node that the server's tests run on; the client library runs on an older one. */
 const OLDEST_NODE = 24;

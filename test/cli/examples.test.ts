@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { type Command, CommanderError } from "commander";
 import { describe, expect, it, test } from "vitest";
 import { createProgram } from "../../src/cli/command-line.ts";
-import type { Handle } from "../../src/cli/context.ts";
+import type { Handle } from "../../src/cli/session/context.ts";
 import { parseConfig } from "../../src/server/config/config.ts";
 import { readFences } from "../readme/support/fences.ts";
 

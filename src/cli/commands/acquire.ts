@@ -4,14 +4,14 @@ import { fstatSync } from "node:fs";
 import { Option } from "commander";
 import { createSystemClock } from "../../client/clock.ts";
 import type { Lease } from "../../client/lease.ts";
-import { toAcquireOptions, type WaitFlags, waitOptions } from "../claim-options.ts";
-import { openClient } from "../connection.ts";
-import type { Context, DefineCommand } from "../context.ts";
-import { createLeaseNews } from "../create-lease-news.ts";
-import { EXIT } from "../exit-codes.ts";
-import { holdsNothing } from "../lease-words.ts";
-import { durationValue } from "../options.ts";
-import { ENDING_SIGNALS, hearSignals, Interrupted } from "../signals.ts";
+import { toAcquireOptions, type WaitFlags, waitOptions } from "../options/claims.ts";
+import { durationValue } from "../options/values.ts";
+import { createLeaseNews } from "../output/create-lease-news.ts";
+import { holdsNothing } from "../output/lease-words.ts";
+import { openClient } from "../session/connection.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { EXIT } from "../session/exit-codes.ts";
+import { ENDING_SIGNALS, hearSignals, Interrupted } from "../session/signals.ts";
 
 interface AcquireFlags extends WaitFlags {
   readonly hold?: boolean;

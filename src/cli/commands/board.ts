@@ -1,10 +1,10 @@
 /** `backpressure board`: cards, and the work on them. */
 
 import { Option } from "commander";
-import type { BoardContext, DefineBoardCommand, HandleOnBoard } from "../board-context.ts";
-import type { DefineCommand } from "../context.ts";
-import { BOARD_VARIABLE } from "../environment.ts";
-import { UsageError } from "../failure.ts";
+import type { BoardContext, DefineBoardCommand, HandleOnBoard } from "../session/board-context.ts";
+import type { DefineCommand } from "../session/context.ts";
+import { BOARD_VARIABLE } from "../session/environment.ts";
+import { UsageError } from "../session/failure.ts";
 import { defineAdd } from "./board/add.ts";
 import { defineBlock, defineUnblock } from "./board/block.ts";
 import { defineCard } from "./board/card.ts";

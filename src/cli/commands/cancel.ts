@@ -1,10 +1,10 @@
 /** `backpressure cancel`: takes a waiter out of the queue. */
 
 import { CancelWaiterResponseSchema } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { openLimiterCalls } from "../connection.ts";
-import type { Context, DefineCommand } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
-import { jsonLine } from "../json-line.ts";
+import { openLimiterCalls } from "../session/connection.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { EXIT } from "../session/exit-codes.ts";
+import { jsonLine } from "../text/json-line.ts";
 
 export const defineCancel: DefineCommand = (command, handle) => {
   command.argument("<waiter>", "its id, as `waiters` shows it").action(handle(cancel));

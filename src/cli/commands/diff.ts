@@ -3,13 +3,13 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Difference } from "../../server/config/diff/difference.ts";
 import type { Override } from "../../server/config/environment.ts";
-import { openCalls } from "../connection.ts";
-import type { Context, DefineCommand } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
-import { UsageError } from "../failure.ts";
-import { formatCount, formatInstant } from "../number-text.ts";
-import { allPages } from "../pages.ts";
-import { type Column, formatTable } from "../table.ts";
+import { openCalls } from "../session/connection.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { EXIT } from "../session/exit-codes.ts";
+import { UsageError } from "../session/failure.ts";
+import { allPages } from "../session/pages.ts";
+import { formatCount, formatInstant } from "../text/number.ts";
+import { type Column, formatTable } from "../text/table.ts";
 
 const HELP = `
 Reads the file as \`check\` does, with the variables of this environment, asks the server what it runs, and says of each

@@ -6,11 +6,11 @@ import {
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as Status,
 } from "../../client/gen/grpc/health/v1/health_pb.ts";
-import { openCalls } from "../connection.ts";
-import type { Context, DefineCommand } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
-import { UsageError } from "../failure.ts";
-import { jsonLine } from "../json-line.ts";
+import { openCalls } from "../session/connection.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { EXIT } from "../session/exit-codes.ts";
+import { UsageError } from "../session/failure.ts";
+import { jsonLine } from "../text/json-line.ts";
 
 interface HealthFlags {
   readonly config?: string;

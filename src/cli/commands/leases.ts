@@ -4,13 +4,13 @@ import { create } from "@bufbuild/protobuf";
 import { Option } from "commander";
 import { createSystemClock } from "../../client/clock.ts";
 import { ListLeasesResponseSchema } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { openLimiterCalls } from "../connection.ts";
-import type { Context, DefineCommand } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
-import { UsageError } from "../failure.ts";
-import { jsonLine } from "../json-line.ts";
-import { leaseTable } from "../lease-table.ts";
-import { allPages } from "../pages.ts";
+import { leaseTable } from "../output/lease-table.ts";
+import { openLimiterCalls } from "../session/connection.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { EXIT } from "../session/exit-codes.ts";
+import { UsageError } from "../session/failure.ts";
+import { allPages } from "../session/pages.ts";
+import { jsonLine } from "../text/json-line.ts";
 
 interface LeasesFlags {
   readonly limiter?: string;

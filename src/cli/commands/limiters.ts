@@ -1,7 +1,7 @@
 /** `backpressure limiters`: what there is to see and to change of limiters. */
 
-import type { DefineCommand } from "../context.ts";
-import { UsageError } from "../failure.ts";
+import type { DefineCommand } from "../session/context.ts";
+import { UsageError } from "../session/failure.ts";
 import { defineDelete } from "./limiters/delete.ts";
 import { defineGet } from "./limiters/get.ts";
 import { defineList, list } from "./limiters/list.ts";

@@ -8,12 +8,12 @@ import {
   RevokeLeaseResponseSchema,
 } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { leaseEndFromWire } from "../../client/lease-wire.ts";
-import { openLimiterCalls } from "../connection.ts";
-import type { Context, DefineCommand } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
-import { jsonLine } from "../json-line.ts";
-import { until } from "../lease-table.ts";
-import { formatTimeOfDay } from "../number-text.ts";
+import { until } from "../output/lease-table.ts";
+import { openLimiterCalls } from "../session/connection.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { EXIT } from "../session/exit-codes.ts";
+import { jsonLine } from "../text/json-line.ts";
+import { formatTimeOfDay } from "../text/number.ts";
 
 interface RevokeFlags {
   readonly force?: boolean;

@@ -1,8 +1,8 @@
 /** `backpressure serve`: the server. */
 
 import { Option } from "commander";
-import type { Context, DefineCommand } from "../context.ts";
-import { serverSignals } from "../server-signals.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { serverSignals } from "../session/server-signals.ts";
 
 interface ServeFlags {
   readonly config?: string;

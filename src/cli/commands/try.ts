@@ -1,10 +1,10 @@
 /** `backpressure try`: asks whether a lease can be had at once. */
 
-import { type ClaimFlags, claimOptions, toTryOptions } from "../claim-options.ts";
-import { openClient } from "../connection.ts";
-import type { Context, DefineCommand } from "../context.ts";
-import { createLeaseNews } from "../create-lease-news.ts";
-import { EXIT } from "../exit-codes.ts";
+import { type ClaimFlags, claimOptions, toTryOptions } from "../options/claims.ts";
+import { createLeaseNews } from "../output/create-lease-news.ts";
+import { openClient } from "../session/connection.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { EXIT } from "../session/exit-codes.ts";
 
 const HELP = `
 A lease that is granted is given back at once; what it has spent of the rate stays spent. To hold it while a command

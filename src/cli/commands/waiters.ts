@@ -4,12 +4,12 @@ import { create } from "@bufbuild/protobuf";
 import { Option } from "commander";
 import { createSystemClock } from "../../client/clock.ts";
 import { ListWaitersResponseSchema } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { openLimiterCalls } from "../connection.ts";
-import type { Context, DefineCommand } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
-import { jsonLine } from "../json-line.ts";
-import { waiterTable } from "../lease-table.ts";
-import { allPages } from "../pages.ts";
+import { waiterTable } from "../output/lease-table.ts";
+import { openLimiterCalls } from "../session/connection.ts";
+import type { Context, DefineCommand } from "../session/context.ts";
+import { EXIT } from "../session/exit-codes.ts";
+import { allPages } from "../session/pages.ts";
+import { jsonLine } from "../text/json-line.ts";
 
 interface WaitersFlags {
   readonly key?: string;

@@ -56,7 +56,17 @@ const LONGEST = "longest-ttl";
 
 /** Opens the data folder; rejects with a `StoreError` where it is not to be taken up. */
 export async function openDurableStore(options: DurableStoreOptions): Promise<Store> {
-  const { clock, epoch, folder, leases, maxMegabytes, acceptLoss, log, onFatal, openWorker = openStoreWorker } = options;
+  const {
+    clock,
+    epoch,
+    folder,
+    leases,
+    maxMegabytes,
+    acceptLoss,
+    log,
+    onFatal,
+    openWorker = openStoreWorker,
+  } = options;
   const file = { folder, leases, maxMegabytes, acceptLoss, boot: bootId() };
   let finding = createFinding();
   const taker: RowTaker = {

@@ -1,8 +1,8 @@
 /** Durations and rates mean the same in the file, on the command line and in JSON, or are refused with the right form. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseDuration } from "../../../src/cli/duration.ts";
-import { amountRateValue } from "../../../src/cli/options.ts";
+import { amountRateValue } from "../../../src/cli/options/values.ts";
+import { parseDuration } from "../../../src/cli/text/duration.ts";
 import { parseConfig } from "../../../src/server/config/config.ts";
 import { toMaxRps } from "../../../src/server/machine/rate.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";

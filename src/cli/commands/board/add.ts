@@ -3,11 +3,11 @@
 import { Option } from "commander";
 import { contentToWire } from "../../../client/card-wire.ts";
 import { AddCardResponseSchema, BoardService } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { type CardFlags, cardOptions, settingsOf } from "../../card-options.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
+import { type CardFlags, cardOptions, settingsOf } from "../../options/card.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 interface AddFlags extends CardFlags {
   readonly id?: string;

@@ -6,12 +6,12 @@ import {
   BoardService,
   UnblockCardResponseSchema,
 } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { type EndFlags, endedWords } from "../../card-end.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
-import { tokenValue } from "../../options.ts";
+import { type EndFlags, endedWords } from "../../options/card-end.ts";
+import { tokenValue } from "../../options/values.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 interface BlockFlags extends EndFlags {
   readonly reason: string;

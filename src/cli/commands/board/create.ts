@@ -4,12 +4,12 @@ import { Option } from "commander";
 import type { BoardSettings, StageConfig } from "../../../client/board.ts";
 import { boardConfigToWire, boardFromWire } from "../../../client/board-wire.ts";
 import { BoardService, CreateBoardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { boardOptions } from "../../board-settings.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
-import { STAGE_FORM, stagesWords, stageValue } from "../../stage-option.ts";
+import { boardOptions } from "../../options/board.ts";
+import { STAGE_FORM, stagesWords, stageValue } from "../../options/stage.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 interface CreateFlags extends BoardSettings {
   readonly stage?: readonly StageConfig[];

@@ -2,12 +2,12 @@
 
 import { Option } from "commander";
 import { BoardService, FinishCardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { type EndFlags, endedWords, tokenOption } from "../../card-end.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
-import { readText } from "../../text-value.ts";
+import { type EndFlags, endedWords, tokenOption } from "../../options/card-end.ts";
+import { readText } from "../../options/text.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 interface FinishFlags extends EndFlags {
   readonly result?: string;

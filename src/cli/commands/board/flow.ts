@@ -6,13 +6,13 @@ import type { FlowSample } from "../../../client/board.ts";
 import { flowSampleFromWire } from "../../../client/board-wire.ts";
 import { createSystemClock } from "../../../client/clock.ts";
 import { BoardService, GetFlowResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
-import { formatInstant, formatNumber } from "../../number-text.ts";
-import { durationValue } from "../../options.ts";
-import { type Column, formatTable } from "../../table.ts";
+import { durationValue } from "../../options/values.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { jsonLine } from "../../text/json-line.ts";
+import { formatInstant, formatNumber } from "../../text/number.ts";
+import { type Column, formatTable } from "../../text/table.ts";
 
 interface FlowFlags {
   /** ms. */

@@ -4,14 +4,14 @@ import { create } from "@bufbuild/protobuf";
 import type { Board } from "../../../client/board.ts";
 import { boardFromWire } from "../../../client/board-wire.ts";
 import { BoardService, ListBoardsResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { countWords, spanWords } from "../../board-figures.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
-import { formatNumber } from "../../number-text.ts";
-import { allPages } from "../../pages.ts";
-import { type Column, formatTable } from "../../table.ts";
+import { countWords, spanWords } from "../../output/board-figures.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { allPages } from "../../session/pages.ts";
+import { jsonLine } from "../../text/json-line.ts";
+import { formatNumber } from "../../text/number.ts";
+import { type Column, formatTable } from "../../text/table.ts";
 
 const COLUMNS: readonly Column<Board>[] = [
   { heading: "BOARD", cell: ({ name }) => name, cut: true },

@@ -1,14 +1,14 @@
 /** `backpressure board pull`: takes a card for a person, or runs a command for one card or for one after the other. */
 
 import { type Command, CommanderError, Option } from "commander";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { EXIT, PULL_EXIT_CODES_HELP, RUN_EXIT } from "../../exit-codes.ts";
-import { failureOf, reportFailure, UsageError } from "../../failure.ts";
-import { concurrencyValue, durationValue } from "../../options.ts";
-import { pullAndRun } from "../../pull-and-run.ts";
-import { pullByHand } from "../../pull-by-hand.ts";
-import { pullInLoop } from "../../pull-in-loop.ts";
-import { Interrupted } from "../../signals.ts";
+import { concurrencyValue, durationValue } from "../../options/values.ts";
+import { pullAndRun } from "../../running/pull-and-run.ts";
+import { pullByHand } from "../../running/pull-by-hand.ts";
+import { pullInLoop } from "../../running/pull-in-loop.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { EXIT, PULL_EXIT_CODES_HELP, RUN_EXIT } from "../../session/exit-codes.ts";
+import { failureOf, reportFailure, UsageError } from "../../session/failure.ts";
+import { Interrupted } from "../../session/signals.ts";
 
 interface PullFlags {
   readonly worker?: string;

@@ -2,10 +2,10 @@
 
 import { Option } from "commander";
 import { BoardService, DeleteCardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 interface RemoveFlags {
   readonly etag?: string;

@@ -11,15 +11,15 @@ import {
   type UpdateBoardResponse,
   UpdateBoardResponseSchema,
 } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { type BoardFlags, boardChangesOf, boardOptions } from "../../board-settings.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { UsageError } from "../../failure.ts";
-import type { Calls } from "../../grpc-connection.ts";
-import { jsonLine } from "../../json-line.ts";
-import { type StageLimits, stageLimitValue, stagesWords } from "../../stage-option.ts";
-import { unsetOption } from "../../unset-option.ts";
+import { type BoardFlags, boardChangesOf, boardOptions } from "../../options/board.ts";
+import { type StageLimits, stageLimitValue, stagesWords } from "../../options/stage.ts";
+import { unsetOption } from "../../options/unset.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { UsageError } from "../../session/failure.ts";
+import type { Calls } from "../../session/grpc-connection.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 interface SetFlags extends BoardFlags {
   readonly wipLimit?: StageLimits;

@@ -4,13 +4,13 @@ import { Option } from "commander";
 import { boardFromWire } from "../../../client/board-wire.ts";
 import { cardFromWire } from "../../../client/card-wire.ts";
 import { BoardService, GetBoardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { type BoardView, drawBoard } from "../../board-drawing.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import type { Calls } from "../../grpc-connection.ts";
-import { jsonLine } from "../../json-line.ts";
-import { cardCountValue } from "../../options.ts";
+import { cardCountValue } from "../../options/values.ts";
+import { type BoardView, drawBoard } from "../../output/board-drawing.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import type { Calls } from "../../session/grpc-connection.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 interface ShowFlags {
   readonly cards: number;

@@ -10,13 +10,13 @@ import {
   type WatchBoardResponse,
   WatchBoardResponseSchema,
 } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { BoardContext, DefineBoardCommand } from "../../board-context.ts";
-import { drawBoard } from "../../board-drawing.ts";
-import { openCalls } from "../../connection.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
-import { ENDING_SIGNALS, hearSignals } from "../../signals.ts";
-import type { Terminal } from "../../terminal.ts";
+import { drawBoard } from "../../output/board-drawing.ts";
+import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
+import { openCalls } from "../../session/connection.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { ENDING_SIGNALS, hearSignals } from "../../session/signals.ts";
+import type { Terminal } from "../../session/terminal.ts";
+import { jsonLine } from "../../text/json-line.ts";
 import { cardsOption } from "./show.ts";
 
 interface WatchFlags {

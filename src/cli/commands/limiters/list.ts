@@ -2,12 +2,12 @@
 
 import { create } from "@bufbuild/protobuf";
 import { ListLimitersResponseSchema } from "../../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { openLimiterCalls } from "../../connection.ts";
-import type { Context, DefineCommand } from "../../context.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
-import { limiterTable } from "../../limiter-table.ts";
-import { allPages } from "../../pages.ts";
+import { limiterTable } from "../../output/limiter-table.ts";
+import { openLimiterCalls } from "../../session/connection.ts";
+import type { Context, DefineCommand } from "../../session/context.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { allPages } from "../../session/pages.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 export const defineList: DefineCommand = (command, handle) => {
   command.action(handle(list));

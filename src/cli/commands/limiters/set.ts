@@ -10,13 +10,13 @@ import {
   UpdateLimiterResponseSchema,
 } from "../../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { changesToWire } from "../../../client/limiter-wire.ts";
-import { openLimiterCalls } from "../../connection.ts";
-import type { Context, DefineCommand } from "../../context.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { UsageError } from "../../failure.ts";
-import type { Calls } from "../../grpc-connection.ts";
-import { jsonLine } from "../../json-line.ts";
-import { limiterChangesOf, type SettingFlags, settingOptions } from "../../limiter-settings.ts";
+import { limiterChangesOf, type SettingFlags, settingOptions } from "../../options/limiter.ts";
+import { openLimiterCalls } from "../../session/connection.ts";
+import type { Context, DefineCommand } from "../../session/context.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { UsageError } from "../../session/failure.ts";
+import type { Calls } from "../../session/grpc-connection.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 interface SetFlags extends SettingFlags {
   readonly createOnly?: boolean;

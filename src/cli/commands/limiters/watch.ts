@@ -5,13 +5,13 @@ import {
   type WatchLimitersResponse,
   WatchLimitersResponseSchema,
 } from "../../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { openLimiterCalls } from "../../connection.ts";
-import type { Context, DefineCommand } from "../../context.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { jsonLine } from "../../json-line.ts";
-import { limiterLine, limiterTable } from "../../limiter-table.ts";
-import { ENDING_SIGNALS, hearSignals } from "../../signals.ts";
-import type { Terminal } from "../../terminal.ts";
+import { limiterLine, limiterTable } from "../../output/limiter-table.ts";
+import { openLimiterCalls } from "../../session/connection.ts";
+import type { Context, DefineCommand } from "../../session/context.ts";
+import { EXIT } from "../../session/exit-codes.ts";
+import { ENDING_SIGNALS, hearSignals } from "../../session/signals.ts";
+import type { Terminal } from "../../session/terminal.ts";
+import { jsonLine } from "../../text/json-line.ts";
 
 const HELP = `
 On a terminal this is a table that is kept up to date; elsewhere, a line for each change. Ctrl-C ends it.

@@ -1,0 +1,88 @@
+/** Leases and waiters as tables. */
+
+import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import {
+  type Claim,
+  type GrantedClaim,
+  type Lease,
+  LeaseState,
+} from "../../client/gen/ggen/backpressure/v1/lease_pb.ts";
+import type { Waiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { durationToMs } from "../../client/time-wire.ts";
+import { formatRoughly } from "../text/duration.ts";
+import { type Column, formatTable } from "../text/table.ts";
+
+export interface TableOptions {
+  /** ms since 1970, by the wall clock. */
+  readonly now: number;
+  /** Columns of the terminal; undefined: as many as it takes. */
+  readonly width: number | undefined;
+}
+
+export function leaseTable(leases: readonly Lease[], { now, width }: TableOptions): string[] {
+  const columns: readonly Column<Lease>[] = [
+    { heading: "LEASE", cell: ({ id }) => id },
+    { heading: "HOLDER", cell: ({ holder }) => holder || "-", cut: true },
+    { heading: "HOLDS", cell: ({ claims }) => claims.map(grantedWords).join(", "), cut: true },
+    { heading: "TOKEN", cell: ({ claims }) => claims.map(tokenWords).join(", "), align: "right", leaveOut: 2 },
+    { heading: "STATE", cell: stateWords, leaveOut: 0 },
+    { heading: "HELD", cell: ({ grantTime }) => since(grantTime, now), align: "right", leaveOut: 1 },
+    { heading: "ENDS IN", cell: ({ expireTime }) => until(expireTime, now), align: "right", leaveOut: 1 },
+  ];
+  return formatTable(columns, leases, width);
+}
+
+export function waiterTable(waiters: readonly Waiter[], { now, width }: TableOptions): string[] {
+  const columns: readonly Column<Waiter>[] = [
+    { heading: "AHEAD", cell: ({ waitersAhead }) => `${waitersAhead}`, align: "right" },
+    { heading: "WAITER", cell: ({ id }) => id },
+    { heading: "HOLDER", cell: ({ holder }) => holder || "-", cut: true },
+    { heading: "WANTS", cell: ({ claims }) => claims.map(wantedWords).join(", "), cut: true },
+    { heading: "WAITED", cell: ({ arriveTime }) => since(arriveTime, now), align: "right", leaveOut: 0 },
+    {
+      heading: "ESTIMATE",
+      cell: ({ estimatedWait }) => (estimatedWait === undefined ? "-" : formatRoughly(durationToMs(estimatedWait))),
+      align: "right",
+      leaveOut: 1,
+    },
+    { heading: "GIVES UP IN", cell: ({ deadline }) => until(deadline, now), align: "right", leaveOut: 2 },
+  ];
+  return formatTable(columns, waiters, width);
+}
+
+/** `in 8s`, for people; instants are by the server's clock, which may differ from that here. */
+export function until(instant: Timestamp | undefined, now: number): string {
+  return instant === undefined ? "-" : formatRoughly(Math.max(0, timestampDate(instant).getTime() - now));
+}
+
+function since(instant: Timestamp | undefined, now: number): string {
+  return instant === undefined ? "-" : formatRoughly(Math.max(0, now - timestampDate(instant).getTime()));
+}
+
+function grantedWords({ limiter, key, permits }: GrantedClaim): string {
+  return claimWords(limiter, key, permits);
+}
+
+function wantedWords({ limiter, key, permits = 1 }: Claim): string {
+  return claimWords(limiter, key, permits);
+}
+
+/** `gpu`, `gpu ×2`, `db[tenant-7]`. */
+function claimWords(limiter: string, key: string, permits: number): string {
+  const name = key === "" ? limiter : `${limiter}[${key}]`;
+  return permits === 1 ? name : `${name} ×${permits}`;
+}
+
+function tokenWords({ fencingToken }: GrantedClaim): string {
+  return fencingToken.toString();
+}
+
+const STATES = new Map<LeaseState, string>([
+  [LeaseState.ATTACHED, "attached"],
+  [LeaseState.ORPHANED, "orphaned"],
+  [LeaseState.DETACHED, "detached"],
+]);
+
+function stateWords({ state, revoking }: Lease): string {
+  return revoking ? "revoking" : (STATES.get(state) ?? "-");
+}

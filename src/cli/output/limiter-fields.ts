@@ -1,0 +1,78 @@
+/** One limiter in full: what goes on in it, and how it is set. */
+
+import { type Duration, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Limiter, LimiterStatus } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { reasonFromWire } from "../../client/reason-wire.ts";
+import { durationToMs } from "../../client/time-wire.ts";
+import { formatDuration } from "../text/duration.ts";
+import { type Field, formatFields } from "../text/fields.ts";
+import { formatInstant, formatNumber } from "../text/number.ts";
+import { formatLimiterRate } from "../text/rate.ts";
+import { bar, inUse, spanWords, stateWords } from "./limiter-table.ts";
+
+const BAR = 20;
+
+/** `key`: whose status it is; undefined: of all keys together. */
+export function limiterFields(limiter: Limiter, key: string | undefined): string[] {
+  const { name, status, declared, keyed, etag, createTime, updateTime } = limiter;
+  const origin = declared ? "declared in the server's file" : "made by request";
+  return formatFields([
+    ["limiter", key === undefined ? name : `${name} (key ${key})`],
+    ["state", `${stateWords(limiter)}, ${origin}`],
+    ...(status === undefined ? [] : statusFields(limiter, status, keyed && key === undefined)),
+    ...settingFields(limiter),
+    ["created", instantWords(createTime)],
+    ["changed", `${instantWords(updateTime)} (etag ${etag})`],
+  ]);
+}
+
+function statusFields({ maxRps, maxConcurrent }: Limiter, status: LimiterStatus, isOfAllKeys: boolean): Field[] {
+  const { leases, orphanedLeases, keys, refusals } = status;
+  const orphaned = orphanedLeases === 0n ? "" : `, ${formatNumber(Number(orphanedLeases))} of them orphaned`;
+  const refused = refusals.map(({ reason, count }) => `${reasonFromWire(reason)} ${formatNumber(Number(count))}`);
+  const fields: Field[] = [];
+  if (isOfAllKeys) fields.push(["keys in use", formatNumber(Number(keys))]);
+  if (maxConcurrent !== undefined) fields.push(["permits in use", `${inUse(status)} ${bar(status, BAR)}`]);
+  if (maxRps !== undefined && !isOfAllKeys) fields.push(["tokens available", formatNumber(status.tokensAvailable)]);
+  return [
+    ...fields,
+    ["leases", `${formatNumber(Number(leases))}${orphaned}`],
+    ["waiting", formatNumber(Number(status.waiters))],
+    ["asked for", `${formatNumber(status.arrivalRate)}/s`],
+    ["admitted (λ)", `${formatNumber(status.admissionRate)}/s`],
+    ["completed (μ)", `${formatNumber(status.completionRate)}/s`],
+    ["held", `${spanWords(status.meanHoldTime)} on average`],
+    ["waited", `${spanWords(status.waitTimeP50)} p50, ${spanWords(status.waitTimeP99)} p99`],
+    ["granted", formatNumber(Number(status.grantedCount))],
+    ["refused", refused.length === 0 ? "0" : refused.join(", ")],
+    ["overloaded", formatNumber(Number(status.overloadedCount))],
+  ];
+}
+
+/** In the words of the configuration file. */
+function settingFields(limiter: Limiter): Field[] {
+  const { description, maxWait, ttl, maxTtl, keyed } = limiter;
+  const settings: readonly (readonly [string, string | undefined])[] = [
+    ["description", description === "" ? undefined : description],
+    ["rate", formatLimiterRate(limiter)],
+    ["burst_size", limiter.burstSize?.toString()],
+    ["max_concurrent", limiter.maxConcurrent?.toString()],
+    ["keyed", keyed ? "true" : undefined],
+    ["max_keys", limiter.maxKeys?.toString()],
+    ["max_waiters", limiter.maxWaiters?.toString()],
+    ["max_wait", exactWords(maxWait)],
+    ["refuse_long_waits", limiter.refuseLongWaits ? "true" : undefined],
+    ["ttl", exactWords(ttl)],
+    ["max_ttl", exactWords(maxTtl)],
+    ["trust_cancel", limiter.trustCancel?.toString()],
+  ];
+  return settings.flatMap(([name, value]): Field[] => (value === undefined ? [] : [[name, value]]));
+}
+
+function exactWords(duration: Duration | undefined): string | undefined {
+  return duration && formatDuration(durationToMs(duration));
+}
+
+function instantWords(instant: Timestamp | undefined): string {
+  return instant === undefined ? "-" : formatInstant(timestampDate(instant));
+}

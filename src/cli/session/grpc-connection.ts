@@ -1,0 +1,76 @@
+/** Connections to the server, over gRPC. */
+
+import type { DescService } from "@bufbuild/protobuf";
+import { createClient as createRpcClient, type Client as RpcClient } from "@connectrpc/connect";
+import { ANSWER_WITHIN } from "../../client/calls.ts";
+import { createSystemClock } from "../../client/clock.ts";
+import { awaitFirstWord } from "../../client/first-word.ts";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  LimiterService,
+  ServerUnavailableError,
+  toClientError,
+} from "../../client/index.ts";
+import { originOf } from "../../client/node-address.ts";
+import { openNodeTransport } from "../../client/node-transport.ts";
+import { within } from "../../client/within.ts";
+import { UsageError } from "./failure.ts";
+
+/** The contract's own calls, for commands that show the contract's own messages. */
+export interface Calls<S extends DescService> extends Disposable {
+  /** Makes a call; what it throws comes as the client's error. */
+  unary<T>(call: (rpc: RpcClient<S>, options: { readonly timeoutMs: number }) => Promise<T>): Promise<T>;
+  /** Reads a stream to its end, or until the signal aborts. */
+  stream<T>(open: (rpc: RpcClient<S>) => AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void>;
+}
+
+/** The typed client, for commands that hold leases. */
+export function openClient(address: string, options?: ConnectOptions): Client {
+  return connect(checked(address), options);
+}
+
+/** Calls to the service that keeps the limiters. */
+export function openLimiterCalls(address: string): Calls<typeof LimiterService> {
+  return openCalls(LimiterService, address);
+}
+
+export function openCalls<S extends DescService>(service: S, address: string): Calls<S> {
+  const { transport, close } = openNodeTransport(checked(address));
+  const rpc = createRpcClient(service, transport);
+  const clock = createSystemClock();
+  const unavailable = (detail: string) => new ServerUnavailableError(address, detail);
+  const calls = { answerWithin: ANSWER_WITHIN, heard() {}, unavailable };
+  const toError = (thrown: unknown) =>
+    thrown instanceof ServerUnavailableError ? thrown : toClientError(thrown, address);
+  return {
+    async unary(call) {
+      try {
+        // The transport does not bound the time in which it connects.
+        return await within(clock, ANSWER_WITHIN, call(rpc, { timeoutMs: ANSWER_WITHIN }), () => {
+          throw unavailable(`it has not answered within ${ANSWER_WITHIN} ms`);
+        });
+      } catch (thrown) {
+        throw toError(thrown);
+      }
+    },
+    async *stream(open, signal) {
+      try {
+        yield* awaitFirstWord({ calls, clock }, open(rpc));
+      } catch (thrown) {
+        if (!signal.aborted) throw toError(thrown);
+      }
+    },
+    [Symbol.dispose]: close,
+  };
+}
+
+function checked(address: string): string {
+  try {
+    originOf(address);
+    return address;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

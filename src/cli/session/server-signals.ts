@@ -1,0 +1,16 @@
+/** The signals of `serve`, heard from the first line of the process on: loading the server takes a second on a busy machine. */
+
+import { hearServerSignals, type ServerSignals } from "../../server/signals.ts";
+
+let heard: ServerSignals | undefined;
+
+/** Hears the server's signals from the first call on. */
+export function serverSignals(): ServerSignals {
+  heard ??= hearServerSignals();
+  return heard;
+}
+
+/** Whether these arguments ask to serve. */
+export function asksToServe(args: readonly string[]): boolean {
+  return args.find((arg, index) => !arg.startsWith("-") && args[index - 1] !== "--address") === "serve";
+}
