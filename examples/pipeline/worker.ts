@@ -51,7 +51,7 @@ const STEPS: Readonly<Record<string, (card: Card, work: Work) => unknown>> = {
     const progress = progressOf(card);
     const { weight, parcels = 1 } = progress;
     if (weight / parcels > MAX_WEIGHT) return work.sendBack(`${weight} kg are too much for ${parcels} parcel`);
-    // The carrier keeps the highest number that it has seen for an order, so that a worker who was too slow ships nothing twice.
+    // The carrier keeps the highest number that it has seen for an order, so that a worker that was too slow ships nothing twice.
     return { ...progress, label: `${card.id} under ${work.fencingToken}` };
   },
 };

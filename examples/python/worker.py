@@ -115,7 +115,7 @@ async def wait_for_loss(stream: grpc.aio.UnaryStreamCall) -> None:
                 raise LeaseLost(f"an operator asks for the lease back: {response.revoking.message}")
             case "draining":
                 print("the server stops at", response.draining.end_time.ToDatetime(), flush=True)
-    raise LeaseLost("somebody else has released it")
+    raise LeaseLost("another client has released it")
 
 
 def explain(error: grpc.aio.AioRpcError) -> str:

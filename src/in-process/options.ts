@@ -1,4 +1,4 @@
-/** What an in-process limiter is told, in the units of its callers, checked before the machine sees it. */
+/** The options of an in-process limiter, in the units of its callers, checked before the machine sees it. */
 
 import type { ClaimOptions, Claim as ClientClaim } from "../client/claim.ts";
 import { type RateInput, readRateInput } from "../client/rate.ts";

@@ -1,4 +1,4 @@
-/** One request with its response: how it ends, told once, whichever way that is. */
+/** One request with its response: how it ends, reported once, whichever way that is. */
 
 import type { Closable, HttpRequest, HttpResponse } from "./http-types.ts";
 

@@ -11,7 +11,7 @@ import type { RefusalAnswer } from "./refusal-answer.ts";
 export type { HttpRequest, HttpResponse } from "./http-types.ts";
 export type { AdmissionOptions, ClientAdmissionOptions, OfRequest } from "./options.ts";
 
-/** What a server is told of its mistakes: what a handler throws, and what can never be admitted. */
+/** What is reported of a server's mistakes: what a handler throws, and what can never be admitted. */
 export interface ErrorOptions {
   /** Default: writes it to the console. */
   readonly onError?: ((error: unknown) => void) | undefined;
@@ -30,7 +30,7 @@ type Admits<R> =
  * lease ends with the response: when it was sent, its client goes away, or the handler throws.
  *
  * Answers 429 for a "not now" and 503 where the server cannot be asked, both with `Retry-After`. What the handler throws,
- * or can never be admitted, as a limiter that does not exist, is answered by 500 and told to `onError`.
+ * or can never be admitted, as a limiter that does not exist, is answered by 500 and passed to `onError`.
  */
 export function admission<R extends HttpRequest, S extends HttpResponse>(
   ...[admits, options, handler]: readonly [...Admits<R>, Handler<R, S>]

@@ -1,4 +1,4 @@
-/** What a middleware is told, and what it makes of a request. */
+/** The options of a middleware, and what it makes of a request. */
 
 import type { AdmissionController, AdmitOptions } from "../client/admission-controller.ts";
 import type { Claim } from "../client/claim.ts";

@@ -49,7 +49,7 @@ const DRIFT = 100;
 /** µs between two looks at the wall clock: a look costs more than all else that is done with a wall time. */
 const LOOK_AGAIN = 100_000;
 
-/** The same instant always has the same wall time, to the µs, unless somebody has set the wall clock. */
+/** The same instant always has the same wall time, to the µs, unless the wall clock was set. */
 function createWallTime(now: () => number): (micros: number) => number {
   let origin = performance.timeOrigin;
   let lookedAt = Number.NEGATIVE_INFINITY;

@@ -86,7 +86,7 @@ async function serveUntilEnd({ configPath, acceptLoss, signals }: RunOptions): P
 
 const CAUSES = { SIGTERM: "SIGTERM", SIGINT: "SIGINT", parent: "the end of the npm that started the server" } as const;
 
-/** A server that can keep nothing must not go on; whoever watches over it starts it again. */
+/** A server that can keep nothing must not go on; its supervisor starts it again. */
 function endNow(message: string): never {
   process.stderr.write(`backpressure: ${message}\n`);
   process.exit(1);
@@ -95,8 +95,8 @@ function endNow(message: string): never {
 function untilStopped(server: Server, signals: ServerSignals, log: Log): Promise<void> {
   return new Promise((resolve, reject) => {
     signals.onEnd((cause, count) => {
-      const told = count === 1 ? "draining; a second signal stops at once" : "stopping at once";
-      log.info(cause === "parent" ? { cause: CAUSES.parent } : { signal: cause }, told);
+      const words = count === 1 ? "draining; a second signal stops at once" : "stopping at once";
+      log.info(cause === "parent" ? { cause: CAUSES.parent } : { signal: cause }, words);
       (count === 1 ? server.stop() : server.stopNow()).then(resolve, reject);
     });
   });

@@ -21,7 +21,7 @@ interface RevokeFlags {
 }
 
 const HELP = `
-The holder is told, and its permits are free when it releases them, or when the lease's ttl has passed.
+The holder is notified, and its permits are free when it releases them, or when the lease's ttl has passed.
 
 Examples:
   backpressure revoke 0192f3c8a1 --message "the database is being upgraded"

@@ -66,7 +66,7 @@ export function priorityValue(text: string): number {
   return priority;
 }
 
-/** A fencing token, as a pull has told it. */
+/** A fencing token, as a pull has printed it. */
 export function tokenValue(text: string): bigint {
   const token = /^\d+$/.test(text) ? BigInt(text) : -1n;
   if (token < 1n || token > MAX_TOKEN) throw new InvalidArgumentError("expected a fencing token, a number from 1 on");

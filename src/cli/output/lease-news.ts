@@ -1,4 +1,4 @@
-/** What becomes of a lease that is asked for, told as it happens. */
+/** What becomes of a lease that is asked for, reported as it happens. */
 
 import type { WaitingNotice } from "../../client/admission-controller.ts";
 import type { DrainingNotice } from "../../client/draining-notice.ts";

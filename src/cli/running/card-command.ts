@@ -17,7 +17,7 @@ export interface CardJob {
   readonly killAfter: number;
 }
 
-/** What shall become of the card. `"untouched"`: nothing was run for it; `"interrupted"`: the command was told to end. */
+/** What shall become of the card. `"untouched"`: nothing was run for it; `"interrupted"`: the command was asked to end. */
 export type Verdict =
   | { readonly kind: "done"; readonly result: string; readonly isCut: boolean }
   | { readonly kind: "later" | "rework" | "failed" | "interrupted" | "untouched"; readonly reason: string };
@@ -68,7 +68,7 @@ export function startCardCommand({ work, job, interruptedBy }: CardCommandOption
   };
 }
 
-/** What a command around this one has been told is not left standing. */
+/** What a command around this one was given is not left standing. */
 function variablesOf({ card, board, fencingToken }: Work, json: string): Variables {
   const variables = {
     [BOARD_VARIABLE]: board,

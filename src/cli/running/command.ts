@@ -13,7 +13,7 @@ export interface CommandOptions {
   readonly args: readonly string[];
   /** Set or unset in its environment. */
   readonly variables: Variables;
-  /** ms that it is given to end after it was told to stop, before it is killed. */
+  /** ms that it is given to end after it was asked to stop, before it is killed. */
   readonly killAfter: number;
   /** Undefined: it has this process's standard input and output. */
   readonly pipes?: CommandPipes;

@@ -1,4 +1,4 @@
-/** What this process is told by its surroundings: the only file of the command line that reads `process.env`. */
+/** What this process learns from its environment: the only file of the command line that reads `process.env`. */
 
 import { hostname, userInfo } from "node:os";
 

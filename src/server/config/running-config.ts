@@ -1,4 +1,4 @@
-/** What is told of the configuration of a server that runs. */
+/** What a running server says of its configuration. */
 
 import { resolve } from "node:path";
 import { create } from "@bufbuild/protobuf";

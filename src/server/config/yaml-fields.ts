@@ -18,7 +18,7 @@ export interface Budget {
   /** Fields that may still be read; a wrong one counts as many, since it takes that much longer. */
   left: number;
   /** Whether it has been said that it is used up. */
-  told: boolean;
+  reported: boolean;
 }
 
 /** Fields that one file may stand for, all aliases and merges counted: more than its largest lists need. */
@@ -42,8 +42,8 @@ export function fieldsOf(map: YAMLMap, source: YamlSource, budget: Budget, findi
       budget.left -= 1;
       if (budget.left < 0) {
         const message = `is too much: wrong fields, aliases and merges stand for more than ${MAX_FIELDS.toLocaleString("en-US")} fields`;
-        if (!budget.told) findings.push({ offset: offsetOf(pair.key), field: "", message });
-        budget.told = true;
+        if (!budget.reported) findings.push({ offset: offsetOf(pair.key), field: "", message });
+        budget.reported = true;
         return;
       }
       const key = source.resolve(pair.key);

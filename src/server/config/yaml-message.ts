@@ -1,5 +1,5 @@
 /**
- * A YAML file as a message: each field read as its descriptor says, all that is wrong told at once and by its place.
+ * A YAML file as a message: each field read as its descriptor says, all that is wrong reported at once and by its place.
  *
  * The walk is the descriptor's, never the file's, so its depth and length are bounded by the contract.
  */
@@ -47,7 +47,13 @@ interface Walk extends ReadOptions {
 
 /** Reads a file as one message. */
 export function readMessage(source: YamlSource, desc: DescMessage, options: ReadOptions): YamlMessage {
-  const walk: Walk = { ...options, source, places: new Map(), findings: [], budget: { left: MAX_FIELDS, told: false } };
+  const walk: Walk = {
+    ...options,
+    source,
+    places: new Map(),
+    findings: [],
+    budget: { left: MAX_FIELDS, reported: false },
+  };
   walk.places.set("", { offset: 0, node: source.root });
   const node = source.resolve(source.root);
   let json: JsonObject = {};
@@ -86,7 +92,7 @@ function readFields(walk: Walk, { desc, map, path }: Fields): JsonObject {
   return json;
 }
 
-/** Notes where a value stands, and replaces its variables; undefined: they cannot be, and that is told. */
+/** Notes where a value stands, and replaces its variables; undefined: they cannot be, and that is reported. */
 function place(
   walk: Walk,
   field: DescField,

@@ -56,7 +56,7 @@ export class BucketTable {
     if (fullAt > (this.#fullAt.get(rate) ?? Number.NEGATIVE_INFINITY)) this.#fullAt.set(rate, fullAt);
   }
 
-  /** The records, their instants told from `zero`, which is one of running time. */
+  /** The records, their instants counted from `zero`, which is one of running time. */
   records(zero: number): Iterable<BucketRecord> {
     return { [Symbol.iterator]: () => this.#records(zero) };
   }

@@ -33,7 +33,7 @@ export interface Kept {
   readonly row: RowChange;
   /** Leases and what belongs to them are as safe as the configuration has it; all else is on disk. */
   readonly of: "lease" | "configuration";
-  /** Nobody hears of it before it is kept. Of what only gives back anybody may: forgotten, it would be held a ttl longer. */
+  /** No client hears of it before it is kept. Of what only gives back, clients may hear earlier: forgotten, it would be held a ttl longer. */
   readonly awaited: boolean;
 }
 
@@ -112,7 +112,7 @@ export interface Finding {
   /** Rows of a kind that this version does not know are left alone. */
   take(row: Row): void;
   /**
-   * All are taken. Instants are told in µs from the machines' zero, which is `epoch` since 1970; `now` is such an instant, from
+   * All are taken. Instants are counted in µs from the machines' zero, which is `epoch` since 1970; `now` is such an instant, from
    * which the server runs on.
    */
   finish(epoch: number, now: number): Found;

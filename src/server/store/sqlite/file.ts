@@ -1,5 +1,5 @@
 /**
- * The data folder: rows in an SQLite database, of which it can be told whether they are all there and as they were.
+ * The data folder: rows in an SQLite database, which shows whether they are all there and as they were.
  *
  * - Each row has the number of the commit that wrote it and a checksum over key, number and body; the head has how many
  *   rows there are and the sum of their checksums. A row that is changed, lost or of an older state does not escape that,

@@ -14,7 +14,7 @@ export interface Mark {
   readonly commit: number;
   /** The number of the last one that was to be on disk before it was answered. */
   readonly onDisk: number;
-  /** Which start of the machine this was written under; empty where that cannot be told. */
+  /** Which start of the machine this was written under; empty where that cannot be known. */
   readonly boot: string;
   /** How safe leases were under it. */
   readonly leases: LeaseDurability;
