@@ -69,7 +69,7 @@ export function snapshotParts(cards: number): Side {
           leave = listener;
         },
       };
-      watchBoard({ clock, boards }, stream, create(WatchBoardRequestSchema, { name: config.name }));
+      watchBoard(boards, stream, create(WatchBoardRequestSchema, { name: config.name }));
     });
   }
 

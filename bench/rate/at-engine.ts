@@ -3,7 +3,7 @@
 import { createSystemClock } from "../../src/server/clock.ts";
 import { createEmbeddedEngine } from "../../src/server/engine/embedded/embedded-engine.ts";
 import { createIds } from "../../src/server/ids.ts";
-import type { Granted } from "../../src/server/machine/command.ts";
+import type { ShownGrant } from "../../src/server/machine/show.ts";
 import { createMemoryStore } from "../../src/server/store/memory-store.ts";
 import { limiterOf } from "../../test/support/limiter-config.ts";
 import type { RateLimit } from "./grants.ts";
@@ -19,7 +19,7 @@ export async function grantAtEngine(
   engine.submit([{ kind: "create-limiter", config: limiterOf({ rate }) }], () => {});
   const claims = [{ limiter: "db", key: "", permits: 0, tokens: claim, slots: false }];
   const instants: number[] = [];
-  const until = clock.now() + duration * 1000;
+  const until = (clock.wallTime(clock.now()) + duration) * 1_000;
   const { promise, resolve } = Promise.withResolvers<void>();
 
   function join(): void {
@@ -48,10 +48,11 @@ export async function grantAtEngine(
     );
   }
 
-  function take({ lease }: Granted, stream: number): void {
+  function take({ lease }: ShownGrant, stream: number): void {
     engine.closeStream(stream);
-    instants.push(lease.grantedAt);
-    if (lease.grantedAt < until) join();
+    const grantedAt = lease.grantedAt * 1_000;
+    instants.push(grantedAt);
+    if (grantedAt < until) join();
     else resolve();
   }
 

@@ -9,9 +9,10 @@ import type { Refusal } from "../client/refusal.ts";
 import { isAnswer } from "../reasons/reasons.ts";
 import { createEmbeddedEngine } from "../server/engine/embedded/embedded-engine.ts";
 import type { Claim } from "../server/machine/claim.ts";
-import type { Granted, Waiting } from "../server/machine/command.ts";
+import type { Waiting } from "../server/machine/command.ts";
 import type { LimiterConfig } from "../server/machine/limiter.ts";
 import type { Refusal as MachineRefusal } from "../server/machine/reasons.ts";
+import type { ShownGrant } from "../server/machine/show.ts";
 import type { LimiterStatus } from "../server/machine/view.ts";
 import { createMemoryStore } from "../server/store/memory-store.ts";
 import { createLocalClock } from "./clock.ts";
@@ -73,11 +74,11 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
         engine.closeStream(stream);
       }
       // From here on nothing of this call is needed, and nothing of it may keep the handle from being collected.
-      function hold({ lease, held }: Granted): void {
+      function hold({ lease, held }: ShownGrant): void {
         if (isOver) return;
         close();
-        if (held) resolve(createLease(createLocalLease({ lease, clock, engine, signal }), guard, site));
-        else resolve(createSpentLease(grantOf(lease, clock), "local"));
+        if (held) resolve(createLease(createLocalLease({ lease, engine, signal }), guard, site));
+        else resolve(createSpentLease(grantOf(lease), "local"));
       }
       function tell({ waitersAhead, estimatedWait }: Pick<Waiting, "waitersAhead" | "estimatedWait">): void {
         if (isOver) return;

@@ -2,20 +2,18 @@
 
 import type { Lease, LeaseEnd, WorkOutcome } from "../client/lease.ts";
 import type { Held } from "../client/lease-handle.ts";
-import type { Clock } from "../server/clock.ts";
 import type { Engine } from "../server/engine/engine.ts";
-import type { Lease as MachineLease } from "../server/machine/lease.ts";
+import type { LeaseView } from "../server/machine/view.ts";
 
 interface LocalLeaseOptions {
-  readonly lease: MachineLease;
-  readonly clock: Clock;
+  readonly lease: LeaseView;
   readonly engine: Engine;
   /** Aborting it gives the lease back. */
   readonly signal: AbortSignal | undefined;
 }
 
 /** What is kept of a lease, apart from its handle, which nothing here refers to. */
-export function createLocalLease({ lease, clock, engine, signal }: LocalLeaseOptions): Held {
+export function createLocalLease({ lease, engine, signal }: LocalLeaseOptions): Held {
   const controller = new AbortController();
   let end: Promise<LeaseEnd> | undefined;
 
@@ -36,7 +34,7 @@ export function createLocalLease({ lease, clock, engine, signal }: LocalLeaseOpt
 
   signal?.addEventListener("abort", onAbort);
   return {
-    grant: grantOf(lease, clock),
+    grant: grantOf(lease),
     admittedBy: "local",
     signal: controller.signal,
     get valid() {
@@ -48,18 +46,11 @@ export function createLocalLease({ lease, clock, engine, signal }: LocalLeaseOpt
 }
 
 /** A grant in the words of the client. */
-export function grantOf(lease: MachineLease, clock: Clock): Pick<Lease, "id" | "claims" | "holder" | "grantTime"> {
+export function grantOf(lease: LeaseView): Pick<Lease, "id" | "claims" | "holder" | "grantTime"> {
   return {
     id: lease.id,
-    claims: lease.claims.map(({ instance, permits, tokens, fencingToken, slots }) => ({
-      limiter: instance.limiter.config.name,
-      key: instance.key,
-      permits,
-      tokens,
-      fencingToken: BigInt(fencingToken),
-      slots,
-    })),
+    claims: lease.claims.map((claim) => ({ ...claim, fencingToken: BigInt(claim.fencingToken) })),
     holder: lease.holder,
-    grantTime: new Date(clock.wallTime(lease.grantedAt)),
+    grantTime: new Date(lease.grantedAt),
   };
 }

@@ -1,10 +1,9 @@
 /** The port between the board service and whatever keeps the boards; it hands out in order, as the engine for limiters does. */
 
 import type { BoardCommand } from "../machine/board/command.ts";
-import type { Sample } from "../machine/board/flow-history.ts";
 import type { CardFilter } from "../machine/board/read.ts";
 import type { ShownNews, ShownOutcomeOf } from "../machine/board/show.ts";
-import type { BoardDelta, BoardView, CardView, PlaceView, WatchPosition } from "../machine/board/view.ts";
+import type { BoardDelta, BoardView, CardView, PlaceView, SampleView, WatchPosition } from "../machine/board/view.ts";
 import type { StreamId } from "../machine/claim.ts";
 import type { Page } from "../machine/view.ts";
 
@@ -36,8 +35,8 @@ export interface BoardEngine {
   card(board: string, cardId: string): Promise<CardView | undefined>;
   /** Undefined if there is no such board. */
   cards(board: string, filter: CardFilter): Promise<Page<CardView> | undefined>;
-  /** The flow from `from` (µs) on; undefined if there is no such board. */
-  flow(board: string, from: number): Promise<readonly Sample[] | undefined>;
+  /** The flow from `from` (ms since 1970) on; undefined if there is no such board. */
+  flow(board: string, from: number): Promise<readonly SampleView[] | undefined>;
   /** What a watcher is to be told next; undefined if there is no such board. */
   delta(board: string, position: WatchPosition): Promise<BoardDelta | undefined>;
   /** How many work on cards and can be expected to end: those of people, which have no ttl, do not count. */

@@ -13,13 +13,13 @@
  */
 
 import type { StreamId } from "../machine/claim.ts";
-import type { Command, MachineNews } from "../machine/command.ts";
-import type { ShownOutcomeOf } from "../machine/show.ts";
+import type { Command } from "../machine/command.ts";
+import type { ShownNews, ShownOutcomeOf } from "../machine/show.ts";
 import type { LeaseView, LimiterView, Page, WaiterView } from "../machine/view.ts";
 
 /** What a stream is told between its own commands. */
 export type StreamNews =
-  | MachineNews
+  | ShownNews
   /** Its place in the queue is nearer than it was last told. */
   | { readonly kind: "moved"; readonly waiter: WaiterView };
 

@@ -7,7 +7,15 @@ import type { Flow, Instance, Limiter, Waiter } from "./limiter.ts";
 import { bytesOf, takePage } from "./page.ts";
 import type { State } from "./state.ts";
 import { levelOf } from "./token-bucket.ts";
-import { type LeaseView, type LimiterStatus, type LimiterView, type Page, viewLease, type WaiterView } from "./view.ts";
+import {
+  type LeaseView,
+  type LimiterStatus,
+  type LimiterView,
+  type Page,
+  viewLease,
+  type WaiterView,
+  type WallTime,
+} from "./view.ts";
 
 export interface Filter {
   /** Empty: any. */
@@ -26,15 +34,15 @@ const CLAIM_BYTES = 64;
 const SLOT_BYTES = 5;
 
 /** One limiter; with a key, the status is that of the key alone. */
-export function viewLimiter(state: State, limiter: Limiter, key = ""): LimiterView {
+export function viewLimiter(state: State, limiter: Limiter, wallTime: WallTime, key = ""): LimiterView {
   return {
     config: limiter.config,
     declared: limiter.declaration !== undefined,
     declaration: limiter.declaration,
     deleting: limiter.deleting,
     revision: limiter.revision,
-    createdAt: limiter.createdAt,
-    updatedAt: limiter.updatedAt,
+    createdAt: wallTime(limiter.createdAt),
+    updatedAt: wallTime(limiter.updatedAt),
     status: statusOf(state, limiter, key),
   };
 }
@@ -43,10 +51,11 @@ export function viewLimiter(state: State, limiter: Limiter, key = ""): LimiterVi
 export function pageLimiters(
   state: State,
   query: { readonly after: string; readonly limit: number },
+  wallTime: WallTime,
 ): Page<LimiterView> {
   return takePage(state.limiterNames.after(query.after), {
     limit: query.limit,
-    view: (name) => viewLimiter(state, limiterOf(state, name)),
+    view: (name) => viewLimiter(state, limiterOf(state, name), wallTime),
     bytes: (name) => LIMITER_BYTES + bytesOf(name, limiterOf(state, name).config.description),
     token: (name) => name,
   });
@@ -75,10 +84,10 @@ function hasFaded({ arrivals, grants, completions, holds, waits }: Flow, now: nu
 }
 
 /** Leases in the order of their grants. */
-export function pageLeases(state: State, filter: Filter): Page<LeaseView> {
+export function pageLeases(state: State, filter: Filter, wallTime: WallTime): Page<LeaseView> {
   return takePage(leasesAfter(state, filter), {
     limit: filter.limit,
-    view: viewLease,
+    view: (lease) => viewLease(lease, wallTime),
     bytes: ({ holder, claims }) => {
       const held = claims.map(({ instance: { limiter, key }, slots }) => {
         return CLAIM_BYTES + bytesOf(limiter.config.name, key) + SLOT_BYTES * slots.length;
@@ -95,12 +104,12 @@ function* leasesAfter(state: State, filter: Filter): Generator<Lease> {
 }
 
 /** Waiters in the order of their arrival. */
-export function pageWaiters(state: State, filter: Filter): Page<WaiterView> {
+export function pageWaiters(state: State, filter: Filter, wallTime: WallTime): Page<WaiterView> {
   const limiter = state.limiters.get(filter.limiter);
   for (const instance of limiter?.queued ?? []) survey(instance);
   return takePage(waitersAfter(state, filter), {
     limit: filter.limit,
-    view: (waiter) => viewWaiter(waiter, state.now),
+    view: (waiter) => viewWaiter(waiter, state.now, wallTime),
     bytes: ({ holder, claims }) => {
       const asked = claims.map((claim) => CLAIM_BYTES + bytesOf(claim.limiter, claim.key));
       return ITEM_BYTES + bytesOf(holder) + sum(asked);
@@ -120,15 +129,15 @@ function arrivalOf(waiter: Waiter): number {
 }
 
 /** A waiter with its place as last surveyed, and what that lets expect as of `now`. */
-export function viewWaiter(waiter: Waiter, now: number): WaiterView {
+export function viewWaiter(waiter: Waiter, now: number, wallTime: WallTime): WaiterView {
   return {
     id: waiter.id,
     claims: waiter.claims,
     holder: waiter.holder,
     waitersAhead: waitersAhead(waiter),
     estimatedWait: estimateOf(waiter, now),
-    arrivedAt: waiter.arrivedAt,
-    deadline: waiter.deadline === Number.POSITIVE_INFINITY ? undefined : waiter.deadline,
+    arrivedAt: wallTime(waiter.arrivedAt),
+    deadline: waiter.deadline === Number.POSITIVE_INFINITY ? undefined : wallTime(waiter.deadline),
   };
 }
 

@@ -1,10 +1,16 @@
-/** What people are shown of the machine's state: plain copies, in its own units. */
+/**
+ * What is shown of the machine's state: plain copies, in which nothing goes on changing and nothing is this process's own.
+ * Spans are µs, and instants ms since 1970.
+ */
 
 import type { Claim } from "./claim.ts";
 import { expiresAt, type HeldClaim, type Lease } from "./lease.ts";
 import type { LimiterConfig } from "./limiter.ts";
 import type { Attachment } from "./liveness.ts";
 import type { Reason } from "./reasons.ts";
+
+/** Returns the wall clock's ms since 1970 at an instant of the machine's. */
+export type WallTime = (micros: number) => number;
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -49,12 +55,23 @@ export interface LimiterStatus {
 export interface LeaseView {
   readonly id: string;
   readonly holder: string;
-  readonly claims: readonly HeldClaim[];
+  readonly claims: readonly HeldClaimView[];
   readonly grantedAt: number;
+  /** 0: it ends with its stream. */
   readonly ttl: number;
-  readonly attachment: Attachment;
+  readonly attachment: Attachment["kind"];
+  /** When it ends unless its holder shows itself; undefined while nothing runs out. */
   readonly expiresAt: number | undefined;
   readonly revoking: boolean;
+}
+
+export interface HeldClaimView {
+  readonly limiter: string;
+  readonly key: string;
+  readonly permits: number;
+  readonly tokens: number;
+  readonly fencingToken: number;
+  readonly slots: readonly number[];
 }
 
 export interface WaiterView {
@@ -69,15 +86,36 @@ export interface WaiterView {
   readonly deadline: number | undefined;
 }
 
-export function viewLease(lease: Lease): LeaseView {
+export function viewLease(lease: Lease, wallTime: WallTime): LeaseView {
   return {
     id: lease.id,
     holder: lease.holder,
-    claims: lease.claims,
-    grantedAt: lease.grantedAt,
+    claims: lease.claims.map(viewHeldClaim),
+    grantedAt: wallTime(lease.grantedAt),
     ttl: lease.ttl,
-    attachment: lease.attachment,
-    expiresAt: expiresAt(lease),
+    attachment: lease.attachment.kind,
+    expiresAt: viewInstant(expiresAt(lease), wallTime),
     revoking: lease.revokedAt !== undefined,
   };
+}
+
+export function viewInstant(at: number | undefined, wallTime: WallTime): number | undefined {
+  return at === undefined ? undefined : wallTime(at);
+}
+
+/**
+ * µs for which a holder may rely on a lease from the moment when it sent what this answers: half of what the server
+ * waits for it. Of one that is being revoked the other half stays as long: its holder, too, may be late to notice. Undefined:
+ * for as long as its stream.
+ */
+export function validFor(lease: Lease, now: number): number | undefined {
+  if (lease.ttl === 0) return undefined;
+  const half = Math.floor(lease.ttl / 2);
+  if (lease.revokedAt === undefined) return half;
+  const left = (expiresAt(lease) ?? now) - now;
+  return Math.max(0, Math.min(half, left - (lease.ttl - half)));
+}
+
+function viewHeldClaim({ instance, permits, tokens, fencingToken, slots }: HeldClaim): HeldClaimView {
+  return { limiter: instance.limiter.config.name, key: instance.key, permits, tokens, fencingToken, slots };
 }

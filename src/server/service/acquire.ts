@@ -11,9 +11,10 @@ import {
   RevokingSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
-import type { Acquire, Granted, Resume, Waiting } from "../machine/command.ts";
-import { END_REASONS, expiresAt } from "../machine/lease.ts";
+import type { Acquire, Resume, Waiting } from "../machine/command.ts";
+import { END_REASONS } from "../machine/lease.ts";
 import { refusal } from "../machine/reasons.ts";
+import type { ShownGrant } from "../machine/show.ts";
 import { grantedToWire, waitingToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
 import type { Heartbeats } from "./heartbeats.ts";
@@ -84,8 +85,7 @@ export function openAcquire(
         hold(news);
         return;
       case "revoking": {
-        const until = expiresAt(news.lease) ?? clock.now();
-        const endTime = msToTimestamp(clock.wallTime(until));
+        const endTime = msToTimestamp(news.lease.expiresAt ?? clock.wallTime(clock.now()));
         say({ case: "revoking", value: create(RevokingSchema, { endTime, message: news.message }) });
         return;
       }
@@ -102,9 +102,9 @@ export function openAcquire(
     }
   }
 
-  function hold(granted: Granted): void {
+  function hold(granted: ShownGrant): void {
     call.unsay("waiting");
-    say({ case: "granted", value: grantedToWire(granted, ids, clock) });
+    say({ case: "granted", value: grantedToWire(granted, ids) });
     if (granted.held) call.holds(granted.lease.id);
     else call.finish();
   }

@@ -15,19 +15,18 @@ import {
   TryAcquireResponseSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
-import type { Ended, Release, Renew, Renewed, TryAcquire, Withdraw } from "../machine/command.ts";
-import { expiresAt } from "../machine/lease.ts";
+import type { Ended, Release, Renew, TryAcquire, Withdraw } from "../machine/command.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
+import type { ShownRenewal } from "../machine/show.ts";
 import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import {
   claimsFromWire,
   grantedToWire,
   leaseEndToWire,
   refusalToWire,
-  validFor,
   workOutcomeFromWire,
 } from "../wire/lease-wire.ts";
-import { durationToMicros, microsToDuration, msToTimestamp } from "../wire/time-wire.ts";
+import { durationToMicros, optionalDuration, optionalTimestamp } from "../wire/time-wire.ts";
 import { type AcquireQuestion, openAcquire } from "./acquire.ts";
 import { ask, askFor } from "./ask.ts";
 import { createHeartbeats } from "./heartbeats.ts";
@@ -94,7 +93,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       };
       const outcome = await askFor(engine, command, call);
       if (outcome.kind === "granted") {
-        const value = grantedToWire(outcome, ids, clock);
+        const value = grantedToWire(outcome, ids);
         return create(TryAcquireResponseSchema, { result: { case: "granted", value } });
       }
       if (!isAnswer(outcome.reason)) throw refusalError(outcome);
@@ -104,7 +103,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     async renew({ leases }) {
       const mine = leases.filter(({ leaseId, secret }) => ids.isSecretOf(leaseId, secret));
       const commands = mine.map(({ leaseId }): Renew => ({ kind: "renew", leaseId }));
-      const outcomes = await new Promise<readonly (Renewed | Ended | Refusal)[]>((resolve) => {
+      const outcomes = await new Promise<readonly (ShownRenewal | Ended | Refusal)[]>((resolve) => {
         engine.submit(commands, resolve);
       });
       const byCredential = new Map(mine.map((credential, index) => [credential, outcomes[index]]));
@@ -152,15 +151,15 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     };
   }
 
-  function toRenewResult(outcome: Renewed | Ended | Refusal): MessageInitShape<typeof RenewResultSchema>["result"] {
+  function toRenewResult(
+    outcome: ShownRenewal | Ended | Refusal,
+  ): MessageInitShape<typeof RenewResultSchema>["result"] {
     switch (outcome.kind) {
       case "renewed": {
-        const { lease } = outcome;
-        const until = expiresAt(lease);
         const value = create(RenewedSchema, {
-          validFor: lease.ttl === 0 ? undefined : microsToDuration(validFor(lease, clock.now())),
-          expireTime: until === undefined ? undefined : msToTimestamp(clock.wallTime(until)),
-          revoking: lease.revokedAt !== undefined,
+          validFor: optionalDuration(outcome.validFor),
+          expireTime: optionalTimestamp(outcome.expiresAt),
+          revoking: outcome.revoking,
         });
         return { case: "renewed", value };
       }

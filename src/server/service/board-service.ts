@@ -82,11 +82,11 @@ const NO_ATTEMPT: FieldViolation = {
 
 export function createBoardService({ clock, ids, boards, heartbeat }: BoardServiceOptions): BoardRpcs {
   const openCalls = new Set<OpenCall>();
-  const ports = { clock, boards, heartbeats: createHeartbeats(clock, heartbeat) };
+  const ports = { boards, heartbeats: createHeartbeats(clock, heartbeat) };
   let stopping = false;
 
-  const toWire = (view: BoardView) => boardMessage(view, clock);
-  const cardMessage = (view: CardView) => cardToWire(view, clock);
+  const toWire = (view: BoardView) => boardMessage(view);
+  const cardMessage = (view: CardView) => cardToWire(view);
 
   function ask<C extends BoardCommand>(command: C): Promise<ShownOutcomeOf<C>> {
     return new Promise((resolve) => {
@@ -222,17 +222,16 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
 
     watchBoard(request, stream) {
-      watchBoard({ clock, boards }, stream, request);
+      watchBoard(boards, stream, request);
     },
 
     async getFlow({ name, fromTime }) {
       const view = await readBoard(name);
-      // Instants of before the server's start are negative in its own time.
-      const from = fromTime === undefined ? Number.NEGATIVE_INFINITY : microsOf(timestampToMs(fromTime));
+      const from = fromTime === undefined ? Number.NEGATIVE_INFINITY : timestampToMs(fromTime);
       const samples = (await boards.flow(name, from)) ?? [];
       return create(GetFlowResponseSchema, {
         stages: view.stages.map(({ config }) => config.name),
-        samples: samples.map((sample) => sampleMessage(sample, clock)),
+        samples: samples.map(sampleMessage),
       });
     },
 
@@ -299,8 +298,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       } as const;
       const outcome = await pullNow(command, call);
       if (outcome.kind === "pulled") {
-        const { card, workId, resumed } = outcome;
-        const value = pulledToWire({ card, held: workId !== undefined, resumed }, clock);
+        const value = pulledToWire(outcome);
         return create(TryPullCardResponseSchema, { result: { case: "pulled", value } });
       }
       if (!isAnswer(outcome.reason)) throw refusalError(outcome);
@@ -314,7 +312,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
           const outcome = await ask({ kind: "renew-work", board, cardId, token: Number(fencingToken) });
           const result =
             outcome.kind === "card" && outcome.card.work !== undefined
-              ? ({ case: "renewed", value: workToWire(outcome.card.work, clock) } as const)
+              ? ({ case: "renewed", value: workToWire(outcome.card.work) } as const)
               : ({ case: "refused", value: refusalToWire(outcome as Refusal) } as const);
           return create(RenewCardResultSchema, { cardId, result });
         }),
@@ -354,11 +352,6 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     return create(GiveBackCardResponseSchema, {
       card: outcome.kind === "card" ? cardMessage(outcome.card) : undefined,
     });
-  }
-
-  /** µs in the server's own time, for ms since 1970. */
-  function microsOf(ms: number): number {
-    return (ms - clock.wallTime(0)) * 1000;
   }
 
   return {

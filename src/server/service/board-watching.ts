@@ -1,7 +1,6 @@
 /** One WatchBoard call: what stands on a board, then what changes. The watcher has a number, not a queue. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
 import { BoardSnapshotSchema } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import {
@@ -17,13 +16,8 @@ import { cardToWire } from "../wire/card-wire.ts";
 import { internalError, refusalError } from "../wire/error-wire.ts";
 import type { ServerStream } from "./rpc.ts";
 
-interface WatchPorts {
-  readonly clock: Clock;
-  readonly boards: BoardEngine;
-}
-
 export function watchBoard(
-  { clock, boards }: WatchPorts,
+  boards: BoardEngine,
   stream: ServerStream<WatchBoardResponse>,
   { name, afterSequence }: WatchBoardRequest,
 ): void {
@@ -79,8 +73,8 @@ export function watchBoard(
   }
 
   function toEvent(delta: BoardDelta): WatchBoardResponse["event"] {
-    const board = boardMessage(delta.board, clock);
-    const cards = delta.cards.map((card) => cardToWire(card, clock));
+    const board = boardMessage(delta.board);
+    const cards = delta.cards.map((card) => cardToWire(card));
     return delta.kind === "snapshot"
       ? { case: "snapshot", value: create(BoardSnapshotSchema, { board, cards }) }
       : {

@@ -19,7 +19,6 @@ import {
 import type { LimiterConfig } from "../machine/limiter.ts";
 import { refusal } from "../machine/reasons.ts";
 import type { LimiterView } from "../machine/view.ts";
-import { viewLease } from "../machine/view.ts";
 import { invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { leaseEndToWire, leaseToWire, waiterToWire } from "../wire/lease-wire.ts";
 import { applyUpdate } from "../wire/limiter-update.ts";
@@ -40,7 +39,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const NUMBER = /^[1-9][0-9]{0,15}$/;
 
 export function createLimiterService({ clock, engine }: LimiterServiceOptions): RpcService {
-  const toWire = (view: LimiterView) => limiterMessage(view, clock);
+  const toWire = (view: LimiterView) => limiterMessage(view);
 
   async function read(name: string, key = ""): Promise<LimiterView> {
     const view = await engine.limiter(name, key);
@@ -109,7 +108,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
       }
       const page = await engine.leases({ limiter, key, ...pageFromWire(request, NUMBER) });
       return create(ListLeasesResponseSchema, {
-        leases: page.items.map((lease) => leaseToWire(lease, clock)),
+        leases: page.items.map((lease) => leaseToWire(lease)),
         nextPageToken: pageTokenToWire(page.next),
       });
     },
@@ -119,7 +118,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
       const page = await engine.waiters({ limiter, key, ...pageFromWire(request, NUMBER) });
       if (page === undefined) throw refusalError(refusal("LIMITER_NOT_FOUND", { limiter }));
       return create(ListWaitersResponseSchema, {
-        waiters: page.items.map((waiter) => waiterToWire(waiter, clock)),
+        waiters: page.items.map((waiter) => waiterToWire(waiter)),
         nextPageToken: pageTokenToWire(page.next),
       });
     },
@@ -132,7 +131,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
         case "ended":
           return create(RevokeLeaseResponseSchema, { end: leaseEndToWire(outcome.end) });
         case "revoking":
-          return create(RevokeLeaseResponseSchema, { lease: leaseToWire(viewLease(outcome.lease), clock) });
+          return create(RevokeLeaseResponseSchema, { lease: leaseToWire(outcome.lease) });
       }
     },
 

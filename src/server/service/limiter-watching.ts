@@ -80,7 +80,7 @@ export function watchLimiters(
         left -= 1;
         news.delete(name);
         if (view === undefined) send({ case: "removed", value: name }, false);
-        else send({ case: "changed", value: limiterMessage(view, clock) }, false);
+        else send({ case: "changed", value: limiterMessage(view) }, false);
       }
     }
   }
@@ -97,7 +97,7 @@ export function watchLimiters(
       heldBack = event;
     };
     const snapshot = () => {
-      const limiters = first.map((view) => limiterMessage(view, clock));
+      const limiters = first.map((view) => limiterMessage(view));
       return { case: "snapshot", value: create(LimiterSnapshotSchema, { limiters }) } as const;
     };
     let after = "";
@@ -105,7 +105,7 @@ export function watchLimiters(
       const page = await readSome(after);
       after = page.next;
       if (heldBack !== undefined) {
-        for (const view of page.items) await say({ case: "changed", value: limiterMessage(view, clock) });
+        for (const view of page.items) await say({ case: "changed", value: limiterMessage(view) });
       } else {
         first.push(...page.items);
         if (first.length >= FIRST_MESSAGE) await say(snapshot());

@@ -2,7 +2,6 @@
 
 import { create } from "@bufbuild/protobuf";
 import { isAnswer } from "../../reasons/reasons.ts";
-import type { Clock } from "../clock.ts";
 import type { BoardEngine, PullNews } from "../engine/board-engine.ts";
 import {
   type PullCardResponse,
@@ -23,7 +22,6 @@ import { createHeldCall, type OpenCall } from "./held-call.ts";
 import type { ServerStream } from "./rpc.ts";
 
 export interface PullPorts {
-  readonly clock: Clock;
   readonly boards: BoardEngine;
   readonly heartbeats: Heartbeats;
 }
@@ -40,7 +38,7 @@ interface PullOptions {
 type Said = Exclude<PullCardResponse["event"], { case: undefined }>;
 
 /** Asks, and talks through the stream until it ends. */
-export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
+export function openPull({ boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
   const engineStream = boards.openStream(hear);
   const call = createHeldCall<Said["case"], PullCardResponse>({
     stream,
@@ -94,11 +92,11 @@ export function openPull({ clock, boards, heartbeats }: PullPorts, { stream, que
     say({ case: "waiting", value });
   }
 
-  function work({ card, workId, resumed }: ShownPull): void {
+  function work(pulled: ShownPull): void {
     call.unsay("waiting");
-    say({ case: "pulled", value: pulledToWire({ card, held: workId !== undefined, resumed }, clock) });
-    if (workId === undefined) call.finish();
-    else call.holds(workId);
+    say({ case: "pulled", value: pulledToWire(pulled) });
+    if (pulled.workId === undefined) call.finish();
+    else call.holds(pulled.workId);
   }
 
   function beat(): void {

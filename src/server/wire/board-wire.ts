@@ -1,7 +1,6 @@
 /** Boards: what an operator decides about one, and what is shown of it. The defaults of `board.proto` stand here. */
 
 import { create, type DescField } from "@bufbuild/protobuf";
-import type { Clock } from "../clock.ts";
 import {
   type Board,
   BoardSchema,
@@ -17,9 +16,8 @@ import {
   type FlowSample as WireSample,
   type BoardStatus as WireStatus,
 } from "../gen/ggen/backpressure/v1/board_pb.ts";
-import type { Sample } from "../machine/board/flow-history.ts";
 import type { BoardConfig, StageConfig } from "../machine/board/model.ts";
-import type { BoardStatus, BoardView, FlowTime, StageView } from "../machine/board/view.ts";
+import type { BoardStatus, BoardView, FlowTime, SampleView, StageView } from "../machine/board/view.ts";
 import type { FieldViolation } from "./error-wire.ts";
 import { durationToMicros, microsToDuration, msToTimestamp, optionalDuration } from "./time-wire.ts";
 
@@ -92,20 +90,20 @@ export function boardFields(config: BoardConfig) {
 }
 
 /** A board as any client may see it. */
-export function boardMessage(view: BoardView, clock: Pick<Clock, "wallTime">): Board {
+export function boardMessage(view: BoardView): Board {
   return create(BoardSchema, {
     ...boardFields(view.config),
     stages: view.stages.map(stageMessage),
     etag: String(view.revision),
     declared: view.declared,
-    createTime: msToTimestamp(clock.wallTime(view.createdAt)),
-    updateTime: msToTimestamp(clock.wallTime(view.updatedAt)),
+    createTime: msToTimestamp(view.createdAt),
+    updateTime: msToTimestamp(view.updatedAt),
     status: statusMessage(view.status),
   });
 }
 
-export function sampleMessage({ at, counts }: Sample, clock: Pick<Clock, "wallTime">): WireSample {
-  return create(FlowSampleSchema, { time: msToTimestamp(clock.wallTime(at)), cards: counts.map(BigInt) });
+export function sampleMessage({ at, counts }: SampleView): WireSample {
+  return create(FlowSampleSchema, { time: msToTimestamp(at), cards: counts.map(BigInt) });
 }
 
 function stageConfig(stage: Stage, atEnd: boolean, first: boolean): StageConfig {

@@ -1,7 +1,6 @@
 /** Cards: domain to protobuf and back. */
 
 import { create, type DescField, type MessageInitShape } from "@bufbuild/protobuf";
-import type { Clock } from "../clock.ts";
 import { type PulledCard, PulledCardSchema } from "../gen/ggen/backpressure/v1/board_service_pb.ts";
 import {
   type Card,
@@ -11,10 +10,11 @@ import {
   CardState as WireState,
 } from "../gen/ggen/backpressure/v1/card_pb.ts";
 import type { CardContent, CardState } from "../machine/board/model.ts";
+import type { ShownPull } from "../machine/board/show.ts";
 import type { CardView, WorkView } from "../machine/board/view.ts";
 import { invalidRequest } from "./error-wire.ts";
 import { applyMask, type Updatable } from "./field-mask.ts";
-import { microsToDuration, msToTimestamp, optionalDuration } from "./time-wire.ts";
+import { microsToDuration, msToTimestamp, optionalDuration, optionalTimestamp } from "./time-wire.ts";
 
 const { id, title, description, data, priority } = CardSchema.field;
 const CONTENT_FIELDS: readonly DescField[] = [id, title, description, data, priority];
@@ -40,20 +40,19 @@ export function updateContent(current: CardView, message: Card, paths: readonly 
 }
 
 /** A card as any client may see it. */
-export function cardToWire(view: CardView, clock: Pick<Clock, "wallTime">): Card {
-  const instant = (at: number) => msToTimestamp(clock.wallTime(at));
+export function cardToWire(view: CardView): Card {
   return create(CardSchema, {
     id: view.id,
     ...view.content,
     stage: view.stage,
     state: STATES[view.state],
-    lease: view.work && leaseFields(view.work, clock),
+    lease: view.work && leaseFields(view.work),
     attempt: view.attempt,
     reason: view.reason,
     result: view.result,
-    addTime: instant(view.addedAt),
-    enterTime: instant(view.enteredAt),
-    completeTime: view.completedAt === undefined ? undefined : instant(view.completedAt),
+    addTime: msToTimestamp(view.addedAt),
+    enterTime: msToTimestamp(view.enteredAt),
+    completeTime: optionalTimestamp(view.completedAt),
     age: microsToDuration(view.age),
     stageAge: microsToDuration(view.stageAge),
     blockedTime: view.blockedTime === 0 ? undefined : microsToDuration(view.blockedTime),
@@ -62,18 +61,15 @@ export function cardToWire(view: CardView, clock: Pick<Clock, "wallTime">): Card
 }
 
 /** A card as its worker gets it: with how long it may rely on it. */
-export function pulledToWire(
-  { card, held, resumed }: { readonly card: CardView; readonly held: boolean; readonly resumed: boolean },
-  clock: Pick<Clock, "wallTime">,
-): PulledCard {
-  const message = cardToWire(card, clock);
-  if (held && card.work !== undefined) message.lease = workToWire(card.work, clock);
+export function pulledToWire({ card, workId, resumed }: ShownPull): PulledCard {
+  const message = cardToWire(card);
+  if (workId !== undefined && card.work !== undefined) message.lease = workToWire(card.work);
   return create(PulledCardSchema, { card: message, resumed });
 }
 
-export function workToWire(work: WorkView, clock: Pick<Clock, "wallTime">): CardLease {
+export function workToWire(work: WorkView): CardLease {
   const validFor = work.ttl === undefined || work.ttl === 0 ? undefined : microsToDuration(Math.floor(work.ttl / 2));
-  return create(CardLeaseSchema, { ...leaseFields(work, clock), validFor });
+  return create(CardLeaseSchema, { ...leaseFields(work), validFor });
 }
 
 export function cardStateFromWire(state: WireState): CardState | undefined {
@@ -81,13 +77,13 @@ export function cardStateFromWire(state: WireState): CardState | undefined {
   return found?.[0] as CardState | undefined;
 }
 
-function leaseFields(work: WorkView, clock: Pick<Clock, "wallTime">): MessageInitShape<typeof CardLeaseSchema> {
+function leaseFields(work: WorkView): MessageInitShape<typeof CardLeaseSchema> {
   return {
     worker: work.worker,
     fencingToken: BigInt(work.token),
-    pullTime: msToTimestamp(clock.wallTime(work.pulledAt)),
+    pullTime: msToTimestamp(work.pulledAt),
     ttl: optionalDuration(work.ttl),
-    expireTime: work.expiresAt === undefined ? undefined : msToTimestamp(clock.wallTime(work.expiresAt)),
+    expireTime: optionalTimestamp(work.expiresAt),
     live: work.live,
   };
 }

@@ -1,7 +1,6 @@
 /** Claims, leases and waiters: domain to protobuf and back. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Clock } from "../clock.ts";
 import {
   GrantedSchema,
   WaitingSchema,
@@ -25,17 +24,13 @@ import {
   type Refusal as WireRefusal,
 } from "../gen/ggen/backpressure/v1/reason_pb.ts";
 import type { Claim } from "../machine/claim.ts";
-import type { Granted } from "../machine/command.ts";
-import { expiresAt, type HeldClaim, type Lease, type LeaseEnd, type WorkOutcome } from "../machine/lease.ts";
-import type { Attachment } from "../machine/liveness.ts";
+import type { LeaseEnd, WorkOutcome } from "../machine/lease.ts";
 import type { Reason, Refusal } from "../machine/reasons.ts";
 import { refusalMessage } from "../machine/refusal-message.ts";
-import { type LeaseView, viewLease, type WaiterView } from "../machine/view.ts";
+import type { ShownGrant } from "../machine/show.ts";
+import type { HeldClaimView, LeaseView, WaiterView } from "../machine/view.ts";
 import { type FieldViolation, invalidRequest } from "./error-wire.ts";
-import { microsToDuration, msToTimestamp } from "./time-wire.ts";
-
-/** Tells the wall clock's ms at a monotonic instant. */
-export type WallClock = Pick<Clock, "wallTime">;
+import { microsToDuration, msToTimestamp, optionalDuration, optionalTimestamp } from "./time-wire.ts";
 
 /** Knows the secret of each lease. */
 export interface Secrets {
@@ -75,25 +70,13 @@ export function claimsFromWire(claims: readonly WireClaim[]): readonly Claim[] {
 }
 
 /** A grant as its holder is told: with the secret of its lease, if there is something to hold. */
-export function grantedToWire(granted: Granted, secrets: Secrets, clock: Clock): WireGranted {
-  const { lease, held, resumed } = granted;
+export function grantedToWire({ lease, held, validFor, resumed }: ShownGrant, secrets: Secrets): WireGranted {
   return create(GrantedSchema, {
-    lease: leaseToWire(viewLease(lease), clock),
+    lease: leaseToWire(lease),
     secret: held ? secrets.secretOf(lease.id) : "",
-    validFor: held && lease.ttl > 0 ? microsToDuration(validFor(lease, clock.now())) : undefined,
+    validFor: optionalDuration(validFor),
     resumed,
   });
-}
-
-/**
- * µs for which a holder may rely on a lease from the moment when it sent what this answers: half of what the server
- * waits for it. Of one that is being revoked the other half stays as long: its holder, too, may be late to notice.
- */
-export function validFor(lease: Lease, now: number): number {
-  const half = Math.floor(lease.ttl / 2);
-  if (lease.revokedAt === undefined) return half;
-  const left = (expiresAt(lease) ?? now) - now;
-  return Math.max(0, Math.min(half, left - (lease.ttl - half)));
 }
 
 export function waitingToWire(place: {
@@ -102,32 +85,32 @@ export function waitingToWire(place: {
 }): WireWaiting {
   return create(WaitingSchema, {
     waitersAhead: place.waitersAhead,
-    estimatedWait: place.estimatedWait === undefined ? undefined : microsToDuration(place.estimatedWait),
+    estimatedWait: optionalDuration(place.estimatedWait),
   });
 }
 
-export function leaseToWire(lease: LeaseView, clock: WallClock): WireLease {
+export function leaseToWire(lease: LeaseView): WireLease {
   return create(LeaseSchema, {
     id: lease.id,
     claims: lease.claims.map(heldClaimToWire),
     holder: lease.holder,
-    grantTime: msToTimestamp(clock.wallTime(lease.grantedAt)),
+    grantTime: msToTimestamp(lease.grantedAt),
     ttl: microsToDuration(lease.ttl),
-    state: STATES[lease.attachment.kind],
-    expireTime: lease.expiresAt === undefined ? undefined : msToTimestamp(clock.wallTime(lease.expiresAt)),
+    state: STATES[lease.attachment],
+    expireTime: optionalTimestamp(lease.expiresAt),
     revoking: lease.revoking,
   });
 }
 
-export function waiterToWire(waiter: WaiterView, clock: WallClock): WireWaiter {
+export function waiterToWire(waiter: WaiterView): WireWaiter {
   return create(WaiterSchema, {
     id: waiter.id,
     claims: waiter.claims.map((claim) => create(ClaimSchema, claim)),
     holder: waiter.holder,
     waitersAhead: waiter.waitersAhead,
-    estimatedWait: waiter.estimatedWait === undefined ? undefined : microsToDuration(waiter.estimatedWait),
-    arriveTime: msToTimestamp(clock.wallTime(waiter.arrivedAt)),
-    deadline: waiter.deadline === undefined ? undefined : msToTimestamp(clock.wallTime(waiter.deadline)),
+    estimatedWait: optionalDuration(waiter.estimatedWait),
+    arriveTime: msToTimestamp(waiter.arrivedAt),
+    deadline: optionalTimestamp(waiter.deadline),
   });
 }
 
@@ -138,7 +121,7 @@ export function refusalToWire(refusal: Refusal): WireRefusal {
     message: refusalMessage(refusal),
     limiter: refusal.limiter,
     key: refusal.key,
-    retryAfter: refusal.retryAfter === undefined ? undefined : microsToDuration(refusal.retryAfter),
+    retryAfter: optionalDuration(refusal.retryAfter),
     waitersAhead: refusal.waitersAhead,
   });
 }
@@ -163,7 +146,7 @@ export function workOutcomeFromWire(outcome: WireOutcome): WorkOutcome {
   }
 }
 
-const STATES: Record<Attachment["kind"], LeaseState> = {
+const STATES: Record<LeaseView["attachment"], LeaseState> = {
   attached: LeaseState.ATTACHED,
   orphaned: LeaseState.ORPHANED,
   detached: LeaseState.DETACHED,
@@ -177,10 +160,10 @@ const ENDS: Record<LeaseEnd, WireEnd> = {
   deleted: WireEnd.DELETED,
 };
 
-function heldClaimToWire({ instance, permits, tokens, fencingToken, slots }: HeldClaim) {
+function heldClaimToWire({ limiter, key, permits, tokens, fencingToken, slots }: HeldClaimView) {
   return create(GrantedClaimSchema, {
-    limiter: instance.limiter.config.name,
-    key: instance.key,
+    limiter,
+    key,
     permits,
     tokens,
     fencingToken: BigInt(fencingToken),

@@ -16,9 +16,9 @@ import { defaultBurst, toMaxRps } from "../machine/rate.ts";
 import type { Reason } from "../machine/reasons.ts";
 import type { LimiterStatus, LimiterView } from "../machine/view.ts";
 import type { FieldViolation } from "./error-wire.ts";
-import { reasonToWire, type WallClock } from "./lease-wire.ts";
+import { reasonToWire } from "./lease-wire.ts";
 import { rateMessage, readRate } from "./rate-wire.ts";
-import { durationToMicros, microsToDuration, msToTimestamp } from "./time-wire.ts";
+import { durationToMicros, microsToDuration, msToTimestamp, optionalDuration } from "./time-wire.ts";
 
 /** What a message says about a limiter, or why it says nothing sensible. */
 export type LimiterReading =
@@ -60,14 +60,14 @@ export function limiterConfig(message: Limiter, field = "limiter"): LimiterReadi
 }
 
 /** A limiter as any client may see it: all that is in force, defaults included, and what goes on in it. */
-export function limiterMessage(view: LimiterView, clock: WallClock): Limiter {
+export function limiterMessage(view: LimiterView): Limiter {
   return create(LimiterSchema, {
     ...limiterFields(view.config),
     etag: String(view.revision),
     declared: view.declared,
     state: view.deleting ? LimiterState.DELETING : LimiterState.ACTIVE,
-    createTime: msToTimestamp(clock.wallTime(view.createdAt)),
-    updateTime: msToTimestamp(clock.wallTime(view.updatedAt)),
+    createTime: msToTimestamp(view.createdAt),
+    updateTime: msToTimestamp(view.updatedAt),
     status: statusMessage(view.status),
   });
 }
@@ -157,8 +157,4 @@ function defaultMaxTtl(ttl: number): number {
 
 function optionalMicros(duration: Duration | undefined): number | undefined {
   return duration && durationToMicros(duration);
-}
-
-function optionalDuration(micros: number | undefined): Duration | undefined {
-  return micros === undefined ? undefined : microsToDuration(micros);
 }

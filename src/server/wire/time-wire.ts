@@ -34,6 +34,11 @@ export function timestampToMs({ seconds, nanos }: Timestamp): number {
 }
 
 /** Unset for what is not known. */
+export function optionalTimestamp(ms: number | undefined): Timestamp | undefined {
+  return ms === undefined ? undefined : msToTimestamp(ms);
+}
+
+/** Unset for what is not known. */
 export function optionalDuration(micros: number | undefined): Duration | undefined {
   return micros === undefined ? undefined : microsToDuration(micros);
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { createEmbeddedEngine } from "../../../src/server/engine/embedded/embedded-engine.ts";
 import type { StreamNews } from "../../../src/server/engine/engine.ts";
-import type { Acquire, Outcome } from "../../../src/server/machine/command.ts";
+import type { Acquire } from "../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
 import { defaultBurst } from "../../../src/server/machine/rate.ts";
+import type { ShownOutcome } from "../../../src/server/machine/show.ts";
 import type { LimiterView } from "../../../src/server/machine/view.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
 import type { Store } from "../../../src/server/store/store.ts";
@@ -157,7 +158,7 @@ describe("time", () => {
       const stream = engine.openStream((news) => {
         if (news.kind === "granted") grants.push(clock.now());
       });
-      const answered = ([outcome]: readonly Outcome[]) => {
+      const answered = ([outcome]: readonly ShownOutcome[]) => {
         if (outcome?.kind === "granted") grants.push(clock.now());
       };
       const seconds = Math.min(10, 50_000 / maxRps);

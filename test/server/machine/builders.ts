@@ -10,3 +10,6 @@ export const MINUTE = 60 * SECOND;
 export function claimOn(limiter: string, claim: Partial<Omit<Claim, "limiter">> = {}): Claim {
   return { limiter, key: "", permits: 1, tokens: 1, slots: false, ...claim };
 }
+
+/** Shows instants as the machine has them. */
+export const asIs = (micros: number): number => micros;

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pageWaiters, viewWaiter } from "../../../src/server/machine/read.ts";
-import { claimOn, SECOND } from "./builders.ts";
+import { asIs, claimOn, SECOND } from "./builders.ts";
 import { createScene, type Scene } from "./scene.ts";
 
 /** A limiter whose holders have lately held for half a second each. */
@@ -22,7 +22,7 @@ function shortHolds(maxConcurrent: number, config = {}): Scene {
 function toldNow(scene: Scene, { id }: { readonly id: string }): number | undefined {
   const waiter = scene.state.waiters.get(id);
   if (waiter === undefined) throw new Error("it does not wait");
-  return viewWaiter(waiter, scene.now).estimatedWait;
+  return viewWaiter(waiter, scene.now, asIs).estimatedWait;
 }
 
 describe("the estimate", () => {
@@ -125,7 +125,7 @@ describe("the estimate", () => {
           for (const pass of [0, ...passes]) {
             scene.pass(pass);
             if (scene.state.limiters.get("db")?.statistics.flow?.holds.mean(scene.now) !== mean) return;
-            const { items } = pageWaiters(scene.state, { limiter: "db", key: "", after: "", limit: 100 });
+            const { items } = pageWaiters(scene.state, { limiter: "db", key: "", after: "", limit: 100 }, asIs);
             const told = items.map(({ estimatedWait }) => estimatedWait);
             for (const [index, estimate] of told.entries()) {
               expect(estimate ?? 0).toBeGreaterThanOrEqual(last[index] ?? 0);

@@ -18,9 +18,9 @@ import { LeaseSchema } from "../../../src/server/gen/ggen/backpressure/v1/lease_
 import { WaiterSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { RefusalSchema, Reason as WireReason } from "../../../src/server/gen/ggen/backpressure/v1/reason_pb.ts";
 import type { Claim } from "../../../src/server/machine/claim.ts";
-import type { HeldClaim, Lease } from "../../../src/server/machine/lease.ts";
+import type { Lease } from "../../../src/server/machine/lease.ts";
 import type { Refusal } from "../../../src/server/machine/reasons.ts";
-import type { LeaseView, WaiterView } from "../../../src/server/machine/view.ts";
+import { type HeldClaimView, type LeaseView, validFor, type WaiterView } from "../../../src/server/machine/view.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import {
   claimsFromWire,
@@ -31,7 +31,6 @@ import {
 } from "../../../src/server/wire/lease-wire.ts";
 
 const EPOCH = 1_700_000_000_000;
-const clock = { now: () => 0, schedule: () => () => {}, wallTime: (micros: number) => EPOCH + micros / 1000 };
 
 /** As it comes out at the other end. */
 function sent<D extends DescMessage>(schema: D, message: MessageShape<D>): MessageShape<D> {
@@ -44,6 +43,8 @@ const span = fc.oneof(
   { weight: 1, arbitrary: fc.constant(0) },
   { weight: 4, arbitrary: fc.integer({ min: 0, max: 86_400_000 }).map((ms) => ms * 1000) },
 );
+/** ms since 1970. */
+const instant = fc.integer({ min: EPOCH, max: 2 * EPOCH });
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const count = fc.integer({ min: 0, max: 1_000_000 });
 
@@ -52,33 +53,23 @@ const claim: fc.Arbitrary<Claim> = fc
   .map((made) => ({ ...made, tokens: made.permits === 0 ? Math.max(1, made.tokens) : made.tokens }))
   .map((made) => ({ ...made, slots: made.slots && made.permits <= 1_024 }));
 
-const heldClaim = fc
-  .record({
-    limiter: text,
-    key: text,
-    permits: count,
-    tokens: count,
-    fencingToken: fc.maxSafeNat(),
-    slots: fc.array(fc.nat({ max: 2 ** 32 - 1 }), { maxLength: 5 }),
-  })
-  .map(({ limiter, key, ...rest }) => ({
-    ...rest,
-    // All that is read of an instance here.
-    instance: { key, limiter: { config: { name: limiter } } } as HeldClaim["instance"],
-  }));
+const heldClaim = fc.record({
+  limiter: text,
+  key: text,
+  permits: count,
+  tokens: count,
+  fencingToken: fc.maxSafeNat(),
+  slots: fc.array(fc.nat({ max: 2 ** 32 - 1 }), { maxLength: 5 }),
+});
 
 const leaseView: fc.Arbitrary<LeaseView> = fc.record({
   id: text,
   holder: text,
   claims: fc.array(heldClaim, { maxLength: 8 }),
-  grantedAt: span,
+  grantedAt: instant,
   ttl: span,
-  attachment: fc.constantFrom(
-    { kind: "attached", stream: 1, monitored: true, first: true } as const,
-    { kind: "orphaned" } as const,
-    { kind: "detached" } as const,
-  ),
-  expiresAt: maybe(span),
+  attachment: fc.constantFrom("attached", "orphaned", "detached"),
+  expiresAt: maybe(instant),
   revoking: fc.boolean(),
 });
 
@@ -93,13 +84,8 @@ const MACHINE_REASONS = (Object.keys(WireReason) as (keyof typeof WireReason)[])
     name !== "HTTP_VERSION_TOO_OLD",
 );
 
-const claimShown = ({ instance, fencingToken, ...held }: HeldClaim) => ({
-  ...held,
-  limiter: instance.limiter.config.name,
-  key: instance.key,
-  fencingToken: BigInt(fencingToken),
-});
-const dateOf = (micros: number | undefined) => (micros === undefined ? undefined : new Date(EPOCH + micros / 1000));
+const claimShown = (held: HeldClaimView) => ({ ...held, fencingToken: BigInt(held.fencingToken) });
+const dateOf = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms));
 
 describe("over the wire", () => {
   it("claims that the client asks for are those that the server decides on", () => {
@@ -149,13 +135,13 @@ describe("over the wire", () => {
   it("a lease is shown as it stands", () => {
     fc.assert(
       fc.property(leaseView, (view) => {
-        expect(leaseInfoFromWire(sent(LeaseSchema, leaseToWire(view, clock)))).toEqual({
+        expect(leaseInfoFromWire(sent(LeaseSchema, leaseToWire(view)))).toEqual({
           id: view.id,
           holder: view.holder,
           claims: view.claims.map(claimShown),
           grantTime: dateOf(view.grantedAt),
           ttlMs: view.ttl / 1000,
-          state: view.attachment.kind,
+          state: view.attachment,
           expireTime: dateOf(view.expiresAt),
           revoking: view.revoking,
         });
@@ -173,15 +159,16 @@ describe("over the wire", () => {
           dueAt: dueIn ?? 0,
           revokedAt: dueIn === undefined ? undefined : 0,
         } as unknown as Lease;
-        const granted = grantedToWire({ kind: "granted", lease, held, resumed: false }, secrets, clock);
-        const { id, secret, validFor, ttl } = grantFromWire(sent(GrantedSchema, granted));
+        const grant = { kind: "granted", lease: view, held, resumed: false } as const;
+        const granted = grantedToWire({ ...grant, validFor: held ? validFor(lease, 0) : undefined }, secrets);
+        const { id, secret, ttl, ...heard } = grantFromWire(sent(GrantedSchema, granted));
         expect([id, secret, ttl]).toEqual([view.id, held ? `secret of ${view.id}` : "", view.ttl / 1000]);
-        if (!held || view.ttl === 0) expect(validFor).toBeUndefined();
+        if (!held || view.ttl === 0) expect(heard.validFor).toBeUndefined();
         else {
           const half = Math.floor(view.ttl / 2);
           // As long before the end as without an operator.
           const left = dueIn === undefined ? half : Math.max(0, dueIn - (view.ttl - half));
-          expect(validFor).toBe(Math.min(half, left) / 1000);
+          expect(heard.validFor).toBe(Math.min(half, left) / 1000);
         }
       }),
     );
@@ -194,12 +181,12 @@ describe("over the wire", () => {
       holder: text,
       waitersAhead: fc.nat(),
       estimatedWait: maybe(span),
-      arrivedAt: span,
-      deadline: maybe(span),
+      arrivedAt: instant,
+      deadline: maybe(instant),
     });
     fc.assert(
       fc.property(waiter, (view) => {
-        expect(waiterInfoFromWire(sent(WaiterSchema, waiterToWire(view, clock)))).toEqual({
+        expect(waiterInfoFromWire(sent(WaiterSchema, waiterToWire(view)))).toEqual({
           id: view.id,
           claims: view.claims,
           holder: view.holder,

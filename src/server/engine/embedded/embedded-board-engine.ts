@@ -40,6 +40,7 @@ const MICROS = 1_000;
 
 export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): EmbeddedBoardEngine {
   const { clock, store, limiters, maxBoards = Number.POSITIVE_INFINITY } = options;
+  const { wallTime } = clock;
   const machine = createBoardMachine({
     epoch: Math.floor(clock.wallTime(0) * MICROS),
     numbersFloor: store.reserved,
@@ -64,8 +65,8 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     const effects: ClaimEffect[] = [];
     for (const command of commands) {
       const step = machine.step(command, now);
-      outcomes.push(showOutcome(state, step.outcome));
-      for (const { news, ...envelope } of step.events) events.push({ ...envelope, news: showNews(state, news) });
+      outcomes.push(showOutcome(state, step.outcome, wallTime));
+      for (const { to, about, news } of step.events) events.push({ to, about, news: showNews(state, news, wallTime) });
       changes.push(...step.changes);
       effects.push(...step.claims);
       alarm.set(step.wakeAt, false);
@@ -146,31 +147,31 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     async board(name) {
       settle();
       const board = state.boards.get(name);
-      return board && viewBoard(state, board);
+      return board && viewBoard(state, board, wallTime);
     },
     async boards(query) {
       settle();
-      return pageBoards(state, query);
+      return pageBoards(state, query, wallTime);
     },
     async card(name, cardId) {
       settle();
       const card = state.boards.get(name)?.cards.get(cardId);
-      return card && viewCard(state, card);
+      return card && viewCard(state, card, wallTime);
     },
     async cards(name, filter) {
       settle();
       const board = state.boards.get(name);
-      return board && pageCards(state, board, filter);
+      return board && pageCards(state, board, filter, wallTime);
     },
     async flow(name, from) {
       settle();
       const board = state.boards.get(name);
-      return board && flowSince(state, board, from);
+      return board && flowSince(state, board, from, wallTime);
     },
     async delta(name, position) {
       settle();
       const board = state.boards.get(name);
-      return board && deltaSince(state, board, position);
+      return board && deltaSince(state, board, position, wallTime);
     },
     async working() {
       settle();

@@ -6,7 +6,7 @@ import type { StreamId } from "../../machine/claim.ts";
 import type { Change, Command, MachineEvent } from "../../machine/command.ts";
 import type { Waiter } from "../../machine/limiter.ts";
 import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
-import { type ShownOutcome, type ShownOutcomeOf, showOutcome } from "../../machine/show.ts";
+import { type ShownNews, type ShownOutcome, type ShownOutcomeOf, showNews, showOutcome } from "../../machine/show.ts";
 import type { Store } from "../../store/store.ts";
 import type { Engine, OutcomesOf, StreamListener } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
@@ -39,6 +39,7 @@ const TOLD_AT_ONCE = 4;
 
 export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
   const { clock, store, inspect } = options;
+  const { wallTime } = clock;
   const { incompleteFor } = store;
   const machine = createMachine({ ...options.machine, learning: incompleteFor > 0 });
   const { state } = machine;
@@ -61,19 +62,19 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     if (closed) return;
     const now = clock.now();
     const outcomes: ShownOutcome[] = [];
-    let events: readonly MachineEvent[] = NOTHING;
+    let events: readonly ShownEvent[] = NOTHING;
     let changes: readonly Change[] = NOTHING;
     for (const command of commands) {
       const step = machine.step(command, now);
-      outcomes.push(showOutcome(state, step.outcome));
-      events = joined(events, step.events);
+      outcomes.push(showOutcome(state, step.outcome, wallTime));
+      events = joined(events, step.events.map(show));
       changes = joined(changes, step.changes);
       alarm.set(step.wakeAt, step.precise);
     }
     inspect?.(state);
     if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
     const kept = changes.length > 0 ? store.keep(changes) : undefined;
-    const tell = (told: readonly MachineEvent[]) => {
+    const tell = (told: readonly ShownEvent[]) => {
       for (const { to, about, news } of told) streams.get(to)?.(news, about);
     };
     const waits = kept !== undefined || delivery.isHeldUp;
@@ -88,7 +89,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     const gives = commands.every(takesNothing);
     const early = gives || outcomes.every(isRefusal);
     const given = gives ? endedBy(outcomes) : undefined;
-    const isEarly = ({ about, news }: MachineEvent) =>
+    const isEarly = ({ about, news }: ShownEvent) =>
       news.kind === "refused" || (news.kind === "ended" && given?.has(about) === true);
     const [soon, later] = partition(events, isEarly);
     if (early || soon.length > 0) {
@@ -102,6 +103,10 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       if (!early) answer(outcomes);
       tell(later);
     });
+  }
+
+  function show({ to, about, news }: MachineEvent): ShownEvent {
+    return { to, about, news: showNews(state, news, wallTime) };
   }
 
   function takeUp(): void {
@@ -130,7 +135,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   function tellMoved(waiters: readonly Waiter[]): void {
     const moved = waiters
       .filter((waiter) => state.waiters.has(waiter))
-      .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter, state.now) }));
+      .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter, state.now, wallTime) }));
     delivery.add(undefined, () => {
       for (const { stream, view } of moved) {
         if (stream !== undefined) streams.get(stream)?.({ kind: "moved", waiter: view }, view.id);
@@ -154,26 +159,26 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     async limiter(name, key) {
       settle();
       const limiter = state.limiters.get(name);
-      return limiter && viewLimiter(state, limiter, key);
+      return limiter && viewLimiter(state, limiter, wallTime, key);
     },
     async limiters(query) {
       settle();
-      return pageLimiters(state, query);
+      return pageLimiters(state, query, wallTime);
     },
     async leases(query) {
       settle();
-      return pageLeases(state, query);
+      return pageLeases(state, query, wallTime);
     },
     async knowsLease(id) {
       return state.leases.has(id) || state.pastLeases.get(id) !== undefined;
     },
     async waiters(query) {
       settle();
-      return state.limiters.has(query.limiter) ? pageWaiters(state, query) : undefined;
+      return state.limiters.has(query.limiter) ? pageWaiters(state, query, wallTime) : undefined;
     },
     async waiter(id) {
       const waiter = state.waiters.get(id);
-      return waiter && viewWaiter(waiter, Math.max(state.now, clock.now()));
+      return waiter && viewWaiter(waiter, Math.max(state.now, clock.now()), wallTime);
     },
     watch: (listener) => watch.add(listener),
     declare: declaring.declare,
@@ -200,6 +205,9 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     },
   };
 }
+
+/** An event whose news are plain copies. */
+type ShownEvent = Omit<MachineEvent, "news"> & { readonly news: ShownNews };
 
 const WAKE = { kind: "wake" } as const;
 const NOTHING: readonly never[] = [];

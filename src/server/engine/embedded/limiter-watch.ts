@@ -124,7 +124,7 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
       }
       // One that has taken its place since is told by the next look.
       if (entry.limiter !== limiter) continue;
-      const view = viewLimiter(state, limiter);
+      const view = viewLimiter(state, limiter, clock.wallTime);
       const { told } = entry;
       entry.told = view.status;
       if (isStill(state, limiter)) changing.delete(entry);

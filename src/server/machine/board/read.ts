@@ -2,12 +2,20 @@
 
 import type { Durations } from "../meter.ts";
 import { bytesOf, MAX_PAGE_BYTES, takePage } from "../page.ts";
-import type { Page } from "../view.ts";
+import { type Page, viewInstant, type WallTime } from "../view.ts";
 import { room, sampleFlow } from "./cards.ts";
-import type { Sample } from "./flow-history.ts";
 import type { Board, Card, CardState, Stage } from "./model.ts";
 import type { BoardState } from "./state.ts";
-import type { BoardDelta, BoardView, CardView, FlowTime, StageView, WatchPosition, WorkView } from "./view.ts";
+import type {
+  BoardDelta,
+  BoardView,
+  CardView,
+  FlowTime,
+  SampleView,
+  StageView,
+  WatchPosition,
+  WorkView,
+} from "./view.ts";
 
 const HOUR = 3_600;
 /** What goes into one message at most: so many cards, about 1 MB with the board itself, and one card at least. */
@@ -34,7 +42,7 @@ export interface CardFilter {
  */
 export type CardOrder = "stages" | "at-work";
 
-export function viewBoard(state: BoardState, board: Board): BoardView {
+export function viewBoard(state: BoardState, board: Board, wallTime: WallTime): BoardView {
   const { now } = state;
   const leadTime = flowTime(board.leadTimes, now);
   const arrivalRate = board.arrivals.rate(now) * HOUR;
@@ -44,8 +52,8 @@ export function viewBoard(state: BoardState, board: Board): BoardView {
     declared: board.declaration !== undefined,
     declaration: board.declaration,
     revision: board.revision,
-    createdAt: board.createdAt,
-    updatedAt: board.updatedAt,
+    createdAt: wallTime(board.createdAt),
+    updatedAt: wallTime(board.updatedAt),
     stages: board.stages.map((stage) => viewStage(stage, now)),
     status: {
       cards: board.cards.size - completed,
@@ -64,7 +72,7 @@ export function viewBoard(state: BoardState, board: Board): BoardView {
   };
 }
 
-export function viewCard(state: BoardState, card: Card): CardView {
+export function viewCard(state: BoardState, card: Card, wallTime: WallTime): CardView {
   const { now } = state;
   const until = card.completedAt ?? now;
   return {
@@ -72,13 +80,13 @@ export function viewCard(state: BoardState, card: Card): CardView {
     content: card.content,
     stage: card.stage.config.name,
     state: card.state,
-    work: viewWork(card),
+    work: viewWork(card, wallTime),
     attempt: card.attempt,
     reason: card.reason,
     result: card.result,
-    addedAt: card.addedAt,
-    enteredAt: card.enteredAt,
-    completedAt: card.completedAt,
+    addedAt: wallTime(card.addedAt),
+    enteredAt: wallTime(card.enteredAt),
+    completedAt: viewInstant(card.completedAt, wallTime),
     revision: card.revision,
     age: until - card.addedAt,
     stageAge: now - card.enteredAt,
@@ -90,13 +98,14 @@ export function viewCard(state: BoardState, card: Card): CardView {
 export function pageBoards(
   state: BoardState,
   query: { readonly after: string; readonly limit: number },
+  wallTime: WallTime,
 ): Page<BoardView> {
   const names = [...state.boards.keys()].filter((name) => name > query.after).sort();
   return takePage(
     names.map((name) => state.boards.get(name) as Board),
     {
       limit: query.limit,
-      view: (board) => viewBoard(state, board),
+      view: (board) => viewBoard(state, board, wallTime),
       bytes: bytesOfBoard,
       token: ({ config }) => config.name,
     },
@@ -104,7 +113,7 @@ export function pageBoards(
 }
 
 /** Cards in an order: as many as go into one message. */
-export function pageCards(state: BoardState, board: Board, filter: CardFilter): Page<CardView> {
+export function pageCards(state: BoardState, board: Board, filter: CardFilter, wallTime: WallTime): Page<CardView> {
   const items: CardView[] = [];
   let next = "";
   let bytes = bytesOfBoard(board);
@@ -112,7 +121,7 @@ export function pageCards(state: BoardState, board: Board, filter: CardFilter): 
     if (filter.states.length > 0 && !filter.states.includes(card.state)) continue;
     bytes += bytesOfCard(card);
     if (items.length === filter.limit || (items.length > 0 && bytes > MAX_PAGE_BYTES)) return { items, next };
-    items.push(viewCard(state, card));
+    items.push(viewCard(state, card, wallTime));
     if (filter.order === "stages") next = `${card.stage.index}.${card.entry}`;
   }
   return { items, next: "" };
@@ -146,10 +155,15 @@ function stagesOf({ stages }: Board, { stage: only }: CardFilter): Stage[] {
 }
 
 /** What has changed since a watcher last heard; from the beginning where that is no longer known. */
-export function deltaSince(state: BoardState, board: Board, { sequence, snapshotAt }: WatchPosition): BoardDelta {
+export function deltaSince(
+  state: BoardState,
+  board: Board,
+  { sequence, snapshotAt }: WatchPosition,
+  wallTime: WallTime,
+): BoardDelta {
   const { log } = board;
   const known = sequence !== 0 && sequence <= board.sequence && log.reachesBackTo(Math.max(sequence, snapshotAt));
-  const view = viewBoard(state, board);
+  const view = viewBoard(state, board, wallTime);
   const cards: CardView[] = [];
   const removed: string[] = [];
   let reached = known ? sequence : 0;
@@ -162,7 +176,7 @@ export function deltaSince(state: BoardState, board: Board, { sequence, snapshot
     rest = count === MAX_CARDS || (count > 0 && bytes > MAX_PAGE_BYTES);
     if (rest) break;
     reached = change.sequence;
-    if (card !== undefined) cards.push(viewCard(state, card));
+    if (card !== undefined) cards.push(viewCard(state, card, wallTime));
     else if (known) removed.push(change.id);
   }
   const upTo = rest ? reached : board.sequence;
@@ -184,9 +198,12 @@ function bytesOfCard({ id, stage, content, reason, result, work, lastWork }: Car
   return CARD_BYTES + names + bytesOf(title, description, data, reason, result);
 }
 
-export function flowSince(state: BoardState, board: Board, from: number): Sample[] {
+/** The flow from `from` (ms since 1970) on. */
+export function flowSince(state: BoardState, board: Board, from: number, wallTime: WallTime): SampleView[] {
   sampleFlow(state, board);
-  return board.history.since(from);
+  // Instants of before the machine's zero are negative in its own time.
+  const samples = board.history.since((from - wallTime(0)) * 1_000);
+  return samples.map(({ at, counts }) => ({ at: wallTime(at), counts }));
 }
 
 /** The most downstream stage that lets finished work lie while the stage before it is full; empty: none. */
@@ -217,10 +234,12 @@ function viewStage(stage: Stage, now: number): StageView {
   };
 }
 
-function viewWork({ work, lastWork }: Card): WorkView | undefined {
-  if (work === undefined) return lastWork && { ...lastWork, expiresAt: undefined, live: false };
-  const { worker, token, pulledAt, ttl, heapIndex, dueAt } = work;
-  return { worker, token, pulledAt, ttl, expiresAt: heapIndex === -1 ? undefined : dueAt, live: true };
+function viewWork({ work, lastWork }: Card, wallTime: WallTime): WorkView | undefined {
+  const either = work ?? lastWork;
+  if (either === undefined) return undefined;
+  const { worker, token, ttl } = either;
+  const expiresAt = work === undefined || work.heapIndex === -1 ? undefined : wallTime(work.dueAt);
+  return { worker, token, pulledAt: wallTime(either.pulledAt), ttl, expiresAt, live: work !== undefined };
 }
 
 function flowTime(times: Durations, now: number): FlowTime {

@@ -1,5 +1,6 @@
 /** Outcomes and events as plain copies: what is live goes on changing, an answer does not. */
 
+import type { WallTime } from "../view.ts";
 import type {
   BoardChanged,
   BoardCommand,
@@ -56,16 +57,16 @@ export type ShownOutcomeOf<C extends BoardCommand> = Shown<BoardOutcomeOf<C>>;
 export type ShownOutcome = Shown<BoardOutcome>;
 export type ShownNews = Shown<BoardNews>;
 
-export function showOutcome(state: BoardState, outcome: BoardOutcome): ShownOutcome {
+export function showOutcome(state: BoardState, outcome: BoardOutcome, wallTime: WallTime): ShownOutcome {
   switch (outcome.kind) {
     case "board":
-      return { kind: "board", board: viewBoard(state, outcome.board) };
+      return { kind: "board", board: viewBoard(state, outcome.board, wallTime) };
     case "card":
-      return { kind: "card", card: viewCard(state, outcome.card) };
+      return { kind: "card", card: viewCard(state, outcome.card, wallTime) };
     case "work-renewed":
-      return { kind: "card", card: viewCard(state, outcome.work.card) };
+      return { kind: "card", card: viewCard(state, outcome.work.card, wallTime) };
     case "pulled":
-      return showPull(state, outcome);
+      return showPull(state, outcome, wallTime);
     case "pull-waiting":
       return { kind: "pull-waiting", pullId: outcome.puller.id, place: viewPlace(outcome.puller) };
     default:
@@ -73,8 +74,8 @@ export function showOutcome(state: BoardState, outcome: BoardOutcome): ShownOutc
   }
 }
 
-export function showNews(state: BoardState, news: BoardNews): ShownNews {
-  return news.kind === "pulled" ? showPull(state, news) : news;
+export function showNews(state: BoardState, news: BoardNews, wallTime: WallTime): ShownNews {
+  return news.kind === "pulled" ? showPull(state, news, wallTime) : news;
 }
 
 /** Where a puller stands, and what it waits for. */
@@ -102,6 +103,6 @@ export function takeMovedPullers(state: BoardState, boards: Iterable<string>): P
   return moved;
 }
 
-function showPull(state: BoardState, { card, work, resumed }: Pulled): ShownPull {
-  return { kind: "pulled", card: viewCard(state, card), workId: work?.id, resumed };
+function showPull(state: BoardState, { card, work, resumed }: Pulled, wallTime: WallTime): ShownPull {
+  return { kind: "pulled", card: viewCard(state, card, wallTime), workId: work?.id, resumed };
 }

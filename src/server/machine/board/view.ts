@@ -1,4 +1,4 @@
-/** What people are shown of a board: plain copies, in the machine's units. */
+/** What is shown of a board: plain copies. Spans are µs, and instants ms since 1970. */
 
 import type { Reason } from "../reasons.ts";
 import type { BoardConfig, CardContent, CardState, StageConfig } from "./model.ts";
@@ -84,6 +84,13 @@ export interface WorkView {
   readonly ttl: number | undefined;
   readonly expiresAt: number | undefined;
   readonly live: boolean;
+}
+
+/** How many cards each stage had at an instant. */
+export interface SampleView {
+  readonly at: number;
+  /** In the order of the stages; the last counts all that were ever completed. */
+  readonly counts: readonly number[];
 }
 
 /** How far a watcher of a board has come. */

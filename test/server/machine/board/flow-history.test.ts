@@ -12,7 +12,9 @@ const STAGES = [queue("In"), work("Work"), queue("Out")];
 function start(about: Partial<BoardConfig> = {}): { scene: BoardScene; flow: (from?: number) => [number, string][] } {
   const scene = createBoardScene({ stages: STAGES, ...about });
   const flow = (from = 0): [number, string][] =>
-    flowSince(scene.state, scene.board, from).map(({ at, counts }) => [at / MINUTE, counts.join(" ")]);
+    flowSince(scene.state, scene.board, from / 1_000, (micros) => micros / 1_000).map(({ at, counts }) => {
+      return [(at * 1_000) / MINUTE, counts.join(" ")];
+    });
   return { scene, flow };
 }
 

@@ -20,6 +20,7 @@ import type { BoardMachineOptions } from "../../../../src/server/machine/board/s
 import type { BoardView, CardView } from "../../../../src/server/machine/board/view.ts";
 import { refusal } from "../../../../src/server/machine/reasons.ts";
 import type { Page } from "../../../../src/server/machine/view.ts";
+import { asIs } from "../builders.ts";
 import { boardOf, contentOf } from "./boards.ts";
 
 type PullOptions = Partial<Omit<PullCard, "kind" | "id" | "stage" | "stream">>;
@@ -200,9 +201,9 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
     counts: () => board().stages.map(({ cards }) => cards.size),
     heardBy,
     got: ({ stream, outcome }) => [outcome, ...heardBy({ stream })].filter(isAnswer).map(say),
-    view: () => viewBoard(state, board()),
+    view: () => viewBoard(state, board(), asIs),
     cardViews: (filter) =>
-      pageCards(state, board(), { stage: "", states: [], after: "", limit: 100, order: "stages", ...filter }),
+      pageCards(state, board(), { stage: "", states: [], after: "", limit: 100, order: "stages", ...filter }, asIs),
   };
 }
 

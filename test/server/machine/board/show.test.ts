@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { showNews, showOutcome, takeMovedPullers, viewPlace } from "../../../../src/server/machine/board/show.ts";
-import { SECOND } from "../builders.ts";
+import { asIs, SECOND } from "../builders.ts";
 import { queue, work } from "./boards.ts";
 import { createBoardScene, type Pulling } from "./scene.ts";
 
@@ -13,13 +13,13 @@ describe("an answer", () => {
     const scene = createBoardScene({ stages: STAGES });
     const { state } = scene;
     const content = { title: "t", description: "", data: "", priority: 0 };
-    const added = showOutcome(state, scene.step({ kind: "add-card", board: "b", id: "a", content }));
+    const added = showOutcome(state, scene.step({ kind: "add-card", board: "b", id: "a", content }), asIs);
     const pulling = scene.pull("Work", { ttl: SECOND, worker: "ann", monitored: false });
-    const pulled = showOutcome(state, pulling.outcome);
+    const pulled = showOutcome(state, pulling.outcome, asIs);
     const { token = 0 } = scene.card("a").work ?? {};
-    const renewed = showOutcome(state, scene.step({ kind: "renew-work", board: "b", cardId: "a", token }));
+    const renewed = showOutcome(state, scene.step({ kind: "renew-work", board: "b", cardId: "a", token }), asIs);
     const update = { kind: "update-board", config: scene.board.config, renamed: new Map(), revision: 1 } as const;
-    const board = showOutcome(state, scene.step(update));
+    const board = showOutcome(state, scene.step(update), asIs);
     scene.finish("a", "result");
 
     expect(added).toMatchObject({ kind: "card", card: { id: "a", stage: "In", state: "waiting", work: undefined } });
@@ -42,7 +42,7 @@ describe("an answer", () => {
     const scene = createBoardScene({
       stages: [queue("In"), work("Work", 1, { limiter: "gpu" }), work("Check"), queue("Out")],
     });
-    const place = (pulling: Pulling) => showOutcome(scene.state, pulling.outcome);
+    const place = (pulling: Pulling) => showOutcome(scene.state, pulling.outcome, asIs);
     expect([scene.pull("Check"), scene.pull("Check")].map(place)).toMatchObject([
       { kind: "pull-waiting", place: { pullersAhead: 0, missing: "NO_CARD" } },
       { kind: "pull-waiting", place: { pullersAhead: 1, missing: "NO_CARD" } },
@@ -57,7 +57,7 @@ describe("an answer", () => {
     ]);
     scene.settleClaim(first.id);
     const [news] = scene.heardBy(first);
-    expect(news && showNews(scene.state, news)).toMatchObject({
+    expect(news && showNews(scene.state, news, asIs)).toMatchObject({
       kind: "pulled",
       workId: first.id,
     });

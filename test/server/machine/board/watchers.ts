@@ -5,6 +5,7 @@ import type { BoardState } from "../../../../src/server/machine/board/board.ts";
 import type { Board } from "../../../../src/server/machine/board/model.ts";
 import { deltaSince, viewCard } from "../../../../src/server/machine/board/read.ts";
 import type { CardView, WatchPosition } from "../../../../src/server/machine/board/view.ts";
+import { asIs } from "../builders.ts";
 
 export interface Watchers {
   /** Whoever's turn it is looks, and what it then knows is compared with what there is. */
@@ -43,14 +44,14 @@ export function createWatchers(state: BoardState): Watchers {
 
 function catchUp(state: BoardState, board: Board, replica: Replica) {
   while (replica.position.sequence !== board.sequence) {
-    const delta = deltaSince(state, board, replica.position);
+    const delta = deltaSince(state, board, replica.position, asIs);
     if (delta.kind === "snapshot") replica.cards.clear();
     else for (const id of delta.removed) replica.cards.delete(id);
     for (const card of delta.cards) replica.cards.set(card.id, card);
     const snapshotAt = delta.kind === "snapshot" ? board.sequence : replica.position.snapshotAt;
     replica.position = { sequence: delta.sequence, snapshotAt };
   }
-  const there = [...board.cards.values()].map((card) => viewCard(state, card));
+  const there = [...board.cards.values()].map((card) => viewCard(state, card, asIs));
   const byId = (a: CardView, b: CardView) => (a.id < b.id ? -1 : 1);
   const told = [...replica.cards.values()].sort(byId).map(lasting);
   const real = there.sort(byId).map(lasting);

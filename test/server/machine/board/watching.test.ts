@@ -3,12 +3,13 @@
 import { describe, expect, it } from "vitest";
 import { ChangeLog } from "../../../../src/server/machine/board/change-log.ts";
 import { deltaSince, pageBoards } from "../../../../src/server/machine/board/read.ts";
+import { asIs } from "../builders.ts";
 import { boardOf, FIVE, queue, work } from "./boards.ts";
 import { type BoardScene, createBoardScene } from "./scene.ts";
 
 /** What a watcher is told who has come as far as that number. */
 function since(scene: BoardScene, sequence: number): unknown {
-  const delta = deltaSince(scene.state, scene.board, { sequence, snapshotAt: 0 });
+  const delta = deltaSince(scene.state, scene.board, { sequence, snapshotAt: 0 }, asIs);
   expect(delta.sequence).toBe(scene.board.sequence);
   const cards = delta.cards.map(({ id, stage, state }) => `${id} ${stage} ${state}`);
   return delta.kind === "snapshot" ? { snapshot: cards } : { cards, removed: delta.removed };
@@ -58,7 +59,7 @@ describe("a watcher", () => {
     const cards = new Set<string>();
     let position = { sequence: 0, snapshotAt: 0 };
     while (position.sequence < scene.board.sequence) {
-      const delta = deltaSince(scene.state, scene.board, position);
+      const delta = deltaSince(scene.state, scene.board, position, asIs);
       expect(delta.kind).toBe(told.length === 0 ? "snapshot" : "changes");
       told.push(delta.cards.length);
       for (const { id } of delta.cards) cards.add(id);
@@ -74,7 +75,7 @@ describe("a watcher", () => {
   it("is told of large cards fewer at a time", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work"), queue("Out")] });
     for (let index = 0; index < 20; index++) scene.add(`${index}`, { data: "x".repeat(60_000) });
-    const { cards, sequence } = deltaSince(scene.state, scene.board, { sequence: 0, snapshotAt: 0 });
+    const { cards, sequence } = deltaSince(scene.state, scene.board, { sequence: 0, snapshotAt: 0 }, asIs);
     expect(cards).toHaveLength(16);
     expect(sequence).toBeLessThan(scene.board.sequence);
     expect(scene.cardViews({ limit: 100 })).toMatchObject({ items: { length: 16 }, next: expect.stringMatching(/./) });
@@ -90,12 +91,15 @@ describe("a watcher", () => {
       scene.finish(id);
     };
     for (let index = 0; index < 1_100; index++) passThrough(`gone-${index}`);
-    const first = deltaSince(scene.state, scene.board, { sequence: 0, snapshotAt: 0 });
+    const first = deltaSince(scene.state, scene.board, { sequence: 0, snapshotAt: 0 }, asIs);
     expect(first).toMatchObject({ kind: "snapshot", cards: { length: 16 } });
     const position = { sequence: first.sequence, snapshotAt: scene.board.sequence };
-    expect(deltaSince(scene.state, scene.board, position)).toMatchObject({ kind: "changes", cards: { length: 4 } });
+    expect(deltaSince(scene.state, scene.board, position, asIs)).toMatchObject({
+      kind: "changes",
+      cards: { length: 4 },
+    });
     // Another, who has the same number and does not say since when, may have seen what is gone.
-    const { kind } = deltaSince(scene.state, scene.board, { ...position, snapshotAt: 0 });
+    const { kind } = deltaSince(scene.state, scene.board, { ...position, snapshotAt: 0 }, asIs);
     expect(kind).toBe("snapshot");
   });
 });
@@ -196,7 +200,7 @@ describe("lists", () => {
     const scene = createBoardScene({ name: "b" });
     for (const name of ["c", "a"]) scene.step({ kind: "create-board", config: boardOf({ name }) });
     const page = (after: string) => {
-      const { items, next } = pageBoards(scene.state, { after, limit: 2 });
+      const { items, next } = pageBoards(scene.state, { after, limit: 2 }, asIs);
       return [items.map(({ config }) => config.name), next];
     };
     expect([page(""), page("b")]).toEqual([
