@@ -39,7 +39,7 @@ function acquireQuestion(
   request: MessageInitShape<typeof AcquireRequestSchema>,
   { signal, onWaiting, onRevoking, onDraining }: AcquireOptions,
 ): Question<AcquireEvent, Grant, Holding, Admission> {
-  const { calls, holdings, sayReleased } = ports;
+  const { calls, holdings } = ports;
 
   function read(event: AcquireEvent): Heard<Grant, Holding> | undefined {
     switch (event.case) {
@@ -101,7 +101,6 @@ function acquireQuestion(
       const admission = holdings.admit({ grant, sentAt, attached, signal, onRevoking });
       return { answer: admission, holding: admission.kind === "held" ? admission.holding : undefined };
     },
-    giveBack: (grant) => sayReleased({ credential: credentialOf(grant), outcome: "ignored", ttl: grant.ttl }),
   };
 }
 

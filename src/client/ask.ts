@@ -15,8 +15,6 @@ export interface Question<E, G, H, A> {
   confirm(grant: G): Promise<G>;
   /** Begins to hold what was granted to a request sent at `sentAt`. */
   hold(grant: G, sentAt: Moment, stream: HeldStream): { readonly answer: A; readonly holding: H | undefined };
-  /** Gives a grant that has no holder back to the server; never rejects. */
-  giveBack(grant: G): Promise<unknown>;
 }
 
 export type Heard<G, H> =
@@ -27,7 +25,7 @@ export type Heard<G, H> =
   | { readonly kind: "notice"; readonly tell: (holding: H | undefined) => void };
 
 export interface Asking {
-  /** Aborting it takes the question back, until the grant. */
+  /** Aborting it takes the question back, until the grant; its asker withdraws it then. */
   readonly signal: AbortSignal;
   /** Told that the server has taken the question in. */
   readonly onHeard: () => void;
@@ -43,28 +41,25 @@ interface StreamHolding {
   streamOver(error: Error | undefined): void;
 }
 
-type Phase<G, H> =
+type Phase<H> =
   | { readonly kind: "waiting" }
   /** Granted after so long a wait that the request which was answered proves nothing any more: it is being confirmed. */
-  | { readonly kind: "confirming"; readonly grant: G }
+  | { readonly kind: "confirming" }
   | { readonly kind: "holding"; readonly holding: H }
   | { readonly kind: "over" };
 
 /** Resolves with the grant; rejects with whatever ended the call before, or the reason for which it was taken back. */
 export function ask<E, G extends Granted, H extends StreamHolding, A>(
-  { calls, clock, streams, underway, waits }: AskPorts,
+  { calls, clock, streams }: AskPorts,
   question: Question<E, G, H, A>,
   { signal, onHeard }: Asking,
 ): Promise<A> {
   return new Promise((resolve, reject) => {
-    let phase: Phase<G, H> = { kind: "waiting" };
+    let phase: Phase<H> = { kind: "waiting" };
     const takeBack = () => fail(signal.reason);
     const sentAt = clock.now();
     const stream: CallStream = openCallStream({ calls, clock, streams }, question.call, { hear, over });
-    if (phase.kind === "waiting") {
-      waits.add(fail);
-      signal.addEventListener("abort", takeBack);
-    }
+    if (phase.kind === "waiting") signal.addEventListener("abort", takeBack);
 
     function hear(event: E): void {
       const heard = question.read(event);
@@ -101,7 +96,7 @@ export function ask<E, G extends Granted, H extends StreamHolding, A>(
     }
 
     async function confirm(grant: G): Promise<void> {
-      phase = { kind: "confirming", grant };
+      phase = { kind: "confirming" };
       const since = clock.now();
       try {
         const confirmed = await question.confirm(grant);
@@ -112,11 +107,6 @@ export function ask<E, G extends Granted, H extends StreamHolding, A>(
     }
 
     function fail(reason: unknown): void {
-      if (phase.kind === "confirming" && signal.aborted) {
-        const said = question.giveBack(phase.grant);
-        underway.add(said);
-        void said.then(() => underway.delete(said));
-      }
       end(reason);
       stream.cut();
     }
@@ -133,9 +123,8 @@ export function ask<E, G extends Granted, H extends StreamHolding, A>(
     }
 
     /** Leaves the phases in which the question can be taken back. */
-    function enter(next: Phase<G, H>): void {
+    function enter(next: Phase<H>): void {
       phase = next;
-      waits.delete(fail);
       signal.removeEventListener("abort", takeBack);
     }
   });

@@ -17,7 +17,7 @@ import type {
 } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { createController } from "./controller.ts";
-import { ClientClosedError, ServerUnavailableError } from "./errors.ts";
+import { ClientClosedError } from "./errors.ts";
 import type { GuardedWork } from "./guarded-work.ts";
 import { type Admission, createHoldings } from "./holdings.ts";
 import { createLeakGuard } from "./leak-guard.ts";
@@ -26,7 +26,8 @@ import { createLease, createSpentLease } from "./lease-handle.ts";
 import { createLimit, limitFunction } from "./limit.ts";
 import { notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
-import type { AskPorts, LeasePorts, Platform } from "./ports.ts";
+import type { Platform } from "./platform.ts";
+import type { AskPorts, LeasePorts } from "./ports.ts";
 import type { Random } from "./random.ts";
 import type { Refusal } from "./refusal.ts";
 import { lastRelease, type Parting, sayReleased } from "./releasing.ts";
@@ -98,6 +99,23 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   const guard = createLeakGuard(warn);
   const closing = new AbortController();
   const underway = new Set<Promise<unknown>>();
+  const ungranted: AskPorts["ungranted"] = new Set();
+  const visibility = createVisibility({
+    clock,
+    page,
+    // Its connections close. Should the page come back, what it has asked is asked anew.
+    leftError: () => calls.unavailable("the browser has left the page"),
+    onHide(leaving) {
+      const held = [...holdings];
+      leaving.sendLast([
+        ...held.map(({ credential }) => lastRelease(credential)),
+        ...boards.lastWords(),
+        ...[...ungranted].map((lastWord) => lastWord()),
+      ]);
+      for (const holding of held) holding.leavePage();
+      boards.leavePage();
+    },
+  });
   const ports: AskPorts = {
     availability,
     calls,
@@ -105,18 +123,23 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     random,
     retries,
     streams,
+    visibility,
     withdraw(requestId, how) {
+      // A page that goes away meanwhile says it once more.
+      const lastWord = () => how.withdrawal.lastWord(requestId);
+      ungranted.add(lastWord);
       const said = sayWithdrawn({ calls, clock, retries, closed: disconnected.signal }, requestId, how);
       underway.add(said);
-      void said.then(() => underway.delete(said));
+      void said.then(() => {
+        ungranted.delete(lastWord);
+        underway.delete(said);
+      });
     },
     underway,
-    untilShown: (signal) => visibility.untilShown(signal),
-    ungranted: new Set(),
-    waits: new Set(),
+    ungranted,
     closing: closing.signal,
   };
-  const leasePorts: LeasePorts = { ...ports, holdings, sayReleased: release };
+  const leasePorts: LeasePorts = { ...ports, holdings };
   const boards = parts.parts.openBoards({
     ports,
     closed: disconnected.signal,
@@ -124,19 +147,6 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     onEvent: options.onEvent,
     worker: options.holder,
     guard,
-  });
-
-  const visibility = createVisibility(page, (leaving) => {
-    const held = [...holdings];
-    leaving.sendLast([
-      ...held.map(({ credential }) => lastRelease(credential)),
-      ...boards.lastWords(),
-      ...[...ports.ungranted].map((lastWord) => lastWord()),
-    ]);
-    for (const holding of held) holding.leavePage();
-    boards.leavePage();
-    // Their connections close. Should the page come back, they ask anew.
-    for (const fail of [...ports.waits]) fail(new ServerUnavailableError(address, "the browser has left the page"));
   });
 
   const asked = <O extends TryAcquireOptions>(given: O): O => ({ ...given, holder: given.holder ?? options.holder });
@@ -190,9 +200,9 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   async function shutDown(): Promise<void> {
     const reason = new ClientClosedError();
     closing.abort(reason);
-    visibility.stop();
     // What a server that is away has not heard by then comes back by its ttl.
     await within(clock, answerWithin, giveBackEverything(reason), () => {});
+    visibility.stop();
     disconnect();
     disconnected.abort(reason);
   }

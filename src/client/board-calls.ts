@@ -5,7 +5,7 @@ import type { Boards } from "./boards.ts";
 import type { BoardPorts } from "./ports.ts";
 import { createUnaryCalls } from "./unary-calls.ts";
 
-export function createBoards(ports: Pick<BoardPorts, "availability" | "calls" | "closing">): Boards {
+export function createBoards(ports: BoardPorts): Boards {
   const { board: rpc } = ports.calls;
   const { call, pages } = createUnaryCalls(ports);
   return {

@@ -1,7 +1,7 @@
 /** The cards of a board, over the service's calls: what is said of them without holding one. */
 
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { askNow } from "./ask-again.ts";
+import { askNow } from "./ask-now.ts";
 import type { BoardClient, EndOptions } from "./board-client.ts";
 import { boardFromWire, flowSampleFromWire } from "./board-wire.ts";
 import { cardChangesToWire, cardFromWire, cardStateToWire, contentToWire, textOf } from "./card-wire.ts";

@@ -6,7 +6,7 @@ import { createFetchTransport } from "./fetch-transport.ts";
 import { LAZY_PARTS } from "./lazy-parts.ts";
 import { networkFetch } from "./network-fetch.ts";
 import { currentPage } from "./page.ts";
-import type { Platform } from "./ports.ts";
+import type { Platform } from "./platform.ts";
 import type { SharedPlaces } from "./streams.ts";
 import { createTabPlaces } from "./tab-places.ts";
 

@@ -4,7 +4,7 @@ import { assembleClient } from "./assemble.ts";
 import type { Client, CreateClientOptions } from "./client.ts";
 import { createSystemClock } from "./clock.ts";
 import type { Parts } from "./parts.ts";
-import type { Platform } from "./ports.ts";
+import type { Platform } from "./platform.ts";
 import { createRandom } from "./random.ts";
 
 /** What differs with the place where the client runs. */

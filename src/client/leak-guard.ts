@@ -1,6 +1,6 @@
 /** Handles that were forgotten: what they stand for is given back as best it can be, and the developer is told. */
 
-import type { Platform } from "./ports.ts";
+import type { Platform } from "./platform.ts";
 
 /** What to say and do when a handle has become garbage. It must not refer to the handle. */
 export interface Leak {

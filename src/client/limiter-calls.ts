@@ -6,13 +6,12 @@ import { leaseEndFromWire, leaseInfoFromWire, waiterInfoFromWire } from "./lease
 import type { Limiter, LimiterChanges, LimiterEvent } from "./limiter.ts";
 import { changesToWire, configToWire, limiterFromWire } from "./limiter-wire.ts";
 import type { Limiters } from "./limiters.ts";
-import type { LimiterPorts } from "./parts.ts";
+import type { CallPorts } from "./ports.ts";
 import { createUnaryCalls } from "./unary-calls.ts";
 
-export function createLimiters(ports: LimiterPorts): Limiters {
-  const { availability, calls, closing } = ports;
-  const rpc = calls.of(LimiterService);
-  const { call, pages } = createUnaryCalls({ availability, calls, closing });
+export function createLimiters(ports: CallPorts): Limiters {
+  const rpc = ports.calls.of(LimiterService);
+  const { call, pages } = createUnaryCalls(ports);
 
   async function* watch({ names = [], signal }: WatchOptions): AsyncGenerator<LimiterEvent, void> {
     const messages = keepWatching(ports, signal, (rpcOptions) => rpc.watchLimiters({ names: [...names] }, rpcOptions));

@@ -26,3 +26,13 @@ export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): L
     },
   };
 }
+
+/** Settles as `promise` does, or rejects with the signal's reason as soon as that has aborted. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

@@ -22,7 +22,7 @@ export function openBoards({ ports: given, closed, confirmWithin, onEvent, worke
     confirmWithin,
     unavailable: calls.unavailable,
   });
-  const ports = { ...given, calls, works, sayEnded: ended };
+  const ports = { ...given, calls, works };
   return {
     boards: createBoards(ports),
     board: (name: string): SitedBoardClient => createBoardClient(ports, { name, worker, guard }),

@@ -2,7 +2,7 @@
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { LastWord } from "./last-word.ts";
-import type { Page } from "./ports.ts";
+import type { Page } from "./platform.ts";
 
 /** Bytes that all requests which outlive a page may have together. */
 const KEEPALIVE_BYTES = 64 * 1024;

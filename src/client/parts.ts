@@ -13,10 +13,8 @@ import type { AskPorts, CallPorts } from "./ports.ts";
 
 export interface Parts {
   openBoards(options: BoardPartOptions): BoardPart;
-  openLimiters(ports: LimiterPorts): Limiters;
+  openLimiters(ports: CallPorts): Limiters;
 }
-
-export type LimiterPorts = Pick<CallPorts, "availability" | "calls" | "clock" | "retries" | "streams" | "closing">;
 
 export interface BoardPartOptions {
   readonly ports: AskPorts;

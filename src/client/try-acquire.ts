@@ -1,7 +1,7 @@
 /** Asking for a lease now or not at all. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { askNow } from "./ask-again.ts";
+import { askNow } from "./ask-now.ts";
 import type { TryAcquireOptions } from "./client.ts";
 import type { ClaimSchema } from "./gen/ggen/backpressure/v1/lease_pb.ts";
 import type { Admission } from "./holdings.ts";

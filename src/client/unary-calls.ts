@@ -25,19 +25,21 @@ export interface PageOf<T> {
   readonly nextPageToken: string;
 }
 
-export type UnaryPorts = Pick<CallPorts, "availability" | "calls" | "closing">;
-
-export function createUnaryCalls({ availability, calls, closing }: UnaryPorts): UnaryCalls {
+export function createUnaryCalls({ availability, calls, visibility, closing }: CallPorts): UnaryCalls {
   const call: UnaryCalls["call"] = async (options, make) => {
     const { signal, unlink } = linkSignals(options?.signal, closing);
     try {
       signal.throwIfAborted();
       const passage = availability.enter();
+      const visit = visibility.enter(signal);
       try {
         return await calls.unary(make, { signal });
       } catch (error) {
-        passage.failed(signal.aborted ? undefined : error);
+        // A page that was away has closed its connections itself.
+        passage.failed(visit.signal.aborted ? undefined : error);
         throw error;
+      } finally {
+        visit.leave();
       }
     } catch (error) {
       throw signal.aborted ? signal.reason : error;

@@ -2,7 +2,8 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ask, type Heard, type Question } from "./ask.ts";
-import { askAgain, askNow } from "./ask-again.ts";
+import { askAgain } from "./ask-again.ts";
+import { askNow } from "./ask-now.ts";
 import type { Reopen } from "./attachment.ts";
 import { openCallStream } from "./call-stream.ts";
 import type { BoardCalls } from "./calls.ts";
@@ -68,7 +69,7 @@ function pullQuestion(
   request: PullRequest,
   { signal, onWaiting, onDraining }: PullOptions,
 ): Question<PullEvent, Pulled, WorkHolding, WorkAdmission> {
-  const { calls, works, sayEnded } = ports;
+  const { calls, works } = ports;
 
   function read(event: PullEvent): Heard<Pulled, WorkHolding> | undefined {
     switch (event.case) {
@@ -124,10 +125,6 @@ function pullQuestion(
       const attached = { stream, reopen: reopenOf(pulled) };
       const admission = works.admit({ pulled, sentAt, attached, signal });
       return { answer: admission, holding: admission.kind === "held" ? admission.holding : undefined };
-    },
-    giveBack({ credential, ttl }) {
-      const ending = { kind: "given-back", reason: "", failed: false } as const;
-      return sayEnded({ credential, ending, ttl, otherwise: () => {} }).catch(() => {});
     },
   };
 }

@@ -213,7 +213,7 @@ describe("pull", () => {
     await call.cancelled;
   });
 
-  it("gives the card back when it is taken back while it is being confirmed", async () => {
+  it("withdraws its request when it is taken back while its card is being confirmed", async () => {
     const { board, service, clock } = setup();
     const controller = new AbortController();
     const pulling = board.pull("InProgress", { signal: controller.signal });
@@ -226,7 +226,8 @@ describe("pull", () => {
     controller.abort(new Error("changed my mind"));
     await expect(pulling).rejects.toThrow("changed my mind");
     await call.cancelled;
-    expect((await service.giveBackCard.next()).request).toMatchObject({ cardId: "card-1", fencingToken: 7n });
+    expect(service.withdrawn).toEqual([call.request.requestId]);
+    expect(service.giveBackCard.untaken).toHaveLength(0);
   });
 
   it("leaves no timer behind, and no listener on a signal that lives longer", async () => {

@@ -4,12 +4,12 @@ import type { ClientEvent } from "../../src/client/client-event.ts";
 import { WorkLostError } from "../../src/client/errors.ts";
 import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
-import type { LastWord } from "../../src/client/last-word.ts";
 import type { PullOptions } from "../../src/client/work.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { invalidRequest, refusalError } from "../../src/server/wire/error-wire.ts";
 import { aborted } from "./support/aborted.ts";
 import { createFixture, RENEW_AFTER, settle, TTL, VALID_FOR } from "./support/client-fixture.ts";
+import { createFakePage } from "./support/fake-page.ts";
 import { connectionLost } from "./support/fake-service.ts";
 import { pulled, pulledEvent } from "./support/pulled-card.ts";
 
@@ -438,18 +438,7 @@ describe("a client that is closed", () => {
 
 describe("a page that goes away", () => {
   it("says what it can of the cards that it held, and loses them", async () => {
-    const said: unknown[] = [];
-    let hide = () => {};
-    const page = {
-      onShow: () => () => {},
-      onHide: (listener: () => void) => {
-        hide = listener;
-        return () => {};
-      },
-      sendLast: (words: readonly LastWord[]) => {
-        for (const { method, request } of words) said.push([method.name, request]);
-      },
-    };
+    const page = createFakePage();
     const { client, service } = createFixture({ page });
     const board = client.board("release");
     const pulling = board.pull("InProgress");
@@ -461,8 +450,8 @@ describe("a page that goes away", () => {
     (await service.tryPullCard.next()).answer({ result: { case: "pulled", value } });
     const person = await trying;
     if (!person.granted) throw new Error(person.message);
-    hide();
-    expect(said).toEqual([["GiveBackCard", CREDENTIAL]]);
+    page.hide();
+    expect(page.sent).toEqual([["GiveBackCard", CREDENTIAL]]);
     expect(work.signal.reason).toMatchObject({ name: "WorkLostError", reason: "PAGE_HIDDEN" });
     await stream.cancelled;
     await work[Symbol.asyncDispose]();

@@ -75,7 +75,7 @@ describe("a lease", () => {
     expect(lease.valid).toBe(false);
   });
 
-  it("is released when it is taken back while it is being confirmed", async () => {
+  it("is withdrawn when it is taken back while it is being confirmed", async () => {
     const { client, service, clock } = createFixture();
     const controller = new AbortController();
     const acquiring = client.acquire("db", { signal: controller.signal });
@@ -88,10 +88,8 @@ describe("a lease", () => {
     controller.abort(new Error("changed my mind"));
     await expect(acquiring).rejects.toThrow("changed my mind");
     await stream.cancelled;
-    expect((await service.release.next()).request).toMatchObject({
-      leaseId: "lease-1",
-      outcome: WorkOutcome.IGNORED,
-    });
+    expect(service.withdrawn).toEqual([stream.request.requestId]);
+    expect(service.release.untaken).toHaveLength(0);
   });
 
   it("lives on by its renewals, which are made by themselves", async () => {

@@ -5,7 +5,6 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import type { ClientEvent } from "../../src/client/client-event.ts";
 import { LeaseEnd } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
-import type { LastWord } from "../../src/client/last-word.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, refusalError } from "../../src/server/wire/error-wire.ts";
 import { aborted } from "./support/aborted.ts";
@@ -18,6 +17,7 @@ import {
   settle,
   VALID_FOR,
 } from "./support/client-fixture.ts";
+import { createFakePage } from "./support/fake-page.ts";
 import { connectionLost } from "./support/fake-service.ts";
 import { hold, renewed } from "./support/held-lease.ts";
 
@@ -368,22 +368,11 @@ describe("releasing a lease whose connection is lost", () => {
 
   it("is left to the page's last words when that goes away, and no attempt is made or left open", async () => {
     for (const isAsking of [false, true]) {
-      let hide = () => {};
-      const sent: string[] = [];
-      const page = {
-        onShow: () => () => {},
-        onHide(listener: () => void) {
-          hide = listener;
-          return () => {};
-        },
-        sendLast: (words: readonly LastWord[]) => {
-          sent.push(...words.map(({ request }) => (request as { readonly leaseId: string }).leaseId));
-        },
-      };
+      const page = createFakePage();
       const held = await holdAndLose({ page });
       const attempt = isAsking ? await attemptAfter(held, FIRST_DELAY) : undefined;
-      hide();
-      expect(sent).toEqual(["lease-1"]);
+      page.hide();
+      expect(page.sent).toMatchObject([["Release", { leaseId: "lease-1" }]]);
       expect(held.lease.signal.reason).toMatchObject({ reason: "PAGE_HIDDEN" });
       await attempt?.cancelled;
       held.clock.advance(60_000);

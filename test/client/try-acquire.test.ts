@@ -120,38 +120,6 @@ describe("tryAcquire", () => {
     expect(service.tryAcquire.untaken).toHaveLength(0);
   });
 
-  it("of a page that is away asks nothing, and leaves the next probe to others when it is given up", async () => {
-    let hide = () => {};
-    let show = () => {};
-    const page = {
-      onHide(listener: () => void) {
-        hide = listener;
-        return () => {};
-      },
-      onShow(listener: () => void) {
-        show = listener;
-        return () => {};
-      },
-      sendLast: () => {},
-    };
-    const { client, service, clock } = createFixture({ page, retry: { maxAttempts: 1 } });
-    const failing = client.tryAcquire("db");
-    (await service.tryAcquire.next()).fail(connectionLost());
-    await expect(failing).rejects.toMatchObject({ name: "ServerUnavailableError" });
-    clock.advance(60_000);
-    hide();
-    const controller = new AbortController();
-    const probe = client.tryAcquire("db", { signal: controller.signal });
-    await settle();
-    expect(service.tryAcquire.untaken).toHaveLength(0);
-    controller.abort(new Error("too late"));
-    await expect(probe).rejects.toThrow("too late");
-    show();
-    const next = client.tryAcquire("db");
-    (await service.tryAcquire.next()).answer(GRANTED);
-    expect((await next).granted).toBe(true);
-  });
-
   it("gives back what is granted while the client is being closed", async () => {
     const { client, service, isConnected } = createFixture();
     const trying = client.tryAcquire("db");

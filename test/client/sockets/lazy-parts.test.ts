@@ -1,7 +1,6 @@
 /** Parts of the client that are loaded when they are first used: all that holds in Node holds for them, too. */
 
 import { expect, test } from "vitest";
-import type { LastWord } from "../../../src/client/last-word.ts";
 import { lazily, loadOnce } from "../../../src/client/lazily.ts";
 import { LAZY_PARTS } from "../../../src/client/lazy-parts.ts";
 import { createLimiters } from "../../../src/client/limiter-calls.ts";
@@ -9,6 +8,7 @@ import type { Limiters } from "../../../src/client/limiters.ts";
 import { openBoards } from "../../../src/client/open-boards.ts";
 import type { BoardPart, Parts } from "../../../src/client/parts.ts";
 import { createFixture, settle, useParts } from "../support/client-fixture.ts";
+import { createFakePage } from "../support/fake-page.ts";
 import { pulledEvent } from "../support/pulled-card.ts";
 
 useParts(LAZY_PARTS);
@@ -63,23 +63,14 @@ test("a loop that is stopped before its part is loaded pulls nothing; a wrong op
 });
 
 test("a client that is closed before the part is loaded, and a page that goes away, have nothing to give back", async () => {
-  let hide = () => {};
-  const words: (readonly LastWord[])[] = [];
-  const page = {
-    onShow: () => () => {},
-    onHide: (listener: () => void) => {
-      hide = listener;
-      return () => {};
-    },
-    sendLast: (said: readonly LastWord[]) => words.push(said),
-  };
+  const page = createFakePage();
   const { client, service } = createFixture({ page });
   const pulling = client.board("release").pull("InProgress");
-  hide();
+  page.hide();
   await client.close();
   await expect(pulling).rejects.toMatchObject({ name: "ClientClosedError" });
   await settle();
-  expect(words).toEqual([[]]);
+  expect(page.sent).toEqual([]);
   expect(service.pullCard.untaken).toHaveLength(0);
 });
 

@@ -8,7 +8,7 @@ import type { GrantedSchema } from "../../../src/client/gen/ggen/backpressure/v1
 import { createLimiters } from "../../../src/client/limiter-calls.ts";
 import { openBoards } from "../../../src/client/open-boards.ts";
 import type { Parts } from "../../../src/client/parts.ts";
-import type { Page } from "../../../src/client/ports.ts";
+import type { Page } from "../../../src/client/platform.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createFakeService, type FakeService } from "./fake-service.ts";
 

@@ -40,11 +40,14 @@ export type FakeService = { readonly [K in Exclude<keyof Methods, "session">]: M
   readonly transport: Transport;
   /** The request ids that were withdrawn, which is answered at once. */
   readonly withdrawn: string[];
+  /** From here on that answer comes when this has resolved. */
+  delayWithdrawals(until: Promise<void>): void;
 };
 
 export function createFakeService(): FakeService {
   const mailboxes: Record<string, Mailbox<unknown>> = {};
   const withdrawn: string[] = [];
+  let untilWithdrawn = Promise.resolve();
   const transport = createRouterTransport(({ rpc }) => {
     for (const service of [AdmissionService, BoardService, LimiterService]) {
       for (const method of service.methods) {
@@ -55,7 +58,7 @@ export function createFakeService(): FakeService {
             const { requestId } = request as { readonly requestId?: string };
             if ((method.name === "Release" || method.name === "GiveBackCard") && requestId) {
               withdrawn.push(requestId);
-              return {};
+              return untilWithdrawn.then(() => ({}));
             }
             const { promise, resolve, reject } = Promise.withResolvers<MessageInitShape<DescMethodUnary["output"]>>();
             signal.addEventListener("abort", () => reject(signal.reason));
@@ -68,7 +71,10 @@ export function createFakeService(): FakeService {
       }
     }
   });
-  return { ...mailboxes, transport: withoutDeadlines(transport), withdrawn } as FakeService;
+  function delayWithdrawals(until: Promise<void>): void {
+    untilWithdrawn = until;
+  }
+  return { ...mailboxes, transport: withoutDeadlines(transport), withdrawn, delayWithdrawals } as FakeService;
 }
 
 /** A transport whose calls end by the test's clock alone: a deadline would set a timer of the system, which outlives the test. */
