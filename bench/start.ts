@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { connect, type Limiter } from "../src/client/index.ts";
 import type { Change } from "../src/server/machine/command.ts";
 import { createInstance, createLimiter } from "../src/server/machine/limiter.ts";
-import { type Kept, toKept } from "../src/server/store/records.ts";
+import { type Kept, toKept } from "../src/server/store/records/to-kept.ts";
 import { openStoreFile } from "../src/server/store/sqlite/file.ts";
 import { amountOf, limiterOf } from "../test/support/limiter-config.ts";
 import { startMeasured } from "./servers/measured.ts";

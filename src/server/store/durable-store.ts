@@ -9,16 +9,9 @@ import type { Change } from "../machine/command.ts";
 import { caughtUp } from "../machine/earlier-rates.ts";
 import type { Instance } from "../machine/limiter.ts";
 import { createKeeper, type WriteError } from "./keeper.ts";
-import {
-  cardsNowhere,
-  createFinding,
-  isPastRequest,
-  keysOfLeases,
-  NOTHING_FOUND,
-  ownRow,
-  requestKey,
-  toKept,
-} from "./records.ts";
+import { cardsNowhere, createFinding, keysOfLeases, NOTHING_FOUND } from "./records/found.ts";
+import { isPastRequest, ownRow, requestKey } from "./records/keys.ts";
+import { toKept } from "./records/to-kept.ts";
 import { type Durability, INCOMPLETE_KEY, type LeaseDurability, type RowChange, type RowTaker } from "./row.ts";
 import { createRunningTime } from "./running-time.ts";
 import { openStoreWorker } from "./sqlite/open-worker.ts";

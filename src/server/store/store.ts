@@ -2,7 +2,7 @@
 
 import type { BoardChange } from "../machine/board/command.ts";
 import type { Change } from "../machine/command.ts";
-import type { Found } from "./records.ts";
+import type { Found } from "./records/found.ts";
 
 export interface Store {
   /** What was kept before this start. */

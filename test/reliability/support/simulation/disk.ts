@@ -1,8 +1,9 @@
 /** A disk in virtual time: commits take a while, and a crash loses those that are under way, from some point on. */
 
 import type { Clock } from "../../../../src/server/clock.ts";
-import type { Found } from "../../../../src/server/store/records.ts";
-import { fromRows, toKept } from "../../../../src/server/store/records.ts";
+import type { Found } from "../../../../src/server/store/records/found.ts";
+import { fromRows } from "../../../../src/server/store/records/found.ts";
+import { toKept } from "../../../../src/server/store/records/to-kept.ts";
 import type { RowChange } from "../../../../src/server/store/row.ts";
 import { createRunningTime } from "../../../../src/server/store/running-time.ts";
 import type { Store } from "../../../../src/server/store/store.ts";

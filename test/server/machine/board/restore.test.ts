@@ -6,7 +6,7 @@ import type { BoardCommand, BoardOutcomeOf } from "../../../../src/server/machin
 import { assertBoards } from "../../../../src/server/machine/board/invariants.ts";
 import type { BoardConfig, Card } from "../../../../src/server/machine/board/model.ts";
 import { boardRecord, type CardRecord, cardRecord } from "../../../../src/server/machine/board/record.ts";
-import { cardsNowhere } from "../../../../src/server/store/records.ts";
+import { cardsNowhere } from "../../../../src/server/store/records/found.ts";
 import { createKeptRows } from "../../store/support/kept-rows.ts";
 import { SECOND } from "../builders.ts";
 import { boardOf, contentOf } from "./boards.ts";

@@ -2,7 +2,9 @@
 
 import type { BoardChange } from "../../../../src/server/machine/board/command.ts";
 import type { Change } from "../../../../src/server/machine/command.ts";
-import { type Found, fromRows, ownRow, RUNNING_TIME, toKept, type Zero } from "../../../../src/server/store/records.ts";
+import { type Found, fromRows } from "../../../../src/server/store/records/found.ts";
+import { ownRow, RUNNING_TIME } from "../../../../src/server/store/records/keys.ts";
+import { toKept, type Zero } from "../../../../src/server/store/records/to-kept.ts";
 
 export interface KeptRows {
   keep(changes: readonly (Change | BoardChange)[], zero: Zero): void;

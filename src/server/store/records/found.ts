@@ -1,99 +1,21 @@
-/** Records as rows, and rows as records: what the machines keep, in JSON under a key. */
+/** Rows as records: what a store has found at its start. */
 
-import type { BoardChange } from "../machine/board/command.ts";
-import type { BoardConfig } from "../machine/board/model.ts";
-import {
-  type BoardRecord,
-  type BoardRecords,
-  boardRecord,
-  type CardRecord,
-  cardRecord,
-} from "../machine/board/record.ts";
-import type { Change } from "../machine/command.ts";
-import type { LimiterConfig } from "../machine/limiter.ts";
-import { createRate, type Rate } from "../machine/rate.ts";
-import {
-  type BucketRecord,
-  bucketRecord,
-  type LeaseRecord,
-  type LimiterRecord,
-  leaseRecord,
-  limiterRecord,
-  type PastRequestRecord,
-  pastRequestRecord,
-  type Records,
-  type WaiterRecord,
-  waiterRecord,
-} from "../machine/record.ts";
+import type { BoardConfig } from "../../machine/board/model.ts";
+import type { BoardRecord, BoardRecords, CardRecord } from "../../machine/board/record.ts";
+import type { LimiterConfig } from "../../machine/limiter.ts";
+import type {
+  BucketRecord,
+  LeaseRecord,
+  LimiterRecord,
+  PastRequestRecord,
+  Records,
+  WaiterRecord,
+} from "../../machine/record.ts";
+import type { Row } from "../row.ts";
 import { BucketTable } from "./bucket-table.ts";
-import type { Row, RowChange } from "./row.ts";
-
-/** What a change is to the store. */
-export interface Kept {
-  readonly row: RowChange;
-  /** Leases and what belongs to them are as safe as the configuration has it; all else is on disk. */
-  readonly of: "lease" | "configuration";
-  /** No client hears of it before it is kept. Of what only gives back, clients may hear earlier: forgotten, it would be held a ttl longer. */
-  readonly awaited: boolean;
-}
-
-/** Undefined: its client cannot come back to it. */
-export function toKept(change: Change | BoardChange, { epoch, ranBefore }: Zero): Kept | undefined {
-  switch (change.kind) {
-    case "lease-put":
-      return put("lease", "lease", change.lease.id, leaseRecord(change.lease, epoch));
-    case "lease-ended":
-      return gone("lease", "lease", change.lease.id);
-    case "record-dropped":
-      return gone("lease", change.of, change.id);
-    case "bucket-dropped":
-      return gone("lease", "bucket", nameOf(change.limiter, change.key));
-    case "tokens-spent": {
-      const { limiter, key } = change.instance;
-      return put("lease", "bucket", nameOf(limiter.config.name, key), bucketRecord(change.instance, ranBefore));
-    }
-    case "waiter-put": {
-      const { waiter } = change;
-      if (waiter.requestId === "") return undefined;
-      return put("lease", "waiter", waiter.id, waiterRecord(waiter, epoch));
-    }
-    case "waiter-left":
-      return change.waiter.requestId === "" ? undefined : gone("lease", "waiter", change.waiter.id);
-    case "request-past": {
-      const { requestId, past } = change;
-      const kept = put("lease", "request", requestId, pastRequestRecord(requestId, past, epoch));
-      return { ...kept, awaited: past.kind === "spent" };
-    }
-    case "limiter-put":
-      return put(
-        "configuration",
-        "limiter",
-        change.limiter.config.name,
-        limiterRecord(change.limiter, { epoch, ranBefore }),
-      );
-    case "limiter-removed":
-      return { ...gone("configuration", "limiter", change.name), awaited: true };
-    case "board-put":
-      return put("configuration", "board", change.board.config.name, boardRecord(change.board, epoch));
-    case "board-removed":
-      return { ...gone("configuration", "board", change.name), awaited: true };
-    case "card-put": {
-      const { card } = change;
-      const name = nameOf(card.stage.board.config.name, card.id);
-      return put("configuration", "card", name, cardRecord(card, epoch));
-    }
-    case "card-removed":
-      return { ...gone("configuration", "card", nameOf(change.board, change.cardId)), awaited: true };
-  }
-}
-
-/** The machines' zero, in the times of the records. */
-export interface Zero {
-  /** µs since 1970. */
-  readonly epoch: number;
-  /** µs for which the server had run: running time. */
-  readonly ranBefore: number;
-}
+import { bucketOfNow, rateOfNow } from "./first-format.ts";
+import { nameOf, OWN, RUNNING_TIME, requestKey } from "./keys.ts";
+import type { Zero } from "./to-kept.ts";
 
 /** What a store has found at its start. */
 export interface Found {
@@ -149,6 +71,7 @@ export function createFinding(): Finding {
   };
 }
 
+/** Returns what the rows say. */
 export function fromRows(rows: Iterable<Row>, epoch: number, now: number): Found {
   const finding = createFinding();
   for (const row of rows) finding.take(row);
@@ -213,7 +136,7 @@ function boardRecords(
   };
 }
 
-/** The keys of all rows that are as safe as leases are. */
+/** Returns the keys of all rows that are as safe as leases are. */
 export function keysOfLeases({ leases, waiters, pastRequests, buckets }: Records): string[] {
   const keys = [
     ...leases.map(({ id }) => `lease:${id}`),
@@ -236,30 +159,11 @@ function ranUntil(limiters: readonly LimiterRecord[], buckets: BucketTable, own:
   return latest;
 }
 
-/** The row of the store's own that says for how long the server has run. */
-export const RUNNING_TIME = "running-time";
-
-/** Cards, as `board/card`, that name a board or a stage which is not among the boards. */
+/** Returns cards, as `board/card`, that name a board or a stage which is not among the boards. */
 export function cardsNowhere({ boards, cards }: BoardRecords): string[] {
   const places = new Set(boards.flatMap(({ config }) => config.stages.map((stage) => nameOf(config.name, stage.name))));
   return cards.filter(({ board, stage }) => !places.has(nameOf(board, stage))).map(({ board, id }) => `${board}/${id}`);
 }
-
-/** A row of the store's own. */
-export function ownRow(name: string, body: string): RowChange {
-  return { key: `${OWN}:${name}`, body };
-}
-
-/** The key under which a request id is remembered. */
-export function requestKey(requestId: string): string {
-  return `request:${requestId}`;
-}
-
-export function isPastRequest(key: string): boolean {
-  return key.startsWith("request:");
-}
-
-const OWN = "store";
 
 /** The fields that hold an instant. */
 const INSTANTS = [
@@ -287,48 +191,9 @@ function whole(config: LimiterConfig): LimiterConfig {
   return { ...config, rate: rate && rateOfNow(rate), maxConcurrent, maxWait };
 }
 
-/** Format 1 counted a rate in thousandths of a token a second, and a bucket in nanotokens. */
-const NANOTOKENS = 1e9;
-
-interface FirstRate {
-  readonly milliRps: number;
-  readonly capacity: number;
-}
-
-interface FirstBucket {
-  readonly limiter: string;
-  readonly key: string;
-  readonly level: number;
-}
-
-/** What follows from the words of a rate is worked out anew. */
-function rateOfNow(rate: Rate | FirstRate): Rate | undefined {
-  if (!("milliRps" in rate)) return createRate(rate.stated, rate.capacity);
-  return createRate({ kind: "per-second", maxRps: rate.milliRps / 1000 }, rate.capacity / NANOTOKENS);
-}
-
-function bucketOfNow(record: BucketRecord | FirstBucket): BucketRecord {
-  if (!("level" in record)) return record;
-  const { limiter, key, level } = record;
-  const tokens = Math.floor(level / NANOTOKENS);
-  return { limiter, key, tokens, parts: level - tokens * NANOTOKENS, rate: [0, NANOTOKENS, 0], at: undefined };
-}
-
 function wholeBoard(config: BoardConfig): BoardConfig {
   const { keepCompletedFor, stages } = config;
   return { ...config, keepCompletedFor, stages: stages.map(({ wipLimit, ...stage }) => ({ ...stage, wipLimit })) };
-}
-
-function put(of: Kept["of"], kind: string, name: string, record: object): Kept {
-  return { row: { key: `${kind}:${name}`, body: JSON.stringify(record) }, of, awaited: true };
-}
-
-function gone(of: Kept["of"], kind: string, name: string): Kept {
-  return { row: { key: `${kind}:${name}`, body: undefined }, of, awaited: false };
-}
-
-function nameOf(...parts: readonly string[]): string {
-  return JSON.stringify(parts);
 }
 
 /** Nothing: as of a folder that is new. */
