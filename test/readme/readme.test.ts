@@ -6,7 +6,7 @@ import { requireGrpcurl } from "../support/grpcurl.ts";
 import type { Program } from "../support/program.ts";
 import { BOARD_RUNNERS } from "./support/board-runners.ts";
 import { type Runner, readFences } from "./support/fences.ts";
-import { requireFree, run, runProgram, save, start, startTypeScript } from "./support/newcomer.ts";
+import { onPortsOfOurs, run, runProgram, save, serverEnvironment, start, startTypeScript } from "./support/newcomer.ts";
 
 const SNIPPETS = ["README.md", "docs/boards.md", "docs/request-path.md"]
   .flatMap((page) => readFences(readFileSync(new URL(`../../${page}`, import.meta.url), "utf8")))
@@ -17,7 +17,10 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   ...BOARD_RUNNERS,
 
   async start() {
-    await server.until(/^backpressure serves gRPC on 127\.0\.0\.1:50051, .* on http:\/\/127\.0\.0\.1:8080$/m);
+    const [line] = await server.until(/^backpressure serves gRPC on .*$/m);
+    expect(line).toBe(
+      onPortsOfOurs("backpressure serves gRPC on 127.0.0.1:50051, Connect and gRPC-Web on http://127.0.0.1:8080"),
+    );
   },
 
   async grpcurl(text, context) {
@@ -73,10 +76,9 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   },
 
   async middleware(text) {
-    await requireFree(3000);
     await using service = startTypeScript(text);
     await service.until(/listening/);
-    const answer = await fetch("http://127.0.0.1:3000/orders");
+    const answer = await fetch(onPortsOfOurs("http://127.0.0.1:3000/orders"));
     expect(await answer.text()).toMatch(/^under lease \S+\n$/);
     expect(answer.status).toBe(200);
   },
@@ -100,10 +102,9 @@ let server: Program;
 let suggestions: string;
 
 beforeAll(async () => {
-  for (const port of [50051, 8080]) await requireFree(port);
   const text = SNIPPETS.find(({ name }) => name === "start")?.text ?? "";
   // What `npm ci` brings is what runs this.
-  server = start(text.replace(/^npm ci\n/, ""));
+  server = start(text.replace(/^npm ci\n/, ""), serverEnvironment());
   [, suggestions = ""] = await server.until(/^try:\n((?: {2}.+\n)+)/m);
 });
 

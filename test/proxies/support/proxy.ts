@@ -7,9 +7,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { unusedPort } from "../../support/unused-port.ts";
 import { writeCertificate } from "./certificate.ts";
 import type { ProxyKind } from "./kinds.ts";
-import { unusedPort } from "./ports.ts";
 
 export interface RunningProxy {
   /** host:port of its gRPC listener; plain text. */

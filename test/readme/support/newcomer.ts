@@ -1,19 +1,31 @@
-/** Somebody who has cloned the repository, has run `npm ci`, and types what the README says. */
+/** A newcomer who has cloned the repository, has run `npm ci`, and types what the README says, but for its ports. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { type Program, startProgram } from "../../support/program.ts";
+import { unusedPort } from "../../support/unused-port.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const SELF_IMPORT = fileURLToPath(new URL("../../support/self-import.ts", import.meta.url));
 
+/** What is used in place of the ports that the pages name, where a server of the developer's may listen. */
+const PORTS: ReadonlyMap<string, number> = new Map([
+  ["50051", await unusedPort()],
+  ["8080", await unusedPort()],
+  ["3000", await unusedPort()],
+]);
+
+/** Returns what a page says with the ports that are used here. */
+export function onPortsOfOurs(text: string): string {
+  return text.replaceAll(/\b(50051|8080|3000)\b/g, (port) => `${PORTS.get(port)}`);
+}
+
 /** Enters commands in a shell, which ends at the first that fails. */
-export function start(commands: string): Program {
-  return startProgram(["sh", "-ec", commands], { cwd: ROOT, env: environment() });
+export function start(commands: string, env = environment()): Program {
+  return startProgram(["sh", "-ec", onPortsOfOurs(commands)], { cwd: ROOT, env });
 }
 
 /** Enters commands and waits for their end; resolves with what they have printed, and rejects if one has failed. */
@@ -43,7 +55,7 @@ export function startTypeScript(text: string): Program {
 }
 
 function programCommand(text: string): string {
-  return `'${process.execPath}' --import '${SELF_IMPORT}' '${save("program.mts", text)}'`;
+  return `'${process.execPath}' --import '${SELF_IMPORT}' '${save("program.mts", onPortsOfOurs(text))}'`;
 }
 
 /** Compiles TypeScript programs; resolves with what is wrong with them. */
@@ -70,26 +82,22 @@ function typePaths(): Record<string, readonly string[]> {
   };
 }
 
-/** That of a shell: npm and vitest have set more. */
+/** Returns that of a shell, since npm and vitest have set more, in which commands know where the server is. */
 export function environment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !/^(npm_|BACKPRESSURE_|VITEST|NODE_)/.test(name));
   const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => !folder.endsWith("node_modules/.bin"));
-  return { ...Object.fromEntries(entries), PATH: [...path, join(homedir(), "go", "bin")].join(delimiter) };
+  return {
+    ...Object.fromEntries(entries),
+    BACKPRESSURE_ADDRESS: onPortsOfOurs("localhost:50051"),
+    PATH: [...path, join(homedir(), "go", "bin")].join(delimiter),
+  };
 }
 
-/** Rejects, in words, if the port cannot be had. */
-export async function requireFree(port: number): Promise<void> {
-  const probe = createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      probe.once("error", reject).listen(port, "127.0.0.1", resolve);
-    });
-  } catch (error) {
-    throw new Error(
-      `the README's commands name localhost:50051 and localhost:8080, but port ${port} cannot be had ` +
-        `(${(error as NodeJS.ErrnoException).code}): stop what listens there, a server of your own perhaps, and run this again`,
-    );
-  } finally {
-    probe.close();
-  }
+/** Returns the same for a server, which takes the ports that stand for those of the pages. */
+export function serverEnvironment(): NodeJS.ProcessEnv {
+  return {
+    ...environment(),
+    BACKPRESSURE_GRPC_LISTEN: onPortsOfOurs("127.0.0.1:50051"),
+    BACKPRESSURE_WEB_LISTEN: onPortsOfOurs("127.0.0.1:8080"),
+  };
 }
