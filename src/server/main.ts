@@ -5,7 +5,7 @@ import { type LoadedConfig, loadConfig } from "./config/config.ts";
 import { readEnvironment } from "./config/environment.ts";
 import { formatProblem } from "./config/problem.ts";
 import { addressText, urlText } from "./config/settings.ts";
-import { watchConfig } from "./config/watch-config.ts";
+import { watchConfig } from "./config/watch/watch-config.ts";
 import { createLog, type Log } from "./log.ts";
 import { watchNpmParent } from "./npm-parent.ts";
 import { reasonNotToServe } from "./one-process.ts";

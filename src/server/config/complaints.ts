@@ -6,9 +6,9 @@
 import type { FieldViolation } from "../wire/error-wire.ts";
 import type { Override } from "./environment.ts";
 import { inOrder, type Place, type Problem } from "./problem.ts";
-import type { FieldPlace } from "./yaml-message.ts";
-import type { Finding, YamlSource } from "./yaml-source.ts";
-import { describeFound, isCollection, quote } from "./yaml-value.ts";
+import type { FieldPlace } from "./yaml/message.ts";
+import type { Finding, YamlSource } from "./yaml/source.ts";
+import { describeFound, isCollection, quote } from "./yaml/value.ts";
 
 export interface ComplaintsOptions {
   /** The file's name for people. */

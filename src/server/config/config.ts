@@ -15,12 +15,12 @@ import { Complaints } from "./complaints.ts";
 import { readConfigFile } from "./config-file.ts";
 import { DEFAULT_CONFIG } from "./default-config.ts";
 import type { Override } from "./environment.ts";
-import type { Variables } from "./interpolate.ts";
 import type { Problem } from "./problem.ts";
 import { SETTING_FIELDS, type ServerSettings, serverSettings } from "./settings.ts";
-import { readMessage } from "./yaml-message.ts";
-import { parseYaml } from "./yaml-source.ts";
-import { quote, readEnum } from "./yaml-value.ts";
+import type { Variables } from "./yaml/interpolate.ts";
+import { readMessage } from "./yaml/message.ts";
+import { parseYaml } from "./yaml/source.ts";
+import { quote, readEnum } from "./yaml/value.ts";
 
 export interface ConfigOrigin {
   /** The file; undefined: none, but the default. */

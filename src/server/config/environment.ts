@@ -1,6 +1,6 @@
 /** The environment: the only file that reads it for the server. */
 
-import type { Variables } from "./interpolate.ts";
+import type { Variables } from "./yaml/interpolate.ts";
 
 export interface Environment {
   /** BACKPRESSURE_CONFIG: the file, where no flag names one. */

@@ -2,10 +2,10 @@
 
 import { setImmediate as turn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import type { BoardConfig } from "../machine/board/model.ts";
-import type { LimiterConfig } from "../machine/limiter.ts";
-import type { ConfigOrigin, ConfigReading } from "./config.ts";
-import type { FromParser, ParseJob } from "./parsing.ts";
+import type { BoardConfig } from "../../machine/board/model.ts";
+import type { LimiterConfig } from "../../machine/limiter.ts";
+import type { ConfigOrigin, ConfigReading } from "../config.ts";
+import type { FromParser, ParseJob } from "./messages.ts";
 
 /** The sources run as they are, the package is compiled. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./config-worker.ts" : "./config-worker.js", import.meta.url);

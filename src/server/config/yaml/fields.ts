@@ -1,8 +1,8 @@
 /** The fields of a mapping, with those that merge keys (`<<: *base`) bring along. */
 
 import { isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from "yaml";
-import type { Finding, YamlSource } from "./yaml-source.ts";
-import { describeFound } from "./yaml-value.ts";
+import type { Finding, YamlSource } from "./source.ts";
+import { describeFound } from "./value.ts";
 
 export interface YamlField {
   readonly name: string;

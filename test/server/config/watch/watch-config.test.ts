@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Clock, createSystemClock } from "../../../src/server/clock.ts";
-import { loadConfig, parseConfig } from "../../../src/server/config/config.ts";
-import { type ConfigWatch, watchConfig } from "../../../src/server/config/watch-config.ts";
-import type { Log, LogFields } from "../../../src/server/log.ts";
-import { createFakeClock } from "../../support/fake-clock.ts";
+import { type Clock, createSystemClock } from "../../../../src/server/clock.ts";
+import { loadConfig, parseConfig } from "../../../../src/server/config/config.ts";
+import { type ConfigWatch, watchConfig } from "../../../../src/server/config/watch/watch-config.ts";
+import type { Log, LogFields } from "../../../../src/server/log.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
 
 const cleanUps: (() => void)[] = [];
 afterEach(() => {

@@ -1,12 +1,12 @@
 /** Takes up a changed configuration file while the server runs; a bad one changes nothing. */
 
 import { isDeepStrictEqual } from "node:util";
-import { type Clock, createSystemClock } from "../clock.ts";
-import type { Log } from "../log.ts";
-import type { ConfigReading, LoadedConfig } from "./config.ts";
-import { type FileReading, readConfigFileSoon } from "./config-file.ts";
-import { parseElsewhere } from "./parse-elsewhere.ts";
-import { formatProblem, type Problem } from "./problem.ts";
+import { type Clock, createSystemClock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+import type { ConfigReading, LoadedConfig } from "../config.ts";
+import { type FileReading, readConfigFileSoon } from "../config-file.ts";
+import { formatProblem, type Problem } from "../problem.ts";
+import { parseElsewhere } from "../thread/parse-elsewhere.ts";
 import { watchPath } from "./watch-path.ts";
 
 export interface WatchOptions {

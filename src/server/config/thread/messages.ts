@@ -1,8 +1,8 @@
 /** What the server's thread and the one that parses the configuration say to each other. */
 
-import type { BoardConfig } from "../machine/board/model.ts";
-import type { LimiterConfig } from "../machine/limiter.ts";
-import type { ConfigOrigin, InvalidConfig, LoadedConfig } from "./config.ts";
+import type { BoardConfig } from "../../machine/board/model.ts";
+import type { LimiterConfig } from "../../machine/limiter.ts";
+import type { ConfigOrigin, InvalidConfig, LoadedConfig } from "../config.ts";
 
 /** What the thread is started with. */
 export interface ParseJob {

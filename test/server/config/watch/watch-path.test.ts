@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, watch, write
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { foldersOnTheWay, watchPath } from "../../../src/server/config/watch-path.ts";
+import { foldersOnTheWay, watchPath } from "../../../../src/server/config/watch/watch-path.ts";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "backpressure-way-")));
 afterAll(() => rmSync(root, { recursive: true }));

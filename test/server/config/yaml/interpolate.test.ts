@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the file writes its variables like this.
 import { expect, test } from "vitest";
-import { interpolate } from "../../../src/server/config/interpolate.ts";
+import { interpolate } from "../../../../src/server/config/yaml/interpolate.ts";
 
 const VARIABLES = { A: "a", EMPTY: "", B_2: "b" };
 

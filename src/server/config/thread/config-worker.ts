@@ -1,8 +1,8 @@
 /** The thread that parses and checks a changed configuration: seconds of work for a file of thousands of limiters. */
 
 import { parentPort, workerData } from "node:worker_threads";
-import { parseConfig } from "./config.ts";
-import { type FromParser, HANDED_OVER_AT_ONCE, type ParseJob } from "./parsing.ts";
+import { parseConfig } from "../config.ts";
+import { type FromParser, HANDED_OVER_AT_ONCE, type ParseJob } from "./messages.ts";
 
 const { text, origin } = workerData as ParseJob;
 const messages = tell();

@@ -7,15 +7,15 @@
 import { type DescField, type DescMessage, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
-import { parseRate } from "../../client/rate.ts";
-import { RateSchema } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
-import { nearestName } from "../wire/nearest-name.ts";
-import { microsToDuration } from "../wire/time-wire.ts";
+import { parseRate } from "../../../client/rate.ts";
+import { RateSchema } from "../../gen/ggen/backpressure/v1/limiter_pb.ts";
+import { nearestName } from "../../wire/nearest-name.ts";
+import { microsToDuration } from "../../wire/time-wire.ts";
+import { type Budget, fieldsOf, givenTwice, MAX_FIELDS, offsetOf, WRONG_FIELD } from "./fields.ts";
 import type { Variables } from "./interpolate.ts";
-import { type Budget, fieldsOf, givenTwice, MAX_FIELDS, offsetOf, WRONG_FIELD } from "./yaml-fields.ts";
-import type { Finding, YamlSource } from "./yaml-source.ts";
-import { describeFound, grouped, maxItems, quote, readValue } from "./yaml-value.ts";
-import { replaceVariables } from "./yaml-variables.ts";
+import type { Finding, YamlSource } from "./source.ts";
+import { describeFound, grouped, maxItems, quote, readValue } from "./value.ts";
+import { replaceVariables } from "./variables.ts";
 
 /** Where a field stands: its name, or of an item of a list the item. */
 export interface FieldPlace {

@@ -3,9 +3,9 @@
 import { type DescEnum, type DescField, getOption, type JsonValue, ScalarType } from "@bufbuild/protobuf";
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { isMap, isScalar, isSeq, type Node } from "yaml";
-import { durationAdvice } from "../../client/duration-advice.ts";
-import { durationJson } from "../wire/duration-text.ts";
-import { ReplacedScalar } from "./yaml-variables.ts";
+import { durationAdvice } from "../../../client/duration-advice.ts";
+import { durationJson } from "../../wire/duration-text.ts";
+import { ReplacedScalar } from "./variables.ts";
 
 export type ValueReading =
   | { readonly kind: "read"; readonly json: JsonValue }
