@@ -48,7 +48,7 @@ import {
 } from "../wire/card-wire.ts";
 import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { refusalToWire } from "../wire/lease-wire.ts";
-import { pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
+import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { durationToMicros, timestampToMs } from "../wire/time-wire.ts";
 import { watchBoard } from "./board-watching.ts";
 import { revisionOf } from "./etag.ts";
@@ -71,7 +71,6 @@ export interface BoardRpcs {
   drain(endTime: number): void;
 }
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const PLACE = /^[0-9]{1,2}\.[0-9]{1,16}$/;
 const MAX_CARDS_WITH_BOARD = 1_000;
 const NO_ATTEMPT: FieldViolation = {

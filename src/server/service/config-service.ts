@@ -13,7 +13,7 @@ import { BoardSchema } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import { LimiterSchema } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import { boardFields } from "../wire/board-wire.ts";
 import { limiterFields } from "../wire/limiter-wire.ts";
-import { pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
+import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { createRpcService, type RpcService } from "./rpc.ts";
 
 export interface ConfigServiceOptions {
@@ -22,8 +22,6 @@ export interface ConfigServiceOptions {
   /** The settings in force, as they are told. */
   readonly running: () => GetConfigResponse;
 }
-
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 
 export function createConfigService({ engine, boards, running }: ConfigServiceOptions): RpcService {
   return createRpcService(ConfigService, {

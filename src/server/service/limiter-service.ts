@@ -23,7 +23,7 @@ import { invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { leaseEndToWire, leaseToWire, waiterToWire } from "../wire/lease-wire.ts";
 import { applyUpdate } from "../wire/limiter-update.ts";
 import { type LimiterReading, limiterConfig, limiterMessage } from "../wire/limiter-wire.ts";
-import { pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
+import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { ask } from "./ask.ts";
 import { revisionOf } from "./etag.ts";
 import { watchLimiters } from "./limiter-watching.ts";
@@ -34,8 +34,7 @@ export interface LimiterServiceOptions {
   readonly engine: Engine;
 }
 
-/** What `next` looks like: of limiters a name, of leases and waiters a number. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+/** After which lease, or waiter, a page goes on. */
 const NUMBER = /^[1-9][0-9]{0,15}$/;
 
 export function createLimiterService({ clock, engine }: LimiterServiceOptions): RpcService {

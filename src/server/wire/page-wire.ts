@@ -2,6 +2,9 @@
 
 import { invalidRequest } from "./error-wire.ts";
 
+/** After which limiter, or board, a page goes on: a name, as the contract bounds it. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+
 const DEFAULT_PAGE_SIZE = 100;
 
 export interface PageQuery {
