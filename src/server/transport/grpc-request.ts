@@ -2,9 +2,8 @@
 
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { Code } from "@connectrpc/connect";
+import { readGrpcType } from "./grpc-type.ts";
 
-/** As gRPC writes them; anything may follow a semicolon. */
-const CONTENT_TYPE = /^application\/grpc(?:\+proto)?\s*(?:;|$)/i;
 /** Those that grpc-js has. */
 const ENCODINGS = ["identity", "deflate", "gzip"];
 /** Characters of a header that are told back. */
@@ -51,8 +50,8 @@ function refusalOf(headers: IncomingHttpHeaders): Refusal | undefined {
     };
   }
   const type = headers["content-type"];
-  // What is no gRPC at all is answered by grpc-js, with nothing but HTTP's 415.
-  if (type?.startsWith("application/grpc") && !CONTENT_TYPE.test(type)) {
+  // What does not begin so is answered by grpc-js, with nothing but HTTP's 415.
+  if (type?.startsWith("application/grpc") && !isServed(type)) {
     return {
       status: 415,
       code: Code.Unimplemented,
@@ -69,6 +68,11 @@ function refusalOf(headers: IncomingHttpHeaders): Refusal | undefined {
     };
   }
   return undefined;
+}
+
+function isServed(type: string): boolean {
+  const read = readGrpcType(type);
+  return read?.protocol === "grpc" && read.codec === "proto";
 }
 
 /** A text of the caller's, not longer than it helps. */

@@ -13,7 +13,7 @@ import type { ReaderGuard } from "./reader-guard.ts";
 import { readRest } from "./request-rest.ts";
 import { clampConnectTimeout, clampGrpcTimeout } from "./timeouts.ts";
 import { createWebExchange, exchangeKey, type WebExchange, type WebRequest, type WebResponse } from "./web-exchange.ts";
-import { refuseGrpcOverHttp10 } from "./web-http-version.ts";
+import { isGrpcOverHttp10, refuseGrpcOverHttp10 } from "./web-http-version.ts";
 import { addRoutes } from "./web-routes.ts";
 import { answerUnknown } from "./web-unknown.ts";
 
@@ -57,11 +57,12 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     };
     const url = request.url ?? "/";
     const handler = handlers.get(url.split("?", 1)[0] ?? "");
+    const tooOld = handler !== undefined && isGrpcOverHttp10(request);
     const respond = () => {
       if (cors.handle(request, response)) return undefined;
-      if (handler && refuseGrpcOverHttp10(request, response)) return undefined;
-      if (handler) return serve(handler, url, createWebExchange({ request, response, sessions, readers, clock }));
-      if (!pages(request, response)) answerUnknown(request, response, services);
+      if (tooOld) refuseGrpcOverHttp10(response);
+      else if (handler) return serve(handler, url, createWebExchange({ request, response, sessions, readers, clock }));
+      else if (!pages(request, response)) answerUnknown(request, response, services);
       return undefined;
     };
     const serve = async (handler: UniversalHandler, url: string, exchange: WebExchange) => {
@@ -71,7 +72,8 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     };
     try {
       // What is no call is answered whatever its body says.
-      const rest = handler && request.method !== "OPTIONS" ? undefined : restOf(request, response);
+      const isCall = handler && !tooOld && request.method !== "OPTIONS";
+      const rest = isCall ? undefined : restOf(request, response);
       (rest ? rest.then(respond) : respond())?.catch(onFault);
     } catch (thrown) {
       onFault(thrown);

@@ -3,6 +3,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { httpVersionTooOld } from "../wire/error-wire.ts";
+import { readGrpcType } from "./grpc-type.ts";
 import { exchangeKey, type WebRequest, type WebResponse } from "./web-exchange.ts";
 
 /**
@@ -18,15 +19,15 @@ export function requireHttpVersion({ methodKind }: DescMethod, { values }: Handl
 }
 
 /**
- * Answers every call of gRPC over HTTP/1.0 with 505, and returns whether it has. How a call ended stands in trailers, which
- * HTTP/1.0 does not have; without them gRPC clients go by the HTTP status.
+ * Whether a request is a call of gRPC over HTTP/1.0. How a call ended stands in trailers, which HTTP/1.0 does not have;
+ * gRPC-Web has its trailers in the body.
  */
-export function refuseGrpcOverHttp10(request: WebRequest, response: WebResponse): boolean {
-  if (request.httpVersion !== "1.0" || !GRPC.test(request.headers["content-type"] ?? "")) return false;
-  response.writeHead(505, { "content-type": "text/plain; charset=utf-8" });
-  response.end(`${httpVersionTooOld("1.0", "1.1").message}\n`);
-  return true;
+export function isGrpcOverHttp10({ httpVersion, headers }: WebRequest): boolean {
+  return httpVersion === "1.0" && readGrpcType(headers["content-type"])?.protocol === "grpc";
 }
 
-/** gRPC itself; gRPC-Web has its trailers in the body. */
-const GRPC = /^application\/grpc(\+|;|$)/i;
+/** Answers such a call with 505: without trailers gRPC clients go by the HTTP status. */
+export function refuseGrpcOverHttp10(response: WebResponse): void {
+  response.writeHead(505, { "content-type": "text/plain; charset=utf-8" });
+  response.end(`${httpVersionTooOld("1.0", "1.1").message}\n`);
+}

@@ -2,14 +2,15 @@
 
 import { Code } from "@connectrpc/connect";
 import type { RpcService } from "../service/rpc.ts";
+import { readGrpcType } from "./grpc-type.ts";
 import type { WebRequest, WebResponse } from "./web-exchange.ts";
 
 export function answerUnknown(request: WebRequest, response: WebResponse, services: readonly RpcService[]): void {
-  const contentType = request.headers["content-type"] ?? "";
-  if (contentType.startsWith("application/grpc")) {
+  const type = readGrpcType(request.headers["content-type"]);
+  if (type !== undefined) {
     // A gRPC client reads a status, not a page.
     response.writeHead(200, {
-      "content-type": contentType.startsWith("application/grpc-web") ? "application/grpc-web" : "application/grpc",
+      "content-type": `application/${type.protocol}`,
       "grpc-status": String(Code.Unimplemented),
       "grpc-message": "no such method is served here",
     });

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { constants } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, onTestFinished, test } from "vitest";
 import {
@@ -106,6 +107,22 @@ test("a request whose rest never comes is closed with the answer", async () => {
   await client.ended;
   expect(statuses(client.text())).toEqual([404]);
   expect(client.text()).toMatch(/connection: close/i);
+});
+
+test("a call of gRPC over HTTP/1.0 can send the whole of its message, and then has its answer", async () => {
+  const { port } = await startWeb([createHeldService().service]);
+  const client = connectText(port);
+  const message = envelope(Buffer.alloc(1 << 20));
+  const head = `POST ${TRY_ACQUIRE} HTTP/1.0\r\ncontent-type: application/grpc\r\ncontent-length: ${message.byteLength}\r\n\r\n`;
+  client.socket.write(head);
+  for (let at = 0; at < message.byteLength; at += 1 << 15) {
+    // The server has its turn between the pieces.
+    await setImmediate();
+    client.socket.write(message.subarray(at, at + (1 << 15)));
+  }
+  await client.ended;
+  expect(statuses(client.text())).toEqual([505]);
+  expect(client.errors).toEqual([]);
 });
 
 describe.each([
