@@ -6,6 +6,8 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Log {
+  /** Whether `debug` writes anything: what is logged for each call asks first. */
+  readonly isDebugging: boolean;
   debug(fields: LogFields, message: string): void;
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;
@@ -17,6 +19,9 @@ export function createLog(level: LogLevel): Log {
   // Written in place, not buffered: the last words before a crash are those that matter.
   const logger: Logger = pino({ level, base: undefined }, destination({ fd: 2, sync: true }));
   return {
+    get isDebugging() {
+      return logger.isLevelEnabled("debug");
+    },
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),

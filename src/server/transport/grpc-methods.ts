@@ -89,6 +89,7 @@ function unary(
       }
       callback(null, bytes, OK_TRAILERS);
     };
+    dispatcher.began(method);
     try {
       dispatcher.check(method, call.request);
       const answer = handle(call.request, new GrpcCall(call, clock)) as Message | Promise<Message>;
@@ -142,6 +143,7 @@ function begin(
   dispatcher: Dispatcher,
   handle: () => void,
 ): void {
+  dispatcher.began(method);
   const places = beneath.connection.places(aside);
   const leave = places.take({
     begin() {
@@ -149,7 +151,7 @@ function begin(
       try {
         handle();
       } catch (thrown) {
-        stream.fail(dispatcher.errorOf(method, thrown));
+        stream.failOf(thrown);
       }
     },
     refuse: () => stream.fail(tooManyStreams(places.most)),

@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { Code } from "@connectrpc/connect";
+import type { RefusedCall } from "./dispatch.ts";
 import { readGrpcType } from "./grpc-type.ts";
 
 /** Those that grpc-js has. */
@@ -9,7 +10,7 @@ const ENCODINGS = ["identity", "deflate", "gzip"];
 /** Characters of a header that are told back. */
 const MOST_TOLD = 64;
 
-interface Refusal {
+interface ForeignRefusal {
   /** HTTP's, for callers that do not speak gRPC. */
   readonly status: number;
   readonly code: Code;
@@ -17,10 +18,10 @@ interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Answers a request that is no call of gRPC with messages of protobuf; true: it was answered. */
-export function refuseForeign(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+/** Answers a request that is no call of gRPC with messages of protobuf, and returns with what; undefined: it is one. */
+export function refuseForeign(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): RefusedCall | undefined {
   const refusal = refusalOf(headers);
-  if (refusal === undefined) return false;
+  if (refusal === undefined) return undefined;
   // An error without a listener would end the process.
   stream.on("error", () => {});
   stream.respond(
@@ -34,10 +35,10 @@ export function refuseForeign(stream: ServerHttp2Stream, headers: IncomingHttpHe
     { endStream: true },
   );
   stream.resume();
-  return true;
+  return refusal;
 }
 
-function refusalOf(headers: IncomingHttpHeaders): Refusal | undefined {
+function refusalOf(headers: IncomingHttpHeaders): ForeignRefusal | undefined {
   const method = headers[":method"];
   // What nearly all calls say.
   if (method === "POST" && headers["content-type"] === "application/grpc" && !("grpc-encoding" in headers)) return;

@@ -97,6 +97,16 @@ export class GrpcServerStream implements ServerStream<Message> {
 
   fail(error: WireError): void {
     if (this.#ended) return;
+    this.#options.dispatcher.refused(this.#options.method, error);
+    this.endWith(error);
+  }
+
+  /** Ends the stream with what its caller hears of something that was thrown. */
+  failOf(thrown: unknown): void {
+    if (!this.#ended) this.endWith(this.#options.dispatcher.errorOf(this.#options.method, thrown));
+  }
+
+  protected endWith(error: WireError): void {
     this.#ended = true;
     // This is how grpc-js takes the status of a stream: it is sent after what was written.
     this.#call.emit("error", statusOf(error));
@@ -109,7 +119,7 @@ export class GrpcServerStream implements ServerStream<Message> {
   /** Ends the stream for a fault that its service does not know of; what the service holds by it is orphaned. */
   protected breakOff(thrown: unknown): void {
     if (this.#ended) return;
-    this.fail(this.#options.dispatcher.errorOf(this.#options.method, thrown));
+    this.failOf(thrown);
     this.#onEnd("lost");
   }
 
@@ -174,8 +184,8 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
     this.#call.resume();
   }
 
-  override fail(error: WireError): void {
-    super.fail(error);
+  protected override endWith(error: WireError): void {
+    super.endWith(error);
     this.#call.resume();
   }
 

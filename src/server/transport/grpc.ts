@@ -37,20 +37,28 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
 
   const streaming = streamingPaths(services);
   const openEnded = openEndedPaths(services);
-  // Before grpc-js sees the stream: it reads the deadline and copies the headers at once.
-  const handOn = http2Server.listeners("stream");
-  http2Server.removeAllListeners("stream");
-  http2Server.on("stream", (stream, headers, flags, rawHeaders) => {
-    const timeout = headers[TIMEOUT_HEADER];
-    noteDueTime(headers, timeout, clock);
-    if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
-    const path = headers[":path"] ?? "";
-    if (streaming.has(path)) beneath.label(stream, headers);
-    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
-    if (refuseForeign(stream, headers)) return;
-    for (const listener of handOn) listener.call(http2Server, stream, headers, flags, rawHeaders);
+  spreadStreams({
+    server: http2Server,
+    sessions,
+    dispatcher,
+    maxMetadataBytes: limits.maxMetadataBytes,
+    clock,
+    before(stream, headers, flags) {
+      const path = headers[":path"] ?? "";
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
+      const foreign = refuseForeign(stream, headers);
+      if (foreign !== undefined) {
+        dispatcher.refused(path, foreign);
+        return false;
+      }
+      // grpc-js reads the deadline and copies the headers at once.
+      const timeout = headers[TIMEOUT_HEADER];
+      noteDueTime(headers, timeout, clock);
+      if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
+      if (streaming.has(path)) beneath.label(stream, headers);
+      return true;
+    },
   });
-  spreadStreams({ server: http2Server, sessions, maxMetadataBytes: limits.maxMetadataBytes, clock });
 
   return createPort({
     server: createServer({ noDelay: true }, inject),

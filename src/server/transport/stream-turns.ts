@@ -1,4 +1,7 @@
-/** What streams pass before they are begun: not more headers than may be, and not more at a time than is fair. */
+/**
+ * What streams pass before they are begun: not more headers than may be, not more at a time than is fair, and what their
+ * port asks of them.
+ */
 
 import {
   constants,
@@ -8,10 +11,14 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Clock } from "../clock.ts";
+import type { Dispatcher } from "./dispatch.ts";
 import { type Http2Sessions, refuseStream } from "./http2-sessions.ts";
 
 /** Streams that one session may have handed on in one turn of the event loop; what comes beyond waits for the next. */
 const STREAMS_A_TURN = 100;
+
+const METADATA_TOO_LARGE = { message: "its metadata is larger than max_metadata_bytes" };
+const TOO_MANY_OPEN = { message: "its connection has too many streams open" };
 
 type Arrival = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: string[]];
 
@@ -25,13 +32,20 @@ type Arrival = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: 
 export function spreadStreams(options: {
   readonly server: Http2Server;
   readonly sessions: Http2Sessions;
+  readonly dispatcher: Dispatcher;
   readonly maxMetadataBytes: number;
   readonly clock: Clock;
+  /**
+   * Sees each stream that has its turn, before all listeners, and may change its headers. False: the stream is answered, and
+   * the listeners do not see it.
+   */
+  readonly before: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => boolean;
 }): void {
-  const { server, sessions, maxMetadataBytes, clock } = options;
+  const { server, sessions, dispatcher, maxMetadataBytes, clock, before } = options;
   const listeners = server.listeners("stream");
   server.removeAllListeners("stream");
   const handOn = (arrival: Arrival) => {
+    if (!before(arrival[0], arrival[1], arrival[2])) return;
     for (const listener of listeners) listener.apply(server, arrival);
   };
 
@@ -58,13 +72,17 @@ export function spreadStreams(options: {
   };
 
   server.on("stream", (...arrival: Arrival) => {
-    const [stream, , , rawHeaders] = arrival;
+    const [stream, headers, , rawHeaders] = arrival;
     // Node holds a client to the limit from when it has confirmed our settings, which it need never do.
     if (stream.session?.pendingSettingsAck && sizeOf(rawHeaders) > maxMetadataBytes) {
       refuseStream(stream, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      dispatcher.refused(headers[":path"] ?? "", METADATA_TOO_LARGE);
       return;
     }
-    if (stream.session && sessions.of(stream.session)?.count(stream) === false) return;
+    if (stream.session && sessions.of(stream.session)?.count(stream) === false) {
+      dispatcher.refused(headers[":path"] ?? "", TOO_MANY_OPEN);
+      return;
+    }
     if (!isTurning) {
       isTurning = true;
       clock.schedule(clock.now(), false, endTurn);

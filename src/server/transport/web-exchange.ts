@@ -23,6 +23,8 @@ export interface WebExchange {
   readonly timeout: number | undefined;
   /** Whether we find out when the connection is dead. */
   readonly probed: boolean;
+  /** Whether its call has come to the function that serves it. */
+  begun: boolean;
   /** Aborted as soon as the response can no longer reach its client. */
   readonly signal: AbortSignal;
   /** Where a stream that lasts finds a place on its connection; undefined: the connection carries one call at a time. */
@@ -72,6 +74,7 @@ export function createWebExchange(options: WebExchangeOptions): WebExchange {
       return timeLeft(dueAt, clock.now());
     },
     probed: connection !== undefined,
+    begun: false,
     signal: controller.signal,
     places: (aside) => connection?.places(aside),
     howEnded() {

@@ -32,6 +32,8 @@ export interface WebHandlerOptions {
   readonly clock: Clock;
 }
 
+const NO_CALL = "the request is answered before it is a call";
+
 /** Whatever comes, it does not throw. */
 export function createWebHandler(options: WebHandlerOptions): (request: WebRequest, response: WebResponse) => void {
   const { services, dispatcher, sessions, readers, limits, cors, pages, log, clock } = options;
@@ -56,19 +58,26 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
       else answerStatus(response, 500);
     };
     const url = request.url ?? "/";
-    const handler = handlers.get(url.split("?", 1)[0] ?? "");
+    const [path = ""] = url.split("?", 1);
+    const handler = handlers.get(path);
     const tooOld = handler !== undefined && isGrpcOverHttp10(request);
     const respond = () => {
       if (cors.handle(request, response)) return undefined;
-      if (tooOld) refuseGrpcOverHttp10(response);
-      else if (handler) return serve(handler, url, createWebExchange({ request, response, sessions, readers, clock }));
-      else if (!pages(request, response)) answerUnknown(request, response, services);
+      if (handler && !tooOld) {
+        return serve(handler, url, createWebExchange({ request, response, sessions, readers, clock }));
+      }
+      if (!tooOld && pages(request, response)) return undefined;
+      const refusal = tooOld ? refuseGrpcOverHttp10(response) : answerUnknown(request, response, services);
+      if (refusal !== undefined) dispatcher.refused(path, refusal);
       return undefined;
     };
     const serve = async (handler: UniversalHandler, url: string, exchange: WebExchange) => {
       const answer = await call(handler, url, exchange, request);
       await restOf(request, response);
       await writeAnswer(answer, exchange, response);
+      if (!exchange.begun && !exchange.signal.aborted) {
+        dispatcher.refused(path, { status: answer.status, message: NO_CALL });
+      }
     };
     try {
       // What is no call is answered whatever its body says.

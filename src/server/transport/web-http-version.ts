@@ -3,6 +3,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { httpVersionTooOld } from "../wire/error-wire.ts";
+import type { RefusedCall } from "./dispatch.ts";
 import { readGrpcType } from "./grpc-type.ts";
 import { exchangeKey, type WebRequest, type WebResponse } from "./web-exchange.ts";
 
@@ -27,7 +28,9 @@ export function isGrpcOverHttp10({ httpVersion, headers }: WebRequest): boolean 
 }
 
 /** Answers such a call with 505: without trailers gRPC clients go by the HTTP status. */
-export function refuseGrpcOverHttp10(response: WebResponse): void {
+export function refuseGrpcOverHttp10(response: WebResponse): RefusedCall {
   response.writeHead(505, { "content-type": "text/plain; charset=utf-8" });
-  response.end(`${httpVersionTooOld("1.0", "1.1").message}\n`);
+  const { code, message } = httpVersionTooOld("1.0", "1.1");
+  response.end(`${message}\n`);
+  return { code, status: 505, message };
 }

@@ -61,6 +61,7 @@ function unary(
   dispatcher: Dispatcher,
 ): MethodImpl<DescMethodUnary> {
   return async (request, context) => {
+    note(context, method, dispatcher);
     try {
       dispatcher.check(method, request);
       return (await handle(request, new WebCall(context))) as Message;
@@ -108,6 +109,7 @@ function begin(
   dispatcher: Dispatcher,
   handle: () => void,
 ): void {
+  note(context, method, dispatcher);
   // Without it nginx holds a streamed answer back until some KB of it have come.
   context.responseHeader.set("x-accel-buffering", "no");
   const beginNow = () => {
@@ -116,7 +118,7 @@ function begin(
       requireHttpVersion(method, context);
       handle();
     } catch (thrown) {
-      stream.fail(dispatcher.errorOf(method, thrown));
+      stream.failOf(thrown);
     }
   };
   const exchange = context.values.get(exchangeKey);
@@ -128,6 +130,12 @@ function begin(
   const leave = places.take({ begin: beginNow, refuse: () => stream.fail(tooManyStreams(places.most)) });
   if (exchange.signal.aborted) leave();
   else exchange.signal.addEventListener("abort", leave, { once: true });
+}
+
+function note({ values }: HandlerContext, method: DescMethod, dispatcher: Dispatcher): void {
+  dispatcher.began(method);
+  const exchange = values.get(exchangeKey);
+  if (exchange !== undefined) exchange.begun = true;
 }
 
 class WebCall implements UnaryCall {

@@ -93,7 +93,15 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
   }
 
   fail(error: WireError): void {
-    this.#breakOff(connectErrorOf(error, this.#options.context.protocolName));
+    const { dispatcher, method, context } = this.#options;
+    if (this.#ended) return;
+    dispatcher.refused(method, error);
+    this.#breakOff(connectErrorOf(error, context.protocolName));
+  }
+
+  /** Ends the stream with what its caller hears of something that was thrown. */
+  failOf(thrown: unknown): void {
+    if (!this.#ended) this.#breakOff(this.#errorOf(thrown));
   }
 
   onEnd(listener: (how: StreamEnd) => void): void {
@@ -114,8 +122,13 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
         if (!this.#ended) this.#onHalfClose();
       } catch (thrown) {
         if (this.#ended) return;
-        // A ConnectError says that what came was no message, or too large a one.
-        this.#breakOff(thrown instanceof ConnectError ? thrown : this.#errorOf(thrown));
+        if (thrown instanceof ConnectError) {
+          // What came was no message, or too large a one.
+          dispatcher.refused(method, thrown);
+          this.#breakOff(thrown);
+        } else {
+          this.failOf(thrown);
+        }
         this.#onEnd("lost");
       }
     };

@@ -34,10 +34,6 @@ export function createWebTransport(options: WebTransportOptions): Transport {
   const guard = createRequestGuard(clock);
   const readers = createReaderGuard(clock, liveness);
   const openEnded = openEndedPaths(services);
-  http2.prependListener("stream", (stream, headers, flags) => {
-    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(headers[":path"] ?? ""));
-  });
-
   const dispatcher = createDispatcher(services, log);
   const handle = createWebHandler({
     services,
@@ -51,7 +47,17 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     clock,
   });
   http2.on("request", (request, response) => handle(request, response as unknown as ServerResponse));
-  spreadStreams({ server: http2, sessions, maxMetadataBytes: limits.maxMetadataBytes, clock });
+  spreadStreams({
+    server: http2,
+    sessions,
+    dispatcher,
+    maxMetadataBytes: limits.maxMetadataBytes,
+    clock,
+    before(stream, headers, flags) {
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(headers[":path"] ?? ""));
+      return true;
+    },
+  });
 
   let draining = false;
   const http1 = createHttp1Server(

@@ -54,7 +54,14 @@ function start(path: string | undefined, clock: Clock = createSystemClock()): Wa
     complaints.push(message);
     say(fields, message);
   };
-  const log: Log = { debug: say, info: say, warn: complain, error: complain, setLevel: () => {} };
+  const log: Log = {
+    isDebugging: true,
+    debug: say,
+    info: say,
+    warn: complain,
+    error: complain,
+    setLevel: () => {},
+  };
   const noticed: Clock = {
     ...clock,
     schedule: (at, precise, callback) => {

@@ -20,6 +20,7 @@ export function createMemoryLog(): MemoryLog {
     lines.push({ level, fields, message });
   };
   return {
+    isDebugging: true,
     debug: write("debug"),
     info: write("info"),
     warn: write("warn"),
