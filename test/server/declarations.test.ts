@@ -84,8 +84,8 @@ describe.each([
     const claims = [{ limiter: "old", key: "", permits: 1, tokens: 1, slots: false }];
     const lease = { kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "" } as const;
     engine.submit([lease], ([outcome]) => expect(outcome.kind).toBe("granted"));
-    const told: unknown[] = [];
-    const stream = boards.openStream((news) => told.push(news.kind));
+    const heard: unknown[] = [];
+    const stream = boards.openStream((news) => heard.push(news.kind));
     const content = { title: "", description: "", data: "", priority: 0 };
     const pull = {
       kind: "pull",
@@ -103,9 +103,9 @@ describe.each([
       cardId: undefined,
     } as const;
     boards.submit([{ kind: "add-card", board: "b", id: "c", content }, pull], (outcomes) => {
-      for (const { kind } of outcomes) told.push(kind);
+      for (const { kind } of outcomes) heard.push(kind);
     });
-    expect([told, (await engine.limiter("old", ""))?.status.waiters]).toEqual([["card", "pull-waiting"], 1]);
+    expect([heard, (await engine.limiter("old", ""))?.status.waiters]).toEqual([["card", "pull-waiting"], 1]);
     declarations.takeUp(fileWithStage("new", others));
     for (;;) {
       const old = await engine.limiter("old", "");
@@ -116,12 +116,12 @@ describe.each([
     expect(await engine.limiter("new", "")).toBeDefined();
     while ((await engine.limiter("old", ""))?.deleting === false) await turn();
     await turn();
-    expect(told.filter((kind) => kind !== "moved")).toEqual(["card", "pull-waiting", "pulled"]);
+    expect(heard.filter((kind) => kind !== "moved")).toEqual(["card", "pull-waiting", "pulled"]);
   });
 });
 
 describe("a file is not in force", () => {
-  test("while it is taken up after a refusal, so that who asks for it then has it taken up once more", async () => {
+  test("while it is taken up after a refusal, so that a declaration made then is taken up once more", async () => {
     const { engine, declarations, declared, turn, messages } = setUp();
     const keyed = (isKeyed: boolean) =>
       load(`limiters:\n  - { name: db, max_concurrent: 1, keyed: ${isKeyed} }\n${linesOf(300)}`);

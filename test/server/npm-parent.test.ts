@@ -59,7 +59,7 @@ test.each([
   ["no npm", { script: undefined, tree: [NPM, SHELL] }],
   ["a script that leaves its server in the background", { script: `${SCRIPT} & echo started`, tree: [NPM, SHELL] }],
   ["a program that npm runs and that starts the server itself", { tree: [{ ...SHELL, command: "node up.js " }] }],
-  ["a shell of someone else's", { tree: [{ ...SHELL, command: "sh -c ./up.sh " }] }],
+  ["a shell that runs another command", { tree: [{ ...SHELL, command: "sh -c ./up.sh " }] }],
 ])("%s: nothing is watched", (_, options) => {
   const { clock, state } = watch(options);
   state.parent = 1;

@@ -31,7 +31,7 @@ test("a SIGHUP that comes before the server can reload is done once it can, and 
   expect(reloads).toBe(2);
 });
 
-test("a signal that asks to end aborts the start, and is told again to the server that serves", () => {
+test("a signal that asks to end aborts the start, and is passed on to the server once that serves", () => {
   const { signals, ends, hearEnds, send } = start();
   expect(signals.ending.aborted).toBe(false);
   send("SIGTERM");

@@ -11,7 +11,7 @@ const LIMITER_FIELDS =
   "name, description, max_rps, rate, burst_size, max_concurrent, keyed, max_keys, max_waiters, max_wait, " +
   "refuse_long_waits, ttl, max_ttl, trust_cancel, paused";
 
-describe("a bad file is told all that is wrong, and where", () => {
+describe("a bad file is refused with all that is wrong, and where", () => {
   it.each<[string, string, readonly string[]]>([
     ["no mapping, but text", "hello", ['b.yaml:1:1: must be a mapping of fields, found "hello"']],
     ["no mapping, but a list", "- a\n", ["b.yaml:1:1: must be a mapping of fields, found a list"]],
@@ -213,7 +213,7 @@ describe("a bad file is told all that is wrong, and where", () => {
         "b.yaml:3:1: Tabs are not allowed as indentation",
       ],
     ],
-    ["an alias of nothing", "drain: *nobody", ["b.yaml:1:8: no anchor &nobody stands before this alias"]],
+    ["an alias of nothing", "drain: *unknown", ["b.yaml:1:8: no anchor &unknown stands before this alias"]],
     [
       "aliases that stand for billions",
       "x-a: &a [lol, lol]\nx-b: &b [*a, *a]\nx-c: &c [*b, *b]\nlimiters: *c\n",
@@ -280,8 +280,8 @@ describe("a bad file is told all that is wrong, and where", () => {
   });
 
   it("of very many problems the first hundred, and how many there are", () => {
-    const told = problems("x: 1\n".repeat(500));
-    expect(told).toHaveLength(101);
-    expect(told.at(-1)).toBe("b.yaml:101:1: 400 more from here on");
+    const reported = problems("x: 1\n".repeat(500));
+    expect(reported).toHaveLength(101);
+    expect(reported.at(-1)).toBe("b.yaml:101:1: 400 more from here on");
   });
 });

@@ -19,7 +19,7 @@ function write(name: string, content: string | Uint8Array): string {
   return name;
 }
 
-describe("a file that cannot be read is told by its name", () => {
+describe("the error about a file that cannot be read names the file", () => {
   it("missing", () => {
     const { path, answer } = load("missing.yaml");
     expect(answer).toEqual([`${path}: there is no such file`]);

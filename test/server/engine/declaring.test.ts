@@ -1,4 +1,4 @@
-/** A file of thousands of limiters is taken up in slices, and nobody ever sees less of it than both files have. */
+/** A file of thousands of limiters is taken up in slices, and no caller ever sees less of it than both files have. */
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -178,7 +178,7 @@ test("nothing is left of a step once it is kept", async () => {
   collect();
   expect(outcomes).toHaveLength(COUNT / DECLARED_AT_ONCE);
   expect(outcomes.filter((outcome) => outcome.deref() !== undefined)).toEqual([]);
-  // Until here somebody could have closed it.
+  // Until here it could have been closed.
   close();
 });
 

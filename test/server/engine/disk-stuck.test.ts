@@ -12,7 +12,7 @@ import { boardOf, contentOf, queue, work } from "../machine/board/boards.ts";
 
 const SECOND = 1_000_000;
 
-/** A store that keeps nothing until it is told to. */
+/** A store that keeps nothing while it is stuck. */
 function stuckStore(): Store & { stick(): void; freeUp(): Promise<void> } {
   const waiting: (() => void)[] = [];
   let stuck = false;
@@ -92,7 +92,7 @@ test("a refusal is answered at once, though grants before it wait for the disk",
   expect(answers.slice(3)).toEqual(["first: granted", "second: granted"]);
 });
 
-test("a waiter is told WAIT_TIMEOUT at its time, and nothing after it", async () => {
+test("a waiter is refused with WAIT_TIMEOUT at its time, and hears nothing after it", async () => {
   const scene = setUp();
   scene.tryAcquire("first");
   scene.tryAcquire("second");
@@ -164,7 +164,7 @@ test("boards: refusals and renewals wait for no disk, and a caller that is gone 
   const token = (await boards.card("b", "one"))?.work?.token ?? 0;
   answers.length = 0;
   store.stick();
-  pull("gone", "request-of-one-who-leaves");
+  pull("gone", "request-that-is-cancelled");
   pull("third");
   submit("renew", { kind: "renew-work", board: "b", cardId: "one", token });
   expect(answers).toEqual(["third: STAGE_FULL", "renew: card"]);

@@ -42,7 +42,7 @@ function setUp(config: LimiterConfig, { store = createMemoryStore(), lateness = 
 }
 
 describe("order", () => {
-  test("a freed permit is granted to the head before whoever comes next is answered", () => {
+  test("a freed permit is granted to the head before the next command is answered", () => {
     const { engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     const streams = ["a", "b", "c"].map((name) => open(name)) as [number, number, number];
     ask("a", streams[0]);
@@ -102,7 +102,7 @@ describe("order", () => {
     expect(said).toEqual(["a is granted", "b is waiting"]);
   });
 
-  test("who shows that it lives, or gives back, is answered while a grant waits to be kept", async () => {
+  test("a renewal or a release is answered while a grant waits to be kept", async () => {
     let holdsUp = false;
     const store: Store = {
       ...createMemoryStore(),
@@ -120,7 +120,7 @@ describe("order", () => {
 });
 
 describe("time", () => {
-  test("a waiter whose bound has passed is told so by the timer alone", () => {
+  test("a waiter whose max_wait has passed is refused by the timer alone", () => {
     const { clock, engine, said, open, acquire, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     ask("a", open("a"));
     engine.submit([{ ...acquire("b", open("b")), maxWait: SECOND }], () => {});
@@ -191,7 +191,7 @@ describe("news", () => {
     expect(said).toHaveLength(3);
   });
 
-  test("word of a long queue that has moved keeps nobody waiting who has something to do", () => {
+  test("notifying a long queue that has moved delays no other task", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     let saidBeforeMyTurn: number | undefined;
     const onNews = ({ kind }: StreamNews) => {
@@ -209,7 +209,7 @@ describe("news", () => {
     expect(saidBeforeMyTurn).toBeLessThan(50);
   });
 
-  test("everybody hears of it, though the queue moves again before the last has heard", () => {
+  test("every waiter is notified, though the queue moves again before the last has been", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }), { lateness: 100_000 });
     for (let i = 0; i <= 100; i++) ask(`${i}`, open(`${i}`));
     const release = (i: number) =>
@@ -221,7 +221,7 @@ describe("news", () => {
     for (let i = 32; i <= 100; i++) expect(said).toContain(`${i}: moved`);
   });
 
-  test("who is granted while the others hear that the queue has moved hears of the grant alone", () => {
+  test("a waiter that is granted while others are notified of a move is notified of the grant alone", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     const releaseUpTo = (first: number, last: number) => {
       for (let i = first; i <= last; i++) {
@@ -264,13 +264,13 @@ describe("news", () => {
     });
     expect(new Set(heard.map(({ config }) => config.name))).toEqual(new Set(["db"]));
     expect(heard.length).toBeLessThan(20);
-    const told = heard.length;
+    const before = heard.length;
     engine.watch(({ changed }) => heard.push(...changed));
     clock.advance(600 * SECOND);
-    expect(heard.length).toBe(told);
+    expect(heard.length).toBe(before);
     ask("b", open("b"));
     clock.advance(SECOND);
-    expect(heard.length).toBeGreaterThan(told);
+    expect(heard.length).toBeGreaterThan(before);
   });
 
   test("a watcher hears of each limiter that has changed, once an interval, and of those that are gone", async () => {

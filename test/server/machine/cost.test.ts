@@ -10,7 +10,7 @@ import { countLooks } from "./looks.ts";
 const FEW = 16;
 const MANY = 20_000;
 
-/** As many who hold, who wait, and who are away from the queue, on two limiters together. */
+/** As many holders, waiters, and waiters that are away from the queue, on two limiters together. */
 function crowded(count: number): Machine {
   const machine = createMachine({ maxWaiters: 10 * MANY });
   const limits = { maxConcurrent: count, maxWaiters: 10 * MANY, ttl: 1_000 * SECOND };
@@ -35,8 +35,8 @@ describe("cost", () => {
     ["leave from the middle of the queue", (machine) => leave("waiter", half(machine), "cancelled")],
     ["be lost from the middle of the queue", (machine) => leave("waiter", half(machine) + 1, "lost")],
     ["come back to the middle of the queue", (machine) => ask("waiter", half(machine) + 1)],
-    ["come back before everybody", () => ask("away", 0)],
-    ["be lost from the head, before all who are away", () => leave("away", 0, "lost")],
+    ["come back before all others", () => ask("away", 0)],
+    ["be lost from the head, before all that are away", () => leave("away", 0, "lost")],
     ["release, which admits the head", () => ({ kind: "release", leaseId: "holder-1", workOutcome: "success" })],
     ["cancel, which admits the head", () => leave("holder", 3, "cancelled")],
     ["be lost while holding", () => leave("holder", 5, "lost")],

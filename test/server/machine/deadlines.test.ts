@@ -33,7 +33,7 @@ describe("deadlines", () => {
           } else {
             const expected = earliest();
             const taken = deadlines.takeDue(op.now);
-            // Which of several that fall due at once comes first is nobody's business.
+            // Which of several that fall due at once comes first is left open.
             expect(taken && model.get(taken)).toBe(expected <= op.now ? expected : undefined);
             if (taken) model.delete(taken);
           }

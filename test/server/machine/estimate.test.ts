@@ -1,4 +1,4 @@
-/** How long a waiter is told that it will wait: from what holds took lately, and from how long the present ones have. */
+/** The wait that is estimated for a waiter: from what holds took lately, and from how long the present ones have. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -18,8 +18,8 @@ function shortHolds(maxConcurrent: number, config = {}): Scene {
   return scene;
 }
 
-/** What the waiter would be told now. */
-function toldNow(scene: Scene, { id }: { readonly id: string }): number | undefined {
+/** The waiter's estimate now. */
+function estimateNow(scene: Scene, { id }: { readonly id: string }): number | undefined {
   const waiter = scene.state.waiters.get(id);
   if (waiter === undefined) throw new Error("it does not wait");
   return viewWaiter(waiter, scene.now, asIs).estimatedWait;
@@ -32,9 +32,9 @@ describe("the estimate", () => {
     const waiter = scene.acquire([claimOn("db")]);
     expect(waiter.outcome).toMatchObject({ kind: "waiting", estimatedWait: SECOND / 2 });
     scene.pass(10 * SECOND);
-    expect(toldNow(scene, waiter)).toBe(10 * SECOND);
+    expect(estimateNow(scene, waiter)).toBe(10 * SECOND);
     scene.pass(58 * SECOND);
-    expect(toldNow(scene, waiter)).toBe(68 * SECOND);
+    expect(estimateNow(scene, waiter)).toBe(68 * SECOND);
     // The slow holder is waited for once: those behind it go on at the mean.
     const behind = scene.acquire([claimOn("db")]);
     expect(behind.outcome).toMatchObject({ kind: "waiting" });
@@ -67,7 +67,7 @@ describe("the estimate", () => {
     scene.acquire([claimOn("db")]);
     const waiter = scene.acquire([claimOn("db")]);
     scene.pass(300 * SECOND);
-    expect(toldNow(scene, waiter)).toBe(300 * SECOND);
+    expect(estimateNow(scene, waiter)).toBe(300 * SECOND);
   });
 
   it("is unknown where no hold has ended, and none has lasted for a second", () => {
@@ -126,12 +126,12 @@ describe("the estimate", () => {
             scene.pass(pass);
             if (scene.state.limiters.get("db")?.statistics.flow?.holds.mean(scene.now) !== mean) return;
             const { items } = pageWaiters(scene.state, { limiter: "db", key: "", after: "", limit: 100 }, asIs);
-            const told = items.map(({ estimatedWait }) => estimatedWait);
-            for (const [index, estimate] of told.entries()) {
+            const estimates = items.map(({ estimatedWait }) => estimatedWait);
+            for (const [index, estimate] of estimates.entries()) {
               expect(estimate ?? 0).toBeGreaterThanOrEqual(last[index] ?? 0);
-              expect(estimate ?? 0).toBeGreaterThanOrEqual(told[index - 1] ?? 0);
+              expect(estimate ?? 0).toBeGreaterThanOrEqual(estimates[index - 1] ?? 0);
             }
-            last = told;
+            last = estimates;
           }
         },
       ),

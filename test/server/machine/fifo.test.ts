@@ -14,7 +14,7 @@ const operation = fc.record({
 });
 
 describe("fifo", () => {
-  it("is a sorted array, whoever comes, leaves for good, leaves for a while and comes back", () => {
+  it("is a sorted array, whatever nodes come, leave for good, leave for a while and come back", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
         const fifo = new Fifo<Node>();
@@ -62,7 +62,7 @@ describe("fifo", () => {
     expect([...fifo.all()]).toEqual([]);
   });
 
-  // What the heap of those who came back costs is counted where heaps are: in deadlines.test.ts.
+  // What the heap of the nodes that came back costs is counted where heaps are: in deadlines.test.ts.
   describe("costs a fixed number of looks at nodes an operation", () => {
     const SIZE = 100_000;
     let looks = 0;
@@ -109,7 +109,7 @@ describe("fifo", () => {
       return looks;
     }
 
-    it("when the head leaves and comes back before 100,000 who are away", () => {
+    it("when the head leaves and comes back before 100,000 that are away", () => {
       const { fifo, nodes } = filled();
       const [head, ...others] = nodes as [Counted, ...Counted[]];
       for (const node of others.slice(0, -1)) fifo.leave(node);

@@ -136,7 +136,7 @@ describe("invariants", () => {
     ["1 orphaned leases, counted 0", ({ limiter }) => Object.assign(limiter("db"), { orphanedLeases: 0 })],
     ["its request id leads to it", ({ state, older, newer }) => state.requests.set(older.requestId, newer)],
     ["its request id leads to it", ({ state }) => state.requests.delete("older")],
-    ["request ids that stand for something", ({ state, older }) => state.requests.set("nobody's", older)],
+    ["request ids that stand for something", ({ state, older }) => state.requests.set("unused", older)],
     // Limiters
     [
       "a limiter stays while something of it is held",
@@ -178,14 +178,14 @@ function reconfigure(limiter: Limiter, fields: Partial<LimiterConfig>): void {
   limiter.config = { ...limiter.config, ...fields };
 }
 
-/** The queue says that somebody is next who is not. */
+/** The queue names as next a waiter that is not. */
 function wrongHead(instance: Instance, waiter: Waiter): void {
   Object.defineProperty(instance.queue, "first", { value: waiter.places[0] });
 }
 
 function strayPlace(instance: Instance): Place {
   const [place] = instance.queue.all();
-  if (place === undefined) throw new Error("nobody waits");
+  if (place === undefined) throw new Error("no waiter");
   return { ...place, arrival: place.arrival + 100, previous: undefined, next: undefined };
 }
 

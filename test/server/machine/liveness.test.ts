@@ -194,7 +194,7 @@ describe("a request that is withdrawn", () => {
     expect(scene.step(withdraw)).toMatchObject({ kind: "ended", end: "released", already: true });
   });
 
-  it("leaves the queue, and its stream is told", () => {
+  it("leaves the queue, and its stream is notified", () => {
     const { scene, ask } = limiters();
     ask();
     const waiter = ask({ requestId: ID });

@@ -7,7 +7,7 @@ export interface Looks {
   during(act: () => void): number;
 }
 
-/** From now on every property of every waiter, place and lease of the machine counts who reads it. */
+/** From now on every property of every waiter, place and lease of the machine counts its reads. */
 export function countLooks(state: State): Looks {
   let looks = 0;
   const watch = (target: object) => {

@@ -122,7 +122,7 @@ describe("a limiter with 5,000 keys", () => {
     assertMachine(life.machine.state);
   });
 
-  it("has its permits changed without looking at keys, and refuses only those in queues who can wait for ever", () => {
+  it("has its permits changed without looking at keys, and refuses only waiters that could wait for ever", () => {
     const life = createLife();
     life.create(keyed(undefined, { maxConcurrent: 5 }));
     for (let i = 0; i < KEYS; i++) life.ask(`k${i}`);
@@ -202,14 +202,14 @@ describe("a key", () => {
         // No key is forgotten, so that a rate which is raised finds the same keys.
         for (const life of [late, atOnce]) life.create(keyed(amountOf(1, MINUTE, 2)));
         for (const act of script) {
-          const told = [late, atOnce].map((life) => {
+          const answers = [late, atOnce].map((life) => {
             if (act.what === "pass") return life.pass(act.micros);
             if (act.what === "wake") return life.wake() && undefined;
             if (act.what === "change") return life.update(keyed(act.rate)) && undefined;
             const { kind } = life.ask(act.key, act.tokens);
             return kind;
           });
-          expect(told[0]).toEqual(told[1]);
+          expect(answers[0]).toEqual(answers[1]);
           for (const life of [late, atOnce]) assertMachine(life.machine.state);
           for (const key of ["a", "b", "c", "d"]) {
             const [one, other] = [late.level(key), atOnce.level(key)];

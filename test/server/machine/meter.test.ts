@@ -117,7 +117,7 @@ describe("durations", () => {
     expect(durations.mean(10 + 2 * MINUTE)).toBeUndefined();
   });
 
-  it("forget what is older than two minutes, though nobody looked meanwhile", () => {
+  it("forget what is older than two minutes, though they were not read meanwhile", () => {
     const durations = new Durations(0);
     durations.record(1_000, 0);
     durations.record(3_000, 119 * SECOND);

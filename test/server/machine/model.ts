@@ -1,5 +1,5 @@
 /**
- * What the machine should do, said as simply as can be: arrays that are searched from end to end, sums over everybody,
+ * What the machine should do, said as simply as can be: arrays that are searched from end to end, sums over all,
  * tokens as BigInt, every rule once, as the contract words it. Slow, and independent of how the machine does it.
  */
 
@@ -136,7 +136,7 @@ export class Model {
     return { outcome, events: this.#events, grants: this.#grants };
   }
 
-  /** When something happens by itself at the earliest, if nobody does anything. */
+  /** When something happens by itself at the earliest, if no command comes. */
   next(): number {
     const expiries = this.leases.map((lease) => lease.expiresAt);
     const timeouts = this.waiters.map((waiter) => this.#givesUpAt(waiter));
@@ -355,7 +355,7 @@ export class Model {
     const reasons = aims.map((aim) => this.#obstacle(aim));
     const index = reasons.findIndex((reason) => reason !== undefined);
     if (index === -1) return undefined;
-    // Tokens come by themselves; nobody knows when permits, an unpaused limiter or those before one do.
+    // Tokens come by themselves; when permits, an unpaused limiter or the waiters before do is unknown.
     const onlyTokens = reasons.every((reason) => reason === undefined || reason === "RATE_EXHAUSTED");
     const retryAfter = onlyTokens ? Math.max(...aims.map((aim) => this.#tokenWait(aim))) : undefined;
     const waitersAhead = this.#present(aims[index] as Aim).length;
@@ -369,7 +369,7 @@ export class Model {
     return this.#tokenWait(aim) > 0 ? "RATE_EXHAUSTED" : undefined;
   }
 
-  /** `max_keys`: a key is in use while something is held, somebody waits or its bucket is not full. */
+  /** `max_keys`: a key is in use while something is held, a waiter waits or its bucket is not full. */
   #keysExhausted(aims: readonly Aim[]): Said | undefined {
     let first: ModelLimiter | undefined;
     let retryAfter: number | undefined = 0;
@@ -447,7 +447,7 @@ export class Model {
 
   // Granting and ending
 
-  /** Admits everybody who is first in all queues that they stand in and fits, until there is nobody. */
+  /** Admits each waiter that is first in all its queues and fits, until there is none. */
   #admitAll(): void {
     for (;;) {
       const next = this.waiters.find((waiter) => this.#grantableAt(waiter) <= this.#now);
@@ -567,7 +567,7 @@ export class Model {
 
   // Time
 
-  /** What falls due by now happens now: first what frees, then grants, and then whoever is still there gives up. */
+  /** What falls due by now happens now: first what frees, then grants, and then the waiters that are left give up. */
   #passTime(): void {
     for (const lease of this.leases) {
       if (lease.expiresAt <= this.#now) this.#end(lease, lease.revoking ? "revoked" : "expired");
@@ -597,7 +597,7 @@ export class Model {
   #configure(limiter: ModelLimiter, config: LimiterConfig): void {
     const rated = limiter.config.rate !== undefined;
     const levels = [...limiter.buckets.keys()].map((key) => ({ key, level: this.level(limiter, key) }));
-    // Whoever was full before is as full as one was: what a raised burst adds has yet to come in.
+    // A bucket that was full keeps that level: what a raised burst adds has yet to come in.
     const [full, unit] = [fullLevel(limiter.config), unitOf(limiter.config)];
     limiter.config = config;
     limiter.revision += 1;

@@ -102,7 +102,7 @@ function play(scene: Scene, acts: readonly Act[]): void {
         scene.acquire(wanted, { requestId: `request-${serial}` });
         break;
       case "release":
-        scene.release(pick(scene.state.leases.keys()) ?? "nobody");
+        scene.release(pick(scene.state.leases.keys()) ?? "unknown");
         break;
       case "lose": {
         const present = pick(waiters.filter(({ stream }) => stream !== undefined));
@@ -127,7 +127,7 @@ function play(scene: Scene, acts: readonly Act[]): void {
   }
 }
 
-/** All that anybody can see of the machine, now or by what it does later; a key that is as good as new is none. */
+/** All that can be seen of the machine, now or by what it does later; a key that is as good as new is none. */
 function observable(scene: Scene) {
   const { state, now } = scene;
   const keys = [...state.limiters.values()].flatMap((limiter) =>

@@ -55,7 +55,7 @@ describe("not a fault of this one", () => {
     expect(scene.state.waiters.size).toBe(2);
     expect(scene.tryAcquire([claimOn("other")]).outcome).toMatchObject({ kind: "granted" });
     expect(scene.tryAcquire([claimOn("tenants", { key: "b" })]).outcome).toMatchObject({ kind: "granted" });
-    // Behind a waiter of its own it is told so, at once.
+    // Behind a waiter of its own it is refused for that, at once.
     expect(scene.tryAcquire([claimOn("api")]).outcome).toMatchObject({ reason: "WAITERS_AHEAD", waitersAhead: 1 });
   });
 

@@ -23,7 +23,7 @@ describe("finite capacity", () => {
         for (const { kind, permits, which } of acts) {
           const books = liveBooks(scene);
           const pick = books[which % books.length];
-          const id = pick?.id ?? "nobody";
+          const id = pick?.id ?? "unknown";
           if (kind === "acquire") scene.acquire([claimOn("db", { permits: Math.min(permits, limit) })]);
           else if (kind === "try") scene.tryAcquire([claimOn("db", { permits: Math.min(permits, limit) })]);
           else if (kind === "release") scene.release(id);
@@ -34,7 +34,7 @@ describe("finite capacity", () => {
             scene.update({ name: "db", maxConcurrent: limit });
           } else scene.leave({ id, stream: Number(id) }, kind === "lose" ? "lost" : "cancelled");
           const inUse = liveBooks(scene).reduce((sum, each) => sum + each.permits, 0);
-          // Lowered below what is in use, it lets those finish, and admits nobody meanwhile.
+          // Lowered below what is in use, it lets those finish, and admits none meanwhile.
           expect(inUse).toBeLessThanOrEqual(Math.max(limit, before));
           before = inUse;
         }
@@ -43,7 +43,7 @@ describe("finite capacity", () => {
     );
   });
 
-  it("lets running work finish when the limit is lowered, and admits nobody until there is room", () => {
+  it("lets running work finish when the limit is lowered, and admits no waiter until there is room", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 4 });
     const holders = [1, 2, 3, 4].map(() => scene.acquire([claimOn("db")]));
@@ -58,7 +58,7 @@ describe("finite capacity", () => {
     expect(scene.holds(waiter.id)).toBe(true);
   });
 
-  it("admits whoever fits in the step that raises the limit", () => {
+  it("admits each waiter that fits in the step that raises the limit", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 1 });
     const asked = [1, 2, 3, 4].map(() => scene.acquire([claimOn("db")]));
@@ -113,7 +113,7 @@ describe("finite capacity", () => {
     expect(scene.tryAcquire([claimOn("db")]).outcome).toMatchObject({ kind: "granted" });
   });
 
-  it("keeps the waiters of a paused limiter, admits nobody, and admits in order when it goes on", () => {
+  it("keeps the waiters of a paused limiter, admits none, and admits in order when it goes on", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 2 });
     const holder = scene.acquire([claimOn("db", { permits: 2 })]);
@@ -176,7 +176,7 @@ describe("finite capacity", () => {
   });
 });
 
-/** Who holds what, from what was said to askers and streams and from nothing else. */
+/** The live leases and their permits, from what was said to askers and streams and from nothing else. */
 function liveBooks(scene: Scene): { id: string; permits: number }[] {
   return scene.admissions
     .filter(({ lease }) => scene.holds(lease.id))

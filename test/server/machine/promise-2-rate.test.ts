@@ -35,7 +35,7 @@ describe("rate", () => {
           else if (kind === "bounded") scene.acquire(claims, { maxWait: micros });
           else if (kind === "now") scene.acquire(claims, { maxWait: 0 });
           else if (kind === "try") scene.tryAcquire(claims);
-          else if (kind === "release") scene.release(leases[which % leases.length] ?? "nobody");
+          else if (kind === "release") scene.release(leases[which % leases.length] ?? "unknown");
           else if (kind === "pass") scene.pass(micros);
           else if (kind === "oversleep") scene.oversleep(micros);
           else if (waiter) scene.leave({ id: waiter.id, stream: waiter.stream ?? 0 }, "cancelled");
@@ -142,7 +142,7 @@ describe("rate", () => {
         scene.pass(1);
       },
     ],
-  ])("charges no token to one who %s", (_, ask) => {
+  ])("charges no token to a client that %s", (_, ask) => {
     const scene = createScene();
     scene.create({ name: "api", rate: rateOf(0.001, 3) });
     scene.create({ name: "full", maxConcurrent: 1 });

@@ -9,7 +9,7 @@ import { createScene } from "./scene.ts";
 const NAMES = ["a", "b", "c", "d"];
 
 describe("no deadlock", () => {
-  it("serves everybody in the end, whatever they claim together and in whichever order they name it", () => {
+  it("serves every client in the end, whatever they claim together and in whichever order they name it", () => {
     const wanted = fc.uniqueArray(fc.constantFrom(...NAMES), { minLength: 1 });
     const client = fc.record({
       wanted,
@@ -24,7 +24,7 @@ describe("no deadlock", () => {
           scene.acquire(names.map((limiter) => claimOn(limiter, { permits }))),
         );
         const held = new Map<string, number>();
-        // Nobody needs more than the ms that it holds, its tokens and those before it.
+        // No client needs more than the ms that it holds, its tokens and those of the clients before it.
         for (let millisecond = 0; millisecond < 60 * 40 && held.size < clients.length; millisecond++) {
           for (const [index, { id }] of asked.entries()) {
             if (scene.holds(id) && !held.has(id)) held.set(id, millisecond + (clients[index]?.hold ?? 0));
@@ -38,7 +38,7 @@ describe("no deadlock", () => {
     );
   });
 
-  it("grants claims on several limiters whole or not at all: nobody holds one while waiting for another", () => {
+  it("grants claims on several limiters whole or not at all: no client holds one while waiting for another", () => {
     const act = fc.record({
       names: fc.uniqueArray(fc.constantFrom(...NAMES), { minLength: 1 }),
       release: fc.boolean(),
@@ -50,7 +50,7 @@ describe("no deadlock", () => {
         for (const name of NAMES) scene.create({ name, maxConcurrent: 2 });
         for (const { names, release, which } of acts) {
           const ids = [...scene.state.leases.keys()];
-          if (release) scene.release(ids[which % ids.length] ?? "nobody");
+          if (release) scene.release(ids[which % ids.length] ?? "unknown");
           else scene.acquire(names.map((limiter) => claimOn(limiter)));
           const inUse = NAMES.map((name) => scene.state.limiters.get(name)?.permitsInUse ?? 0);
           const granted = [...scene.state.leases.values()].flatMap((lease) => lease.claims);
@@ -65,7 +65,7 @@ describe("no deadlock", () => {
     );
   });
 
-  it("is not stopped by two who name the same limiters in opposite order", () => {
+  it("is not stopped by two clients that name the same limiters in opposite order", () => {
     const scene = createScene();
     scene.create({ name: "a", maxConcurrent: 1 });
     scene.create({ name: "b", maxConcurrent: 1 });
@@ -78,7 +78,7 @@ describe("no deadlock", () => {
     expect(scene.holds(back.id)).toBe(true);
   });
 
-  it("makes those behind wait for one who is first with them and waits elsewhere: the price of order", () => {
+  it("makes those behind wait for a waiter that is first with them and waits elsewhere: the price of order", () => {
     const scene = createScene();
     scene.create({ name: "a", maxConcurrent: 1 });
     scene.create({ name: "b", maxConcurrent: 1 });
@@ -127,21 +127,21 @@ describe("no deadlock", () => {
     const scene = createScene({ maxWaiters: 5 });
     scene.create({ name: "a", maxConcurrent: 1, maxWaiters: 2 });
     scene.create({ name: "keys", keyed: true, maxConcurrent: 1, maxWaiters: 1 });
-    scene.create({ name: "nobody-waits", maxConcurrent: 1, maxWaiters: 0 });
+    scene.create({ name: "no-queue", maxConcurrent: 1, maxWaiters: 0 });
     const asks = (name: string, key = "") => {
       const { outcome } = scene.acquire([claimOn(name, { key })]);
       return outcome.kind === "refused" ? outcome.reason : outcome.kind;
     };
     expect([1, 2, 3, 4].map(() => asks("a"))).toEqual(["granted", "waiting", "waiting", "QUEUE_FULL"]);
     expect([1, 2, 3].map(() => asks("keys", "x"))).toEqual(["granted", "waiting", "QUEUE_FULL"]);
-    expect([1, 2].map(() => asks("nobody-waits"))).toEqual(["granted", "QUEUE_FULL"]);
+    expect([1, 2].map(() => asks("no-queue"))).toEqual(["granted", "QUEUE_FULL"]);
     expect([1, 2, 3].map(() => asks("keys", "y"))).toEqual(["granted", "waiting", "QUEUE_FULL"]);
     expect([1, 2].map(() => asks("keys", "z"))).toEqual(["granted", "waiting"]);
     expect(asks("a")).toBe("QUEUE_FULL");
     expect(scene.state.waiters.size).toBe(5);
   });
 
-  it("refuses at once, where the limiter says so, one whose wait would be too long, and charges nothing", () => {
+  it("refuses at once, where the limiter says so, a claim whose wait would be too long, and charges nothing", () => {
     const scene = createScene();
     scene.create({ name: "api", rate: rateOf(10, 1), refuseLongWaits: true });
     scene.acquire([claimOn("api")]);

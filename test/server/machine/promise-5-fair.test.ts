@@ -7,7 +7,7 @@ import { claimOn, MILLISECOND, SECOND } from "./builders.ts";
 import { createScene, type Scene } from "./scene.ts";
 
 describe("fair", () => {
-  it("grants in the order of arrival, whoever gives up, is lost, comes back or only tries between", () => {
+  it("grants in the order of arrival, whatever clients give up, are lost, come back or only try between", () => {
     const act = fc.record({
       kind: fc.constantFrom(
         "ask",
@@ -44,13 +44,13 @@ describe("fair", () => {
           // Ids count up, so that they are the order of arrival.
           if (kind === "ask") scene.acquire(wanted, { requestId: `request-${serial}` });
           else if (kind === "try") scene.tryAcquire(wanted);
-          else if (kind === "release") scene.release(leases[which % leases.length] ?? "nobody");
+          else if (kind === "release") scene.release(leases[which % leases.length] ?? "unknown");
           else if (kind === "pass") scene.pass(which % 5_000);
           else if (waiter !== undefined && (kind === "return") === (waiter.stream === undefined)) {
             if (waiter.stream === undefined) scene.acquire(waiter.claims, { requestId: waiter.requestId });
             else scene.leave({ id: waiter.id, stream: waiter.stream }, kind === "lose" ? "lost" : "cancelled");
           }
-          expectNobodyOvertaken(scene, before);
+          expectNoneOvertaken(scene, before);
         }
       }),
       { numRuns: 300 },
@@ -121,7 +121,7 @@ describe("fair", () => {
     expect(scene.holds(small.id)).toBe(true);
   });
 
-  it("admits, of those whose time is up, whoever can be admitted, before it lets the others go", () => {
+  it("admits, of the waiters whose time is up, each that can be admitted, before it refuses the others", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 2 });
     const holder = scene.tryAcquire([claimOn("db")], { ttl: SECOND });
@@ -134,7 +134,7 @@ describe("fair", () => {
     expect(scene.heardBy(small.stream)).toMatchObject([{ kind: "granted" }]);
   });
 
-  it("gives one who was lost its old place when it comes back in time, and blocks nobody meanwhile", () => {
+  it("gives a lost waiter its old place when it comes back in time, and blocks no other meanwhile", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 1, ttl: SECOND });
     const holder = scene.acquire([claimOn("db")]);
@@ -153,7 +153,7 @@ describe("fair", () => {
     expect(scene.heardBy(back.stream)).toMatchObject([{ kind: "granted" }]);
   });
 
-  it("forgets the place of one who does not come back within its ttl", () => {
+  it("forgets the place of a waiter that does not come back within its ttl", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 1, ttl: SECOND });
     scene.acquire([claimOn("db")]);
@@ -179,7 +179,7 @@ describe("fair", () => {
     expect(scene.heardBy(newer.stream)).toMatchObject([{ kind: "granted" }]);
   });
 
-  it("lets nobody wait longer than the limiter has it by asking again, and admits at once one who will not wait on", () => {
+  it("lets no waiter exceed the limiter's max_wait by asking again, and admits at once one that will not wait on", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 1, maxWait: SECOND, ttl: 10 * SECOND });
     const holder = scene.acquire([claimOn("db")]);
@@ -196,8 +196,8 @@ describe("fair", () => {
   });
 });
 
-/** Whoever was admitted since then left nobody behind, present in a queue of its own, who had come before it. */
-function expectNobodyOvertaken(scene: Scene, since: number): void {
+/** No waiter that came earlier is still present in a queue of a lease that was admitted since then. */
+function expectNoneOvertaken(scene: Scene, since: number): void {
   const arrival = (id: string) => Number(id);
   const admitted = scene.admissions.slice(since).map(({ lease }) => lease);
   for (const [index, lease] of admitted.entries()) {

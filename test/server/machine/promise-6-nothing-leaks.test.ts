@@ -39,7 +39,7 @@ describe("nothing leaks", () => {
         create();
         for (const { kind, names, size, monitored, which } of acts) {
           const ids = scene.admissions.map(({ lease }) => lease.id);
-          const id = ids[which % ids.length] ?? "nobody";
+          const id = ids[which % ids.length] ?? "unknown";
           const lease = scene.state.leases.get(id);
           const stream = lease?.attachment.kind === "attached" ? lease.attachment.stream : 0;
           const claims = names.map((place) => {
@@ -84,7 +84,7 @@ describe("nothing leaks", () => {
     ],
     ["revoked", (scene, id) => scene.step({ kind: "revoke", leaseId: id, force: true, message: "" })],
     ["deleted", (scene) => scene.step({ kind: "delete-limiter", name: "db", revision: undefined, force: true })],
-  ])("says for ever after that a lease was %s, to whoever releases, renews, revokes or resumes it", (end, act) => {
+  ])("says for ever after that a lease was %s, to a release, renewal, revocation or resume", (end, act) => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 1 });
     const { id } = scene.acquire([claimOn("db")]);

@@ -7,7 +7,7 @@ import { rateOf } from "../../support/limiter-config.ts";
 import { claimOn, SECOND } from "./builders.ts";
 import { createScene, type Scene } from "./scene.ts";
 
-/** A resource that keeps the highest token for each slot, and refuses whoever comes with less. */
+/** A resource that keeps the highest token for each slot, and refuses any that is lower. */
 function createResource() {
   const highest = new Map<number, number>();
   return {
@@ -44,7 +44,7 @@ describe("fenced", () => {
           const claims = [claimOn("db"), claimOn("k", { key })].slice(which % 2);
           if (kind === "ask") scene.acquire(claims);
           else if (kind === "try") scene.tryAcquire(claims);
-          else if (kind === "release") scene.release(ids[which % ids.length] ?? "nobody");
+          else if (kind === "release") scene.release(ids[which % ids.length] ?? "unknown");
           else if (kind === "pass") scene.pass(which % (2 * SECOND));
           else if (kind === "recreate") {
             scene.step({ kind: "delete-limiter", name: "db", revision: undefined, force: true });
@@ -85,7 +85,7 @@ describe("fenced", () => {
         for (const { ask, permits, slots, key, which } of acts) {
           const ids = [...scene.state.leases.keys()];
           if (ask) scene.acquire([claimOn("k", { key, permits, slots })]);
-          else scene.release(ids[which % ids.length] ?? "nobody");
+          else scene.release(ids[which % ids.length] ?? "unknown");
           for (const each of ["x", "y"]) expectSlotsApart(scene, each, 6);
         }
       }),
@@ -103,7 +103,7 @@ describe("fenced", () => {
     expect(scene.state.leases.get(id)?.claims[0]?.slots).toEqual([0]);
   });
 
-  it("lets a resource that keeps the highest token per slot refuse whoever has gone, and no lawful holder", () => {
+  it("lets a resource that keeps the highest token per slot refuse former holders, and no lawful one", () => {
     const act = fc.record({ kind: fc.constantFrom("ask", "lose", "release", "write", "late"), which: fc.nat() });
     fc.assert(
       fc.property(fc.array(act, { maxLength: 120 }), (acts) => {
@@ -112,7 +112,7 @@ describe("fenced", () => {
         const resource = createResource();
         for (const { kind, which } of acts) {
           const ids = [...scene.state.leases.keys()];
-          const id = ids[which % ids.length] ?? "nobody";
+          const id = ids[which % ids.length] ?? "unknown";
           const lease = scene.state.leases.get(id);
           const stream = lease?.attachment.kind === "attached" ? lease.attachment.stream : 0;
           if (kind === "ask") scene.acquire([claimOn("db", { slots: true, permits: 1 + (which % 2) })]);
@@ -125,7 +125,7 @@ describe("fenced", () => {
               for (const claim of live.claims) expect(resource.admits(claim)).toBe(true);
             }
           } else {
-            // One that was frozen past its end writes, once its slots have been used by those who came after it.
+            // One that was frozen past its end writes, once its slots have been used by later holders.
             const gone = scene.admissions.map((each) => each.lease).filter((each) => !scene.holds(each.id));
             for (const claim of gone[which % gone.length]?.claims ?? []) {
               const replaced = [...scene.state.leases.values()].some((live) =>

@@ -77,7 +77,7 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
   let now = 0;
   let serial = 0;
   const asked: (Acquire | TryAcquire)[] = [];
-  const gone: string[] = ["nobody"];
+  const gone: string[] = ["unknown"];
 
   function isKeyed(name: string): boolean {
     return model.limiters.get(name)?.config.keyed ?? KEYED.includes(name);

@@ -37,7 +37,7 @@ describe.each([{ askedInVain: false }, { askedInVain: true }])(
       );
     });
 
-    it("keeps at most twice as many as it is told", () => {
+    it("keeps at most twice as many as configured", () => {
       fc.assert(
         fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 300 }), (waits) => {
           const recall = new Recall<true>({ keepFor: KEEP_FOR, maxEntries: MAX_ENTRIES, askedInVain });

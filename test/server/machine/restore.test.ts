@@ -129,7 +129,7 @@ describe("leases", () => {
     expect(most).toBeLessThanOrEqual(2);
   });
 
-  it("without a ttl ended with their streams, unless somebody here takes them up within ten seconds", () => {
+  it("without a ttl ended with their streams, unless they are resumed here within ten seconds", () => {
     const life = createLife();
     life.create({ name: "db", maxConcurrent: 2 });
     life.acquire("a", [claimOn("db")], { ttl: 0 });
@@ -350,7 +350,7 @@ describe("limiters", () => {
 });
 
 describe("waiters", () => {
-  it("who come back within their ttl are served in their order, and who does not loses its place", () => {
+  it("that come back within their ttl are served in their order, and the others lose their place", () => {
     const life = createLife();
     life.create({ name: "db", maxConcurrent: 1 });
     life.acquire("a", [claimOn("db")]);

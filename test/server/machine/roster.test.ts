@@ -10,20 +10,20 @@ function createGuest(arrival: number): Guest {
   return { id: `guest ${arrival}`, arrival, stretch: undefined, seat: 0 };
 }
 
-/** Who comes, and at which end or anywhere between the others leave, in numbers that fill and empty several stretches. */
+/** Guests come, and leave at either end or between, in numbers that fill and empty several stretches. */
 const operation = fc.oneof(
   fc.record({ kind: fc.constant("come" as const), count: fc.integer({ min: 1, max: 2 * STRETCH }) }),
   fc.record({
     kind: fc.constant("go" as const),
     count: fc.integer({ min: 1, max: 3 * STRETCH }),
-    /** Of those who are there, the share that stands before the first who leaves, and how many stay between two. */
+    /** Of those present, the share that stands before the first to leave, and how many stay between two. */
     from: fc.double({ min: 0, max: 1, noNaN: true }),
     stay: fc.integer({ min: 0, max: 40 }),
   }),
 );
 
 describe("the roster", () => {
-  it("has everybody once, in the order of arrival, whoever comes and goes", () => {
+  it("has each guest once, in the order of arrival, however they come and go", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 25 }), (operations) => {
         const roster = new Roster<Guest>();
@@ -73,7 +73,7 @@ describe("the roster", () => {
     expect([...roster.values()]).toEqual(staying);
   });
 
-  it("asks no stretch that everybody has left", () => {
+  it("asks no stretch that is empty", () => {
     const roster = new Roster<Guest>();
     const queue = Array.from({ length: 10 * STRETCH }, (_, arrival) => createGuest(arrival));
     for (const guest of queue) roster.add(guest);
@@ -81,7 +81,7 @@ describe("the roster", () => {
     expect(roster.stretches).toBe(4);
   });
 
-  it("asks none that everybody has left while it was the youngest, once there is a younger one", () => {
+  it("asks none that became empty while it was the youngest, once there is a younger one", () => {
     const roster = new Roster<Guest>();
     const [staying, leaving] = [0, STRETCH].map((first) =>
       Array.from({ length: STRETCH }, (_, index) => createGuest(first + index)),
@@ -95,7 +95,7 @@ describe("the roster", () => {
     expect([...roster.values()]).toEqual([...staying, newcomer]);
   });
 
-  it("takes nobody off twice", () => {
+  it("takes no guest off twice", () => {
     const roster = new Roster<Guest>();
     const [one, other] = [createGuest(1), createGuest(2)];
     roster.add(one);

@@ -1,6 +1,6 @@
 /**
  * A machine on a stage: time passes when the test says so, each wake comes at the very µs that the machine asked for, and
- * what streams hear and who was admitted when is written down. After each step all invariants are checked.
+ * what streams hear and when each lease was admitted is written down. After each step all invariants are checked.
  */
 
 import { createMachine, type MachineOptions, type State } from "../../../src/server/machine/admission.ts";
@@ -40,7 +40,7 @@ export interface Scene {
   readonly wakeAt: number;
   readonly precise: boolean;
   readonly state: State;
-  /** What streams were told, all of it in order. */
+  /** The events of all streams, in order. */
   readonly heard: readonly MachineEvent[];
   /** Every grant that was no retry's, in order. */
   readonly admissions: readonly Admission[];
@@ -56,9 +56,9 @@ export interface Scene {
   leave(asked: { readonly id: string; readonly stream: number }, how: "cancelled" | "lost"): void;
   /** Lets so many µs pass, waking the machine whenever it asked for it, and at the end. */
   pass(micros: number): void;
-  /** Lets so many µs pass while nobody wakes the machine. */
+  /** Lets so many µs pass without a wake of the machine. */
   oversleep(micros: number): void;
-  /** What one stream was told. */
+  /** The events of one stream. */
   heardBy(stream: number): readonly MachineNews[];
   /** Whether the lease of this id lives. */
   holds(id: string): boolean;

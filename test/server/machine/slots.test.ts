@@ -8,7 +8,7 @@ const operation = fc.oneof(
 );
 
 describe("slots", () => {
-  it("are the lowest that nobody has, and no two have the same", () => {
+  it("are the lowest that are free, and no two holders have the same", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
         const slots = new Slots();

@@ -12,7 +12,7 @@ function setUp() {
   const answers: PromiseWithResolvers<never>[] = [];
   /** As services see them. */
   const streams: ServerStream<never>[] = [];
-  /** How often the service was told that a caller is gone. */
+  /** How often the service was notified that a caller is gone. */
   const gone: string[] = [];
   const clock = createFakeClock();
   const calls = createCallsUnderWay({ clock, bound: () => BOUND });
@@ -83,7 +83,7 @@ test("a call is under way until it is answered, well or not, and what is answere
   expect(calls.count).toBe(0);
 });
 
-test("who still waits at the end is sent away with a time, and so is who comes later; what comes of it harms nobody", async () => {
+test("calls that wait at the end, and later ones, are refused with a time to retry; late answers do no harm", async () => {
   const { calls, answers, call } = setUp();
   const waiting = [call("tryAcquire"), call("tryAcquire")];
   calls.sendAway();

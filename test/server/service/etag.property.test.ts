@@ -1,4 +1,4 @@
-/** Etags: a revision comes back as it was, and what nobody was given matches nothing. */
+/** Etags: a revision comes back as it was, and a text that is no etag matches nothing. */
 
 import fc from "fast-check";
 import { expect, it } from "vitest";

@@ -31,7 +31,7 @@ it.each([
 it.each([
   ["there is no room for the database", 13],
   ["a write of the database fails", 778],
-])("loses nothing and is told: %s", (_, errcode) => {
+])("loses nothing and is reported: %s", (_, errcode) => {
   expect(createDatabase(2_000, errcode).checkpoint(rows(500))).toBe("disk trouble");
 });
 

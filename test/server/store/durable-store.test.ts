@@ -1,4 +1,4 @@
-/** The store over its thread: how safe each change is, who waits for it, and what the next start finds. */
+/** The store over its thread: how safe each change is, which answers wait for it, and what the next start finds. */
 
 import { describe, expect, it } from "vitest";
 import { createMachine } from "../../../src/server/machine/admission.ts";
@@ -39,7 +39,7 @@ describe("how safe a change is", () => {
     const folder = createFakeFolder();
     const { store } = await open(folder, { leases });
     const { tryAcquire } = createChanges(concurrent);
-    // The first of its ttl has to be known for longer than the lease, and before anybody hears of that.
+    // The first of its ttl has to be known for longer than the lease, and before its answer leaves.
     expect(await kept(folder, store, tryAcquire("first"))).toEqual({ awaited: true, durability: "disk" });
     expect(await kept(folder, store, tryAcquire("a"))).toEqual(expected);
     expect(keysOf(folder, "lease")).toEqual(leases === "none" ? [] : ["lease:first", "lease:a"]);
@@ -69,7 +69,7 @@ describe("how safe a change is", () => {
     await store.close();
   });
 
-  it("of what only gives back anybody may hear before it is kept, and it is kept all the same", async () => {
+  it("what only gives back may be answered before it is kept, and it is kept all the same", async () => {
     const folder = createFakeFolder();
     const { store } = await open(folder, { leases: "disk" });
     const { tryAcquire, release } = createChanges(concurrent);
@@ -91,7 +91,7 @@ describe("how safe a change is", () => {
     await store.close();
   });
 
-  it("nothing of a waiter that cannot come back is kept, and nobody waits for that", async () => {
+  it("nothing of a waiter that cannot come back is kept, and no answer waits for it", async () => {
     const folder = createFakeFolder();
     const { store } = await open(folder);
     const { step } = createChanges(limiterOf({ maxConcurrent: 1, paused: true }));
@@ -108,7 +108,7 @@ describe("how safe a change is", () => {
 });
 
 describe("the next start", () => {
-  it("finds what was kept, told in its own time", async () => {
+  it("finds what was kept, in its own time", async () => {
     const folder = createFakeFolder();
     const { store } = await open(folder);
     const { declared, tryAcquire } = createChanges(concurrent);
@@ -218,7 +218,7 @@ describe("where something may be missing", () => {
     ["what the limiters allow: the rest may be lost", "by-damage", changesOf(concurrent, []), 3_600 * SECOND],
     ["what the contract allows: nothing is left", "by-damage", [], 86_400 * SECOND],
   ];
-  it.each(cases)("somebody may rely on it for %s (%s)", async (_, incomplete, changes, expected) => {
+  it.each(cases)("a holder may rely on it for %s (%s)", async (_, incomplete, changes, expected) => {
     const folder = createFakeFolder();
     const first = await open(folder);
     first.store.keep(changes);
@@ -229,7 +229,7 @@ describe("where something may be missing", () => {
     await second.store.close();
   });
 
-  it("that is noted until nobody can rely on it, and a little longer", async () => {
+  it("that is noted until no holder can rely on it, and a little longer", async () => {
     const folder = createFakeFolder();
     folder.incomplete = "by-damage";
     const { store, clock } = await open(folder);
@@ -258,7 +258,7 @@ describe("where something may be missing", () => {
 });
 
 describe("a disk that does not keep", () => {
-  it("is full: it says so, tries again half a second later, and says when there is room; nobody hears before", async () => {
+  it("is full: it says so, retries half a second later, and says when there is room; no answer leaves before", async () => {
     const folder = createFakeFolder();
     const { store, clock, log, fatal } = await open(folder);
     const health: (string | undefined)[] = [];
@@ -285,7 +285,7 @@ describe("a disk that does not keep", () => {
     await store.close();
   });
 
-  it("is broken: it says where and why, and nobody ever hears of what came after", async () => {
+  it("is broken: it says where and why, and what came after is never confirmed", async () => {
     const folder = createFakeFolder();
     const { store, fatal } = await open(folder);
     const { tryAcquire } = createChanges(concurrent);
@@ -305,24 +305,24 @@ describe("a disk that does not keep", () => {
   });
 });
 
-it("a log that cannot be written into the database is told once each way; all is kept, and health is not touched", async () => {
+it("a log that cannot be written into the database is reported once each way; all is kept, health is untouched", async () => {
   const folder = createFakeFolder();
   const { store, log, fatal } = await open(folder);
   const health: (string | undefined)[] = [];
   store.onHealth((problem) => health.push(problem));
   const { tryAcquire } = createChanges(concurrent);
-  const told = () => [log.at("error").length, log.at("info").length];
+  const reports = () => [log.at("error").length, log.at("info").length];
   await kept(folder, store, tryAcquire("a"));
-  expect(told()).toEqual([0, 0]);
+  expect(reports()).toEqual([0, 0]);
   folder.logGrows = "disk I/O error";
   await kept(folder, store, tryAcquire("b"));
   await kept(folder, store, tryAcquire("c"));
-  expect(told()).toEqual([1, 0]);
+  expect(reports()).toEqual([1, 0]);
   expect(log.at("error")[0]?.fields).toEqual({ folder: "/data", err: "disk I/O error" });
   folder.logGrows = undefined;
   await kept(folder, store, tryAcquire("d"));
   await kept(folder, store, tryAcquire("e"));
-  expect(told()).toEqual([1, 1]);
+  expect(reports()).toEqual([1, 1]);
   expect([keysOf(folder, "lease").length, health, fatal]).toEqual([5, [], []]);
   await store.close();
 });

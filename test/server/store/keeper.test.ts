@@ -1,4 +1,4 @@
-/** The keeper: what comes together is kept together, in order, and nobody hears of what is not kept. */
+/** The keeper: what comes together is kept together, in order, and nothing is confirmed that is not kept. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -232,7 +232,7 @@ it("a close waits for what is on its way", async () => {
   expect([closed, scene.kept]).toEqual([true, ["first", "second"]]);
 });
 
-it("a write that fails for good is told once, and nothing is confirmed or written any more", async () => {
+it("a write that fails for good is reported once, and nothing is confirmed or written any more", async () => {
   const scene = createScene();
   scene.keep("first", { a: "1" });
   await turn();

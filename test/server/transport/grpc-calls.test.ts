@@ -51,7 +51,7 @@ test.each([
   expect(log.lines.filter(({ level }) => level !== "debug")).toEqual([]);
 });
 
-test("a bug is logged whole and told as nothing but a bug", async () => {
+test("a bug is logged whole and answered as nothing but a bug", async () => {
   const bug = new Error("the inside");
   const raise = () => {
     throw bug;

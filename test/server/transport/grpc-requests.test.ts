@@ -63,7 +63,7 @@ test.each([
   expect(String(answer["grpc-message"]).length).toBeLessThan(300);
 });
 
-test("an unknown compression is told which ones there are, and a wrong method which is right", async () => {
+test("an unknown compression is answered with the known ones, and a wrong method with the right one", async () => {
   expect(await answerTo({ "grpc-encoding": "zstd" })).toMatchObject({
     "grpc-accept-encoding": "identity,deflate,gzip",
   });

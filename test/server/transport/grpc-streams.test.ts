@@ -21,7 +21,7 @@ const CLAIM = { claims: [{ limiter: "l" }] };
 const ACQUIRE = pathOf(AdmissionService.method.acquire);
 const REQUEST = envelope(toBinary(AcquireRequestSchema, create(AcquireRequestSchema, CLAIM)));
 
-test("what is sent arrives in order, then the stream ends as it was told to", async () => {
+test("what is sent arrives in order, then the stream ends as the service ends it", async () => {
   const held = createHeldService();
   const { address } = await startGrpc([held.service]);
   const client = createGrpcClient(address);

@@ -36,7 +36,7 @@ test("a service that there is not is NOT_FOUND", async () => {
   expect(error).toMatchObject({ code: Code.NotFound });
 });
 
-test("who watches hears how things stand, and then each change once", async () => {
+test("a watcher is sent the present state, and then each change once", async () => {
   const { health, client } = await start();
   const abort = new AbortController();
   const watch = client.watch({ service: "a.Service" }, { signal: abort.signal })[Symbol.asyncIterator]();
@@ -50,7 +50,7 @@ test("who watches hears how things stand, and then each change once", async () =
   abort.abort();
 });
 
-test("who watches a service that there is not hears so, and may go on watching", async () => {
+test("a watcher of an unknown service is answered so, and may go on watching", async () => {
   const { health, client } = await start();
   const abort = new AbortController();
   const watch = client.watch({ service: "b.Service" }, { signal: abort.signal })[Symbol.asyncIterator]();

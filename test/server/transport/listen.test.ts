@@ -15,7 +15,7 @@ test.each([
   ["[::1]:0", "::1"],
   ["[::1%lo]:0", "::1"],
   ["localhost:0", expect.stringMatching(/^(127\.0\.0\.1|::1)$/)],
-])("%s is listened on, and what was bound is told", async (address, host) => {
+])("%s is listened on, and what was bound is returned", async (address, host) => {
   expect(await listen(server(), address)).toEqual({ host, port: expect.any(Number) });
 });
 

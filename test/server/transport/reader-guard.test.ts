@@ -109,7 +109,7 @@ test("a message that waits behind one that left has its own time", async () => {
   stream.send(waiting(7));
   await settle(session);
   clock.advance(PATIENCE / 2);
-  // Room for the first, and not for the second whole; nobody reads, so there will be no more.
+  // Room for the first, and not for the second whole; the client does not read, so there will be no more.
   session.settings({ initialWindowSize: 8 });
   await settle(session);
   clock.advance(LIVENESS.keepaliveTime - PATIENCE / 2);

@@ -51,7 +51,7 @@ test.each(PROTOCOLS)("a WireError arrives with its code, its message and its det
   expect(log.lines.filter(({ level }) => level !== "debug")).toEqual([]);
 });
 
-test.each(PROTOCOLS)("a bug is logged whole and told as nothing but a bug: %s", async (protocol) => {
+test.each(PROTOCOLS)("a bug is logged whole and answered as nothing but a bug: %s", async (protocol) => {
   const bug = new Error("the inside");
   const raise = () => {
     throw bug;
@@ -98,28 +98,31 @@ test.each(PROTOCOLS)(
   },
 );
 
-test.each(PROTOCOLS)("what a stream is sent arrives in order, then it ends as it was told to: %s", async (protocol) => {
-  const held = createHeldService();
-  const { address } = await startWeb([held.service]);
-  const client = createWebClient(protocol, address);
-  for (const finish of ["end", "fail"]) {
-    const arrived: unknown[] = [];
-    const call = (async () => {
-      for await (const { event } of client.acquire(CLAIM)) {
-        arrived.push(event.case === "waiting" ? event.value.waitersAhead : undefined);
-      }
-    })();
-    const { stream } = await held.acquires.next();
-    for (let i = 1; i < 100; i += 1) stream.send(waiting(i));
-    if (finish === "end") stream.end();
-    else stream.fail(new WireError(Code.Aborted, "revoked"));
-    stream.send(waiting(100));
-    if (finish === "end") await call;
-    else expect((await failureOf(call)).code).toBe(Code.Aborted);
-    expect(arrived).toEqual(Array.from({ length: 100 }, (_, i) => i));
-  }
-  expect(held.endings).toEqual([]);
-});
+test.each(PROTOCOLS)(
+  "what a stream is sent arrives in order, then it ends as the service ends it: %s",
+  async (protocol) => {
+    const held = createHeldService();
+    const { address } = await startWeb([held.service]);
+    const client = createWebClient(protocol, address);
+    for (const finish of ["end", "fail"]) {
+      const arrived: unknown[] = [];
+      const call = (async () => {
+        for await (const { event } of client.acquire(CLAIM)) {
+          arrived.push(event.case === "waiting" ? event.value.waitersAhead : undefined);
+        }
+      })();
+      const { stream } = await held.acquires.next();
+      for (let i = 1; i < 100; i += 1) stream.send(waiting(i));
+      if (finish === "end") stream.end();
+      else stream.fail(new WireError(Code.Aborted, "revoked"));
+      stream.send(waiting(100));
+      if (finish === "end") await call;
+      else expect((await failureOf(call)).code).toBe(Code.Aborted);
+      expect(arrived).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    }
+    expect(held.endings).toEqual([]);
+  },
+);
 
 test.each(PROTOCOLS)(
   "a call knows its peer, its deadline, and whether its connection is probed: %s",

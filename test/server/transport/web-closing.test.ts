@@ -49,10 +49,10 @@ test("a port that drains takes no connections, sends the idle ones away and lets
   const { socket } = response;
   const http1 = await held.acquires.next();
 
-  const told = once(session, "goaway");
+  const goaway = once(session, "goaway");
   transport.drain();
   transport.drain();
-  expect((await told)[0]).toBe(0);
+  expect((await goaway)[0]).toBe(0);
   await Promise.all([once(idle, "close"), once(undecided.resume(), "close")]);
   const [refused] = await once(connectTcp(port, "127.0.0.1"), "error");
   expect(refused.code).toBe("ECONNREFUSED");
@@ -74,13 +74,13 @@ test("what is said just before a port closes arrives, and what is still open is 
   const calls = [0, 1].map(() => openGrpcCall(session, ACQUIRE));
   for (const call of calls) call.end(REQUEST);
   const outcomes = Promise.all(calls.map(outcomeOf));
-  const [told, untold] = [await held.acquires.next(), await held.acquires.next()];
+  const [failed, open] = [await held.acquires.next(), await held.acquires.next()];
   const response = await acquireHttp1(port, keepingAgent());
   const http1 = await held.acquires.next();
-  told.stream.fail(draining(1_000_000));
+  failed.stream.fail(draining(1_000_000));
   http1.stream.fail(draining(1_000_000));
   const closed = transport.close();
-  expect(await untold.ended).toBe("lost");
+  expect(await open.ended).toBe("lost");
   await closed;
   await transport.close();
   expect((await outcomes).map(({ status }) => status).sort()).toEqual(["14", undefined]);

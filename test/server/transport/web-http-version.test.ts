@@ -29,7 +29,7 @@ const REFLECTION = [
 const TOO_OLD = "the call came over HTTP/1.0, and its answer takes HTTP/1.1";
 const takesHttp2 = (version: string) => `the call came over HTTP/${version}, and its answer takes HTTP/2`;
 
-/** Sends one request and reads until the server closes the connection; whoever waits in silence is cut off after 5 s. */
+/** Sends one request and reads until the server closes the connection; a silent wait is cut off after 5 s. */
 async function ask(version: "1.0" | "1.1", url: string, path: string, type: string, body: Uint8Array) {
   const { hostname, port, host } = new URL(url);
   const socket = connectTcp(Number(port), hostname);

@@ -113,7 +113,7 @@ test.each([
   // These are not even HTTP/2.
   ["ex ample", undefined],
   ["", undefined],
-])("an :authority of %j harms nobody", async (authority, status) => {
+])("an :authority of %j does no harm", async (authority, status) => {
   const { address } = await startWeb([createHeldService().service]);
   for (const [asked, expected] of [
     [authority, status],
@@ -137,7 +137,7 @@ test.each([
     `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(LIMITS.maxMetadataBytes)}\r\n\r\n`,
     "431",
   ],
-])("over HTTP/1.1, %s is answered and harms nobody", async (_what, text, status) => {
+])("over HTTP/1.1, %s is answered and does no harm", async (_what, text, status) => {
   const { port, address } = await startWeb([createHeldService().service]);
   const { socket, received, closed } = connectText(port);
   socket.end(text, "latin1");

@@ -23,7 +23,7 @@ test.each([
     "board.stages[0].kind",
     /did you mean STAGE_KIND_QUEUE\?/,
   ],
-])("a request in JSON is told what nobody has read in it: %#", (desc, json, field, description) => {
+])("a request in JSON is refused with the fields in it that are not read: %#", (desc, json, field, description) => {
   expect(jsonViolations(desc, json)).toMatchObject([{ field, description: expect.stringMatching(description) }]);
 });
 
@@ -36,7 +36,7 @@ test.each([
   expect(jsonViolations(desc, json)).toEqual([]);
 });
 
-test("no more are told than an error holds, whatever is sent", () => {
+test("no more are reported than an error holds, whatever is sent", () => {
   const json = { claims: Array.from({ length: 10_000 }, () => ({ x: 1, y: 2 })) };
   expect(jsonViolations(AcquireRequestSchema, json)).toHaveLength(8);
 });

@@ -199,7 +199,7 @@ describe("over the wire", () => {
     );
   });
 
-  it("a refusal keeps its reason, who said it, and when to come again, and says something to people", () => {
+  it("a refusal keeps its reason, its limiter and when to retry, and has a text for people", () => {
     const refusal: fc.Arbitrary<Refusal> = fc.record({
       kind: fc.constant("refused"),
       reason: fc.constantFrom(...MACHINE_REASONS),

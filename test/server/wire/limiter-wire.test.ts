@@ -68,7 +68,7 @@ describe("a limiter's defaults", () => {
     ["the ttl is 30 s", { maxTtl: seconds(31) }, { ttl: 30 * SECOND, maxTtl: 31 * SECOND }],
     ["or the longest where that is shorter", { maxTtl: seconds(9) }, { ttl: 9 * SECOND, maxTtl: 9 * SECOND }],
     ["a ttl of zero is no default", { ttl: seconds(0) }, { ttl: 0 }],
-    ["nobody waits", { maxWaiters: 0 }, { maxWaiters: 0 }],
+    ["no waiters", { maxWaiters: 0 }, { maxWaiters: 0 }],
     ["cancels are not trusted", { trustCancel: false }, { trustCancel: false }],
   ])("%s", (_rule, fields, expected) => {
     expect(configOf({ name: "db", ...fields })).toEqual(limiterOf(expected));

@@ -16,6 +16,6 @@ it.each([
   ["quota", undefined],
   ["", undefined],
   ["x".repeat(100_000), undefined],
-])("for %s somebody meant %s", (given, meant) => {
+])("the name nearest to %s is %s", (given, meant) => {
   expect(nearestName(given, NAMES)).toBe(meant);
 });

@@ -1,4 +1,4 @@
-/** A configuration: a valid one means what it says however it is written, and what is wrong in it is told where it stands. */
+/** A valid configuration means what it says however it is written; what is wrong in one is reported where it stands. */
 
 import { toJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
@@ -106,7 +106,7 @@ describe("a configuration in which one thing is wrong", () => {
     );
   });
 
-  it("is refused at a field that nobody knows, wherever that stands, and told of one that is like it", () => {
+  it("is refused at an unknown field, wherever that stands, with the name of a similar one", () => {
     const misspelt = fc.constantFrom(
       ["max_rsp", "max_rps"],
       ["max_concurent", "max_concurrent"],

@@ -221,7 +221,7 @@ describe("a change is taken up, again and again, that comes by", () => {
 });
 
 describe("what is in force stays", { timeout: 10_000 }, () => {
-  it("while the file is bad, and each problem is told", async () => {
+  it("while the file is bad, and each problem is logged", async () => {
     const folder = newFolder();
     const path = inPlace.place(folder);
     const { taken, complaints, until } = start(path);
@@ -237,7 +237,7 @@ describe("what is in force stays", { timeout: 10_000 }, () => {
     expect(taken).toEqual(["mended"]);
   });
 
-  it("while the file is gone, which is told once; coming back as it was it is no change", async () => {
+  it("while the file is gone, which is logged once; coming back as it was it is no change", async () => {
     const folder = newFolder();
     const path = inPlace.place(folder);
     const { taken, complaints, until } = start(path);
@@ -265,7 +265,7 @@ describe("what is in force stays", { timeout: 10_000 }, () => {
 });
 
 describe("the file is read", { timeout: 10_000 }, () => {
-  it("after its folder was quiet for a while: who writes it has finished", async () => {
+  it("after its folder was quiet for a while: its writer has finished", async () => {
     const folder = newFolder();
     const clock = createFakeClock();
     const { taken, until } = start(inPlace.place(folder), clock);
@@ -318,14 +318,14 @@ describe("the file is read", { timeout: 10_000 }, () => {
     expect(closed.taken).toEqual([]);
   });
 
-  it("at once on demand, and a bad file is told again", async () => {
+  it("at once on demand, and the problems of a bad file are logged again", async () => {
     const folder = newFolder();
     const clock = createFakeClock();
     const { watch, taken, said, complaints, until } = start(inPlace.place(folder), clock);
     inPlace.change(folder, "quotas: 5\n", 1);
-    for (const told of [2, 4]) {
+    for (const expected of [2, 4]) {
       watch.reload();
-      await until(() => complaints.length === told);
+      await until(() => complaints.length === expected);
     }
     inPlace.change(folder, textOf("second"), 2);
     watch.reload();

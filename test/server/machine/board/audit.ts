@@ -1,5 +1,5 @@
 /**
- * What no step may do, whatever the command, told from the board before and after alone: a stage holds more than its
+ * What no step may do, whatever the command, judged by the board before and after alone: a stage holds more than its
  * limit, a card is lost or doubled, or comes further otherwise than by a pull of the next stage.
  */
 
@@ -94,7 +94,7 @@ function checkMoved(
     const { kind, autoPull } = stage.config;
     const pulled = pulls.some((said) => said.kind === "pulled" && said.card === card);
     if (!pulled && !(kind === "queue" && autoPull))
-      throw new Error(`${how}, and nobody pulled it into ${stage.config.name}`);
+      throw new Error(`${how}, and no pull took it into ${stage.config.name}`);
     if (kind === "work" && stage !== to) throw new Error(`${how}, past ${stage.config.name}`);
   }
 }

@@ -1,10 +1,10 @@
-/** Back-pressure: finished work that nobody pulls holds everything upstream back, and the board says where it sticks. */
+/** Back-pressure: finished work that is not pulled holds back everything upstream, and the board says where. */
 
 import { describe, expect, it } from "vitest";
 import { FIVE, queue, work } from "./boards.ts";
 import { type BoardScene, createBoardScene } from "./scene.ts";
 
-/** Whoever works in InProgress takes what there is and finishes it. */
+/** The workers of InProgress take what there is and finish it. */
 function workInProgress(scene: BoardScene): void {
   for (let id = scene.take("InProgress"); scene.board.cards.has(id); id = scene.take("InProgress")) scene.finish(id);
 }
@@ -45,7 +45,7 @@ describe("back-pressure", () => {
   });
 
   it.each<[rule: string, stuck: (scene: BoardScene) => void, bottleneck: string]>([
-    ["nobody takes what is in a full queue", (scene) => add(scene, 7), "InProgress"],
+    ["a full queue from which no card is pulled", (scene) => add(scene, 7), "InProgress"],
     [
       "of two stages that let work lie, the most downstream",
       (scene) => {

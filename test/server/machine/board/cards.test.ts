@@ -1,4 +1,4 @@
-/** Cards come onto a board once, change their words, and leave it when somebody says so; nothing else loses one. */
+/** Cards come onto a board once, change their words, and leave it on a command; nothing else loses one. */
 
 import { describe, expect, it } from "vitest";
 import { boardOf, contentOf, queue, work } from "./boards.ts";
@@ -60,7 +60,7 @@ describe("changing a card", () => {
 });
 
 describe("deleting a card", () => {
-  it("tells whoever works on it, frees its place, and frees its name", () => {
+  it("notifies its worker, frees its place, and frees its name", () => {
     const scene = createBoardScene({ stages: STAGES });
     scene.add("a");
     const worker = scene.pull("Work");
@@ -77,7 +77,7 @@ describe("deleting a card", () => {
 });
 
 describe("deleting a board", () => {
-  it("is refused while open cards stand on it, unless by force; then everybody on it is told", () => {
+  it("is refused while open cards stand on it, unless by force; then its workers and pullers are notified", () => {
     const scene = createBoardScene({ stages: STAGES });
     const remove = (force: boolean) => scene.step({ kind: "delete-board", name: "b", revision: undefined, force });
     scene.add("a");

@@ -1,4 +1,4 @@
-/** What an operation looks at does not grow with how many cards there are, or who waits: but by a logarithm. */
+/** What an operation looks at grows with the number of cards and of pullers by no more than a logarithm. */
 
 import { expect, it } from "vitest";
 import { createBoardMachine } from "../../../../src/server/machine/board/board.ts";
@@ -10,7 +10,7 @@ const MANY = 2_000;
 /** Looks that a few more levels of the heaps may need. */
 const SLACK = 20;
 
-/** A board with so many cards in each stage, and so many who wait where there is no card, that counts looks at them. */
+/** A board with so many cards in each stage, and so many pullers where there is no card, that counts looks at them. */
 function createBoard(size: number) {
   const machine = createBoardMachine();
   const { state } = machine;
@@ -95,7 +95,7 @@ it.each<[what: string, act: (board: ReturnType<typeof createBoard>) => void]>([
   ["to be turned away", ({ pull }) => pull("Last")],
   ["to wait in vain", ({ pull }) => pull("Last", { maxWait: 1 })],
   [
-    "to serve the first of many who wait",
+    "to serve the first of many pullers",
     ({ pull, finish, worked }) => {
       pull("Check");
       finish(worked());

@@ -51,7 +51,7 @@ export function reach(script: readonly number[]): Drainable {
   };
 }
 
-/** Works all boards off, and throws where nobody can go on. */
+/** Works all boards off, and throws where no worker can go on. */
 export function drain({ state, step, limiter }: Drainable): void {
   let serial = 0;
   let progress = 0;
@@ -76,7 +76,7 @@ export function drain({ state, step, limiter }: Drainable): void {
     }
   }
 
-  /** Somebody asks for a card for each stage into which one can be pulled. */
+  /** Pulls for each stage into which a card can be pulled. */
   function pullEverywhere(): void {
     for (const board of state.boards.values()) {
       for (const stage of board.stages.slice(1).reverse()) {
@@ -110,7 +110,7 @@ export function drain({ state, step, limiter }: Drainable): void {
     answerClaims();
     finishAll();
     pullEverywhere();
-    if (progress === before) throw new Error(`nobody can go on: ${describe(open())}`);
+    if (progress === before) throw new Error(`no worker can go on: ${describe(open())}`);
     if (progress > bound) throw new Error(`it does not end: ${describe(open())}`);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Limiters as a board sees them: who asks is answered later, in whatever order, is refused, or loses what was granted. It
+ * Limiters as a board sees them: a claim is answered later, in any order, is refused, or loses what was granted. It
  * keeps books of its own, and throws where the machine's do not match them: nothing is asked twice, nothing leaks.
  */
 
@@ -17,7 +17,7 @@ export interface FakeLimiter {
   refuse(id: string): SettleClaim;
   lose(id: string): LoseClaim;
   carryOut(effects: readonly ClaimEffect[]): void;
-  /** That the machine knows who asks and who holds. */
+  /** That the machine knows which claims wait and which hold. */
   compareWith(state: BoardState): void;
 }
 

@@ -1,4 +1,4 @@
-/** Flow figures: what the board says of times and rates is what somebody with a stop-watch would say. */
+/** Flow figures: what the board says of times and rates is what a stop-watch would say. */
 
 import { describe, expect, it } from "vitest";
 import { MINUTE, SECOND } from "../builders.ts";
@@ -164,7 +164,7 @@ describe("completions by day", () => {
     ]);
   });
 
-  it("are told of the last 90 days on which there were any", () => {
+  it("are given for the last 90 days on which there were any", () => {
     const scene = createBoardScene({ stages: [queue("In"), queue("Out")] });
     for (let day = 0; day < 100; day++) {
       scene.add(`${day}`);

@@ -16,8 +16,8 @@ import { queue, work } from "./boards.ts";
 import { createBoardScene } from "./scene.ts";
 
 /**
- * One of everything: a card in each state, which is its id, one that is kept for a puller at a limiter, pullers who wait
- * or are away, work whose ttl runs. All stages but Work and the last are full.
+ * One of everything: a card in each state, which is its id, one that is kept for a puller at a limiter, pullers that
+ * wait or are away, work whose ttl runs. All stages but Work and the last are full.
  */
 function sound() {
   const scene = createBoardScene({
@@ -149,7 +149,7 @@ describe("invariants", () => {
     ["heapIndex equals position", ({ card }) => add(card("waiting"), "heapIndex", 1)],
     ["its limit holds", ({ stage }) => restage(stage("Work"), { wipLimit: 3 })],
     ["promised places", ({ stage }) => add(stage("Work"), "promised", -1)],
-    // Those who wait
+    // Pullers
     [
       "it is kept for a puller that waits for it",
       ({ card, first }) => Object.assign(card("kept"), { reservedFor: first }),
@@ -196,7 +196,7 @@ describe("invariants", () => {
     ["it has no more time than its ttl", ({ state, work: held }) => state.deadlines.set(held, state.now + SECOND + 1)],
     // Request ids, deadlines, the log, what is kept
     ["its request id leads to it", ({ state, first, away }) => state.requests.set(first.requestId, away)],
-    ["request ids that stand for something", ({ state, first }) => state.requests.set("nobody's", first)],
+    ["request ids that stand for something", ({ state, first }) => state.requests.set("unused", first)],
     ["deadlines", ({ state, board }) => state.deadlines.set({ ...board, heapIndex: -1 }, SECOND)],
     ["is the number of card waiting's last change", ({ card }) => add(card("waiting"), "revision", -1)],
     ["changes are logged in their order", ({ board }) => add(board, "sequence", -1)],
@@ -249,7 +249,7 @@ function stray(works: Map<string, Work>, held: Work): void {
   works.set(held.id, card.work);
 }
 
-/** The queue says that somebody is next who is not. */
+/** The queue names as next a puller that is not. */
 function wrongHead(stage: Stage, puller: Puller): void {
   Object.defineProperty(stage.pullers, "first", { value: puller });
 }

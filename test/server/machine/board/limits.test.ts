@@ -1,4 +1,4 @@
-/** A stage never holds more than its limit, whoever asks: everything that stands in it counts. */
+/** A stage never holds more than its limit, whatever is asked: everything that stands in it counts. */
 
 import { describe, expect, it } from "vitest";
 import { queue, work } from "./boards.ts";
@@ -6,7 +6,7 @@ import { type BoardScene, createBoardScene } from "./scene.ts";
 
 describe("a limit", () => {
   it.each<[state: string, act: (scene: BoardScene) => void, gives: string]>([
-    ["that somebody works on", () => {}, "STAGE_FULL"],
+    ["that are worked on", () => {}, "STAGE_FULL"],
     ["that wait for a worker", (scene) => scene.giveBack("0"), "STAGE_FULL"],
     ["that are blocked", (scene) => scene.block("0"), "STAGE_FULL"],
     ["that are finished and not pulled", (scene) => scene.finish("0"), "STAGE_FULL"],
@@ -21,7 +21,7 @@ describe("a limit", () => {
     expect(scene.counts()).toEqual([3, 1, 0, 0]);
   });
 
-  it("that is lowered throws nobody out and lets nobody in until there is room again", () => {
+  it("that is lowered evicts no cards, and admits none until there is room again", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work", 3), work("Next"), queue("Out")] });
     for (let index = 0; index < 5; index++) scene.add(`${index}`);
     for (let index = 0; index < 3; index++) scene.take("Work");

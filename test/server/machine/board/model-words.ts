@@ -123,7 +123,7 @@ export function toPuller(
   };
 }
 
-/** Whoever asks for an answer at once is answered by the limiter. */
+/** A pull that asks for an answer at once is answered by the limiter. */
 export function givesUpAt({ now, deadline, awayUntil }: ModelPuller): number {
   return now ? Number.POSITIVE_INFINITY : Math.min(deadline, awayUntil);
 }

@@ -1,8 +1,8 @@
 /**
  * The rules of boards (design §7) in the plainest words: arrays that are searched from the start each time, nothing kept
- * beside the cards, the works on them and those who wait. What the machine says and does is held against this.
+ * beside the cards, the works on them and the pullers. What the machine says and does is held against this.
  *
- * Fencing tokens and the numbers of changes are the machine's own; the model is told of the former (`learnTokens`).
+ * Fencing tokens and the numbers of changes are the machine's own; the model learns the former (`learnTokens`).
  */
 
 import type {
@@ -459,7 +459,7 @@ export class BoardModel {
     board.completed += 1;
   }
 
-  /** Nothing is kept of the card for anybody. */
+  /** The card is no longer kept for a puller. */
   #release(card: ModelCard): void {
     const keeper = this.keptFor(card);
     if (keeper !== undefined) this.#unclaim(keeper);
@@ -473,7 +473,7 @@ export class BoardModel {
     return (stage.config.wipLimit ?? Number.POSITIVE_INFINITY) - this.cardsIn(board, index).length - promised;
   }
 
-  /** Those that nobody has been promised, the best first. */
+  /** Those that are promised to no puller, the best first. */
   #free(board: ModelBoard, index: number, state: CardState): ModelCard[] {
     if (board.stages[index] === undefined) return [];
     return this.cardsIn(board, index)
@@ -502,7 +502,7 @@ export class BoardModel {
     if (kind !== "own") this.#move(card, board.stages.find((other) => other === stage) as ModelStage);
   }
 
-  /** Every stage pulls what it can, and whoever can be served is. */
+  /** Every stage pulls what it can, and every puller that can be served is. */
   #settle(): void {
     for (const board of this.boards.values()) {
       let moved = true;
@@ -599,7 +599,7 @@ export class BoardModel {
     return gone.length > 0;
   }
 
-  // Those who wait
+  // Pullers
 
   #pull(command: PullCard): Said {
     const known = this.#recall(command);

@@ -130,7 +130,7 @@ describe("a pull", () => {
     ["the one that is asked for, though another would come first", "b", "InProgress", "b"],
     ["none that stands elsewhere", "b", "Review", "NO_CARD"],
     ["none that there is not", "z", "InProgress", "CARD_NOT_FOUND"],
-    ["none that somebody works on", "c", "InProgress", "NO_CARD"],
+    ["none that is worked on", "c", "InProgress", "NO_CARD"],
     ["none that is blocked", "d", "InProgress", "NO_CARD"],
     ["one that waits in the stage", "e", "InProgress", "e"],
     ["one that was sent back", "f", "InProgress", "f"],
@@ -182,7 +182,7 @@ describe("a pull", () => {
     ["the first stage, into which cards are added", "b", "Backlog", "FIRST_STAGE"],
     ["a stage without room", "b", "Review", "STAGE_FULL"],
     ["a stage for which there is no card", "b", "InProgress", "NO_CARD"],
-  ])("is told no for %s", (_rule, board, stage, reason) => {
+  ])("is refused for %s", (_rule, board, stage, reason) => {
     const scene = createBoardScene({
       stages: STAGES.map((each) => (each.name === "Review" ? { ...each, wipLimit: 1 } : each)),
     });
@@ -206,7 +206,7 @@ describe("a queue", () => {
     expect(scene.cards("In")).toEqual(["3"]);
   });
 
-  it("without auto_pull takes what somebody commits, and nothing else", () => {
+  it("without auto_pull takes what a pull commits, and nothing else", () => {
     const scene = createBoardScene({ stages: STAGES });
     scene.add("a");
     scene.add("b");
@@ -222,7 +222,7 @@ describe("a queue", () => {
     expect(scene.card("b").state).toBe("completed");
   });
 
-  it("passes a card on through several in the step in which it comes, and to whoever waits behind them", () => {
+  it("passes a card on through several in the step in which it comes, and to the puller behind them", () => {
     const scene = createBoardScene({ stages: [queue("In"), queue("A", 1), queue("B", 1), work("Work"), queue("Out")] });
     const puller = scene.pull("Work");
     scene.add("a");

@@ -1,4 +1,4 @@
-/** Those who wait for a card are served first come, first served, and one card that comes free wakes one of them. */
+/** Pullers that wait for a card are served first come, first served, and one card that comes free wakes one of them. */
 
 import { describe, expect, it } from "vitest";
 import { MINUTE, SECOND } from "../builders.ts";
@@ -13,15 +13,15 @@ describe("pullers", () => {
     const pullers = Array.from({ length: 1_000 }, () => scene.pull("Work"));
     for (let index = 0; index < 8; index++) scene.add(`card-${index}`);
     for (let index = 0; index < 8; index++) {
-      const told = pullers.filter((puller) => scene.heardBy(puller).length > 0);
-      expect(told.length).toBe(index + 1);
+      const served = pullers.filter((puller) => scene.heardBy(puller).length > 0);
+      expect(served.length).toBe(index + 1);
       expect(scene.got(pullers[index] as (typeof pullers)[number])).toEqual([`card-${index}`]);
       scene.finish(`card-${index}`);
     }
     expect(scene.board.stages[1]?.pullers.presentCount).toBe(992);
   });
 
-  it("are overtaken neither by a newcomer nor by who would not wait", () => {
+  it("are overtaken neither by a newcomer nor by a pull that does not wait", () => {
     const scene = createBoardScene({ stages: STAGES });
     scene.add("a");
     scene.take("Work");
@@ -68,7 +68,7 @@ describe("pullers", () => {
     expect(scene.got(waiting)).toEqual(["a"]);
   });
 
-  it("are bounded, and whoever can be served at once needs no place among them", () => {
+  it("are bounded, and a pull that can be served at once needs no place among them", () => {
     const scene = createBoardScene({ stages: STAGES, maxPullers: 1 });
     expect([1, 2].map(() => say(scene.pull("Work").outcome))).toEqual(["pull-waiting", "QUEUE_FULL"]);
     scene.add("a");
@@ -79,7 +79,7 @@ describe("pullers", () => {
     expect(say(scene.pull("Work").outcome)).toBe("b");
   });
 
-  it("whose connection is lost block nobody, and come back to their old place within their ttl", () => {
+  it("whose connection is lost block no other puller, and return to their place within their ttl", () => {
     const scene = createBoardScene({ stages: STAGES, ttl: SECOND });
     const [away, behind, last] = ["away", "behind", "last"].map((requestId) =>
       scene.pull("Work", { requestId, worker: "ann" }),
@@ -149,7 +149,7 @@ describe("a retry with the same request id", () => {
 
   it.each<[how: string, first: "at once" | "waiting"]>([
     ["was moved at once", "at once"],
-    ["was moved for one who waited", "waiting"],
+    ["was moved for a puller that waited", "waiting"],
   ])("of a pull into a queue finds the card that %s", (_how, first) => {
     const scene = createBoardScene({
       stages: [queue("In"), queue("Ready", undefined, { autoPull: false }), queue("Out", 1)],

@@ -96,7 +96,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
   let now = 0;
   let serial = 0;
   const asked: PullCard[] = [];
-  const gone: string[] = ["nobody"];
+  const gone: string[] = ["unknown"];
   /** By board: what its last declaration said. */
   const renamesSaid = new Map<string, ReadonlyMap<string, string>>();
 

@@ -77,7 +77,7 @@ const without = (name: string) => {
 };
 
 describe("a card whose stage is lost", () => {
-  it("is blocked in the first, with where it stood, and nobody works on it until somebody has looked", () => {
+  it("is blocked in the first, with where it stood, and is not worked on until it is unblocked", () => {
     const life = createLife();
     for (const id of ["a", "b"]) life.add(id);
     life.pull("InProgress");
@@ -157,7 +157,7 @@ it("work that must be renewed must be so again, whatever the resume says", () =>
   expect(life.card("a")?.state).toBe("waiting");
 });
 
-it("completed cards that were to be kept until a time while nobody was there are gone, from what is kept, too", () => {
+it("completed cards whose time to be kept passed while no server ran are gone, from the records, too", () => {
   const life = createLife({ keepCompletedFor: 60 * SECOND });
   for (const id of ["a", "b"]) {
     life.add(id);

@@ -7,7 +7,7 @@ import { lockedBoard } from "./locked-board.ts";
 import { createBoardScene } from "./scene.ts";
 
 describe("a card sent back", () => {
-  it("counts where it stands until the stage upstream pulls it, which is told why", () => {
+  it("counts where it stands until the stage upstream pulls it, whose pull says why", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work", 1), work("Review", 1), queue("Out")] });
     scene.add("a");
     scene.take("Work");
@@ -60,7 +60,7 @@ describe("rework with both stages full", () => {
     expect(scene.take("InProgress")).toBe("0");
   });
 
-  it("is exchanged for one who waited before it came to that", () => {
+  it("is exchanged for a puller that waited before both were full", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work", 1), work("Review", 1), queue("Out")] });
     for (const id of ["a", "b"]) scene.add(id);
     scene.take("Work");
@@ -97,7 +97,7 @@ describe("rework with both stages full", () => {
     expect(scene.counts()).toEqual([2, 5, 3, 2, 0]);
   });
 
-  it("ends with every card done, whoever pulls wherever there is something to pull", () => {
+  it("ends with every card done, when each stage pulls whatever it can", () => {
     const scene = lockedBoard();
     for (let turn = 0; turn < 200 && scene.counts().at(-1) !== 12; turn++) {
       for (const stage of ["Review", "InProgress"]) {

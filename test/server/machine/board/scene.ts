@@ -65,14 +65,14 @@ export interface BoardScene {
   settleClaim(id: string, reason?: "CONCURRENCY_EXHAUSTED" | "QUEUE_FULL"): void;
   /** Lets so many µs pass, waking the machine whenever it asked for it, and at the end. */
   pass(micros: number): void;
-  /** Lets so many µs pass while nobody wakes the machine. */
+  /** Lets so many µs pass without a wake of the machine. */
   oversleep(micros: number): void;
   card(id: string): Card;
   /** Ids of the cards in a stage, in the order in which they came. */
   cards(stage: string): string[];
   /** How many cards each stage has. */
   counts(): number[];
-  /** What one stream was told. */
+  /** The events of one stream. */
   heardBy(pulling: { readonly stream: number }): readonly BoardNews[];
   /** The cards that a stream was given, and why it was sent away. */
   got(pulling: Pulling): readonly string[];

@@ -38,7 +38,7 @@ describe("an answer", () => {
     });
   });
 
-  it("to who waits says how many are before, and what is missing", () => {
+  it("to a puller that waits says how many are before it, and what is missing", () => {
     const scene = createBoardScene({
       stages: [queue("In"), work("Work", 1, { limiter: "gpu" }), work("Check"), queue("Out")],
     });

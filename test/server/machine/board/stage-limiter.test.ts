@@ -32,7 +32,7 @@ describe("a pull into a stage with a limiter", () => {
     expect(fresh()).toEqual([]);
   });
 
-  it("needs no place among those who wait, if there is a card and room", () => {
+  it("needs no place among the pullers, if there is a card and room", () => {
     const scene = createBoardScene({ stages: STAGES, maxPullers: 0 });
     expect(say(scene.pull("Work").outcome)).toBe("QUEUE_FULL");
     scene.add("a");
@@ -41,7 +41,7 @@ describe("a pull into a stage with a limiter", () => {
     expect(scene.got(puller)).toEqual(["a"]);
   });
 
-  it("keeps its card and its place meanwhile: nobody else has them, and the card stands where it stood", () => {
+  it("keeps its card and its place meanwhile: no other pull gets them, and the card stands where it stood", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work", 1, { limiter: "gpu" }), queue("Out")] });
     scene.add("a");
     scene.add("b");
@@ -65,7 +65,7 @@ describe("a pull into a stage with a limiter", () => {
     scene.sendBack("a");
     const puller = scene.pull("Check");
     expect(scene.claims.at(-1)).toMatchObject({ kind: "claim", id: puller.id });
-    // Room has come about meanwhile: what is kept for the exchange nobody takes.
+    // Room has come about meanwhile: what is kept for the exchange is not taken.
     scene.step({ kind: "delete-card", board: "b", cardId: "c", revision: undefined });
     expect([scene.take("Work"), scene.take("Check")]).toEqual(["d", "STAGE_FULL"]);
     scene.settleClaim(puller.id);
@@ -84,7 +84,7 @@ describe("a pull into a stage with a limiter", () => {
     expect(scene.card("a").state).toBe("waiting");
   });
 
-  it("refused by the limiter is told so, and the next in the queue may try", () => {
+  it("refused by the limiter is answered so, and the next in the queue may try", () => {
     const scene = createBoardScene({ stages: STAGES });
     scene.add("a");
     const [first, second] = [scene.pull("Work"), scene.pull("Work")];
@@ -153,7 +153,7 @@ describe("a pull into a stage with a limiter", () => {
     expect(scene.got(back)).toEqual(["b"]);
   });
 
-  it("whose time is over leaves what was kept for it to who waits, before anybody else is heard", () => {
+  it("whose time is over leaves what was kept for it to the next puller, before any other command", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work", 1, { limiter: "gpu" }), queue("Out")] });
     scene.add("a");
     scene.pull("Work", { maxWait: SECOND });

@@ -33,7 +33,7 @@ describe("an update of the stages", () => {
     ["makes two of one", [IN, work("A"), work("B"), OUT], { A: "Work", B: "Work" }, "board"],
     ["puts one behind the last", [IN, WORK, CHECK, queue("Out"), queue("End")], {}, "STAGE_NOT_EMPTY"],
     ["puts one before the first", [queue("Start"), IN, WORK, CHECK, OUT], {}, "STAGE_NOT_EMPTY"],
-    ["makes a queue of one where somebody works", [IN, queue("Work"), CHECK, OUT], {}, "STAGE_NOT_EMPTY"],
+    ["makes a queue of one with work", [IN, queue("Work"), CHECK, OUT], {}, "STAGE_NOT_EMPTY"],
     ["makes a queue of an empty one", [IN, WORK, queue("Check"), OUT], {}, "board"],
   ])("that %s", (_what, stages, renamed, says) => {
     const scene = standing();
@@ -46,7 +46,7 @@ describe("an update of the stages", () => {
     expect(scene.card("working").state).toBe("active");
   });
 
-  it("keeps the cards of a stage that is renamed, and watchers are told where they stand", () => {
+  it("keeps the cards of a stage that is renamed, and watchers see where they stand", () => {
     const scene = standing();
     const before = scene.card("working").revision;
     scene.update({ stages: [IN, work("Do"), CHECK, OUT] }, { Do: "Work" });
@@ -55,7 +55,7 @@ describe("an update of the stages", () => {
     expect(say(scene.pull("Work").outcome)).toBe("STAGE_NOT_FOUND");
   });
 
-  it("sends away who waits in a stage that is gone, or has become the first, and nobody else", () => {
+  it("refuses the pullers of a stage that is gone, or has become the first, and no others", () => {
     const scene = createBoardScene({ stages: [IN, WORK, CHECK, OUT] });
     const [inWork, inCheck, inOut] = ["Work", "Check", "Out"].map((stage) => scene.pull(stage));
     if (!inWork || !inCheck || !inOut) throw new Error("three wait");
@@ -102,7 +102,7 @@ describe("declared boards", () => {
   const declare = (scene: BoardScene, ...configs: ReturnType<typeof boardOf>[]) =>
     scene.step({ kind: "declare-boards", configs });
 
-  it("are made, changed where their declaration has changed, and kept where somebody changed them since", () => {
+  it("are made, changed where their declaration has changed, and kept where an operator changed them since", () => {
     const scene = createBoardScene({ name: "other" });
     expect(declare(scene, boardOf())).toMatchObject({ created: ["b"], changed: [], deleted: [], refused: [] });
     scene.update({ description: "by hand" });
@@ -135,7 +135,7 @@ describe("declared boards", () => {
     expect(declare(scene, without)).toMatchObject({ changed: ["b"], refused: [] });
   });
 
-  it("that are declared no longer go, but not while open cards stand on them: then they are anybody's", () => {
+  it("that are declared no longer are deleted, but not while open cards stand on them: those stay, undeclared", () => {
     const scene = createBoardScene({ name: "other" });
     declare(scene, boardOf(), boardOf({ name: "empty" }));
     scene.add("a");

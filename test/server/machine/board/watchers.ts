@@ -1,4 +1,4 @@
-/** Watchers of boards that look now and then, and know no more than they were told: each must know what there is. */
+/** Watchers of boards that look now and then, and know no more than they were sent: each must know what there is. */
 
 import { deepStrictEqual } from "node:assert";
 import type { BoardState } from "../../../../src/server/machine/board/board.ts";
@@ -8,7 +8,7 @@ import type { CardView, WatchPosition } from "../../../../src/server/machine/boa
 import { asIs } from "../builders.ts";
 
 export interface Watchers {
-  /** Whoever's turn it is looks, and what it then knows is compared with what there is. */
+  /** The watchers whose turn it is look, and what each then knows is compared with what there is. */
   look(): void;
 }
 
@@ -53,9 +53,9 @@ function catchUp(state: BoardState, board: Board, replica: Replica) {
   }
   const there = [...board.cards.values()].map((card) => viewCard(state, card, asIs));
   const byId = (a: CardView, b: CardView) => (a.id < b.id ? -1 : 1);
-  const told = [...replica.cards.values()].sort(byId).map(lasting);
+  const known = [...replica.cards.values()].sort(byId).map(lasting);
   const real = there.sort(byId).map(lasting);
-  if (JSON.stringify(told) !== JSON.stringify(real)) deepStrictEqual(told, real);
+  if (JSON.stringify(known) !== JSON.stringify(real)) deepStrictEqual(known, real);
 }
 
 /** A card without what time alone changes, and a renewal. */

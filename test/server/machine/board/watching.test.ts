@@ -1,4 +1,4 @@
-/** Watchers have a number, not a queue: from any number on they are told what has changed, or all there is. */
+/** Watchers have a number, not a queue: from any number on they are sent what has changed, or all there is. */
 
 import { describe, expect, it } from "vitest";
 import { ChangeLog } from "../../../../src/server/machine/board/change-log.ts";
@@ -7,7 +7,7 @@ import { asIs } from "../builders.ts";
 import { boardOf, FIVE, queue, work } from "./boards.ts";
 import { type BoardScene, createBoardScene } from "./scene.ts";
 
-/** What a watcher is told who has come as far as that number. */
+/** What a watcher is sent that has come as far as that number. */
 function since(scene: BoardScene, sequence: number): unknown {
   const delta = deltaSince(scene.state, scene.board, { sequence, snapshotAt: 0 }, asIs);
   expect(delta.sequence).toBe(scene.board.sequence);
@@ -16,7 +16,7 @@ function since(scene: BoardScene, sequence: number): unknown {
 }
 
 describe("a watcher", () => {
-  it("is told all there is at first, and then each card once, where it last changed, in the order of the changes", () => {
+  it("is sent all there is at first, and then each card once, where it last changed, in the order of the changes", () => {
     const scene = createBoardScene({ stages: FIVE });
     scene.add("a");
     scene.add("b");
@@ -35,7 +35,7 @@ describe("a watcher", () => {
     });
   });
 
-  it("whose number is from another life of the board is told all there is", () => {
+  it("whose number is from another life of the board is sent all there is", () => {
     const scene = createBoardScene({ stages: FIVE }, { epoch: 1_000_000 });
     scene.add("old");
     const old = scene.board.sequence;
@@ -52,27 +52,27 @@ describe("a watcher", () => {
     expect(since(later, later.board.sequence + 1)).toEqual({ snapshot: ["a Ready waiting"] });
   });
 
-  it("is told more than fits one message in several, of which each brings it up to a number", () => {
+  it("is sent more than fits one message in several, of which each brings it up to a number", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work"), queue("Out")] });
     for (let index = 0; index < 2_500; index++) scene.step(addition(index));
-    const told: number[] = [];
+    const sizes: number[] = [];
     const cards = new Set<string>();
     let position = { sequence: 0, snapshotAt: 0 };
     while (position.sequence < scene.board.sequence) {
       const delta = deltaSince(scene.state, scene.board, position, asIs);
-      expect(delta.kind).toBe(told.length === 0 ? "snapshot" : "changes");
-      told.push(delta.cards.length);
+      expect(delta.kind).toBe(sizes.length === 0 ? "snapshot" : "changes");
+      sizes.push(delta.cards.length);
       for (const { id } of delta.cards) cards.add(id);
-      const snapshotAt = told.length === 1 ? scene.board.sequence : position.snapshotAt;
+      const snapshotAt = sizes.length === 1 ? scene.board.sequence : position.snapshotAt;
       position = { sequence: delta.sequence, snapshotAt };
       // What changes meanwhile comes at the end, once.
-      if (told.length === 2) scene.step({ kind: "block", board: "b", cardId: "0", token: 0, reason: "" });
+      if (sizes.length === 2) scene.step({ kind: "block", board: "b", cardId: "0", token: 0, reason: "" });
     }
-    expect(told).toEqual([1_000, 1_000, 501]);
+    expect(sizes).toEqual([1_000, 1_000, 501]);
     expect(cards.size).toBe(2_500);
   });
 
-  it("is told of large cards fewer at a time", () => {
+  it("is sent large cards fewer at a time", () => {
     const scene = createBoardScene({ stages: [queue("In"), work("Work"), queue("Out")] });
     for (let index = 0; index < 20; index++) scene.add(`${index}`, { data: "x".repeat(60_000) });
     const { cards, sequence } = deltaSince(scene.state, scene.board, { sequence: 0, snapshotAt: 0 }, asIs);
@@ -98,7 +98,7 @@ describe("a watcher", () => {
       kind: "changes",
       cards: { length: 4 },
     });
-    // Another, who has the same number and does not say since when, may have seen what is gone.
+    // Another watcher with the same number that does not say since when may have seen what is gone.
     const { kind } = deltaSince(scene.state, scene.board, { ...position, snapshotAt: 0 }, asIs);
     expect(kind).toBe("snapshot");
   });

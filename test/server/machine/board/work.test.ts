@@ -1,4 +1,4 @@
-/** Work on a card: it ends once, by who holds its token or by time, and what is dropped is counted and not lost. */
+/** Work on a card: it ends once, by the holder of its token or by time, and what is dropped is counted and not lost. */
 
 import { describe, expect, it } from "vitest";
 import type { BlockCard, BoardOutcomeOf, EndWork } from "../../../../src/server/machine/board/command.ts";
@@ -9,13 +9,13 @@ import { type BoardScene, createBoardScene, type Pulling, say } from "./scene.ts
 
 const STAGES = [queue("In"), work("Work", 2), work("Review", 1), queue("Out")];
 
-/** Somebody works on card "a", through a stream unless said otherwise. */
+/** A worker works on card "a", through a stream unless said otherwise. */
 function atWork(options: Parameters<BoardScene["pull"]>[1] = {}, about: Parameters<typeof createBoardScene>[0] = {}) {
   const scene = createBoardScene({ stages: STAGES, ...about });
   scene.add("a");
   const pulling = scene.pull("Work", options);
   const { work: held } = scene.card("a");
-  if (held === undefined) throw new Error("nobody works on it");
+  if (held === undefined) throw new Error("no work on card a");
   return { scene, pulling, work: held };
 }
 
@@ -38,7 +38,7 @@ describe("work", () => {
       how: string,
       act: (at: { scene: BoardScene; work: Work; pulling: Pulling }) => void,
       then: CardState,
-      told: string[],
+      events: string[],
     ]
   >([
     ["a finish", ({ scene, work: { token } }) => end(scene, "finish", token), "finished", ["work-over"]],
@@ -47,13 +47,13 @@ describe("work", () => {
     ["being sent back", ({ scene, work: { token } }) => end(scene, "send-back", token), "sent-back", ["work-over"]],
     ["an operator's block", ({ scene }) => scene.block("a"), "blocked", ["CARD_BLOCKED"]],
     ["the cancel of its stream", ({ scene, pulling }) => scene.leave(pulling, "cancelled"), "waiting", []],
-  ])("ends with %s", (_how, act, then, told) => {
+  ])("ends with %s", (_how, act, then, events) => {
     // In's limit keeps what was sent back where it stands.
     const at = atWork({}, { stages: [queue("In", 1), ...STAGES.slice(1)] });
     at.scene.add("b");
     act(at);
     expect(at.scene.card("a")).toMatchObject({ state: then, work: undefined });
-    expect(at.scene.heardBy(at.pulling).map(say)).toEqual(told);
+    expect(at.scene.heardBy(at.pulling).map(say)).toEqual(events);
     expect(at.scene.state.works.size).toBe(0);
   });
 
@@ -87,7 +87,7 @@ describe("work", () => {
     expect(detached.scene.card("a").state).toBe("waiting");
   });
 
-  it("on a stream that cannot be monitored ends with its ttl, unless renewed, and the stream is told", () => {
+  it("on a stream that cannot be monitored ends with its ttl, unless renewed, and the stream is notified", () => {
     const { scene, pulling, work: held } = atWork({ ttl: SECOND, monitored: false });
     scene.pass(SECOND - 1);
     scene.step({ kind: "renew-work", board: "b", cardId: "a", token: held.token });
@@ -237,7 +237,7 @@ describe("a fencing token", () => {
     expect(said).toEqual(VERBS.map(() => "STALE_FENCING_TOKEN"));
   });
 
-  it("0 stands for a person's work, which has no ttl, and for nobody else's", () => {
+  it("0 stands for a person's work, which has no ttl, and for no other work", () => {
     const person = atWork({ detached: true, maxWait: 0 });
     person.scene.pass(DAY);
     expect(person.work.ttl).toBe(undefined);
@@ -306,7 +306,7 @@ describe("attempts", () => {
 });
 
 describe("a blocked card", () => {
-  it("is nobody's until it is unblocked, counts in its stage, and then waits there, done or not", () => {
+  it("is pulled by no worker until it is unblocked, counts in its stage, and then waits there, done or not", () => {
     const scene = createBoardScene({
       stages: [queue("In"), work("Work", 1), queue("Out", undefined, { autoPull: false })],
     });
@@ -325,7 +325,7 @@ describe("a blocked card", () => {
     expect(scene.take("Work")).toBe("b");
   });
 
-  it("goes at once to who waits, when it is unblocked", () => {
+  it("goes at once to the puller that waits, when it is unblocked", () => {
     const scene = createBoardScene({ stages: STAGES });
     scene.add("a");
     scene.block("a");

@@ -136,7 +136,7 @@ function compareOutcome(outcome: Outcome, expected: Said): void {
   compare("outcome", general(said), general(expected));
 }
 
-/** In what order different streams are told is nobody's business; what one is told comes in order. */
+/** The order between different streams is left open; the events of one stream come in order. */
 function compareEvents(events: readonly MachineEvent[], expected: ModelStep["events"]): void {
   if (events.length === 0 && expected.length === 0) return;
   const byStream = (all: ModelStep["events"]) =>

@@ -101,7 +101,7 @@ describe("what is committed", () => {
     reopened.close();
   });
 
-  it("can be read by nobody else on this machine", () => {
+  it("can be read by no other user of this machine", () => {
     using folder = createFolder();
     const file = folder.open();
     file.commit([put("a", "1")], "disk");
@@ -113,7 +113,7 @@ describe("what is committed", () => {
 });
 
 describe("a folder that another process has", () => {
-  it("is refused with who has it, and is free when that is killed", async () => {
+  it("is refused with the process that has it, and is free when that is killed", async () => {
     using folder = createFolder();
     const holder = fork(new URL("../support/holder-process.ts", import.meta.url), [folder.path]);
     try {
@@ -158,7 +158,7 @@ describe("what may be missing", () => {
     if (how !== "closed") file.close();
   });
 
-  it("may still be missing at the next start, until somebody says otherwise", () => {
+  it("may still be missing at the next start, until it is declared complete", () => {
     using folder = createFolder();
     folder.open().commit([put("a", "1")], "process");
     const crashed = folder.crashed();
@@ -326,8 +326,8 @@ describe("a folder that is not sound", () => {
           "data",
         ),
     ],
-    ["where nobody may write", () => "/sys/backpressure"],
-    ["one in which nobody may write", () => "/sys/kernel"],
+    ["where no file can be made", () => "/sys/backpressure"],
+    ["one in which no file can be made", () => "/sys/kernel"],
     [
       "one whose database is a folder",
       (path) => made(path, () => mkdirSync(join(path, "data.db"), { recursive: true })),

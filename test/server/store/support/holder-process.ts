@@ -1,4 +1,4 @@
-/** A process that has a data folder, until it is told to end or is killed. */
+/** A process that has a data folder, until it is asked to end or is killed. */
 
 import "../../../support/end-with-parent.ts";
 import { openAt } from "./folder.ts";

@@ -108,7 +108,7 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
     const reserved = before.fencingEpoch + (time - before.base) + BLOCK;
     const downtime = dice.pick([0, 1, 20_000, SECOND, 30 * SECOND, 10 * MINUTE]);
     time += downtime;
-    // Somebody may have set the clock meanwhile.
+    // The clock may have been set meanwhile.
     wall = before.epoch + (time - before.base) + dice.pick([0, 0, 0, 0, -SECOND, -10 * MINUTE, MINUTE]);
     run = start({ learning: dice.chance(15), reserved });
     const { machine, epoch, base } = run;
@@ -129,7 +129,7 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
     const configs = [...limiters.values()].flatMap(({ declaration, deleting }) =>
       declaration === undefined || deleting ? [] : [declaration],
     );
-    // What was refused is tried again, and taken up where nothing is held and nobody waits any more.
+    // What was refused is tried again, and taken up where nothing is held and nothing waits any more.
     const turned = [...limiters.values()].filter(
       ({ config, declaration, deleting }) => !deleting && (declaration?.keyed ?? config.keyed) !== config.keyed,
     );
@@ -167,7 +167,7 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
   restart(dice);
   if (!damaged) serveAll();
 
-  /** Everybody comes back who can, all that is held is given back, and time passes: nobody is left waiting. */
+  /** All waiters that can come back do, all that is held is given back, and time passes: no waiter is left. */
   function serveAll(): void {
     if (run.machine.state.learning) step({ kind: "end-learning" });
     const { state } = run.machine;

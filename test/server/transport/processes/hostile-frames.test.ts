@@ -27,7 +27,7 @@ async function startPortProcess() {
   return { child, port };
 }
 
-test("headers that are none, on a connection that breaks off, harm nobody", async () => {
+test("headers that are none, on a connection that breaks off, do no harm", async () => {
   const { child, port } = await startPortProcess();
   const packet = Buffer.concat([PREFACE, SETTINGS_ACK, ...FOUR_FRAMES]);
   let left = CONNECTIONS;

@@ -33,7 +33,7 @@ test.each(PROTOCOLS)("a stream that its client aborts: %s", async (protocol) => 
 });
 
 test.each(PROTOCOLS)(
-  "a stream whose deadline has passed is cancelled, and its client is told: %s",
+  "a stream whose deadline has passed is cancelled, and its client is answered: %s",
   async (protocol) => {
     const held = createHeldService();
     const { address } = await startWeb([held.service]);

@@ -1,4 +1,4 @@
-/** A gRPC port in a process of its own, so that it can die alone: says where it listens, and ends with whoever started it. */
+/** A gRPC port in a process of its own, so that it can die alone: says where it listens, and ends with its parent. */
 
 import { create } from "@bufbuild/protobuf";
 import { createSystemClock } from "../../../../src/server/clock.ts";

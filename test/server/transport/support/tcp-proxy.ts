@@ -8,7 +8,7 @@ export interface TcpProxy {
   readonly address: string;
   /** Resolves when so many more bytes have come from clients. */
   fromClient(bytes: number): Promise<void>;
-  /** From now on nothing passes, either way, and neither side is told. */
+  /** From now on nothing passes, either way, and neither side is notified. */
   blackHole(): void;
   /** From now on nothing is read from the server, whose kernel keeps what it cannot send. */
   stall(): void;

@@ -21,17 +21,17 @@ vi.mock("../../../../../src/server/machine/board/pulling.ts", async (importOrigi
 const RUNS = 500;
 const STEPS = 120;
 
-it("finds a state that random commands reach and from which nobody can go on, if nothing is exchanged", () => {
+it("finds a state that random commands reach and from which no worker can go on, if nothing is exchanged", () => {
   const scripts = fc.array(fc.integer(), { minLength: STEPS, maxLength: STEPS, size: "max" });
   const outcome = fc.check(
     fc.property(scripts, (script) => drain(reach(script))),
     { numRuns: RUNS, endOnFailure: true },
   );
   expect(outcome.failed).toBe(true);
-  expect(String(outcome.errorInstance)).toContain("nobody can go on");
+  expect(String(outcome.errorInstance)).toContain("no worker can go on");
 });
 
 it("cannot work a board off that is full of finished cards and of cards sent back, if nothing is exchanged", () => {
   const { state, step } = lockedBoard();
-  expect(() => drain({ state, step, limiter: createFakeLimiter() })).toThrow("nobody can go on");
+  expect(() => drain({ state, step, limiter: createFakeLimiter() })).toThrow("no worker can go on");
 });

@@ -1,5 +1,5 @@
 /**
- * Rework never locks the board: whatever random commands have led to, workers who pull and finish come to the end of it.
+ * Rework never locks the board: from every state that random commands lead to, pulls and finishes reach the end.
  * That this would be noticed if it were not so is shown by its control, in `liveness-control.test.ts`.
  *
  * A failure prints a seed and a path; put both into `REPLAY` to run it again.

@@ -1,7 +1,7 @@
 /**
  * The board machine against the model, by random commands in virtual time, with limiters that answer later, refuse, and
  * lose what they gave. Every outcome and event must be the model's, and after every step the state, too, and all
- * invariants; no step may do what the audit forbids; watchers who look seldom must end up knowing what there is.
+ * invariants; no step may do what the audit forbids; watchers that look seldom must end up knowing what there is.
  *
  * A failure prints a seed and a path, and the commands that led to it; put both into `REPLAY` to run it again. More runs:
  * `BOARD_RUNS=100000 vitest run test/server/machine/board/model/model.test.ts`.
@@ -145,7 +145,7 @@ function note(outcome: BoardOutcome, events: readonly BoardEvent[], state: Board
   }
 }
 
-/** In what order different streams are told is nobody's business; what one is told comes in order. */
+/** The order between different streams is left open; the events of one stream come in order. */
 function compareEvents(
   events: readonly BoardEvent[],
   expected: readonly { readonly to: number; readonly said: Said }[],
