@@ -20,9 +20,12 @@ const BARE = fileURLToPath(new URL("bare-server.ts", import.meta.url));
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
 
-/** The real server, as people start it. `yaml`: all but the listeners. */
-export async function startMeasured(yaml: string): Promise<MeasuredServer & { readonly url: string }> {
-  const server = await startServerProcess(yaml, { nodeArguments: ["--import", PROBE] });
+/** The real server, as people start it. `yaml`: all but the listeners; `main`: the program of another checkout. */
+export async function startMeasured(
+  yaml: string,
+  options: { readonly main?: string } = {},
+): Promise<MeasuredServer & { readonly url: string }> {
+  const server = await startServerProcess(yaml, { nodeArguments: ["--import", PROBE], ...options });
   pin(server.process, SERVER_CORE);
   return {
     address: server.address,
