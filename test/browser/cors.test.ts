@@ -25,7 +25,7 @@ function callAll(page: Page, url: string): Promise<readonly unknown[]> {
   }, url);
 }
 
-test("a page of an origin that the configuration names may call, and is told why it is refused", async () => {
+test("a page of an origin that the configuration names may call, and reads the reason of a refusal", async () => {
   const { server, site } = await browser.start(DB);
   const page = await browser.openClient(site);
   expect(await callAll(page, server.url)).toEqual([true, true, "db", "LIMITER_NOT_FOUND"]);
@@ -66,7 +66,7 @@ test("a subdomain may call where the list names them all, and its parent may not
   }
 });
 
-test("what tracing and login add to a call passes, and a header that nobody has named does not", async () => {
+test("what tracing and login add to a call passes, and a header that is not named does not", async () => {
   const { server, site } = await browser.start(DB);
   const page = await browser.openClient(site);
   const send = (headers: Record<string, string>) =>

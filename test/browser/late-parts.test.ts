@@ -38,7 +38,7 @@ test("a page loads what serves boards and limiters when it first uses them, and 
   expect(loaded.some((path) => path.startsWith("/limiter-calls-"))).toBe(true);
 });
 
-test("a page whose site has lost a file is told so, while its leases go on", async () => {
+test("a page whose site has lost a file is refused with that, while its leases go on", async () => {
   const { server, site } = await browser.start(YAML);
   const page = await browser.openClient(site);
   await page.route(/open-boards-/, (route) => route.fulfill({ status: 404 }));

@@ -128,7 +128,7 @@ async function validAfterThreeTtls(pages: readonly Page[]): Promise<number> {
 }
 
 test.each([3, 8])(
-  "of %i tabs over HTTP/1.1 none loses what it holds, and those beyond four streams are told so",
+  "of %i tabs over HTTP/1.1 none loses what it holds, and those beyond four streams are refused with that",
   async (count) => {
     const { server, site } = await browser.start(MANY);
     const pages = await browser.openTabs(...Array.from({ length: count }, () => `${site.origin}/client`));

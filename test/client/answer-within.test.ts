@@ -1,4 +1,4 @@
-/** Every call is bounded, whatever the server and the transport do; ends that have no word in time are told on. */
+/** Every call is bounded, whatever the server and the transport do; ends without an answer are sent again. */
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
@@ -199,7 +199,7 @@ describe("a release", () => {
     return { lease: await acquiring, stream };
   }
 
-  it("that has no word in time is unconfirmed, told on, and confirmed in the end", async () => {
+  it("without an answer in time is unconfirmed, sent again, and confirmed in the end", async () => {
     const fixture = fixtureOf();
     const { lease, stream } = await hold(fixture);
     const releasing = lease.release();
@@ -240,7 +240,7 @@ describe("a release", () => {
 });
 
 describe("the end of work", () => {
-  it("that has no word in time rejects, is told on, and is confirmed when it is asked for again", async () => {
+  it("without an answer in time rejects, is sent again, and is confirmed when it is asked for again", async () => {
     const fixture = fixtureOf();
     const { client, service } = fixture;
     const pulling = client.board("b").tryPull("InProgress", { ttl: 60_000 });
@@ -265,9 +265,9 @@ describe("the end of work", () => {
     expect(finishing.error).toMatchObject(UNAVAILABLE);
     expect(work.end).toBe("finished");
     await elapse(fixture, 75);
-    const told = await service.finishCard.next();
+    const retry = await service.finishCard.next();
     const again = work.finish("done");
-    told.answer({ card: { id: "c" } });
+    retry.answer({ card: { id: "c" } });
     expect(await again).toMatchObject({ id: "c" });
     await work[Symbol.asyncDispose]();
     expect(service.giveBackCard.untaken).toHaveLength(0);

@@ -153,7 +153,7 @@ describe("the cards of a board", () => {
     });
   });
 
-  it("cannot be changed where nobody may", async () => {
+  it("cannot be changed in fields that are not to be updated", async () => {
     const { board } = setup();
     const changes = { stage: "Done" } as never;
     await expect(board.update("#1", changes)).rejects.toThrow(/^stage is nothing of a card that can be changed/);
@@ -170,7 +170,7 @@ describe("the cards of a board", () => {
     expect((await service.unblockCard.next()).request).toMatchObject({ board: "release", cardId: "#1" });
   });
 
-  it("are finished, given back and sent back by who comes back later, with a token or as a person", async () => {
+  it("are finished, given back and sent back by a later visit, with a token or as a person", async () => {
     const { board, service } = setup();
     void board.finish("#1", { fencingToken: 7n, result: { ok: 1 } });
     const finish = (await service.finishCard.next()).request;

@@ -364,7 +364,7 @@ describe("tryPull", () => {
     expect((await trying).granted).toBe(true);
   });
 
-  it("gives a card back that arrives when nobody wants it any more", async () => {
+  it("gives a card back that arrives when it is no longer wanted", async () => {
     const { board, service } = setup();
     const controller = new AbortController();
     const trying = board.tryPull("InProgress", { signal: controller.signal });

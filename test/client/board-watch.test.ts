@@ -52,7 +52,7 @@ describe("watching a board", () => {
     expect(places(news)).toEqual({ a: "Done", c: "Done" });
   });
 
-  it("takes over nothing before it is asked for: a loop that looks at the cards sees no other board than it was told of", async () => {
+  it("takes over nothing before it is asked for: a loop sees the board as of its own message", async () => {
     const { service, next } = watch();
     const first = next();
     const call = await service.watchBoard.next();

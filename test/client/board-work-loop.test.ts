@@ -13,7 +13,7 @@ const AT = { board: "release", stage: "InProgress", card: "card-1" };
 /** ms: the first delays of a loop, without jitter: three quarters of one, two and four seconds. */
 const [FIRST, SECOND, THIRD] = [750, 1500, 3000];
 
-interface Told {
+interface Reported {
   readonly error: unknown;
   readonly card: string | undefined;
 }
@@ -21,8 +21,8 @@ interface Told {
 function start(handler: WorkHandler, options: WorkLoopOptions = {}, fraction?: number) {
   const fixture = createFixture({ retry: { maxAttempts: 1 }, ...(fraction === undefined ? {} : { fraction }) });
   const { service } = fixture;
-  const told: Told[] = [];
-  const onError = (error: unknown, card: Card | undefined) => told.push({ error, card: card?.id });
+  const reported: Reported[] = [];
+  const onError = (error: unknown, card: Card | undefined) => reported.push({ error, card: card?.id });
   const loop = fixture.client.board("release").work("InProgress", handler, { onError, ...options });
   let stopped: unknown = "runs";
   loop.stopped.then(
@@ -37,7 +37,7 @@ function start(handler: WorkHandler, options: WorkLoopOptions = {}, fraction?: n
   return {
     ...fixture,
     loop,
-    told,
+    reported,
     /** What has become of the loop. */
     async outcome() {
       await settle();
@@ -138,9 +138,9 @@ describe("a work loop whose handler fails", () => {
   };
 
   it("keeps the card for a while, renewed, and then gives it back as failed with the error's words", async () => {
-    const { give, answer, clock, service, told } = start(failing, { backoff: { initialDelay: 4000 } });
+    const { give, answer, clock, service, reported } = start(failing, { backoff: { initialDelay: 4000 } });
     const stream = await give();
-    expect(told).toEqual([{ error: new Error("no way to do card-1"), card: "card-1" }]);
+    expect(reported).toEqual([{ error: new Error("no way to do card-1"), card: "card-1" }]);
     clock.advance(RENEW_AFTER);
     const value = { validFor: durationFromMs(VALID_FOR) };
     (await service.renewCards.next()).answer({ results: [{ result: { case: "renewed", value } }] });
@@ -165,7 +165,7 @@ describe("a work loop whose handler fails", () => {
     [7, 45_000],
     [1000, 45_000],
   ])(
-    "keeps a card longer the more often it has failed, whoever tried: attempt %d for %d ms",
+    "keeps a card longer the more often it has failed, by any worker: attempt %d for %d ms",
     async (attempt, delay) => {
       const { give, clock, service } = start(failing);
       await give("card-1", { attempt }, { ttl: 0, validFor: 0 });
@@ -210,12 +210,12 @@ describe("a work loop whose handler fails", () => {
   });
 
   it("counts a result that cannot be said as a failure", async () => {
-    const { give, answer, clock, service, told } = start(() => "x".repeat(70_000));
+    const { give, answer, clock, service, reported } = start(() => "x".repeat(70_000));
     const stream = await give();
     const description = "must be at most 65536 bytes";
     (await service.finishCard.next()).fail(invalidRequest([{ field: "result", description, reason: "max_bytes" }]));
     await settle();
-    expect(told).toMatchObject([{ error: { reason: "INVALID_REQUEST" }, card: "card-1" }]);
+    expect(reported).toMatchObject([{ error: { reason: "INVALID_REQUEST" }, card: "card-1" }]);
     clock.advance(FIRST);
     expect(await answer("giveBackCard", stream)).toMatchObject({ failed: true, reason: `result: ${description}` });
   });
@@ -229,11 +229,11 @@ describe("a work loop whose handler fails", () => {
   });
 
   it("says nothing of a kept card that it loses meanwhile", async () => {
-    const { give, service, told, clock } = start(failing);
+    const { give, service, reported, clock } = start(failing);
     const stream = await give();
     stream.fail(refusalError(refusal("CARD_DELETED", { at: AT })));
     await settle();
-    expect(told).toMatchObject([{ card: "card-1" }, { error: { reason: "CARD_DELETED" }, card: "card-1" }]);
+    expect(reported).toMatchObject([{ card: "card-1" }, { error: { reason: "CARD_DELETED" }, card: "card-1" }]);
     clock.advance(FIRST);
     await service.pullCard.next();
     expect(service.giveBackCard.untaken).toHaveLength(0);
@@ -243,14 +243,14 @@ describe("a work loop whose handler fails", () => {
 describe("a work loop that loses its work", () => {
   it("aborts the handler's signal, says nothing of its result, and rests before the next pull", async () => {
     const { begun, handler } = puppet();
-    const { give, service, told, clock } = start(handler);
+    const { give, service, reported, clock } = start(handler);
     const stream = await give();
     stream.fail(refusalError(refusal("CARD_BLOCKED", { at: AT })));
     await settle();
     expect(begun[0]?.signal.reason).toMatchObject({ name: "WorkLostError", reason: "CARD_BLOCKED" });
     begun[0]?.end("in vain");
     await settle();
-    expect(told).toMatchObject([{ error: { name: "WorkLostError", reason: "CARD_BLOCKED" }, card: "card-1" }]);
+    expect(reported).toMatchObject([{ error: { name: "WorkLostError", reason: "CARD_BLOCKED" }, card: "card-1" }]);
     expect(service.finishCard.untaken).toHaveLength(0);
     expect(service.giveBackCard.untaken).toHaveLength(0);
     expect(service.pullCard.untaken).toHaveLength(0);
@@ -260,7 +260,7 @@ describe("a work loop that loses its work", () => {
 
   it("goes on with its card over another connection when its own was lost", async () => {
     const { begun, handler } = puppet();
-    const { give, service, told, clock } = start(handler);
+    const { give, service, reported, clock } = start(handler);
     const stream = await give();
     stream.fail(connectionLost());
     await settle();
@@ -273,7 +273,7 @@ describe("a work loop that loses its work", () => {
     expect(call.request).toMatchObject({ cardId: "card-1", result: "done" });
     call.answer({ card: { id: "card-1" } });
     again.end();
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   it("keeps the place until the handler has ended: there are never more at work than it may have", async () => {
@@ -288,11 +288,11 @@ describe("a work loop that loses its work", () => {
   });
 
   it("tells that a finish came too late", async () => {
-    const { give, service, told } = start(() => "done");
+    const { give, service, reported } = start(() => "done");
     await give();
     (await service.finishCard.next()).fail(refusalError(refusal("STALE_FENCING_TOKEN", { at: AT })));
     await settle();
-    expect(told).toMatchObject([{ error: { reason: "STALE_FENCING_TOKEN" }, card: "card-1" }]);
+    expect(reported).toMatchObject([{ error: { reason: "STALE_FENCING_TOKEN" }, card: "card-1" }]);
   });
 
   it("rests longer each time when its handler gives every card back, and not at all once one is finished", async () => {
@@ -319,7 +319,7 @@ describe("a work loop that loses its work", () => {
 
 describe("a work loop that cannot pull", () => {
   it("tells, and tries again with delays that grow, for as long as it takes", async () => {
-    const { give, answer, service, told, clock } = start(() => "done");
+    const { give, answer, service, reported, clock } = start(() => "done");
     for (const delay of [FIRST, SECOND, THIRD]) {
       (await service.pullCard.next()).fail(connectionLost());
       await settle();
@@ -329,8 +329,8 @@ describe("a work loop that cannot pull", () => {
       clock.advance(1);
       await settle();
     }
-    expect(told).toHaveLength(3);
-    expect(told[0]).toMatchObject({ error: { name: "ServerUnavailableError" }, card: undefined });
+    expect(reported).toHaveLength(3);
+    expect(reported[0]).toMatchObject({ error: { name: "ServerUnavailableError" }, card: undefined });
     await answer("finishCard", await give());
     (await service.pullCard.next()).fail(connectionLost());
     await settle();
@@ -339,13 +339,13 @@ describe("a work loop that cannot pull", () => {
   });
 
   it("looks for a server that is away for long every fifteen seconds", async () => {
-    const { service, told, clock } = start(() => {});
+    const { service, reported, clock } = start(() => {});
     for (let i = 0; i < 20; i += 1) {
       (await service.pullCard.next()).fail(connectionLost());
       await settle();
       clock.advance(15_000);
     }
-    expect(told).toHaveLength(20);
+    expect(reported).toHaveLength(20);
   });
 
   it("waits at least as long as the server says", async () => {
@@ -408,7 +408,7 @@ describe("a work loop that is stopped", () => {
   it("aborts its handlers' signals after the grace, and gives their cards back, whatever they return", async () => {
     const handler: WorkHandler = (_, signal) =>
       new Promise((resolve) => signal.addEventListener("abort", () => resolve("half done")));
-    const { give, answer, service, loop, outcome, clock, told } = start(handler, { grace: 2000 });
+    const { give, answer, service, loop, outcome, clock, reported } = start(handler, { grace: 2000 });
     const stream = await give();
     void loop.stop();
     clock.advance(1999);
@@ -422,7 +422,7 @@ describe("a work loop that is stopped", () => {
     });
     expect(await outcome()).toBe("stopped");
     expect(service.finishCard.untaken).toHaveLength(0);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     expect(clock.pending()).toBe(0);
   });
 
@@ -516,14 +516,14 @@ describe("a work loop that is stopped", () => {
 
   it("stops with its client, whose cards go back", async () => {
     const handler: WorkHandler = (_, signal) => new Promise((resolve) => signal.addEventListener("abort", resolve));
-    const { give, client, service, outcome, told, clock } = start(handler, { concurrency: 2 });
+    const { give, client, service, outcome, reported, clock } = start(handler, { concurrency: 2 });
     const stream = await give();
     const closing = client.close();
     (await service.giveBackCard.next()).answer({ card: { id: "card-1" } });
     stream.end();
     await closing;
     expect(await outcome()).toBe("stopped");
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     expect(clock.pending()).toBe(0);
   });
 

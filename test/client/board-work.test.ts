@@ -44,7 +44,7 @@ describe("work on a card", () => {
     expect(work.valid).toBe(false);
   });
 
-  it("is found lost by who looks after a freeze, before any timer has fired", async () => {
+  it("is found lost by a look after a freeze, before any timer has fired", async () => {
     const { work, clock } = await begin();
     clock.freeze(VALID_FOR);
     expect(work.signal.aborted).toBe(true);
@@ -319,7 +319,7 @@ describe("an end of work", () => {
     expect(await finishing).toMatchObject({ state: "finished" });
   });
 
-  it("is said again where no answer came, and the stream stays until it is told", async () => {
+  it("is sent again where no answer came, and the stream stays until the server has answered", async () => {
     const { work, service, stream, clock } = await begin();
     const finishing = work.finish("done");
     (await service.finishCard.next()).fail(connectionLost());
@@ -333,7 +333,7 @@ describe("an end of work", () => {
     await finishing;
   });
 
-  it("is given up when the card's ttl is over: somebody else may have it by then", async () => {
+  it("is given up when the card's ttl is over: another worker may have it by then", async () => {
     const { work, service, stream, clock } = await begin();
     const finishing = work.finish("done").catch((error: unknown) => error);
     const since = clock.now().monotonic;

@@ -61,7 +61,7 @@ describe("an error of the service", () => {
 
 describe("an error of the connection", () => {
   it.each([
-    ["nobody listens", new ConnectError("connect ECONNREFUSED", Code.Unavailable)],
+    ["nothing listens", new ConnectError("connect ECONNREFUSED", Code.Unavailable)],
     ["the connection is reset", new ConnectError("read ECONNRESET", Code.Aborted)],
     ["the stream is reset", new ConnectError("http/2 stream closed with error code CANCEL (0x8)", Code.Canceled)],
     ["no answer comes in time", new ConnectError("the operation timed out", Code.DeadlineExceeded)],

@@ -112,14 +112,14 @@ describe("a lease", () => {
     expect(request.leases.map(({ leaseId }) => leaseId)).toEqual(["lease-1", "lease-2"]);
   });
 
-  it("is found lost by who reads its signal after the process was frozen, before any timer fires", async () => {
+  it("is found lost by a read of its signal after the process was frozen, before any timer fires", async () => {
     const fixture = createFixture();
     const { lease } = await hold(fixture);
     fixture.clock.freeze(VALID_FOR);
     expect(lease.signal.aborted).toBe(true);
   });
 
-  it("is found lost by who asks whether it is valid after the machine has slept", async () => {
+  it("is found lost by a read of `valid` after the machine has slept", async () => {
     const fixture = createFixture();
     const { lease } = await hold(fixture);
     fixture.clock.suspend(VALID_FOR);
@@ -171,7 +171,7 @@ describe("a lease", () => {
     },
   );
 
-  it("is lost when its stream ends though nobody here has released it", async () => {
+  it("is lost when its stream ends without a release from here", async () => {
     const { lease, stream } = await hold(createFixture());
     stream.end();
     expect(await aborted(lease.signal)).toMatchObject({ reason: "LEASE_ENDED" });
@@ -373,7 +373,7 @@ describe("releasing a lease", () => {
     await expect(releasing).resolves.toBe("released");
   });
 
-  it("answers `unconfirmed` when the server cannot be told before the ttl has passed", async () => {
+  it("answers `unconfirmed` when the server cannot be reached before the ttl has passed", async () => {
     const fixture = createFixture({ retry: { maxAttempts: 100 } });
     const { service, clock } = fixture;
     const { lease } = await hold(fixture);
@@ -414,7 +414,7 @@ describe("releasing a lease", () => {
     await expect(releasing).resolves.toBe("released");
   });
 
-  it("tells nobody of a lease whose end the server has said, least of all where it lives on elsewhere", async () => {
+  it("sends nothing for a lease whose end the server has said, least of all where it lives on elsewhere", async () => {
     const { service, ...fixture } = createFixture();
     const { lease, stream } = await hold({ service, ...fixture });
     stream.fail(refusalError(refusal("LEASE_DISPLACED")));

@@ -263,7 +263,7 @@ describe("watching limiters", () => {
   });
 });
 
-describe("looking at who holds and who waits", () => {
+describe("lists of leases and of waiters", () => {
   it("shows the leases of a limiter", async () => {
     const { client, service } = createFixture();
     const leases = client.limiters.leases({ limiter: "db", key: "eu" })[Symbol.asyncIterator]();
@@ -371,7 +371,7 @@ describe("a controller", () => {
     expect(await ask(controller.utilization())).toBe(utilization);
   });
 
-  it("knows the room of a key that nobody uses, and of all keys in use together", async () => {
+  it("knows the room of a key that is not in use, and of all keys in use together", async () => {
     const { client, service } = createFixture();
     async function ask(question: Promise<number>, permitsLimit: bigint) {
       const status = { permitsInUse: 0n, permitsLimit };

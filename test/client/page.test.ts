@@ -307,7 +307,7 @@ describe("work on cards in a page that goes away", () => {
     expect(await trying).toMatchObject({ card: { id: "card-2" }, valid: true });
   });
 
-  it("goes on in a loop, which is told of no error by having been away while it waited", async () => {
+  it("goes on in a loop, which reports no error for having been away while it waited", async () => {
     const { client, service, beAway } = setup();
     const errors: unknown[] = [];
     const worked: string[] = [];

@@ -28,7 +28,7 @@ const LONG = { validFor: 600_000, ttl: 1_200_000 };
 const RESUMED = { event: { case: "granted" as const, value: { ...granted(), resumed: true } } };
 const SILENT = { initialDelay: 100, maxDelay: 3000, maxAttempts: 1 };
 
-/** A lease that has just lost its stream, and what the client has told. */
+/** A lease that has just lost its stream, and what the client has reported. */
 async function holdAndLose(options: FixtureOptions = {}, grant = granted()) {
   const events: ClientEvent[] = [];
   const fixture = createFixture({ onEvent: (event) => events.push(event), ...options });
@@ -117,7 +117,7 @@ describe("a lease whose connection is lost", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it("is found lost by who reads its signal after the machine has slept, and no attempt brings it back", async () => {
+  it("is found lost by a read of its signal after the machine has slept, and no attempt brings it back", async () => {
     const { clock, service, lease } = await holdAndLose();
     clock.suspend(VALID_FOR);
     expect(lease.signal.reason).toMatchObject({ reason: "VALIDITY_EXPIRED" });
@@ -168,7 +168,7 @@ describe("a lease whose connection is lost", () => {
     expect(held.service.acquire.untaken).toHaveLength(0);
   });
 
-  it("is lost at once when the server says that somebody has released it", async () => {
+  it("is lost at once when the server says that it was released", async () => {
     const held = await holdAndLose();
     (await attemptAfter(held, FIRST_DELAY)).end();
     expect(await aborted(held.lease.signal)).toMatchObject({ reason: "LEASE_ENDED" });
@@ -230,7 +230,7 @@ describe("a lease whose connection is lost", () => {
     expect(await aborted(lease.signal)).toMatchObject({ reason: "LEASE_DISPLACED" });
   });
 
-  it("is told of in the client's events, and nowhere else", async () => {
+  it("is reported by the client's events, and nowhere else", async () => {
     const held = await holdAndLose();
     (await attemptAfter(held, FIRST_DELAY)).fail(draining(0));
     await settle();
@@ -316,7 +316,7 @@ describe("releasing a lease whose connection is lost", () => {
     await held.service.acquire.next();
   });
 
-  it("answers `unconfirmed` where the server cannot be told, and cancels the attempt", async () => {
+  it("answers `unconfirmed` where the server cannot be reached, and cancels the attempt", async () => {
     const held = await holdAndLose({ retry: SILENT });
     const attempt = await attemptAfter(held, FIRST_DELAY);
     const releasing = held.lease.release();
@@ -332,7 +332,7 @@ describe("releasing a lease whose connection is lost", () => {
     expect(held.lease.signal.reason).toMatchObject({ reason: "VALIDITY_EXPIRED" });
     attempt.say(RESUMED);
     await settle();
-    // Its holder may still be about to stop: until it says so nobody else may have the permits.
+    // Its holder may still be about to stop: until it says so no other client may have the permits.
     expect(attempt.signal.aborted).toBe(false);
     expect(held.lease.valid).toBe(false);
     expect(held.events.map(({ kind }) => kind)).toEqual(["resuming"]);

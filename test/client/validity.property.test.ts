@@ -26,27 +26,27 @@ interface Scene {
   readonly validity: Validity;
   /** What is left by the definition. */
   left(): number;
-  /** What was left each time that its end was told. */
-  readonly told: readonly number[];
+  /** What was left each time that its end was reported. */
+  readonly ends: readonly number[];
 }
 
 /** `check` looks on after each act. */
 function play(script: readonly Act[], check: (scene: Scene) => void): Scene {
   const clock = createFakeClock();
   const moments: Moment[] = [clock.now()];
-  const told: number[] = [];
+  const ends: number[] = [];
   let best: Confirmed = { sentAt: clock.now(), validFor: 3_000 };
   const leftOf = ({ sentAt, validFor }: Confirmed) => {
     const now = clock.now();
     return validFor - Math.max(now.monotonic - sentAt.monotonic, now.wall - sentAt.wall);
   };
   const left = () => leftOf(best);
-  const validity = createValidity(clock, best, () => told.push(left()));
-  const scene = { clock, validity, left, told };
+  const validity = createValidity(clock, best, () => ends.push(left()));
+  const scene = { clock, validity, left, ends };
   for (const act of script) {
     if (act.kind === "confirm") {
-      // Nobody confirms what is lost already.
-      if (told.length > 0) continue;
+      // What is lost already is not confirmed.
+      if (ends.length > 0) continue;
       const sentAt = moments.at(-1 - act.ago) ?? (moments[0] as Moment);
       const next = { sentAt, validFor: act.by };
       const better = leftOf(next) > left();
@@ -71,16 +71,16 @@ it("what is left is what the best of all confirmations leaves, by the clock that
   );
 });
 
-it("its end is told once, when nothing is left, and with no timer after it", () => {
+it("its end is reported once, when nothing is left, and with no timer after it", () => {
   fc.assert(
     fc.property(acts, (script) => {
-      const { clock, validity, told } = play(script, (scene) => {
-        expect(scene.told.length).toBeLessThanOrEqual(1);
+      const { clock, validity, ends } = play(script, (scene) => {
+        expect(scene.ends.length).toBeLessThanOrEqual(1);
       });
-      while (told.length === 0) clock.advance(Math.max(1, validity.remaining()));
+      while (ends.length === 0) clock.advance(Math.max(1, validity.remaining()));
       clock.advance(60_000);
-      expect(told).toHaveLength(1);
-      expect(told[0]).toBeLessThanOrEqual(0);
+      expect(ends).toHaveLength(1);
+      expect(ends[0]).toBeLessThanOrEqual(0);
       expect(clock.pending()).toBe(0);
     }),
     { numRuns: 500 },

@@ -45,14 +45,14 @@ describe("validity", () => {
     expect(ranOut()).toBe(1);
   });
 
-  it("counts what the monotonic clock saw while somebody set the wall clock back", () => {
+  it("counts what the monotonic clock saw while the wall clock was set back", () => {
     const { clock, validity } = setup(3000);
     clock.setWall(-60_000);
     clock.advance(2000);
     expect(validity.remaining()).toBe(1000);
   });
 
-  it("is found out by who asks, even where no timer has fired", () => {
+  it("is found out by a read, even where no timer has fired", () => {
     const { clock, validity, ranOut } = setup(3000);
     clock.freeze(3000);
     expect(validity.remaining()).toBe(0);

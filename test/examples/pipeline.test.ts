@@ -75,7 +75,7 @@ test("orders go from process to process, too heavy ones go back once, and no sta
   expect(await ship.ended).toMatchObject({ code: 0, printed: expect.stringContaining("Ship: order-1\n") });
 });
 
-test("with nobody to ship, everything upstream fills up and stops; a killed packer's order is packed by the next", async () => {
+test("with no shipper, everything upstream fills up and stops; a killed packer's order is packed by the next", async () => {
   await using server = await startTestServer(CONFIG);
   const client = server.grpc();
   const view = await watchBoard(client, { board: BOARD });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AdmissionError, createRateLimiter, type Lease } from "../../src/in-process/index.ts";
 
 describe("createRateLimiter", () => {
-  test("holds no more leases than it has permits, and serves those who wait in order", async () => {
+  test("holds no more leases than it has permits, and serves waiters in order", async () => {
     const limiter = createRateLimiter({ maxConcurrent: 2 });
     const order: number[] = [];
     let held = 0;
@@ -68,7 +68,7 @@ describe("createRateLimiter", () => {
     expect(await limiter.utilization()).toBe(0);
   });
 
-  test("those who wait hear their place, and that it comes nearer", async () => {
+  test("waiters are notified of their place, and that it comes nearer", async () => {
     const limiter = createRateLimiter({ maxConcurrent: 1 });
     const first = await limiter.acquire();
     const places: number[] = [];

@@ -30,13 +30,13 @@ describe("what a caller gave", () => {
     const limiter = createRateLimiter({ maxConcurrent: 1 });
     const held = await limiter.acquire();
     const second = limiter.acquire();
-    let told = 0;
+    let heard = 0;
     const broken = new Error("the listener is broken by now");
     const third = errorOf(
       limiter.acquire({
         onWaiting() {
-          told += 1;
-          if (told === 2) throw broken;
+          heard += 1;
+          if (heard === 2) throw broken;
         },
       }),
     );
@@ -110,7 +110,7 @@ describe("a limiter of this process", () => {
     for (const one of waiting) await (await one).release();
   });
 
-  test("waits no longer than it lets anybody, and says so", async () => {
+  test("waits no longer than its own max_wait, and says so", async () => {
     const limiter = createRateLimiter({ maxConcurrent: 1, maxWait: 20 });
     await using _held = await limiter.acquire();
     expect(await errorOf(limiter.acquire({ maxWait: 60_000 }))).toMatchObject({

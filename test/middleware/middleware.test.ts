@@ -88,7 +88,7 @@ describe.each(KINDS)("%s", (_, start) => {
     expect(head.headers["retry-after"]).toMatch(/^[123]$/);
   });
 
-  it("answers HEAD, and a body that nobody reads, and ends their leases", async () => {
+  it("answers HEAD, and a body that the handler does not read, and ends their leases", async () => {
     const limiter = createRateLimiter({ maxConcurrent: 1 });
     const { url } = await start(limiter, { ...LIMITER, maxWait: 5000 }, (response) => response.end("done"));
     expect(await ask(url, { method: "HEAD" })).toMatchObject({ status: 200, body: "" });
@@ -253,14 +253,14 @@ describe("plain HTTP/2", () => {
   });
 });
 
-describe("what a middleware is told", () => {
-  it("is refused at once where it can never work", () => {
+describe("a middleware's options", () => {
+  it("are refused at once where they can never work", () => {
     const client = connectForTest("127.0.0.1:1");
     expect(() => expressAdmission(client, {} as never)).toThrow(/needs to know the limiter/);
     expect(() => expressAdmission(undefined as never)).toThrow(TypeError);
   });
 
-  it("says key, permits, tokens and holder of each request", async () => {
+  it("give key, permits, tokens and holder of each request", async () => {
     const { address } = await startRealServer("limiters: [{ name: tenants, keyed: true, max_concurrent: 5 }]");
     const client = connectForTest(address);
     const { url } = await startExpress5(

@@ -21,7 +21,7 @@ export type Respond = (response: ServerResponse, lease: Lease | undefined, reque
 export interface Site {
   readonly url: string;
   readonly port: number;
-  /** What the developer was told of mistakes. */
+  /** The mistakes that were reported to the developer. */
   readonly mistakes: unknown[];
 }
 

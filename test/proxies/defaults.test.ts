@@ -56,7 +56,7 @@ describe("nginx", () => {
   );
 
   test.each(["Connect over HTTP/1.1", "gRPC-Web over HTTP/1.1"] as const)(
-    "over HTTP/1.1 holds a stream back where it is told not to heed the server's X-Accel-Buffering: %s",
+    "over HTTP/1.1 holds a stream back where it is configured not to heed the server's X-Accel-Buffering: %s",
     async (way) => {
       const line = "proxy_ignore_headers X-Accel-Buffering;\n      proxy_http_version 1.1";
       const { proxy } = await setup(NGINX, pageConfig(NGINX).replace("proxy_http_version 1.1", line));

@@ -30,7 +30,7 @@ async function setup(routeTimeout: string) {
   };
 }
 
-async function told(events: Mailbox<ClientEvent>, kind: ClientEvent["kind"]): Promise<void> {
+async function untilEvent(events: Mailbox<ClientEvent>, kind: ClientEvent["kind"]): Promise<void> {
   while ((await events.next()).kind !== kind);
 }
 
@@ -40,7 +40,7 @@ async function untilWaiters(client: Client, waiters: number): Promise<void> {
 
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Who has been granted the lease, in order. */
+/** The clients that were granted the lease, in order. */
 function grants(named: Readonly<Record<string, Promise<Lease>>>): string[] {
   const order: string[] = [];
   for (const [name, acquiring] of Object.entries(named)) {
@@ -54,7 +54,7 @@ function grants(named: Readonly<Record<string, Promise<Lease>>>): string[] {
 
 beforeEach(requireEnvoy);
 
-test("a lease that is held for three route timeouts lives on, and is nobody else's meanwhile", async () => {
+test("a lease that is held for three route timeouts lives on, and no other client has it meanwhile", async () => {
   const { far, near, events } = await setup("1s");
   const lease = await far.acquire("db");
   const other = near.acquire("db");
@@ -62,7 +62,7 @@ test("a lease that is held for three route timeouts lives on, and is nobody else
   other.then(() => {
     isOthers = true;
   });
-  for (let resets = 0; resets < 3; resets += 1) await told(events, "resumed");
+  for (let resets = 0; resets < 3; resets += 1) await untilEvent(events, "resumed");
   expect(lease.valid).toBe(true);
   expect(isOthers).toBe(false);
   expect(await lease.release()).toBe("released");
@@ -91,7 +91,7 @@ test("a card that is worked on for three route timeouts is begun once, and finis
   const attempts: number[] = [];
   const work = async ({ attempt }: Card, signal: AbortSignal) => {
     attempts.push(attempt);
-    for (let resets = 0; resets < 3; resets += 1) await told(events, "work-resumed");
+    for (let resets = 0; resets < 3; resets += 1) await untilEvent(events, "work-resumed");
     signal.throwIfAborted();
   };
   const loops = [far.board("delivery").work("Doing", work)];
@@ -126,7 +126,7 @@ test("one blip of the network behind Envoy costs neither the lease nor a waiter'
   const late = near.acquire("db");
   const order = grants({ early, late });
   blip.cut();
-  await told(events, "resumed");
+  await untilEvent(events, "resumed");
   await untilWaiters(near, 2);
   expect(lease.valid).toBe(true);
   expect(await lease.release()).toBe("released");

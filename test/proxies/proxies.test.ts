@@ -29,11 +29,11 @@ async function untilWaiters(client: Client, waiters: number): Promise<void> {
   while ((await client.limiters.get("db")).status.waiters !== waiters) await later(20);
 }
 
-async function told({ events }: Traveller, kind: string): Promise<void> {
+async function untilEvent({ events }: Traveller, kind: string): Promise<void> {
   while ((await events.next()).kind !== kind);
 }
 
-/** Who has been granted the lease, in order; each releases it at once. */
+/** The clients that were granted the lease, in order; each releases it at once. */
 function grants(named: Readonly<Record<string, Promise<Lease>>>): { readonly order: string[]; all: Promise<unknown> } {
   const order: string[] = [];
   const all = Object.entries(named).map(async ([name, acquiring]) => {
@@ -103,7 +103,7 @@ describe.each(KINDS)("through $name", (kind) => {
     await untilWaiters(near, 2);
     const { order, all } = grants({ early, late });
     await proxy.restart();
-    await told(far, "resumed");
+    await untilEvent(far, "resumed");
     await untilWaiters(near, 2);
     expect(lease.valid).toBe(true);
     expect(await lease.release()).toBe("released");

@@ -146,7 +146,7 @@ describe("bundled for a page", () => {
   test.each([
     ["several files", true],
     ["one file", false],
-  ])("into %s, it makes calls of every kind, and those of one who extends it", async (_files, splitting) => {
+  ])("into %s, it makes calls of every kind, and those of its extenders", async (_files, splitting) => {
     const { outputs } = (
       await build({
         stdin: { contents: program, resolveDir: app },
@@ -166,14 +166,14 @@ describe("bundled for a page", () => {
 });
 
 describe.runIf(isLinux)("an older Node", () => {
-  test.each(["ggen-backpressure", "ggen-backpressure/in-process"])("is told so in words by %s", async (name) => {
+  test.each(["ggen-backpressure", "ggen-backpressure/in-process"])("is refused in words by %s", async (name) => {
     const node = nodeOf(NODE_20);
     const { code, printed } = await shell(`'${node}' -e 'import("${name}")'`, app).ended;
     expect(code).not.toBe(0);
     expect(printed).toContain(`ggen-backpressure does not run on Node v${NODE_20}: it needs Node 22 or later`);
   });
 
-  test("is told so in words where the client for browsers was bundled, too", async () => {
+  test("is refused in words where the client for browsers was bundled, too", async () => {
     const contents = 'import { connect } from "ggen-backpressure"; connect("http://127.0.0.1:1");';
     await build({
       stdin: { contents, resolveDir: app },
@@ -187,12 +187,17 @@ describe.runIf(isLinux)("an older Node", () => {
     expect(printed).toContain(`ggen-backpressure does not run on Node v${NODE_20}: it needs Node 22 or later`);
   });
 
-  test.each([NODE_20, NODE_22])("is told by the command line which one it needs, %s", async (version) => {
-    const node = nodeOf(version);
-    const { code, printed } = await shell(`'${node}' '${installed}/dist/cli/main.js' serve`, app).ended;
-    expect(code).toBe(1);
-    expect(printed).toMatch(/^backpressure: the command line and the server need Node 24 or later, and this is v2\d\./);
-  });
+  test.each([NODE_20, NODE_22])(
+    "is refused by the command line with the version that it needs, %s",
+    async (version) => {
+      const node = nodeOf(version);
+      const { code, printed } = await shell(`'${node}' '${installed}/dist/cli/main.js' serve`, app).ended;
+      expect(code).toBe(1);
+      expect(printed).toMatch(
+        /^backpressure: the command line and the server need Node 24 or later, and this is v2\d\./,
+      );
+    },
+  );
 });
 
 /** Returns the path of a Node of this version; undefined: the one that runs this. */

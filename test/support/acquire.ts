@@ -1,4 +1,4 @@
-/** An Acquire call, told event by event. */
+/** An Acquire call, event by event. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {

@@ -1,4 +1,4 @@
-/** A board as one sees it who does nothing but listen to WatchBoard, and takes over each message at once. */
+/** A board as seen by a watcher that only listens to WatchBoard, and takes over each message at once. */
 
 import type { Board } from "../../src/client/gen/ggen/backpressure/v1/board_pb.ts";
 import { BoardService, type WatchBoardResponse } from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";

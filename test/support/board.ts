@@ -23,7 +23,7 @@ type Event = PullCardResponse["event"];
 type EventKind = NonNullable<Event["case"]>;
 type EventValue<K extends EventKind> = Extract<Event, { readonly case: K }>["value"];
 
-/** A PullCard call, told event by event. */
+/** A PullCard call, event by event. */
 export interface PullCall {
   /** The next event of this kind; those of other kinds before it are dropped. Rejects if the stream ends before. */
   next<K extends EventKind>(kind: K): Promise<EventValue<K>>;
@@ -41,7 +41,7 @@ export interface Work extends PullCall, Credential {
   readonly resumed: boolean;
 }
 
-/** What whoever works on a card knows. */
+/** What the worker of a card knows. */
 export interface Credential {
   readonly cardId: string;
   readonly fencingToken: bigint;

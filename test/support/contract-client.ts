@@ -42,7 +42,7 @@ export interface ContractStream<O> {
   cancel(): void;
 }
 
-/** The receiving end of a stream, for those who make one. */
+/** The receiving end of a stream, for its maker. */
 export interface StreamSink<O> extends ContractStream<O> {
   put(message: O): void;
   end(failure: CallFailure | undefined): void;

@@ -1,4 +1,4 @@
-/** A clock that tests turn by hand: it runs the callbacks itself, each at its own instant, so that nobody sleeps. */
+/** A clock that tests turn by hand: it runs the callbacks itself, each at its own instant, so that no test sleeps. */
 
 import type { Clock } from "../../src/server/clock.ts";
 

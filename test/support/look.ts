@@ -25,7 +25,7 @@ export async function waitersOf(client: ContractClient, limiter: string): Promis
   return (await client.call(LimiterService.method.listWaiters, { limiter, pageSize: 1000 })).waiters;
 }
 
-/** Resolves when a limiter's status is as wanted, as those hear who watch it. */
+/** Resolves when a limiter's status is as wanted, as its watchers see it. */
 export async function untilStatus(
   client: ContractClient,
   name: string,

@@ -2,7 +2,7 @@
 
 import manifest from "../../package.json" with { type: "json" };
 
-/** `node`, its flags, the script and what that is told. */
+/** `node`, its flags, the script and its arguments. */
 const [, ...words] = manifest.scripts.start.split(" ");
 
 export const NODE_FLAGS: readonly string[] = words.filter((word) => word.startsWith("--"));

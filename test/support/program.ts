@@ -1,4 +1,4 @@
-/** Any program, in a process of its own, as somebody sees it who runs it in a terminal. */
+/** Any program, in a process of its own, as seen by a person in a terminal. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -79,7 +79,7 @@ describe("the entry for browsers", () => {
     expect(new Set(names)).toEqual(new Set(["ServerUnavailableError"]));
   });
 
-  it("takes another bound from who knows better", async () => {
+  it("takes another bound as an option", async () => {
     const client = connect("http://127.0.0.1:1", { ...once, maxStreams: 1 });
     const asked = await Promise.allSettled([client.acquire("db"), client.acquire("db")]);
     expect(asked[1]).toMatchObject({ reason: { name: "TooManyStreamsError", maxStreams: 1 } });
@@ -332,7 +332,7 @@ describe("a client in a browser, over HTTP/1.1", () => {
     expect(error).toContain(`TypeError: cannot connect to ${JSON.stringify(address)}`);
   });
 
-  it("says that the server is unavailable when nobody listens", async () => {
+  it("says that the server is unavailable when nothing listens", async () => {
     const { url } = await startRealServer();
     const page = await openPage(browser, url, bundle);
     const said = await page.evaluate(async () => {

@@ -99,7 +99,7 @@ describe("a worker in Node, over gRPC", () => {
     expect(held(await board.tryPull("InProgress")).card).toMatchObject({ id, attempt: 1 });
   });
 
-  it("is told that a result is too long, and still has its card", async () => {
+  it("is refused a result that is too long, and still has its card", async () => {
     const { board } = await setup();
     await board.add({ title: "one" });
     await using work = await board.pull("InProgress");
@@ -160,7 +160,7 @@ describe("a worker in Node, over gRPC", () => {
     const late = board.pull("InProgress", { onWaiting: behind.put }).then(note("late"));
     expect(await behind.next()).toMatchObject({ pullersAhead: 1 });
     proxy.cut();
-    // It is told its place anew when it has come back.
+    // It is sent its place anew when it has come back.
     expect(await places.next()).toMatchObject({ pullersAhead: 0 });
     await board.add({ title: "one" });
     await board.add({ title: "two" });
@@ -168,13 +168,13 @@ describe("a worker in Node, over gRPC", () => {
     expect(order).toEqual(["early", "late"]);
   });
 
-  it("is told when the server is about to stop, and the server waits until it has finished", async () => {
+  it("is notified when the server is about to stop, and the server waits until it has finished", async () => {
     const { server, board } = await setup(`drain: { timeout: 1h }\n${BOARD}`);
     await board.add({ title: "one" });
-    const told = createMailbox<{ endTime: Date }>();
-    const work = await board.pull("InProgress", { onDraining: told.put });
+    const draining = createMailbox<{ endTime: Date }>();
+    const work = await board.pull("InProgress", { onDraining: draining.put });
     const stopped = server.stop();
-    expect((await told.next()).endTime.getTime()).toBeGreaterThan(Date.now());
+    expect((await draining.next()).endTime.getTime()).toBeGreaterThan(Date.now());
     expect(work.valid).toBe(true);
     await work.finish();
     await stopped;
@@ -231,7 +231,7 @@ describe("a person's card", () => {
     expect(await board.sendBack(second, { reason: "too vague" })).toMatchObject({ reason: "too vague" });
   });
 
-  it("is not for anybody to end without its token, if it is no person's", async () => {
+  it("is not to be ended without its token, if it is no person's", async () => {
     const { board } = await setup();
     const { id } = await board.add({ title: "one" });
     await using work = await board.pull("InProgress");

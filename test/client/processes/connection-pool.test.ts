@@ -150,7 +150,7 @@ describe("a pool of connections", () => {
     await proxy.heal();
     caller.send("go on");
     const [answered] = await once(caller, "message");
-    // Of connections that nobody listens to, too.
+    // Of connections that nothing listens to, too.
     proxy.reset();
     const [code] = await ended;
     expect({ answered, code, stderr: await stderr }).toEqual({

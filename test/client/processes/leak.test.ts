@@ -17,7 +17,7 @@ async function run(how: string) {
   return { said: JSON.parse(stdout), stderr };
 }
 
-describe("a lease that nobody has released", () => {
+describe("a lease that was not released", () => {
   it.each(["forget", "member"])(
     "is released when its handle is garbage (%s), and a warning names where it was acquired",
     async (how) => {

@@ -150,14 +150,14 @@ describe("a client in Node, over gRPC", () => {
     const late = direct.acquire("db").then(note("late"));
     await until(direct, 1, 2);
     proxy.cut();
-    // It is told its place anew when it has come back.
+    // It is sent its place anew when it has come back.
     expect(await places.next()).toMatchObject({ waitersAhead: 0 });
     await holder.release();
     await Promise.all([early, late]);
     expect(order).toEqual(["early", "late"]);
   });
 
-  it("is told that an operator asks for its lease back, and loses it by force", async () => {
+  it("is notified that an operator asks for its lease back, and loses it by force", async () => {
     const { address } = await startRealServer(DB);
     const client = connectForTest(address);
     const asked = createMailbox<{ message: string }>();
@@ -184,20 +184,20 @@ describe("a client in Node, over gRPC", () => {
     await (await waiting).release();
   });
 
-  it("is told when the server is about to stop, and the server waits until it has finished", async () => {
+  it("is notified when the server is about to stop, and the server waits until it has finished", async () => {
     const server = await startRealServer(`drain: { timeout: 1h }\n${DB}`);
     const client = connectForTest(server.address, { retry: { maxAttempts: 1 } });
-    const told = createMailbox<{ endTime: Date }>();
-    const lease = await client.acquire("db", { onDraining: told.put });
+    const draining = createMailbox<{ endTime: Date }>();
+    const lease = await client.acquire("db", { onDraining: draining.put });
     const stopped = server.stop();
-    expect((await told.next()).endTime.getTime()).toBeGreaterThan(Date.now());
+    expect((await draining.next()).endTime.getTime()).toBeGreaterThan(Date.now());
     await expect(client.acquire("db")).rejects.toMatchObject({ name: expect.stringMatching(/Error$/) });
     expect(lease.valid).toBe(true);
     await lease.release();
     await stopped;
   });
 
-  it("names the address when nobody is there, whatever is called", async () => {
+  it("names the address when nothing listens there, whatever is called", async () => {
     const client = connectForTest("127.0.0.1:1", { retry: { maxAttempts: 2, initialDelay: 1 } });
     const calls = [
       client.acquire("db"),

@@ -37,7 +37,7 @@ test("a part that cannot be loaded fails the call in words, and is loaded again 
   expect(loads).toBe(2);
 });
 
-test("each pull tells who made it, since the stack is gone when the part is loaded", async () => {
+test("each pull knows where it was called, since the stack is gone when the part is loaded", async () => {
   const sites: string[] = [];
   const parts: Parts = {
     ...LAZY_PARTS,
@@ -54,7 +54,7 @@ test("each pull tells who made it, since the stack is gone when the part is load
   expect(sites).toEqual([expect.stringContaining("pullAsWorker")]);
 });
 
-test("a loop that is stopped before its part is loaded pulls nothing; a wrong option is told at once", async () => {
+test("a loop that is stopped before its part is loaded pulls nothing; a wrong option is refused at once", async () => {
   const { client, service } = createFixture();
   const board = client.board("release");
   expect(() => board.work("InProgress", () => {}, { concurrency: 0 })).toThrow(RangeError);

@@ -7,7 +7,7 @@ export interface FakeClock extends Clock {
   advance(ms: number): void;
   /** The machine sleeps: the wall clock goes on, the monotonic one and the timers stand still. */
   suspend(ms: number): void;
-  /** Somebody sets the wall clock. */
+  /** Sets the wall clock. */
   setWall(by: number): void;
   /** The process is frozen: both clocks go on, and no timer is run. */
   freeze(ms: number): void;

@@ -24,7 +24,7 @@ for (let round = 0; warning === undefined && (how === "worker" || round < ROUNDS
   globalThis.gc?.();
   await new Promise((resolve) => setImmediate(resolve));
 }
-// Who gets the card knows that it was given back.
+// The worker that gets the card knows that it was given back.
 if (how === "worker") await (await board.pull(stage)).giveBack();
 const { state, attempt } = await board.get(cardId);
 process.stdout.write(`${JSON.stringify({ message: warning?.message, state, attempt })}\n`);

@@ -1,6 +1,6 @@
 /**
  * A process whose connection goes silent while no call is open on it: `node idle-caller.ts http://host:port`, with IPC. It
- * says "idle", goes on when it is told anything, and says which calls were answered. Then it expects to lose its
+ * says "idle", goes on when it is sent anything, and says which calls were answered. Then it expects to lose its
  * connection, calls once more, and ends.
  */
 
@@ -30,7 +30,7 @@ function callAfter(lost: ClientHttp2Session, name: string): void {
   else setImmediate(callAfter, lost, name);
 }
 
-// An idle connection keeps no process; this does, for as long as there is somebody to talk to.
+// An idle connection keeps no process; this does, for as long as there is a parent to talk to.
 process.once("disconnect", () => process.exit());
 const idle = await call("first");
 // A call after so long makes sure of the connection first.

@@ -1,4 +1,4 @@
-/** The suite's service, as the suite wants it: each request says how it is to be answered, and is told back. */
+/** The suite's service, as the suite wants it: each request says how it is to be answered, and is echoed. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Message } from "@bufbuild/protobuf";
@@ -42,8 +42,8 @@ export function createConformanceService(contract: Contract): RpcService {
         throw new Error(`${detail.typeUrl} is not in the suite's contract`);
       return { desc, value };
     });
-    const told = info === undefined ? [] : [{ desc: message("ConformancePayload.RequestInfo"), value: info }];
-    return new WireError(code, text, [...given, ...told]);
+    const echoed = info === undefined ? [] : [{ desc: message("ConformancePayload.RequestInfo"), value: info }];
+    return new WireError(code, text, [...given, ...echoed]);
   }
 
   const unaryNamed = (answer: string) => async (request: UnaryRequest, call: Call) => {

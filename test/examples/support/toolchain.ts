@@ -76,7 +76,7 @@ async function needs(attempt: Promise<unknown>, what: string): Promise<void> {
   }
 }
 
-/** Packages may be out of reach where somebody works; in CI they are not. */
+/** Packages may be out of reach on a developer's machine; in CI they are not. */
 function canFetch(attempt: Promise<unknown>, what: string): Promise<unknown> {
   return process.env.CI ? attempt : needs(attempt, what);
 }

@@ -1,4 +1,4 @@
-/** The proxies of the page, and how each is run: in the foreground, as whoever runs the tests. */
+/** The proxies of the page, and how each is run: in the foreground, as the user that runs the tests. */
 
 import { type ChildProcess, execFile } from "node:child_process";
 import { promisify } from "node:util";
