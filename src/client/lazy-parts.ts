@@ -3,6 +3,7 @@
 import { callSite } from "./call-site.ts";
 import type { SitedBoardClient } from "./create-board-client.ts";
 import { lazily, loadOnce } from "./lazily.ts";
+import { linkSignals, unlessAborted } from "./link.ts";
 import type { BoardPart, Parts } from "./parts.ts";
 import { requireConcurrency, type WorkLoop } from "./work-loop.ts";
 
@@ -22,11 +23,14 @@ export const LAZY_PARTS: Parts = {
         update: "once",
         delete: "once",
       }),
-      board: (name) =>
-        createLazyBoardClient(
-          name,
-          loadOnce("boards", async () => (await load()).board(name)),
-        ),
+      board(name) {
+        let board: SitedBoardClient | undefined;
+        return createLazyBoardClient(name, async () => {
+          const loaded = await load();
+          board ??= loaded.board(name);
+          return board;
+        });
+      },
       lastWords: () => part?.lastWords() ?? [],
       leavePage: () => part?.leavePage(),
       abandonAll: async (reason) => part?.abandonAll(reason),
@@ -52,7 +56,7 @@ export const LAZY_PARTS: Parts = {
   },
 };
 
-function createLazyBoardClient(name: string, load: () => Promise<SitedBoardClient>): SitedBoardClient {
+export function createLazyBoardClient(name: string, load: () => Promise<SitedBoardClient>): SitedBoardClient {
   // Its first call comes soon. If this fails, that call tries again, and says why.
   load().catch(() => {});
   const board: SitedBoardClient = {
@@ -80,20 +84,28 @@ function createLazyBoardClient(name: string, load: () => Promise<SitedBoardClien
     },
     work(stage, handler, options = {}) {
       requireConcurrency(options);
-      return startLoaded(load, (loaded) => loaded.work(stage, handler, options));
+      return startLoaded(load, options.signal, (board) => board.work(stage, handler, options));
     },
   };
   return board;
 }
 
-/** Starts a loop when its part is loaded, unless it has been stopped by then. */
-function startLoaded(load: () => Promise<SitedBoardClient>, start: (board: SitedBoardClient) => WorkLoop): WorkLoop {
-  let isStopped = false;
+/** Starts a loop when its part is loaded, unless it is stopped, by `signal` or by `stop`, before that. */
+function startLoaded(
+  load: () => Promise<SitedBoardClient>,
+  signal: AbortSignal | undefined,
+  start: (board: SitedBoardClient) => WorkLoop,
+): WorkLoop {
+  const stopping = linkSignals(signal);
   let loop: WorkLoop | undefined;
 
   async function run(): Promise<void> {
-    const board = await load();
-    if (isStopped) return;
+    const board = await unlessAborted(load(), stopping.signal)
+      .catch((error: unknown) => {
+        if (!stopping.signal.aborted) throw error;
+      })
+      .finally(stopping.unlink);
+    if (board === undefined || stopping.signal.aborted) return;
     loop = start(board);
     await loop.stopped;
   }
@@ -101,7 +113,7 @@ function startLoaded(load: () => Promise<SitedBoardClient>, start: (board: Sited
   const stopped = run();
 
   function stop(options?: Parameters<WorkLoop["stop"]>[0]): Promise<void> {
-    isStopped = true;
+    stopping.abort();
     // What is wrong with it is told by `stopped`.
     loop?.stop(options).catch(() => {});
     return stopped;

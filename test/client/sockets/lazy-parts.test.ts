@@ -1,8 +1,9 @@
 /** Parts of the client that are loaded when they are first used: all that holds in Node holds for them, too. */
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import type { SitedBoardClient } from "../../../src/client/create-board-client.ts";
 import { lazily, loadOnce } from "../../../src/client/lazily.ts";
-import { LAZY_PARTS } from "../../../src/client/lazy-parts.ts";
+import { createLazyBoardClient, LAZY_PARTS } from "../../../src/client/lazy-parts.ts";
 import { createLimiters } from "../../../src/client/limiter-calls.ts";
 import type { Limiters } from "../../../src/client/limiters.ts";
 import { openBoards } from "../../../src/client/open-boards.ts";
@@ -37,6 +38,19 @@ test("a part that cannot be loaded fails the call in words, and is loaded again 
   expect(loads).toBe(2);
 });
 
+test("a board's part that cannot be loaded is said once, in each of its calls", async () => {
+  vi.doMock("../../../src/client/open-boards.ts", () => {
+    throw new Error("gone");
+  });
+  const { client } = createFixture();
+  const message = await client
+    .board("release")
+    .get("card-1")
+    .then(String, (error: Error) => error.message);
+  vi.doUnmock("../../../src/client/open-boards.ts");
+  expect(message.match(/could not be loaded/g)).toHaveLength(1);
+});
+
 test("each pull knows where it was called, since the stack is gone when the part is loaded", async () => {
   const sites: string[] = [];
   const parts: Parts = {
@@ -60,6 +74,22 @@ test("a loop that is stopped before its part is loaded pulls nothing; a wrong op
   expect(() => board.work("InProgress", () => {}, { concurrency: 0 })).toThrow(RangeError);
   await board.work("InProgress", () => {}).stop();
   expect(service.pullCard.untaken).toHaveLength(0);
+});
+
+test("a loop whose part is on its way stops at once, by its signal too, whatever becomes of that", async () => {
+  const loading = Promise.withResolvers<SitedBoardClient>();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const board = createLazyBoardClient("release", () => loading.promise);
+  const stopped = board.work("InProgress", () => {});
+  const aborted = board.work("InProgress", () => {}, { signal });
+  const going = board.work("InProgress", () => {});
+  controller.abort();
+  await expect(stopped.stop()).resolves.toBeUndefined();
+  await expect(aborted.stopped).resolves.toBeUndefined();
+  loading.reject(new Error("no such file"));
+  await expect(going.stopped).rejects.toThrow("no such file");
+  await expect(stopped.stopped).resolves.toBeUndefined();
 });
 
 test("a client that is closed before the part is loaded, and a page that goes away, have nothing to give back", async () => {
