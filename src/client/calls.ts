@@ -10,7 +10,7 @@ import {
 import type { Availability } from "./availability.ts";
 import { withCheckedTimeouts } from "./checked-timeouts.ts";
 import type { Clock } from "./clock.ts";
-import { toClientError, wasRefused } from "./error-wire.ts";
+import { toClientError } from "./error-wire.ts";
 import {
   AdmissionError,
   ServerError,
@@ -21,6 +21,7 @@ import {
 import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import { linkSignals } from "./link.ts";
+import { withRefusedCallsAgain } from "./refused-calls.ts";
 import { wholeTimeout } from "./time-wire.ts";
 import { within } from "./within.ts";
 
@@ -68,7 +69,7 @@ export interface CallsOptions {
 }
 
 export function createCalls({ transport, address, clock, answerWithin, availability }: CallsOptions): Calls {
-  const checked = withCheckedTimeouts(transport);
+  const checked = withCheckedTimeouts(withRefusedCallsAgain(transport));
   const toError = (thrown: unknown) => (isOwn(thrown) ? thrown : toClientError(thrown, address));
   const unavailable: Calls["unavailable"] = (detail, init) => new ServerUnavailableError(address, detail, init);
 
@@ -77,8 +78,7 @@ export function createCalls({ transport, address, clock, answerWithin, availabil
     const timeoutMs = wholeTimeout(time);
     const linked = linkSignals(signal);
     try {
-      const call = makeUnlessRefused(() => make({ timeoutMs, signal: linked.signal }));
-      return await within(clock, timeoutMs, call, () => {
+      return await within(clock, timeoutMs, make({ timeoutMs, signal: linked.signal }), () => {
         linked.abort();
         throw unavailable(`it has not answered within ${timeoutMs} ms`);
       });
@@ -108,23 +108,6 @@ export function createCalls({ transport, address, clock, answerWithin, availabil
     unavailable,
   };
 }
-
-/**
- * Makes a call again whose stream the other end has not looked at, as HTTP/2 promises of one that it refuses. That happens to
- * calls which come while a connection is being ended: nginx ends each after 1,000 requests.
- */
-async function makeUnlessRefused<T>(make: () => Promise<T>): Promise<T> {
-  for (let left = MOST_REFUSALS; ; left -= 1) {
-    try {
-      return await make();
-    } catch (thrown) {
-      if (left === 0 || !wasRefused(thrown)) throw thrown;
-    }
-  }
-}
-
-/** So that a peer that refuses everything is not asked for ever. */
-const MOST_REFUSALS = 3;
 
 function isOwn(thrown: unknown): thrown is Error {
   return thrown instanceof ServerUnavailableError || thrown instanceof TooManyStreamsError;

@@ -66,14 +66,6 @@ export function toClientError(thrown: unknown, address: string): Error {
   return new ServerError(`the server failed: ${error.rawMessage}${hint}`, CODES[error.code], error);
 }
 
-/** Returns whether HTTP/2 refused the stream of a call: whatever it asked for was not done. */
-export function wasRefused(thrown: unknown): boolean {
-  return REFUSED_STREAM.test(ConnectError.from(thrown).rawMessage);
-}
-
-/** As connect-node and Node word it. */
-const REFUSED_STREAM = /^(http\/2 stream|Stream) closed with error code (NGHTTP2_)?REFUSED_STREAM\b/;
-
 /**
  * Returns whether an answer ended before its last word, which each protocol has. A proxy does that when its own time is over:
  * to the transport it looks like a server that breaks the protocol, and it is a connection that was lost.

@@ -131,13 +131,23 @@ test.each(WAYS)(
   async (name, create) => {
     const server = await startRealServer(DB);
     const cutter = await startCutter(name === "gRPC" ? `http://${server.address}` : server.url);
-    const far = createClient({ transport: create(cutter.url) });
+    // So that nothing else makes a call again.
+    const far = createClient({ transport: create(cutter.url), retry: { maxAttempts: 1 } });
     onTestFinished(() => far.close());
+    const streamed = async () => {
+      for await (const event of far.limiters.watch()) return event.kind;
+    };
     for (const refusals of [1, 3]) {
       cutter.refuse(refusals);
       expect((await far.limiters.get("db")).name).toBe("db");
+      cutter.refuse(refusals);
+      expect(await streamed()).toBe("snapshot");
+      cutter.refuse(refusals);
+      expect(await (await far.acquire("db")).release()).toBe("released");
     }
-    cutter.refuse(4);
-    await expect(far.limiters.get("db")).rejects.toBeInstanceOf(ServerUnavailableError);
+    for (const call of [streamed, () => far.limiters.get("db")]) {
+      cutter.refuse(4);
+      await expect(call()).rejects.toBeInstanceOf(ServerUnavailableError);
+    }
   },
 );
