@@ -1,7 +1,8 @@
 /** A page in a browser: how it goes away, and what it can still say then. */
 
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { LastWord } from "./last-word.ts";
+import { createMethodUrl } from "@connectrpc/connect/protocol";
+import { requestHeader } from "@connectrpc/connect/protocol-connect";
 import type { Page } from "./platform.ts";
 
 /** Bytes that all requests which outlive a page may have together. */
@@ -27,19 +28,16 @@ export function currentPage(baseUrl: string | undefined): Page | undefined {
     },
     sendLast(words) {
       if (baseUrl === undefined) return;
-      let bytes = 0;
-      for (const { path, body } of words.map(encode)) {
-        bytes += body.length;
-        // What the browser would refuse is left to the ttl.
-        if (bytes > KEEPALIVE_BYTES) return;
-        const headers = { "content-type": "application/proto", "connect-protocol-version": "1" };
-        fetch(`${baseUrl}/${path}`, { method: "POST", headers, body, keepalive: true }).catch(() => {});
+      let left = KEEPALIVE_BYTES;
+      for (const { method, request } of words) {
+        const body = toBinary(method.input, create(method.input, request));
+        // What the browser would refuse is left to the ttl; a shorter one may still fit.
+        if (body.length > left) continue;
+        left -= body.length;
+        const headers = requestHeader(method.methodKind, true, undefined, undefined, false);
+        const url = createMethodUrl(baseUrl, method);
+        fetch(url, { method: "POST", headers, body, keepalive: true }).catch(() => {});
       }
     },
   };
-}
-
-/** A call as Connect takes it. */
-function encode({ method: { parent, name, input }, request }: LastWord) {
-  return { path: `${parent.typeName}/${name}`, body: toBinary(input, create(input, request)) };
 }
