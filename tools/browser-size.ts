@@ -1,17 +1,14 @@
 /**
  * Checks what the client costs a page: packs the package, bundles `import { connect } from "ggen-backpressure"` by esbuild, as an
- * application would, and compares what a page loads at first, gzipped, with the bound. Where that is too much, the modules
- * that have grown since the last record are named.
- *
- * `node tools/browser-size.ts [--record]`; `--record` writes `tools/browser-size.json`.
+ * application would, and compares what a page loads at first, gzipped, with the bound. Where that is too much, its modules are
+ * named, the largest first. `npm run build` comes before.
  */
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { type BuildOptions, build, type Metafile } from "esbuild";
 
@@ -19,10 +16,9 @@ import { type BuildOptions, build, type Metafile } from "esbuild";
 const MOST_AT_FIRST = 50_000;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const RECORD = join(ROOT, "tools/browser-size.json");
 
-/** Bytes of each module, minified, in what a page loads at first. */
-type Modules = Record<string, number>;
+/** Modules of what a page loads at first with their bytes, minified, the largest first. */
+type Modules = readonly (readonly [name: string, bytes: number])[];
 
 interface Sizes {
   readonly atFirst: number;
@@ -31,7 +27,6 @@ interface Sizes {
   readonly modules: Modules;
 }
 
-const { values } = parseArgs({ options: { record: { type: "boolean", default: false } } });
 const folder = mkdtempSync(join(tmpdir(), "browser-size-"));
 try {
   report(await measure(unpack(folder)));
@@ -43,8 +38,8 @@ try {
 function unpack(app: string): string {
   const installed = join(app, "node_modules/ggen-backpressure");
   mkdirSync(installed, { recursive: true });
-  const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", app], { cwd: ROOT, encoding: "utf8" });
-  const archive = join(app, packed.trim().split("\n").at(-1) ?? "");
+  const pack = ["pack", "--ignore-scripts", "--silent", "--pack-destination", app];
+  const archive = join(app, execFileSync("npm", pack, { cwd: ROOT, encoding: "utf8" }).trim());
   execFileSync("tar", ["-xzf", archive, "--strip-components=1", "-C", installed]);
   return app;
 }
@@ -97,7 +92,7 @@ function staticImports(outputs: Outputs, output: string, found = new Set<string>
 function modulesOf(outputs: Outputs, files: ReadonlySet<string>): Modules {
   const inputs = [...files].flatMap((file) => Object.entries(outputs[file]?.inputs ?? {}));
   const sizes = inputs.map(([input, { bytesInOutput }]) => [nameOf(input), bytesInOutput] as const);
-  return Object.fromEntries(sizes.filter(([, bytes]) => bytes > 0).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return sizes.filter(([, bytes]) => bytes > 0).sort(([, one], [, other]) => other - one);
 }
 
 /** Returns the path inside of the last `node_modules`. */
@@ -109,30 +104,10 @@ function report({ atFirst, late, asOneFile, modules }: Sizes): void {
   console.log(`at first ${kB(atFirst)} gz, of at most ${kB(MOST_AT_FIRST)}`);
   for (const [part, bytes] of Object.entries(late)) console.log(`${part}, when it is first used: ${kB(bytes)} gz`);
   console.log(`everything in one file, by a bundler that does not split: ${kB(asOneFile)} gz`);
-  if (values.record) writeFileSync(RECORD, `${JSON.stringify({ atFirst, modules }, undefined, 2)}\n`);
   if (atFirst <= MOST_AT_FIRST) return;
-  const recorded: Pick<Sizes, "atFirst" | "modules"> = JSON.parse(readFileSync(RECORD, "utf8"));
-  console.error(
-    `\ntoo much: it was ${kB(recorded.atFirst)} when it was recorded, and since then grew (bytes, minified):`,
-  );
-  for (const [name, before, now] of changes(recorded.modules, modules)) console.error(row(now - before, before, name));
-  console.error("\nall of it (bytes, minified):");
-  for (const [name, bytes] of Object.entries(modules).sort(([, one], [, other]) => other - one)) {
-    console.error(row(bytes, undefined, name));
-  }
+  console.error("\ntoo much; its modules (bytes, minified):");
+  for (const [name, bytes] of modules) console.error(`${String(bytes).padStart(8)}  ${name}`);
   process.exitCode = 1;
-}
-
-function changes(recorded: Modules, modules: Modules): (readonly [name: string, before: number, now: number])[] {
-  return Object.entries(modules)
-    .map(([name, now]) => [name, recorded[name] ?? 0, now] as const)
-    .filter(([, before, now]) => now > before)
-    .sort(([, before, now], [, otherBefore, otherNow]) => otherNow - otherBefore - (now - before));
-}
-
-function row(bytes: number, before: number | undefined, name: string): string {
-  const was = before === undefined ? "" : `  (${before === 0 ? "new" : `was ${before}`})`;
-  return `${String(bytes).padStart(8)}  ${name}${was}`;
 }
 
 function kB(bytes: number): string {
