@@ -3,6 +3,7 @@
 import type { CallOptions as RpcOptions } from "@connectrpc/connect";
 import type { CallOptions, ListOptions } from "./limiters.ts";
 import { linkSignals } from "./link.ts";
+import { type PageOf, type PageQuery, readPages } from "./pages.ts";
 import type { CallPorts } from "./ports.ts";
 
 export interface UnaryCalls {
@@ -11,18 +12,8 @@ export interface UnaryCalls {
   /** Reads page after page, as far as the loop goes on. */
   pages<T>(
     options: ListOptions | undefined,
-    read: (page: PageQuery, options: RpcOptions) => Promise<PageOf<T>>,
+    read: (query: PageQuery, options: RpcOptions) => Promise<PageOf<T>>,
   ): AsyncGenerator<T, void>;
-}
-
-export interface PageQuery {
-  readonly pageSize: number | undefined;
-  readonly pageToken: string;
-}
-
-export interface PageOf<T> {
-  readonly items: readonly T[];
-  readonly nextPageToken: string;
 }
 
 export function createUnaryCalls({ availability, calls, visibility, closing }: CallPorts): UnaryCalls {
@@ -50,14 +41,7 @@ export function createUnaryCalls({ availability, calls, visibility, closing }: C
 
   return {
     call,
-    async *pages(options, read) {
-      const pageSize = options?.pageSize;
-      let pageToken = "";
-      do {
-        const { items, nextPageToken } = await call(options, (rpcOptions) => read({ pageSize, pageToken }, rpcOptions));
-        yield* items;
-        pageToken = nextPageToken;
-      } while (pageToken !== "");
-    },
+    pages: (options, read) =>
+      readPages(options?.pageSize, (query) => call(options, (rpcOptions) => read(query, rpcOptions))),
   };
 }

@@ -3,7 +3,7 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Difference } from "../../server/config/diff/difference.ts";
 import type { Override } from "../../server/config/environment.ts";
-import { openCalls } from "../session/connection.ts";
+import { openConnection } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
 import { UsageError } from "../session/failure.ts";
@@ -109,27 +109,26 @@ async function loadServices() {
 
 async function readRunning(address: string) {
   const { ConfigService, LimiterService, BoardService } = await loadServices();
-  using configs = await openCalls(ConfigService, address);
-  using limiterCalls = await openCalls(LimiterService, address);
-  using boardCalls = await openCalls(BoardService, address);
+  using connection = await openConnection(address);
+  const configs = connection.callsTo(ConfigService);
+  const limiterCalls = connection.callsTo(LimiterService);
+  const boardCalls = connection.callsTo(BoardService);
   const config = await configs.unary((rpc, options) => rpc.getConfig({}, options));
-  const limiters = await allPages(async (pageToken) => {
-    const page = await limiterCalls.unary((rpc, options) => rpc.listLimiters({ pageToken, pageSize }, options));
+  const limiters = await allPages(async (query) => {
+    const page = await limiterCalls.unary((rpc, options) => rpc.listLimiters(query, options));
     return { items: page.limiters, nextPageToken: page.nextPageToken };
   });
-  const declaredLimiters = await allPages(async (pageToken) => {
-    const page = await configs.unary((rpc, options) => rpc.listDeclaredLimiters({ pageToken, pageSize }, options));
+  const declaredLimiters = await allPages(async (query) => {
+    const page = await configs.unary((rpc, options) => rpc.listDeclaredLimiters(query, options));
     return { items: page.limiters, nextPageToken: page.nextPageToken };
   });
-  const boards = await allPages(async (pageToken) => {
-    const page = await boardCalls.unary((rpc, options) => rpc.listBoards({ pageToken, pageSize }, options));
+  const boards = await allPages(async (query) => {
+    const page = await boardCalls.unary((rpc, options) => rpc.listBoards(query, options));
     return { items: page.boards, nextPageToken: page.nextPageToken };
   });
-  const declaredBoards = await allPages(async (pageToken) => {
-    const page = await configs.unary((rpc, options) => rpc.listDeclaredBoards({ pageToken, pageSize }, options));
+  const declaredBoards = await allPages(async (query) => {
+    const page = await configs.unary((rpc, options) => rpc.listDeclaredBoards(query, options));
     return { items: page.boards, nextPageToken: page.nextPageToken };
   });
   return { config, limiters, declaredLimiters, boards, declaredBoards };
 }
-
-const pageSize = 1_000;

@@ -35,8 +35,8 @@ async function list({ terminal, address, json }: Context, { limiter, key }: Leas
   if (key !== undefined && limiter === undefined)
     throw new UsageError("--key needs --limiter: keys are a limiter's own");
   using calls = await openLimiterCalls(address);
-  const leases = await allPages(async (pageToken) => {
-    const page = await calls.unary((rpc, options) => rpc.listLeases({ limiter, key, pageToken }, options));
+  const leases = await allPages(async (query) => {
+    const page = await calls.unary((rpc, options) => rpc.listLeases({ ...query, limiter, key }, options));
     return { items: page.leases, nextPageToken: page.nextPageToken };
   });
   const now = createSystemClock().now().wall;

@@ -24,8 +24,8 @@ export const defineWaiters: DefineCommand = (command, handle) => {
 
 async function list({ terminal, address, json }: Context, limiter: string, { key }: WaitersFlags): Promise<number> {
   using calls = await openLimiterCalls(address);
-  const waiters = await allPages(async (pageToken) => {
-    const page = await calls.unary((rpc, options) => rpc.listWaiters({ limiter, key, pageToken }, options));
+  const waiters = await allPages(async (query) => {
+    const page = await calls.unary((rpc, options) => rpc.listWaiters({ ...query, limiter, key }, options));
     return { items: page.waiters, nextPageToken: page.nextPageToken };
   });
   const now = createSystemClock().now().wall;

@@ -5,7 +5,7 @@
 
 import type { DescService } from "@bufbuild/protobuf";
 import type { Client, ConnectOptions, LimiterService } from "../../client/index.ts";
-import type { Calls } from "./grpc-connection.ts";
+import type { Calls, Connection } from "./grpc-connection.ts";
 
 /** The typed client, for commands that hold leases. */
 export async function openClient(address: string, options?: ConnectOptions): Promise<Client> {
@@ -20,6 +20,11 @@ export async function openLimiterCalls(address: string): Promise<Calls<typeof Li
 /** Calls to any service of the server. */
 export async function openCalls<S extends DescService>(service: S, address: string): Promise<Calls<S>> {
   return (await load()).openCalls(service, address);
+}
+
+/** One connection for calls to several services. */
+export async function openConnection(address: string): Promise<Connection> {
+  return (await load()).openConnection(address);
 }
 
 function load() {

@@ -36,31 +36,46 @@ export function openLimiterCalls(address: string): Calls<typeof LimiterService> 
   return openCalls(LimiterService, address);
 }
 
+/** Calls to a service, on a connection of their own. */
 export function openCalls<S extends DescService>(service: S, address: string): Calls<S> {
+  const connection = openConnection(address);
+  return { ...connection.callsTo(service), [Symbol.dispose]: connection[Symbol.dispose] };
+}
+
+/** One connection for calls to several services. */
+export interface Connection extends Disposable {
+  callsTo<S extends DescService>(service: S): Omit<Calls<S>, keyof Disposable>;
+}
+
+export function openConnection(address: string): Connection {
   const { transport, close } = openNodeTransport(checked(address));
-  const rpc = createRpcClient(service, transport);
   const clock = createSystemClock();
   const unavailable = (detail: string) => new ServerUnavailableError(address, detail);
   const calls = { answerWithin: ANSWER_WITHIN, heard() {}, unavailable };
   const toError = (thrown: unknown) =>
     thrown instanceof ServerUnavailableError ? thrown : toClientError(thrown, address);
   return {
-    async unary(call) {
-      try {
-        // The transport does not bound the time in which it connects.
-        return await within(clock, ANSWER_WITHIN, call(rpc, { timeoutMs: ANSWER_WITHIN }), () => {
-          throw unavailable(`it has not answered within ${ANSWER_WITHIN} ms`);
-        });
-      } catch (thrown) {
-        throw toError(thrown);
-      }
-    },
-    async *stream(open, signal) {
-      try {
-        yield* awaitFirstWord({ calls, clock }, open(rpc));
-      } catch (thrown) {
-        if (!signal.aborted) throw toError(thrown);
-      }
+    callsTo(service) {
+      const rpc = createRpcClient(service, transport);
+      return {
+        async unary(call) {
+          try {
+            // The transport does not bound the time in which it connects.
+            return await within(clock, ANSWER_WITHIN, call(rpc, { timeoutMs: ANSWER_WITHIN }), () => {
+              throw unavailable(`it has not answered within ${ANSWER_WITHIN} ms`);
+            });
+          } catch (thrown) {
+            throw toError(thrown);
+          }
+        },
+        async *stream(open, signal) {
+          try {
+            yield* awaitFirstWord({ calls, clock }, open(rpc));
+          } catch (thrown) {
+            if (!signal.aborted) throw toError(thrown);
+          }
+        },
+      };
     },
     [Symbol.dispose]: close,
   };

@@ -1,18 +1,13 @@
 /** Lists that come page by page. */
 
-interface Page<T> {
-  readonly items: readonly T[];
-  /** Empty on the last page. */
-  readonly nextPageToken: string;
-}
+import { type PageOf, type PageQuery, readPages } from "../../client/pages.ts";
+
+/** As many as the contract lets a page have. */
+const PAGE_SIZE = 1000;
 
 /** All items of all pages, in order. */
-export async function allPages<T>(read: (pageToken: string) => Promise<Page<T>>): Promise<T[]> {
+export async function allPages<T>(read: (query: PageQuery) => Promise<PageOf<T>>): Promise<T[]> {
   const all: T[] = [];
-  for (let pageToken = ""; ; ) {
-    const page = await read(pageToken);
-    all.push(...page.items);
-    if (page.nextPageToken === "") return all;
-    pageToken = page.nextPageToken;
-  }
+  for await (const item of readPages(PAGE_SIZE, read)) all.push(item);
+  return all;
 }

@@ -31,8 +31,8 @@ export const defineList: DefineBoardCommand = (command, handle) => {
 
 async function list({ terminal, address, json }: BoardContext): Promise<number> {
   using calls = await openCalls(BoardService, address);
-  const boards = await allPages(async (pageToken) => {
-    const page = await calls.unary((rpc, options) => rpc.listBoards({ pageToken }, options));
+  const boards = await allPages(async (query) => {
+    const page = await calls.unary((rpc, options) => rpc.listBoards(query, options));
     return { items: page.boards, nextPageToken: page.nextPageToken };
   });
   if (json) {

@@ -15,8 +15,8 @@ export const defineList: DefineCommand = (command, handle) => {
 
 export async function list({ terminal, address, json }: Context): Promise<number> {
   using calls = await openLimiterCalls(address);
-  const limiters = await allPages(async (pageToken) => {
-    const page = await calls.unary((rpc, options) => rpc.listLimiters({ pageToken }, options));
+  const limiters = await allPages(async (query) => {
+    const page = await calls.unary((rpc, options) => rpc.listLimiters(query, options));
     return { items: page.limiters, nextPageToken: page.nextPageToken };
   });
   if (json) {
