@@ -1,11 +1,11 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Client } from "../../../src/client/client.ts";
 import { connect } from "../../../src/client/index.browser.ts";
 import type { Lease } from "../../../src/client/lease.ts";
 import { launchChromium } from "../../support/chromium.ts";
 import { type Bundle, bundleForBrowsers, newPage, openPage, servePage } from "../support/browser.ts";
 import { connectForTest, startRealServer } from "../support/real-server.ts";
-import { startSlowWay } from "../support/slow-way.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 /** What the page has. */
@@ -14,6 +14,9 @@ declare global {
   var leases: Lease[];
   var resumed: Set<string>;
   var fifths: Promise<unknown>[];
+  var client: Client;
+  var controller: AbortController;
+  var fates: Promise<readonly string[]>;
 }
 
 const DB = "limiters: [{ name: db, max_concurrent: 10, ttl: 60s }]";
@@ -35,6 +38,39 @@ async function untilHeld(address: string, leases: number): Promise<void> {
       event.kind === "snapshot" ? event.limiters[0] : event.kind === "changed" ? event.limiter : undefined;
     if (limiter?.status.leases === leases) return;
   }
+}
+
+/**
+ * Opens a page whose client has reached its server, which has one permit, and one card to pull, by a proxy that can keep back
+ * what either says.
+ */
+async function openFarPage() {
+  const { url, address } = await startRealServer(
+    "limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]\nboards: [{ name: release, ttl: 300s }]",
+  );
+  const near = connectForTest(address);
+  const { id: card } = await near.board("release").add({ title: "one" });
+  const proxy = await startTcpProxy(new URL(url).host);
+  const page = await openPage(browser, `http://${proxy.address}`, bundle);
+  await page.evaluate(async () => {
+    globalThis.client = backpressure.connect("");
+    // What is loaded late is there, too.
+    await globalThis.client.limiters.get("db");
+    await globalThis.client.boards.get("release");
+  });
+
+  /** Resolves when the server has granted the permit, to this holder, or the card. */
+  async function untilGranted(what: "lease" | "card", holder = ""): Promise<void> {
+    if (what === "lease") {
+      for await (const _ of near.limiters.watch({ names: ["db"] })) {
+        for await (const lease of near.limiters.leases()) if (lease.holder === holder) return;
+      }
+    } else {
+      for await (const { cards } of near.board("release").watch()) if (cards.get(card)?.state === "active") return;
+    }
+  }
+
+  return { address, near, card, proxy, page, untilGranted };
 }
 
 describe("the bundle for browsers", () => {
@@ -202,19 +238,12 @@ describe("a client in a browser, over HTTP/1.1", () => {
   });
 
   it.each(["acquire", "tryAcquire", "pull", "tryPull"] as const)(
-    "withdraws %s when its page goes away before the grant comes: the next one has it within a second whatever the ttl",
+    "withdraws %s when its page goes away while the grant is on its way: the next one has it at once whatever the ttl",
     async (verb) => {
-      const { url, address } = await startRealServer(
-        "limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]\nboards: [{ name: release, ttl: 300s }]",
-      );
-      const near = connectForTest(address);
-      const { id } = await near.board("release").add({ title: "one" });
-      const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
-      await page.evaluate(async (ask) => {
-        const client = backpressure.connect("");
-        // The connection is there, and so is what is loaded late.
-        await client.limiters.get("db");
-        await client.boards.get("release");
+      const { near, card, proxy, page, untilGranted } = await openFarPage();
+      proxy.stall("answers");
+      await page.evaluate((ask) => {
+        const { client } = globalThis;
         const board = client.board("release");
         const asked = {
           acquire: () => client.acquire("db"),
@@ -223,49 +252,50 @@ describe("a client in a browser, over HTTP/1.1", () => {
           tryPull: () => board.tryPull("InProgress", { ttl: 300_000 }),
         };
         asked[ask]().catch(() => {});
-        await new Promise((resolve) => setTimeout(resolve, 40));
       }, verb);
+      await untilGranted(verb.endsWith("cquire") ? "lease" : "card");
       await page.goto("about:blank");
       if (verb.endsWith("cquire")) {
         await using lease = await near.acquire("db", { maxWait: 1_000 });
         expect(lease.granted).toBe(true);
       } else {
         await using work = await near.board("release").pull("InProgress", { maxWait: 1_000 });
-        expect(work.card).toMatchObject({ id, attempt: 1 });
+        expect(work.card).toMatchObject({ id: card, attempt: 1 });
       }
-      await untilHeld(address, 0);
     },
   );
 
   it("withdraws what waits when its page goes away: a permit that is freed meanwhile goes to the next", async () => {
-    const { url, address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]");
-    const holder = await connectForTest(address).acquire("db");
-    const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
+    const { near, proxy, page, untilGranted } = await openFarPage();
+    const holder = await near.acquire("db");
     await page.evaluate(async () => {
-      const client = backpressure.connect("");
       await new Promise<void>((resolve) => {
-        client.acquire("db", { onWaiting: () => resolve() }).catch(() => {});
+        globalThis.client.acquire("db", { holder: "page", onWaiting: () => resolve() }).catch(() => {});
       });
     });
+    proxy.stall("answers");
+    await holder.release();
     // The grant is on its way while the page goes away.
-    await Promise.all([page.goto("about:blank"), holder.release()]);
-    await using lease = await connectForTest(address).acquire("db", { maxWait: 1_000 });
+    await untilGranted("lease", "page");
+    await page.goto("about:blank");
+    await using lease = await near.acquire("db", { maxWait: 1_000 });
     expect(lease.granted).toBe(true);
   });
 
   it("asks anew for what it had asked when the page comes back from the back/forward cache", async () => {
-    const { url, address } = await startRealServer("limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]");
-    const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
-    const valid = await page.evaluate(async () => {
-      const client = backpressure.connect("");
-      await client.limiters.get("db");
-      setTimeout(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })), 40);
-      setTimeout(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })), 400);
-      const lease = await client.acquire("db");
-      globalThis.leases = [lease];
-      return lease.valid;
+    const { proxy, page, address, untilGranted } = await openFarPage();
+    proxy.stall("answers");
+    await page.evaluate(() => {
+      void globalThis.client.acquire("db").then((lease) => {
+        globalThis.leases = [lease];
+      });
     });
-    expect(valid).toBe(true);
+    await untilGranted("lease");
+    await page.evaluate(() => void dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
+    await untilHeld(address, 0);
+    await proxy.heal();
+    await page.evaluate(() => void dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+    await page.waitForFunction(() => globalThis.leases?.[0]?.valid === true);
     await untilHeld(address, 1);
   });
 
@@ -290,31 +320,36 @@ describe("a client in a browser, over HTTP/1.1", () => {
     await page.waitForFunction(() => globalThis.leases?.[0]?.valid === true);
   });
 
-  it.each([0, 40, 80, 120, 160, 200])(
-    "gives up an acquire and a pull after %i ms on a long way, and the next has them within a second whatever the ttl",
-    async (after) => {
-      const { url, address } = await startRealServer(
-        "limiters: [{ name: db, max_concurrent: 1, ttl: 300s }]\nboards: [{ name: release, ttl: 300s }]",
-      );
-      const near = connectForTest(address);
-      const { id } = await near.board("release").add({ title: "one" });
-      const page = await openPage(browser, `http://${await startSlowWay(new URL(url).host, 150)}`, bundle);
-      const said = await page.evaluate(async (wait) => {
-        const client = backpressure.connect("");
-        // The connection is there.
-        await client.limiters.get("db");
-        const controller = new AbortController();
-        const { signal } = controller;
+  it.each(["at once", "on their way", "while the grants are on their way", "once they are granted"] as const)(
+    "gives up an acquire and a pull %s, and the next has them at once whatever the ttl",
+    async (when) => {
+      const { near, card, proxy, page, untilGranted } = await openFarPage();
+      if (when === "on their way") proxy.stall("requests");
+      if (when === "while the grants are on their way") proxy.stall("answers");
+      await page.evaluate((isAbortedAtOnce) => {
+        const { client } = globalThis;
+        globalThis.controller = new AbortController();
+        const { signal } = globalThis.controller;
         const asked = [client.acquire("db", { signal }), client.board("release").pull("InProgress", { signal })];
-        setTimeout(() => controller.abort(new Error("enough")), wait);
-        return (await Promise.allSettled(asked)).map(({ status }) => status);
-      }, after);
-      // What was granted before has been given back by its own signal.
-      expect(said).toHaveLength(2);
+        if (isAbortedAtOnce) globalThis.controller.abort(new Error("enough"));
+        globalThis.fates = Promise.allSettled(asked).then((all) => all.map(({ status }) => status));
+      }, when === "at once");
+      if (when === "on their way") await proxy.untilKept();
+      if (when === "while the grants are on their way")
+        await Promise.all([untilGranted("lease"), untilGranted("card")]);
+      if (when === "once they are granted") await page.evaluate(() => globalThis.fates);
+      const fates = await page.evaluate(() => {
+        globalThis.controller.abort(new Error("enough"));
+        return globalThis.fates;
+      });
+      const fate = when === "once they are granted" ? "fulfilled" : "rejected";
+      expect(fates).toEqual([fate, fate]);
+      await proxy.heal();
       await using lease = await near.acquire("db", { maxWait: 1000 });
       await using work = await near.board("release").pull("InProgress", { maxWait: 1000 });
       expect(lease.valid).toBe(true);
-      expect(work.card).toMatchObject({ id, attempt: 1 });
+      expect(work.card).toMatchObject({ id: card });
+      if (when !== "once they are granted") expect(work.card.attempt).toBe(1);
     },
   );
 

@@ -4,6 +4,9 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
+/** What comes from the client, or from the server. */
+export type Direction = "requests" | "answers";
+
 export interface TcpProxy {
   /** host:port */
   readonly address: string;
@@ -15,8 +18,10 @@ export interface TcpProxy {
   reset(): void;
   /** Swallows everything from now on, the end of a connection too, both ways, on connections old and new. */
   silence(): void;
-  /** Keeps back everything from now on, the end of a connection too, both ways, until it is healed. */
-  stall(): void;
+  /** Keeps back everything from now on, the end of a connection too, both ways or one, until it is healed. */
+  stall(direction?: Direction): void;
+  /** Resolves when something is kept back. */
+  untilKept(): Promise<void>;
   /** Cuts all connections and refuses new ones. Resolves when the next is refused. */
   refuse(): Promise<void>;
   /** Lets everything through again, but over connections that were silent. Resolves when the next is let through. */
@@ -30,26 +35,32 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const silent = new WeakSet<Socket>();
   let isSilent = false;
-  /** What was kept back, in its order; undefined: nothing is. */
-  let stalled: (() => void)[] | undefined;
+  const stalled = new Set<Direction>();
+  /** What was kept back, in its order. */
+  let kept: (() => void)[] = [];
+  let onKept = () => {};
   let leadsTo = target;
 
-  function forward(from: Socket, to: Socket): void {
+  function forward(from: Socket, to: Socket, direction: Direction): void {
     sockets.add(from);
     if (isSilent) silent.add(from);
     from.on("data", (chunk) => {
-      if (!silent.has(from)) pass(() => to.write(chunk));
+      if (!silent.has(from)) pass(direction, () => to.write(chunk));
     });
     from.on("error", () => {});
     from.on("close", () => {
       sockets.delete(from);
-      if (!silent.has(from)) pass(() => to.destroySoon());
+      if (!silent.has(from)) pass(direction, () => to.destroySoon());
     });
   }
 
-  function pass(what: () => void): void {
-    if (stalled === undefined) what();
-    else stalled.push(what);
+  function pass(direction: Direction, what: () => void): void {
+    if (!stalled.has(direction)) {
+      what();
+      return;
+    }
+    kept.push(what);
+    onKept();
   }
 
   function cut(): void {
@@ -59,8 +70,8 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const server = createServer((client) => {
     const [host, port] = leadsTo.split(":");
     const upstream = connect(Number(port), host);
-    forward(client, upstream);
-    forward(upstream, client);
+    forward(client, upstream, "requests");
+    forward(upstream, client, "answers");
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -83,8 +94,14 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       isSilent = true;
       for (const socket of sockets) silent.add(socket);
     },
-    stall() {
-      stalled ??= [];
+    stall(direction) {
+      for (const one of direction === undefined ? (["requests", "answers"] as const) : [direction]) stalled.add(one);
+    },
+    untilKept() {
+      if (kept.length > 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        onKept = resolve;
+      });
     },
     async refuse() {
       cut();
@@ -93,8 +110,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     },
     async heal() {
       isSilent = false;
-      const late = stalled ?? [];
-      stalled = undefined;
+      const late = kept;
+      kept = [];
+      stalled.clear();
       for (const what of late) what();
       if (server.listening) return;
       server.listen(bound.port, "127.0.0.1");
