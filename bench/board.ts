@@ -1,4 +1,4 @@
-/** Boards: what a pull and a finish cost among many cards, whom a freed place wakes, and what watchers cost those who work. */
+/** Boards: the cost of a pull and a finish among many cards, how many a freed place wakes, what watchers cost workers. */
 
 import { BOARD, connectLoad, type Load, STAGES } from "./board/load.ts";
 import { handOn, pullAndFinish, SHARE } from "./board/sides.ts";
@@ -80,10 +80,10 @@ report({
       spread: spreadOf([woken / freed]),
       target: atMost(1),
     },
-    { what: "— served before one who came earlier", unit: "", spread: spreadOf([overtaken]), target: atMost(0) },
+    { what: "— served before an earlier puller", unit: "", spread: spreadOf([overtaken]), target: atMost(0) },
     { what: "a finish, the next pull, a newcomer in the queue; 1 waiting", unit: "ns", spread: spreadOf(handed.one) },
     { what: `— ${PULLERS} to 1`, unit: "×", spread: ratioOf(handed.crowd, handed.one), target: atMost(1.3) },
-    { what: "server CPU for a card, nobody watching", unit: "µs", spread: spreadOf(served.none) },
+    { what: "server CPU for a card, no watchers", unit: "µs", spread: spreadOf(served.none) },
     {
       what: `— ${UNREAD} watch and never read`,
       unit: "×",

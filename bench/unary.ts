@@ -56,8 +56,8 @@ const ours = underLoad(real, realLoad);
 const theirs = underLoad(messages, messagesLoad);
 const least = underLoad(bytes, bytesLoad);
 const pairs = await inTurns({ ours: ours.side, theirs: theirs.side, least: least.side }, TURNS);
-const told = (figures: readonly number[]) => figures.slice(TURNS.warmUp);
-const percent = (shares: readonly number[]) => spreadOf(told(shares).map((share) => share * 100));
+const measured = (figures: readonly number[]) => figures.slice(TURNS.warmUp);
+const percent = (shares: readonly number[]) => spreadOf(measured(shares).map((share) => share * 100));
 
 report({
   name: "unary",
@@ -68,18 +68,22 @@ report({
       spread: ratioOf(pairs.ours, pairs.theirs),
       target: atLeast(0.7),
     },
-    { what: "pairs per second of server CPU, likewise", unit: "×", spread: ratioOf(told(theirs.cpu), told(ours.cpu)) },
+    {
+      what: "pairs per second of server CPU, likewise",
+      unit: "×",
+      spread: ratioOf(measured(theirs.cpu), measured(ours.cpu)),
+    },
     { what: "— to those of grpc-js that echoes bytes", unit: "×", spread: ratioOf(pairs.ours, pairs.least) },
     { what: "pairs", unit: "/s", spread: spreadOf(pairs.ours) },
-    { what: "server CPU for a pair", unit: "µs", spread: spreadOf(told(ours.cpu)) },
+    { what: "server CPU for a pair", unit: "µs", spread: spreadOf(measured(ours.cpu)) },
     { what: "server at work", unit: "%", spread: percent(ours.serverBusy) },
     { what: "load at work meanwhile", unit: "%", spread: percent(ours.loadBusy) },
     { what: "grpc-js with messages: pairs", unit: "/s", spread: spreadOf(pairs.theirs) },
-    { what: "grpc-js with messages: server CPU for a pair", unit: "µs", spread: spreadOf(told(theirs.cpu)) },
+    { what: "grpc-js with messages: server CPU for a pair", unit: "µs", spread: spreadOf(measured(theirs.cpu)) },
     { what: "grpc-js with messages: server at work", unit: "%", spread: percent(theirs.serverBusy) },
     { what: "grpc-js with messages: load at work meanwhile", unit: "%", spread: percent(theirs.loadBusy) },
     { what: "grpc-js with bytes: pairs", unit: "/s", spread: spreadOf(pairs.least) },
-    { what: "grpc-js with bytes: server CPU for a pair", unit: "µs", spread: spreadOf(told(least.cpu)) },
+    { what: "grpc-js with bytes: server CPU for a pair", unit: "µs", spread: spreadOf(measured(least.cpu)) },
   ],
   notes: [
     `${IN_FLIGHT} pairs in flight over ${CONNECTIONS} connections, ${SHARE / 1000} s a round and side; ${pinning()}.`,

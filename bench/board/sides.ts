@@ -43,11 +43,11 @@ export function pullAndFinish({ backlog = 0, completed = 0, priorities = false }
 /** What one freed place brings about while many wait for it. */
 export interface HandOn {
   readonly side: Side;
-  /** How many were served for each place that came free, and who was served before somebody who had come earlier. */
+  /** How many pullers were served for each place that came free, and how many of them before an earlier one. */
   readonly tally: { freed: number; served: number; overtaken: number };
 }
 
-/** A card is finished and leaves its stage: the first who waits there is given the next. Behind them somebody joins. */
+/** A card is finished and leaves its stage: the first puller there is given the next, and another joins the queue. */
 export function handOn(pullers: number): HandOn {
   const subject = createSubject({
     stages: [queue("In", undefined, { autoPull: false }), work("Work", 1), queue("Out")],

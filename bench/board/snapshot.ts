@@ -23,7 +23,7 @@ export const PART = 1_000;
 /** Messages of one side in one round. */
 const SHARE = 100;
 
-/** ns for a message to one who comes anew to a board of so many cards; the protobuf bytes included, the socket not. */
+/** ns for a message to a new watcher of a board of so many cards; the protobuf bytes included, the socket not. */
 export function snapshotParts(cards: number): Side {
   const clock = createSystemClock();
   const ports = { clock, store: createMemoryStore() };

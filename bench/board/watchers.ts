@@ -1,4 +1,4 @@
-/** Watchers of a board: those who read what they are told, and those who never do. */
+/** Watchers of a board: one that reads its messages, and one that never does. */
 
 import { connect } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -10,7 +10,7 @@ import { BOARD } from "./load.ts";
 const method = BoardService.method.watchBoard;
 const REQUEST = toBinary(method.input, create(method.input, { name: BOARD }));
 
-/** One who reads. */
+/** A watcher that reads. */
 export function watch(address: string): Disposable {
   const client = new Client(address, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 });
   const stream = client.makeServerStreamRequest(
@@ -28,7 +28,7 @@ export function watch(address: string): Disposable {
   };
 }
 
-/** One who opens the stream and never reads it; the connection lives, and answers pings. */
+/** A watcher that opens the stream and never reads it; the connection lives, and answers pings. */
 export function watchUnread(address: string): Disposable {
   const session = connect(`http://${address}`);
   session.on("error", () => {});

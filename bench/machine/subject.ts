@@ -13,7 +13,7 @@ const PLENTY = 1_000_000;
 export const BOTH_LIMITS = { rate: rateOf(1_000_000, PLENTY), maxConcurrent: PLENTY };
 /** A bucket that is not full again for long once a token was spent: its key is not forgotten meanwhile. */
 export const SLOW_REFILL = { rate: rateOf(0.001, PLENTY), maxConcurrent: PLENTY };
-/** Whoever comes second waits. */
+/** The second to come waits. */
 export const ONE_PERMIT = { maxConcurrent: 1 };
 
 export interface Subject {

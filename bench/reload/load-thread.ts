@@ -54,7 +54,7 @@ function pair(): void {
   });
 }
 
-/** Reads all that a watcher is told; resolves when it has what there is. */
+/** Reads all that a watcher is sent; resolves when it has what there is. */
 function watch(): Promise<void> {
   const stream = createGrpcClient(address).open(LimiterService.method.watchLimiters, {});
   return new Promise((resolve) => {

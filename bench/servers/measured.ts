@@ -36,7 +36,7 @@ export async function startMeasured(
 }
 
 /**
- * grpc-js alone, with the flags for Node that the real server has: it answers each of these paths with this, and asks nobody.
+ * grpc-js alone, with the flags for Node that the real server has: it answers each of these paths with this.
  * `messages`: it decodes and encodes, too.
  */
 export async function startBare(

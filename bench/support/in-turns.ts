@@ -3,7 +3,7 @@
 /** Does a share of its work and says what that cost, or how fast it went. */
 export type Side = () => number | Promise<number>;
 
-/** The figures of each side, round by round. The first `warmUp` rounds (unset: 1) are not told. */
+/** The figures of each side, round by round. The first `warmUp` rounds (unset: 1) are left out. */
 export async function inTurns<K extends string>(
   sides: Readonly<Record<K, Side>>,
   { rounds, warmUp = 1 }: { readonly rounds: number; readonly warmUp?: number },

@@ -10,7 +10,7 @@ export interface Figure {
   readonly what: string;
   readonly unit: string;
   readonly spread: Spread;
-  /** What the median is to reach; undefined: it is told for reference. */
+  /** What the median is to reach; undefined: it is shown for reference. */
   readonly target?: Target;
 }
 
@@ -30,11 +30,11 @@ export interface Report {
   /** The benchmark's name: `bench/NAME.ts`. */
   readonly name: string;
   readonly figures: readonly Figure[];
-  /** What one has to know to read them. */
+  /** What a reader has to know of them. */
   readonly notes?: readonly string[];
 }
 
-/** Prints the table and writes `bench/results/NAME.json`. A missed target is told, and is no failure. */
+/** Prints the table and writes `bench/results/NAME.json`. A missed target is shown, and is no failure. */
 export function report({ name, figures, notes = [] }: Report): void {
   const rows = figures.map((figure) => [figure.what, ...tell(figure)]);
   printTable([["", "median", "lowest … highest", "target", ""], ...rows]);

@@ -1,4 +1,4 @@
-/** Figures of several rounds as they are told: the one in the middle, and how far the others lie from it. */
+/** Figures of several rounds as they are shown: the one in the middle, and how far the others lie from it. */
 
 export interface Spread {
   readonly median: number;

@@ -1,4 +1,4 @@
-/** CPU time: what a thread has worked, whoever else wanted the machine meanwhile. */
+/** CPU time: what a thread has worked, whatever else wanted the machine meanwhile. */
 
 /** ns that the calling thread has worked; to the µs. */
 export function threadTime(): number {

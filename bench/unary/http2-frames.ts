@@ -41,7 +41,7 @@ export function callHeaders(path: string, authority: string): Buffer {
   ]);
 }
 
-/** HEADERS and DATA of one call, whose stream (at byte 5 of either) is filled in by whoever sends it. */
+/** HEADERS and DATA of one call, whose stream (at byte 5 of either) is filled in by the sender. */
 export function callTemplate(headers: Buffer, message: Uint8Array): Buffer {
   const prefix = Buffer.alloc(MESSAGE_PREFIX);
   prefix.writeUInt32BE(message.byteLength, 1);

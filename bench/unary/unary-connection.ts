@@ -19,7 +19,7 @@ interface OpenCall {
   message: Buffer | undefined;
 }
 
-/** Bytes after which the server is told that we have read them; it may send 65,535 before it is. */
+/** Bytes after which the server is notified that we have read them; it may send 65,535 before. */
 const WINDOW_STEP = 16_384;
 
 /** `address`: host:port. */

@@ -120,7 +120,7 @@ describe("one thing that fails", () => {
     const renewed = client
       .call(renew, { leases: [{ leaseId, secret }] })
       .then(({ results }) => results[0]?.result.case);
-    // Twice more there is no room: a second, for which nobody need wait.
+    // Twice more there is no room: a second, for which no caller need wait.
     const waited = disk.failures(2).then(() => "not answered");
     expect(await Promise.race([renewed.catch(String), waited])).toBe("renewed");
   });
@@ -168,7 +168,7 @@ describe("one thing that fails", () => {
   const stops: readonly [string, string, object][] = [
     ["are answered when they are kept", "", { case: "granted" }],
     [
-      "are told UNAVAILABLE when the drain is over",
+      "are answered UNAVAILABLE when the drain is over",
       "drain: { timeout: 200ms }\n",
       // Their own time for the disk is as long as the drain's, and ends at about the same instant.
       { code: Code.Unavailable, reason: expect.stringMatching(/^(DRAINING|NOT_KEPT)$/), retryDelay: 1000 },
@@ -257,13 +257,13 @@ describe.concurrent("control: it is found when the server", { timeout: 120_000 }
     const dice = createDice(seed);
     const bugs: readonly BugName[] = run === cutPower ? ["another boot at each start"] : [];
     await using subject = await startDiskSubject(leases, [bug, ...bugs]);
-    const told = () => subject.ledger.breaches.join("\n");
-    // A fault may come when nobody waits for an answer, and show only a part of it.
-    for (let trial = 1; trial <= 5 && !found.test(told()); trial += 1) {
+    const breaches = () => subject.ledger.breaches.join("\n");
+    // A fault may come when no client waits for an answer, and show only a part of it.
+    for (let trial = 1; trial <= 5 && !found.test(breaches()); trial += 1) {
       if (trial > 1) await subject.restart([bug, ...bugs]);
       await run({ subject, dice });
       await subject.audit({ bugs });
     }
-    expect(told()).toMatch(found);
+    expect(breaches()).toMatch(found);
   });
 });

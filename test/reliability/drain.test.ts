@@ -155,7 +155,7 @@ async function expectTakenUp(folder: string, expected: Expected): Promise<void> 
   expect(resumed.granted.resumed).toBe(true);
   const past = acquire(client, { claims: [{ limiter: "tenants", key: "red" }], requestId: expected.past });
   expect(await past.ending).toMatchObject({ reason: "LEASE_ENDED" });
-  // Who waited is before who comes now, and is granted as soon as there is room, under a token that there was never before.
+  // The old waiter is before a newcomer, and is granted as soon as there is room, under a token that was never used.
   const newcomer = await queue(client, { claims: [{ limiter: "db", slots: true }] });
   const waiter = await queue(client, { claims: [{ limiter: "db", slots: true }], requestId: expected.waiting });
   await giveBack(client, resumed);

@@ -29,7 +29,7 @@ describe.each([
   ["gRPC", "grpc", HTTP2_FLOODS],
   ["web", "web", [...HTTP2_FLOODS, ...HTTP1_FLOODS]],
 ] as const)("on the %s port", (name, which, floods) => {
-  test(`${floods.length} floods: each is ended within ${GONE_WITHIN} ms or hurts nobody, and their memory comes back`, async () => {
+  test(`${floods.length} floods: each is ended within ${GONE_WITHIN} ms or does no harm, and their memory comes back`, async () => {
     await using subject = await startSubject(YAML);
     const { server, ports } = subject;
     using bystander = await startBystander(which === "grpc" ? server.address : server.url);

@@ -140,22 +140,22 @@ const CASES: readonly Case[] = [
     lines: [granted(2, { sent: 0, heard: 10 }), granted(1, { sent: 9, heard: 20 })],
   },
   {
-    name: "one who asks after another is known to wait is granted before",
+    name: "a client that asks after another is known to wait is granted before it",
     breaks: "first come, first served",
     lines: [granted(2, { sent: 0, queued: 10, heard: 50 }), granted(1, { sent: 11, heard: 40 })],
   },
   {
-    name: "one who asks after another is known to wait is granted while that waits on",
+    name: "a client that asks after another is known to wait is granted while that waits on",
     breaks: "first come, first served",
     lines: [gone({ sent: 0, queued: 10, waitedUntil: 50 }), granted(1, { sent: 11, heard: 49 })],
   },
   {
-    name: "one who has left is not waited for",
+    name: "a waiter that has left is not waited for",
     breaks: undefined,
     lines: [gone({ sent: 0, queued: 10, waitedUntil: 50 }), granted(1, { sent: 11, heard: 51 })],
   },
   {
-    name: "one who asks while another is not yet known to wait may be first",
+    name: "a client that asks while another is not yet known to wait may be first",
     breaks: undefined,
     lines: [granted(2, { sent: 0, queued: 10, heard: 50 }), granted(1, { sent: 9, heard: 40 })],
   },
@@ -165,7 +165,7 @@ const CASES: readonly Case[] = [
     lines: [granted(2, { sent: 0, queued: 10, heard: 50 }), granted(1, { sent: 11, heard: 40 }, { key: "other" })],
   },
   {
-    name: "who asks again keeps its place",
+    name: "a waiter that asks again keeps its place",
     breaks: undefined,
     lines: [
       gone({ sent: 5, queued: 6, waitedUntil: 10 }),

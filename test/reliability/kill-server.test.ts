@@ -1,4 +1,4 @@
-/** The server is killed again and again, under load: nothing that it has granted is forgotten, and nobody is admitted twice. */
+/** The server is killed again and again, under load: no grant is forgotten, and no permit is granted twice. */
 
 import { expect, test } from "vitest";
 import { startRestartingServer } from "../support/restarting-server.ts";

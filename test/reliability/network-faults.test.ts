@@ -1,4 +1,4 @@
-/** Faults of the network between a holder and the server: nobody works beside another, and nobody waits for a dead one. */
+/** Faults of the network between a holder and the server: no two work at once, no waiter waits for a dead holder. */
 
 import { expect, test } from "vitest";
 import { type Client, connect } from "../../src/client/index.ts";
@@ -65,7 +65,7 @@ logging: { level: warn }`;
     });
     tried.push(...(await Promise.all(batch)));
   }
-  // Whatever was lost on the way has run out, and nobody is left who waits.
+  // Whatever was lost on the way has run out, and no waiter is left.
   const deadline = performance.now() + BOUND;
   for (;;) {
     const { permitsInUse, waiters, leases } = (await direct.limiters.get("db")).status;
@@ -81,7 +81,7 @@ const complaintsOf = (tried: readonly Tried[]) =>
   tried.flatMap(({ plan, trial }) => trial.complaints.map((complaint) => `${complaint}: ${describePlan(plan)}`));
 
 test.each(FAULT_NAMES.map((name, index) => [name, index] as const))(
-  `%s, ${TRIALS} times: one at work at a time, the dead are found, and who comes back has its lease`,
+  `%s, ${TRIALS} times: one at work at a time, the dead are found, and a holder that comes back has its lease`,
   { timeout: TRIALS * 4_000 + 60_000, retry: 0 },
   async (name, number) => {
     const first = seed + number * TRIALS;

@@ -67,7 +67,7 @@ test.concurrent(`${PAUSES} pauses of holders that do not look: the resource take
   expect(staleOf(resource.accepted)).toEqual([]);
   // Otherwise nothing was shown; and it is the control, too.
   expect(staleOf(unguarded.accepted).length).toBeGreaterThan(0);
-  // Nobody is turned away who may rely on its lease.
+  // No holder that may rely on its lease is refused.
   expect(resource.refused.filter(({ valid }) => valid)).toEqual([]);
 });
 
@@ -101,7 +101,7 @@ test.concurrent(`${PAUSES} short pauses of holders that look: never more at work
   expect(books.complaints).toEqual([]);
 });
 
-test.concurrent(`${SERVER_PAUSES} pauses of the server, longer than its keepalive: no lease is lost, nobody admitted twice`, {
+test.concurrent(`${SERVER_PAUSES} pauses of the server, longer than its keepalive: no lease is lost, no permit granted twice`, {
   timeout: SERVER_PAUSES * LONGEST + 120_000,
   retry: 0,
 }, async ({ expect }) => {

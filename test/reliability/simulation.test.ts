@@ -12,7 +12,7 @@ const STEPS = 10_000;
 const PATIENCE = inTier({ C: 120, N: 5_400 });
 const FEWEST = 100;
 
-test(`worlds of ${STEPS} steps, up to ${WORLDS}: every invariant after every step, nothing forgotten, everybody served`, {
+test(`worlds of ${STEPS} steps, up to ${WORLDS}: every invariant after every step, nothing forgotten, every client served`, {
   timeout: 5 * PATIENCE * 1_000,
   retry: 0,
 }, async () => {

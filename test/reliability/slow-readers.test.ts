@@ -74,7 +74,7 @@ test.each([
     const watching = toBinary(WatchLimitersRequestSchema, create(WatchLimitersRequestSchema, { names: ["bystander"] }));
     const looking = toBinary(WatchBoardRequestSchema, create(WatchBoardRequestSchema, { name: "board" }));
     for (let i = 0; i < WATCHERS; i += 1) streams.push(limiters.open(watching), boards.open(looking));
-    // Nobody reads what they say, and yet whoever wants to know that they have ended does.
+    // Nothing reads what they say, and yet their end has to be noticed.
     const closed = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once("close", resolve))));
     for (const stream of streams) stream.resume();
     await untilStatus(client, "db", ({ permitsInUse, waiters }) => permitsInUse + waiters === BigInt(READERS));

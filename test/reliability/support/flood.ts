@@ -21,7 +21,7 @@ import { pathOf } from "../../support/grpc-client.ts";
 
 export interface Flood {
   readonly name: string;
-  /** What must come of it: its session is ended, or it may go on and nobody is hurt. */
+  /** What must come of it: its session is ended, or it may go on and does no harm. */
   readonly fate: "ended" | "harmless";
   /** What every connection begins with. */
   readonly greeting: Buffer;

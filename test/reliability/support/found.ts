@@ -51,7 +51,7 @@ export const FOUND: readonly FoundBug[] = [
   },
   {
     harness: "disk-faults",
-    bug: "a checkpoint that fails is kept by SQLite to itself: the log grows, and nobody is told",
+    bug: "a checkpoint that fails is kept by SQLite to itself: the log grows, and nothing is logged",
     mended: "2026-11-27",
   },
   {
@@ -71,7 +71,7 @@ export const FOUND: readonly FoundBug[] = [
   },
   {
     harness: "network-faults",
-    bug: "waiters whose connection the server gave up were told of an answer without a status, and lost their places",
+    bug: "waiters whose connection the server gave up were given an answer without a status, and lost their places",
     mended: "2026-11-27",
   },
 ];

@@ -51,7 +51,7 @@ async function hold(holder: number): Promise<void> {
       await using lease = await client.acquire(limiter);
       await holdOnce(id, lease);
     } catch (error) {
-      // Nobody is there to ask, and nothing is held: it is asked again.
+      // No server answers, and nothing is held: it is asked again.
       if (error instanceof ServerUnavailableError) continue;
       await tell({ kind: "failed", id, error: String(error) });
     }

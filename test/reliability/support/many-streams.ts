@@ -18,7 +18,7 @@ export interface ManyStreamsOptions {
   readonly contentType: string;
   readonly streams: number;
   readonly streamsAConnection: number;
-  /** Bytes that a stream takes before anybody has read them; unset: 64 KB. */
+  /** Bytes that a stream takes before any are read; unset: 64 KB. */
   readonly window?: number;
 }
 

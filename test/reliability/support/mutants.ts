@@ -63,7 +63,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [LEAKS, FINITE],
   },
   {
-    name: "nobody remembers what a request id has stood for",
+    name: "what a request id has stood for is forgotten",
     file: `${MACHINE}/requests.ts`,
     find: "state.pastRequests.set(requestId, past, state.now);",
     replace: "",
@@ -84,14 +84,14 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [FINITE],
   },
   {
-    name: "a freed permit wakes nobody",
+    name: "a freed permit wakes no waiter",
     file: `${MACHINE}/ending.ts`,
     find: "unsettle(state, instance);",
     replace: "",
     tests: [FAIR, LEAKS],
   },
   {
-    name: "whoever's time is over gives up before what has fallen due is granted",
+    name: "a waiter whose time is over gives up before what has fallen due is granted",
     file: `${MACHINE}/settle.ts`,
     find: "        givingUp ??= [];\n        givingUp.push(due);",
     replace: "        giveUp(state, due);",

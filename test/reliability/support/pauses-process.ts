@@ -39,7 +39,7 @@ async function work(lease: Lease): Promise<void> {
   await tell({ kind: "leave" });
 }
 
-/** Nobody could be reached, or the grant was heard of when its lease had ended. */
+/** No server could be reached, or the grant was heard of when its lease had ended. */
 function isOfThePause(error: unknown): boolean {
   if (error instanceof ServerUnavailableError) return true;
   return error instanceof AdmissionError && error.reason === "LEASE_EXPIRED";

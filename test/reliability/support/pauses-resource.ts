@@ -1,4 +1,4 @@
-/** The resource that is protected: who writes to it shows the slot and the fencing token of its lease. */
+/** The resource that is protected: a write to it shows the slot and the fencing token of its lease. */
 
 export interface Write {
   readonly slot: number;
@@ -14,7 +14,7 @@ export interface Resource {
   write(write: Write): void;
 }
 
-/** `checks`: keeps the highest fencing token of each slot, and refuses whoever comes with a lower one. */
+/** `checks`: keeps the highest fencing token of each slot, and refuses a write with a lower one. */
 export function createResource({ checks }: { readonly checks: boolean }): Resource {
   const highest = new Map<number, bigint>();
   const accepted: Write[] = [];

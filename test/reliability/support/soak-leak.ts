@@ -1,6 +1,6 @@
 /**
  * Imported into a server that shall leak (`node --import`): 4 KB a call, and a timer and a descriptor a connection, as
- * whoever forgets to clean up does.
+ * code that forgets to clean up does.
  */
 
 import { subscribe } from "node:diagnostics_channel";

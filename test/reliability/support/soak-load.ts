@@ -38,7 +38,7 @@ export interface SoakReport {
 }
 
 interface SoakClient extends ContractClient {
-  /** HTTP/1.1 has no pings: there a lease that nobody renews runs out though its stream is open. */
+  /** HTTP/1.1 has no pings: there a lease that is not renewed runs out though its stream is open. */
   readonly probed: boolean;
 }
 
@@ -93,7 +93,7 @@ export async function soak(options: SoakOptions, dice: Dice): Promise<SoakReport
     await call.ending;
   }
 
-  /** Its answer is waited for by whoever waits for all. */
+  /** Its answer is waited for where all are. */
   function begin(what: Promise<void>): void {
     const over = what
       .catch((error: unknown) => {
@@ -134,12 +134,12 @@ export async function soak(options: SoakOptions, dice: Dice): Promise<SoakReport
 
   async function mistake(client: ContractClient): Promise<void> {
     calls += 1;
-    const claims = [{ limiter: dice.chance(50) ? "nobody knows it" : "" }];
+    const claims = [{ limiter: dice.chance(50) ? "no such limiter" : "" }];
     const failure = await client.call(AdmissionService.method.tryAcquire, { claims }).catch((error: unknown) => error);
     if (!(failure instanceof CallFailure)) throw new Error("a call that is wrong was answered");
   }
 
-  /** Ten streams whose connection is lost, with waiters who do not come back, or leases whose time then runs. */
+  /** Ten streams whose connection is lost, with waiters that do not come back, or leases whose time then runs. */
   async function lose(): Promise<void> {
     calls += 10;
     const port = Number(dice.chance(50) ? new URL(url).port : address.slice(address.lastIndexOf(":") + 1));

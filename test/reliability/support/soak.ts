@@ -49,7 +49,7 @@ logging: { level: error }
 const HEAP = "--max-old-space-size=512";
 const PROBE = new URL("soak-probe.ts", import.meta.url).href;
 const LOAD = fileURLToPath(new URL("soak-load-process.ts", import.meta.url));
-/** ms between two looks: nobody is told when a descriptor is closed. */
+/** ms between two looks: nothing notifies of a descriptor that is closed. */
 const LOOK_AGAIN = 50;
 
 export async function startSoak(nodeArguments: readonly string[] = []): Promise<Soak> {

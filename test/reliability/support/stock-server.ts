@@ -1,6 +1,6 @@
 /**
  * The control: AdmissionService by a library as it comes, without a guard of ours: `grpc-js` or `connect-node`. Or `http2`:
- * Node's own with its limits lifted. Says where it listens, and ends with whoever started it.
+ * Node's own with its limits lifted. Says where it listens, and ends with its parent.
  */
 
 import { createServer } from "node:http2";
@@ -32,7 +32,7 @@ if (process.argv[2] === "grpc-js") {
     callback(null, toBinary(TryAcquireResponseSchema, create(TryAcquireResponseSchema)));
   const onStream: handleServerStreamingCall<unknown, Uint8Array> = (call) => {
     call.write(toBinary(AcquireResponseSchema, waiting()));
-    // Whether anybody reads or not.
+    // Whether the client reads or not.
     const chatter = setInterval(() => call.write(Buffer.alloc(1_000)), 10);
     call.on("close", () => clearInterval(chatter));
     call.on("cancelled", () => clearInterval(chatter));

@@ -58,7 +58,7 @@ async function auditThings(client: ContractClient, ledger: Ledger): Promise<void
   }
 }
 
-/** By their holders, each of whom has asked for one. */
+/** By their holders, each of which has asked for one. */
 async function readLeases(client: ContractClient, ledger: Ledger): Promise<ReadonlyMap<string, Lease>> {
   const { leases } = await client.call(listLeases, { limiter: LIMITER, pageSize: 1_000 });
   const { limiter } = await client.call(getLimiter, { name: LIMITER });
@@ -78,7 +78,7 @@ async function readLeases(client: ContractClient, ledger: Ledger): Promise<Reado
   return byHolder;
 }
 
-/** Whoever was granted a lease can still prove that it is his. */
+/** Each holder can still prove that its lease is its own. */
 async function auditRenewal(client: ContractClient, ledger: Ledger): Promise<void> {
   const credentials = ledger.asks.flatMap(({ answer }) => (answer.kind === "granted" ? [answer] : []));
   if (credentials.length === 0) return;
@@ -90,7 +90,7 @@ async function auditRenewal(client: ContractClient, ledger: Ledger): Promise<voi
   }
 }
 
-/** Whoever asks again, since no answer has come, has what there is, and not a second one. */
+/** An ask that is repeated, since no answer has come, finds what there is, and makes no second lease. */
 async function auditRetries(client: ContractClient, ledger: Ledger, leases: ReadonlyMap<string, Lease>): Promise<void> {
   for (const ask of ledger.asks) {
     const { holder, requestId, answer } = ask;
@@ -124,7 +124,7 @@ async function giveAllBack(client: ContractClient, ledger: Ledger): Promise<void
   }
 }
 
-/** All permits are free, and the tokens of those who take them are above all of before. */
+/** All permits are free, and the tokens of their new holders are above all of before. */
 async function auditTokens(client: ContractClient, ledger: Ledger): Promise<void> {
   for (let permit = 0; permit < ledger.permits; permit += 1) {
     const ask = ledger.ask({ holder: `auditor ${permit}`, requestId: "" });

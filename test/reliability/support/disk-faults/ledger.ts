@@ -3,7 +3,7 @@
 /** One request for a permit. */
 export interface Ask {
   readonly holder: string;
-  /** Empty: it cannot be told again. */
+  /** Empty: it cannot be asked again. */
   readonly requestId: string;
   answer: Answer;
 }
@@ -44,7 +44,7 @@ export interface Ledger {
   givingBack(ask: Ask): void;
   /** A thing that is not there yet, to dispose of. */
   create(about: Pick<Thing, "of" | "name">): Thing;
-  /** Things that are there and of which nobody disposes, at most so many, to dispose of until all is settled. */
+  /** Things that are there and of which no client disposes, at most so many, to dispose of until all is settled. */
   take(most: number): Thing[];
   /** What was asked for was answered. */
   changed(thing: Thing): void;

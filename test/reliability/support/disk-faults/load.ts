@@ -45,7 +45,7 @@ export function startLoad(options: {
         onAnswer();
       }
     } catch (error) {
-      if (!isGone(error)) ledger.breach(`what nobody would expect was answered: ${error}`);
+      if (!isGone(error)) ledger.breach(`the answer was unexpected: ${error}`);
     }
   };
   const done = Promise.all(connections.map(work));

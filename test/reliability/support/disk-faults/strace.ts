@@ -1,7 +1,7 @@
 /**
- * System calls of a running server that fail, by strace: between the process and the kernel, so that whoever calls them, by
- * whichever library, is told so; only on the files that are named; from the n-th call on, so that a number says where in a
- * commit it is; and until strace lets go, so that a disk can have room again.
+ * System calls of a running server that fail, by strace: between the process and the kernel, so that the caller, by any
+ * library, sees them fail; only on the files that are named; from the n-th call on, so that a number says where in a commit
+ * it is; and until strace lets go, so that a disk can have room again.
  */
 
 import { spawn } from "node:child_process";
@@ -35,7 +35,7 @@ export function requireStrace(context: TestContext): void {
   requireTool(context, { name: "strace", probe: ["strace", "-o", "/dev/null", "true"], install });
 }
 
-/** For whoever starts a program under it. `from`: the first call that fails, counted from 1. */
+/** For a program that is started under it. `from`: the first call that fails, counted from 1. */
 export function faultArguments(folder: string, { calls, effect, files }: Fault, from: number): readonly string[] {
   return [...pathArguments(folder, files), "-e", `trace=${calls}`, "-e", `inject=${calls}:${effect}:when=${from}+`];
 }

@@ -83,7 +83,7 @@ export async function fillDisk({ subject, dice }: Trial): Promise<void> {
   await subject.end();
 }
 
-/** The log cannot be written into the database: that is told, once each way, and all goes on. */
+/** The log cannot be written into the database: that is logged, once each way, and all goes on. */
 export async function failCheckpoint({ subject, dice }: Trial): Promise<void> {
   const { server, ledger } = subject;
   await using client = createGrpcClient(server.address);
@@ -98,8 +98,8 @@ export async function failCheckpoint({ subject, dice }: Trial): Promise<void> {
   await disk.lift();
   await again;
   const said = await subject.end();
-  const told = said.split("cannot be written into its database").length - 1;
-  if (told !== 1) ledger.breach(`that the log grows is told ${told} times`);
+  const times = said.split("cannot be written into its database").length - 1;
+  if (times !== 1) ledger.breach(`that the log grows is logged ${times} times`);
   await load.stop();
 }
 

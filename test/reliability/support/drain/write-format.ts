@@ -20,7 +20,7 @@ import { startServerProcess } from "../../../support/server-process.ts";
 import { startFaultProxy } from "../network/fault-proxy.ts";
 import { type FolderView, viewFolder } from "./folder-view.ts";
 
-/** What whoever opens the folder has to find. */
+/** What the next server has to find in the folder. */
 export interface Expected {
   readonly view: FolderView;
   /** Of a lease whose stream was lost, and of one without a stream. */
@@ -29,7 +29,7 @@ export interface Expected {
   readonly waiting: string;
   /** A request id whose lease was released. */
   readonly past: string;
-  /** Somebody's work. */
+  /** The card that is worked on. */
   readonly card: { readonly cardId: string; readonly fencingToken: string };
 }
 
@@ -124,7 +124,7 @@ async function makeBoard(client: ContractClient): Promise<Expected["card"]> {
   return { cardId, fencingToken: String(fencingToken) };
 }
 
-/** Which machine it was, and which of its starts, is nobody's business; a folder that was closed in order needs neither. */
+/** Removes which machine it was, and which of its starts; a folder that was closed in order needs neither. */
 function forgetMachine(folder: string): void {
   rmSync(join(folder, "owner.json"));
   const mark = openMark(join(folder, "mark"), (what) => new Error(what));

@@ -1,4 +1,4 @@
-/** What one connection says over HTTP/2: a right beginning, and then what nobody should say. RFC 9113, RFC 7541. */
+/** What one connection says over HTTP/2: a right beginning, and then what no peer should say. RFC 9113, RFC 7541. */
 
 import type { Dice } from "../../../server/machine/dice.ts";
 import {

@@ -16,9 +16,9 @@ export const BUGS: readonly VisibleBug[] = [
   { ...mutant("a lease can be released twice"), breaks: "permits" },
   { ...mutant("the last in the queue is served first"), breaks: "first come, first served" },
   { ...mutant("a refusal brings a token"), breaks: "rate" },
-  { ...mutant("nobody remembers what a request id has stood for"), breaks: "request ids" },
+  { ...mutant("what a request id has stood for is forgotten"), breaks: "request ids" },
   {
-    name: "a newcomer overtakes those who wait",
+    name: "a newcomer overtakes waiters",
     file: `${MACHINE}/target.ts`,
     find: "if (inTheWay === undefined && waiting === 0) continue;",
     replace: "if (inTheWay === undefined) continue;",

@@ -9,7 +9,7 @@ export function checkHolds(name: string, grants: readonly Grant[], maxConcurrent
     { at: heard, by: permits, leaseId },
     { at: until, by: -permits, leaseId },
   ]);
-  // What is let go at an instant is free for whoever is heard of at the same.
+  // What is released at an instant is free for a grant that is heard of at the same.
   changes.sort((a, b) => a.at - b.at || a.by - b.by);
   const violations: Violation[] = [];
   let inUse = 0;
@@ -24,7 +24,7 @@ export function checkHolds(name: string, grants: readonly Grant[], maxConcurrent
 export function checkSlots(name: string, grants: readonly Grant[], maxConcurrent: number): readonly Violation[] {
   const violations: Violation[] = [];
   const violate = (what: string) => violations.push({ rule: "slots", what: `${name}: ${what}` });
-  /** The last who was seen on each slot. */
+  /** The last grant that was seen on each slot. */
   const last = new Map<number, Grant>();
   for (const grant of surelyHeld(grants).sort((a, b) => a.heard - b.heard)) {
     const { slots, permits, leaseId, heard } = grant;

@@ -25,7 +25,7 @@ export function checkFencingTokens(grants: readonly Grant[], floor: number): rea
   return violations;
 }
 
-/** Of one instance. Whoever asks after another is known to wait is granted after it, whatever else each claims. */
+/** Of one instance. A client that asks after another is known to wait is granted after it, whatever else they claim. */
 export function checkQueue(name: string, grants: readonly Grant[], waiters: readonly Waiter[]): readonly Violation[] {
   const violations: Violation[] = [];
   const byQueued = waiters.toSorted((a, b) => a.queued - b.queued);

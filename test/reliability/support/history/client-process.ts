@@ -1,6 +1,6 @@
 /**
- * A client of the history check in a process of its own: some workers, each of whom takes one turn after another until all
- * together have made as many calls as they should. What they have asked and heard is in the file at the end.
+ * A client of the history check in a process of its own: some workers, each of which takes one turn after another until
+ * all together have made as many calls as they should. What they have asked and heard is in the file at the end.
  */
 
 import "../../../support/end-with-parent.ts";

@@ -36,7 +36,7 @@ interface OpenCall extends CallListener {
   rest: Buffer;
 }
 
-/** Bytes after which the server is told that we have read them; it may send 65,535 before it is. */
+/** Bytes after which the server is notified that we have read them; it may send 65,535 before. */
 const WINDOW_STEP = 16_384;
 const CANCEL = 8;
 const NOTHING: Buffer = Buffer.alloc(0);

@@ -12,7 +12,7 @@ interface Hold {
   readonly until: number;
 }
 
-/** Those who hold now, of each instance. */
+/** The present holds of each instance. */
 const holding = INSTANCES.map(() => new Set<Hold>());
 const counts: { holds: number; most: number }[] = INSTANCES.map(() => ({ holds: 0, most: 0 }));
 

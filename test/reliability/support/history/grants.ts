@@ -1,4 +1,4 @@
-/** A history seen from the limiters: who was granted what, and who stood in line. */
+/** A history seen from the limiters: what was granted, and what waited. */
 
 import type { Attempt, HeldClaim } from "./history.ts";
 

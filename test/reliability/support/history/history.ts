@@ -30,7 +30,7 @@ export type Outcome =
     }
   | {
       readonly kind: "not granted";
-      /** Until then, if it was queued, it surely waited: it was told later that its time was over. Zero: nobody knows. */
+      /** Until then, if it was queued, it surely waited: later it was refused as its time was over. Zero: unknown. */
       readonly waitedUntil: number;
     };
 

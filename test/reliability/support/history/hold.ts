@@ -1,4 +1,4 @@
-/** A lease in the hands of its holder, who knows how long it is surely valid, and counts itself in and out. */
+/** A lease in the hands of its holder, which knows how long it is surely valid, and counts itself in and out. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { LeaseEnd } from "../../../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";

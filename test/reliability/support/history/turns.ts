@@ -80,11 +80,11 @@ async function leaveQueue(worker: Worker): Promise<void> {
   if (worker.dice.chance(50)) await sleep(worker.dice.roll(5));
   const at = worker.cancel(stream);
   const heard = await stream.granted;
-  // Whether it was granted before the cancel came, nobody has heard.
+  // Whether it was granted before the cancel came is unknown.
   worker.note(ask, stream, heard === undefined ? notGranted() : grantedUntil(heard, at));
 }
 
-/** As one who has not heard the answer: asks twice under one id, and once more when all is over. */
+/** As a client that has not heard the answer: asks twice under one id, and once more when all is over. */
 async function tryTwice(worker: Worker): Promise<void> {
   const ask: Ask = { claims: pickWithPermits(worker.dice), requestId: worker.newRequestId(), ttl: LONG };
   const answers = await Promise.all([worker.tryAcquire(ask), worker.tryAcquire(ask)]);
@@ -151,7 +151,7 @@ function pickAny(dice: Dice): readonly Wanted[] {
   return pickWithPermits(dice);
 }
 
-/** Where nobody waits for tokens: a queue there would have most of the workers in it. */
+/** Where no worker waits for tokens: a queue there would have most of the workers in it. */
 function pickWithPermits(dice: Dice): readonly Wanted[] {
   const roll = dice.roll(100);
   if (roll < 30) return [{ limiter: "few", slots: dice.chance(80) }];

@@ -95,7 +95,7 @@ export function grantedUntil({ at, granted }: Heard, until: number): Outcome {
   return { kind: "granted", heard: at, leaseId: id, held, until };
 }
 
-/** `waitedUntil`: if it was queued, it surely waited until then. Unset: nobody knows. */
+/** `waitedUntil`: if it was queued, it surely waited until then. Unset: unknown. */
 export function notGranted(waitedUntil = 0): Outcome {
   return { kind: "not granted", waitedUntil };
 }

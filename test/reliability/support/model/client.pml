@@ -65,7 +65,7 @@ inline clientActs() {
       send(STREAM_SENT);
       look()
     }
-  /* reliance.ts, `renewed`: no answer saves who has run out by its clocks. */
+  /* reliance.ts, `renewed`: no answer saves a client that has run out by its clocks. */
   :: d_step { relies && (my.call == STREAM_SAID || my.call == RENEW_SAID) ->
       say("%c hears that its lease stands\n");
       rely();

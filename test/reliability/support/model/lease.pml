@@ -2,9 +2,9 @@
  * The lease protocol, for spin: what one limiter's server, its clients and the network between them may do, in every order.
  *
  * A client here is one attempt to hold a lease: a process that asks anew while what it had before is still about counts
- * as another client. Whoever waits in the queue is a client whose request has not been delivered yet: both last for as long
+ * as another client. A waiter in the queue is a client whose request has not been delivered yet: both last for as long
  * as they like, and end with a grant or by being given up. What is lost is a message that is never delivered. What a client
- * is told and may do unasked as well is left out: that it was displaced, or has lost its lease, and so stops.
+ * is notified of and may do unasked as well is left out: that it was displaced, or has lost its lease, and so stops.
  *
  * Time goes by ticks that all share. The server waits TTL of them; a client relies on its lease for half as many, from when
  * it sent what was confirmed, and is late by LATE at most, one less than the other half, because its clock is slow or it was
@@ -59,7 +59,7 @@ active proctype world() {
   }
   do
   :: d_step { !all(isKept) -> keep(); look() }
-  /* Nobody is at work for longer than may be: those who have to stop do so before. */
+  /* No client is at work for longer than may be: those that have to stop do so before. */
   :: d_step { awake && all(isInTime) -> tick(); look() }
 #ifdef TOKENS
   :: d_step { awake && fencing == reserved && reserved < MOST_TOKENS -> reserve() }

@@ -34,7 +34,7 @@ inline look() {
 /* What can make no difference any more is forgotten, so that what differs by nothing else is looked at once. */
 inline simplify() {
   for (n : 0 .. CLIENTS - 1) {
-    /* An answer that proves no more than is known, or comes to one who has run out. */
+    /* An answer that proves no more than is known, or comes to a client that has run out. */
     if
     :: its.phase == HOLDING && (its.call == STREAM_SAID || its.call == RENEW_SAID) && (its.good + LATE <= its.left || its.left <= LATE) ->
       its.call = NO_CALL;

@@ -94,9 +94,9 @@ function verdictOf(said: string): Omit<Verdict, "trail" | "said"> {
 /** The steps as the model tells them, without the values in which they end. */
 function stepsOf(trail: string): string {
   // Where clocks of files are coarse, the trail seems to be older than the model that it is of.
-  const told = trail.replace(/^spin: warning, .* is newer than .*\n/, "");
-  const end = told.search(/^spin: /m);
-  return (end === -1 ? told : told.slice(0, end)).trim();
+  const steps = trail.replace(/^spin: warning, .* is newer than .*\n/, "");
+  const end = steps.search(/^spin: /m);
+  return (end === -1 ? steps : steps.slice(0, end)).trim();
 }
 
 /** What it prints; rejects if it fails. */

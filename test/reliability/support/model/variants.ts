@@ -83,7 +83,7 @@ export const BUGS: readonly Bug[] = [
     breaks: "TOO_MANY_AT_WORK",
   },
   {
-    name: "a second release is charged to nobody",
+    name: "a second release is charged to no lease",
     switches: { DOUBLE_RELEASE: true },
     breaks: "TOO_MANY_LEASES",
   },

@@ -47,13 +47,13 @@ inline losePower(i) {
   learn()
 }
 
-/* restore.ts. `lost`: whose record is not there; CLIENTS: nobody's. */
+/* restore.ts. `lost`: whose record is not there; CLIENTS: none's. */
 inline restart(lost) {
   permitsInUse = 0;
   for (n : 0 .. CLIENTS - 1) {
     closeStreams(n);
     its.clock = 0;
-    /* Nobody has heard of it, so it is as if it had not been asked. */
+    /* No client has heard of it, so it is as if it had not been asked. */
     its.call = (its.call == STREAM_UNKEPT -> STREAM_SENT : its.call);
     if
     :: survives(n, lost) ->
@@ -64,7 +64,7 @@ inline restart(lost) {
 #endif
     :: else ->
       if
-      /* It was granted to nobody's knowledge: the same request may be granted anew. */
+      /* Its grant is known to no client: the same request may be granted anew. */
       :: (its.lease == LIVE || its.kept) && its.phase == ASKING && its.call == STREAM_SENT -> its.lease = NEVER
       :: (its.lease == LIVE || its.kept) && !(its.phase == ASKING && its.call == STREAM_SENT) -> its.lease = ENDED
       :: else

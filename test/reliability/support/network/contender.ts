@@ -1,4 +1,4 @@
-/** One who wants the permit again and again: asks, works while its lease is good, releases. */
+/** A client that wants the permit again and again: asks, works while its lease is good, releases. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { AdmissionError, type Lease, type Refusal, ServerUnavailableError } from "../../../../src/client/index.ts";
@@ -11,9 +11,9 @@ export interface ContenderOptions {
   ask(options: { readonly signal: AbortSignal; readonly onWaiting: () => void }): Promise<Lease | Refusal>;
   /** Resolves when the work of this round (from 0) is done; it is left before that if the lease is lost. */
   work(round: number): Promise<unknown>;
-  /** Told what it is about. */
+  /** Called with what it is about to do. */
   readonly onMoment?: (moment: Moment, lease?: Lease) => void;
-  /** Told of what should not have come of an ask. */
+  /** Called with what should not have come of an ask. */
   readonly onError: (error: unknown) => void;
   /** Ends it. */
   readonly over: AbortSignal;
@@ -73,7 +73,7 @@ export function startContender(options: ContenderOptions): Contender {
   };
 }
 
-/** Nobody could be reached, or the grant was heard of when its lease had ended. */
+/** No server could be reached, or the grant was heard of when its lease had ended. */
 function isOfTheFault(error: unknown): boolean {
   if (error instanceof ServerUnavailableError) return true;
   return error instanceof AdmissionError && (error.reason === "LEASE_EXPIRED" || error.reason === "LEASE_ENDED");

@@ -1,4 +1,4 @@
-/** One permit, and those who are at work under it by their own `lease.signal`: all clocks are that of this process. */
+/** One permit, and the holders at work under it by their own `lease.signal`: all clocks are that of this process. */
 
 import type { Lease } from "../../../../src/client/index.ts";
 
@@ -18,7 +18,7 @@ export function createPermit(): Permit {
     },
     enter(lease) {
       atWork.add(lease);
-      // Reading the signal checks the clocks: who was to stop by now counts as stopped, however late its timer is.
+      // Reading the signal checks the clocks: a holder that was to stop by now counts as stopped, even if its timer is late.
       most = Math.max(most, [...atWork].filter(({ signal }) => !signal.aborted).length);
       return () => void atWork.delete(lease);
     },

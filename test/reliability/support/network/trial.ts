@@ -106,7 +106,7 @@ export async function runTrial(planned: Plan, { target, direct, key, bound, look
   }
 
   const { holder, lease, ...places } = await takePlaces();
-  // Who asks again and again, and is heard, is no dead peer, though it hears nothing.
+  // A client that asks again and again, and is heard, is no dead peer, though it hears nothing.
   const plan = {
     ...planned,
     lasts: isOneWay(fault) && lease === undefined ? Math.min(planned.lasts, LONGEST) : planned.lasts,
@@ -118,7 +118,7 @@ export async function runTrial(planned: Plan, { target, direct, key, bound, look
   const regranted = rival.granted();
   if (moment === "waiting") sleep(work).then(yielded.resolve);
   const wentOn = lease === undefined ? undefined : await lookAt(lease, struckAt, healed);
-  // Who is cut off goes on until its signal tells it otherwise.
+  // A holder that is cut off goes on until its signal aborts.
   if (!cutsOff(plan)) settled.resolve();
 
   let regrantedAfter: number | undefined;

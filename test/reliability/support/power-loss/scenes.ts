@@ -22,7 +22,7 @@ export interface Scene {
   /** Every `key body` that was ever committed. */
   readonly written: ReadonlySet<string>;
   readonly last: number;
-  /** The last commit that was on disk before anybody heard of it. */
+  /** The last commit that was on disk before it was confirmed. */
   readonly onDisk: number;
 }
 

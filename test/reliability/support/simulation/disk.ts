@@ -11,7 +11,7 @@ import type { Dice } from "../../../server/machine/dice.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface Disk {
-  /** The store of one process; what it is told after the crash of that is lost. */
+  /** The store of one process; what it is given after the crash of that is lost. */
   open(epoch: number, clock: Clock): Store;
   crash(): void;
 }
@@ -88,7 +88,7 @@ export function createDisk(timeline: Timeline, dice: Dice, { forgetful }: { read
       };
     },
     crash() {
-      // Some had come to the disk, though nobody has heard of it; the rest had not.
+      // Some had come to the disk, though they were not confirmed; the rest had not.
       const survived = dice.roll(underWay.length + 1);
       for (const [index, commit] of underWay.entries()) {
         commit.callOff();

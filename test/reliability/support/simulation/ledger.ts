@@ -17,11 +17,11 @@ export interface Ledger {
   violate(what: string): void;
   /** After each turn of a machine that began at `startedAt`. */
   look(state: State, startedAt: number): void;
-  /** Somebody was told of the grant, so it must not be forgotten. */
+  /** A client has heard of the grant, so it must not be forgotten. */
   tell(leaseId: string): void;
-  /** The machine is gone at this instant; what nobody was told may be, too. */
+  /** The machine is gone at this instant; what no client has heard of may be, too. */
   crash(at: number): void;
-  /** The most permits of the limiter that may be at work: those who hold more than a lowered limit may finish. */
+  /** The most permits of the limiter that may be at work: holders beyond a lowered limit may finish. */
   bound(limiter: string): number;
 }
 
@@ -49,7 +49,7 @@ interface Account {
 
 export function createLedger(configs: readonly LimiterConfig[]): Ledger {
   const violations = new Set<string>();
-  const told = new Set<string>();
+  const heard = new Set<string>();
   const byRequest = new Map<string, string>();
   const accounts = new Map(configs.map((config) => [config.name, open(config)]));
   let startedAt = -1;
@@ -65,7 +65,7 @@ export function createLedger(configs: readonly LimiterConfig[]): Ledger {
     lastSerial = state.serial;
     for (const account of accounts.values()) {
       for (const grant of account.grants) {
-        if (told.has(grant.leaseId) || state.leases.has(grant.leaseId)) spend(account.settled, account.config, grant);
+        if (heard.has(grant.leaseId) || state.leases.has(grant.leaseId)) spend(account.settled, account.config, grant);
         else if (byRequest.get(grant.requestId) === grant.leaseId) byRequest.delete(grant.requestId);
       }
       // Downtime earns nothing.
@@ -131,7 +131,7 @@ export function createLedger(configs: readonly LimiterConfig[]): Ledger {
         if (limit > account.bound || (limiter?.permitsInUse ?? 0) <= limit) account.bound = limit;
       }
     },
-    tell: (leaseId) => told.add(leaseId),
+    tell: (leaseId) => heard.add(leaseId),
     crash(at) {
       crashedAt = at;
       startedAt = -1;

@@ -72,7 +72,7 @@ export function createSimulatedServer(options: {
     listener(found);
   }
 
-  function told<N extends StreamNews | Outcome>(news: N): N {
+  function noteGrant<N extends StreamNews | Outcome>(news: N): N {
     if (news.kind === "granted") ledger.tell(news.lease.id);
     return news;
   }
@@ -87,10 +87,10 @@ export function createSimulatedServer(options: {
     submit(command, answer) {
       engine?.submit(
         [command],
-        alive(incarnation, ([outcome]) => answer(told(outcome as Outcome))),
+        alive(incarnation, ([outcome]) => answer(noteGrant(outcome as Outcome))),
       );
     },
-    openStream: (listener) => engine?.openStream(alive(incarnation, (news) => listener(told(news)))) ?? 0,
+    openStream: (listener) => engine?.openStream(alive(incarnation, (news) => listener(noteGrant(news)))) ?? 0,
     closeStream: (stream) => engine?.closeStream(stream),
     crash() {
       void engine?.close();
