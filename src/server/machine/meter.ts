@@ -15,14 +15,17 @@ export class Meter {
   total = 0;
   readonly #window: Window;
   readonly #startedAt: number;
-  /** A count for each step of the window and the one begun, by the step's number. */
-  readonly #counts: Float64Array;
+  /**
+   * A count for each step of the window and the one begun, by the step's number. Not a typed array: of more than 64 bytes that
+   * has its memory outside the heap, and thousands of limiters then keep a full collection busy.
+   */
+  readonly #counts: number[];
   #step: number;
 
   constructor(now: number, window: Window = TEN_SECONDS) {
     this.#window = window;
     this.#startedAt = now;
-    this.#counts = new Float64Array(window.steps + 1);
+    this.#counts = zeros(window.steps + 1);
     this.#step = Math.floor(now / window.step);
   }
 
@@ -37,7 +40,8 @@ export class Meter {
   rate(now: number): number {
     this.#turn(now);
     const { step, steps } = this.#window;
-    const sum = this.#counts.reduce((a, b) => a + b, 0);
+    let sum = 0;
+    for (const count of this.#counts) sum += count;
     const lookBack = steps * step + (now % step);
     return (sum * SECOND) / Math.max(step, Math.min(lookBack, now - this.#startedAt));
   }
@@ -68,8 +72,9 @@ const BUCKETS = 327;
 interface Period {
   count: number;
   sum: number;
-  /** How many in each bucket; made for the first, since of many limiters most are idle. */
-  buckets: Uint32Array | undefined;
+  /** How many in each bucket from `first` to the last that has any: the durations of one limiter are much alike. */
+  first: number;
+  buckets: number[];
 }
 
 /**
@@ -100,8 +105,7 @@ export class Durations {
     const period = this.#current;
     period.count += 1;
     period.sum += micros;
-    period.buckets ??= new Uint32Array(BUCKETS);
-    period.buckets[bucket] = (period.buckets[bucket] as number) + 1;
+    countIn(period, bucket);
   }
 
   /** µs; undefined while nothing was recorded. */
@@ -117,7 +121,7 @@ export class Durations {
     let left = Math.ceil((this.#current.count + this.#previous.count) * share);
     if (left === 0) return undefined;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      left -= (this.#current.buckets?.[bucket] ?? 0) + (this.#previous.buckets?.[bucket] ?? 0);
+      left -= countOf(this.#current, bucket) + countOf(this.#previous, bucket);
       if (left <= 0) return bucket === 0 ? 0 : Math.exp(bucket * GROWTH);
     }
     return undefined;
@@ -134,5 +138,25 @@ export class Durations {
 }
 
 function createPeriod(): Period {
-  return { count: 0, sum: 0, buckets: undefined };
+  return { count: 0, sum: 0, first: 0, buckets: [] };
+}
+
+function countIn(period: Period, bucket: number): void {
+  const { buckets } = period;
+  if (buckets.length === 0) period.first = bucket;
+  if (bucket < period.first) {
+    buckets.unshift(...zeros(period.first - bucket));
+    period.first = bucket;
+  }
+  const index = bucket - period.first;
+  while (buckets.length <= index) buckets.push(0);
+  buckets[index] = (buckets[index] as number) + 1;
+}
+
+function countOf({ first, buckets }: Period, bucket: number): number {
+  return buckets[bucket - first] ?? 0;
+}
+
+function zeros(count: number): number[] {
+  return Array.from({ length: count }, () => 0);
 }

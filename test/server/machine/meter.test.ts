@@ -124,3 +124,16 @@ describe("durations", () => {
     expect(durations.mean(125 * SECOND)).toBe(3_000);
   });
 });
+
+describe("the figures of 1,000 limiters in use", () => {
+  it("take no memory outside the heap, where each piece costs a full collection", () => {
+    const { arrayBuffers } = process.memoryUsage();
+    const kept = Array.from({ length: 1_000 }, () => ({ meter: new Meter(0), durations: new Durations(0) }));
+    for (const { meter, durations } of kept) {
+      meter.count(0);
+      durations.record(1_000, 0);
+    }
+    expect(process.memoryUsage().arrayBuffers - arrayBuffers).toBeLessThan(10_000);
+    expect(kept).toHaveLength(1_000);
+  });
+});
