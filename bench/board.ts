@@ -1,4 +1,4 @@
-/** Boards: the cost of a pull and a finish among many cards, how many a freed place wakes, what watchers cost workers. */
+/** Boards: a pull and a finish among many cards, how many pullers a freed place wakes, what watchers cost workers. */
 
 import { BOARD, connectLoad, type Load, STAGES } from "./board/load.ts";
 import { handOn, pullAndFinish, SHARE } from "./board/sides.ts";

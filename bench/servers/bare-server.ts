@@ -1,7 +1,7 @@
 /**
  * What there is to compare with: a server of grpc-js alone, without checks or decisions. A unary path answers with the
- * message that it was given; a path of `Acquire` says it once, and then keeps its stream open. With `messages`, requests
- * are decoded and answers encoded, as any server must; with `bytes`, neither.
+ * message that it was given; a path of `Acquire` says it once, and then keeps its stream open. With `messages`,
+ * requests are decoded and answers encoded, as any server must; with `bytes`, neither.
  */
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";

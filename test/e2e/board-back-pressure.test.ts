@@ -23,9 +23,9 @@ test("with Review stopped, InProgress and then Ready fill, Ready stops pulling, 
   const view = await watchBoard(server.grpc());
   const ids = Array.from({ length: 14 }, (_, i) => `c${i}`);
   await add(client, ...ids.slice(0, 6));
-  // Everybody is at work: five stand ready, and one waits for room there.
+  // All workers are busy: five stand ready, and one waits for room there.
   expect(await countsOf(client)).toEqual([1, 5, 0, 0, 0]);
-  // Nobody takes them, and that is InProgress's doing.
+  // They are not pulled, and that is InProgress's doing.
   expect(await bottleneckOf(client)).toBe("InProgress");
 
   // Reviewers take two cards and stop; the others go on as long as they can.

@@ -161,14 +161,14 @@ test("a page goes on where the one before has ended, whatever has moved meanwhil
   await add(client, ...Array.from({ length: 9 }, (_, i) => `c${i}`));
   const first = await client.call(listCards, { board: BOARD, pageSize: 3 });
   expect(first.cards.map(({ id }) => id)).toEqual(["c0", "c1", "c2"]);
-  // The last of the page goes on to another stage, and those that have not been told yet stay.
+  // The last of the page goes on to another stage, and those that have not been listed yet stay.
   await take(client, { stage: "InProgress", cardId: "c2" });
   await client.call(deleteCard, { board: BOARD, cardId: "c3" });
   const rest = await client.call(listCards, { board: BOARD, pageToken: first.nextPageToken });
   expect(rest.cards.map(({ id }) => id)).toEqual(["c4", "c5", "c6", "c7", "c8"]);
 });
 
-test("a card that is deleted is gone, its room is free at once, and who works on it is told", async () => {
+test("a card that is deleted is gone, its room is free at once, and its worker is notified", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   await add(client, "a", "b", "c", "d");
@@ -187,7 +187,7 @@ test("a card that is deleted is gone, its room is free at once, and who works on
   expect(await failureOf(finish(client, held))).toMatchObject(gone);
 });
 
-test("a blocked card counts where it stands, and nobody takes it until it is unblocked", async () => {
+test("a blocked card counts where it stands, and is not pulled until it is unblocked", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   await add(client, "a");
@@ -205,7 +205,7 @@ test("a blocked card counts where it stands, and nobody takes it until it is unb
 
   const waiting = await queue(client, "InProgress");
   const { card } = await client.call(unblockCard, { board: BOARD, cardId: "a" });
-  // The one who waits has it already, as the first of a new count.
+  // The waiting puller has it already, as the first of a new count.
   expect(card).toMatchObject({ state: ACTIVE, reason: "", attempt: 1 });
   expect(microsOf(card?.enterTime)).toBe(microsOf(held.card.enterTime));
   expect(card?.blockedTime?.nanos).toBeGreaterThan(0);
@@ -250,7 +250,7 @@ boards: [{ name: release, keep_completed: 2, stages: [{ name: In }, { name: Out 
   expect((await boardOf(client)).status.leadTime).toMatchObject({ count: 4n });
 });
 
-test("a completed card is kept as long as the board says, and is gone then for those who watch, too", async () => {
+test("a completed card is kept as long as the board says, and is gone then for watchers, too", async () => {
   await using server = await startTestServer(`
 boards: [{ name: release, keep_completed_for: 1s, stages: [{ name: In }, { name: Out }] }]`);
   const client = server.grpc();

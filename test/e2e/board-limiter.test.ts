@@ -37,7 +37,7 @@ boards:
     ttl: 500ms
     stages: [{ name: In }, { name: Train, wip_limit: 3, limiter: gpu }, { name: Out }]`;
 
-test("who works there holds a permit under their name, and gives it back with the card", async () => {
+test("a worker there holds a permit under its name, and gives it back with the card", async () => {
   await using server = await startTestServer(GUARDED);
   const client = server.grpc();
   const seen = untilStatus(client, "gpu", ({ permitsInUse }) => permitsInUse === 1n);
@@ -60,7 +60,7 @@ test("with a card and room but no permit a pull waits, its card is kept for it, 
   expect(await first.next("waiting")).toMatchObject({ pullersAhead: 0 });
   const second = await queue(client, { stage: "Train", worker: "bob" });
   expect((await waitersOf(client, "gpu")).map(({ holder }) => holder)).toEqual(["ann", "bob"]);
-  // Neither card has moved, and nobody takes one that is kept.
+  // Neither card has moved, and no pull takes one that is kept.
   expect((await stagesOf(client)).In).toMatchObject({ cards: 2, waiting: 2 });
   expect((await stagesOf(client)).Train).toMatchObject({ cards: 0 });
   expect(await noneNow(client, { stage: "Train", cardId: "a" })).toBe(Reason.NO_CARD);
@@ -73,7 +73,7 @@ test("with a card and room but no permit a pull waits, its card is kept for it, 
   expect(await pulled(second)).toMatchObject({ cardId: "b" });
 });
 
-test("one without a card, or without room, stands in nobody's way at the limiter", async () => {
+test("a pull without a card, or without room, stands in no waiter's way at the limiter", async () => {
   await using server = await startTestServer(`
 limiters: [{ name: gpu, max_concurrent: 1 }]
 boards:
@@ -91,7 +91,7 @@ boards:
   await giveBack(client, await hold(client, "gpu"));
 });
 
-test("now or not at all: what is missing is told, and nothing is kept", async () => {
+test("now or not at all: the answer says what is missing, and nothing is kept", async () => {
   await using server = await startTestServer(GUARDED);
   const client = server.grpc();
   const other = await hold(client, "gpu");
@@ -106,7 +106,7 @@ test("now or not at all: what is missing is told, and nothing is kept", async ()
   expect(await take(client, "Train")).toMatchObject({ cardId: "a", card: { state: ACTIVE } });
 });
 
-test("one that waits is told none only by a limiter that lets nobody wait, and then for what reason", async () => {
+test("a pull that waits is answered none only by a limiter without waiting, and then with the reason", async () => {
   await using server = await startTestServer(`
 limiters: [{ name: gpu, max_concurrent: 1, max_wait: 0s }, { name: api, max_rps: 0.001, max_wait: 0s }]
 boards:
@@ -115,7 +115,7 @@ boards:
   const client = server.grpc();
   const none = async (call: PullCall) => [(await call.next("none")).reason, await call.ending];
   const other = await hold(client, "gpu");
-  // Without a card it waits like anybody; with one it asks the limiter.
+  // Without a card it waits like any puller; with one it asks the limiter.
   const first = await queue(client, "Train");
   await add(client, "a", "b");
   expect(await none(first)).toEqual([Reason.CONCURRENCY_EXHAUSTED, undefined]);
@@ -157,7 +157,7 @@ boards: [{ name: release, stages: [{ name: In }, { name: Call, limiter: api }, {
   expect(await noneNow(client, "Call")).toBe(Reason.RATE_EXHAUSTED);
 });
 
-test("who gives up while the limiter lets it wait leaves that queue, and its card is everybody's again", async () => {
+test("a puller that gives up while the limiter lets it wait leaves that queue, and its card is free again", async () => {
   await using server = await startTestServer(GUARDED);
   const client = server.grpc();
   const other = await hold(client, "gpu");

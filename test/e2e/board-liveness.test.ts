@@ -84,7 +84,7 @@ test("a worker whose connection is lost keeps its card for its ttl, and takes it
   expect(await resumed.ending).toBeUndefined();
 });
 
-test("one who does not come back loses it: it waits in its stage, and the next to pull begins attempt 2", async () => {
+test("a worker that does not come back loses it: it waits in its stage, and the next to pull begins attempt 2", async () => {
   await using server = await startTestServer(SHORT);
   const proxy = await startTcpProxy(server.address);
   await using client = createGrpcClient(proxy.address);
@@ -109,7 +109,7 @@ test("one who does not come back loses it: it waits in its stage, and the next t
   await finish(other, again);
 });
 
-test("who waits is served at the instant when the ttl has passed, and not before", async () => {
+test("a waiting puller is served at the instant when the ttl has passed, and not before", async () => {
   await using server = await startTestServer(SHORT);
   const proxy = await startTcpProxy(server.address);
   await using client = createGrpcClient(proxy.address);
@@ -176,7 +176,7 @@ ${SHORT}`);
   expect(await failureOf(finish(server.grpc(), silent))).toMatchObject({ reason: "STALE_FENCING_TOKEN" });
 });
 
-test("a waiter whose connection is lost blocks nobody, and has its old place if it comes back in time", async () => {
+test("a puller whose connection is lost blocks no other, and has its old place if it comes back in time", async () => {
   await using server = await startTestServer(LONG);
   const proxy = await startTcpProxy(server.address);
   await using client = createGrpcClient(proxy.address);
@@ -195,7 +195,7 @@ test("a waiter whose connection is lost blocks nobody, and has its old place if 
   expect(await pulled(third)).toMatchObject({ cardId: "c" });
 });
 
-test("a person's card stays theirs for ever, and whoever says so finishes it, from anywhere", async () => {
+test("a person's card stays theirs for ever, and is finished by any call, from anywhere", async () => {
   await using server = await startTestServer(SHORT);
   const client = server.connect({ protocol: "connect-json", httpVersion: "1.1" });
   await add(client, "a", "b");
@@ -239,7 +239,7 @@ test("work without a stream lives by RenewCards, which answers for each card by 
   expect(microsOf(lease.pullTime)).toBeGreaterThanOrEqual(expiry);
 });
 
-test("over HTTP/1.1, where nobody can ask who lives, a worker lives by RenewCards, and is told when it did not", async () => {
+test("over HTTP/1.1, which cannot be probed, a worker lives by RenewCards, and is notified when it did not", async () => {
   await using server = await startTestServer(SHORT);
   const client = server.connect({ protocol: "connect", httpVersion: "1.1" });
   await add(client, "a");
@@ -263,7 +263,7 @@ test("a worker that says nothing hears a sign of life all the same", async () =>
   }
 });
 
-test("a resume displaces an older stream, whose end then ends nothing; under another token nobody resumes", async () => {
+test("a resume displaces an older stream, whose end then ends nothing; under another token no resume succeeds", async () => {
   await using server = await startTestServer(LONG);
   const client = server.grpc();
   await add(client, "a");

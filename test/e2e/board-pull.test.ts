@@ -32,7 +32,7 @@ const { blockCard, finishCard, tryPullCard } = BoardService.method;
 const { ACTIVE, COMPLETED, WAITING } = CardState;
 
 const RELEASE = "boards: [{ name: release }]";
-/** Somebody commits each card that is to be worked on, and takes out each that is done. */
+/** A pull commits each card that is to be worked on, and takes out each that is done. */
 const BY_HAND = `
 boards:
   - name: release
@@ -46,7 +46,7 @@ function newRequestId(): string {
   return randomBytes(16).toString("hex");
 }
 
-test("who waits is told its place and what is missing, and gets the first card that comes", async () => {
+test("a waiting puller is sent its place and what is missing, and gets the first card that comes", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   const first = pull(client, { stage: "InProgress", worker: "ann" });
@@ -109,7 +109,7 @@ test("first come, first served, in each stage by itself", async () => {
   expect(tokens).toEqual(tokens.toSorted());
 });
 
-test("nobody who asks for now or never overtakes one who waits", async () => {
+test("a pull that does not wait never overtakes a puller that waits", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   await queue(client, "InProgress");
@@ -140,7 +140,7 @@ test("with no time to wait the answer is why there is none, and the stream ends 
 test.each([
   ["its max_wait", { maxWait: { nanos: 200e6 } }, {}],
   ["its deadline", {}, { timeout: 200 }],
-])("who has waited for %s goes, and takes no card with it", async (_what, bound, options) => {
+])("a puller that has waited for %s goes, and takes no card with it", async (_what, bound, options) => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   const call = pull(client, { stage: "InProgress", ...bound }, options);
@@ -192,13 +192,13 @@ test("work that is not finished is not pulled on", async () => {
   expect(await noneNow(client, "Review")).toBe(Reason.NO_CARD);
   const next = await queue(client, "Review");
   const card = await finish(client, held, '{"build":7}');
-  // The one who waited has it already.
+  // The waiting puller has it already.
   expect(card).toMatchObject({ stage: "Review", state: ACTIVE, result: '{"build":7}', attempt: 1 });
   expect(await held.ending).toBeUndefined();
   expect(await pulled(next)).toMatchObject({ cardId: "a", card: { result: '{"build":7}' } });
 });
 
-test("who waits hears when its place comes nearer, and with each beat where it stands", async () => {
+test("a waiting puller is notified when its place comes nearer, and with each beat where it stands", async () => {
   await using server = await startTestServer(`liveness: { heartbeat: 300ms }\n${RELEASE}`);
   const client = server.grpc();
   const [first] = [await queue(client, "InProgress"), await queue(client, "InProgress")];
@@ -217,7 +217,7 @@ test("a chosen card is taken if it can be pulled into the stage, the best one or
   await add(client, "a", "b", "c", "d", "e", "f", "g");
   const choose = (cardId: string, stage = "InProgress") => noneNow(client, { stage, cardId });
   expect(await take(client, { stage: "InProgress", cardId: "c" })).toMatchObject({ cardId: "c" });
-  // `a` stands in Ready; `g` does not yet; `c` is not finished, and is somebody's.
+  // `a` stands in Ready; `g` does not yet; `c` is not finished, and is worked on.
   expect(await choose("a", "Review")).toBe(Reason.NO_CARD);
   expect(await choose("g")).toBe(Reason.NO_CARD);
   expect(await choose("c")).toBe(Reason.NO_CARD);
@@ -328,7 +328,7 @@ test("finishing twice is harmless; under a token that has passed nothing is chan
   expect((await cardOf(client, "a")).etag).toBe(before.etag);
   const { etag } = await finish(client, second, "mine");
   expect(await finish(client, second, "again")).toMatchObject({ etag, result: "mine" });
-  // No token stands for whoever says so, but of work that has a worker alone.
+  // No token stands for a person, but not for work that belongs to a worker.
   expect(await failureOf(client.call(finishCard, { board: BOARD, cardId: "a" }))).toMatchObject({
     reason: "STALE_FENCING_TOKEN",
   });

@@ -42,7 +42,7 @@ test("a card that is sent back counts where it stands until the stage upstream p
   });
   expect(await reviewer.ending).toBeUndefined();
   expect((await stagesOf(client)).Review).toMatchObject({ cards: 1, sentBack: 1, active: 0 });
-  // Nobody takes it up where it stands, and nobody pulls it on.
+  // It is neither pulled where it stands, nor on from there.
   expect(await noneNow(client, "Review")).toBe(Reason.NO_CARD);
 
   await add(client, { id: "more-urgent", priority: 9 });
@@ -51,7 +51,7 @@ test("a card that is sent back counts where it stands until the stage upstream p
   expect(await layoutOf(client)).toMatchObject({ InProgress: ["a"], Ready: ["urgent", "more-urgent"] });
 });
 
-test("who waits upstream gets what is sent back at the same instant", async () => {
+test("a puller that waits upstream gets what is sent back at the same instant", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   await add(client, "a");
@@ -90,7 +90,7 @@ test("with both stages full a pull exchanges: rework goes up, finished work come
   for (let i = 0; i < 3; i += 1) await finish(client, await take(client, "InProgress"));
   for (const reviewer of reviewers) await sendBack(client, reviewer, "again");
   expect(await layoutOf(client)).toEqual({ Review: ["a", "b"], InProgress: ["c", "d", "e"], Ready: ["f"] });
-  // InProgress is full of finished work, and Review of work sent back: upstream nobody can pull.
+  // InProgress is full of finished work, and Review of work sent back: upstream no worker can pull.
   expect(await noneNow(client, "InProgress")).toBe(Reason.STAGE_FULL);
 
   const exchanged = await work(client, "Review");

@@ -144,7 +144,7 @@ test("an update changes what its mask names; what is named and unset goes back t
   const { board } = await client.call(updateBoard, { board: changes, updateMask: { paths } });
   expect(board).toMatchObject({ description: "new", maxPullers: 0, maxAttempts: 2, maxCards: 100_000, etag: "2" });
   expect(board?.keepCompletedFor).toBeUndefined();
-  // Without a mask: what is set. Who reads a board and sends it back changes nothing by its fields for output.
+  // Without a mask: what is set. A board that is read and sent back changes nothing by its fields for output.
   const again = await client.call(updateBoard, { board: { ...(await boardOf(client)), maxAttempts: 3 } });
   expect(again.board).toMatchObject({ description: "new", maxAttempts: 3, maxPullers: 0, stages: { length: 5 } });
 });
@@ -191,7 +191,7 @@ test("a stage with cards is not removed, and not put where its cards would come 
     ["Backlog", "Done", "InProgress"],
     ["InProgress", "Review", "Done"],
     ["Backlog", "Review", "InProgress", "Done"],
-    // As a queue it would let go a card on which somebody still works.
+    // As a queue it would let go a card that is still worked on.
     ["Backlog", { name: "InProgress", kind: QUEUE }, "Done"],
   ]) {
     expect(await failureOf(changeStages(client, ...stages))).toMatchObject({
@@ -206,7 +206,7 @@ test("a stage with cards is not removed, and not put where its cards would come 
   expect(await changeStages(client, "Backlog", "InProgress", "Ready", "Review", "Done")).toHaveLength(5);
 });
 
-test("those who wait in a stage that goes are told so, and in one that becomes the first, too", async () => {
+test("pullers in a stage that goes are refused with that, and in one that becomes the first, too", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   const gone = await queue(client, "Review");
@@ -218,7 +218,7 @@ test("those who wait in a stage that goes are told so, and in one that becomes t
   expect(await first.ending).toMatchObject({ code: Code.FailedPrecondition, reason: "FIRST_STAGE" });
 });
 
-test("a limit lowered throws nobody out and lets nobody in; raised, it lets in at once who waits", async () => {
+test("a limit lowered evicts no card and admits none; raised, it admits at once for waiting pullers", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   await add(client, "a", "b", "c", "d", "e");
@@ -248,7 +248,7 @@ test("a limit lowered throws nobody out and lets nobody in; raised, it lets in a
   expect(await pulled(waiting)).toMatchObject({ cardId: "d" });
 });
 
-test("a board with cards that are not completed is deleted by force alone, and everybody on it is told", async () => {
+test("a board with open cards is deleted by force alone, and its workers and pullers are notified", async () => {
   await using server = await startTestServer("");
   const client = server.grpc();
   await client.call(createBoard, { board: { name: BOARD } });

@@ -26,14 +26,14 @@ const {
 const RELEASE = "boards: [{ name: release }]";
 
 /** A message in short: what it is, which cards it brings, which it takes away. */
-type Told = readonly [kind: string | undefined, cards: readonly string[], removed?: readonly string[]];
+type Brief = readonly [kind: string | undefined, cards: readonly string[], removed?: readonly string[]];
 
-function brief({ event }: WatchBoardResponse): Told {
+function brief({ event }: WatchBoardResponse): Brief {
   const cards = event.value?.cards.map(({ id, stage }) => `${id} in ${stage}`) ?? [];
   return event.case === "changes" ? [event.case, cards, event.value.removedCardIds] : [event.case, cards];
 }
 
-/** The next message that brings or takes away a card; the board's figures may have been told in between. */
+/** The next message that brings or takes away a card; the board's figures may have come in between. */
 async function nextNews(stream: ContractStream<WatchBoardResponse>): Promise<WatchBoardResponse> {
   for (;;) {
     const message = await stream.next();
@@ -50,7 +50,7 @@ async function sequenceOf(client: ContractClient): Promise<bigint> {
   return (await boardOf(client)).status.sequence;
 }
 
-test("a watcher is told all that there is, then what changes, comes and goes, over every wire", async () => {
+test("a watcher is sent all that there is, then what changes, comes and goes, over every wire", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   await add(client, "a", "b");
@@ -86,7 +86,7 @@ async function boardAsWatched(client: ContractClient, message: WatchBoardRespons
   return board;
 }
 
-test("what happens at once is told at once: each card as it stands after all of it", async () => {
+test("what happens at once is sent at once: each card as it stands after all of it", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   const stream = open(client);
@@ -95,7 +95,7 @@ test("what happens at once is told at once: each card as it stands after all of 
   expect(brief(added)).toEqual(["changes", ["a in Ready"], []]);
 });
 
-test("a change of the board itself is told without cards, and so is one who waits", async () => {
+test("a change of the board itself is sent without cards, and so is a waiting puller", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   const stream = open(client);
@@ -108,7 +108,7 @@ test("a change of the board itself is told without cards, and so is one who wait
   expect((await stream.next()).event.value?.board?.stages[2]?.status?.pullers).toBe(1);
 });
 
-test("one who comes back with its number is told what it has missed, and nothing else", async () => {
+test("a watcher that comes back with its number is sent what it has missed, and nothing else", async () => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();
   await add(client, "a", "b", "c");
@@ -162,7 +162,7 @@ function standing({ cards }: BoardView): string[] {
   return [...cards.values()].map(({ id, stage, etag }) => `${id} ${stage} ${etag}`).toSorted();
 }
 
-test("who watches a board that goes is told so, and so is who asks for one that is not there", async () => {
+test("a watcher of a board that goes is answered so, and so is a watcher of one that is not there", async () => {
   await using server = await startTestServer("");
   const client = server.grpc();
   const gone = { code: Code.NotFound, reason: "BOARD_NOT_FOUND", resourceType: "board" };
@@ -183,16 +183,16 @@ test("what is too much for one message comes in several, over a connection that 
   // 6 MB, of which the first 100 cards say the most.
   await add(client, ...ids.map((id, i) => ({ id, data: "x".repeat(i < 100 ? 60_000 : 10) })));
   const stream = open(client);
-  const told = [await stream.next()];
-  while ((told.at(-1)?.sequence ?? 0n) < (await sequenceOf(client))) told.push(await stream.next());
-  expect(told.map(({ event }) => event.case)).toEqual(["snapshot", ...told.slice(1).map(() => "changes")]);
-  expect(told.length).toBeGreaterThan(6);
-  expect(told.flatMap(({ event }) => event.value?.cards.map(({ id }) => id))).toEqual(ids);
+  const messages = [await stream.next()];
+  while ((messages.at(-1)?.sequence ?? 0n) < (await sequenceOf(client))) messages.push(await stream.next());
+  expect(messages.map(({ event }) => event.case)).toEqual(["snapshot", ...messages.slice(1).map(() => "changes")]);
+  expect(messages.length).toBeGreaterThan(6);
+  expect(messages.flatMap(({ event }) => event.value?.cards.map(({ id }) => id))).toEqual(ids);
 
   // From the number of any part one goes on as from any other, and so do lists.
-  const middle = told[3] as WatchBoardResponse;
+  const middle = messages[3] as WatchBoardResponse;
   const rest = open(client, middle.sequence);
-  expect(brief(await rest.next())).toEqual(brief(told[4] as WatchBoardResponse));
+  expect(brief(await rest.next())).toEqual(brief(messages[4] as WatchBoardResponse));
   const { cards, nextPageToken } = await client.call(listCards, { board: BOARD, pageSize: 1_000 });
   expect(cards.length).toBeLessThan(20);
   expect((await client.call(listCards, { board: BOARD, pageToken: nextPageToken })).cards[0]?.id).toBe(

@@ -37,7 +37,7 @@ async function setup(yaml: string, options: ConnectOptions = {}) {
 }
 
 /** The next event of this kind. */
-async function told<K extends ClientEvent["kind"]>(
+async function nextOf<K extends ClientEvent["kind"]>(
   events: Mailbox<ClientEvent>,
   kind: K,
 ): Promise<Extract<ClientEvent, { readonly kind: K }>> {
@@ -61,7 +61,7 @@ test("a lease lives on over a connection that is cut: the same id, the same fenc
   const waiter = await queue(direct, "db");
   for (let i = 0; i < 3; i += 1) {
     proxy.cut();
-    expect(await told(events, "resumed")).toMatchObject({ leaseId: lease.id });
+    expect(await nextOf(events, "resumed")).toMatchObject({ leaseId: lease.id });
     expect(lease.signal.aborted).toBe(false);
     const leases = await leasesOf(direct, "db");
     expect(leases).toMatchObject([{ id: lease.id, claims: before?.claims, state: LeaseState.ATTACHED }]);
@@ -72,16 +72,16 @@ test("a lease lives on over a connection that is cut: the same id, the same fenc
   await waiter.next("granted");
 });
 
-test("a server that cannot be reached for less than the validity is not noticed by whoever holds a lease", async () => {
+test("a server that cannot be reached for less than the validity is not noticed by a holder", async () => {
   await using there = await setup(SHORT);
   const { proxy, client, direct, events } = there;
   await using lease = await client.acquire("db");
   await proxy.refuse();
   for (const attempt of [1, 2]) {
-    expect(await told(events, "resuming")).toMatchObject({ attempt, error: { name: "ServerUnavailableError" } });
+    expect(await nextOf(events, "resuming")).toMatchObject({ attempt, error: { name: "ServerUnavailableError" } });
   }
   await proxy.heal();
-  await told(events, "resumed");
+  await nextOf(events, "resumed");
   expect(lease.signal.aborted).toBe(false);
   expect(await leasesOf(direct, "db")).toMatchObject([{ id: lease.id, state: LeaseState.ATTACHED }]);
   // It lives by its renewals again, well beyond its ttl: this waiter's patience is as good as a clock.
@@ -131,10 +131,10 @@ test("a connection that falls silent is found by pings, and the lease taken up o
   const { proxy, client, direct, events } = there;
   await using lease = await client.acquire("db");
   proxy.silence();
-  await told(events, "resuming");
+  await nextOf(events, "resuming");
   expect(await leasesOf(direct, "db")).toMatchObject([{ id: lease.id, state: LeaseState.ATTACHED }]);
   await proxy.heal();
-  await told(events, "resumed");
+  await nextOf(events, "resumed");
   expect(await leasesOf(direct, "db")).toMatchObject([{ id: lease.id, state: LeaseState.ATTACHED }]);
   expect(lease.signal.aborted).toBe(false);
   expect(await lease.release()).toBe("released");
@@ -147,9 +147,9 @@ test("a connection that stalls is given up for another, and nothing of what it t
   const waiter = await queue(direct, "db");
   for (let i = 0; i < 3; i += 1) {
     proxy.stall();
-    await told(events, "resuming");
+    await nextOf(events, "resuming");
     await proxy.heal();
-    await told(events, "resumed");
+    await nextOf(events, "resumed");
     expect(await leasesOf(direct, "db")).toMatchObject([{ id: lease.id, state: LeaseState.ATTACHED }]);
   }
   expect(waiter.kinds).not.toContain("granted");
@@ -169,7 +169,7 @@ test("fifty leases that lose their one connection are all taken up again, each o
   await orphaned;
   await proxy.heal();
   const resumed = new Set<string>();
-  while (resumed.size < 50) resumed.add((await told(events, "resumed")).leaseId);
+  while (resumed.size < 50) resumed.add((await nextOf(events, "resumed")).leaseId);
   expect([...resumed].sort()).toEqual(ids);
   const kept = await leasesOf(direct, "db");
   expect(kept.map(({ id }) => id).sort()).toEqual(ids);
@@ -211,7 +211,7 @@ test("a release while the server cannot be reached is said as soon as it can, an
   const lease = await client.acquire("db");
   const waiter = await queue(direct, "db");
   await proxy.refuse();
-  await told(events, "resuming");
+  await nextOf(events, "resuming");
   const releasing = lease.release();
   await proxy.heal();
   expect(await releasing).toBe("released");
@@ -221,12 +221,12 @@ test("a release while the server cannot be reached is said as soon as it can, an
   expect(lease.signal.aborted).toBe(false);
 });
 
-test("a release that the server cannot be told of gives up, and says so", async () => {
+test("a release that cannot reach the server gives up, and says so", async () => {
   await using there = await setup(LONG, { retry: { maxAttempts: 3, initialDelay: 1 } });
   const { proxy, client, events } = there;
   const lease = await client.acquire("db");
   await proxy.refuse();
-  await told(events, "resuming");
+  await nextOf(events, "resuming");
   expect(await lease.release()).toBe("unconfirmed");
 });
 
@@ -283,7 +283,7 @@ test.each(["1.1", "2"] as const)("over Connect and HTTP/%s a lease is taken up a
   const direct = server.grpc();
   await using lease = await client.acquire("db");
   proxy.cut();
-  await told(events, "resumed");
+  await nextOf(events, "resumed");
   expect(lease.signal.aborted).toBe(false);
   expect(await leasesOf(direct, "db")).toMatchObject([{ id: lease.id }]);
   await expect(client.acquire("db")).rejects.toMatchObject({ name: "TooManyStreamsError" });

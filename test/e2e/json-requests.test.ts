@@ -1,4 +1,4 @@
-/** Requests in JSON, as people send them with curl: a misspelt word is told, never passed over. */
+/** Requests in JSON, as people send them with curl: a misspelt word is refused, never passed over. */
 
 import { expect, test } from "vitest";
 import { startTestServer } from "../support/server.ts";
@@ -38,7 +38,7 @@ test.each([
     /ttl: must be seconds as text, such as .*60s/,
   ],
   ["no JSON", '{"claims":', /the request is no JSON/],
-])("%s is told with what to write", async (_what, body, message) => {
+])("%s is refused with what to write", async (_what, body, message) => {
   await using server = await startTestServer("limiters: [{ name: db, max_concurrent: 1 }]");
   const answer = await post(server.url, "TryAcquire", body);
   expect(answer.status).toBe(400);

@@ -77,7 +77,7 @@ test("a stream that the server can ask does not expire, and needs no Renew", asy
   expect(results[0]?.result.value).not.toHaveProperty("expireTime");
 });
 
-test("a lease ends once: what comes after is told how, and is harmless", async () => {
+test("a lease ends once: what comes after is answered how, and is harmless", async () => {
   await using server = await startTestServer(SERVER);
   const client = server.grpc();
   const holder = await hold(client, "db");
@@ -104,7 +104,7 @@ test("a lease ends once: what comes after is told how, and is harmless", async (
   expect(await statusOf(client, "db")).toMatchObject({ permitsInUse: 1n, overloadedCount: 1n });
 });
 
-test("revoking asks first: the holder is told why and until when, and its release is a release", async () => {
+test("revoking asks first: the holder is notified why and until when, and its release is a release", async () => {
   await using server = await startTestServer(SERVER);
   const client = server.grpc();
   const holder = await hold(client, "db");
@@ -117,7 +117,7 @@ test("revoking asks first: the holder is told why and until when, and its releas
   await giveBack(client, holder);
 });
 
-test("one who does not give it back loses it when the ttl has passed, whatever is renewed or resumed", async () => {
+test("a holder that does not give it back loses it when the ttl has passed, whatever is renewed or resumed", async () => {
   await using server = await startTestServer(SERVER);
   const client = server.grpc();
   const holder = await hold(client, "db");

@@ -92,7 +92,7 @@ test("an update changes what its mask names, or without one what is set, and not
   expect(cleared.burstSize).toBeUndefined();
 });
 
-test("of two who change what they have read, the later one is told", async () => {
+test("of two clients that change what they have read, the later one is refused", async () => {
   await using server = await startTestServer("limiters: []");
   const [client, other] = [server.grpc(), server.connect({ protocol: "connect-json", httpVersion: "1.1" })];
   await client.call(createLimiter, { limiter: { name: "db", maxConcurrent: 1 } });
@@ -136,7 +136,7 @@ test("deletion by force ends leases and waiters at once, also those that hold or
   await client.call(createLimiter, { limiter: { name: "db", maxConcurrent: 1 } });
 });
 
-test("who holds and who waits is listed in order, page by page, of one limiter or key", async () => {
+test("leases and waiters are listed in order, page by page, of one limiter or key", async () => {
   await using server = await startTestServer(`limiters:
     - { name: tenants, keyed: true, max_concurrent: 6 }
     - { name: db, max_concurrent: 5 }`);

@@ -23,7 +23,7 @@ async function until(
   }
 }
 
-test("a watcher is told all that there is, then what changes, comes and goes", async () => {
+test("a watcher is sent all that there is, then what changes, comes and goes", async () => {
   await using server = await startTestServer(
     "limiters: [{ name: b, max_concurrent: 1 }, { name: a, max_concurrent: 1 }]",
   );
@@ -45,7 +45,7 @@ test("a watcher is told all that there is, then what changes, comes and goes", a
   }
 });
 
-test("one who watches some limiters hears of no others, and of those also before they are there", async () => {
+test("a watcher of some limiters hears of no others, and of those also before they are there", async () => {
   await using server = await startTestServer(
     "limiters: [{ name: a, max_concurrent: 1 }, { name: b, max_concurrent: 1 }]",
   );

@@ -62,7 +62,7 @@ test("a resume displaces an older stream, whose end then ends nothing", async ()
   await giveBack(client, newer);
 });
 
-test("a lease with a wrong secret is nobody's business, and one that never was is not found", async () => {
+test("a lease with a wrong secret is refused, and one that never was is not found", async () => {
   await using server = await startTestServer(SERVER);
   const client = server.grpc();
   const holder = await hold(client, "db");
@@ -86,7 +86,7 @@ test("a lease with a wrong secret is nobody's business, and one that never was i
   expect(await statusOf(client, "db")).toMatchObject({ permitsInUse: 1n });
 });
 
-test("one who comes back to a lease that is gone is told how it ended", async () => {
+test("a holder that comes back to a lease that is gone is answered how it ended", async () => {
   await using server = await startTestServer(SERVER);
   const client = server.grpc();
   const released = await hold(client, "db");
@@ -102,7 +102,7 @@ test("one who comes back to a lease that is gone is told how it ended", async ()
   expect(await client.call(release, credential(revoked))).toMatchObject({ end: LeaseEnd.REVOKED, alreadyEnded: true });
 });
 
-test("a waiter whose connection is lost blocks nobody, and gets its old place back under its request_id", async () => {
+test("a waiter whose connection is lost blocks no other, and gets its old place back under its request_id", async () => {
   await using server = await startTestServer(SERVER);
   const proxy = await startTcpProxy(server.address);
   await using client = createGrpcClient(proxy.address);

@@ -12,7 +12,7 @@ const WIRES: readonly (readonly [name: string, open: (server: TestServer) => Con
   ["Connect with JSON", (server) => server.connect({ protocol: "connect-json", httpVersion: "1.1" }), true],
 ];
 
-/** All that a server keeps for those who look, without the figures that pass with time or count refusals. */
+/** All that a server shows, without the figures that pass with time or count refusals. */
 async function stateOf(client: ContractClient): Promise<unknown> {
   const { limiters } = await client.call(LimiterService.method.listLimiters, {});
   return {

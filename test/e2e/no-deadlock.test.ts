@@ -45,7 +45,7 @@ test("those behind such a request wait until all its claims fit, though theirs w
   await behind.next("granted");
 });
 
-test("one who is first in one queue does not overtake those before it in another", async () => {
+test("a waiter that is first in one queue does not overtake those before it in another", async () => {
   await using server = await startTestServer(
     "limiters: [{ name: a, max_concurrent: 1 }, { name: b, max_concurrent: 2 }]",
   );
@@ -61,7 +61,7 @@ test("one who is first in one queue does not overtake those before it in another
   await both.next("granted");
 });
 
-test("many who claim the same limiters in any order, all at once, all come to their turn", async () => {
+test("many clients that claim the same limiters in any order, all at once, all come to their turn", async () => {
   await using server = await startTestServer(`limiters:
     - { name: a, max_concurrent: 2 }
     - { name: b, max_concurrent: 1 }

@@ -92,7 +92,7 @@ test("a refusal, a cancel and a timeout charge nothing", async () => {
   expect(wait).toBeLessThanOrEqual(1000);
 });
 
-test("one who waits for tokens is waited behind, and each is granted when its own are there", async () => {
+test("a waiter for tokens is not overtaken, and each is granted when its own are there", async () => {
   await using server = await startTestServer("limiters: [{ name: api, max_rps: 50, burst_size: 10 }]");
   const client = server.grpc();
   const burst = await acquire(client, { claims: [{ limiter: "api", tokens: 10 }] }).next("granted");

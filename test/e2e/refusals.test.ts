@@ -33,7 +33,7 @@ async function errorOf(call: Promise<unknown>): Promise<AdmissionError> {
   return thrown as AdmissionError;
 }
 
-test("a claim that can never be granted is told its numbers and the limits", async () => {
+test("a claim that can never be granted is refused with its numbers and the limits", async () => {
   await using server = await startTestServer(SERVER);
   await using client = connect(server.address);
   const tooMany = await errorOf(client.tryAcquire("api", { tokens: 4000 }));

@@ -114,7 +114,7 @@ test.each([0, 300])(
   90_000,
 );
 
-test("a renewal that fails is told to onEvent, of leases and of cards", async () => {
+test("a renewal that fails is reported to onEvent, of leases and of cards", async () => {
   const { address } = await startRealServer(CONFIG);
   const sessionManager = new Http2SessionManager(`http://${address}`);
   onTestFinished(() => sessionManager.abort());

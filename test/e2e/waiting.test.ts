@@ -16,7 +16,7 @@ const CLAIMS = [{ limiter: "db" }];
 /** Digits for `toBeCloseTo`: a wall time in µs is rounded down. */
 const ROUNDING = -1;
 
-test("one waits no longer than max_wait", async () => {
+test("a waiter waits no longer than its max_wait", async () => {
   await using server = await startTestServer(SERVER);
   const client = server.grpc();
   await hold(client, "db");
@@ -33,7 +33,7 @@ test("one waits no longer than max_wait", async () => {
   expect(await statusOf(client, "db")).toMatchObject({ waiters: 0n });
 });
 
-test("nor than the limiter lets anybody", async () => {
+test("nor than the limiter's max_wait", async () => {
   await using server = await startTestServer("limiters: [{ name: db, max_concurrent: 1, max_wait: 100ms }]");
   const client = server.grpc();
   await hold(client, "db");
@@ -75,7 +75,7 @@ test("with max_wait zero one is answered at once: granted, or refused as TryAcqu
   expect(await now("db").ending).toMatchObject({ reason: "PAUSED", retryDelay: 1000 });
 });
 
-test("a limiter may refuse at once whom it would keep waiting for too long", async () => {
+test("a limiter may refuse at once a claim that would wait for too long", async () => {
   await using server = await startTestServer(
     "limiters: [{ name: api, max_rps: 1, burst_size: 1, refuse_long_waits: true }]",
   );

@@ -58,7 +58,7 @@ describe("acquire", () => {
 
   it("exits with 4 where there is no such limiter, and with 5 where it would never be granted", async () => {
     const small = await limiter("small");
-    expect((await run("acquire", "nobody")).code).toBe(4);
+    expect((await run("acquire", "none")).code).toBe(4);
     expect((await run("acquire", small, "--permits", "2")).code).toBe(5);
   });
 
@@ -72,14 +72,14 @@ describe("acquire", () => {
     await service.untilWaiting(left, 0);
   });
 
-  it("tells a script each thing that happens, and nobody the secret", async () => {
-    const told = await limiter("told");
-    const lease = await service.client.acquire(told);
-    await using waiting = start("--json", "acquire", told, "--hold", "--holder", "ci");
+  it("tells a script each thing that happens, but not the secret", async () => {
+    const scripted = await limiter("scripted");
+    const lease = await service.client.acquire(scripted);
+    await using waiting = start("--json", "acquire", scripted, "--hold", "--holder", "ci");
     await waiting.until("stdout", '"waiting"');
     await lease.release();
     await waiting.until("stdout", '"granted"');
-    const [held] = await service.leases(told);
+    const [held] = await service.leases(scripted);
     await service.client.limiters.revokeLease(held?.id ?? "", { message: "please" });
     await waiting.until("stdout", '"revoking"');
     waiting.kill("SIGINT");
@@ -95,7 +95,7 @@ describe("acquire", () => {
         lease: {
           id: held?.id,
           holder: "ci",
-          claims: [{ limiter: told, permits: 1, fencingToken: held?.claims[0]?.fencingToken.toString() }],
+          claims: [{ limiter: scripted, permits: 1, fencingToken: held?.claims[0]?.fencingToken.toString() }],
           grantTime: expect.any(String),
         },
       },
@@ -179,7 +179,7 @@ describe("try", () => {
     });
   });
 
-  it("overtakes nobody", async () => {
+  it("overtakes no waiter", async () => {
     const queue = await limiter("queue", { maxConcurrent: 2 });
     await using _ = await service.client.acquire(queue);
     const large = service.client.acquire(queue, { permits: 2, maxWait: 60_000 });

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** A shell that says `started`, and does this when it is told to stop. */
+/** A shell that says `started`, and does this when it is asked to stop. */
 function patient(onTerm: string): string[] {
   return ["sh", "-c", `trap '${onTerm}' TERM; echo started; while :; do sleep 0.05; done`];
 }
@@ -103,7 +103,7 @@ describe("board pull with a command", () => {
     expect((await board.get("a")).result).toBe("a\n\nb");
   });
 
-  it("takes for the result what those write too whom the command has left behind, as shells do", async () => {
+  it("takes for the result what processes that the command left behind write, too, as shells do", async () => {
     const board = await makeBoard(service, "late");
     await board.add({ id: "a" });
     const script = "(sleep 0.3; echo late) & echo early";
@@ -165,7 +165,7 @@ describe("board pull with a command", () => {
     }
   });
 
-  it("does not run the command when a signal ends the wait, and leaves nobody waiting", async () => {
+  it("does not run the command when a signal ends the wait, and leaves no puller waiting", async () => {
     const board = await makeBoard(service, "given-up");
     await using process = start("given-up", "Build", "--", "echo", "started");
     await untilPullers(board, "Build", 1);
@@ -210,7 +210,7 @@ describe("board pull with a command, when it is sent a signal", () => {
     expect(await board.get("a")).toMatchObject({ state: "finished", result: "started\nheard" });
   });
 
-  it("counts no attempt against a card whose command was told to end", async () => {
+  it("counts no attempt against a card whose command was asked to end", async () => {
     const board = await makeBoard(service, "interrupted");
     await board.add({ id: "a" });
     await using process = start("interrupted", "Build", "--", "sh", "-c", "echo started; sleep 1000");
@@ -327,7 +327,7 @@ describe("board pull --loop", () => {
   });
 
   it("ends where it cannot go on", async () => {
-    const { code, stderr } = await pull("nobody's", "Build", "--loop", "--", "true");
+    const { code, stderr } = await pull("none", "Build", "--loop", "--", "true");
     expect(code).toBe(125);
     expect(stderr).toMatch(/\((BOARD_NOT_FOUND|INVALID_REQUEST)\)/);
   });

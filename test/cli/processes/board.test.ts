@@ -52,7 +52,7 @@ describe("board create", () => {
 });
 
 describe("board create, of all that a stage may have,", () => {
-  it("names its limiter, and leaves it to somebody to commit each card", async () => {
+  it("names its limiter, and leaves each card to be committed by a pull", async () => {
     await service.client.limiters.create({ name: "gpu/a", maxConcurrent: 1 });
     const stages = ["Asked", "Ready:8:queue:no-auto-pull", "Train:limiter=gpu/a:4", "Done"];
     const made = await run("models", "create", "models", ...stages.flatMap((stage) => ["--stage", stage]));
@@ -72,7 +72,7 @@ describe("board create, of all that a stage may have,", () => {
     expect(await board.get("a")).toMatchObject({ stage: "Asked" });
   });
 
-  it("is told by the server what a stage cannot have", async () => {
+  it("passes on from the server what a stage cannot have", async () => {
     const args = ["--stage", "In", "--stage", "Out:queue:limiter=gpu/a"];
     expect(await run("wrong", "create", "wrong", ...args)).toMatchObject({
       code: 2,
@@ -257,7 +257,7 @@ describe("a card that a person pulls", () => {
     expect(await board.get("a")).toMatchObject({ state: "finished", result: "merged" });
   });
 
-  it("is the one that was asked for, by the user at this host if nobody else is named", async () => {
+  it("is the one that was asked for, by the user at this host unless a worker is named", async () => {
     const board = await makeBoard(service, "chosen");
     await board.add({ id: "a" });
     await board.add({ id: "b" });
@@ -315,7 +315,7 @@ describe("a card that a worker with a ttl holds", () => {
 });
 
 describe("board show", () => {
-  it("draws the board: each stage with its limit, its cards and who works on them, and the figures", async () => {
+  it("draws the board: each stage with its limit, its cards and their workers, and the figures", async () => {
     const board = await makeBoard(service, "drawn", { description: "what we do" });
     for (const id of ["a", "b", "c"]) await board.add({ id, title: `Title of ${id}` });
     await board.tryPull("Build", { worker: "alice" });
@@ -359,7 +359,7 @@ describe("board show", () => {
     await makeBoard(service, "from-env");
     const found = await cli(["board"], { address: service.address, env: { BACKPRESSURE_BOARD: "from-env" } });
     expect(found.stdout).toMatch(/^from-env\n/);
-    const missing = await cli(["board", "show", "--board", "nobody"], { address: service.address });
+    const missing = await cli(["board", "show", "--board", "none"], { address: service.address });
     expect(missing).toMatchObject({ code: 4, stderr: expect.stringContaining("(BOARD_NOT_FOUND)") });
   });
 });

@@ -33,7 +33,7 @@ describe("limiters set", () => {
     expect(await service.client.limiters.get("b")).toMatchObject({ maxConcurrent: 2, ttl: 30_000, maxWaiters: 10_000 });
   });
 
-  it("creates only, or updates only, when told so", async () => {
+  it("creates only, or updates only, with the option for it", async () => {
     expect(await run("limiters", "set", "c", "--max-concurrent", "1", "--update-only")).toMatchObject({
       code: 4,
       stdout: "",
@@ -63,7 +63,7 @@ describe("limiters set", () => {
     expect(stderr).toContain("\n  limiter: burst_size needs rate or max_rps\n");
   });
 
-  it("is told when somebody else was faster", async () => {
+  it("is refused when another change was faster", async () => {
     const { etag } = await service.client.limiters.create({ name: "e", maxConcurrent: 1 });
     await service.client.limiters.update("e", { maxConcurrent: 2 });
     const { code, stderr } = await run("limiters", "set", "e", "--max-concurrent", "3", "--etag", etag);
@@ -106,7 +106,7 @@ describe("limiters", () => {
   });
 
   it("says so when there is none of that name", async () => {
-    const { code, stdout, stderr } = await run("limiters", "get", "nobody", "--json");
+    const { code, stdout, stderr } = await run("limiters", "get", "none", "--json");
     expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
     expect(JSON.parse(stderr).error.reason).toBe("LIMITER_NOT_FOUND");
   });
@@ -158,7 +158,7 @@ describe("limiters watch", () => {
     await watch.until("stdout", "paused\n");
   });
 
-  it("ends when nobody reads any more", async () => {
+  it("ends when its output is no longer read", async () => {
     await service.client.limiters.create({ name: "y", maxConcurrent: 2 });
     await using watch = startCli(["limiters", "watch", "y"], { address: service.address });
     await watch.until("stdout", "y: ");

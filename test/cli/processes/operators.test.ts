@@ -16,7 +16,7 @@ limiters:
 afterAll(() => service[Symbol.asyncDispose]());
 
 describe("leases", () => {
-  it("shows who holds what, the longest held first, of all limiters or of one and a key", async () => {
+  it("shows holders and what they hold, the longest held first, of all limiters or of one and a key", async () => {
     const claims = [
       { limiter: "gpu", permits: 2 },
       { limiter: "db", key: "tenant-7" },
@@ -57,7 +57,7 @@ describe("leases", () => {
 });
 
 describe("waiters and cancel", () => {
-  it("show who waits, and take one out of the queue", async () => {
+  it("show the waiters, and take one out of the queue", async () => {
     await service.client.limiters.create({ name: "queue", maxConcurrent: 1 });
     await using _ = await service.client.acquire("queue");
     const first = service.client.acquire("queue", { holder: "first", maxWait: 60_000 });
@@ -86,7 +86,7 @@ describe("waiters and cancel", () => {
   });
 
   it("say so where there is no such waiter or limiter", async () => {
-    expect(await run("cancel", "nobody")).toMatchObject({
+    expect(await run("cancel", "none")).toMatchObject({
       code: 4,
       stderr: expect.stringContaining("(WAITER_NOT_FOUND)"),
     });

@@ -26,14 +26,14 @@ async function limiter(name: string): Promise<string> {
   return name;
 }
 
-/** A shell that says `started`, and does this when it is told to stop. */
+/** A shell that says `started`, and does this when it is asked to stop. */
 function patient(onTerm: string): string[] {
   return ["sh", "-c", `trap '${onTerm}' TERM; echo started; while :; do sleep 0.05; done`];
 }
 
 async function leaseOf(name: string): Promise<string> {
   const [lease] = await service.leases(name);
-  return lease?.id ?? "nobody's";
+  return lease?.id ?? "none";
 }
 
 describe("run", () => {
@@ -79,7 +79,7 @@ describe("run", () => {
     expect(inner.stdout).toBe("\n");
   });
 
-  it("says who holds: the user, the host and the command", async () => {
+  it("names as the holder the user, the host and the command", async () => {
     const named = await limiter("named");
     await using process = startCli(["run", named, "--", "/bin/cat"], { address: service.address, input: "pipe" });
     await service.untilHeld(named, 1);
@@ -140,7 +140,7 @@ describe("run", () => {
   });
 
   it("has a code of its own for what went wrong before the command", async () => {
-    expect(await run("nobody", "--", "true")).toMatchObject({ code: 125, stdout: "" });
+    expect(await run("none", "--", "true")).toMatchObject({ code: 125, stdout: "" });
     const address = await closedPort();
     const unreachable = await cli(["--json", "run", "gpu", "--", "true"], { address });
     expect(unreachable.code).toBe(125);
@@ -173,7 +173,7 @@ describe("run, when the lease is lost", () => {
 
   it("kills what does not stop, and all that it has started", async () => {
     const stubborn = await limiter("stubborn");
-    // `result` is there when nobody is left who could write.
+    // `result` is there when no process is left that could write.
     const script = "trap '' TERM; sh -c 'sleep 1000; echo never' & echo started; wait; sleep 1000";
     await using process = start(stubborn, "--kill-after", "200ms", "--", "sh", "-c", script);
     await process.until("stdout", "started");

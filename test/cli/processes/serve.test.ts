@@ -91,7 +91,7 @@ boards: [{ name: b, stages: [{ name: A }, { name: B, limiter: gpu }, { name: C }
 });
 
 describe("serve", () => {
-  it("serves until it is told to stop, and lets those who hold give back first", async () => {
+  it("serves until it is asked to stop, and lets holders give back first", async () => {
     await using server = await startServerProcess("limiters: [{ name: gpu, max_concurrent: 1 }]");
     await using holding = startCli(["acquire", "gpu", "--hold", "-v"], { address: server.address });
     await holding.until("stdout", "granted");
@@ -105,7 +105,7 @@ describe("serve", () => {
     expect(await server.exited).toEqual({ code: 0, signal: null });
   });
 
-  it("waits no longer than it was told to, and whoever still holds loses the lease", async () => {
+  it("waits no longer than `drain.timeout`, and remaining holders lose their leases", async () => {
     const yaml = "limiters: [{ name: gpu, max_concurrent: 1 }]\ndrain: { timeout: 0.3s }\n";
     await using server = await startServerProcess(yaml);
     await using holding = startCli(["acquire", "gpu", "--hold"], { address: server.address });

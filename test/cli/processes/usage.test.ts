@@ -98,7 +98,7 @@ describe("a wrong command line", () => {
     expect(await cli(args)).toEqual({ code: 2, stdout: "", stderr });
   });
 
-  it("is told in JSON where that was asked for", async () => {
+  it("is reported in JSON where that was asked for", async () => {
     const { code, stderr } = await cli(["limitrs", "--json"]);
     expect(code).toBe(2);
     expect(JSON.parse(stderr)).toEqual({

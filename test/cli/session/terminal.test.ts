@@ -62,7 +62,7 @@ describe("a terminal", () => {
     expect(stdout.written).toBe("a\\u000ab\\u001b[2J\n");
   });
 
-  it("says when nobody reads any more", () => {
+  it("says when its output is no longer read", () => {
     const stdout = createSink();
     const { closed } = createTerminal({ stdout, stderr: createSink(), dumb: false });
     expect(closed.aborted).toBe(false);

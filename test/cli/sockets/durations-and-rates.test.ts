@@ -72,10 +72,10 @@ describe("a duration", () => {
     ["soon", undefined],
     ["", undefined],
   ])("%j is refused in the file and on the command line, with what to write", (text, advice) => {
-    for (const told of [inFile("max_wait", text), onCommandLine(parseDuration, text)]) {
-      expect(told).toMatch(/10s/);
-      expect(told).toContain(JSON.stringify(text));
-      if (advice !== undefined) expect(told).toContain(advice);
+    for (const refusal of [inFile("max_wait", text), onCommandLine(parseDuration, text)]) {
+      expect(refusal).toMatch(/10s/);
+      expect(refusal).toContain(JSON.stringify(text));
+      if (advice !== undefined) expect(refusal).toContain(advice);
     }
   });
 
@@ -125,7 +125,7 @@ describe("a rate", () => {
     ["-1/s", "10/m"],
     ["1e3/s", "10/m"],
   ])("%j is refused in the file and on the command line, with the form %s", (text, form) => {
-    for (const told of [inFile("rate", text), onCommandLine(amountRateValue, text)]) expect(told).toContain(form);
+    for (const refusal of [inFile("rate", text), onCommandLine(amountRateValue, text)]) expect(refusal).toContain(form);
   });
 
   it("in JSON is an amount per period, and a text is refused with its fields", async () => {

@@ -9,7 +9,7 @@ export interface Service extends AsyncDisposable {
   readonly client: Client;
   /** Ends the server at once, with all connections. */
   stop(): Promise<void>;
-  /** Who holds something of the limiter. */
+  /** The limiter's leases. */
   leases(limiter: string): Promise<readonly LeaseInfo[]>;
   /** Resolves when that many wait for the limiter. */
   untilWaiting(limiter: string, count: number): Promise<void>;

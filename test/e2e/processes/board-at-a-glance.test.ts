@@ -1,4 +1,4 @@
-/** A board through grpcurl, as somebody on call looks at it who has nothing else at hand. */
+/** A board through grpcurl, as an engineer on call looks at it with nothing else at hand. */
 
 import { expect, test } from "vitest";
 import { BoardService } from "../../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
@@ -71,7 +71,7 @@ test("GetBoard shows the stages in order, what is in each, the figures, and wher
   });
 });
 
-test("with its cards it shows who works on what, since when, and why something is blocked; those at work first", async (context) => {
+test("with its cards it shows each one's worker, since when, and why it is blocked; those at work first", async (context) => {
   requireGrpcurl(context);
   await using server = await startTestServer(DEFAULT_CONFIG);
   await fill(server.grpc());
@@ -116,7 +116,7 @@ boards:
   expect(cards.slice(0, 4).map(({ id }) => id)).toEqual(["a", "b", "c", "done-1000"]);
 });
 
-test("a person works with nothing but grpcurl: adds, pulls, finishes, and is told what is wrong", async (context) => {
+test("a person works with nothing but grpcurl: adds, pulls, finishes, and is answered what is wrong", async (context) => {
   requireGrpcurl(context);
   await using server = await startTestServer(DEFAULT_CONFIG);
   await call(server, "AddCard", { board, card: { id: "#1", title: "Fix the login" } });

@@ -17,7 +17,7 @@ const STOPPED = { code: 0, signal: null };
 /** µs by which the wall clocks of two processes may differ. */
 const CLOCKS = 200_000;
 
-test.concurrent("SIGTERM sends those away who wait, lets those finish who work, and ends after the last", async () => {
+test.concurrent("SIGTERM refuses pullers that wait, lets workers finish, and ends after the last", async () => {
   await using server = await startServerProcess(`drain: { timeout: 50s }\n${BOARDS}`);
   await using client = createGrpcClient(server.address);
   await add(client, "a", "b");

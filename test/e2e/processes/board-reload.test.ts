@@ -22,7 +22,7 @@ async function boardsOf(client: ContractClient): Promise<unknown> {
   return boards.map(({ name, declared }) => [name, declared]);
 }
 
-test("a changed file is taken up by itself: limits change under those who wait, boards come and go", async () => {
+test("a changed file is taken up by itself: limits change under waiting pullers, boards come and go", async () => {
   await using server = await startServerProcess(`boards: [${release(1)}, { name: empty }]`);
   await server.logged(DECLARED);
   await using client = createGrpcClient(server.address);
@@ -50,7 +50,7 @@ test("SIGHUP has the file read at once", async () => {
   expect(await boardOf(client)).toMatchObject({ description: "four at once", stages: { 2: { wipLimit: 4 } } });
 });
 
-test("a board that the file no longer names stays while work stands on it, and is nobody's declaration any more", async () => {
+test("a board that the file no longer names stays while work stands on it, and is declared no longer", async () => {
   await using server = await startServerProcess(`boards: [${release(1)}]`);
   await using client = createGrpcClient(server.address);
   await add(client, "a");

@@ -175,10 +175,10 @@ describe.each(Object.entries(SETTINGS))("%s", (field, row) => {
   test("takes effect by a reload, or the reload says that it needs a restart", async () => {
     const running = await start(ordinary);
     running.server.reconfigure(loaded(changed));
-    const told = running.log.at("warn").flatMap(({ fields }) => fields.fields ?? []);
+    const named = running.log.at("warn").flatMap(({ fields }) => fields.fields ?? []);
     const { live } = SETTING_FIELDS.get(field) ?? { live: undefined };
     const waiting = live ? [] : [field, ...(row.brings ?? [])];
-    expect(told).toEqual(waiting);
+    expect(named).toEqual(waiting);
     await using client = createGrpcClient(running.address);
     expect((await client.call(ConfigService.method.getConfig, {})).restartFields).toEqual(waiting);
     await client[Symbol.asyncDispose]();
@@ -359,7 +359,7 @@ test("every field of the configuration has its row", () => {
   expect(rows.sort()).toEqual(leavesOf(ConfigSchema).sort());
 });
 
-/** `limits.max_waiters`, `limiters[].ttl`: all that a file may say, but for fields that nobody sets. */
+/** `limits.max_waiters`, `limiters[].ttl`: all that a file may say, but for fields that are for output. */
 function leavesOf(desc: DescMessage, path = ""): string[] {
   return desc.fields.filter(isSet).flatMap((field) => {
     const here = `${path}${field.name}`;

@@ -66,7 +66,7 @@ test.concurrent("a lease of TryAcquire is waited for as well, and its holder may
   expect(await server.exited).toEqual(STOPPED);
 });
 
-test.concurrent("one that nobody releases is waited for until it expires", async () => {
+test.concurrent("one that is not released is waited for until it expires", async () => {
   await using server = await startServerProcess(`drain: { timeout: 50s }\n${LIMITERS}`);
   await using client = createGrpcClient(server.address);
   const { result } = await client.call(tryAcquire, { claims: CLAIMS, ttl: { nanos: 700e6 } });
@@ -98,7 +98,7 @@ test.concurrent("a second signal ends it at once", async () => {
   expect(await server.exited).toEqual(STOPPED);
 });
 
-test.concurrent("a server that nobody holds anything of does not wait for connections, or for what else is idle", async () => {
+test.concurrent("a server without holders does not wait for connections, or for what else is idle", async () => {
   await using server = await startServerProcess(`drain: { timeout: 50s }\nliveness: { heartbeat: 1m }\n${LIMITERS}`);
   await using grpc = createGrpcClient(server.address);
   await using web = createConnectClient(server.url, { protocol: "connect", httpVersion: "1.1" });

@@ -73,7 +73,7 @@ test("slots are unique among live leases and below the limit, and come back with
   expect([...slotsOf(fourth), ...slotsOf(fifth)].sort()).toEqual([...freed].sort());
 });
 
-test("one who asks for no slots gets none, and takes none from those who do", async () => {
+test("a client that asks for no slots gets none, and takes none from those that do", async () => {
   await using server = await startTestServer("limiters: [{ name: gpu, max_concurrent: 3 }]");
   const client = server.grpc();
   const plain = await hold(client, { claims: [{ limiter: "gpu", permits: 2 }] });

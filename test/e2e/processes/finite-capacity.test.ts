@@ -22,7 +22,7 @@ test("no more are at work than there are permits, as a counter sees it that know
   expect(new Set(fencingTokens).size).toBe(work.processes * work.workers * work.rounds);
 });
 
-test("a limit lowered below what is in use lets work finish and admits nobody until there is room", async () => {
+test("a limit lowered below what is in use lets work finish and admits no waiter until there is room", async () => {
   await using server = await startTestServer("limiters: [{ name: db, max_concurrent: 3 }]");
   const client = server.grpc();
   const holders = [await hold(client, "db"), await hold(client, "db"), await hold(client, "db")];
@@ -61,7 +61,7 @@ test("a waiter whose claim can never fit any more is refused, and those behind i
   expect(holder.kinds).toEqual(["granted"]);
 });
 
-test("a limiter deleted while held drains, admits nobody, and its name is not reborn before", async () => {
+test("a limiter deleted while held drains, admits no waiter, and its name is not reborn before", async () => {
   await using server = await startTestServer("limiters: []");
   const client = server.grpc();
   const limiter = { name: "db", maxConcurrent: 1 };
@@ -86,7 +86,7 @@ test("a limiter deleted while held drains, admits nobody, and its name is not re
   await hold(client, "db");
 });
 
-test("a paused limiter keeps its holders and its waiters, and admits nobody until it goes on", async () => {
+test("a paused limiter keeps its holders and its waiters, and admits none until it goes on", async () => {
   await using server = await startTestServer("limiters: [{ name: db, max_concurrent: 1 }]");
   const client = server.grpc();
   const holder = await hold(client, "db");

@@ -30,7 +30,7 @@ function grantTime({ lease }: Granted): number {
 }
 
 test("a killed holder's lease is orphaned, and free when its ttl has passed and not before", async () => {
-  // Long enough to be seen by those who watch, four times a second.
+  // Long enough to be seen by watchers, four times a second.
   await using server = await startTestServer("limiters: [{ name: l, max_concurrent: 1, ttl: 1s }]");
   const client = server.grpc();
   const holder = await startHolder(server.address, 1);
@@ -99,7 +99,7 @@ test("a peer that answers pings keeps its lease, however long it says nothing el
   await giveBack(client, holder);
 });
 
-test("over HTTP/1.1, where nobody can ask who lives, a holder lives by Renew", async () => {
+test("over HTTP/1.1, which cannot be probed, a holder lives by Renew", async () => {
   await using server = await startTestServer(SERVER);
   const client = server.connect({ protocol: "connect", httpVersion: "1.1" });
   const holder = await hold(client, "l");
@@ -116,7 +116,7 @@ test("over HTTP/1.1, where nobody can ask who lives, a holder lives by Renew", a
   expect(await holder.ending).toMatchObject({ code: Code.Aborted, reason: "LEASE_EXPIRED" });
 });
 
-test("over HTTP/1.1 a cancel cannot be told from a loss, so the ttl runs", async () => {
+test("over HTTP/1.1 a cancel cannot be distinguished from a loss, so the ttl runs", async () => {
   await using server = await startTestServer(SERVER);
   const client = server.connect({ protocol: "connect", httpVersion: "1.1" });
   const holder = await hold(client, "l");

@@ -1,4 +1,4 @@
-/** A file of 20,000 limiters is edited under those who hold leases of 2 s: none is lost, and nobody misses a limiter. */
+/** A file of 20,000 limiters is edited under holders of leases of 2 s: none is lost, and no call misses a limiter. */
 
 import { expect, test } from "vitest";
 import { LimiterService } from "../../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";

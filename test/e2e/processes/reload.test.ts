@@ -13,7 +13,7 @@ const { createLimiter, deleteLimiter, listLimiters, updateLimiter, watchLimiters
 
 const TAKEN_UP = /has changed and is taken up/;
 
-test("a changed file is taken up by itself: limits change under those who wait, and what is gone drains", async () => {
+test("a changed file is taken up by itself: limits change under waiters, and what is gone drains", async () => {
   await using server = await startServerProcess(
     "limiters: [{ name: db, max_concurrent: 1 }, { name: old, max_concurrent: 1 }]",
   );
@@ -56,14 +56,14 @@ test("SIGHUP with a file that has not changed declares nothing, and watchers hea
   await server.logged(/limiters declared/);
   const stream = client.open(watchLimiters, {});
   const heard = [(await stream.next()).event];
-  const told = async () => (await server.logged(/limiters declared|says what is in force already/)).msg;
+  const declared = async () => (await server.logged(/limiters declared|says what is in force already/)).msg;
   for (let i = 0; i < 5; i++) {
     server.signal("SIGHUP");
-    expect(await told()).toMatch(/says what is in force already/);
+    expect(await declared()).toMatch(/says what is in force already/);
   }
   // The control: what changes is declared, and heard of.
   server.configure("limiters: [{ name: db, max_concurrent: 2 }]");
-  expect(await told()).toBe("limiters declared");
+  expect(await declared()).toBe("limiters declared");
   heard.push((await stream.next()).event);
   expect(heard).toMatchObject([
     { case: "snapshot", value: { limiters: [{ name: "db", maxConcurrent: 1, etag: "1" }] } },

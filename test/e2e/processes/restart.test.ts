@@ -63,7 +63,7 @@ test("leases outlive a kill: they keep their permits, are resumed with their sec
   expect(await after.call(release, credential)).toMatchObject({ end: LeaseEnd.RELEASED });
 });
 
-test("a lease that nobody takes up again ends when its ttl has run out, and its permit is the next one's", async () => {
+test("a lease that is not resumed ends when its ttl has run out, and its permit is the next one's", async () => {
   await using server = await startRestartingServer("limiters: [{ name: db, max_concurrent: 1, ttl: 1s }]\n");
   await using before = createGrpcClient(server.address);
   await hold(before, "db");
@@ -169,7 +169,7 @@ test("a limiter made by RPC is there again, one that the file declares is as it 
   expect(limiter?.status?.tokensAvailable).toBeLessThan(0.1 + (performance.now() - begun) / 1_000);
 });
 
-test("cards stand where they stood, whoever works on one goes on, and a stage's limiter still counts it", async () => {
+test("cards stand where they stood, a worker goes on, and a stage's limiter still counts it", async () => {
   await using server = await startRestartingServer(`
 limiters: [{ name: builders, max_concurrent: 1 }]
 boards: [{ name: release, ttl: 30s, stages: [{ name: In }, { name: Build, wip_limit: 2, limiter: builders }, { name: Out }] }]
@@ -193,7 +193,7 @@ boards: [{ name: release, ttl: 30s, stages: [{ name: In }, { name: Build, wip_li
   expect(await tryOne(after, "builders")).toMatchObject({ resumed: false });
 });
 
-test("a second server on the same folder says who has it, and ends", async () => {
+test("a second server on the same folder says which process has it, and ends", async () => {
   await using server = await startRestartingServer("");
   const second = startServerProcess(`store: { folder: ${server.folder} }\n`);
   await expect(second).rejects.toThrow(

@@ -1,4 +1,4 @@
-/** Many workers, each a process of its own, and their foreman: who deals out what they do, and counts who is at work. */
+/** Many workers, each a process of its own, and their foreman, which deals out what they do, and counts the busy. */
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -19,22 +19,22 @@ export interface CrowdOptions {
   /** What is done with the first cards that are pulled, the last first; those after them are finished. */
   readonly fates: Fate[];
   readonly dice: Dice;
-  /** Resolves once the work on a card is over, whoever says so. */
+  /** Resolves once the work on a card is over, however it ended. */
   readonly untilLost: (work: Credential) => Promise<void>;
 }
 
 export interface Crowd extends AsyncDisposable {
-  /** Who has done what, in the order in which it was concluded. */
+  /** What was done, in the order in which it was concluded. */
   readonly deeds: readonly Deed[];
   /** The most that were at work at once, by stage. */
   readonly most: Readonly<Record<string, number>>;
-  /** Cards on which somebody began to work while another was at it. */
+  /** Cards on which a worker began to work while another was at it. */
   readonly doubles: readonly string[];
   /** Resolves with the deeds of this kind as soon as there are so many. */
   untilConcluded(fate: Fate, count: number): Promise<readonly Deed[]>;
   /** How many processes there were. */
   readonly started: number;
-  /** Lets everybody go, and resolves when the last is gone. */
+  /** Ends all workers, and resolves when the last is gone. */
   dismiss(): Promise<void>;
 }
 

@@ -4,5 +4,5 @@ process.on("message", () => {
   globalThis.gc?.();
   process.send?.(process.memoryUsage().heapUsed);
 });
-// The server ends when it has nothing left to do, whoever may still ask.
+// The server ends when it has nothing left to do, whatever may still ask.
 process.channel?.unref();

@@ -32,7 +32,7 @@ boards:
     max_pullers: 0
     stages: [{ name: In, wip_limit: 1 }, { name: Work }, { name: Out }]`;
 
-/** `held` is somebody's in Review, `done` is completed, `ready` waits; on `full` is all that may be there. */
+/** `held` is worked on in Review, `done` is completed, `ready` waits; on `full` is all that may be there. */
 export async function occupyBoards(client: ContractClient): Promise<void> {
   await add(client, { id: "done", title: "Done" }, "held", "ready");
   for (const stage of ["InProgress", "Review"]) await finish(client, await take(client, stage));
@@ -127,7 +127,7 @@ const BOARD_REQUESTS: readonly MalformedRequest[] = [
   }),
   malformed("no name", getBoard, {}, invalid("name")),
   malformed("one that is not there", getBoard, { name: "nowhere" }, NO_BOARD),
-  malformed("a name that nobody could give", getBoard, { name: "\0\u{1f600}\r\n%" }, NO_BOARD),
+  malformed("a name that no board can have", getBoard, { name: "\0\u{1f600}\r\n%" }, NO_BOARD),
   malformed("a page of a thousand and more", listBoards, { pageSize: 1001 }, invalid("page_size")),
   malformed("a page that is none", listBoards, { pageToken: "garbage" }, invalid("page_token")),
   malformed("a page token of 1 MB", listBoards, { pageToken: MEGABYTE }, invalid("page_token")),
@@ -246,7 +246,7 @@ const BAD_ENDS: readonly (readonly [
   ["a card that is not there", { board: BOARD, cardId: "x" }, NO_CARD],
   ["another token", { ...HELD, fencingToken: 1n }, STALE],
   ["no token for a worker's card", HELD, STALE],
-  ["a card on which nobody works", { board: BOARD, cardId: "ready" }, STALE],
+  ["a card without work", { board: BOARD, cardId: "ready" }, STALE],
   ["a card that is completed", { board: BOARD, cardId: "done" }, STALE],
 ];
 

@@ -1,4 +1,4 @@
-/** Counts who is at work, from outside the server and its clients. */
+/** Counts holders at work, from outside the server and its clients. */
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ export interface WorkCount {
   readonly most: number;
   /** All fencing tokens, in the order in which work began. */
   readonly fencingTokens: readonly bigint[];
-  /** Slots that somebody came to while another was at work there. */
+  /** Slots on which a holder began while another was at work there. */
   readonly doubleSlots: readonly number[];
   /** All slots that were seen. */
   readonly slots: ReadonlySet<number>;

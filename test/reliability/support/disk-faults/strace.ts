@@ -1,7 +1,7 @@
 /**
  * System calls of a running server that fail, by strace: between the process and the kernel, so that the caller, by any
- * library, sees them fail; only on the files that are named; from the n-th call on, so that a number says where in a commit
- * it is; and until strace lets go, so that a disk can have room again.
+ * library, sees them fail; only on the files that are named; from the n-th call on, so that a number says where in a
+ * commit it is; and until strace lets go, so that a disk can have room again.
  */
 
 import { spawn } from "node:child_process";

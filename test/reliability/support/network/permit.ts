@@ -18,7 +18,7 @@ export function createPermit(): Permit {
     },
     enter(lease) {
       atWork.add(lease);
-      // Reading the signal checks the clocks: a holder that was to stop by now counts as stopped, even if its timer is late.
+      // Reading the signal checks the clocks: a holder that was to stop counts as stopped, however late its timer.
       most = Math.max(most, [...atWork].filter(({ signal }) => !signal.aborted).length);
       return () => void atWork.delete(lease);
     },
