@@ -14,6 +14,7 @@ import { watchBoard } from "../../src/server/service/board-watching.ts";
 import type { ServerStream, StreamEnd } from "../../src/server/service/rpc.ts";
 import { createMemoryStore } from "../../src/server/store/memory-store.ts";
 import { boardOf, contentOf, queue } from "../../test/server/machine/board/boards.ts";
+import { alwaysThere } from "../../test/support/always-there.ts";
 import { tenure } from "../support/collect.ts";
 import type { Side } from "../support/in-turns.ts";
 import { threadTime } from "../support/thread-time.ts";
@@ -32,11 +33,11 @@ export function snapshotParts(cards: number): Side {
     limiters: createEmbeddedEngine({ ...ports, machine: { maxWaiters: 1 } }),
   });
   const config = boardOf({ maxCards: cards, stages: [queue("In"), queue("Out", 1)] });
-  boards.submit([{ kind: "create-board", config }], () => {});
+  boards.submit({ kind: "create-board", config }, () => {}, alwaysThere);
   const ids = createIds();
   const content = contentOf({ title: "A card of the benchmark" });
   for (let i = 0; i < cards; i++) {
-    boards.submit([{ kind: "add-card", board: config.name, id: ids.next(), content }], () => {});
+    boards.submit({ kind: "add-card", board: config.name, id: ids.next(), content }, () => {}, alwaysThere);
   }
 
   /** Reads the board once; resolves with the number of messages. */

@@ -5,6 +5,7 @@ import { createEmbeddedEngine } from "../../src/server/engine/embedded/embedded-
 import { createIds } from "../../src/server/ids.ts";
 import type { ShownGrant } from "../../src/server/machine/show.ts";
 import { createMemoryStore } from "../../src/server/store/memory-store.ts";
+import { alwaysThere } from "../../test/support/always-there.ts";
 import { limiterOf } from "../../test/support/limiter-config.ts";
 import type { RateLimit } from "./grants.ts";
 
@@ -16,7 +17,7 @@ export async function grantAtEngine(
   const clock = createSystemClock();
   const ids = createIds();
   const engine = createEmbeddedEngine({ clock, store: createMemoryStore(), machine: { maxWaiters: waiters } });
-  engine.submit([{ kind: "create-limiter", config: limiterOf({ rate }) }], () => {});
+  engine.submit({ kind: "create-limiter", config: limiterOf({ rate }) }, () => {}, alwaysThere);
   const claims = [{ limiter: "db", key: "", permits: 0, tokens: claim, slots: false }];
   const instants: number[] = [];
   const until = (clock.wallTime(clock.now()) + duration) * 1_000;
@@ -25,26 +26,25 @@ export async function grantAtEngine(
   function join(): void {
     const stream = engine.openStream((news) => {
       if (news.kind === "granted") take(news, stream);
-    });
+    }, alwaysThere);
     engine.submit(
-      [
-        {
-          kind: "acquire",
-          id: ids.next(),
-          claims,
-          holder: "bench",
-          maxWait: undefined,
-          ttl: undefined,
-          requestId: "",
-          stream,
-          monitored: true,
-          keepOnCancel: false,
-        },
-      ],
-      ([outcome]) => {
+      {
+        kind: "acquire",
+        id: ids.next(),
+        claims,
+        holder: "bench",
+        maxWait: undefined,
+        ttl: undefined,
+        requestId: "",
+        stream,
+        monitored: true,
+        keepOnCancel: false,
+      },
+      (outcome) => {
         if (outcome.kind === "refused") throw new Error(outcome.reason);
         if (outcome.kind === "granted") take(outcome, stream);
       },
+      alwaysThere,
     );
   }
 

@@ -8,8 +8,9 @@ import { createRandom } from "../client/random.ts";
 import type { Refusal } from "../client/refusal.ts";
 import { isAnswer } from "../reasons/reasons.ts";
 import { createEmbeddedEngine } from "../server/engine/embedded/embedded-engine.ts";
+import type { AnswerTo, EngineUnavailable } from "../server/engine/engine.ts";
 import type { Claim } from "../server/machine/claim.ts";
-import type { Waiting } from "../server/machine/command.ts";
+import type { Acquire, Waiting } from "../server/machine/command.ts";
 import type { LimiterConfig } from "../server/machine/limiter.ts";
 import type { Refusal as MachineRefusal } from "../server/machine/reasons.ts";
 import type { ShownGrant } from "../server/machine/show.ts";
@@ -39,7 +40,7 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
   const engine = createEmbeddedEngine({ clock, store: createMemoryStore(), machine });
   const prefix = createRandom().requestId();
   let asked = 0;
-  for (const config of configs) engine.submit([{ kind: "create-limiter", config }], () => {});
+  for (const config of configs) engine.submit({ kind: "create-limiter", config }, IGNORE, IGNORE);
 
   /** Resolves with the lease or the refusal. */
   function ask(claims: readonly Claim[], asking: Asking, site: string): Promise<Lease | MachineRefusal> {
@@ -55,13 +56,13 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
         if (news.kind === "granted") hold(news);
         else if (news.kind === "refused") refuse(news);
         else if (news.kind === "moved") tell(news.waiter);
-      });
+      }, lose);
 
       /** Takes the request back: whatever it holds or will hold is free at once. */
       function takeBack(reason: unknown): void {
         if (isOver) return;
         close();
-        engine.submit([{ kind: "leave", id, stream, how: "cancelled" }], () => {});
+        engine.submit({ kind: "leave", id, stream, how: "cancelled" }, IGNORE, IGNORE);
         reject(reason);
       }
       function onAbort(): void {
@@ -94,6 +95,13 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
         resolve(no);
       }
 
+      /** Only an engine that has ended does so, and this one never is. */
+      function lose(error: EngineUnavailable): void {
+        if (isOver) return;
+        close();
+        reject(error);
+      }
+
       signal?.addEventListener("abort", onAbort);
       const command = {
         kind: "acquire",
@@ -107,16 +115,17 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
         monitored: true,
         keepOnCancel: false,
       } as const;
-      engine.submit([command], ([outcome]) => {
-        if (outcome.kind === "granted") {
-          hold(outcome);
-        } else if (outcome.kind === "refused") {
-          refuse(outcome);
+      const hear = (answer: AnswerTo<Acquire>) => {
+        if (answer.kind === "granted") {
+          hold(answer);
+        } else if (answer.kind === "refused") {
+          refuse(answer);
         } else if (!isOver) {
           sleep = clock.keepAwake();
-          tell(outcome);
+          tell(answer);
         }
-      });
+      };
+      engine.submit(command, hear, lose);
     });
   }
 
@@ -140,6 +149,8 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
     },
   };
 }
+
+const IGNORE = () => {};
 
 function warn(message: string, stack: string): void {
   if (typeof process === "object" && typeof process.emitWarning === "function") {

@@ -20,9 +20,11 @@ export function createLocalLease({ lease, engine, signal }: LocalLeaseOptions): 
   function release(workOutcome: WorkOutcome): Promise<LeaseEnd> {
     signal?.removeEventListener("abort", onAbort);
     end ??= new Promise((resolve) => {
-      engine.submit([{ kind: "release", leaseId: lease.id, workOutcome }], ([outcome]) => {
-        resolve(outcome.kind === "ended" ? outcome.end : "unconfirmed");
-      });
+      engine.submit(
+        { kind: "release", leaseId: lease.id, workOutcome },
+        (answer) => resolve(answer.kind === "ended" ? answer.end : "unconfirmed"),
+        () => resolve("unconfirmed"),
+      );
     });
     return end;
   }

@@ -80,6 +80,7 @@ export const REASONS = {
   WAIT_TIMEOUT: { code: "DEADLINE_EXCEEDED", when: "now" },
   DRAINING: { code: "UNAVAILABLE", when: "now" },
   NOT_KEPT: { code: "UNAVAILABLE", when: "now" },
+  ENGINE_UNAVAILABLE: { code: "UNAVAILABLE", when: "now" },
 
   ETAG_MISMATCH: { code: "ABORTED", when: "never" },
   WAITER_CANCELLED: { code: "ABORTED", when: "ended" },

@@ -1,8 +1,8 @@
 /** Takes up what the configuration declares of limiters and boards: at the start at once, later in slices, one file after the other. */
 
 import type { LoadedConfig } from "./config/config.ts";
-import type { BoardEngine } from "./engine/board-engine.ts";
 import type { Declaration, Declaring } from "./engine/embedded/declaring.ts";
+import type { EmbeddedBoardEngine } from "./engine/embedded/embedded-board-engine.ts";
 import type { EmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
 import type { Log } from "./log.ts";
 import type { BoardsDeclared } from "./machine/board/command.ts";
@@ -22,7 +22,7 @@ export interface Declarations {
 
 interface DeclarationsOptions {
   readonly engine: EmbeddedEngine;
-  readonly boards: BoardEngine;
+  readonly boards: Pick<EmbeddedBoardEngine, "declare">;
   readonly log: Log;
 }
 
@@ -51,12 +51,6 @@ export function createDeclarations({ engine, boards, log }: DeclarationsOptions)
     );
   }
 
-  function declareBoards({ boards: configs, renamedStages: renamed }: LoadedConfig): Promise<BoardsDeclared> {
-    return new Promise((resolve) => {
-      boards.submit([{ kind: "declare-boards", configs, renamed }], ([outcome]) => resolve(outcome));
-    });
-  }
-
   function noteBoards({ created, changed, deleted, refused: names, refusals }: BoardsDeclared): void {
     log.info({ created: some(created), changed: some(changed), deleted: some(deleted) }, "boards declared");
     if (names.length === 0) return;
@@ -69,13 +63,14 @@ export function createDeclarations({ engine, boards, log }: DeclarationsOptions)
   }
 
   async function takeUpOne(config: LoadedConfig, declare: Declaring["declare"]): Promise<void> {
-    let declared: Promise<BoardsDeclared> | undefined;
+    let declared: Promise<BoardsDeclared | undefined> | undefined;
     // Stages may name limiters of the same file.
     const declaration = await declare(config.limiters, () => {
-      declared = declareBoards(config);
+      declared = boards.declare(config.boards, config.renamedStages);
     });
     note(declaration, config.limiters.length);
-    if (declared !== undefined) noteBoards(await declared);
+    const boardsDeclared = await declared;
+    if (boardsDeclared !== undefined) noteBoards(boardsDeclared);
   }
 
   /** Takes up the file that waits, and those that come meanwhile. */

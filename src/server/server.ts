@@ -9,6 +9,7 @@ import { createDeclarations } from "./declarations.ts";
 import type { BoardEngine } from "./engine/board-engine.ts";
 import { createEmbeddedBoardEngine } from "./engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine, type EmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
+import { EngineUnavailable } from "./engine/engine.ts";
 import { createIds } from "./ids.ts";
 import type { Log } from "./log.ts";
 import { createAdmissionService } from "./service/admission-service.ts";
@@ -242,6 +243,12 @@ async function untilIdle(isIdle: () => Promise<boolean>, clock: Clock, isInVain:
 
 /** Whether no lease and no work is left. */
 async function nobodyHolds({ engine, boards }: Engines): Promise<boolean> {
-  const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
-  return items.length === 0 && (await boards.working()) === 0;
+  try {
+    const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
+    return items.length === 0 && (await boards.working()) === 0;
+  } catch (error) {
+    // The server was ended at once meanwhile.
+    if (error instanceof EngineUnavailable) return true;
+    throw error;
+  }
 }

@@ -7,6 +7,7 @@ import { createEmbeddedBoardEngine } from "../../src/server/engine/embedded/embe
 import { createEmbeddedEngine } from "../../src/server/engine/embedded/embedded-engine.ts";
 import { createMemoryStore } from "../../src/server/store/memory-store.ts";
 import type { Store } from "../../src/server/store/store.ts";
+import { alwaysThere } from "../support/always-there.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemoryLog } from "./transport/support/memory-log.ts";
 
@@ -83,9 +84,9 @@ describe.each([
     await turn();
     const claims = [{ limiter: "old", key: "", permits: 1, tokens: 1, slots: false }];
     const lease = { kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "" } as const;
-    engine.submit([lease], ([outcome]) => expect(outcome.kind).toBe("granted"));
+    engine.submit(lease, (outcome) => expect(outcome.kind).toBe("granted"), alwaysThere);
     const heard: unknown[] = [];
-    const stream = boards.openStream((news) => heard.push(news.kind));
+    const stream = boards.openStream((news) => heard.push(news.kind), alwaysThere);
     const content = { title: "", description: "", data: "", priority: 0 };
     const pull = {
       kind: "pull",
@@ -102,9 +103,8 @@ describe.each([
       detached: false,
       cardId: undefined,
     } as const;
-    boards.submit([{ kind: "add-card", board: "b", id: "c", content }, pull], (outcomes) => {
-      for (const { kind } of outcomes) heard.push(kind);
-    });
+    boards.submit({ kind: "add-card", board: "b", id: "c", content }, ({ kind }) => heard.push(kind), alwaysThere);
+    boards.submit(pull, ({ kind }) => heard.push(kind), alwaysThere);
     expect([heard, (await engine.limiter("old", ""))?.status.waiters]).toEqual([["card", "pull-waiting"], 1]);
     declarations.takeUp(fileWithStage("new", others));
     for (;;) {
@@ -130,8 +130,9 @@ describe("a file is not in force", () => {
     expect(declarations.isInForce).toBe(true);
     const claims = [{ limiter: "db", key: "", permits: 1, tokens: 1, slots: false }];
     engine.submit(
-      [{ kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "" }],
-      ([outcome]) => expect(outcome.kind).toBe("granted"),
+      { kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "" },
+      (outcome) => expect(outcome.kind).toBe("granted"),
+      alwaysThere,
     );
     declarations.takeUp(keyed(true));
     while (declared() < 2) await turn();
@@ -140,8 +141,10 @@ describe("a file is not in force", () => {
     declarations.takeUp(keyed(true));
     // The limiter is looked at by now, and refused again.
     await turn();
-    engine.submit([{ kind: "release", leaseId: "lease", workOutcome: "success" }], ([outcome]) =>
-      expect(outcome.kind).toBe("ended"),
+    engine.submit(
+      { kind: "release", leaseId: "lease", workOutcome: "success" },
+      (outcome) => expect(outcome.kind).toBe("ended"),
+      alwaysThere,
     );
     expect([declarations.isInForce, declared()]).toEqual([false, 2]);
     declarations.takeUp(keyed(true));

@@ -1,4 +1,7 @@
-/** The port between the board service and whatever keeps the boards; it hands out in order, as the engine for limiters does. */
+/**
+ * The port between the board service and whatever keeps the boards. Values, order, durability and unavailability are as for
+ * limiters (`engine.ts`), with pulls and work for waiters and leases: a puller's id is that of its work.
+ */
 
 import type { BoardCommand } from "../machine/board/command.ts";
 import type { CardFilter } from "../machine/board/read.ts";
@@ -6,6 +9,36 @@ import type { ShownNews, ShownOutcomeOf } from "../machine/board/show.ts";
 import type { BoardDelta, BoardView, CardView, PlaceView, SampleView, WatchPosition } from "../machine/board/view.ts";
 import type { StreamId } from "../machine/claim.ts";
 import type { Page } from "../machine/view.ts";
+import type { EngineUnavailable } from "./engine.ts";
+
+/** What is asked of an engine. Time, and what a stage's limiter says, are its own affair. */
+export type BoardAsk = Exclude<
+  BoardCommand,
+  { readonly kind: "wake" | "declare-boards" | "settle-claim" | "lose-claim" }
+>;
+
+export type BoardAnswerTo<A extends BoardAsk> = ShownOutcomeOf<A>;
+
+/** Whether the answer to a command overtakes what waits to be kept. How a card's work has ended is never said before it is. */
+export const BOARD_OVERTAKES: Readonly<Record<BoardAsk["kind"], boolean>> = {
+  "create-board": false,
+  "update-board": false,
+  "delete-board": false,
+  "add-card": false,
+  "update-card": false,
+  "delete-card": false,
+  pull: false,
+  "resume-work": false,
+  "leave-pull": true,
+  "withdraw-pull": true,
+  "abandon-pull": true,
+  "renew-work": true,
+  finish: false,
+  "give-back": false,
+  "send-back": false,
+  block: false,
+  unblock: false,
+};
 
 /** What a stream is told between its own commands. */
 export type PullNews =
@@ -16,16 +49,16 @@ export type PullNews =
 /** Hears the news of one stream; `about`: the id of the pull that they are about, which is that of its work, too. */
 export type PullListener = (news: PullNews, about: string) => void;
 
-export type BoardOutcomesOf<C extends readonly BoardCommand[]> = {
-  readonly [I in keyof C]: ShownOutcomeOf<C[I]>;
-};
-
 export interface BoardEngine {
-  /** Carries out commands in order, at one instant. `answer` is called once, with the outcomes in the same order. */
-  submit<const C extends readonly BoardCommand[]>(commands: C, answer: (outcomes: BoardOutcomesOf<C>) => void): void;
+  /** Carries out a command. One of the two is called, once, perhaps before this returns. */
+  submit<A extends BoardAsk>(
+    command: A,
+    answer: (answer: BoardAnswerTo<A>) => void,
+    fail: (error: EngineUnavailable) => void,
+  ): void;
 
-  /** Opens a stream for one pull and the work that comes of it. */
-  openStream(listener: PullListener): StreamId;
+  /** Opens a stream for pulls and the work that comes of them. After `fail` nothing more is said to it. */
+  openStream(listener: PullListener, fail: (error: EngineUnavailable) => void): StreamId;
   /** Nothing more is said to this stream. It does not end what the stream holds: that is the `leave-pull` command. */
   closeStream(stream: StreamId): void;
 
@@ -44,7 +77,8 @@ export interface BoardEngine {
   /** Where a puller stands; undefined once it waits no more. Cheap: its stream asks with every beat. */
   place(pullId: string): Promise<PlaceView | undefined>;
   /** Calls back, a few times a second at most, with the names of the boards that have changed; returns what ends that. */
-  watch(listener: (boards: ReadonlySet<string>) => void): () => void;
+  watch(listener: (boards: ReadonlySet<string>) => void, fail: (error: EngineUnavailable) => void): () => void;
 
+  /** As for limiters. */
   close(): Promise<void>;
 }

@@ -1,21 +1,54 @@
 /**
- * The port between the services and whatever decides for them.
+ * The port between the services and whatever decides for them: an engine in this process, in another thread, or elsewhere.
  *
- * What an engine hands out comes in the order in which it was decided: the answer to a command before the events of any
- * later one, and none of them before its changes are kept as durably as the configuration asks.
+ * **Values.** Only plain values cross it: they go on changing on neither side, survive a structured clone, and have a form in
+ * protobuf. Spans are µs, instants ms since 1970; no clock of a process is shared. Each command is answered once; each piece
+ * of news names the waiter or lease that it is about.
  *
- * What takes no capacity waits for no disk, and may overtake what waits:
- * - a refusal, as an outcome and as an event: it promises nothing, so a crash that forgets why makes it no lie;
- * - the answer to `renew`, to `release`, `withdraw` and `abandon`, and the end of the leases that these end: forgotten by a
- *   crash, those leases live on for their ttl.
- * Everything else keeps its order: grants and places, `Revoking`, displacements, and every change of a limiter. Of one stream
- * no grant is said after its refusal, since that ends it. The rule is every engine's.
+ * **Order.** Commands are decided in the order in which they are submitted, each at one instant and as a whole. What is said of
+ * one waiter or lease is said in the order in which it was decided: the answer before any news of the same step, and both
+ * before what a later command brings. A permit that one command frees is the head's of the queue before the next is decided.
+ *
+ * **Durability.** What was decided is said once its changes, and all that was decided before, are kept as durably as the
+ * configuration asks. These overtake what waits to be kept, since they take no capacity and promise none:
+ * - a refusal, as an answer and as news. It is the last word of its waiter; only the answer to the command that it refuses
+ *   may still come;
+ * - the answer to a command that gives back or shows life (`OVERTAKES`), and the ends of leases that come of it: forgotten by
+ *   a crash, those leases live on for their ttl. They overtake nothing that grants the same lease.
+ * Everything else keeps its order: grants and places, revocations, displacements, and every change of a limiter. Reads and
+ * watches show what is decided, kept or not.
+ *
+ * **Unavailable.** A command is answered or fails with `EngineUnavailable`, a read resolves or rejects with it, and a stream or
+ * a watch ends with it. An engine that loses a stream so takes it for one whose connection was lost: its leases and places
+ * wait for their ttl. So an end of a stream that cannot be submitted needs no second attempt.
  */
 
 import type { StreamId } from "../machine/claim.ts";
 import type { Command } from "../machine/command.ts";
 import type { ShownNews, ShownOutcomeOf } from "../machine/show.ts";
 import type { LeaseView, LimiterView, Page, WaiterView } from "../machine/view.ts";
+
+/** What is asked of an engine. Time, and what it does at its start and its end, are its own affair. */
+export type Ask = Exclude<Command, { readonly kind: "wake" | "end-learning" | "stop-granting" | "declare" }>;
+
+export type AnswerTo<A extends Ask> = ShownOutcomeOf<A>;
+
+/** Whether the answer to a command overtakes what waits to be kept. */
+export const OVERTAKES: Readonly<Record<Ask["kind"], boolean>> = {
+  acquire: false,
+  "try-acquire": false,
+  resume: false,
+  leave: true,
+  renew: true,
+  release: true,
+  withdraw: true,
+  abandon: true,
+  revoke: false,
+  "cancel-waiter": false,
+  "create-limiter": false,
+  "update-limiter": false,
+  "delete-limiter": false,
+};
 
 /** What a stream is told between its own commands. */
 export type StreamNews =
@@ -26,14 +59,16 @@ export type StreamNews =
 /** Hears the news of one stream; `about`: the id of the waiter or lease that they are about. */
 export type StreamListener = (news: StreamNews, about: string) => void;
 
-export type OutcomesOf<C extends readonly Command[]> = { readonly [I in keyof C]: ShownOutcomeOf<C[I]> };
-
 export interface Engine {
-  /** Carries out commands in order, at one instant. `answer` is called once, with the outcomes in the same order. */
-  submit<const C extends readonly Command[]>(commands: C, answer: (outcomes: OutcomesOf<C>) => void): void;
+  /** Carries out a command. One of the two is called, once, perhaps before this returns. */
+  submit<A extends Ask>(
+    command: A,
+    answer: (answer: AnswerTo<A>) => void,
+    fail: (error: EngineUnavailable) => void,
+  ): void;
 
-  /** Opens a stream for the waiters and leases of one call. */
-  openStream(listener: StreamListener): StreamId;
+  /** Opens a stream for waiters and leases. After `fail` nothing more is said to it. */
+  openStream(listener: StreamListener, fail: (error: EngineUnavailable) => void): StreamId;
   /** Nothing more is said to this stream. It does not end what the stream holds: that is the `leave` command. */
   closeStream(stream: StreamId): void;
 
@@ -50,13 +85,25 @@ export interface Engine {
   /** One waiter, with its place as of a moment ago; undefined once it has left. Cheap: its stream asks with every beat. */
   waiter(id: string): Promise<WaiterView | undefined>;
   /** Calls back, a few times a second at most, with what changed; returns what ends that. */
-  watch(listener: (changed: LimiterChanges) => void): () => void;
+  watch(listener: (changed: LimiterChanges) => void, fail: (error: EngineUnavailable) => void): () => void;
 
   /**
-   * Carries out no command any more, and says nothing more. What is kept stays as it is: streams that end from here on
-   * lose neither their leases nor their places.
+   * Carries out no command any more: those without an answer, and all from here on, fail. Streams and watches hear nothing
+   * more. What is kept stays as it is: streams that end from here on lose neither their leases nor their places.
    */
   close(): Promise<void>;
+}
+
+/** The engine cannot be reached, or has ended. */
+export class EngineUnavailable extends Error {
+  override readonly name = "EngineUnavailable";
+  /** Whether what was asked was decided: it was not, or that is unknown. */
+  readonly decided: "no" | "unknown";
+
+  constructor(decided: "no" | "unknown") {
+    super(decided === "no" ? "the engine cannot be reached" : "the engine was lost before it answered");
+    this.decided = decided;
+  }
 }
 
 export interface LeaseQuery {

@@ -2,7 +2,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../clock.ts";
-import type { Engine, StreamNews } from "../engine/engine.ts";
+import type { AnswerTo, Engine, EngineUnavailable, StreamNews } from "../engine/engine.ts";
 import {
   type AcquireResponse,
   AcquireResponseSchema,
@@ -11,12 +11,15 @@ import {
   RevokingSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
-import type { Acquire, Resume, Waiting } from "../machine/command.ts";
+import type { Acquire, Resume } from "../machine/command.ts";
 import { END_REASONS } from "../machine/lease.ts";
 import { refusal } from "../machine/reasons.ts";
 import type { ShownGrant } from "../machine/show.ts";
+import { refusalError } from "../wire/error-wire.ts";
 import { grantedToWire, waitingToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
+import { giveBack } from "./ask.ts";
+import { failureOf } from "./failure.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import { createHeldCall, type Gone, type OpenCall } from "./held-call.ts";
 import type { ServerStream, StreamEnd } from "./rpc.ts";
@@ -45,7 +48,7 @@ export function openAcquire(
   { clock, ids, engine, heartbeats }: AcquirePorts,
   { stream, question, openCalls }: AcquireOptions,
 ): void {
-  const engineStream = engine.openStream(hear);
+  const engineStream = engine.openStream(hear, lose);
   const call = createHeldCall<Said["case"], AcquireResponse>({
     stream,
     heartbeats,
@@ -55,23 +58,21 @@ export function openAcquire(
     beat,
     sayDraining: (endTime) =>
       say({ case: "draining", value: create(DrainingSchema, { endTime: msToTimestamp(endTime) }) }),
-    giveBack,
+    giveBack: leave,
     onOver: () => engine.closeStream(engineStream),
   });
 
-  function giveBack(id: string, { how, unheard }: Gone): void {
-    const leave = { kind: "leave", id, stream: engineStream, how } as const;
-    const abandon = { kind: "abandon", id, requestId: "" } as const;
+  function leave(id: string, { how, unheard }: Gone): void {
     // A lease that the holder knows nothing of, and cannot come back for, is none.
-    if (unheard && mayNotComeBack(question, how)) engine.submit([abandon, leave], () => {});
-    else engine.submit([leave], () => {});
+    if (unheard && mayNotComeBack(question, how)) giveBack(engine, { kind: "abandon", id, requestId: "" });
+    giveBack(engine, { kind: "leave", id, stream: engineStream, how });
   }
 
   function say(event: Said): void {
     call.say(event.case, create(AcquireResponseSchema, { event }));
   }
 
-  function hear(news: StreamNews | Waiting): void {
+  function hear(news: StreamNews | AnswerTo<Acquire>): void {
     if (call.phase.kind === "over") return;
     switch (news.kind) {
       case "waiting":
@@ -91,13 +92,13 @@ export function openAcquire(
       }
       case "ended":
         if (news.end === "released") call.finish();
-        else call.fail(refusal(END_REASONS[news.end]));
+        else call.fail(refusalError(refusal(END_REASONS[news.end])));
         return;
       case "displaced":
-        call.fail(refusal(news.reason));
+        call.fail(refusalError(refusal(news.reason)));
         return;
       case "refused":
-        call.fail(news);
+        call.fail(refusalError(news));
         return;
     }
   }
@@ -115,14 +116,25 @@ export function openAcquire(
     if (phase.kind !== "waiting") return;
     engine.waiter(phase.id).then((waiter) => {
       if (call.phase.kind === "waiting" && waiter) say({ case: "waiting", value: waitingToWire(waiter) });
-    });
+    }, LEFT_OUT);
   }
 
-  engine.submit([{ ...question, stream: engineStream, monitored: stream.probed }], ([outcome]) => {
-    hear(outcome);
-    call.answered();
-  });
+  function lose(error: EngineUnavailable): void {
+    if (call.phase.kind !== "over") call.fail(failureOf(error));
+  }
+
+  engine.submit(
+    { ...question, stream: engineStream, monitored: stream.probed },
+    (answer) => {
+      hear(answer);
+      call.answered();
+    },
+    lose,
+  );
 }
+
+/** A beat whose place cannot be read is left out: the stream hears by itself when the engine is lost. */
+const LEFT_OUT = () => {};
 
 /** Whether the stream's end is the holder's last word, or it has no request id to come back with. */
 function mayNotComeBack(question: AcquireQuestion, how: StreamEnd): boolean {

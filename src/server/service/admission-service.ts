@@ -15,7 +15,7 @@ import {
   TryAcquireResponseSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
-import type { Ended, Release, Renew, TryAcquire, Withdraw } from "../machine/command.ts";
+import type { Ended, Release, TryAcquire, Withdraw } from "../machine/command.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
 import type { ShownRenewal } from "../machine/show.ts";
 import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
@@ -29,6 +29,7 @@ import {
 import { durationToMicros, optionalDuration, optionalTimestamp } from "../wire/time-wire.ts";
 import { type AcquireQuestion, openAcquire } from "./acquire.ts";
 import { ask, askFor } from "./ask.ts";
+import { failureOf } from "./failure.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
 import { type Call, createRpcService, type RpcService, type StreamEnd } from "./rpc.ts";
@@ -77,7 +78,10 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
         // A lease that lives may be taken up again by its holder to the end.
         openAcquire(ports, options);
       } else {
-        wrongSecret(question.leaseId).then((no) => stream.fail(refusalError(no)));
+        wrongSecret(question.leaseId).then(
+          (no) => stream.fail(refusalError(no)),
+          (error) => stream.fail(failureOf(error)),
+        );
       }
     },
 
@@ -101,16 +105,11 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     },
 
     async renew({ leases }) {
-      const mine = leases.filter(({ leaseId, secret }) => ids.isSecretOf(leaseId, secret));
-      const commands = mine.map(({ leaseId }): Renew => ({ kind: "renew", leaseId }));
-      const outcomes = await new Promise<readonly (ShownRenewal | Ended | Refusal)[]>((resolve) => {
-        engine.submit(commands, resolve);
-      });
-      const byCredential = new Map(mine.map((credential, index) => [credential, outcomes[index]]));
       const results = await Promise.all(
-        leases.map(async (credential) => {
-          const outcome = byCredential.get(credential) ?? (await wrongSecret(credential.leaseId));
-          return create(RenewResultSchema, { leaseId: credential.leaseId, result: toRenewResult(outcome) });
+        leases.map(async ({ leaseId, secret }) => {
+          const command = { kind: "renew", leaseId } as const;
+          const outcome = await (ids.isSecretOf(leaseId, secret) ? ask(engine, command) : wrongSecret(leaseId));
+          return create(RenewResultSchema, { leaseId, result: toRenewResult(outcome) });
         }),
       );
       return create(RenewResponseSchema, { results });

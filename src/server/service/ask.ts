@@ -1,29 +1,46 @@
-/** One command, one outcome. */
+/** Commands whose answers are promises, and commands whose answers make no difference. Promises reject with `EngineUnavailable`. */
 
-import type { Engine } from "../engine/engine.ts";
-import type { Command, TryAcquire } from "../machine/command.ts";
-import type { ShownOutcomeOf } from "../machine/show.ts";
+import type { BoardAnswerTo, BoardAsk, BoardEngine } from "../engine/board-engine.ts";
+import type { AnswerTo, Ask, Engine } from "../engine/engine.ts";
+import type { AbandonPull, LeavePull } from "../machine/board/command.ts";
+import type { Abandon, Leave, TryAcquire } from "../machine/command.ts";
 import type { UnaryCall } from "./rpc.ts";
 
-export function ask<C extends Command>(engine: Engine, command: C): Promise<ShownOutcomeOf<C>> {
-  return new Promise((resolve) => {
-    engine.submit([command], ([outcome]) => resolve(outcome as ShownOutcomeOf<C>));
+export function ask<A extends Ask>(engine: Engine, command: A): Promise<AnswerTo<A>> {
+  return new Promise((resolve, reject) => engine.submit(command, resolve, reject));
+}
+
+export function askBoards<A extends BoardAsk>(boards: BoardEngine, command: A): Promise<BoardAnswerTo<A>> {
+  return new Promise((resolve, reject) => boards.submit(command, resolve, reject));
+}
+
+/** Asks for a call whose caller may leave before the answer is kept: it then takes nothing. */
+export function askFor(engine: Engine, command: TryAcquire, call: UnaryCall): Promise<AnswerTo<TryAcquire>> {
+  return new Promise((resolve, reject) => {
+    let answered = false;
+    engine.submit(
+      command,
+      (answer) => {
+        answered = true;
+        resolve(answer);
+      },
+      reject,
+    );
+    if (answered) return;
+    call.onGone(() => {
+      if (!answered) giveBack(engine, { kind: "abandon", id: command.id, requestId: command.requestId });
+    });
   });
 }
 
-/** The same for a call whose caller may leave before the outcome is kept: it then takes nothing. */
-export function askFor(engine: Engine, command: TryAcquire, call: UnaryCall): Promise<ShownOutcomeOf<TryAcquire>> {
-  return new Promise((resolve) => {
-    let answered = false;
-    engine.submit([command], ([outcome]) => {
-      answered = true;
-      resolve(outcome);
-    });
-    if (answered) return;
-    call.onGone(() => {
-      if (answered) return;
-      const { id, requestId } = command;
-      engine.submit([{ kind: "abandon", id, requestId }], () => {});
-    });
-  });
+/** Gives back what a stream or a call has. An engine that is out of reach takes it for lost: it has its ttl. */
+export function giveBack(engine: Engine, command: Leave | Abandon): void {
+  engine.submit(command, IGNORE, IGNORE);
 }
+
+/** The same of a pull. */
+export function giveBackPull(boards: BoardEngine, command: LeavePull | AbandonPull): void {
+  boards.submit(command, IGNORE, IGNORE);
+}
+
+const IGNORE = () => {};

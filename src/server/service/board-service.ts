@@ -3,7 +3,7 @@
 import { create } from "@bufbuild/protobuf";
 import { isAnswer } from "../../reasons/reasons.ts";
 import type { Clock } from "../clock.ts";
-import type { BoardEngine } from "../engine/board-engine.ts";
+import type { BoardAnswerTo, BoardAsk, BoardEngine } from "../engine/board-engine.ts";
 import type { Board as WireBoard } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import {
   AddCardResponseSchema,
@@ -32,8 +32,8 @@ import {
 } from "../gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { Card as WireCard } from "../gen/ggen/backpressure/v1/card_pb.ts";
 import type { Ids } from "../ids.ts";
-import type { BoardCommand, EndWork, PullCard } from "../machine/board/command.ts";
-import type { ShownOutcomeOf, ShownPull } from "../machine/board/show.ts";
+import type { EndWork, PullCard } from "../machine/board/command.ts";
+import type { ShownPull } from "../machine/board/show.ts";
 import type { BoardView, CardView } from "../machine/board/view.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
 import { applyBoardUpdate } from "../wire/board-update.ts";
@@ -50,6 +50,7 @@ import { draining, type FieldViolation, invalidRequest, refusalError } from "../
 import { refusalToWire } from "../wire/lease-wire.ts";
 import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { durationToMicros, timestampToMs } from "../wire/time-wire.ts";
+import { askBoards, giveBackPull } from "./ask.ts";
 import { watchBoard } from "./board-watching.ts";
 import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
@@ -87,14 +88,10 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
   const toWire = (view: BoardView) => boardMessage(view);
   const cardMessage = (view: CardView) => cardToWire(view);
 
-  function ask<C extends BoardCommand>(command: C): Promise<ShownOutcomeOf<C>> {
-    return new Promise((resolve) => {
-      boards.submit([command], ([outcome]) => resolve(outcome as ShownOutcomeOf<C>));
-    });
-  }
+  const ask = <A extends BoardAsk>(command: A) => askBoards(boards, command);
 
   /** The card that a command leaves; throws what it refuses. */
-  async function askCard(command: Extract<BoardCommand, { cardId: string } | { kind: "add-card" }>): Promise<WireCard> {
+  async function askCard(command: Extract<BoardAsk, { cardId: string } | { kind: "add-card" }>): Promise<WireCard> {
     const outcome = (await ask(command)) as { kind: "card"; card: CardView } | Refusal;
     if (outcome.kind === "refused") throw refusalError(outcome);
     return cardMessage(outcome.card);
@@ -132,7 +129,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
 
   /** Pulls without waiting, on a stream that lives no longer than the answer takes. A caller that leaves before takes nothing. */
   function pullNow(command: Omit<PullCard, "stream" | "monitored">, call: UnaryCall): Promise<ShownPull | Refusal> {
-    return new Promise((settle) => {
+    return new Promise((settle, reject) => {
       let answered = false;
       const resolve = (outcome: ShownPull | Refusal) => {
         answered = true;
@@ -143,18 +140,17 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         boards.closeStream(stream);
         // A retry has taken its place, and is answered in its stead.
         resolve(news.kind === "displaced" ? refusal(news.reason) : news);
-      });
-      boards.submit([{ ...command, stream, monitored: true }], ([outcome]) => {
+      }, reject);
+      const answer = (outcome: BoardAnswerTo<PullCard>) => {
         // Of a stage with a limiter the stream will hear.
         if (outcome.kind === "pull-waiting") return;
         boards.closeStream(stream);
         resolve(outcome);
-      });
+      };
+      boards.submit({ ...command, stream, monitored: true }, answer, reject);
       if (answered) return;
       call.onGone(() => {
-        if (answered) return;
-        const { id, requestId } = command;
-        boards.submit([{ kind: "abandon-pull", id, requestId }], () => {});
+        if (!answered) giveBackPull(boards, { kind: "abandon-pull", id: command.id, requestId: command.requestId });
       });
     });
   }

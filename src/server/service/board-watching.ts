@@ -13,7 +13,8 @@ import type { BoardDelta, WatchPosition } from "../machine/board/view.ts";
 import { refusal } from "../machine/reasons.ts";
 import { boardMessage } from "../wire/board-wire.ts";
 import { cardToWire } from "../wire/card-wire.ts";
-import { internalError, refusalError } from "../wire/error-wire.ts";
+import { refusalError } from "../wire/error-wire.ts";
+import { failureOf } from "./failure.ts";
 import type { ServerStream } from "./rpc.ts";
 
 export function watchBoard(
@@ -31,7 +32,7 @@ export function watchBoard(
     if (!changed.has(name)) return;
     stale = true;
     tell();
-  });
+  }, fail);
   stream.onWritable(() => {
     writable = true;
     tell();
@@ -44,32 +45,31 @@ export function watchBoard(
     unwatch();
   }
 
+  function fail(error: unknown): void {
+    end();
+    stream.fail(failureOf(error));
+  }
+
   /** Says what has changed since the last time, as soon as the reader can take it. */
   function tell(): void {
     if (over || telling || !stale || !writable) return;
     telling = true;
     stale = false;
-    boards.delta(name, position).then(
-      (delta) => {
-        telling = false;
-        if (over) return;
-        if (delta === undefined) {
-          end();
-          stream.fail(refusalError(refusal("BOARD_NOT_FOUND", { at: { board: name } })));
-          return;
-        }
-        const { sequence } = delta;
-        const last = delta.board.status.sequence;
-        position = { sequence, snapshotAt: delta.kind === "snapshot" ? last : position.snapshotAt };
-        if (sequence < last) stale = true;
-        writable = stream.send(create(WatchBoardResponseSchema, { sequence: BigInt(sequence), event: toEvent(delta) }));
-        tell();
-      },
-      () => {
+    boards.delta(name, position).then((delta) => {
+      telling = false;
+      if (over) return;
+      if (delta === undefined) {
         end();
-        stream.fail(internalError());
-      },
-    );
+        stream.fail(refusalError(refusal("BOARD_NOT_FOUND", { at: { board: name } })));
+        return;
+      }
+      const { sequence } = delta;
+      const last = delta.board.status.sequence;
+      position = { sequence, snapshotAt: delta.kind === "snapshot" ? last : position.snapshotAt };
+      if (sequence < last) stale = true;
+      writable = stream.send(create(WatchBoardResponseSchema, { sequence: BigInt(sequence), event: toEvent(delta) }));
+      tell();
+    }, fail);
   }
 
   function toEvent(delta: BoardDelta): WatchBoardResponse["event"] {

@@ -6,7 +6,9 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { EngineUnavailable } from "../engine/engine.ts";
 import { notKept, sentAway, type WireError } from "../wire/error-wire.ts";
+import { failureOf } from "./failure.ts";
 import type { RpcMethod, RpcService, ServerStream, ServerStreamHandler, UnaryCall, UnaryHandler } from "./rpc.ts";
 
 export interface CallsUnderWay {
@@ -85,7 +87,7 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
           },
           (error) => {
             underWay.delete(one);
-            reject(error);
+            reject(error instanceof EngineUnavailable ? failureOf(error) : error);
           },
         );
       });

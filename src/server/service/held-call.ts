@@ -3,8 +3,7 @@
  * gives back what it has; when the server stops, waiters are rejected and holders are notified.
  */
 
-import type { Refusal } from "../machine/reasons.ts";
-import { draining, refusalError } from "../wire/error-wire.ts";
+import { draining, type WireError } from "../wire/error-wire.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import { createOutbox } from "./outbox.ts";
 import type { ServerStream, StreamEnd } from "./rpc.ts";
@@ -62,7 +61,7 @@ export interface HeldCall<K, O> {
   holds(id: string): void;
   /** Ends the stream with OK. */
   finish(): void;
-  fail(no: Refusal): void;
+  fail(error: WireError): void;
   /** The engine has answered, and the answer was said; to be called once. */
   answered(): void;
 }
@@ -135,10 +134,10 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
       outbox.flush();
       stream.end();
     },
-    fail(no) {
+    fail(error) {
       close();
       outbox.flush();
-      stream.fail(refusalError(no));
+      stream.fail(error);
     },
     answered() {
       if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);

@@ -13,8 +13,8 @@ import {
   WatchLimitersResponseSchema,
 } from "../gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import type { LimiterView } from "../machine/view.ts";
-import { internalError } from "../wire/error-wire.ts";
 import { limiterMessage } from "../wire/limiter-wire.ts";
+import { failureOf } from "./failure.ts";
 import type { ServerStream } from "./rpc.ts";
 
 /** Limiters that are read, or sent, before others have a turn. */
@@ -45,21 +45,23 @@ export function watchLimiters(
     for (const view of changed) put(view.config.name, view);
     for (const name of removed) put(name, undefined);
     wake();
-  });
+  }, fail);
   stream.onWritable(() => {
     writable = true;
     wake();
   });
   stream.onEnd(end);
-  run().catch(() => {
-    end();
-    stream.fail(internalError());
-  });
+  run().catch(fail);
 
   function end(): void {
     over = true;
     unwatch();
     wake();
+  }
+
+  function fail(error: unknown): void {
+    end();
+    stream.fail(failureOf(error));
   }
 
   function put(name: string, view: LimiterView | undefined): void {

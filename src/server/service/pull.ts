@@ -2,7 +2,8 @@
 
 import { create } from "@bufbuild/protobuf";
 import { isAnswer } from "../../reasons/reasons.ts";
-import type { BoardEngine, PullNews } from "../engine/board-engine.ts";
+import type { BoardAnswerTo, BoardEngine, PullNews } from "../engine/board-engine.ts";
+import type { EngineUnavailable } from "../engine/engine.ts";
 import {
   type PullCardResponse,
   PullCardResponseSchema,
@@ -11,12 +12,15 @@ import {
   PullWaitingSchema,
 } from "../gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { PullCard, ResumeWork } from "../machine/board/command.ts";
-import type { ShownOutcomeOf, ShownPull } from "../machine/board/show.ts";
+import type { ShownPull } from "../machine/board/show.ts";
 import type { PlaceView } from "../machine/board/view.ts";
 import { refusal } from "../machine/reasons.ts";
 import { pulledToWire } from "../wire/card-wire.ts";
+import { refusalError } from "../wire/error-wire.ts";
 import { reasonToWire, refusalToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
+import { giveBackPull } from "./ask.ts";
+import { failureOf } from "./failure.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import { createHeldCall, type OpenCall } from "./held-call.ts";
 import type { ServerStream } from "./rpc.ts";
@@ -39,7 +43,7 @@ type Said = Exclude<PullCardResponse["event"], { case: undefined }>;
 
 /** Asks, and talks through the stream until it ends. */
 export function openPull({ boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
-  const engineStream = boards.openStream(hear);
+  const engineStream = boards.openStream(hear, lose);
   const call = createHeldCall<Said["case"], PullCardResponse>({
     stream,
     heartbeats,
@@ -49,7 +53,7 @@ export function openPull({ boards, heartbeats }: PullPorts, { stream, question, 
     beat,
     sayDraining: (endTime) =>
       say({ case: "draining", value: create(PullDrainingSchema, { endTime: msToTimestamp(endTime) }) }),
-    giveBack: (id, gone) => boards.submit([{ kind: "leave-pull", id, stream: engineStream, ...gone }], () => {}),
+    giveBack: (id, gone) => giveBackPull(boards, { kind: "leave-pull", id, stream: engineStream, ...gone }),
     onOver: () => boards.closeStream(engineStream),
   });
 
@@ -57,7 +61,7 @@ export function openPull({ boards, heartbeats }: PullPorts, { stream, question, 
     call.say(event.case, create(PullCardResponseSchema, { event }));
   }
 
-  function hear(news: PullNews | ShownOutcomeOf<PullCard>): void {
+  function hear(news: PullNews | BoardAnswerTo<PullCard>): void {
     if (call.phase.kind === "over") return;
     switch (news.kind) {
       case "pull-waiting":
@@ -74,14 +78,14 @@ export function openPull({ boards, heartbeats }: PullPorts, { stream, question, 
         call.finish();
         return;
       case "displaced":
-        call.fail(refusal(news.reason));
+        call.fail(refusalError(refusal(news.reason)));
         return;
       case "refused":
         if (isAnswer(news.reason)) {
           say({ case: "none", value: refusalToWire(news) });
           call.finish();
         } else {
-          call.fail(news);
+          call.fail(refusalError(news));
         }
         return;
     }
@@ -105,11 +109,22 @@ export function openPull({ boards, heartbeats }: PullPorts, { stream, question, 
     if (phase.kind !== "waiting") return;
     boards.place(phase.id).then((place) => {
       if (call.phase.kind === "waiting" && place) sayPlace(place);
-    });
+    }, LEFT_OUT);
   }
 
-  boards.submit([{ ...question, stream: engineStream, monitored: stream.probed }], ([outcome]) => {
-    hear(outcome);
-    call.answered();
-  });
+  function lose(error: EngineUnavailable): void {
+    if (call.phase.kind !== "over") call.fail(failureOf(error));
+  }
+
+  boards.submit(
+    { ...question, stream: engineStream, monitored: stream.probed },
+    (answer) => {
+      hear(answer);
+      call.answered();
+    },
+    lose,
+  );
 }
+
+/** A beat whose place cannot be read is left out: the stream hears by itself when the engine is lost. */
+const LEFT_OUT = () => {};

@@ -159,6 +159,16 @@ export function notKept(): WireError {
   );
 }
 
+/** What decides is out of reach: it was not asked, or has not answered. */
+export function engineUnavailable(decided: "no" | "unknown"): WireError {
+  const message =
+    decided === "no"
+      ? "the part of the server that decides cannot be reached now; nothing was done: ask again"
+      : "the part of the server that decides was lost before it answered, and what was asked may be done or not: ask again, " +
+        "with the same request_id if there was one";
+  return reasonError("ENGINE_UNAVAILABLE", message);
+}
+
 /** A bug, with nothing of its inside: the caller has logged that whole. */
 export function internalError(): WireError {
   return new WireError(Code.Internal, "an internal error; the server's log says more");

@@ -1,11 +1,13 @@
 /** The disk keeps nothing: what needs it waits, and what does not is answered. A keeper whose commits are stuck stands for it. */
 
 import { expect, test } from "vitest";
+import type { BoardAsk } from "../../../src/server/engine/board-engine.ts";
 import { createEmbeddedBoardEngine } from "../../../src/server/engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine } from "../../../src/server/engine/embedded/embedded-engine.ts";
-import type { Command } from "../../../src/server/machine/command.ts";
+import type { Ask } from "../../../src/server/engine/engine.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
 import type { Store } from "../../../src/server/store/store.ts";
+import { alwaysThere } from "../../support/always-there.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { limiterOf } from "../../support/limiter-config.ts";
 import { boardOf, contentOf, queue, work } from "../machine/board/boards.ts";
@@ -39,24 +41,29 @@ function setUp() {
   const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: 100, fencingEpoch: 0 } });
   const answers: string[] = [];
   const said: string[] = [];
-  engine.submit([{ kind: "create-limiter", config: limiterOf({ maxConcurrent: 2 }) }], () => {});
+  engine.submit({ kind: "create-limiter", config: limiterOf({ maxConcurrent: 2 }) }, () => {}, alwaysThere);
   return {
     clock,
     store,
     engine,
     answers,
     said,
-    submit(name: string, command: Command) {
-      engine.submit([command], ([outcome]) => {
-        answers.push(`${name}: ${outcome.kind === "refused" ? outcome.reason : outcome.kind}`);
-      });
+    submit(name: string, command: Ask) {
+      engine.submit(
+        command,
+        (outcome) => {
+          answers.push(`${name}: ${outcome.kind === "refused" ? outcome.reason : outcome.kind}`);
+        },
+        alwaysThere,
+      );
     },
     tryAcquire(id: string, requestId = "") {
       this.submit(id, tryAcquire(id, requestId));
     },
     wait(id: string, maxWait: number | undefined) {
-      const stream = engine.openStream((news) =>
-        said.push(`${id}: ${news.kind === "refused" ? news.reason : news.kind}`),
+      const stream = engine.openStream(
+        (news) => said.push(`${id}: ${news.kind === "refused" ? news.reason : news.kind}`),
+        alwaysThere,
       );
       const claims = [CLAIM];
       const asked = { holder: "", ttl: undefined, requestId: "", monitored: true, keepOnCancel: false } as const;
@@ -70,7 +77,7 @@ function setUp() {
 
 const CLAIM = { limiter: "db", key: "", permits: 1, tokens: 0, slots: false };
 
-function tryAcquire(id: string, requestId: string): Command {
+function tryAcquire(id: string, requestId: string): Ask {
   return { kind: "try-acquire", id, claims: [CLAIM], holder: "", ttl: undefined, requestId };
 }
 
@@ -82,7 +89,7 @@ test("a refusal is answered at once, though grants before it wait for the disk",
   scene.tryAcquire("second");
   scene.tryAcquire("third");
   scene.wait("fourth", 0);
-  scene.submit("unknown", { ...tryAcquire("unknown", ""), claims: [{ ...CLAIM, limiter: "none" }] } as Command);
+  scene.submit("unknown", { ...tryAcquire("unknown", ""), claims: [{ ...CLAIM, limiter: "none" }] } as Ask);
   expect(answers).toEqual([
     "third: CONCURRENCY_EXHAUSTED",
     "fourth: CONCURRENCY_EXHAUSTED",
@@ -137,10 +144,14 @@ test("boards: refusals and renewals wait for no disk, and a caller that is gone 
   const { clock, store, engine } = setUp();
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
   const answers: string[] = [];
-  const submit = (name: string, command: Parameters<typeof boards.submit>[0][number]) =>
-    boards.submit([command], ([outcome]) => {
-      answers.push(`${name}: ${outcome.kind === "refused" ? outcome.reason : outcome.kind}`);
-    });
+  const submit = (name: string, command: BoardAsk) =>
+    boards.submit(
+      command,
+      (outcome) => {
+        answers.push(`${name}: ${outcome.kind === "refused" ? outcome.reason : outcome.kind}`);
+      },
+      alwaysThere,
+    );
   const pull = (id: string, requestId = "") =>
     submit(id, {
       kind: "pull",
@@ -154,7 +165,7 @@ test("boards: refusals and renewals wait for no disk, and a caller that is gone 
       keepOnCancel: false,
       detached: true,
       cardId: undefined,
-      stream: boards.openStream(() => {}),
+      stream: boards.openStream(() => {}, alwaysThere),
       monitored: true,
     });
   const stages = [queue("todo", undefined, { autoPull: false }), work("doing", 2), queue("done")];

@@ -8,6 +8,7 @@ import type { ShownOutcome } from "../../../src/server/machine/show.ts";
 import type { LimiterView } from "../../../src/server/machine/view.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
 import type { Store } from "../../../src/server/store/store.ts";
+import { alwaysThere } from "../../support/always-there.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { limiterOf, rateOf } from "../../support/limiter-config.ts";
 
@@ -16,14 +17,14 @@ const SECOND = 1_000_000;
 function setUp(config: LimiterConfig, { store = createMemoryStore(), lateness = 0 } = {}) {
   const clock = createFakeClock({ lateness });
   const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: 1_000_000 } });
-  engine.submit([{ kind: "create-limiter", config }], () => {});
+  engine.submit({ kind: "create-limiter", config }, () => {}, alwaysThere);
   const said: string[] = [];
   /** Opens a stream that notes what it hears under its name. */
   const open = (name: string, onNews: (news: StreamNews) => void = () => {}) =>
     engine.openStream((news) => {
       said.push(`${name}: ${news.kind}`);
       onNews(news);
-    });
+    }, alwaysThere);
   const acquire = (id: string, stream: number): Acquire => ({
     kind: "acquire",
     id,
@@ -37,7 +38,7 @@ function setUp(config: LimiterConfig, { store = createMemoryStore(), lateness = 
     keepOnCancel: false,
   });
   const ask = (id: string, stream: number) =>
-    engine.submit([acquire(id, stream)], ([outcome]) => said.push(`${id} is ${outcome.kind}`));
+    engine.submit(acquire(id, stream), (outcome) => said.push(`${id} is ${outcome.kind}`), alwaysThere);
   return { clock, engine, said, open, acquire, ask };
 }
 
@@ -47,7 +48,7 @@ describe("order", () => {
     const streams = ["a", "b", "c"].map((name) => open(name)) as [number, number, number];
     ask("a", streams[0]);
     ask("b", streams[1]);
-    engine.submit([{ kind: "release", leaseId: "a", workOutcome: "success" }], () => said.push("released"));
+    engine.submit({ kind: "release", leaseId: "a", workOutcome: "success" }, () => said.push("released"), alwaysThere);
     ask("c", streams[2]);
     expect(said).toEqual(["a is granted", "b is waiting", "released", "a: ended", "b: granted", "c is waiting"]);
   });
@@ -55,7 +56,11 @@ describe("order", () => {
   test("what a listener decides in the middle of a delivery is said after the rest of it", () => {
     const { engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 2 }));
     const giveBack = () =>
-      engine.submit([{ kind: "release", leaseId: "c", workOutcome: "success" }], () => said.push("c given back"));
+      engine.submit(
+        { kind: "release", leaseId: "c", workOutcome: "success" },
+        () => said.push("c given back"),
+        alwaysThere,
+      );
     const streams = [
       open("a"),
       open("b"),
@@ -67,18 +72,9 @@ describe("order", () => {
     ];
     for (const [index, id] of ["a", "b", "c", "d", "e"].entries()) ask(id, streams[index] as number);
     said.length = 0;
-    const release = (leaseId: string) => ({ kind: "release", leaseId, workOutcome: "success" }) as const;
-    engine.submit([release("a"), release("b")], () => said.push("both released"));
-    expect(said).toEqual([
-      "both released",
-      "a: ended",
-      "c: granted",
-      "b: ended",
-      "d: granted",
-      "c given back",
-      "c: ended",
-      "e: granted",
-    ]);
+    const config = limiterOf({ maxConcurrent: 4 });
+    engine.submit({ kind: "update-limiter", config, revision: undefined }, () => said.push("updated"), alwaysThere);
+    expect(said).toEqual(["updated", "c: granted", "d: granted", "c given back", "c: ended", "e: granted"]);
   });
 
   test("nothing is said before its changes are kept, and then in the order in which it was decided", async () => {
@@ -112,9 +108,13 @@ describe("order", () => {
     ask("a", open("a"));
     ask("b", open("b"));
     holdsUp = true;
-    engine.submit([{ kind: "release", leaseId: "b", workOutcome: "success" }], ([{ kind }]) => said.push(kind));
+    engine.submit(
+      { kind: "release", leaseId: "b", workOutcome: "success" },
+      ({ kind }) => said.push(kind),
+      alwaysThere,
+    );
     ask("c", open("c"));
-    engine.submit([{ kind: "renew", leaseId: "a" }], ([{ kind }]) => said.push(kind));
+    engine.submit({ kind: "renew", leaseId: "a" }, ({ kind }) => said.push(kind), alwaysThere);
     expect(said).toEqual(["a is granted", "b is granted", "ended", "b: ended", "renewed"]);
   });
 });
@@ -123,7 +123,7 @@ describe("time", () => {
   test("a waiter whose max_wait has passed is refused by the timer alone", () => {
     const { clock, engine, said, open, acquire, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     ask("a", open("a"));
-    engine.submit([{ ...acquire("b", open("b")), maxWait: SECOND }], () => {});
+    engine.submit({ ...acquire("b", open("b")), maxWait: SECOND }, () => {}, alwaysThere);
     clock.advance(SECOND - 1);
     expect(said).toEqual(["a is granted"]);
     clock.advance(1);
@@ -133,7 +133,7 @@ describe("time", () => {
   test("a detached lease is gone when its ttl has passed, and its permit at the head of the queue", () => {
     const { clock, engine, said, open, acquire, ask } = setUp(limiterOf({ maxConcurrent: 1, ttl: SECOND }));
     const { stream: _stream, monitored: _monitored, maxWait: _maxWait, ...claim } = acquire("a", 0);
-    engine.submit([{ ...claim, kind: "try-acquire" }], () => {});
+    engine.submit({ ...claim, kind: "try-acquire" }, () => {}, alwaysThere);
     ask("b", open("b"));
     clock.advance(SECOND - 1);
     expect(said).toEqual(["b is waiting"]);
@@ -157,12 +157,13 @@ describe("time", () => {
       const grants: number[] = [];
       const stream = engine.openStream((news) => {
         if (news.kind === "granted") grants.push(clock.now());
-      });
-      const answered = ([outcome]: readonly ShownOutcome[]) => {
-        if (outcome?.kind === "granted") grants.push(clock.now());
+      }, alwaysThere);
+      const answered = (outcome: ShownOutcome) => {
+        if (outcome.kind === "granted") grants.push(clock.now());
       };
       const seconds = Math.min(10, 50_000 / maxRps);
-      for (let i = 0; i < maxRps * seconds + burstSize; i++) engine.submit([acquire(`w${i}`, stream)], answered);
+      for (let i = 0; i < maxRps * seconds + burstSize; i++)
+        engine.submit(acquire(`w${i}`, stream), answered, alwaysThere);
       clock.advance(seconds * SECOND);
       expect(grants.length).toBeGreaterThanOrEqual(0.995 * maxRps * seconds);
       expect(grants.length).toBeLessThanOrEqual(burstSize + maxRps * seconds);
@@ -183,7 +184,7 @@ describe("news", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     for (const name of ["a", "b", "c", "d"]) ask(name, open(name));
     said.length = 0;
-    engine.submit([{ kind: "cancel-waiter", waiterId: "b" }], () => {});
+    engine.submit({ kind: "cancel-waiter", waiterId: "b" }, () => {}, alwaysThere);
     expect(said).toEqual(["b: refused"]);
     clock.advance(250_000);
     expect(said).toEqual(["b: refused", "c: moved", "d: moved"]);
@@ -202,7 +203,7 @@ describe("news", () => {
     };
     for (let i = 0; i <= 100; i++) ask(`${i}`, open(`${i}`, onNews));
     for (let i = 0; i < 50; i++)
-      engine.submit([{ kind: "release", leaseId: `${i}`, workOutcome: "success" }], () => {});
+      engine.submit({ kind: "release", leaseId: `${i}`, workOutcome: "success" }, () => {}, alwaysThere);
     said.length = 0;
     clock.advance(250_000);
     expect(said).toEqual(Array.from({ length: 50 }, (_, i) => `${i + 51}: moved`));
@@ -213,7 +214,7 @@ describe("news", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }), { lateness: 100_000 });
     for (let i = 0; i <= 100; i++) ask(`${i}`, open(`${i}`));
     const release = (i: number) =>
-      engine.submit([{ kind: "release", leaseId: `${i}`, workOutcome: "success" }], () => {});
+      engine.submit({ kind: "release", leaseId: `${i}`, workOutcome: "success" }, () => {}, alwaysThere);
     for (let i = 0; i < 30; i++) release(i);
     clock.advance(350_000);
     release(30);
@@ -225,7 +226,7 @@ describe("news", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     const releaseUpTo = (first: number, last: number) => {
       for (let i = first; i <= last; i++) {
-        engine.submit([{ kind: "release", leaseId: `${i}`, workOutcome: "success" }], () => {});
+        engine.submit({ kind: "release", leaseId: `${i}`, workOutcome: "success" }, () => {}, alwaysThere);
       }
     };
     let surveyed = false;
@@ -244,11 +245,11 @@ describe("news", () => {
 
   test("a watcher hears of what fades and fills by itself until that has come to its end, and then of nothing", () => {
     const { clock, engine, open, ask } = setUp(limiterOf({ maxConcurrent: 5, rate: rateOf(1, 20) }));
-    engine.submit([{ kind: "create-limiter", config: limiterOf({ name: "idle" }) }], () => {});
+    engine.submit({ kind: "create-limiter", config: limiterOf({ name: "idle" }) }, () => {}, alwaysThere);
     ask("a", open("a"));
-    engine.submit([{ kind: "release", leaseId: "a", workOutcome: "success" }], () => {});
+    engine.submit({ kind: "release", leaseId: "a", workOutcome: "success" }, () => {}, alwaysThere);
     const heard: LimiterView[] = [];
-    engine.watch(({ changed }) => heard.push(...changed));
+    engine.watch(({ changed }) => heard.push(...changed), alwaysThere);
     clock.advance(15 * SECOND);
     expect(heard.at(-1)?.status).toMatchObject({
       arrivalRate: 0,
@@ -265,7 +266,7 @@ describe("news", () => {
     expect(new Set(heard.map(({ config }) => config.name))).toEqual(new Set(["db"]));
     expect(heard.length).toBeLessThan(20);
     const before = heard.length;
-    engine.watch(({ changed }) => heard.push(...changed));
+    engine.watch(({ changed }) => heard.push(...changed), alwaysThere);
     clock.advance(600 * SECOND);
     expect(heard.length).toBe(before);
     ask("b", open("b"));
@@ -279,11 +280,11 @@ describe("news", () => {
     const unwatch = engine.watch(({ changed, removed }) => {
       heard.push(...changed.map(({ config, status }) => `${config.name} ${status.permitsInUse}`));
       heard.push(...removed.map((name) => `${name} removed`));
-    });
+    }, alwaysThere);
     for (const name of ["a", "b", "c"]) ask(name, open(name));
     clock.advance(250_000);
     expect(heard).toEqual(["db 3"]);
-    engine.submit([{ kind: "delete-limiter", name: "db", revision: undefined, force: true }], () => {});
+    engine.submit({ kind: "delete-limiter", name: "db", revision: undefined, force: true }, () => {}, alwaysThere);
     clock.advance(250_000);
     expect(heard).toEqual(["db 3", "db removed"]);
     unwatch();

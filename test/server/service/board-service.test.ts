@@ -9,6 +9,7 @@ import {
 import { createIds } from "../../../src/server/ids.ts";
 import { createBoardService } from "../../../src/server/service/board-service.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
+import { alwaysThere } from "../../support/always-there.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { boardOf, contentOf, queue, work } from "../machine/board/boards.ts";
 
@@ -20,20 +21,15 @@ function setUp() {
   const limiters = {
     openStream: (hear) => listeners.push(hear),
     closeStream: () => {},
-    submit: ([command]) => {
+    submit: (command) => {
       const hear = listeners.at(-1);
-      if (command?.kind === "acquire" && hear !== undefined) asked.push(hear);
+      if (command.kind === "acquire" && hear !== undefined) asked.push(hear);
     },
   } satisfies Pick<Engine, "openStream" | "closeStream" | "submit"> as Partial<Engine> as Engine;
   const boards = createEmbeddedBoardEngine({ clock, store: createMemoryStore(), limiters });
   const stages = [queue("In"), work("Train", 1, { limiter: "gpu" }), queue("Out")];
-  boards.submit(
-    [
-      { kind: "create-board", config: boardOf({ stages }) },
-      { kind: "add-card", board: "b", id: "a", content: contentOf() },
-    ],
-    () => {},
-  );
+  boards.submit({ kind: "create-board", config: boardOf({ stages }) }, () => {}, alwaysThere);
+  boards.submit({ kind: "add-card", board: "b", id: "a", content: contentOf() }, () => {}, alwaysThere);
   const { service } = createBoardService({ clock, ids: createIds(), boards, heartbeat: () => 5_000_000 });
   const method = service.methods.find(({ descriptor }) => descriptor.localName === "tryPullCard");
   const tryPull = async (requestId: string) => {

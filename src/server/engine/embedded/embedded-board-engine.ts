@@ -2,22 +2,29 @@
 
 import type { Clock } from "../../clock.ts";
 import { createBoardMachine } from "../../machine/board/board.ts";
-import type { BoardChange, BoardCommand, BoardEvent, ClaimEffect } from "../../machine/board/command.ts";
+import type { BoardCommand, BoardEvent, BoardsDeclared } from "../../machine/board/command.ts";
+import type { BoardConfig } from "../../machine/board/model.ts";
 import { deltaSince, flowSince, pageBoards, pageCards, viewBoard, viewCard } from "../../machine/board/read.ts";
 import {
   type ShownNews,
   type ShownOutcome,
+  type ShownOutcomeOf,
   showNews,
   showOutcome,
   takeMovedPullers,
   viewPlace,
 } from "../../machine/board/show.ts";
-import type { StreamId } from "../../machine/claim.ts";
 import type { Store } from "../../store/store.ts";
-import type { BoardEngine, BoardOutcomesOf, PullListener } from "../board-engine.ts";
-import type { Engine } from "../engine.ts";
+import {
+  BOARD_OVERTAKES,
+  type BoardAnswerTo,
+  type BoardAsk,
+  type BoardEngine,
+  type PullNews,
+} from "../board-engine.ts";
+import { type Engine, EngineUnavailable } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
-import { createDelivery, partition } from "./delivery.ts";
+import { createDelivery, type ShownEvent } from "./delivery.ts";
 import { createStageClaims } from "./stage-claims.ts";
 
 export interface EmbeddedBoardEngineOptions {
@@ -30,6 +37,14 @@ export interface EmbeddedBoardEngineOptions {
 }
 
 export interface EmbeddedBoardEngine extends BoardEngine {
+  /**
+   * Takes up the boards that the configuration file declares, all of them, before this returns; resolves when that is kept, or
+   * with undefined where the engine has ended before. `renamed`: by board, for the name of a stage the one that it had before.
+   */
+  declare(
+    configs: readonly BoardConfig[],
+    renamed: ReadonlyMap<string, ReadonlyMap<string, string>>,
+  ): Promise<BoardsDeclared | undefined>;
   /** Changes that; those that exist already stay. */
   setMaxBoards(maxBoards: number): void;
 }
@@ -47,64 +62,50 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     maxBoards,
   });
   const { state } = machine;
-  const streams = new Map<StreamId, PullListener>();
   const watchers = new Set<(boards: ReadonlySet<string>) => void>();
-  const delivery = createDelivery();
+  const delivery = createDelivery<ShownOutcome, ShownNews, PullNews>(subjectsOf);
   const alarm = createAlarm(clock, settle);
   const news = createAlarm(clock, tellChanged);
-  const claims = createStageClaims(limiters, (command) => run([command], () => {}));
+  const claims = createStageClaims(limiters, (command) => run(command, IGNORE, IGNORE));
   let closed = false;
-  let lastStream = 0;
 
-  function run(commands: readonly BoardCommand[], answer: (outcomes: readonly ShownOutcome[]) => void): void {
-    if (closed) return;
-    const now = clock.now();
-    const outcomes: ShownOutcome[] = [];
-    const events: ShownEvent[] = [];
-    const changes: BoardChange[] = [];
-    const effects: ClaimEffect[] = [];
-    for (const command of commands) {
-      const step = machine.step(command, now);
-      outcomes.push(showOutcome(state, step.outcome, wallTime));
-      for (const { to, about, news } of step.events) events.push({ to, about, news: showNews(state, news, wallTime) });
-      changes.push(...step.changes);
-      effects.push(...step.claims);
-      alarm.set(step.wakeAt, false);
+  function run<C extends BoardCommand>(
+    command: C,
+    answer: (outcome: ShownOutcomeOf<C>) => void,
+    fail: (error: EngineUnavailable) => void,
+  ): void {
+    if (closed) {
+      fail(new EngineUnavailable("no"));
+      return;
     }
+    const now = clock.now();
+    const step = machine.step(command, now);
+    const { outcome, events, changes, wakeAt } = step;
+    alarm.set(wakeAt, false);
     if (state.changed.size > 0) news.setUnlessSet(now + NEWS_INTERVAL);
-    hand(commands, { outcomes, events, kept: changes.length > 0 ? store.keep(changes) : undefined }, answer);
+    const decided = {
+      outcome: showOutcome(state, outcome, wallTime),
+      events: events.length > 0 ? events.map(show) : NONE,
+      kept: changes.length > 0 ? store.keep(changes) : undefined,
+      overtakes: command.kind in BOARD_OVERTAKES && BOARD_OVERTAKES[command.kind as BoardAsk["kind"]],
+    };
+    delivery.deliver(decided, answer as (outcome: ShownOutcome) => void, fail);
     // After the answer is on its way: what comes of a claim is told after it.
-    for (const effect of effects) claims.carryOut(effect);
+    for (const effect of step.claims) claims.carryOut(effect);
   }
 
-  function hand(
-    commands: readonly BoardCommand[],
-    { outcomes, events, kept }: Decided,
-    answer: (outcomes: readonly ShownOutcome[]) => void,
-  ): void {
-    // What may overtake what is not kept yet: see `Engine`.
-    const early = commands.every(takesNothing) || outcomes.every(isRefusal);
-    const [soon, later] = partition(events, ({ news }) => news.kind === "refused");
-    const tell = (told: readonly ShownEvent[]) => {
-      for (const { to, about, news } of told) streams.get(to)?.(news, about);
-    };
-    const waits = kept !== undefined || delivery.isHeldUp;
-    if (waits && (early || soon.length > 0)) {
-      delivery.overtake(() => {
-        if (early) answer(outcomes);
-        tell(soon);
-      });
-    }
-    if (waits && early && later.length === 0) return;
-    delivery.add(kept, () => {
-      if (!waits || !early) answer(outcomes);
-      tell(waits ? later : events);
-    });
+  function show({ to, about, news }: BoardEvent): ShownEvent<ShownNews> {
+    return { to, about, news: showNews(state, news, wallTime) };
   }
 
   /** What is looked at is looked at as of now. */
+  function look(): void {
+    if (closed) throw new EngineUnavailable("no");
+    settle();
+  }
+
   function settle(): void {
-    run([WAKE], () => {});
+    run(WAKE, IGNORE, IGNORE);
   }
 
   function tellChanged(): void {
@@ -116,9 +117,9 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
       pullId: puller.id,
       place: viewPlace(puller),
     }));
-    delivery.add(undefined, () => {
+    delivery.add(() => {
       for (const { stream, pullId, place } of moved) {
-        if (stream !== undefined) streams.get(stream)?.({ kind: "moved", place }, pullId);
+        if (stream !== undefined) delivery.tell(stream, pullId, { kind: "moved", place });
       }
       for (const listener of watchers) listener(boards);
     });
@@ -127,57 +128,56 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
   function takeUp(): void {
     const { claimed, changes } = machine.restore(store.found.boards, clock.now());
     if (changes.length > 0) store.keep(changes);
-    for (const { id } of claimed) claims.adopt(id);
+    for (const work of claimed) claims.adopt(work);
     settle();
   }
 
   takeUp();
   return {
-    submit<const C extends readonly BoardCommand[]>(commands: C, answer: (outcomes: BoardOutcomesOf<C>) => void) {
-      run(commands, answer as (outcomes: readonly ShownOutcome[]) => void);
-    },
-    openStream(listener) {
-      lastStream += 1;
-      streams.set(lastStream, listener);
-      return lastStream;
-    },
-    closeStream(stream) {
-      streams.delete(stream);
-    },
+    submit: <A extends BoardAsk>(
+      command: A,
+      answer: (answer: BoardAnswerTo<A>) => void,
+      fail: (error: EngineUnavailable) => void,
+    ) => run(command, answer, fail),
+    declare: (configs, renamed) =>
+      new Promise((resolve) => run({ kind: "declare-boards", configs, renamed }, resolve, () => resolve(undefined))),
+    openStream: (listener) => delivery.openStream(listener),
+    closeStream: (stream) => delivery.closeStream(stream),
     async board(name) {
-      settle();
+      look();
       const board = state.boards.get(name);
       return board && viewBoard(state, board, wallTime);
     },
     async boards(query) {
-      settle();
+      look();
       return pageBoards(state, query, wallTime);
     },
     async card(name, cardId) {
-      settle();
+      look();
       const card = state.boards.get(name)?.cards.get(cardId);
       return card && viewCard(state, card, wallTime);
     },
     async cards(name, filter) {
-      settle();
+      look();
       const board = state.boards.get(name);
       return board && pageCards(state, board, filter, wallTime);
     },
     async flow(name, from) {
-      settle();
+      look();
       const board = state.boards.get(name);
       return board && flowSince(state, board, from, wallTime);
     },
     async delta(name, position) {
-      settle();
+      look();
       const board = state.boards.get(name);
       return board && deltaSince(state, board, position, wallTime);
     },
     async working() {
-      settle();
+      look();
       return [...state.works.values()].filter(({ ttl }) => ttl !== undefined).length;
     },
     async place(pullId) {
+      if (closed) throw new EngineUnavailable("no");
       const puller = state.pullers.get(pullId);
       return puller && viewPlace(puller);
     },
@@ -193,29 +193,24 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
       alarm.clear();
       news.clear();
       claims.close();
-      streams.clear();
       watchers.clear();
+      delivery.close();
     },
   };
 }
 
 const WAKE = { kind: "wake" } as const;
+const IGNORE = () => {};
+const NONE: readonly never[] = [];
 
-/** An event whose news are shown. */
-type ShownEvent = Omit<BoardEvent, "news"> & { readonly news: ShownNews };
-
-interface Decided {
-  readonly outcomes: readonly ShownOutcome[];
-  readonly events: readonly ShownEvent[];
-  /** Undefined: nothing has to be kept. */
-  readonly kept: Promise<void> | undefined;
-}
-
-/** What a crash may forget: then the work has its time as before. */
-function takesNothing({ kind }: BoardCommand): boolean {
-  return kind === "renew-work" || kind === "abandon-pull";
-}
-
-function isRefusal({ kind }: ShownOutcome): boolean {
-  return kind === "refused";
+/** By which ids it is known what is pulled, renewed or given back: those of card and pull. */
+function subjectsOf(said: ShownOutcome | ShownNews): readonly string[] {
+  switch (said.kind) {
+    case "pulled":
+      return said.workId === undefined ? [said.card.id] : [said.card.id, said.workId];
+    case "card":
+      return [said.card.id];
+    default:
+      return NONE;
+  }
 }

@@ -2,16 +2,15 @@
 
 import type { Clock } from "../../clock.ts";
 import { createMachine, type MachineOptions, type State } from "../../machine/admission.ts";
-import type { StreamId } from "../../machine/claim.ts";
-import type { Change, Command, MachineEvent } from "../../machine/command.ts";
+import type { Command, MachineEvent } from "../../machine/command.ts";
 import type { Waiter } from "../../machine/limiter.ts";
 import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
 import { type ShownNews, type ShownOutcome, type ShownOutcomeOf, showNews, showOutcome } from "../../machine/show.ts";
 import type { Store } from "../../store/store.ts";
-import type { Engine, OutcomesOf, StreamListener } from "../engine.ts";
+import { type AnswerTo, type Ask, type Engine, EngineUnavailable, OVERTAKES, type StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
 import { createDeclaring, type Declaring } from "./declaring.ts";
-import { createDelivery, partition } from "./delivery.ts";
+import { createDelivery, type ShownEvent } from "./delivery.ts";
 import { createLimiterWatch } from "./limiter-watch.ts";
 import { createSlices } from "./slices.ts";
 
@@ -43,69 +42,43 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   const { incompleteFor } = store;
   const machine = createMachine({ ...options.machine, learning: incompleteFor > 0 });
   const { state } = machine;
-  const streams = new Map<StreamId, StreamListener>();
-  const delivery = createDelivery();
-  const alarm = createAlarm(clock, () => run([WAKE], () => {}));
+  const delivery = createDelivery<ShownOutcome, ShownNews, StreamNews>(subjectsOf);
+  const alarm = createAlarm(clock, settle);
   const survey = createAlarm(clock, surveyMoved);
   const telling = createSlices({ clock, size: TOLD_AT_ONCE, handle: tellMoved });
   const declaring = createDeclaring({
     clock,
     state,
-    run: (command, answer) => run([command], ([outcome]) => answer(outcome as ShownOutcomeOf<typeof command>)),
+    run: (command, answer) => run(command, answer, IGNORE),
   });
   const watch = createLimiterWatch({ clock, interval: NEWS_INTERVAL, state, settle });
   let stopLearning = () => {};
   let closed = false;
-  let lastStream = 0;
 
-  function run(commands: readonly Command[], answer: (outcomes: readonly ShownOutcome[]) => void): void {
-    if (closed) return;
-    const now = clock.now();
-    const outcomes: ShownOutcome[] = [];
-    let events: readonly ShownEvent[] = NOTHING;
-    let changes: readonly Change[] = NOTHING;
-    for (const command of commands) {
-      const step = machine.step(command, now);
-      outcomes.push(showOutcome(state, step.outcome, wallTime));
-      events = joined(events, step.events.map(show));
-      changes = joined(changes, step.changes);
-      alarm.set(step.wakeAt, step.precise);
-    }
-    inspect?.(state);
-    if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
-    const kept = changes.length > 0 ? store.keep(changes) : undefined;
-    const tell = (told: readonly ShownEvent[]) => {
-      for (const { to, about, news } of told) streams.get(to)?.(news, about);
-    };
-    const waits = kept !== undefined || delivery.isHeldUp;
-    if (!waits) {
-      delivery.add(undefined, () => {
-        answer(outcomes);
-        tell(events);
-      });
+  function run<C extends Command>(
+    command: C,
+    answer: (outcome: ShownOutcomeOf<C>) => void,
+    fail: (error: EngineUnavailable) => void,
+  ): void {
+    if (closed) {
+      fail(new EngineUnavailable("no"));
       return;
     }
-    // What may overtake what is not kept yet: see `Engine`.
-    const gives = commands.every(takesNothing);
-    const early = gives || outcomes.every(isRefusal);
-    const given = gives ? endedBy(outcomes) : undefined;
-    const isEarly = ({ about, news }: ShownEvent) =>
-      news.kind === "refused" || (news.kind === "ended" && given?.has(about) === true);
-    const [soon, later] = partition(events, isEarly);
-    if (early || soon.length > 0) {
-      delivery.overtake(() => {
-        if (early) answer(outcomes);
-        tell(soon);
-      });
-    }
-    if (early && later.length === 0) return;
-    delivery.add(kept, () => {
-      if (!early) answer(outcomes);
-      tell(later);
-    });
+    const now = clock.now();
+    const { outcome, events, changes, wakeAt, precise } = machine.step(command, now);
+    alarm.set(wakeAt, precise);
+    inspect?.(state);
+    if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
+    const decided = {
+      outcome: showOutcome(state, outcome, wallTime),
+      events: events.length > 0 ? events.map(show) : NONE,
+      kept: changes.length > 0 ? store.keep(changes) : undefined,
+      overtakes: command.kind in OVERTAKES && OVERTAKES[command.kind as Ask["kind"]],
+    };
+    delivery.deliver(decided, answer as (outcome: ShownOutcome) => void, fail);
   }
 
-  function show({ to, about, news }: MachineEvent): ShownEvent {
+  function show({ to, about, news }: MachineEvent): ShownEvent<ShownNews> {
     return { to, about, news: showNews(state, news, wallTime) };
   }
 
@@ -114,12 +87,17 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     if (forgotten.length > 0) store.keep(forgotten);
     settle();
     if (!state.learning) return;
-    stopLearning = clock.schedule(clock.now() + incompleteFor, false, () => run([{ kind: "end-learning" }], () => {}));
+    stopLearning = clock.schedule(clock.now() + incompleteFor, false, () => run(END_LEARNING, IGNORE, IGNORE));
   }
 
   /** What is looked at is looked at as of now. */
+  function look(): void {
+    if (closed) throw new EngineUnavailable("no");
+    settle();
+  }
+
   function settle(): void {
-    run([WAKE], () => {});
+    run(WAKE, IGNORE, IGNORE);
   }
 
   function surveyMoved(): void {
@@ -136,47 +114,45 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     const moved = waiters
       .filter((waiter) => state.waiters.has(waiter))
       .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter, state.now, wallTime) }));
-    delivery.add(undefined, () => {
+    delivery.add(() => {
       for (const { stream, view } of moved) {
-        if (stream !== undefined) streams.get(stream)?.({ kind: "moved", waiter: view }, view.id);
+        if (stream !== undefined) delivery.tell(stream, view.id, { kind: "moved", waiter: view });
       }
     });
   }
 
   takeUp();
   return {
-    submit<const C extends readonly Command[]>(commands: C, answer: (outcomes: OutcomesOf<C>) => void) {
-      run(commands, answer as (outcomes: readonly ShownOutcome[]) => void);
-    },
-    openStream(listener) {
-      lastStream += 1;
-      streams.set(lastStream, listener);
-      return lastStream;
-    },
-    closeStream(stream) {
-      streams.delete(stream);
-    },
+    submit: <A extends Ask>(
+      command: A,
+      answer: (answer: AnswerTo<A>) => void,
+      fail: (error: EngineUnavailable) => void,
+    ) => run(command, answer, fail),
+    openStream: (listener) => delivery.openStream(listener),
+    closeStream: (stream) => delivery.closeStream(stream),
     async limiter(name, key) {
-      settle();
+      look();
       const limiter = state.limiters.get(name);
       return limiter && viewLimiter(state, limiter, wallTime, key);
     },
     async limiters(query) {
-      settle();
+      look();
       return pageLimiters(state, query, wallTime);
     },
     async leases(query) {
-      settle();
+      look();
       return pageLeases(state, query, wallTime);
     },
     async knowsLease(id) {
+      look();
       return state.leases.has(id) || state.pastLeases.get(id) !== undefined;
     },
     async waiters(query) {
-      settle();
+      look();
       return state.limiters.has(query.limiter) ? pageWaiters(state, query, wallTime) : undefined;
     },
     async waiter(id) {
+      if (closed) throw new EngineUnavailable("no");
       const waiter = state.waiters.get(id);
       return waiter && viewWaiter(waiter, Math.max(state.now, clock.now()), wallTime);
     },
@@ -191,7 +167,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     },
     stopGranting() {
       stopLearning();
-      run([{ kind: "stop-granting" }], () => {});
+      run(STOP_GRANTING, IGNORE, IGNORE);
     },
     async close() {
       closed = true;
@@ -201,32 +177,26 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       survey.clear();
       telling.clear();
       watch.close();
-      streams.clear();
+      delivery.close();
     },
   };
 }
 
-/** An event whose news are plain copies. */
-type ShownEvent = Omit<MachineEvent, "news"> & { readonly news: ShownNews };
-
 const WAKE = { kind: "wake" } as const;
-const NOTHING: readonly never[] = [];
+const END_LEARNING = { kind: "end-learning" } as const;
+const STOP_GRANTING = { kind: "stop-granting" } as const;
+const IGNORE = () => {};
+const NONE: readonly never[] = [];
 
-function joined<T>(a: readonly T[], b: readonly T[]): readonly T[] {
-  if (a.length === 0) return b;
-  return b.length === 0 ? a : [...a, ...b];
-}
-
-/** What a crash may forget: then a lease has its time as before. */
-function takesNothing({ kind }: Command): boolean {
-  return kind === "release" || kind === "withdraw" || kind === "renew" || kind === "abandon";
-}
-
-function isRefusal({ kind }: ShownOutcome): boolean {
-  return kind === "refused";
-}
-
-/** The leases that these have ended. */
-function endedBy(outcomes: readonly ShownOutcome[]): ReadonlySet<string> {
-  return new Set(outcomes.flatMap((outcome) => (outcome.kind === "ended" ? [outcome.leaseId] : [])));
+/** By which ids it is known what is granted, renewed or ended. */
+function subjectsOf(said: ShownOutcome | ShownNews): readonly string[] {
+  switch (said.kind) {
+    case "granted":
+      return [said.lease.id];
+    case "renewed":
+    case "ended":
+      return [said.leaseId];
+    default:
+      return NONE;
+  }
 }

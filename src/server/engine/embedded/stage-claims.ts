@@ -1,101 +1,130 @@
 /**
- * The claims of pulls on the limiters that stages name: a puller with a card kept for it joins the limiter's queue like
- * anybody else, and what comes of that goes back to the board machine.
+ * The claims of pulls on the limiters that stages name: a puller with a card kept for it joins the limiter's queue like any
+ * other client, and what comes of that goes back to the board machine.
  */
 
 import type { ClaimEffect, LoseClaim, SettleClaim } from "../../machine/board/command.ts";
 import type { StreamId } from "../../machine/claim.ts";
-import type { Engine, StreamNews } from "../engine.ts";
+import type { Acquire } from "../../machine/command.ts";
+import { refusal } from "../../machine/reasons.ts";
+import type { AnswerTo, Engine, StreamNews } from "../engine.ts";
 
 export interface StageClaims {
   /** Takes up the lease that work had before the start; a worker that has lost it loses the card. */
-  adopt(id: string): void;
+  adopt(work: { readonly id: string; readonly leaseId: string }): void;
   carryOut(effect: ClaimEffect): void;
   close(): void;
 }
 
-export function createStageClaims(limiters: Engine, submit: (command: SettleClaim | LoseClaim) => void): StageClaims {
-  const streams = new Map<string, StreamId>();
+/** The stream of a claim, and the waiter or lease that it has at the limiter. */
+interface Listening {
+  readonly stream: StreamId;
+  readonly leaseId: string;
+}
 
-  /** Opens a stream for a claim, and passes on what is said of it. */
-  function listen(id: string): { readonly stream: StreamId; readonly hear: (news: StreamNews) => void } {
-    const hear = (news: StreamNews) => {
-      // It may have given up meanwhile, and asked anew: what is said of the older claim is of no account.
-      if (streams.get(id) !== stream) return;
-      switch (news.kind) {
-        case "granted":
-          submit({ kind: "settle-claim", id, refusal: undefined });
-          return;
-        case "refused":
-          forget(id);
-          submit({ kind: "settle-claim", id, refusal: news });
-          return;
-        case "revoking":
-          // A worker is asked by its board, not by a limiter: the card stays until its lease has run out.
-          return;
-        case "ended":
-          if (!forget(id) || news.end === "released") return;
-          submit({ kind: "lose-claim", id, reason: news.end === "deleted" ? "LIMITER_DELETED" : "LEASE_REVOKED" });
-          return;
-        case "displaced":
-        case "moved":
-          return;
-      }
-    };
-    const stream = limiters.openStream(hear);
-    streams.set(id, stream);
-    return { stream, hear };
+export function createStageClaims(limiters: Engine, submit: (command: SettleClaim | LoseClaim) => void): StageClaims {
+  /** By the id of the pull. */
+  const claims = new Map<string, Listening>();
+
+  function listen(id: string, leaseId: string): Listening {
+    const stream = limiters.openStream(
+      (news) => hear(id, claim, news),
+      () => lose(id, claim),
+    );
+    const claim = { stream, leaseId };
+    claims.set(id, claim);
+    return claim;
   }
 
-  function claim(effect: Extract<ClaimEffect, { kind: "claim" }>): void {
-    const { id, limiter, worker, now } = effect;
-    const { stream, hear } = listen(id);
+  function hear(id: string, claim: Listening, news: StreamNews | AnswerTo<Acquire>): void {
+    // The pull may have given up meanwhile, and asked anew: what is said of the older claim is of no account.
+    if (claims.get(id) !== claim) return;
+    switch (news.kind) {
+      case "granted":
+        submit({ kind: "settle-claim", id, refusal: undefined });
+        return;
+      case "refused":
+        forget(id);
+        submit({ kind: "settle-claim", id, refusal: news });
+        return;
+      case "ended":
+        forget(id);
+        if (news.end === "released") return;
+        submit({ kind: "lose-claim", id, reason: news.end === "deleted" ? "LIMITER_DELETED" : "LEASE_REVOKED" });
+        return;
+      // A worker is asked by its board, not by a limiter: the card stays until its lease has run out.
+      case "revoking":
+      case "waiting":
+      case "moved":
+      case "displaced":
+        return;
+    }
+  }
+
+  /** The limiter is out of reach: a pull that waits for it is refused, and work that holds a permit of it loses its card. */
+  function lose(id: string, claim: Listening): void {
+    if (claims.get(id) !== claim) return;
+    forget(id);
+    submit({ kind: "settle-claim", id, refusal: refusal("ENGINE_UNAVAILABLE") });
+    submit({ kind: "lose-claim", id, reason: "LEASE_REVOKED" });
+  }
+
+  function ask({ id, leaseId, limiter, worker, now }: ClaimEffect & { readonly kind: "claim" }): void {
+    const claim = listen(id, leaseId);
     const command = {
       kind: "acquire",
-      id,
+      id: leaseId,
       claims: [{ limiter, key: "", permits: 1, tokens: 1, slots: false }],
       holder: worker,
       maxWait: now ? 0 : undefined,
       ttl: 0,
       requestId: "",
-      stream,
+      stream: claim.stream,
       monitored: true,
       keepOnCancel: false,
     } as const;
-    limiters.submit([command], ([outcome]) => {
-      if (outcome.kind !== "waiting") hear(outcome);
-    });
+    limiters.submit(
+      command,
+      (answer) => hear(id, claim, answer),
+      () => lose(id, claim),
+    );
   }
 
-  /** Whether there was a claim to forget. */
-  function forget(id: string): boolean {
-    const stream = streams.get(id);
-    if (stream === undefined) return false;
-    streams.delete(id);
-    limiters.closeStream(stream);
-    return true;
+  /** Gives up asking, or gives back what was granted. */
+  function giveBack(id: string): void {
+    const claim = forget(id);
+    if (claim === undefined) return;
+    const { leaseId, stream } = claim;
+    limiters.submit({ kind: "leave", id: leaseId, stream, how: "cancelled" }, IGNORE, IGNORE);
+  }
+
+  function forget(id: string): Listening | undefined {
+    const claim = claims.get(id);
+    if (claim === undefined) return undefined;
+    claims.delete(id);
+    limiters.closeStream(claim.stream);
+    return claim;
   }
 
   return {
-    adopt(id) {
-      const { stream } = listen(id);
-      limiters.submit([{ kind: "resume", leaseId: id, stream, monitored: true, keepOnCancel: false }], ([outcome]) => {
-        if (outcome.kind === "granted") return;
-        forget(id);
-        submit({ kind: "lose-claim", id, reason: "LEASE_REVOKED" });
-      });
+    adopt({ id, leaseId }) {
+      const claim = listen(id, leaseId);
+      limiters.submit(
+        { kind: "resume", leaseId, stream: claim.stream, monitored: true, keepOnCancel: false },
+        ({ kind }) => {
+          if (kind !== "granted") lose(id, claim);
+        },
+        () => lose(id, claim),
+      );
     },
     carryOut(effect) {
-      if (effect.kind === "claim") {
-        claim(effect);
-        return;
-      }
-      const stream = streams.get(effect.id);
-      if (stream === undefined || !forget(effect.id)) return;
-      limiters.submit([{ kind: "leave", id: effect.id, stream, how: "cancelled" }], () => {});
+      if (effect.kind === "claim") ask(effect);
+      else giveBack(effect.id);
     },
     close() {
-      for (const id of [...streams.keys()]) forget(id);
+      for (const id of [...claims.keys()]) forget(id);
     },
   };
 }
+
+const IGNORE = () => {};

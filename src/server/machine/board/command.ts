@@ -297,6 +297,8 @@ export type ClaimEffect =
   | {
       readonly kind: "claim";
       readonly id: string;
+      /** Fresh; the id of the waiter and lease at the limiter. */
+      readonly leaseId: string;
       readonly limiter: string;
       readonly worker: string;
       readonly now: boolean;

@@ -150,8 +150,8 @@ export interface Work extends Due {
   /** µs; undefined: for ever. */
   readonly ttl: number | undefined;
   readonly requestId: string;
-  /** Whether it holds a lease on the stage's limiter, under its own id. */
-  readonly claimed: boolean;
+  /** The id of its lease on the stage's limiter; undefined: it has none. */
+  readonly leaseId: string | undefined;
   /** Its worker has promised to end it by a word and to renew it, whatever becomes of its streams. */
   keepsOnCancel: boolean;
   /** False while the card is known not to have reached its worker: then no work has begun, and no attempt is counted. */
@@ -183,6 +183,10 @@ export interface Puller extends FifoNode<Puller>, Due {
   readonly detached: boolean;
   /** What it will take once the stage's limiter has admitted it; it then stands aside in its queue. */
   claiming: Pull | undefined;
+  /** The id of its waiter, and then lease, at the stage's limiter: a fresh one each time when it claims. */
+  leaseId: string | undefined;
+  /** How often it has claimed. */
+  claims: number;
   toldAhead: number;
 }
 

@@ -5,8 +5,8 @@ import { type Refusal, refusal } from "../reasons.ts";
 import { fullness } from "./cards.ts";
 import type { BoardOutcomes, PullCard, Pulled, ResumeWork } from "./command.ts";
 import type { Pull, Puller, Stage, Work } from "./model.ts";
-import { dequeuePuller, enqueuePuller, placeOfStage } from "./pullers.ts";
-import { carryOut, findPull, findPullOf, reserve } from "./pulling.ts";
+import { claim, dequeuePuller, enqueuePuller, placeOfStage } from "./pullers.ts";
+import { carryOut, findPull, findPullOf } from "./pulling.ts";
 import { type BoardState, type PastPull, samePull, touch, unsettle } from "./state.ts";
 import { startClock } from "./work.ts";
 
@@ -74,10 +74,7 @@ function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutco
   if (pull === "NO_CARD") return refusal(pull, { at });
   if (claims(stage)) {
     const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
-    reserve(stage, pull, puller);
-    stage.pullers.leave(puller);
-    const { id, worker } = puller;
-    state.claims.push({ kind: "claim", id, limiter: stage.config.limiter, worker, now: true });
+    claim(state, puller, pull);
     return { kind: "pull-waiting", puller };
   }
   return take(state, stage, pull, command);
@@ -85,7 +82,16 @@ function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutco
 
 function take(state: BoardState, stage: Stage, pull: Pull, command: PullCard): Pulled {
   const { id, worker, requestId, stream, monitored, detached, keepOnCancel } = command;
-  const origin = { id, worker, requestId, stream, monitored, detached, keepsOnCancel: keepOnCancel };
+  const origin = {
+    id,
+    worker,
+    requestId,
+    stream,
+    monitored,
+    detached,
+    keepsOnCancel: keepOnCancel,
+    leaseId: undefined,
+  };
   return carryOut(state, stage, pull, { ...origin, ttl: ttlOf(stage, command) });
 }
 

@@ -24,6 +24,8 @@ export function enqueuePuller(state: BoardState, stage: Stage, command: PullCard
     now: command.maxWait === 0,
     detached: command.detached,
     claiming: undefined,
+    leaseId: undefined,
+    claims: 0,
     toldAhead: stage.pullers.presentCount,
     arrival: state.arrival,
     present: true,
@@ -50,6 +52,18 @@ export function dequeuePuller(state: BoardState, puller: Puller): void {
   forgetPuller(state, puller);
 }
 
+/** Keeps a pull for a puller, which joins the queue of its stage's limiter. */
+export function claim(state: BoardState, puller: Puller, pull: Pull): void {
+  const { id, stage, worker, now } = puller;
+  reserve(stage, pull, puller);
+  stage.pullers.leave(puller);
+  puller.claims += 1;
+  // An id is used once: what is said of an earlier claim must not be taken for what is said of this one.
+  const leaseId = puller.claims === 1 ? id : `${id}.${puller.claims}`;
+  puller.leaseId = leaseId;
+  state.claims.push({ kind: "claim", id, leaseId, limiter: stage.config.limiter, worker, now });
+}
+
 /** Its limiter has admitted a puller: it takes what was kept for it. */
 export function admitPuller(state: BoardState, puller: Puller): void {
   const pull = unreserve(state, puller);
@@ -63,6 +77,7 @@ export function admitPuller(state: BoardState, puller: Puller): void {
 export function unclaim(state: BoardState, puller: Puller): void {
   const { stage, stream } = puller;
   unreserve(state, puller);
+  puller.leaseId = undefined;
   state.claims.push({ kind: "unclaim", id: puller.id });
   if (!puller.now) {
     stage.pullers.comeBack(puller);
@@ -111,10 +126,7 @@ function servePullers(state: BoardState, stage: Stage): boolean {
     if (typeof pull === "string") return served;
     served = true;
     if (stage.config.kind === "work" && stage.config.limiter !== "") {
-      reserve(stage, pull, puller);
-      stage.pullers.leave(puller);
-      const { id, worker } = puller;
-      state.claims.push({ kind: "claim", id, limiter: stage.config.limiter, worker, now: puller.now });
+      claim(state, puller, pull);
       continue;
     }
     const stream = puller.stream as number;

@@ -56,13 +56,13 @@ export function carryOut(state: BoardState, stage: Stage, pull: Pull, puller: Pu
     return { kind: "pulled", card: pull.card, work: undefined, resumed: false };
   }
   const attachment = puller.detached ? DETACHED : grantedOver(puller.stream as number, puller.monitored);
-  return beginWork(state, pull.card, { ...puller, attachment, claimed: stage.config.limiter !== "" });
+  return beginWork(state, pull.card, { ...puller, attachment });
 }
 
 /** What of a puller goes into its work. */
 export type PullerOrigin = Pick<
   Puller,
-  "id" | "worker" | "ttl" | "requestId" | "stream" | "monitored" | "keepsOnCancel" | "detached"
+  "id" | "leaseId" | "worker" | "ttl" | "requestId" | "stream" | "monitored" | "keepsOnCancel" | "detached"
 >;
 
 /** Keeps a pull for a puller that the stage's limiter has yet to admit: no other takes its card or its room. */

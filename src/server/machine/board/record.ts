@@ -43,6 +43,8 @@ export interface WorkRecord {
   readonly ttl: number | undefined;
   readonly requestId: string;
   readonly claimed: boolean;
+  /** That of its lease on the stage's limiter, where it is another than its own. */
+  readonly leaseId?: string | undefined;
   readonly detached: boolean;
   /** Records of before this was kept have no such field. */
   readonly keepsOnCancel?: boolean | undefined;
@@ -70,7 +72,8 @@ export function cardRecord(card: Card, epoch: number): CardRecord {
       pulledAt: work.pulledAt + epoch,
       ttl: work.ttl,
       requestId: work.requestId,
-      claimed: work.claimed,
+      claimed: work.leaseId !== undefined,
+      leaseId: work.leaseId === work.id ? undefined : work.leaseId,
       detached: work.attachment.kind === "detached",
       keepsOnCancel: work.keepsOnCancel,
       heard: work.heard,

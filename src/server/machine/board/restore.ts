@@ -10,8 +10,8 @@ import { type BoardState, touch, unsettle } from "./state.ts";
 import { failWork, startClock, VANISHED } from "./work.ts";
 
 export interface RestoredBoards {
-  /** Works that hold a lease on the limiter of their stage. */
-  readonly claimed: readonly Work[];
+  /** Works that hold a lease on the limiter of their stage, with the id of that. */
+  readonly claimed: readonly { readonly id: string; readonly leaseId: string }[];
   /** What is not as it was kept. */
   readonly changes: readonly BoardChange[];
 }
@@ -40,7 +40,10 @@ export function restoreBoards(state: BoardState, { boards, cards }: BoardRecords
     forgetCompleted(state, board);
   }
   for (const work of [...state.works.values()]) if (work.ttl === 0) failWork(state, work, VANISHED, "otherwise");
-  return { claimed: [...state.works.values()].filter(({ claimed }) => claimed), changes: state.changes };
+  const claimed = [...state.works.values()].flatMap(({ id, leaseId }) =>
+    leaseId === undefined ? [] : [{ id, leaseId }],
+  );
+  return { claimed, changes: state.changes };
 }
 
 /**
@@ -119,7 +122,7 @@ function restoreCard(state: BoardState, stage: Stage, record: CardRecord): void 
 function restoreWork(
   state: BoardState,
   card: Card,
-  { detached, pulledAt, heard = true, keepsOnCancel = false, ...rest }: WorkRecord,
+  { claimed, leaseId, detached, pulledAt, heard = true, keepsOnCancel = false, ...rest }: WorkRecord,
 ): void {
   const work: Work = {
     kind: "work",
@@ -128,6 +131,7 @@ function restoreWork(
     pulledAt: Math.min(pulledAt, state.now),
     keepsOnCancel,
     heard,
+    leaseId: claimed ? (leaseId ?? rest.id) : undefined,
     promises: 1,
     attachment: detached ? DETACHED : ORPHANED,
     dueAt: 0,

@@ -10,7 +10,7 @@ import { type BoardState, touch } from "./state.ts";
 /** What of a pull goes into the work. */
 export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId" | "keepsOnCancel"> & {
   readonly attachment: Attachment;
-  readonly claimed: boolean;
+  readonly leaseId: string | undefined;
 };
 
 /** Begins work on a card. */
@@ -26,7 +26,7 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
     pulledAt: state.now,
     ttl: origin.ttl,
     requestId: origin.requestId,
-    claimed: origin.claimed,
+    leaseId: origin.leaseId,
     keepsOnCancel: origin.keepsOnCancel,
     heard: true,
     promises: 1,
@@ -62,7 +62,7 @@ function takeBack(state: BoardState, work: Work, next: CardState, end: WorkEnd):
   card.work = undefined;
   const { worker, token, pulledAt, ttl } = work;
   card.lastWork = { worker, token, pulledAt, ttl, end };
-  if (work.claimed) state.claims.push({ kind: "unclaim", id: work.id });
+  if (work.leaseId !== undefined) state.claims.push({ kind: "unclaim", id: work.id });
   setState(state, card, next);
 }
 

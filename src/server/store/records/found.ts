@@ -107,7 +107,9 @@ function limiterRecords(rows: LimiterRows, { epoch, ranBefore }: Zero): Records 
     leases: rows.lease.map(ago),
     waiters: rows.waiter.map(ago),
     // Work without a ttl has ended with its stream.
-    adopted: new Set(rows.card.flatMap(({ work }) => (work?.claimed && work.ttl !== 0 ? [work.id] : []))),
+    adopted: new Set(
+      rows.card.flatMap(({ work }) => (work?.claimed && work.ttl !== 0 ? [work.leaseId ?? work.id] : [])),
+    ),
     pastRequests: rows.request.map((row) => {
       const record = ago(row);
       return { ...record, grant: record.grant && ago(record.grant) };

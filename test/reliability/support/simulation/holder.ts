@@ -4,9 +4,8 @@
  * interest. Its network loses, delays, doubles and reorders; it freezes now and then.
  */
 
-import type { StreamNews } from "../../../../src/server/engine/engine.ts";
+import type { AnswerTo, Ask, StreamNews } from "../../../../src/server/engine/engine.ts";
 import type { Claim } from "../../../../src/server/machine/claim.ts";
-import type { Command, Outcome } from "../../../../src/server/machine/command.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
 import type { Ledger } from "./ledger.ts";
@@ -59,7 +58,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
   }
 
   /** One message each way; either may be lost, late or, on the way there, doubled. */
-  function call(command: Command, hear: (outcome: Outcome, sentAt: number) => void, lost: () => void): void {
+  function call(command: Ask, hear: (outcome: AnswerTo<Ask>, sentAt: number) => void, lost: () => void): void {
     const own = round;
     const sentAt = timeline.now;
     let over = false;
@@ -86,8 +85,8 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
 
   /** Opens a stream; what comes over it comes in order, until it breaks. */
   function open(
-    make: (stream: number, keepOnCancel: boolean) => Command,
-    hear: (news: StreamNews | Outcome) => void,
+    make: (stream: number, keepOnCancel: boolean) => Ask,
+    hear: (news: StreamNews | AnswerTo<Ask>) => void,
   ): void {
     const own = round;
     /** The server that the stream came to, which need not be the one that was there when it set out. */
@@ -122,7 +121,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
       end(keepOnCancel && dice.chance(50) ? "cancelled" : "lost", serverHears);
       if (own === round) later(dice.roll(40 * MS), () => again());
     };
-    const pass = (news: StreamNews | Outcome) => {
+    const pass = (news: StreamNews | AnswerTo<Ask>) => {
       if (news.kind === "granted") id = news.lease.id;
       if (news.kind === "waiting") id = news.waiterId;
       leave();
@@ -223,7 +222,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
 
   const requestIdOf = (number: number) => `${name}-${number}`.padEnd(16, ".");
 
-  function hear(news: StreamNews | Outcome): void {
+  function hear(news: StreamNews | AnswerTo<Ask>): void {
     switch (news.kind) {
       case "granted":
         if (leaseId !== "") return;

@@ -2,8 +2,7 @@
 
 import type { Clock } from "../../../../src/server/clock.ts";
 import { createEmbeddedEngine, type EmbeddedEngine } from "../../../../src/server/engine/embedded/embedded-engine.ts";
-import type { StreamNews } from "../../../../src/server/engine/engine.ts";
-import type { Command, Outcome } from "../../../../src/server/machine/command.ts";
+import type { AnswerTo, Ask, StreamNews } from "../../../../src/server/engine/engine.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
 import type { State } from "../../../../src/server/machine/state.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
@@ -18,7 +17,7 @@ export interface SimulatedServer {
   readonly isUp: boolean;
   /** Rises with each start. */
   readonly incarnation: number;
-  submit(command: Command, answer: (outcome: Outcome) => void): void;
+  submit(command: Ask, answer: (outcome: AnswerTo<Ask>) => void): void;
   openStream(listener: (news: StreamNews) => void): number;
   closeStream(stream: number): void;
   crash(): void;
@@ -68,11 +67,11 @@ export function createSimulatedServer(options: {
         found = new Map(Array.from(state.limiters, ([name, { config }]) => [name, config]));
     };
     engine = createEmbeddedEngine({ clock, store: disk.open(epoch, clock), machine, inspect });
-    engine.submit([{ kind: "declare", configs: limiters, undeclared: [] }], () => {});
+    void engine.declareAtOnce(limiters, () => {});
     listener(found);
   }
 
-  function noteGrant<N extends StreamNews | Outcome>(news: N): N {
+  function noteGrant<N extends StreamNews | AnswerTo<Ask>>(news: N): N {
     if (news.kind === "granted") ledger.tell(news.lease.id);
     return news;
   }
@@ -85,12 +84,18 @@ export function createSimulatedServer(options: {
       return incarnation;
     },
     submit(command, answer) {
+      // What is asked of one that is down is never answered, as over a connection that breaks with it.
       engine?.submit(
-        [command],
-        alive(incarnation, ([outcome]) => answer(noteGrant(outcome as Outcome))),
+        command,
+        alive(incarnation, (outcome) => answer(noteGrant(outcome))),
+        () => {},
       );
     },
-    openStream: (listener) => engine?.openStream(alive(incarnation, (news) => listener(noteGrant(news)))) ?? 0,
+    openStream: (listener) =>
+      engine?.openStream(
+        alive(incarnation, (news) => listener(noteGrant(news))),
+        () => {},
+      ) ?? 0,
     closeStream: (stream) => engine?.closeStream(stream),
     crash() {
       void engine?.close();

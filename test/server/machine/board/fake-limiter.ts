@@ -68,7 +68,7 @@ export function createFakeLimiter(): FakeLimiter {
     },
     compareWith(state) {
       const claiming = [...state.pullers.values()].filter((puller) => puller.claiming).map(({ id }) => id);
-      const claimed = [...state.works.values()].filter((work) => work.claimed).map(({ id }) => id);
+      const claimed = [...state.works.values()].filter(({ leaseId }) => leaseId !== undefined).map(({ id }) => id);
       for (const [what, there, known] of [
         ["ask", claiming, asked],
         ["hold", claimed, held],

@@ -24,7 +24,9 @@ describe("a pull into a stage with a limiter", () => {
     const [first, second] = [scene.pull("Work"), scene.pull("Work")];
     expect(fresh()).toEqual([]);
     scene.add("a");
-    expect(scene.claims).toEqual([{ kind: "claim", id: first.id, limiter: "gpu", worker: first.id, now: false }]);
+    expect(scene.claims).toEqual([
+      { kind: "claim", id: first.id, leaseId: first.id, limiter: "gpu", worker: first.id, now: false },
+    ]);
     scene.add("b");
     scene.add("c");
     expect(fresh()).toEqual([`claim ${first.id}`, `claim ${second.id}`]);
@@ -51,7 +53,7 @@ describe("a pull into a stage with a limiter", () => {
     expect(scene.take("Work", { cardId: "a" })).toBe("NO_CARD");
     scene.settleClaim(puller.id);
     expect(scene.got(puller)).toEqual(["a"]);
-    expect(scene.card("a").work).toMatchObject({ id: puller.id, claimed: true });
+    expect(scene.card("a").work).toMatchObject({ id: puller.id, leaseId: puller.id });
   });
 
   it("keeps, for an exchange, both cards", () => {
@@ -107,8 +109,12 @@ describe("a pull into a stage with a limiter", () => {
     scene.block("b");
     scene.add("c");
     expect(fresh()).toEqual([`unclaim ${first.id}`, `claim ${first.id}`]);
+    // The limiter has never seen the id of a claim before.
+    const ids = scene.claims.flatMap((effect) => (effect.kind === "claim" ? [effect.leaseId] : []));
+    expect([ids.length, new Set(ids).size]).toEqual([3, 3]);
     scene.settleClaim(first.id);
     expect([scene.got(first), scene.got(second)]).toEqual([["c"], []]);
+    expect(scene.card("c").work).toMatchObject({ id: first.id, leaseId: ids.at(-1) });
   });
 
   it("that does not wait is answered by the limiter, or at once where its card is gone", () => {
@@ -244,7 +250,7 @@ describe("a change of the stages, while pullers stand at a limiter,", () => {
     expect(scene.claims.at(-1)).toMatchObject({ limiter: "tpu" });
     scene.updateStage("Work", { limiter: "" });
     expect(scene.got(puller)).toEqual(["a"]);
-    expect(scene.card("a").work).toMatchObject({ claimed: false });
+    expect(scene.card("a").work).toMatchObject({ leaseId: undefined });
     expect(fresh()).toEqual([`unclaim ${puller.id}`]);
   });
 

@@ -168,7 +168,7 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
         if (card.work === undefined) continue;
         compareWorks(card.work, cardAgain.work as Work, now.now);
         expectInstant(cardAgain.work?.pulledAt, card.work.pulledAt);
-        note(card.work.claimed ? "claimed work" : "work");
+        note(card.work.leaseId !== undefined ? "claimed work" : "work");
       }
     }
   }

@@ -1,0 +1,9 @@
+/** What callers are told where no answer can be had. */
+
+import { EngineUnavailable } from "../engine/engine.ts";
+import { engineUnavailable, internalError, type WireError } from "../wire/error-wire.ts";
+
+/** Returns the error for a stream; anything but an engine out of reach is a bug. */
+export function failureOf(thrown: unknown): WireError {
+  return thrown instanceof EngineUnavailable ? engineUnavailable(thrown.decided) : internalError();
+}
