@@ -4,14 +4,14 @@ import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./
 import { estimateOf, waitersAhead } from "./estimate.ts";
 import { type Grantee, grant, startClock } from "./grant.ts";
 import { END_REASONS, heldLimiters, type Lease } from "./lease.ts";
-import type { Limiter, Waiter } from "./limiter.ts";
+import type { Waiter } from "./limiter.ts";
 import { type Attachment, DETACHED, grantedOver, takenUpOver } from "./liveness.ts";
 import { dequeue, enqueue, stepBack } from "./queue.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import { recall } from "./requests.ts";
 import { countRefusal } from "./settle.ts";
 import type { State } from "./state.ts";
-import { inVain, openAll, refusalNow, resolve, roomForKeys, roomInQueues, type Target } from "./target.ts";
+import { type ClaimTarget, inVain, openAll, refusalNow, resolve, roomForKeys, roomInQueues } from "./target.ts";
 
 /** µs: how long a lease without a stream lives where neither the request nor a limiter says. */
 const DETACHED_TTL = 30_000_000;
@@ -20,11 +20,11 @@ export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
   const known = recall(state, command);
   if (known?.kind === "waiter") return takeOver(state, known, command);
   if (known !== undefined) return known.kind === "lease" ? attach(state, known, command) : known;
-  const target = resolve(state, command.claims);
-  if (target.kind === "refused") return refuse(state, target);
-  const no = refusalNow(state, command.claims, target);
-  if (no === undefined) return grantNow(state, command, target, grantedOver(command.stream, command.monitored));
-  return waitInstead(state, command, target, no);
+  const targets = resolve(state, command.claims);
+  if (!Array.isArray(targets)) return refuse(state, targets);
+  const no = refusalNow(state, targets);
+  if (no === undefined) return grantNow(state, command, targets, grantedOver(command.stream, command.monitored));
+  return waitInstead(state, command, targets, no);
 }
 
 export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acquire"] {
@@ -36,10 +36,10 @@ export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acq
   }
   if (known?.kind === "waiter") return refusal("REQUEST_ID_REUSED");
   if (known !== undefined) return known;
-  const target = resolve(state, command.claims);
-  if (target.kind === "refused") return refuse(state, target);
-  const no = refusalNow(state, command.claims, target);
-  return no === undefined ? grantNow(state, command, target, DETACHED) : refuse(state, no);
+  const targets = resolve(state, command.claims);
+  if (!Array.isArray(targets)) return refuse(state, targets);
+  const no = refusalNow(state, targets);
+  return no === undefined ? grantNow(state, command, targets, DETACHED) : refuse(state, no);
 }
 
 export function resume(state: State, command: Resume): Outcomes["resume"] {
@@ -49,32 +49,37 @@ export function resume(state: State, command: Resume): Outcomes["resume"] {
   return refusal(end === undefined ? "LEASE_NOT_FOUND" : END_REASONS[end]);
 }
 
-function grantNow(state: State, command: Acquire | TryAcquire, target: Target, attachment: Attachment): Granted {
+function grantNow(
+  state: State,
+  command: Acquire | TryAcquire,
+  targets: readonly ClaimTarget[],
+  attachment: Attachment,
+): Granted {
   const grantee: Grantee = {
     id: command.id,
     call: command.kind,
     claims: command.claims,
     holder: command.holder,
     requestId: command.requestId,
-    ttl: ttlOf(command, target.limiters),
-    trustCancel: trustCancels(target.limiters),
+    ttl: ttlOf(command, targets),
+    trustCancel: trustCancels(targets),
     keepsOnCancel: command.kind === "acquire" && command.keepOnCancel,
     arrivedAt: state.now,
     attachment,
   };
-  return grant(state, grantee, openAll(state, command.claims, target));
+  return grant(state, grantee, openAll(state, targets));
 }
 
 /** Joins the queues, if the caller will wait, there is room, and the limiters do not know that it is in vain. */
-function waitInstead(state: State, command: Acquire, target: Target, no: Refusal): Waiting | Refusal {
-  const maxWait = Math.min(command.maxWait ?? Number.POSITIVE_INFINITY, boundOf(target.limiters));
+function waitInstead(state: State, command: Acquire, targets: readonly ClaimTarget[], no: Refusal): Waiting | Refusal {
+  const maxWait = Math.min(command.maxWait ?? Number.POSITIVE_INFINITY, boundOf(targets));
   if (maxWait === 0) return refuse(state, no);
   if (no.reason === "KEYS_EXHAUSTED") return refuse(state, no);
-  const roomless = roomForKeys(state, command.claims, target) ?? roomInQueues(state, command.claims, target);
+  const roomless = roomForKeys(state, targets) ?? roomInQueues(state, targets);
   if (roomless !== undefined) return refuse(state, roomless);
-  const tooLong = inVain(state, command.claims, target, maxWait);
+  const tooLong = inVain(state, targets, maxWait);
   if (tooLong !== undefined) return refuse(state, tooLong);
-  const instances = openAll(state, command.claims, target);
+  const open = openAll(state, targets);
   const waiter: Waiter = {
     kind: "waiter",
     id: command.id,
@@ -82,8 +87,8 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
     claims: command.claims,
     places: [],
     arrivedAt: state.now,
-    ttl: ttlOf(command, target.limiters),
-    trustCancel: trustCancels(target.limiters),
+    ttl: ttlOf(command, targets),
+    trustCancel: trustCancels(targets),
     keepsOnCancel: command.keepOnCancel,
     requestId: command.requestId,
     stream: command.stream,
@@ -95,7 +100,7 @@ function waitInstead(state: State, command: Acquire, target: Target, no: Refusal
     dueAt: 0,
     heapIndex: -1,
   };
-  enqueue(state, waiter, instances);
+  enqueue(state, waiter, open);
   return waiting(state, waiter);
 }
 
@@ -105,26 +110,26 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
   if (stream !== undefined) {
     state.events.push({ to: stream, about: waiter.id, news: { kind: "displaced", reason: "WAITER_DISPLACED" } });
   }
-  const limiters = waiter.places.map((place) => place.instance.limiter);
+  const targets = waiter.places.map(({ claim, instance }, index) => {
+    return { claim, index, limiter: instance.limiter, instance };
+  });
   // The limiters' bound counts from the arrival: no request waits longer by asking again.
   const deadline = Math.min(
     state.now + (command.maxWait ?? Number.POSITIVE_INFINITY),
-    waiter.arrivedAt + boundOf(limiters),
+    waiter.arrivedAt + boundOf(targets),
   );
   if (deadline <= state.now) {
-    const instances = waiter.places.map((place) => place.instance);
     dequeue(state, waiter);
-    const target: Target = { kind: "target", limiters, instances };
-    const no = refusalNow(state, command.claims, target);
+    const no = refusalNow(state, targets);
     if (no !== undefined) return refuse(state, no);
-    return grantNow(state, command, target, grantedOver(command.stream, command.monitored));
+    return grantNow(state, command, targets, grantedOver(command.stream, command.monitored));
   }
   waiter.deadline = deadline;
   if (deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(waiter);
   else state.deadlines.set(waiter, deadline);
   waiter.monitored = command.monitored;
   waiter.stream = command.stream;
-  waiter.trustCancel = trustCancels(limiters);
+  waiter.trustCancel = trustCancels(targets);
   waiter.keepsOnCancel = command.keepOnCancel;
   state.changes.push({ kind: "waiter-put", waiter });
   if (stream === undefined) stepBack(state, waiter);
@@ -159,28 +164,28 @@ function waiting(state: State, waiter: Waiter): Waiting {
   };
 }
 
-function trustCancels(limiters: readonly Limiter[]): boolean {
-  return limiters.every((limiter) => limiter.config.trustCancel);
+function trustCancels(targets: readonly ClaimTarget[]): boolean {
+  return targets.every(({ limiter }) => limiter.config.trustCancel);
 }
 
 /** µs that all of the limiters let one wait. */
-function boundOf(limiters: readonly Limiter[]): number {
+function boundOf(targets: readonly ClaimTarget[]): number {
   let most = Number.POSITIVE_INFINITY;
-  for (const { config } of limiters) most = Math.min(most, config.maxWait ?? most);
+  for (const { limiter } of targets) most = Math.min(most, limiter.config.maxWait ?? most);
   return most;
 }
 
 /** The lease's ttl: what the request says or the least of the limiters', within what all of them allow. */
-function ttlOf(command: Acquire | TryAcquire, limiters: readonly Limiter[]): number {
-  let ttl = command.ttl ?? leastTtl(limiters);
+function ttlOf(command: Acquire | TryAcquire, targets: readonly ClaimTarget[]): number {
+  let ttl = command.ttl ?? leastTtl(targets);
   if (command.kind === "try-acquire" && ttl === 0) ttl = DETACHED_TTL;
-  for (const { config } of limiters) ttl = Math.min(ttl, config.maxTtl);
+  for (const { limiter } of targets) ttl = Math.min(ttl, limiter.config.maxTtl);
   return ttl;
 }
 
-function leastTtl(limiters: readonly Limiter[]): number {
+function leastTtl(targets: readonly ClaimTarget[]): number {
   let least = Number.POSITIVE_INFINITY;
-  for (const { config } of limiters) least = Math.min(least, config.ttl);
+  for (const { limiter } of targets) least = Math.min(least, limiter.config.ttl);
   return least;
 }
 

@@ -11,6 +11,7 @@ import {
   type Instance,
   type Limiter,
   microsUntilTokens,
+  type OpenClaim,
   permitsFit,
 } from "./limiter.ts";
 import { type Attachment, outlivesSilence } from "./liveness.ts";
@@ -60,9 +61,9 @@ export interface Grantee {
 }
 
 /** Charges all claims, which fit, and makes the lease; one that holds nothing is not kept. */
-export function grant(state: State, grantee: Grantee, instances: readonly Instance[]): Granted {
+export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]): Granted {
   const { now } = state;
-  const claims = grantee.claims.map((claim, index) => charge(state, instances[index] as Instance, claim));
+  const claims = open.map((one) => charge(state, one));
   const held = claims.some((claim) => claim.permits > 0);
   state.serial += 1;
   const lease: Lease = {
@@ -112,7 +113,7 @@ export function startClock(state: State, lease: Lease): void {
   else state.deadlines.set(lease, state.now + lease.ttl);
 }
 
-function charge(state: State, instance: Instance, claim: Claim): HeldClaim {
+function charge(state: State, { instance, claim }: OpenClaim): HeldClaim {
   const { limiter } = instance;
   const permits = chargedPermits(limiter, claim.permits);
   const tokens = chargedTokens(limiter, claim.tokens);

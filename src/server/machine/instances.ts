@@ -31,18 +31,17 @@ export function openInstance(state: State, limiter: Limiter, key: string): Insta
 
 /**
  * Returns when `count` more keys find room, after forgetting what is as good as new: now, at a later instant if no idle key
- * is asked for before, or Infinity while too few are idle. `inUse` are instances that the same request claims and that must
- * stay.
+ * is asked for before, or Infinity while too few are idle. What the same request claims, `inUse`, stays.
  */
 export function makeRoom(
   state: State,
   limiter: Limiter,
   count: number,
-  inUse: readonly (Instance | undefined)[],
+  inUse: readonly { readonly instance: Instance | undefined }[],
 ): number {
   const excess = limiter.instances.size + count - limiter.config.maxKeys;
   if (excess <= 0) return state.now;
-  const kept = inUse.filter((instance) => instance?.idle === true && instance.limiter === limiter) as Instance[];
+  const kept = inUse.flatMap(({ instance }) => (instance?.idle && instance.limiter === limiter ? [instance] : []));
   for (const instance of kept) limiter.idle.clear(instance);
   const forgotten = forgetIdle(state, limiter, excess);
   let roomAt = forgotten === excess ? state.now : dueOf(limiter.idle, excess - forgotten);

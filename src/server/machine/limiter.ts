@@ -98,11 +98,15 @@ export interface Demand {
   largest: number;
 }
 
-/** A waiter's place in one queue. */
-export interface Place extends FifoNode<Place> {
-  readonly waiter: Waiter;
-  readonly instance: Instance;
+/** A claim, and the instance of which it asks. */
+export interface OpenClaim {
   readonly claim: Claim;
+  readonly instance: Instance;
+}
+
+/** A waiter's place in one queue. */
+export interface Place extends OpenClaim, FifoNode<Place> {
+  readonly waiter: Waiter;
   /** How many present waiters stood before it when the queue was last surveyed. */
   ahead: number;
   /** What had then to be served until its turn, its own claim included. */

@@ -1,23 +1,22 @@
 /** Standing in line: a request stands in the queue of each instance that it claims, and is served when first in all. */
 
-import type { Claim } from "./claim.ts";
 import { demandOf } from "./estimate.ts";
 import { Fifo } from "./fifo.ts";
 import { closeIfIdle } from "./instances.ts";
-import { type Instance, NO_QUEUE, type Place, type Waiter } from "./limiter.ts";
+import { type Instance, NO_QUEUE, type OpenClaim, type Place, type Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
 
 /** Puts a waiter behind all others, in every queue that it claims. */
-export function enqueue(state: State, waiter: Waiter, instances: readonly Instance[]): void {
+export function enqueue(state: State, waiter: Waiter, open: readonly OpenClaim[]): void {
   state.arrival += 1;
   state.waiters.add(waiter);
   if (waiter.requestId !== "") state.requests.set(waiter.requestId, waiter);
   if (waiter.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(waiter, waiter.deadline);
-  waiter.places = waiter.claims.map((claim, index) => append(state, waiter, claim, instances[index] as Instance));
+  waiter.places = open.map((one) => append(state, waiter, one));
   state.changes.push({ kind: "waiter-put", waiter });
 }
 
-function append(state: State, waiter: Waiter, claim: Claim, instance: Instance): Place {
+function append(state: State, waiter: Waiter, { claim, instance }: OpenClaim): Place {
   const place: Place = {
     waiter,
     instance,

@@ -296,8 +296,8 @@ function waitsOn(state: State, { id, requestId, ttl, claims, deadline }: WaiterR
 /** It is away, and has its place until its ttl is over. */
 function restoreWaiter(state: State, record: WaiterRecord): void {
   const { arrival: _, arrivedAt, deadline = Number.POSITIVE_INFINITY, keepsOnCancel = false, ...rest } = record;
-  const instances = rest.claims.map((claim): Instance => {
-    return openInstance(state, state.limiters.get(claim.limiter) as Limiter, claim.key);
+  const open = rest.claims.map((claim) => {
+    return { claim, instance: openInstance(state, state.limiters.get(claim.limiter) as Limiter, claim.key) };
   });
   const waiter: Waiter = {
     kind: "waiter",
@@ -314,6 +314,6 @@ function restoreWaiter(state: State, record: WaiterRecord): void {
     dueAt: 0,
     heapIndex: -1,
   };
-  enqueue(state, waiter, instances);
+  enqueue(state, waiter, open);
   stepAside(state, waiter, Math.min(deadline, state.now + waiter.ttl));
 }

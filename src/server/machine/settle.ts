@@ -76,9 +76,8 @@ function settleQueue(state: State, instance: Instance): void {
       noteWait(state, waiter, wait);
       return;
     }
-    const instances = waiter.places.map((place) => place.instance);
     takeOut(state, waiter);
-    admit(state, waiter, instances);
+    admit(state, waiter);
   }
 }
 
@@ -109,7 +108,7 @@ function wouldLoseTokens({ instance, claim }: Place): boolean {
   return rate !== undefined && (rate.capacity - claim.tokens) * rate.unit < COARSE_TIMER * rate.gain;
 }
 
-function admit(state: State, waiter: Waiter, instances: readonly Instance[]): void {
+function admit(state: State, waiter: Waiter): void {
   // Only present waiters are first in a queue, and those have a stream.
   const stream = waiter.stream as number;
   const news = grant(
@@ -126,7 +125,7 @@ function admit(state: State, waiter: Waiter, instances: readonly Instance[]): vo
       arrivedAt: waiter.arrivedAt,
       attachment: grantedOver(stream, waiter.monitored),
     },
-    instances,
+    waiter.places,
   );
   state.events.push({ to: stream, about: waiter.id, news });
 }
