@@ -359,7 +359,7 @@ describe("board show", () => {
     await makeBoard(service, "from-env");
     const found = await cli(["board"], { address: service.address, env: { BACKPRESSURE_BOARD: "from-env" } });
     expect(found.stdout).toMatch(/^from-env\n/);
-    const missing = await cli(["board", "show", "--board", "none"], { address: service.address });
+    const missing = await cli(["board", "show", "--board", "absent"], { address: service.address });
     expect(missing).toMatchObject({ code: 4, stderr: expect.stringContaining("(BOARD_NOT_FOUND)") });
   });
 });
