@@ -19,7 +19,7 @@
  * watches show what is decided, kept or not.
  *
  * **Unavailable.** A command is answered or fails with `EngineUnavailable`, a read resolves or rejects with it, and a stream or
- * a watch ends with it. An engine that loses a stream so takes it for one whose connection was lost: its leases and places
+ * a watch ends with it, though never before the call that has opened it returns. An engine that loses a stream so takes it for one whose connection was lost: its leases and places
  * wait for their ttl. So an end of a stream that cannot be submitted needs no second attempt.
  */
 

@@ -46,6 +46,7 @@ export function watchBoard(
   }
 
   function fail(error: unknown): void {
+    if (over) return;
     end();
     stream.fail(failureOf(error));
   }

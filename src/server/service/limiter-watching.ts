@@ -60,6 +60,7 @@ export function watchLimiters(
   }
 
   function fail(error: unknown): void {
+    if (over) return;
     end();
     stream.fail(failureOf(error));
   }
