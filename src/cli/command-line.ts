@@ -1,4 +1,4 @@
-/** The command line as a whole: what every command shares, and what becomes of what they answer or throw. */
+/** The command line as a whole: what every command shares, and how their answers and errors end the process. */
 
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";

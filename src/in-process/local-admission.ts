@@ -21,14 +21,14 @@ import { createLocalLease, grantOf } from "./local-lease.ts";
 import { waitToMicros } from "./options.ts";
 import { refusalToAnswer, refusalToError } from "./refusal-error.ts";
 
-/** What of the options concerns the asking; the claims are apart. */
+/** The options without the claims. */
 export type Asking = Pick<AdmitOptions, "signal" | "maxWait" | "onWaiting">;
 
 export interface LocalAdmission {
   /** `site`: the stack of the caller. Rejects with an `AdmissionError`, the signal's reason, or what `onWaiting` threw. */
   acquire(claims: readonly Claim[], asking: Asking, site: string): Promise<Lease>;
   tryAcquire(claims: readonly Claim[], asking: Pick<Asking, "signal">, site: string): Promise<Lease | Refusal>;
-  /** Of a keyed limiter, that of one key, or with an empty key of all together. */
+  /** The status of a limiter; of a keyed one that of one key, or with an empty key of all together. */
   status(limiter: string, key: string): Promise<LimiterStatus>;
 }
 
@@ -58,7 +58,7 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
         else if (news.kind === "moved") tell(news.waiter);
       }, lose);
 
-      /** Takes the request back: whatever it holds or will hold is free at once. */
+      /** Withdraws the request: what it holds or will hold is free at once. */
       function takeBack(reason: unknown): void {
         if (isOver) return;
         close();
@@ -95,7 +95,7 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
         resolve(no);
       }
 
-      /** Only an engine that has ended does so, and this one never is. */
+      /** Rejects the request. Only an engine that has ended calls it, and this one never ends. */
       function lose(error: EngineUnavailable): void {
         if (isOver) return;
         close();

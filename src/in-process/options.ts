@@ -16,7 +16,7 @@ export interface RateLimiterOptions {
   readonly maxConcurrent?: number | undefined;
   /** Tokens that an idle limiter saves up, 1 to 1,000,000,000. Unset: what 50 ms bring, at least 1. */
   readonly burstSize?: number | undefined;
-  /** How many may wait, 0 to 1,000,000. Default 10,000. */
+  /** Requests that may wait, 0 to 1,000,000. Default 10,000. */
   readonly maxWaiters?: number | undefined;
   /** ms that a request waits at most; a request may ask for less. Unset: as long as it takes. */
   readonly maxWait?: number | undefined;

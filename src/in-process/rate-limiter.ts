@@ -14,7 +14,7 @@ export interface KeyOptions {
   readonly key?: string | undefined;
 }
 
-/** How `withLease` asks, and what it makes of an error. */
+/** How `withLease` asks, and the outcome that it derives from an error. */
 export interface WithLocalLeaseOptions extends AdmitOptions, OutcomeOptions {}
 
 /** A limiter of this process. */
@@ -31,7 +31,7 @@ export interface RateLimiter extends AdmissionController {
     options: WithLocalLeaseOptions & KeyOptions,
     fn: (...args: A) => T | PromiseLike<T>,
   ): LimitedFunction<A, T>;
-  /** How many wait; of a keyed limiter for one key, or without a key for all together. */
+  /** Requests that wait; of a keyed limiter for one key, or without a key for all together. */
   waiters(key?: string): Promise<number>;
   /** Permits held now; of a keyed limiter of one key, or without a key of all together. */
   inFlight(key?: string): Promise<number>;

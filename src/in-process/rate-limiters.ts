@@ -13,7 +13,7 @@ import type { LimiterStatus } from "../server/machine/view.ts";
 import { createLocalAdmission } from "./local-admission.ts";
 import { checkClaims, limiterConfig, type RateLimiterOptions } from "./options.ts";
 
-/** How to ask for claims: what of it says how much stands in the claims. */
+/** How to ask for claims; keys, permits and tokens stand in the claims. */
 export type AskOptions = Pick<AdmitOptions, "signal" | "maxWait" | "onWaiting">;
 
 /** The limiters of this process that may be claimed together. */
@@ -37,7 +37,7 @@ export interface RateLimiters {
   ): LimitedFunction<A, T>;
   /** One limiter (and key) as an `AdmissionController`. */
   controller(limiter: string, options?: { readonly key?: string | undefined }): AdmissionController;
-  /** How many wait for a limiter; of a keyed one for one key, or without a key for all together. */
+  /** Requests that wait for a limiter; of a keyed one for one key, or without a key for all together. */
   waiters(limiter: string, key?: string): Promise<number>;
 }
 
@@ -87,7 +87,7 @@ type Wanted = string | readonly Claim[];
 type Given = AskOptions & OutcomeOptions & ClaimOptions;
 type WorkArguments<T> = [GuardedWork<T>] | [Given, GuardedWork<T>];
 
-/** The same with the stack of the caller, whichever function of a limiter that has called. */
+/** The same with the stack of the caller, whichever function of a limiter was called. */
 export function createRateLimitersOf(configs: readonly LimiterConfig[]) {
   const admission = createLocalAdmission(configs);
 

@@ -66,7 +66,7 @@ export async function ask<R>(
   if (isOver()) return { kind: "gone" };
   const gone = new AbortController();
   let isAnswered = false;
-  // Once the lease is held, its end is another's.
+  // Once the lease is held, it is released with the response.
   onOver(() => {
     if (!isAnswered) gone.abort(new Error("the client of the request has gone"));
   });

@@ -56,8 +56,8 @@ function isGone({ destroyed, writableEnded, stream }: HttpResponse): boolean {
 }
 
 /**
- * The connection of HTTP/1.1: a response that waits for those of earlier requests on it (pipelining) never hears of its end.
- * An HTTP/2 response hears of the end of its stream.
+ * The connection of HTTP/1.1: a response that waits for those of earlier requests on it (pipelining) is not notified of
+ * its end. An HTTP/2 response is notified of the end of its stream.
  */
 function connectionOf({ httpVersionMajor, socket }: HttpRequest): Closable | undefined {
   if (httpVersionMajor === 2 || typeof (socket as Partial<Closable> | null | undefined)?.once !== "function")

@@ -112,8 +112,9 @@ export function upgradeAdmission<R extends HttpRequest, K extends UpgradeSocket,
 }
 
 /**
- * Notices that the client ends the connection while it waits: nothing reads the socket then, and one that is not read does not
- * hear of its end. What the client sends meanwhile stays for the handler. Returns what leaves the socket as it was.
+ * Notices that the client ends the connection while it waits: nothing reads the socket then, and without a reader a
+ * socket does not report its end. What the client sends meanwhile stays for the handler. Returns what leaves the socket
+ * as it was.
  */
 function watchEnd(socket: UpgradeSocket): () => void {
   const look = () => {

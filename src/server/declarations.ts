@@ -16,7 +16,7 @@ export interface Declarations {
    * the last is taken up.
    */
   takeUp(config: LoadedConfig): void;
-  /** Whether all of the last file is taken up; what was refused of it may be when it is asked for again. */
+  /** Whether all of the last file is taken up. What was refused may be taken up when the file is taken up again. */
   readonly isInForce: boolean;
 }
 

@@ -27,8 +27,8 @@ export type ExitCode = 0 | 1 | 2;
 const PROGRAM = import.meta.url.endsWith(".ts") ? "npm run -s backpressure --" : "npx backpressure";
 
 /**
- * Serves until SIGTERM or SIGINT has drained it; a second signal ends it at once. Signals that come during the start are
- * done after it: a first that asks to end ends the start, with the store closed, and a second ends the process at once.
+ * Serves until SIGTERM or SIGINT has drained it; a second signal ends it at once. During the
+ * start the first SIGTERM or SIGINT ends the start, with the store closed, and a second ends the process at once.
  */
 export async function runServer({ configPath, acceptLoss, signals }: RunOptions): Promise<ExitCode> {
   const no = reasonNotToServe();

@@ -34,9 +34,9 @@ export interface Server {
   readonly web: BoundAddress;
   /** Takes up another configuration; what needs a restart is logged and left as it is. */
   reconfigure(config: LoadedConfig): void;
-  /** Whether all that the configuration declares is taken up; what was refused of it may be later. */
+  /** Whether all that the configuration declares is taken up. What was refused may be taken up later. */
   readonly isInForce: boolean;
-  /** Takes nothing new, lets calls and leases finish within the drain's time, then ends. Calling it twice is harmless. */
+  /** Refuses new work, lets calls and leases finish within the drain's time, then ends. Harmless to call twice. */
   stop(): Promise<void>;
   /** Ends at once, leases or not. */
   stopNow(): Promise<void>;
@@ -48,9 +48,9 @@ export interface ServerOptions {
   readonly clock?: Clock;
   /** Takes up what can be read of a data folder that is damaged. */
   readonly acceptLoss?: boolean;
-  /** The server can no longer keep what it grants, and must not go on; the message says why. */
+  /** Called when the server can no longer keep what it grants and must not go on; the message says why. */
   readonly onFatal?: (message: string) => void;
-  /** Aborted: the server is not wanted any more. A start that is under way then rejects with its reason. */
+  /** Aborts a start that is under way, which then rejects with the signal's reason. */
   readonly ending?: AbortSignal;
 }
 
@@ -127,7 +127,7 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
     stopReserving();
     stopWatchingDescriptors();
     calls.sendAway();
-    // Before the streams end: one by one they would give up their places, and each step could grant to another.
+    // Before the streams end: else each stream's end would free a place, and the next step could grant it to another.
     await boards.close();
     await engine.close();
     await Promise.all([grpcTransport.close(), webTransport.close()]);
@@ -143,8 +143,8 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   let serving = false;
   let problem: string | undefined;
   const sayHealth = () => health.set(serving && problem === undefined);
-  store.onHealth((told) => {
-    problem = told;
+  store.onHealth((current) => {
+    problem = current;
     sayHealth();
   });
 
@@ -158,7 +158,7 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
     board.drain(clock.wallTime(deadline));
     // Holders go on renewing and releasing, over new connections too: the ports stay open until they are done. Leases that
     // are kept need not be: the next start takes them up.
-    const isIdle = async () => calls.count === 0 && (leasesOutlive || (await nobodyHolds({ engine, boards })));
+    const isIdle = async () => calls.count === 0 && (leasesOutlive || (await hasNoHolders({ engine, boards })));
     await untilIdle(isIdle, clock, () => ended !== undefined || clock.now() >= deadline);
     grpcTransport.drain();
     webTransport.drain();
@@ -202,7 +202,7 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   }
 }
 
-/** What `check` says of a file that is valid. */
+/** Logs what `check` says of a file that is valid. */
 function sayNotes({ notes }: LoadedConfig, log: Log): void {
   for (const note of notes) log.warn({ field: note.field }, formatProblem(note));
 }
@@ -221,7 +221,8 @@ async function openStore(options: TimedOptions): Promise<Store> {
   if (opened.incompleteFor > 0) {
     log.warn(
       { seconds: opened.incompleteFor / 1e6 },
-      "leases of before may be missing: nothing is granted until they must have run out; known ones are taken up again",
+      "some leases from before the restart may be unknown: no new ones are granted until the longest ttl has passed; " +
+        "known ones can be resumed",
     );
   }
   return opened;
@@ -232,7 +233,7 @@ interface Engines {
   readonly boards: BoardEngine;
 }
 
-/** Resolves when nothing is left to wait for, or nobody waits any more. */
+/** Resolves when `isIdle` or `isInVain`. */
 async function untilIdle(isIdle: () => Promise<boolean>, clock: Clock, isInVain: () => boolean): Promise<void> {
   while (!isInVain() && !(await isIdle())) {
     await new Promise<void>((resolve) => {
@@ -242,12 +243,12 @@ async function untilIdle(isIdle: () => Promise<boolean>, clock: Clock, isInVain:
 }
 
 /** Whether no lease and no work is left. */
-async function nobodyHolds({ engine, boards }: Engines): Promise<boolean> {
+async function hasNoHolders({ engine, boards }: Engines): Promise<boolean> {
   try {
     const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
     return items.length === 0 && (await boards.working()) === 0;
   } catch (error) {
-    // The server was ended at once meanwhile.
+    // The server was ended at once (`stopNow`) meanwhile.
     if (error instanceof EngineUnavailable) return true;
     throw error;
   }

@@ -1,6 +1,6 @@
 /**
- * The signals that a server is sent. They are heard before anything slow is done, and remembered until the server can act
- * on them: unheard, SIGHUP would end a process that still starts.
+ * The signals that a server is sent. Their handlers are set before anything slow is done, and remember signals until
+ * the server can act on them: without a handler, SIGHUP would end a process that still starts.
  */
 
 /** Why the server is to end: a signal, or a parent that is gone. */
@@ -23,7 +23,7 @@ export interface ServerSignals {
  */
 const ECHO = 1_000;
 
-/** Hears signals from now on. */
+/** Sets the signals' handlers. */
 export function hearServerSignals(source: NodeJS.EventEmitter = process, now = () => performance.now()): ServerSignals {
   const controller = new AbortController();
   const heardAt = new Map<EndCause, number>();

@@ -136,7 +136,7 @@ async function runUnderLease(context: Context, limiter: string, job: Job): Promi
   return isStopped ? RUN_EXIT.stopped : exitCodeOfEnd(end);
 }
 
-/** What the command learns of its lease; what an outer `run` has set is not left standing. */
+/** Returns the command's variables about its lease; those of an outer `run` are replaced or unset. */
 function variablesOf({ id, claims }: Lease): Variables {
   const [claim] = claims;
   return {

@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import type { ClaimOptions } from "../../client/claim.ts";
 import type { AcquireOptions, TryAcquireOptions } from "../../client/client.ts";
-import { whoAsks } from "../session/environment.ts";
+import { userAtHost } from "../session/environment.ts";
 import { countValue, durationValue } from "./values.ts";
 
 /** What `claimOptions` adds to a command. */
@@ -49,7 +49,7 @@ export function waitOptions(command: Command): Command {
     .addOption(new Option("-v, --verbose", "say on standard error how the wait goes, terminal or not"));
 }
 
-/** As the client takes them. `what`: what for, where no holder is named. */
+/** Returns the options as the client takes them. `what`: the purpose, for the default name of the holder. */
 export function toTryOptions(flags: ClaimFlags, what?: string): TryAcquireOptions & ClaimOptions {
   const { key, permits, tokens, slots, ttl, holder } = flags;
   return { key, permits, tokens, slots, ttl, holder: holder ?? holderOf(what) };
@@ -59,9 +59,9 @@ export function toAcquireOptions(flags: WaitFlags, what?: string): AcquireOption
   return { ...toTryOptions(flags, what), maxWait: flags.maxWait };
 }
 
-/** Within the contract's bound, and no letter cut in two. */
+/** Returns the default name of the holder, cut to the contract's bound at a letter. */
 function holderOf(what: string | undefined): string {
-  const words = what === undefined ? whoAsks() : `${whoAsks()} ${what}`;
+  const words = what === undefined ? userAtHost() : `${userAtHost()} ${what}`;
   return Buffer.from(words)
     .subarray(0, MAX_HOLDER_BYTES)
     .toString()

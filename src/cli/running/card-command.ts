@@ -68,7 +68,7 @@ export function startCardCommand({ work, job, interruptedBy }: CardCommandOption
   };
 }
 
-/** What a command around this one was given is not left standing. */
+/** Returns the command's variables; those of a command around this one are replaced or unset. */
 function variablesOf({ card, board, fencingToken }: Work, json: string): Variables {
   const variables = {
     [BOARD_VARIABLE]: board,
@@ -102,7 +102,7 @@ function createResult() {
   });
   return {
     sink,
-    /** Without the line end at its end, as shells take the output of a command. */
+    /** Returns the result without its last line ends, as shells take the output of a command. */
     read() {
       const text = Buffer.concat(chunks).toString().replace(/\n+$/, "");
       const result = cutToBytes(text, MAX_RESULT);

@@ -7,7 +7,7 @@ import { drainingWords } from "../output/lease-words.ts";
 import { createPullWaitingLine } from "../output/waiting-line.ts";
 import type { BoardContext } from "../session/board-context.ts";
 import { openClient } from "../session/connection.ts";
-import { whoAsks } from "../session/environment.ts";
+import { userAtHost } from "../session/environment.ts";
 import { RUN_EXIT } from "../session/exit-codes.ts";
 import { ENDING_SIGNALS, hearSignals, Interrupted, PASSED_ON_SIGNALS } from "../session/signals.ts";
 import { type CardCommand, type CardJob, startCardCommand, type Verdict } from "./card-command.ts";
@@ -43,7 +43,7 @@ export async function pullAndRun(context: BoardContext, pull: RunPull): Promise<
   });
   await using client = await openClient(address);
   await using work = await client.board(board).pull(stage, {
-    worker: worker ?? whoAsks(),
+    worker: worker ?? userAtHost(),
     ttl,
     maxWait,
     signal: waiting.signal,

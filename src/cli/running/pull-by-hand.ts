@@ -10,7 +10,7 @@ import { refusalFromWire } from "../../client/lease-wire.ts";
 import { cardName } from "../output/card-words.ts";
 import type { BoardContext } from "../session/board-context.ts";
 import { openCalls } from "../session/connection.ts";
-import { whoAsks } from "../session/environment.ts";
+import { userAtHost } from "../session/environment.ts";
 import { EXIT } from "../session/exit-codes.ts";
 import { retryWords } from "../session/failure.ts";
 import { jsonLine } from "../text/json-line.ts";
@@ -26,7 +26,7 @@ export interface HandPull {
 export async function pullByHand(context: BoardContext, { stage, worker, cardId }: HandPull): Promise<number> {
   const { terminal, address, json, board } = context;
   using calls = await openCalls(BoardService, address);
-  const request = { board, stage, worker: worker ?? whoAsks(), cardId };
+  const request = { board, stage, worker: worker ?? userAtHost(), cardId };
   const response = await calls.unary((rpc, options) => rpc.tryPullCard(request, options));
   const { result } = response;
   if (json) terminal.print(jsonLine(TryPullCardResponseSchema, response));

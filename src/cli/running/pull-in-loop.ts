@@ -6,7 +6,7 @@ import { WorkLostError } from "../../client/errors.ts";
 import type { Work } from "../../client/work.ts";
 import type { BoardContext } from "../session/board-context.ts";
 import { openClient } from "../session/connection.ts";
-import { whoAsks } from "../session/environment.ts";
+import { userAtHost } from "../session/environment.ts";
 import { EXIT } from "../session/exit-codes.ts";
 import { failureOf } from "../session/failure.ts";
 import { ENDING_SIGNALS, hearSignals, PASSED_ON_SIGNALS } from "../session/signals.ts";
@@ -83,7 +83,7 @@ export async function pullInLoop(context: BoardContext, pull: LoopPull): Promise
 
   await using client = await openClient(address);
   await client.board(board).work(stage, workOn, {
-    worker: worker ?? whoAsks(),
+    worker: worker ?? userAtHost(),
     ttl,
     concurrency,
     signal: stopping.signal,

@@ -15,13 +15,13 @@ export interface Context {
   readonly behindDashes: readonly string[] | undefined;
 }
 
-/** Does what a command says, and answers with its exit code; throws what `failureOf` knows. */
+/** Runs a command, and resolves with its exit code; throws what `failureOf` knows. */
 export type Work<Arguments extends unknown[]> = (context: Context, ...args: Arguments) => Promise<number>;
 
-/** Makes of work what Commander calls: with the arguments, the options and the command. */
+/** Turns work into an action of Commander, which is called with the arguments, the options and the command. */
 export type Handle = <Arguments extends unknown[]>(
   work: Work<Arguments>,
 ) => (...args: [...Arguments, Command]) => Promise<void>;
 
-/** Gives a command, of which the program knows no more than its name, what it takes and does. */
+/** Adds arguments, options and action to a command, of which the program knows the name alone. */
 export type DefineCommand = (command: Command, handle: Handle) => void;

@@ -26,8 +26,8 @@ export function terminalIsDumb(): boolean {
   return process.env.TERM === "dumb";
 }
 
-/** Returns the name of the holder, for operators: `alice@build-7`. */
-export function whoAsks(): string {
+/** Returns the default name of a holder or worker, for operators: `alice@build-7`. */
+export function userAtHost(): string {
   return `${userName()}@${hostname()}`;
 }
 

@@ -31,7 +31,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** What a command threw. */
+/** Returns the failure for what a command threw. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof AdmissionError) {
     const { reason, code, message, retryAfterMs, violations } = thrown;
@@ -56,7 +56,7 @@ export function failureOf(thrown: unknown): Failure {
   return { exitCode: EXIT.failed, reason: "BUG", message: `this is a bug: ${message}` };
 }
 
-/** Says it on standard error. */
+/** Writes it to standard error. */
 export function reportFailure(failure: Failure, terminal: Terminal, json: boolean): void {
   const { reason, message, retryAfterMs, violations = [] } = failure;
   if (json) {
@@ -68,7 +68,7 @@ export function reportFailure(failure: Failure, terminal: Terminal, json: boolea
   const label = OWN_REASONS.has(reason) ? "" : ` (${reason})`;
   terminal.warn(`backpressure: ${first}${label}${retryWords(retryAfterMs)}`);
   for (const line of others) terminal.warn(line);
-  // One alone is the message already.
+  // A single one is in the message already.
   if (violations.length > 1)
     for (const { field, description } of violations) terminal.warn(`  ${field}: ${description}`);
 }
@@ -78,7 +78,7 @@ export function retryWords(retryAfterMs: number | undefined): string {
   return retryAfterMs === undefined ? "" : `; try again in ${formatRoughly(retryAfterMs)}`;
 }
 
-/** This program's own, which tell people no more than the message does. */
+/** This program's own reasons, which are not shown to people: the message says as much. */
 const OWN_REASONS: ReadonlySet<string> = new Set(["USAGE", "SERVER_UNAVAILABLE", "INTERRUPTED", "BUG"]);
 
 /** By status code, so that a reason which only a newer server knows has one too. */
@@ -94,14 +94,14 @@ const EXIT_OF_CODE: Partial<Record<StatusCode, number>> = {
   ABORTED: EXIT.lost,
 };
 
-/** What was aborted without having been held. */
+/** Reasons of ABORTED under which nothing was held. */
 const EXIT_OF_REASON: Partial<Record<Reason, number>> = {
   ETAG_MISMATCH: EXIT.conflict,
   WAITER_CANCELLED: EXIT.refused,
   WAITER_DISPLACED: EXIT.refused,
 };
 
-/** What Node calls it, for people. */
+/** Node's error codes in words. */
 const NODE_WORDS: ReadonlyMap<string, string> = new Map([
   ["ECONNREFUSED", "connection refused"],
   ["ECONNRESET", "the connection was reset"],
@@ -123,7 +123,7 @@ function unreachable({ address, detail: said, cause }: ServerUnavailableError): 
   };
 }
 
-/** Why a connection failed: the innermost cause that Node has a code for, or else what the outermost says. */
+/** Returns why a connection failed: the innermost cause that Node has a code for, or else the outermost message. */
 function causeWords(thrown: unknown): string {
   for (let cause = thrown; cause instanceof Error; cause = cause.cause) {
     const { code } = cause as NodeJS.ErrnoException;

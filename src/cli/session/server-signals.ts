@@ -1,10 +1,10 @@
-/** The signals of `serve`, heard from the first line of the process on: loading the server takes a second on a busy machine. */
+/** Listens for the signals of `serve` from the first line on: loading the server takes a second on a busy machine. */
 
 import { hearServerSignals, type ServerSignals } from "../../server/signals.ts";
 
 let heard: ServerSignals | undefined;
 
-/** Hears the server's signals from the first call on. */
+/** Listens for the server's signals from the first call on. */
 export function serverSignals(): ServerSignals {
   heard ??= hearServerSignals();
   return heard;

@@ -3,13 +3,13 @@
 import { constants } from "node:os";
 import { SIGNAL_BASE } from "./exit-codes.ts";
 
-/** Those that ask a process to end. */
+/** Signals that ask a process to end. */
 export const ENDING_SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
-/** Those that are passed on to a command that runs. */
+/** Signals that are passed on to a command that runs. */
 export const PASSED_ON_SIGNALS: readonly NodeJS.Signals[] = [...ENDING_SIGNALS, "SIGQUIT", "SIGUSR1", "SIGUSR2"];
 
-/** A signal ended what was going on, before it came to anything. */
+/** Thrown where a signal ended a command before its work began. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
   readonly signal: NodeJS.Signals;
@@ -20,7 +20,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** Hears these signals, which then do no more than that, until it is disposed of. */
+/** Calls the listener with these signals, instead of their default, until it is disposed of. */
 export function hearSignals(
   signals: readonly NodeJS.Signals[],
   listener: (signal: NodeJS.Signals) => void,
@@ -33,7 +33,7 @@ export function hearSignals(
   };
 }
 
-/** As shells say it of a process that a signal ended. */
+/** Returns the exit code of a process that a signal ended, as shells do. */
 export function exitCodeOf(signal: NodeJS.Signals): number {
   return SIGNAL_BASE + constants.signals[signal];
 }

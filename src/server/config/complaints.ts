@@ -24,7 +24,7 @@ export class Complaints {
   readonly #problems: Problem[] = [];
   readonly #notes: Problem[] = [];
   readonly #faulty = new Set<string>();
-  /** Those, and all that they stand in. */
+  /** The faulty fields, and all that contain them. */
   readonly #affected = new Set<string>();
 
   /** `findings`: what the reader of the file has found. */
@@ -33,7 +33,7 @@ export class Complaints {
     for (const { offset, field, message } of findings) this.#add({ place: this.#position(offset), field, message });
   }
 
-  /** In the order of the file. */
+  /** All problems, in the order of the file. */
   get problems(): readonly Problem[] {
     return inOrder(this.#problems);
   }
@@ -43,28 +43,28 @@ export class Complaints {
     return inOrder(this.#notes);
   }
 
-  /** Says that a field that is given has no effect as the rest stands. */
+  /** Notes that a field, if it is given, has no effect beside the others. */
   note(field: string, message: string): void {
     if (this.#isGiven(field)) this.#notes.push({ place: this.#placeOf(field), field, message });
   }
 
-  /** Whether something is wrong with a field, with something in it, or with something that it is in. */
+  /** Whether a field, one of its parts or one of its containers is faulty. */
   concern(field: string): boolean {
     return this.#affected.has(field) || pathsTo(field).some((path) => this.#faulty.has(path));
   }
 
-  /** A fault of a field as such, wherever it comes from. */
+  /** Adds a fault of a field, whether its value is from the file or from a variable. */
   fault(field: string, message: string): void {
     this.#add({ place: this.#placeOf(field), field, message });
   }
 
-  /** Rules that fields break. Passed over: what a fault that is known already may be the cause of. */
+  /** Adds the rules that fields break, but for those that may follow from a fault that is known already. */
   violations(violations: readonly FieldViolation[]): void {
     const news = violations.filter(({ field }) => !this.concern(field) && !this.#mayBeMisspelt(field));
     for (const { field, description } of news) this.fault(field, `${description}${this.#foundAt(field)}`);
   }
 
-  /** The line of a field that stands in the file. */
+  /** Returns the line of a field that stands in the file. */
   lineOf(field: string): number {
     return this.#options.source.positionAt(this.#options.places.get(field)?.offset ?? 0).line;
   }
@@ -75,7 +75,7 @@ export class Complaints {
     for (const path of pathsTo(problem.field)) this.#affected.add(path);
   }
 
-  /** A field that is missing next to one that could not be read may be that one. */
+  /** Whether a missing field may be one beside it that could not be read. */
   #mayBeMisspelt(field: string): boolean {
     return !this.#isGiven(field) && this.#affected.has(pathsTo(field).at(-2) ?? "");
   }
@@ -91,7 +91,7 @@ export class Complaints {
     return isCollection(node) ? "" : `, found ${describeFound(node)}`;
   }
 
-  /** Of a field that is not given: the place of what it should be in. */
+  /** Returns the place of a field; if it is not given, that of the nearest container that is. */
   #placeOf(field: string): Place {
     const variable = this.#options.variables.get(field);
     if (variable !== undefined) return { kind: "variable", name: variable.variable };
@@ -104,7 +104,7 @@ export class Complaints {
   }
 }
 
-/** `limiters[1].ttl`: the empty path, `limiters`, `limiters[1]`, and itself. */
+/** Returns the paths that lead to a field. `limiters[1].ttl`: the empty path, `limiters`, `limiters[1]`, and itself. */
 function pathsTo(field: string): readonly string[] {
   const ends = [...field.matchAll(/(?=[.[])|$/g)].map(({ index }) => index);
   return [...new Set(["", ...ends.map((end) => field.slice(0, end))])];

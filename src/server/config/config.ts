@@ -44,9 +44,9 @@ export interface LoadedConfig {
   /** In the order of the file, each name once. */
   readonly limiters: readonly LimiterConfig[];
   readonly boards: readonly BoardConfig[];
-  /** By board: for the name of a stage the one that it had before. */
+  /** By board: the earlier names of its renamed stages, by their new ones. */
   readonly renamedStages: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  /** What is valid and has no effect as the rest stands, and why. */
+  /** Fields that are valid but have no effect beside the others, and why. */
   readonly notes: readonly Problem[];
 }
 
@@ -132,7 +132,7 @@ function originsOf(
   return origins;
 }
 
-/** Puts what a variable says in the place of what the file says. */
+/** Replaces a field of the file by the value of a variable. */
 function applyOverride(json: JsonObject, field: string, override: Override, complaints: Complaints): void {
   const section = (json[override.section] ?? {}) as JsonObject;
   const reading =
@@ -147,7 +147,7 @@ type Reading<C> =
   | { readonly kind: "valid"; readonly config: C }
   | { readonly kind: "invalid"; readonly violations: readonly FieldViolation[] };
 
-/** With the renames of its stages, of which each must come to an end. */
+/** Reads a board and the renames of its stages, which must not form a circle. */
 function readBoard(
   message: Board,
   field: string,
@@ -203,7 +203,7 @@ function checkAddresses({ listeners: { grpc, web } }: ServerSettings, complaints
   }
 }
 
-/** A claim of a stage's puller has no key. */
+/** Reports stages with a keyed limiter: the claim of a stage's puller has no key. */
 function checkStageLimiters({ boards, limiters }: Config, complaints: Complaints): void {
   const declared = new Map(limiters.map((limiter) => [limiter.name, limiter]));
   for (const [at, board] of boards.entries()) {
@@ -219,7 +219,7 @@ function checkStageLimiters({ boards, limiters }: Config, complaints: Complaints
   }
 }
 
-/** Says what is given and does nothing as the rest stands. */
+/** Notes fields that are given but have no effect beside the others. */
 function noteIneffective({ store, listeners }: ServerSettings, complaints: Complaints): void {
   if (store === undefined) {
     for (const field of ["store.leases", "store.max_megabytes"]) {
@@ -232,7 +232,7 @@ function noteIneffective({ store, listeners }: ServerSettings, complaints: Compl
   }
 }
 
-/** What passes matches the pages that it means. */
+/** Reports origins that no page would match. */
 function checkOrigins({ listeners: { corsOrigins } }: ServerSettings, complaints: Complaints): void {
   for (const [index, origin] of corsOrigins.entries()) {
     const field = `listeners.cors_origins[${index}]`;

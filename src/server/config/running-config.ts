@@ -1,4 +1,4 @@
-/** What a running server says of its configuration. */
+/** What a running server reports of its configuration. */
 
 import { resolve } from "node:path";
 import { create } from "@bufbuild/protobuf";
@@ -18,7 +18,7 @@ export interface RunningConfig {
   /** What it started with, and what it has taken up last. */
   readonly started: LoadedConfig;
   readonly latest: LoadedConfig;
-  /** What is in force of both. */
+  /** The settings of both that are in force. */
   readonly settings: ServerSettings;
   /** ms since 1970. */
   readonly startedAt: number;

@@ -26,7 +26,7 @@ export interface DurableStoreOptions {
   readonly leases: LeaseDurability;
   readonly maxMegabytes: number;
   readonly acceptLoss: boolean;
-  /** Nothing can be kept any more, for a reason that will not pass, or not all of it came to the disk at the end. */
+  /** Called when nothing can be kept any more, for a lasting reason, or when not all reached the disk at the close. */
   readonly onFatal: (message: string) => void;
   /** Starts the thread that writes. Default: one that keeps rows in a database of the folder. */
   readonly openWorker?: typeof openStoreWorker;
@@ -34,10 +34,10 @@ export interface DurableStoreOptions {
 
 /** µs until a commit for which there was no room is tried again. */
 const RETRY = 500_000;
-/** µs for which it is remembered, at least, what a request id has stood for; and how many there may be. */
+/** µs for which a request id is remembered at least, and how many are remembered at most. */
 const REMEMBER = 600_000_000;
 const MAX_REMEMBERED = 400_000;
-/** µs that a lease may last of whose like nothing is known any more: the longest ttl that the contract allows, 24 hours. */
+/** µs that an unknown lease may last: the longest ttl that the contract allows, 24 hours. */
 const LONGEST_TTL = 86_400_000_000;
 
 /** µs after the end of the learning, which begins a little later than the store. */
@@ -47,7 +47,7 @@ const SECRET_KEY = "secret-key";
 const RESERVED = "reserved-tokens";
 const LONGEST = "longest-ttl";
 
-/** Opens the data folder; rejects with a `StoreError` where it is not to be taken up. */
+/** Opens the data folder; rejects with a `StoreError` if it cannot be taken up. */
 export async function openDurableStore(options: DurableStoreOptions): Promise<Store> {
   const {
     clock,
@@ -87,7 +87,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     },
     onFatal(problem) {
       const message = `the data folder ${folder} cannot be written any more: ${problem.message}`;
-      // The end of the worker may say the same, and more.
+      // During a close its own end reports this, and may know more.
       if (closed === undefined) onFatal(message);
       else atEnd = message;
     },
@@ -107,7 +107,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     );
   }
 
-  // When each was noted; the oldest first.
+  // When each request id was noted, the oldest first.
   const remembered = new Map(found.limiters.pastRequests.map(({ requestId }) => [requestKey(requestId), clock.now()]));
 
   function remember(key: string): void {
@@ -124,7 +124,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     }
   }
 
-  /** A ttl longer than any before has to be known after whatever loss. */
+  /** Notes a ttl that is longer than any before: it has to be known after any loss. */
   function noteTtl(change: Change, rows: RowChange[]): boolean {
     if (change.kind !== "lease-put" || change.lease.ttl <= longest) return false;
     longest = change.lease.ttl;
@@ -137,14 +137,14 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     if (rate !== undefined) running.note(caughtUp(instance), rate);
   }
 
-  /** A row that was on disk before the first lease was granted tells it, unless that is lost. */
+  /** Returns it from a row that was on disk before the first lease was granted, or a bound if that may be lost. */
   function longestTtl(): number {
     if (longest > 0 || worker.incomplete === "by-power") return longest;
     const bounds = found.limiters.limiters.map(({ config }) => config.maxTtl);
     return bounds.length > 0 ? Math.max(...bounds) : LONGEST_TTL;
   }
 
-  // What an earlier run has kept is taken up this once: no command would end it.
+  // Leases that an earlier run has kept are taken up this once, and not kept on: no command would end their rows.
   const unkept = leases === "none" ? keysOfLeases(found.limiters) : [];
   if (unkept.length > 0)
     await keeper.keep(
@@ -155,7 +155,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   const incompleteFor = worker.incomplete === "no" ? 0 : longestTtl();
   let stopWaiting = () => {};
   if (worker.incomplete !== "no") {
-    // A start before that has to learn from the beginning.
+    // A start before then has to learn from the beginning.
     const over = clock.now() + incompleteFor + PAST_LEARNING;
     const forget = () => void keeper.keep([{ key: INCOMPLETE_KEY, body: undefined }], "process");
     stopWaiting = clock.schedule(over, false, forget);
@@ -232,7 +232,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   };
 }
 
-/** Hears with each commit why SQLite's log cannot be written into the database, and tells when that begins and ends. */
+/** Called with each commit: why SQLite's log cannot be written into the database. Logs when that begins and ends. */
 function createLogGrowth(folder: string, log: Log): (problem: string | undefined) => void {
   let grows = false;
   return (problem) => {
@@ -248,7 +248,7 @@ function createLogGrowth(folder: string, log: Log): (problem: string | undefined
   };
 }
 
-/** Which start of the machine this is; empty where the system does not say. */
+/** Returns the id of the machine's boot; empty where the system has none. */
 function bootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

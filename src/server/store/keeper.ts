@@ -1,12 +1,12 @@
 /**
- * Changes on their way to the thread that writes: gathered while it is at work, so that what comes together is kept together,
- * by one transaction and one wait for the disk.
+ * Gathers changes for the thread that writes while that is at work, so that changes that come together are kept
+ * together, by one transaction and one wait for the disk.
  */
 
 import type { Durability, RowChange } from "./row.ts";
 
 export interface Writer {
-  /** Resolves when they are kept; rejects with a `WriteError`, and nothing of it is kept then. */
+  /** Resolves when the changes are kept; rejects with a `WriteError` if none of them is. */
   commit(changes: readonly RowChange[], durability: Durability): Promise<void>;
 }
 
@@ -22,19 +22,19 @@ export class WriteError extends Error {
 }
 
 export interface Keeper {
-  /** Resolves when these, and all that came before, are kept; never, if it is closed before. */
+  /** Resolves when these changes, and all earlier ones, are kept; never, if the keeper is closed before. */
   keep(changes: readonly RowChange[], durability: Durability): Promise<void>;
-  /** Resolves when nothing is on its way, or what is cannot be kept now; nothing is tried again. */
+  /** Resolves when nothing is left to keep, or what is left cannot be kept now; nothing is tried again. */
   close(): Promise<void>;
 }
 
 export interface KeeperOptions {
   readonly writer: Writer;
-  /** Resolves when this turn of the loop has said all that it has to say. */
+  /** Resolves when this turn of the event loop has made all its changes. */
   readonly endOfTurn: () => Promise<void>;
   /** Calls back a while later. */
   readonly later: (callback: () => void) => void;
-  /** Whether what is kept can be; an error that will not pass ends up in `onFatal`. */
+  /** Called when changes cannot be kept for now, and when they can again; a lasting error goes to `onFatal`. */
   readonly onHealth: (problem: WriteError | undefined) => void;
   readonly onFatal: (problem: WriteError) => void;
 }
@@ -42,13 +42,13 @@ export interface KeeperOptions {
 interface Batch {
   readonly changes: Map<string, RowChange>;
   durability: Durability;
-  /** What waits for it, in order. */
+  /** The calls that wait for it, in order. */
   readonly waiting: (() => void)[];
 }
 
 /**
- * Rows of one commit, about: what is handed over to the thread is copied in one go. What was decided in one step is never
- * parted, however much it is, and neither is what waits for room.
+ * Rows of one commit, about: what is handed over to the thread is copied in one go. The changes of one step are never
+ * split, however many they are, and neither are those that wait for room.
  */
 const ROWS_A_COMMIT = 2_000;
 
@@ -62,7 +62,7 @@ export function createKeeper({ writer, endOfTurn, later, onHealth, onFatal }: Ke
 
   async function write(): Promise<void> {
     while (batches.length > 0) {
-      // One commit for all that the turn says: it costs as much for one row as for many.
+      // One commit for all changes of the turn: it costs as much for one row as for many.
       await endOfTurn();
       const batch = batches.shift() as Batch;
       try {
@@ -91,8 +91,8 @@ export function createKeeper({ writer, endOfTurn, later, onHealth, onFatal }: Ke
   }
 
   /**
-   * What failed for want of room and all that has been gathered since is one commit, however many rows that is: rows come and
-   * go, and those that go make the room for those that come.
+   * Merges a batch that failed for want of room with all that was gathered since into one commit, however large: the
+   * rows that are removed make room for those that are added.
    */
   function putBack(batch: Batch): void {
     for (const newer of batches.splice(0)) {
@@ -103,7 +103,7 @@ export function createKeeper({ writer, endOfTurn, later, onHealth, onFatal }: Ke
     batches.push(batch);
   }
 
-  /** Where what is to be kept now is gathered. */
+  /** Returns the batch that takes new changes. */
   function gathering(): Batch {
     const last = batches.at(-1);
     if (last !== undefined && (failing || last.changes.size < ROWS_A_COMMIT)) return last;

@@ -1,6 +1,6 @@
-/** What is kept, as the file sees it: text under a key. */
+/** Rows: what is kept, as text under a key. */
 
-/** `body` undefined: the key is to be gone. */
+/** `body` undefined: the row is removed. */
 export interface RowChange {
   readonly key: string;
   readonly body: string | undefined;
@@ -11,16 +11,15 @@ export interface Row {
   readonly body: string;
 }
 
-/** Is handed the rows of a folder while it is opened. */
+/** Takes the rows of a folder while it is opened. */
 export interface RowTaker {
   take(row: Row): void;
-  /** What was handed over so far does not count: all of it comes again. */
+  /** Discards the rows so far: all of them come again. */
   again(): void;
 }
 
 /**
- * How safe changes are when they are said to be kept: `process`: from the end of the process, by whatever way; `disk`: from
- * a loss of power, too.
+ * What kept changes survive. `process`: any end of the process; `disk`: a loss of power, too.
  */
 export type Durability = "process" | "disk";
 
@@ -28,10 +27,10 @@ export type Durability = "process" | "disk";
 export type LeaseDurability = Durability | "none";
 
 /**
- * Whether something that was said to be kept may be missing: `by-power`, the leases of which it is not known whether they had
- * come to the disk when the machine stopped; `by-damage`, anything.
+ * Whether something that was kept may be missing. `by-power`: leases that may not have reached the disk before the
+ * machine stopped; `by-damage`: anything.
  */
 export type Incomplete = "no" | "by-power" | "by-damage";
 
-/** The key of the row that says what may be missing: it stays until no holder can rely any more on what that may be. */
+/** The key of the row that says what may be missing. It stays until no holder can rely on a missing lease any more. */
 export const INCOMPLETE_KEY = "store:incomplete";

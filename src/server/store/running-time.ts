@@ -15,11 +15,11 @@ import { ownRow, RUNNING_TIME } from "./records/keys.ts";
 import type { RowChange } from "./row.ts";
 
 export interface RunningTime {
-  /** Sees to marks until the bucket, as it is from its own instant on, is full. */
+  /** Writes marks until the bucket is full. */
   note(bucket: Bucket, rate: Pick<Rate, "gain" | "unit" | "capacity">): void;
-  /** The same of a bucket that will be full at an instant. */
+  /** Writes marks until this instant, when a bucket will be full. */
   noteFull(fullAt: number, rate: Pick<Rate, "gain" | "unit">): void;
-  /** The row by which the server has run until now. */
+  /** Returns the row that says for how long the server has run. */
   mark(): RowChange;
   /** Writes no more marks. */
   close(): void;
@@ -39,7 +39,7 @@ const DOUBLINGS = 8;
 const MARKS_A_TOKEN = 20;
 
 export function createRunningTime({ clock, ranBefore, write }: RunningTimeOptions): RunningTime {
-  /** For each interval between marks: until when some bucket that wants it fills. */
+  /** For each interval between marks: until when a bucket fills that needs it. */
   const fillsUntil = new Array<number>(DOUBLINGS + 1).fill(Number.NEGATIVE_INFINITY);
   let markedAt = Number.NEGATIVE_INFINITY;
   let due = Number.POSITIVE_INFINITY;

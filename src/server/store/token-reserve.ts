@@ -1,6 +1,6 @@
 /**
- * Fencing tokens rise for ever, whatever is lost: none is granted that is above what is on disk to have been reserved, and
- * the next start begins above that. They are µs since 1970, so that a block of them is a stretch of time.
+ * Fencing tokens rise for ever, whatever is lost: none is granted above the reservation that is on disk, and the next
+ * start begins above it. They are µs since 1970, so that a block of them is a stretch of time.
  */
 
 import type { Clock } from "../clock.ts";
@@ -20,7 +20,7 @@ export async function reserveTokens(options: {
   let cancel: () => void;
   const again = () => {
     cancel = clock.schedule(clock.now() + BLOCK / 2, false, () => {
-      // A store that cannot is one that ends the process, or grants nothing until it can.
+      // A store that cannot reserve ends the process, or grants nothing until it can.
       void reserve();
       again();
     });

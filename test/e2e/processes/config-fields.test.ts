@@ -132,7 +132,9 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
       await using client = createGrpcClient(running.address);
       await client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "db" }] });
       const { log } = await running.restart();
-      return log.at("warn").some(({ message }) => message.startsWith("leases of before may be missing"));
+      return log
+        .at("warn")
+        .some(({ message }) => message.startsWith("some leases from before the restart may be unknown"));
     },
   },
   "store.max_megabytes": { value: 1, with: { "store.folder": folderOf("megabytes") }, probe: isSoonFull },

@@ -70,7 +70,7 @@ function diffOne(
   return [...ownership, ...fields];
 }
 
-/** What a reload would say, where cards stand in its way. */
+/** Returns why a reload would refuse the board as its cards stand; undefined: it would not. */
 function whyRefused(board: Board, config: BoardConfig, renamed: Renames | undefined): string | undefined {
   const before = stagesNow(board);
   const kept = keptStages(before, config, pendingRenames(before, renamed));
@@ -94,7 +94,10 @@ function diffUnnamed({ name, declared, status }: Board, { why, by }: TakeUp): Di
   return { ...about, running: "declared", why: "refused", explanation };
 }
 
-/** Stage by stage where they are the same ones in the same order, else all of them as one. */
+/**
+ * Returns the fields that differ: stage by stage if both have the same stages in the same order, else all stages as
+ * one.
+ */
 function changesOf(file: BoardConfig, running: BoardConfig): readonly Changed[] {
   const [said, now] = [messageOf(file), messageOf(running)];
   const changes = changedFields(valuesOf(said), valuesOf(now));

@@ -7,7 +7,7 @@ import { diffLimiters, type RunningLimiters } from "./diff-limiters.ts";
 import { diffSettings } from "./diff-settings.ts";
 import type { Difference, TakeUp } from "./difference.ts";
 
-/** As the server tells it. */
+/** As the server reports it. */
 export interface Running extends RunningLimiters, RunningBoards {
   readonly config: GetConfigResponse;
 }
@@ -34,7 +34,7 @@ function takeUpOf({ file }: GetConfigResponse): TakeUp {
   return { why: "needs-restart", by: "the server's next start with this file: it runs without one" };
 }
 
-/** A reload takes an empty file for one that a full disk has left behind. */
+/** Whether a reload would refuse the file as empty: a full disk may have left it so. */
 function isRefusedAsEmpty({ text }: LoadedConfig, { declaredLimiters }: Running): boolean {
   return text.trim() === "" && declaredLimiters.length > 0;
 }

@@ -51,7 +51,7 @@ export function overridesOf({ config, origins }: GetConfigResponse): readonly Ov
   });
 }
 
-/** By path; of a section that is not there nothing. */
+/** Returns values by path; none for a section that is missing. */
 function settingValues(config: Config | undefined): ReadonlyMap<string, string | undefined> {
   const values = new Map<string, string | undefined>();
   if (config === undefined) return values;

@@ -1,4 +1,4 @@
-/** One thing that a file says otherwise than the server runs it, and why. */
+/** A difference between the file and what the server runs, and why. */
 
 /**
  * `not-taken-up`: a reload does it. `needs-restart`: the server's next start does it. `refused`: a reload leaves it as it is.
@@ -23,11 +23,11 @@ export interface Difference {
   readonly file: string | undefined;
   readonly running: string | undefined;
   readonly why: Why;
-  /** The same in words: what will become of it, and what to do. */
+  /** For people: what will become of it, and what to do. */
   readonly explanation: string;
 }
 
-/** What does it and when, where the file is taken up as it is. */
+/** What takes the file up as it is, and when. */
 export interface TakeUp {
   readonly why: "not-taken-up" | "needs-restart";
   /** `a reload (SIGHUP)`. */

@@ -1,4 +1,4 @@
-/** What the server's thread and the one that parses the configuration say to each other. */
+/** The messages between the server's thread and the one that parses the configuration. */
 
 import type { BoardConfig } from "../../machine/board/model.ts";
 import type { LimiterConfig } from "../../machine/limiter.ts";
@@ -10,7 +10,10 @@ export interface ParseJob {
   readonly origin: ConfigOrigin;
 }
 
-/** It is asked for one message at a time, so that taking over a file of thousands is many small turns of the server's loop. */
+/**
+ * Each is asked for, so that taking over a file of thousands of limiters is many small turns of the server's event
+ * loop.
+ */
 export type FromParser =
   | InvalidConfig
   /** All but the limiters and boards, which follow. */

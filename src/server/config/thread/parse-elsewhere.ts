@@ -42,7 +42,7 @@ export async function parseElsewhere(text: string, origin: ConfigOrigin, signal:
     for (let part = await next(); part.kind !== "end"; part = await next()) {
       if (part.kind === "limiters") limiters.push(...part.limiters);
       else if (part.kind === "boards") boards.push(...part.boards);
-      // Its answer may be here already: other calls have a turn all the same.
+      // Its answer may be here already: other calls get a turn all the same.
       await turn();
     }
     return { ...first, origin, text, limiters, boards };

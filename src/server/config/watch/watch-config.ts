@@ -13,9 +13,9 @@ export interface WatchOptions {
   /** What the server runs with, and from which file. */
   readonly running: LoadedConfig;
   readonly log: Log;
-  /** Called with each configuration that is good and says something else than the one before. */
+  /** Called with each valid configuration that differs from the one before. */
   readonly onChange: (next: LoadedConfig) => void;
-  /** Whether all of the last one is: if not, it is handed out again when its reading is asked for. Default: it is. */
+  /** Whether all of the last one is in force: if not, `reload` hands it out again. Default: true. */
   readonly isInForce?: () => boolean;
   readonly clock?: Clock;
   /** Default: in a thread of its own. */
@@ -23,15 +23,15 @@ export interface WatchOptions {
 }
 
 export interface ConfigWatch {
-  /** Has the file read at once, and says what it thinks of it whether or not it has changed. */
+  /** Reads the file at once, and logs the result whether or not it has changed. */
   reload(): void;
   close(): void;
 }
 
 /** µs without news from the file's folders after which it is read: its writer has probably finished. */
 const QUIET = 100_000;
-/** Problems of one file that are logged: each is a line that is written before the server goes on. */
-const MOST_TOLD = 100;
+/** Problems of one file that are logged at most: each line is written before the server goes on. */
+const MOST_LOGGED = 100;
 
 export function watchConfig(options: WatchOptions): ConfigWatch {
   const { running, log, onChange, isInForce = () => true, clock = createSystemClock() } = options;
@@ -45,7 +45,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   let current = running;
   let seen: FileReading = { kind: "text", text: running.text };
   let callOff = () => {};
-  /** What is asked for while a look is under way. */
+  /** The next look, asked for while one is under way. */
   let asked: "if-changed" | "anyway" | undefined;
   let looking = false;
   const folders = watchPath(path, {
@@ -61,7 +61,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     callOff = clock.schedule(clock.now() + QUIET, false, () => look("if-changed"));
   }
 
-  /** One look after the other; those that are asked for meanwhile are one. */
+  /** Looks once after the present look; several calls meanwhile are one look. */
   function look(how: "if-changed" | "anyway"): void {
     callOff();
     if (asked !== "anyway") asked = how;
@@ -89,7 +89,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
 
   async function understand(reading: FileReading): Promise<ConfigReading> {
     if (reading.kind === "unreadable") return { kind: "invalid", problems: [reading.problem] };
-    // What is in force already need not be parsed again, however much it is.
+    // What is in force already need not be parsed again.
     if (reading.text === current.text) return current;
     try {
       return await parse(reading.text, origin, closing.signal);
@@ -108,7 +108,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     } else if (next.text === current.text) {
       log.info({ path }, "the configuration file says what is in force already");
     } else if (next.text.trim() === "" && current.limiters.length > 0) {
-      // A disk that is full leaves such a file behind, and all limiters would go.
+      // A full disk may leave an empty file, which would delete all limiters.
       const message = "is empty; if no limiter is meant to be left, let it say limiters: []";
       refuse([{ place: { kind: "file", path: path as string }, field: "", message }]);
     } else {
@@ -119,10 +119,10 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   }
 
   function refuse(problems: readonly Problem[]): void {
-    for (const problem of problems.slice(0, MOST_TOLD)) log.error({ field: problem.field }, formatProblem(problem));
-    if (problems.length > MOST_TOLD) {
+    for (const problem of problems.slice(0, MOST_LOGGED)) log.error({ field: problem.field }, formatProblem(problem));
+    if (problems.length > MOST_LOGGED) {
       log.error(
-        { path, more: problems.length - MOST_TOLD },
+        { path, more: problems.length - MOST_LOGGED },
         "there are more problems; backpressure check FILE names all",
       );
     }

@@ -11,7 +11,7 @@ import { basename, dirname, isAbsolute, join, parse, sep } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
 export interface PathWatch {
-  /** Watches the folders on the way as it is now. Whatever changes after this call is news. */
+  /** Watches the folders on the way as it is now. Any change after this call is reported. */
   follow(): void;
   close(): void;
 }

@@ -9,15 +9,15 @@ export interface YamlField {
   /** Where its name stands. */
   readonly offset: number;
   readonly value: unknown;
-  /** Not written in the mapping itself: what stands there goes before it. */
+  /** Whether it comes from a merge key: a field of the mapping itself wins over it. */
   readonly merged: boolean;
 }
 
-/** Refuses what has no end, or stands for more than a machine holds. */
+/** Bounds the fields that are read: a file may have no end, or stand for more than fits the memory. */
 export interface Budget {
   /** Fields that may still be read; a wrong one counts as many, since it takes that much longer. */
   left: number;
-  /** Whether it has been said that it is used up. */
+  /** Whether it was reported that none are left. */
   reported: boolean;
 }
 

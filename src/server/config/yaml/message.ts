@@ -17,14 +17,14 @@ import type { Finding, YamlSource } from "./source.ts";
 import { describeFound, grouped, maxItems, quote, readValue } from "./value.ts";
 import { replaceVariables } from "./variables.ts";
 
-/** Where a field stands: its name, or of an item of a list the item. */
+/** Where a field stands: its name, or the item if it is one of a list. */
 export interface FieldPlace {
   readonly offset: number;
   readonly node: Node | undefined;
 }
 
 export interface YamlMessage {
-  /** Protobuf's JSON of all that could be read. What could not is left out, an item of a list left empty. */
+  /** Protobuf's JSON of all that could be read. Fields that could not are left out, items of lists left empty. */
   readonly json: JsonObject;
   readonly findings: readonly Finding[];
   /** By the field's path; the empty one is the whole. */
@@ -32,7 +32,7 @@ export interface YamlMessage {
 }
 
 export interface ReadOptions {
-  /** Known, and refused. */
+  /** Fields that are known and refused. */
   readonly outputFields: ReadonlySet<DescField>;
   /** What may stand in values as `${NAME}`. */
   readonly variables: Variables;
@@ -110,7 +110,7 @@ function place(
 
 interface Value {
   readonly node: Node | undefined;
-  /** Where to point if it is wrong. */
+  /** Where a problem points to. */
   readonly offset: number;
   readonly path: string;
 }
@@ -131,7 +131,7 @@ function readField(walk: Walk, field: DescField, value: Value | undefined): Json
   if (node.items.length > most) {
     const message = `must be a list of at most ${grouped(most)}, found ${grouped(node.items.length)}`;
     walk.findings.push({ offset: value.offset, field: path, message });
-    // What stands in it is not read: a list without end would take as long.
+    // Its items are not read: a list without end would take as long.
     return items;
   }
   for (const item of node.items) items.push(readItem(walk, field, item, `${path}[${items.length}]`));

@@ -1,4 +1,4 @@
-/** A single value of the file, as its field wants it: into protobuf's JSON, or what was expected instead. */
+/** Reads single values of the file as their fields want them: as protobuf's JSON, or what was expected instead. */
 
 import { type DescEnum, type DescField, getOption, type JsonValue, ScalarType } from "@bufbuild/protobuf";
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
@@ -59,7 +59,7 @@ export function describeFound(node: Node | undefined): string {
   return node instanceof ReplacedScalar ? `${found}, which is ${quote(node.written)}` : found;
 }
 
-/** Text in quotes, without what would confuse a terminal, and no more of it than one wants to read. */
+/** Returns text in quotes, cut to a readable length, without characters that would confuse a terminal. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
 }

@@ -21,12 +21,12 @@ export class BucketTable {
   readonly #fullAt = new Map<BucketRecord["rate"], number>();
   #latest = 0;
 
-  /** The latest instant that a record says, in running time; 0 if none does. */
+  /** The latest instant of any record, in running time; 0 if none has one. */
   get latest(): number {
     return this.#latest;
   }
 
-  /** For each rate, when the last bucket is full that says since when it fills, in running time. */
+  /** For each rate, when the last of its buckets is full, in running time; buckets without an instant are left out. */
   get fullAt(): ReadonlyMap<BucketRecord["rate"], number> {
     return this.#fullAt;
   }

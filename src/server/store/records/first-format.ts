@@ -17,7 +17,7 @@ interface FirstBucket {
   readonly level: number;
 }
 
-/** What follows from the words of a rate is worked out anew. */
+/** Returns a rate as it is kept now, worked out anew from how it was stated. */
 export function rateOfNow(rate: Rate | FirstRate): Rate | undefined {
   if (!("milliRps" in rate)) return createRate(rate.stated, rate.capacity);
   return createRate({ kind: "per-second", maxRps: rate.milliRps / 1000 }, rate.capacity / NANOTOKENS);

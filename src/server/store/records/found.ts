@@ -23,19 +23,19 @@ export interface Found {
   readonly boards: BoardRecords;
   /** For each rate, when the last bucket is full that fills under it, as an instant from the machines' zero. */
   readonly fullAt: readonly { readonly rate: BucketRecord["rate"]; readonly at: number }[];
-  /** What stands under the store's own keys. */
+  /** The store's own rows, by key. */
   readonly own: ReadonlyMap<string, string>;
-  /** µs for which the server had run at the machines' zero, by what is durable. */
+  /** µs for which the server had run at the machines' zero, as far as that is durable. */
   readonly ranBefore: number;
 }
 
-/** Puts together what a start finds, as its rows are read. */
+/** Collects what a start finds, as its rows are read. */
 export interface Finding {
   /** Rows of a kind that this version does not know are left alone. */
   take(row: Row): void;
   /**
-   * All are taken. Instants are counted in µs from the machines' zero, which is `epoch` since 1970; `now` is such an instant, from
-   * which the server runs on.
+   * Returns the whole, once all rows are taken. Instants are counted in µs from the machines' zero, which is `epoch`
+   * since 1970; `now` is such an instant, from which the server runs on.
    */
   finish(epoch: number, now: number): Found;
 }
@@ -198,5 +198,5 @@ function wholeBoard(config: BoardConfig): BoardConfig {
   return { ...config, keepCompletedFor, stages: stages.map(({ wipLimit, ...stage }) => ({ ...stage, wipLimit })) };
 }
 
-/** Nothing: as of a folder that is new. */
+/** Returns what a new folder holds: nothing. */
 export const NOTHING_FOUND: Found = fromRows([], 0, 0);

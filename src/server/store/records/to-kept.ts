@@ -15,12 +15,14 @@ export interface Zero {
   readonly ranBefore: number;
 }
 
-/** What a change is to the store. */
+/** A change as the store keeps it. */
 export interface Kept {
   readonly row: RowChange;
-  /** Leases and what belongs to them are as safe as the configuration has it; all else is on disk. */
+  /** `lease`: as durable as the configuration says, with all that belongs to leases; `configuration`: on disk. */
   readonly of: "lease" | "configuration";
-  /** No client hears of it before it is kept. Of what only gives back, clients may hear earlier: forgotten, it would be held a ttl longer. */
+  /**
+   * Whether its answer waits until it is kept. One that only gives back need not: lost, it is held for a ttl longer.
+   */
   readonly awaited: boolean;
 }
 

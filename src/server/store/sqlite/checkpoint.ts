@@ -1,27 +1,27 @@
 /**
  * Writes the log into the database, whenever it has grown long.
  *
- * SQLite would do that by itself, but it keeps to itself what goes wrong then: the log would grow without a word, and an
- * fsync of the log that failed would be forgotten, so that the next commit would be said to be on disk behind a hole.
+ * SQLite would do that by itself, but it does not report what goes wrong then: the log would grow unnoticed, and a
+ * failed fsync of the log would be forgotten, so that the next commit would count as on disk behind a hole.
  */
 
 import type { DatabaseSync } from "node:sqlite";
 import type { RowChange } from "../row.ts";
 
-/** What a write of the database may end with; the log is only read and synced here. */
+/** Error codes of a write of the database; the log is only read and synced here. */
 const SQLITE_FULL = 13;
 const SQLITE_IOERR_WRITE = 778;
 /** Pages of the log after which it is written into the database. */
 const LONG = 2_000;
 /** Bytes of rows after which its length is looked at: a look costs as much as a small commit. */
 const LOOK_AFTER = 1_000_000;
-/** What a row takes of the log beside its body: a page, or its part of those that others changed with it. */
+/** What a row takes of the log beside its body: a page, or its part of a page that other rows changed, too. */
 const ROW_BYTES = 2_000;
 
 /**
- * Does so if it is time, these rows having been committed. Returns why the database could not be written the last time,
- * which loses nothing: all is in the log, and it is tried again. Throws whatever else goes wrong: an fsync that failed may
- * have been that of the log, and what is not on disk then never will be.
+ * Writes the log if it is time, after these rows were committed. Returns why the database could not be written the last
+ * time, which loses nothing: all is in the log, and it is tried again. Throws any other fault: a failed fsync may have
+ * been that of the log, and what is not on disk then never will be.
  */
 export type Checkpoint = (rows: readonly RowChange[]) => string | undefined;
 

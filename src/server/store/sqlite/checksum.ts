@@ -1,8 +1,8 @@
-/** What a row and the head are held against. */
+/** The checksums of rows and of the head. */
 
 import { crc32 } from "node:zlib";
 
-/** What the database says of itself; there is one. Its checksum is over all of it, in every format that there will be. */
+/** What the database says of itself, in one row. Its checksum is over all fields, in this format and any later one. */
 export interface Head {
   readonly format: number;
   /** The number of the last commit. */

@@ -1,4 +1,4 @@
-/** Writes rows, a transaction at a time, and keeps account of them: in the head, and by the mark beside the database. */
+/** Writes rows, a transaction at a time, and counts them in the head and in the mark beside the database. */
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Durability, LeaseDurability, RowChange } from "../row.ts";
@@ -8,8 +8,8 @@ import type { MarkFile } from "./mark.ts";
 
 export interface Commits {
   /**
-   * In one transaction: all or nothing. Throws what SQLite throws. Returns why the log cannot be written into the database, if
-   * so: nothing is lost by that, but the log grows.
+   * Commits changes in one transaction: all or nothing. Throws what SQLite throws. Returns why the log cannot be
+   * written into the database, if so: nothing is lost by that, but the log grows.
    */
   commit(changes: readonly RowChange[], durability: Durability): string | undefined;
   /** Leaves everything on disk. */

@@ -1,4 +1,4 @@
-/** What stands in a database, read and held against what it should be. */
+/** Reads a database and checks it against its checksums. */
 
 import type { DatabaseSync } from "node:sqlite";
 import { INCOMPLETE_KEY, type RowTaker } from "../row.ts";
@@ -8,13 +8,13 @@ import { assertSchema } from "./schema.ts";
 
 export interface Contents {
   readonly head: Head;
-  /** What the row says that tells what may be missing, if it is there. */
+  /** The body of the row that says what may be missing, if it is there. */
   readonly incomplete: string | undefined;
   /** The checksum of each row, by its key. */
   readonly sums: Map<string, number>;
 }
 
-/** The head, which is as it was written; undefined: the database has yet to be begun. */
+/** Returns the head; undefined: the database has no tables yet. Throws `damaged` if it is not as it was written. */
 export function readHead(database: DatabaseSync, folder: string): Head | undefined {
   const [any] = database.prepare("SELECT name FROM sqlite_schema LIMIT 1").all();
   if (any === undefined) return undefined;
@@ -29,8 +29,8 @@ export function readHead(database: DatabaseSync, folder: string): Head | undefin
 }
 
 /**
- * Hands out every row, held against its own checksum, and throws in the end if all of them do not add up to the head or if no
- * more could be written.
+ * Hands out every row, checked against its own checksum. Throws at the end if their sum is not the head's, or if the
+ * database could not be written any more.
  */
 export function readContents(database: DatabaseSync, folder: string, head: Head, taker: RowTaker): Contents {
   assertSchema(database, folder);
@@ -55,7 +55,7 @@ export function readContents(database: DatabaseSync, folder: string, head: Head,
   if (rows !== head.rows || sum !== head.sum) {
     throw damaged(folder, `${head.rows} records should be there, and the ${rows} that are do not add up`);
   }
-  // All that is kept is there; what is free must be, too, or the next write would go over something.
+  // All rows are there; the free pages must be sound, too, or the next write would overwrite something.
   const [verdict] = database.prepare("PRAGMA quick_check(1)").all() as { quick_check?: string }[];
   if (verdict?.quick_check !== "ok") throw damaged(folder, `its database is unsound (${verdict?.quick_check})`);
   return { head, incomplete, sums };

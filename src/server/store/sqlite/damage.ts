@@ -1,4 +1,4 @@
-/** Why a data folder is not taken up; the message says what is wrong and what to do. */
+/** The errors for which a data folder is not taken up; their messages say what is wrong and what to do. */
 
 export class StoreError extends Error {
   override readonly name = "StoreError";

@@ -2,10 +2,10 @@
  * The data folder: rows in an SQLite database, which shows whether they are all there and as they were.
  *
  * - Each row has the number of the commit that wrote it and a checksum over key, number and body; the head has how many
- *   rows there are and the sum of their checksums. A row that is changed, lost or of an older state does not escape that,
- *   which SQLite's own `integrity_check` would let pass.
- * - The head's number of the last commit is held against a mark beside the database.
- * - All that is looked at before anything is written: a folder that is refused stays as it was.
+ *   rows there are and the sum of their checksums. That finds a row that is changed, lost or of an older state, which
+ *   SQLite's own `integrity_check` would let pass.
+ * - The head's number of the last commit is compared with a mark beside the database.
+ * - All of it is checked before anything is written: a folder that is refused stays as it was.
  */
 
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, rmSync, statSync } from "node:fs";
@@ -25,9 +25,9 @@ import { SCHEMA } from "./schema.ts";
 
 export interface StoreFileOptions {
   readonly folder: string;
-  /** Which start of the machine this is: what was written under another may not have reached the disk. */
+  /** The id of the machine's boot: what was written under another may not have reached the disk. */
   readonly boot: string;
-  /** How safe the leases of this run will be. */
+  /** How durable the leases of this run are. */
   readonly leases: LeaseDurability;
   /** Keeps what can be read of a damaged folder. */
   readonly acceptLoss: boolean;
@@ -45,11 +45,11 @@ const INDEX = `${DATABASE}-shm`;
 const JOURNAL = `${DATABASE}-journal`;
 const MARK = "mark";
 const PAGE_BYTES = 4_096;
-/** In a database's header, the versions of it that one has to know to write and to read it; 2 is with a log. */
+/** In a database's header, the versions that are needed to write and to read it; 2 is with a log. */
 const VERSIONS_AT = 18;
 const VERSIONS = Buffer.of(2, 2);
 
-/** Takes a folder up and hands out its rows; throws a `StoreError` where it is not to be, with rows handed out or not. */
+/** Takes a folder up and hands out its rows. Throws a `StoreError` if it cannot be, perhaps after some rows. */
 export function openStoreFile(options: StoreFileOptions, taker: RowTaker): StoreFile {
   const { folder, acceptLoss } = options;
   const path = join(folder, DATABASE);
@@ -60,7 +60,7 @@ export function openStoreFile(options: StoreFileOptions, taker: RowTaker): Store
     const problem = problemOf(error, folder);
     if (problem.kind !== "damaged" || !acceptLoss) throw problem;
     const rows = salvage(path);
-    // Until the mark is gone, too, a start that finds the folder half set aside finds it damaged.
+    // The mark goes last: until then a start finds a folder that is half set aside damaged.
     for (const name of [LOG, INDEX, DATABASE, MARK]) setAside(folder, name);
     return openWhole(options, rows, taker);
   }
@@ -75,7 +75,7 @@ function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefin
   try {
     mark = openMark(join(folder, MARK), (what) => damaged(folder, what));
     const marked = mark.read();
-    // Another may have had the folder since it was inspected.
+    // Another process may have had the folder since it was inspected.
     const before = readHead(database, folder);
     const byPower = before !== undefined && compare(before, marked, options);
     if (marked === undefined) beginMark(mark, options);
@@ -102,8 +102,8 @@ function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefin
 }
 
 /**
- * Reads all of it without writing anything, and throws where that is not whole; undefined: there is nothing yet, or it is in
- * an older format.
+ * Reads the whole folder without writing anything; throws if it is damaged. Returns undefined if there is nothing yet,
+ * or if it is in an older format.
  */
 function inspect(options: StoreFileOptions, taker: RowTaker): Contents | undefined {
   const { folder } = options;
@@ -114,12 +114,12 @@ function inspect(options: StoreFileOptions, taker: RowTaker): Contents | undefin
     return undefined;
   }
   const versions = readVersions(folder);
-  // SQLite's log takes the journal's place before there is a table: the first start was cut off there, and is taken back.
+  // A journal without a mark: the first start was cut off before SQLite changed to a log, and SQLite takes it back.
   if (!used && existsSync(join(folder, JOURNAL))) return undefined;
-  // Of an empty database SQLite would throw the log away.
+  // SQLite would discard the log of an empty database.
   const logged = existsSync(join(folder, LOG)) && statSync(join(folder, LOG)).size > 0;
   if (statSync(join(folder, DATABASE)).size === 0 && (used || logged)) throw damaged(folder, "its database is empty");
-  // Reading only: to close a database that may be written would write its log into it, damaged or not.
+  // Read-only: closing a writable database would write its log into it, damaged or not.
   const database = new DatabaseSync(join(folder, DATABASE), { readOnly: true, timeout: 0 });
   const leftIndex = existsSync(join(folder, INDEX));
   try {
@@ -134,14 +134,14 @@ function inspect(options: StoreFileOptions, taker: RowTaker): Contents | undefin
     return head.format === FORMAT ? readContents(database, folder, head, taker) : undefined;
   } finally {
     database.close();
-    // A reader leaves that behind.
+    // A reader leaves the index behind.
     if (!leftIndex) rmSync(join(folder, INDEX), { force: true });
   }
 }
 
 /**
- * What SQLite would find out only as it writes, and then leave the folder changed. Throws in the file system's words, of
- * which SQLite keeps few, where the database may not be written.
+ * Reads what SQLite would check only as it writes, which would leave the folder changed. Throws the file system's
+ * error, of which SQLite keeps little, if the database may not be written.
  */
 function readVersions(folder: string): Buffer {
   const fd = openSync(join(folder, DATABASE), "r+");
@@ -163,9 +163,9 @@ function lookAtMark(folder: string): Mark | undefined {
   }
 }
 
-/** Opens it for this process alone: the lock goes with the process, whichever way that ends. */
+/** Opens it for this process alone: the lock goes with the process, however that ends. */
 function openDatabase(folder: string, maxMegabytes: number): DatabaseSync {
-  // Made here, since SQLite lets others read what it makes.
+  // Made here, since SQLite would make it readable for other users.
   closeSync(openSync(join(folder, DATABASE), "a", 0o600));
   const database = new DatabaseSync(join(folder, DATABASE), { timeout: 0 });
   try {
@@ -180,7 +180,7 @@ function openDatabase(folder: string, maxMegabytes: number): DatabaseSync {
   return database;
 }
 
-/** On disk before the first commit, or that would look like one whose mark was lost. */
+/** Writes the first mark. It is on disk before the first commit, which would else look as if its mark was lost. */
 function beginMark(mark: MarkFile, { folder, boot, leases }: StoreFileOptions): void {
   mark.write({ commit: 0, onDisk: 0, boot, leases, closed: false });
   mark.sync();
@@ -198,7 +198,7 @@ function begin(database: DatabaseSync): void {
     COMMIT`);
 }
 
-/** Whether something may be missing without a fault; throws where something is missing that must not be. */
+/** Returns whether leases may be missing without a fault; throws if something is missing that must not be. */
 function compare(head: Head, mark: Mark | undefined, { folder, boot }: StoreFileOptions): boolean {
   if (mark === undefined) {
     if (head.commit > 0) throw damaged(folder, `its high-water mark (${MARK}) is gone`);
@@ -209,11 +209,11 @@ function compare(head: Head, mark: Mark | undefined, { folder, boot }: StoreFile
   if (missing > 0 && (samePower || mark.closed || head.commit < mark.onDisk)) {
     throw damaged(folder, `the last ${missing} of its ${mark.commit} commits are missing`);
   }
-  // No leases were written; or it was written, but not to the disk before the power went.
+  // No leases were written; or they were written, but may not have reached the disk before the power went.
   return mark.commit > 0 && (mark.leases === "none" || (mark.leases === "process" && !samePower && !mark.closed));
 }
 
-/** What was missing at an earlier start may still be relied on by a holder. */
+/** Adds what was missing at an earlier start: a holder may still rely on it. */
 function incompleteness(found: {
   /** What the folder's own row says. */
   readonly noted: string | undefined;

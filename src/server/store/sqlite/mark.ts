@@ -1,8 +1,8 @@
 /**
  * The high-water mark: which commit was the last, kept beside the database.
  *
- * SQLite's log ends, without a word, at its first frame that is damaged, so what is lost of it looks like an end. The mark
- * tells the difference. It is two slots that are written in turns, so that a torn write leaves the other.
+ * SQLite's log ends silently at its first damaged frame, so a loss looks like an end. The mark tells the difference. It
+ * is two slots that are written in turns, so that a torn write leaves the other.
  */
 
 import { closeSync, constants, fdatasyncSync, openSync, readSync, writeSync } from "node:fs";
@@ -12,18 +12,18 @@ import type { LeaseDurability } from "../row.ts";
 export interface Mark {
   /** The number of the last commit. */
   readonly commit: number;
-  /** The number of the last one that was to be on disk before it was answered. */
+  /** The number of the last commit that had to be on disk before it was answered. */
   readonly onDisk: number;
-  /** Which start of the machine this was written under; empty where that cannot be known. */
+  /** The id of the machine's boot under which it was written; empty where that cannot be known. */
   readonly boot: string;
-  /** How safe leases were under it. */
+  /** How durable leases were then. */
   readonly leases: LeaseDurability;
   /** Whether the folder was closed in order, with everything on disk. */
   readonly closed: boolean;
 }
 
 export interface MarkFile {
-  /** The latest that is whole; undefined if none was ever written. Throws `damaged` where nothing of it can be read. */
+  /** Returns the latest whole mark; undefined if none was written. Throws `damaged` if neither slot can be read. */
   read(): Mark | undefined;
   write(mark: Mark): void;
   sync(): void;
@@ -32,7 +32,7 @@ export interface MarkFile {
 
 const SLOT_BYTES = 256;
 
-/** A mark as it stands in its slot, with how many were written before it. */
+/** A mark in its slot, with how many were written before it. */
 type Written = Mark & { readonly turn: number };
 
 export function openMark(path: string, damaged: (what: string) => Error): MarkFile {

@@ -1,4 +1,4 @@
-/** Starts the thread that writes, and speaks with it. */
+/** Starts the thread that writes, and exchanges messages with it. */
 
 import { Worker } from "node:worker_threads";
 import { WriteError, type Writer } from "../keeper.ts";
@@ -9,7 +9,7 @@ import type { FromWorker, ToWorker } from "./messages.ts";
 
 export interface StoreWorker extends Writer {
   readonly incomplete: Incomplete;
-  /** Rejects with a `WriteError` where not everything may be on the disk; the thread has ended even then. */
+  /** Rejects with a `WriteError` if not everything may be on the disk; the thread has ended even then. */
   close(): Promise<void>;
 }
 
@@ -20,9 +20,9 @@ const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./work
 const YOUNG_GENERATION = 64;
 
 /**
- * Opens the data folder, and hands out its rows meanwhile; rejects with a `StoreError` where it is not to be taken up, rows
- * handed out or not. `onCommitted` hears with each commit why
- * the log cannot be written into the database; undefined: it can.
+ * Opens the data folder, and hands out its rows meanwhile. Rejects with a `StoreError` if it cannot be taken up,
+ * perhaps after some rows were handed out. `onCommitted` is called with each commit: why the log cannot be written into
+ * the database; undefined: it can.
  */
 export async function openStoreWorker(
   options: StoreFileOptions,
@@ -32,7 +32,7 @@ export async function openStoreWorker(
     workerData: options,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
   });
-  // One thing at a time is asked of it, and each is answered.
+  // It is asked one thing at a time, and answers each.
   let answered: (message: FromWorker) => void = () => {};
   let broke: (error: Error) => void = () => {};
   worker.on("message", (message: FromWorker) => {
@@ -54,9 +54,9 @@ export async function openStoreWorker(
     });
 
   async function ask(question: ToWorker): Promise<FromWorker> {
-    const told = answer();
+    const reply = answer();
     worker.postMessage(question);
-    const message = await told.catch((error: Error) => {
+    const message = await reply.catch((error: Error) => {
       throw new WriteError(error.message, false);
     });
     if (message.kind === "failed") throw new WriteError(message.message, message.full);

@@ -1,4 +1,4 @@
-/** Names the process that has a data folder, for one that finds it in use. The lock is the database's, not this. */
+/** Names the process that has a data folder, for another that finds it in use. The lock is the database's, not this. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -11,7 +11,7 @@ export function noteOwner(folder: string): void {
   writeFileSync(join(folder, OWNER), JSON.stringify(owner), { mode: 0o600 });
 }
 
-/** In words to go on with, as far as is known. */
+/** Returns the owner as the end of a clause; empty where it is unknown. */
 export function ownerOf(folder: string): string {
   try {
     const { pid, host, since } = JSON.parse(readFileSync(join(folder, OWNER), "utf8"));

@@ -1,4 +1,4 @@
-/** What stands in the way of a data folder, in words. */
+/** Turns what was thrown for a data folder into a message with a remedy. */
 
 import { damaged, StoreError } from "./damage.ts";
 import { ownerOf } from "./owner.ts";
@@ -9,13 +9,13 @@ const SQLITE_READONLY = 8;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 
-/** Of whatever was thrown while it was opened; throws what is a bug. */
+/** Returns the error for what was thrown while the folder was opened; rethrows a bug. */
 export function problemOf(error: unknown, folder: string): StoreError {
   if (error instanceof StoreError) return error;
   const { errcode, message } = error as Error & { errcode?: number };
   const unusable = (why: string) =>
     new StoreError("unusable", `the data folder ${folder} cannot be used: ${why}`, { cause: error });
-  // The file system's own.
+  // An error of the file system.
   if ("syscall" in (error as Error)) return unusable(`${message}; it has to be a folder that this user may write to`);
   if (errcode === undefined) throw error;
   switch (errcode & 0xff) {
@@ -30,7 +30,7 @@ export function problemOf(error: unknown, folder: string): StoreError {
     case SQLITE_CANTOPEN:
       return unusable(`${message}; it has to be a folder that this user may write to`);
     case SQLITE_READONLY:
-      // What may be written has been found out before: it is the database's own header that says so.
+      // The file itself is writable, which was checked before: so the database's header says that it is not.
       return damaged(folder, `its database says that it may not be written (${message})`, error);
     default:
       return damaged(folder, `its database cannot be read (${message})`, error);

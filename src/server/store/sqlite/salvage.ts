@@ -1,4 +1,4 @@
-/** What is left of a damaged folder, and where its files go. */
+/** Reads what is left of a damaged folder, and sets its files aside. */
 
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -8,8 +8,8 @@ import type { Row } from "../row.ts";
 import { rowChecksum, type StoredRow } from "./checksum.ts";
 
 /**
- * The rows that can be read and are as they were written, of each key the latest. The log may be of before what the
- * database has already: so the database is also read without it.
+ * Returns the rows that can be read and match their checksums, the latest of each key. The log may be older than the
+ * database: so the database is also read without it.
  */
 export function salvage(path: string): Row[] {
   const found = new Map<string, StoredRow>();
@@ -26,7 +26,7 @@ function readable(source: string | URL): StoredRow[] {
   const rows: StoredRow[] = [];
   let database: DatabaseSync | undefined;
   try {
-    // Reading only: a log that is written into the database is one that cannot be examined any more.
+    // Read-only: a log that was written into the database cannot be examined any more.
     database = new DatabaseSync(source, { readOnly: true, timeout: 0 });
     for (const found of database.prepare("SELECT key, number, checksum, body FROM record").iterate()) {
       const row = found as unknown as StoredRow;

@@ -1,4 +1,4 @@
-/** The thread that writes, so that only the calls whose changes they are wait for the disk. */
+/** The thread that writes, so that only calls with changes to keep wait for the disk. */
 
 import { parentPort, workerData } from "node:worker_threads";
 import type { RowTaker } from "../row.ts";
@@ -10,7 +10,7 @@ const SQLITE_FULL = 13;
 
 const say = (message: FromWorker) => parentPort?.postMessage(message);
 
-/** Says what came of it. */
+/** Answers with the outcome, or with what was thrown. */
 function attempt(act: () => FromWorker): void {
   let outcome: FromWorker;
   try {
