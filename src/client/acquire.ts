@@ -1,20 +1,24 @@
 /** Waiting for a lease. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { WaitingNotice } from "./admission-controller.ts";
-import { ask, type Heard, type Question } from "./ask.ts";
-import { askAgain } from "./ask-again.ts";
-import { openCallStream } from "./call-stream.ts";
+import { isProven, readStream } from "./ask.ts";
+import { askAgain, type WaitingAttempt } from "./ask-again.ts";
+import { type CallStream, mapStream, openCallStream } from "./call-stream.ts";
 import type { AcquireOptions } from "./client.ts";
+import type { Moment } from "./clock.ts";
+import type { DrainingNotice } from "./draining-notice.ts";
 import { AdmissionError } from "./errors.ts";
-import type { AcquireRequestSchema, AcquireResponse } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
+import type { AcquireResponse } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { ClaimSchema } from "./gen/ggen/backpressure/v1/lease_pb.ts";
-import type { Holding, ReopenLease } from "./holding.ts";
-import type { Admission } from "./holdings.ts";
-import type { LeaseEnd } from "./lease.ts";
+import type { Attached } from "./hold/held.ts";
+import type { HeldLease } from "./lease/held-lease.ts";
+import type { Admission, LeasePorts } from "./lease/held-leases.ts";
+import type { LeaseEnd, RevokingNotice } from "./lease.ts";
 import { type Grant, grantFromWire, lossOf } from "./lease-wire.ts";
+import { unlessAborted } from "./link.ts";
 import { notify } from "./notify.ts";
-import type { LeasePorts } from "./ports.ts";
 import { type Credential, renew } from "./renewing.ts";
 import { durationToMs, msToDuration, timestampToDate } from "./time-wire.ts";
 import { withdrawAcquire } from "./withdrawing.ts";
@@ -24,84 +28,129 @@ export async function acquire(
   claims: MessageInitShape<typeof ClaimSchema>[],
   options: AcquireOptions,
 ): Promise<Admission> {
-  const { holder, ttl } = options;
-  const request = { claims, holder, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
   const withdrawal = withdrawAcquire(ports.calls);
-  return askAgain(ports, { ...options, withdrawal }, ({ requestId, maxWait, ...asking }) =>
-    ask(ports, acquireQuestion(ports, { ...request, requestId, maxWait, keepOnCancel: true }, options), asking),
-  );
+  const ttl = options.ttl === undefined ? undefined : msToDuration(options.ttl, "ttl");
+  return askAgain(ports, { ...options, withdrawal }, (attempt) => waitOnce(ports, { claims, ttl, options }, attempt));
+}
+
+interface Wanted {
+  readonly claims: MessageInitShape<typeof ClaimSchema>[];
+  readonly ttl: Duration | undefined;
+  readonly options: AcquireOptions;
+}
+
+async function waitOnce(
+  ports: LeasePorts,
+  { claims, ttl, options }: Wanted,
+  { requestId, maxWait, signal, onHeard }: WaitingAttempt,
+): Promise<Admission> {
+  const { calls, clock, leases } = ports;
+  const { holder, onWaiting, onRevoking, onDraining } = options;
+  const request = { claims, holder, ttl, requestId, maxWait, keepOnCancel: true };
+  const sentAt = clock.now();
+
+  async function read(stream: CallStream<AcquireEvent>): Promise<Admission> {
+    for await (const wire of stream) {
+      const event = readEvent(wire);
+      switch (event?.kind) {
+        case "waiting":
+          onHeard();
+          onWaiting?.(event.notice);
+          break;
+        case "granted": {
+          const proof = await prove(ports, event.grant, sentAt, signal);
+          signal.throwIfAborted();
+          const attach = (lease: HeldLease) => attachedTo(ports, { stream, lease, onDraining });
+          const admission = leases.admit({ ...proof, attach, signal: options.signal, onRevoking });
+          // The server ends the stream of a grant that holds nothing.
+          if (admission.kind === "spent") void stream.finish().then(stream.place.leave);
+          return admission;
+        }
+        case "draining":
+          notify(onDraining, event.notice);
+          break;
+      }
+    }
+    throw calls.unavailable("it ended the stream without a grant");
+  }
+
+  return readStream(ports, (rpcOptions) => calls.admission.acquire(request, rpcOptions), read, signal);
+}
+
+/** Has a grant confirmed that comes after so long a wait that its request proves nothing any more; throws if it has ended. */
+async function prove({ calls, clock }: LeasePorts, grant: Grant, sentAt: Moment, signal: AbortSignal) {
+  if (isProven(grant.validFor, sentAt, clock)) return { grant, sentAt };
+  const askedAt = clock.now();
+  const [answer] = await unlessAborted(renew(calls, [credentialOf(grant)]), signal);
+  if (answer?.kind !== "renewed") throw endedEarly(grant, answer?.kind === "ended" ? answer.end : "unconfirmed");
+  return { grant: { ...grant, validFor: answer.validFor }, sentAt: askedAt };
+}
+
+interface Stream {
+  readonly stream: CallStream<AcquireEvent>;
+  readonly lease: HeldLease;
+  readonly onDraining: AcquireOptions["onDraining"];
+}
+
+/** The stream as that of the lease, which is told the notices on it. */
+function attachedTo(ports: LeasePorts, { stream, lease, onDraining }: Stream): Attached {
+  const { calls } = ports;
+  const request = { resume: lease.credential, keepOnCancel: true };
+
+  function readGrant(wire: AcquireEvent): Grant | undefined {
+    const event = readEvent(wire);
+    if (event?.kind === "granted") return event.grant;
+    if (event?.kind === "revoking") lease.revoke(event.notice);
+    else if (event?.kind === "draining") notify(onDraining, event.notice);
+    return undefined;
+  }
+
+  return {
+    stream: mapStream(stream, readGrant),
+    /**
+     * However long the server says nothing: an attempt that was given up and comes late would take the lease from the next one.
+     * A connection that is dead is found by its pings.
+     */
+    reopen(place) {
+      const speaksWithin = Number.POSITIVE_INFINITY;
+      const call = (rpcOptions: { readonly signal: AbortSignal }) => calls.admission.acquire(request, rpcOptions);
+      return mapStream(openCallStream(ports, call, { place, speaksWithin }), readGrant);
+    },
+  };
 }
 
 type AcquireEvent = AcquireResponse["event"];
 
-function acquireQuestion(
-  ports: LeasePorts,
-  request: MessageInitShape<typeof AcquireRequestSchema>,
-  { signal, onWaiting, onRevoking, onDraining }: AcquireOptions,
-): Question<AcquireEvent, Grant, Holding, Admission> {
-  const { calls, holdings } = ports;
+/** What the server says of a request for a lease. */
+type ServerEvent =
+  | { readonly kind: "waiting"; readonly notice: WaitingNotice }
+  | { readonly kind: "granted"; readonly grant: Grant }
+  | { readonly kind: "revoking"; readonly notice: RevokingNotice }
+  | { readonly kind: "draining"; readonly notice: DrainingNotice };
 
-  function read(event: AcquireEvent): Heard<Grant, Holding> | undefined {
-    switch (event.case) {
-      case "waiting": {
-        const { waitersAhead, estimatedWait } = event.value;
-        const notice: WaitingNotice = { waitersAhead, estimatedWaitMs: estimatedWait && durationToMs(estimatedWait) };
-        return { kind: "waiting", tell: () => onWaiting?.(notice) };
-      }
-      case "granted":
-        return { kind: "granted", grant: grantFromWire(event.value) };
-      case "revoking": {
-        const { endTime, message } = event.value;
-        if (endTime === undefined) return undefined;
-        const notice = { endTime: timestampToDate(endTime), message };
-        return { kind: "notice", tell: (holding) => holding?.revoke(notice) };
-      }
-      case "draining": {
-        const { endTime } = event.value;
-        if (endTime === undefined) return undefined;
-        return { kind: "notice", tell: () => notify(onDraining, { endTime: timestampToDate(endTime) }) };
-      }
-      default:
-        return undefined;
+/** Undefined for what changes nothing, a heartbeat for one, or what only a newer client knows. */
+function readEvent(wire: AcquireEvent): ServerEvent | undefined {
+  switch (wire.case) {
+    case "waiting": {
+      const { waitersAhead, estimatedWait } = wire.value;
+      return {
+        kind: "waiting",
+        notice: { waitersAhead, estimatedWaitMs: estimatedWait && durationToMs(estimatedWait) },
+      };
     }
+    case "granted":
+      return { kind: "granted", grant: grantFromWire(wire.value) };
+    case "revoking": {
+      const { endTime, message } = wire.value;
+      return endTime && { kind: "revoking", notice: { endTime: timestampToDate(endTime), message } };
+    }
+    case "draining": {
+      const { endTime } = wire.value;
+      return endTime && { kind: "draining", notice: { endTime: timestampToDate(endTime) } };
+    }
+    default:
+      return undefined;
   }
-
-  /**
-   * However long the server says nothing: an attempt that was given up and comes late would take the lease from the next one. A
-   * connection that is dead is found by its pings.
-   */
-  function reopenOf(grant: Grant): ReopenLease {
-    const resume = credentialOf(grant);
-    return (holding, { resumed, over }) => {
-      function hear(event: AcquireEvent): void {
-        const heard = read(event);
-        if (heard?.kind === "granted") resumed(heard.grant);
-        else if (heard?.kind === "notice") heard.tell(holding);
-      }
-      const speaksWithin = Number.POSITIVE_INFINITY;
-      return openCallStream(
-        ports,
-        (rpcOptions) => calls.admission.acquire({ resume, keepOnCancel: true }, rpcOptions),
-        { hear, over },
-        { speaksWithin },
-      );
-    };
-  }
-
-  return {
-    call: (rpcOptions) => calls.admission.acquire(request, rpcOptions),
-    read,
-    async confirm(grant) {
-      const [answer] = await renew(calls, [credentialOf(grant)]);
-      if (answer?.kind === "renewed") return { ...grant, validFor: answer.validFor };
-      throw endedEarly(grant, answer?.kind === "ended" ? answer.end : "unconfirmed");
-    },
-    hold(grant, sentAt, stream) {
-      const attached = { stream, reopen: reopenOf(grant) };
-      const admission = holdings.admit({ grant, sentAt, attached, signal, onRevoking });
-      return { answer: admission, holding: admission.kind === "held" ? admission.holding : undefined };
-    },
-  };
 }
 
 function credentialOf({ id, secret }: Grant): Credential {

@@ -19,18 +19,19 @@ import type { Clock } from "./clock.ts";
 import { createController } from "./controller.ts";
 import { ClientClosedError } from "./errors.ts";
 import type { GuardedWork } from "./guarded-work.ts";
-import { type Admission, createHoldings } from "./holdings.ts";
 import { createLeakGuard } from "./leak-guard.ts";
+import type { LeasePorts } from "./lease/held-leases.ts";
+import { type Admission, createHeldLeases } from "./lease/held-leases.ts";
 import type { Lease } from "./lease.ts";
 import { createLease, createSpentLease } from "./lease-handle.ts";
 import { createLimit, limitFunction } from "./limit.ts";
 import { notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
 import type { Platform } from "./platform.ts";
-import type { AskPorts, LeasePorts } from "./ports.ts";
+import type { AskPorts } from "./ports.ts";
 import type { Random } from "./random.ts";
 import type { Refusal } from "./refusal.ts";
-import { lastRelease, type Parting, sayReleased } from "./releasing.ts";
+import { type EndRequest, lastRelease, sayReleased } from "./releasing.ts";
 import { createRenewer } from "./renewer.ts";
 import { type Credential, renew } from "./renewing.ts";
 import { createBackoff, createRetries } from "./retry.ts";
@@ -84,15 +85,14 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     onFailed: ({ leaseId }, remainingMs, error) =>
       notify(options.onEvent, { kind: "renewal-failed", leaseId, remainingMs, error }),
     // In a page, streams may have taken all connections that the browser allows.
-    onSlow: page && (() => holdings.makeWay()),
+    onSlow: page && (() => leases.makeWay()),
   });
-  const release = (parting: Parting) => sayReleased({ calls, clock, retries, closed: disconnected.signal }, parting);
-  const holdings = createHoldings({
+  const say = { calls, clock, retries, closed: disconnected.signal };
+  const leases = createHeldLeases({
     clock,
     random,
-    streams,
     renewer,
-    sayReleased: release,
+    sayReleased: (request: EndRequest) => sayReleased(say, request),
     confirmWithin,
     onEvent: options.onEvent,
   });
@@ -106,13 +106,12 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     // Its connections close. Should the page come back, what it has asked is asked anew.
     leftError: () => calls.unavailable("the browser has left the page"),
     onHide(leaving) {
-      const held = [...holdings];
       leaving.sendLast([
-        ...held.map(({ credential }) => lastRelease(credential)),
+        ...[...leases].map(({ credential }) => lastRelease(credential)),
         ...boards.lastWords(),
         ...[...ungranted].map((lastWord) => lastWord()),
       ]);
-      for (const holding of held) holding.leavePage();
+      leases.leavePage();
       boards.leavePage();
     },
   });
@@ -128,7 +127,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
       // A page that goes away meanwhile says it once more.
       const lastWord = () => how.withdrawal.lastWord(requestId);
       ungranted.add(lastWord);
-      const said = sayWithdrawn({ calls, clock, retries, closed: disconnected.signal }, requestId, how);
+      const said = sayWithdrawn(say, requestId, how);
       underway.add(said);
       void said.then(() => {
         ungranted.delete(lastWord);
@@ -139,7 +138,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     ungranted,
     closing: closing.signal,
   };
-  const leasePorts: LeasePorts = { ...ports, holdings };
+  const leasePorts: LeasePorts = { ...ports, leases };
   const boards = parts.parts.openBoards({
     ports,
     closed: disconnected.signal,
@@ -156,7 +155,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
 
   function toLease(admission: Admission, site: string): Lease {
     return admission.kind === "held"
-      ? createLease(admission.holding, guard, site)
+      ? createLease(admission.lease, guard, site)
       : createSpentLease(admission.grant, "server");
   }
 
@@ -188,7 +187,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
   }
 
   async function giveBackAll(reason: unknown): Promise<void> {
-    await Promise.all([holdings.abandonAll(reason), boards.abandonAll(reason)]);
+    await Promise.all([leases.abandonAll(reason), boards.abandonAll(reason)]);
   }
 
   async function giveBackEverything(reason: unknown): Promise<void> {

@@ -5,12 +5,11 @@ import { watchBoard } from "./board-watching.ts";
 import { callSite } from "./call-site.ts";
 import { createCardCalls } from "./card-calls.ts";
 import type { LeakGuard } from "./leak-guard.ts";
-import type { WorkPorts } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
 import { startWorkLoop } from "./start-work-loop.ts";
+import type { WorkAdmission, WorkPorts } from "./work/held-works.ts";
 import type { PullOptions, TryPullOptions, Work } from "./work.ts";
 import { createMovedWork, createWork } from "./work-handle.ts";
-import type { WorkAdmission } from "./work-holdings.ts";
 import { pull, tryPull } from "./work-pull.ts";
 
 export interface BoardClientOptions {
@@ -33,7 +32,7 @@ export function createBoardClient(ports: WorkPorts, { name, worker, guard }: Boa
   });
 
   function toWork(admission: WorkAdmission, site: string): Work {
-    return admission.kind === "held" ? createWork(admission.holding, guard, site) : createMovedWork(admission.pulled);
+    return admission.kind === "held" ? createWork(admission.work, guard, site) : createMovedWork(admission.pulled);
   }
 
   const board: SitedBoardClient = {

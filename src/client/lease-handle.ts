@@ -4,7 +4,7 @@ import type { Leak, LeakGuard } from "./leak-guard.ts";
 import type { AdmittedBy, Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./lease.ts";
 
 /** What is kept of a lease that is held, apart from its handle. */
-export interface Held {
+export interface LeaseCore {
   readonly grant: Pick<Lease, "id" | "claims" | "holder" | "grantTime">;
   readonly admittedBy: AdmittedBy;
   readonly signal: AbortSignal;
@@ -14,9 +14,9 @@ export interface Held {
 }
 
 /** A handle for a lease that is held; `site` is the stack of its acquire. */
-export function createLease(holding: Held, guard: LeakGuard, site: string): Lease {
-  const { id, claims, holder, grantTime } = holding.grant;
-  const { admittedBy } = holding;
+export function createLease(held: LeaseCore, guard: LeakGuard, site: string): Lease {
+  const { id, claims, holder, grantTime } = held.grant;
+  const { admittedBy } = held;
   const lease: Lease = {
     granted: true,
     admittedBy,
@@ -25,13 +25,13 @@ export function createLease(holding: Held, guard: LeakGuard, site: string): Leas
     holder,
     grantTime,
     get signal() {
-      return holding.signal;
+      return held.signal;
     },
     get valid() {
-      return holding.valid;
+      return held.valid;
     },
     get revoking() {
-      return holding.revoking;
+      return held.revoking;
     },
     release,
     [Symbol.asyncDispose]: async () => void (await release()),
@@ -39,27 +39,27 @@ export function createLease(holding: Held, guard: LeakGuard, site: string): Leas
 
   function release(outcome: WorkOutcome = "success"): Promise<LeaseEnd> {
     guard.forget(leak);
-    return holding.release(outcome);
+    return held.release(outcome);
   }
 
-  const leak = leakOf(holding);
+  const leak = leakOf(held);
   guard.watch(lease, leak, site);
   return lease;
 }
 
-function leakOf(holding: Held): Leak {
-  const { id, claims } = holding.grant;
+function leakOf(held: LeaseCore): Leak {
+  const { id, claims } = held.grant;
   const names = claims.map(({ limiter }) => limiter).join(", ");
   return {
     message:
       `a lease on ${names} (${id}) was collected as garbage before it was released; hold it with ` +
       "`await using`, or call release()",
-    giveBack: () => void holding.release("ignored"),
+    giveBack: () => void held.release("ignored"),
   };
 }
 
 /** A handle for a grant that holds nothing: it has been released already. */
-export function createSpentLease({ id, claims, holder, grantTime }: Held["grant"], admittedBy: AdmittedBy): Lease {
+export function createSpentLease({ id, claims, holder, grantTime }: LeaseCore["grant"], admittedBy: AdmittedBy): Lease {
   const { signal } = new AbortController();
   return {
     granted: true,

@@ -4,21 +4,19 @@ import { createBoards } from "./board-calls.ts";
 import { createBoardClient, type SitedBoardClient } from "./create-board-client.ts";
 import { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { BoardPart, BoardPartOptions } from "./parts.ts";
-import { lastGiveBack, sayEnded, type WorkParting } from "./work-ending.ts";
-import { createWorkHoldings } from "./work-holdings.ts";
+import { createHeldWorks } from "./work/held-works.ts";
+import { lastGiveBack, sayEnded, type WorkEndRequest } from "./work-ending.ts";
 import { createCardRenewers } from "./work-renewing.ts";
 
 export function openBoards({ ports: given, closed, confirmWithin, onEvent, worker, guard }: BoardPartOptions) {
-  const { clock, random, retries, streams } = given;
+  const { clock, random, retries } = given;
   const calls = { ...given.calls, board: given.calls.of(BoardService) };
-  const ended = (parting: WorkParting) => sayEnded({ calls, clock, retries, closed }, parting);
-  const works = createWorkHoldings({
+  const works = createHeldWorks({
     clock,
     random,
-    streams,
     onEvent,
     renewers: createCardRenewers({ calls, clock, random, onEvent }),
-    sayEnded: ended,
+    sayEnded: (request: WorkEndRequest) => sayEnded({ calls, clock, retries, closed }, request),
     confirmWithin,
     unavailable: calls.unavailable,
   });
@@ -26,7 +24,7 @@ export function openBoards({ ports: given, closed, confirmWithin, onEvent, worke
   return {
     boards: createBoards(ports),
     board: (name: string): SitedBoardClient => createBoardClient(ports, { name, worker, guard }),
-    lastWords: () => works.credentials().map(lastGiveBack),
+    lastWords: () => [...works].map(({ pulled }) => lastGiveBack(pulled.credential)),
     leavePage: () => works.leavePage(),
     abandonAll: (reason: unknown) => works.abandonAll(reason),
   } satisfies BoardPart;

@@ -3,14 +3,12 @@
 import type { Availability } from "./availability.ts";
 import type { BoardCalls, Calls } from "./calls.ts";
 import type { Clock } from "./clock.ts";
-import type { Holdings } from "./holdings.ts";
 import type { LastWord } from "./last-word.ts";
 import type { Random } from "./random.ts";
 import type { Retries } from "./retry.ts";
 import type { Streams } from "./streams.ts";
 import type { Visibility } from "./visibility.ts";
 import type { Withdrawal } from "./withdrawing.ts";
-import type { WorkHoldings } from "./work-holdings.ts";
 
 export interface CallPorts {
   readonly availability: Availability;
@@ -33,15 +31,7 @@ export interface AskPorts extends CallPorts {
   readonly ungranted: Set<() => LastWord>;
 }
 
-export interface LeasePorts extends AskPorts {
-  readonly holdings: Holdings;
-}
-
 /** What calls about boards need. */
 export interface BoardPorts extends AskPorts {
   readonly calls: BoardCalls;
-}
-
-export interface WorkPorts extends BoardPorts {
-  readonly works: WorkHoldings;
 }

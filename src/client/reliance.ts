@@ -4,14 +4,6 @@ import type { Clock, Moment } from "./clock.ts";
 import type { Renewable, Renewer } from "./renewer.ts";
 import { createValidity, type Validity } from "./validity.ts";
 
-/** The stream that is the lease. */
-export interface HeldStream {
-  /** What it stood for was given back: waits for the server to end the stream, and cancels it if that takes too long. */
-  finish(): Promise<void>;
-  /** Cancels it now. */
-  cut(): void;
-}
-
 export interface ReliancePorts<C, A> {
   readonly clock: Clock;
   readonly renewer: Renewer<C, A>;

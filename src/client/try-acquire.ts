@@ -4,9 +4,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { askNow } from "./ask-now.ts";
 import type { TryAcquireOptions } from "./client.ts";
 import type { ClaimSchema } from "./gen/ggen/backpressure/v1/lease_pb.ts";
-import type { Admission } from "./holdings.ts";
+import type { Admission, LeasePorts } from "./lease/held-leases.ts";
 import { grantFromWire, refusalFromWire } from "./lease-wire.ts";
-import type { LeasePorts } from "./ports.ts";
 import type { Refusal } from "./refusal.ts";
 import { msToDuration } from "./time-wire.ts";
 import { withdrawAcquire } from "./withdrawing.ts";
@@ -18,7 +17,7 @@ export async function tryAcquire(
   claims: MessageInitShape<typeof ClaimSchema>[],
   options: TryAcquireOptions,
 ): Promise<Attempt> {
-  const { calls, holdings } = ports;
+  const { calls, leases } = ports;
   const { holder, ttl, signal, onRevoking } = options;
   const request = { claims, holder, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
   const withdrawal = withdrawAcquire(calls);
@@ -28,8 +27,8 @@ export async function tryAcquire(
     switch (result.case) {
       case "granted": {
         const grant = grantFromWire(result.value);
-        const admission = holdings.admit({ grant, sentAt, attached: undefined, signal, onRevoking });
-        if (unwanted.aborted && admission.kind === "held") void admission.holding.abandon(unwanted.reason);
+        const admission = leases.admit({ grant, sentAt, attach: undefined, signal, onRevoking });
+        if (unwanted.aborted && admission.kind === "held") void admission.lease.abandon(unwanted.reason);
         return admission;
       }
       case "refused":

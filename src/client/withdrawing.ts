@@ -1,18 +1,13 @@
 /** Telling the server that a request is given up before its client knows what came of it. */
 
 import type { Calls } from "./calls.ts";
-import { type Clock, elapsed } from "./clock.ts";
 import { AdmissionService } from "./gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { WorkOutcome } from "./gen/ggen/backpressure/v1/lease_pb.ts";
+import { type SayPorts, sayAgain } from "./hold/say-again.ts";
 import type { LastWord } from "./last-word.ts";
-import { type Retries, sleep } from "./retry.ts";
 
-export interface WithdrawingPorts {
+export interface WithdrawingPorts extends SayPorts {
   readonly calls: Calls;
-  readonly clock: Clock;
-  readonly retries: Retries;
-  /** Aborts when nothing can be said any more: the connections are closed. */
-  readonly closed: AbortSignal;
 }
 
 /** How a request is withdrawn, under its id. */
@@ -40,19 +35,16 @@ export function withdrawAcquire({ admission }: Calls): Withdrawal {
  * as is known. Never rejects, and sets no timer while a call is under way: the transport's deadline bounds it.
  */
 export async function sayWithdrawn(
-  { calls, clock, retries, closed }: WithdrawingPorts,
+  { calls, ...ports }: WithdrawingPorts,
   requestId: string,
   { withdrawal, isUrgent }: { readonly withdrawal: Withdrawal; readonly isUrgent: boolean },
 ): Promise<void> {
-  const since = clock.now();
-  for (let attempts = 1; ; attempts += 1) {
+  async function say(): Promise<void> {
     try {
       await withdrawal.say(requestId, { timeoutMs: calls.answerWithin });
-      return;
     } catch (thrown) {
-      const delay = isUrgent ? retries.patientDelayAfter(calls.toError(thrown), attempts) : undefined;
-      if (closed.aborted || delay === undefined || elapsed(since, clock.now()) + delay > PATIENCE) return;
-      await sleep(clock, delay, closed).catch(() => {});
+      throw calls.toError(thrown);
     }
   }
+  await (isUrgent ? sayAgain(ports, { patience: PATIENCE }, say) : say()).catch(() => {});
 }

@@ -9,7 +9,7 @@ import { type Clock, elapsed, type Moment } from "./clock.ts";
 import { AdmissionError, ServerUnavailableError } from "./errors.ts";
 import type { LeakGuard } from "./leak-guard.ts";
 import type { Lease, LeaseEnd } from "./lease.ts";
-import { createLease, type Held } from "./lease-handle.ts";
+import { createLease, type LeaseCore } from "./lease-handle.ts";
 import { type Linked, linkSignals } from "./link.ts";
 import { notify } from "./notify.ts";
 import type { Random } from "./random.ts";
@@ -135,7 +135,7 @@ function openLease({ clock, random, guard, closing }: WithoutServerPorts, unansw
   const { options, site } = unanswered;
   const { signal, unlink } = linkSignals(options.signal, closing);
   let isReleased = false;
-  const held: Held = {
+  const held: LeaseCore = {
     grant: {
       id: `open-${random.requestId()}`,
       claims: claimsOf(unanswered).map(({ limiter, key = "", permits = 1, tokens = 1 }) => {

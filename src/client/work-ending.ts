@@ -4,11 +4,10 @@ import type { CallOptions as RpcOptions } from "@connectrpc/connect";
 import type { BoardCalls } from "./calls.ts";
 import type { Card } from "./card.ts";
 import { cardFromWire } from "./card-wire.ts";
-import { type Clock, elapsed } from "./clock.ts";
 import { AdmissionError } from "./errors.ts";
 import { BoardService } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
+import { type SayPorts, sayAgain } from "./hold/say-again.ts";
 import type { LastWord } from "./last-word.ts";
-import { type Retries, sleep } from "./retry.ts";
 import type { CardCredential } from "./work-wire.ts";
 
 /** How work has ended, and what is said of that. */
@@ -43,15 +42,11 @@ export function lastGiveBack(credential: CardCredential): LastWord<typeof BoardS
   return { method: BoardService.method.giveBackCard, request: credential };
 }
 
-export interface EndingPorts {
+export interface EndingPorts extends SayPorts {
   readonly calls: BoardCalls;
-  readonly clock: Clock;
-  readonly retries: Retries;
-  /** Aborts when nothing can be said any more: the connections are closed. */
-  readonly closed: AbortSignal;
 }
 
-export interface WorkParting {
+export interface WorkEndRequest {
   readonly credential: CardCredential;
   readonly ending: Ending;
   /** ms; undefined: for ever. */
@@ -65,27 +60,23 @@ const SHORTEST_TRY = 1000;
 /** ms; for the card of a person, which has no ttl. */
 const PERSONS_TRY = 10_000;
 
-/** Says it again where no answer came, until the card's ttl has passed, after which another worker may have it anyway. */
-export async function sayEnded(
-  { calls, clock, retries, closed }: EndingPorts,
-  { credential, ending, ttl, otherwise }: WorkParting,
+/** Tells it until the card's ttl has passed, after which another worker may have it anyway. */
+export function sayEnded(
+  { calls, ...ports }: EndingPorts,
+  { credential, ending, ttl, otherwise }: WorkEndRequest,
 ): Promise<Card> {
-  const since = clock.now();
   const patience = ttl === undefined ? PERSONS_TRY : Math.max(SHORTEST_TRY, ttl);
   const options = { within: Math.min(calls.answerWithin, patience) };
   const isGivenBack = ending.kind === "given-back";
-  for (let attempts = 1; ; attempts += 1) {
+  return sayAgain(ports, { patience, onAgain: isGivenBack ? otherwise : undefined }, async (attempt) => {
     try {
       return await calls.unary((rpcOptions) => sendEnding(calls, { credential, ending }, rpcOptions), options);
     } catch (error) {
       // The try before has got through, or another client was faster: either way this worker does not have the card.
-      if (isGivenBack && attempts > 1 && isStale(error)) return await readCard(calls, credential);
-      const delay = retries.patientDelayAfter(error, attempts);
-      if (closed.aborted || delay === undefined || elapsed(since, clock.now()) + delay > patience) throw error;
-      if (isGivenBack && attempts === 1) otherwise();
-      await sleep(clock, delay, closed).catch(() => {});
+      if (isGivenBack && attempt > 1 && isStale(error)) return await readCard(calls, credential);
+      throw error;
     }
-  }
+  });
 }
 
 function isStale(error: unknown): boolean {

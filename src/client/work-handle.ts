@@ -2,19 +2,19 @@
 
 import { textOf } from "./card-wire.ts";
 import type { Leak, LeakGuard } from "./leak-guard.ts";
+import { endedError, type HeldWork } from "./work/held-work.ts";
 import type { Work } from "./work.ts";
 import type { Ending } from "./work-ending.ts";
-import { endedError, type WorkHolding } from "./work-holding.ts";
 import type { Pulled } from "./work-wire.ts";
 
 /** A handle for work on a card that is held; `site` is the stack of the pull. */
-export function createWork(holding: WorkHolding, guard: LeakGuard, site: string): Work {
-  const { pulled } = holding;
-  const leak = leakOf(holding);
+export function createWork(held: HeldWork, guard: LeakGuard, site: string): Work {
+  const { pulled } = held;
+  const leak = leakOf(held);
 
   function conclude(ending: Ending) {
     guard.forget(leak);
-    return holding.conclude(ending);
+    return held.conclude(ending);
   }
 
   const work: Work = {
@@ -24,13 +24,13 @@ export function createWork(holding: WorkHolding, guard: LeakGuard, site: string)
     fencingToken: pulled.credential.fencingToken,
     held: true,
     get signal() {
-      return holding.signal;
+      return held.signal;
     },
     get valid() {
-      return holding.valid;
+      return held.valid;
     },
     get end() {
-      return holding.end;
+      return held.end;
     },
     finish: async (result) => conclude({ kind: "finished", result: textOf(result) }),
     giveBack: async (reason = "", { failed = false } = {}) => conclude({ kind: "given-back", reason, failed }),
@@ -38,7 +38,7 @@ export function createWork(holding: WorkHolding, guard: LeakGuard, site: string)
     block: async (reason) => conclude({ kind: "blocked", reason }),
     [Symbol.asyncDispose]() {
       guard.forget(leak);
-      return holding.leave();
+      return held.leave();
     },
   };
   // A person's card stays theirs, whatever becomes of the handle.
@@ -46,13 +46,13 @@ export function createWork(holding: WorkHolding, guard: LeakGuard, site: string)
   return work;
 }
 
-function leakOf(holding: WorkHolding): Leak {
-  const { credential, card } = holding.pulled;
+function leakOf(held: HeldWork): Leak {
+  const { credential, card } = held.pulled;
   return {
     message:
       `work on card ${card.id} of board ${credential.board} was collected as garbage before it was ended; hold it with ` +
       "`await using`, or call finish() or giveBack()",
-    giveBack: () => void holding.leave(),
+    giveBack: () => void held.leave(),
   };
 }
 

@@ -1,38 +1,34 @@
 /** Pulling a card: waiting for one, or taking one that is there. */
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { ask, type Heard, type Question } from "./ask.ts";
-import { askAgain } from "./ask-again.ts";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { isProven, readStream } from "./ask.ts";
+import { askAgain, type WaitingAttempt } from "./ask-again.ts";
 import { askNow } from "./ask-now.ts";
-import type { Reopen } from "./attachment.ts";
-import { openCallStream } from "./call-stream.ts";
+import { type CallStream, mapStream, openCallStream } from "./call-stream.ts";
 import type { BoardCalls } from "./calls.ts";
-import {
-  BoardService,
-  type PullCardRequestSchema,
-  type PullCardResponse,
-} from "./gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { Moment } from "./clock.ts";
+import type { DrainingNotice } from "./draining-notice.ts";
+import { BoardService, type PullCardResponse } from "./gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { Refusal as WireRefusal } from "./gen/ggen/backpressure/v1/reason_pb.ts";
+import type { Attached } from "./hold/held.ts";
 import { refusalFromWire } from "./lease-wire.ts";
+import { unlessAborted } from "./link.ts";
 import { notify } from "./notify.ts";
-import type { WorkPorts } from "./ports.ts";
 import { reasonFromWire } from "./reason-wire.ts";
 import type { Refusal } from "./refusal.ts";
 import { msToDuration, timestampToDate } from "./time-wire.ts";
 import type { Withdrawal } from "./withdrawing.ts";
+import { endedError } from "./work/held-work.ts";
+import type { WorkAdmission, WorkPorts } from "./work/held-works.ts";
 import type { PullNotice, PullOptions, TryPullOptions } from "./work.ts";
-import { endedError, type WorkHolding } from "./work-holding.ts";
-import type { WorkAdmission } from "./work-holdings.ts";
 import { renewCards } from "./work-renewing.ts";
 import { noneError, type Place, type Pulled, pulledFromWire } from "./work-wire.ts";
 
 /** Waits for a card. */
 export async function pull(ports: WorkPorts, place: Place, options: PullOptions): Promise<WorkAdmission> {
-  const { worker, ttl } = options;
-  const request = { ...place, worker, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
   const withdrawal = withdrawPull(ports.calls, place.board);
-  return askAgain(ports, { ...options, withdrawal }, ({ requestId, maxWait, ...asking }) =>
-    ask(ports, pullQuestion(ports, { ...request, requestId, maxWait, keepOnCancel: true }, options), asking),
-  );
+  const ttl = options.ttl === undefined ? undefined : msToDuration(options.ttl, "ttl");
+  return askAgain(ports, { ...options, withdrawal }, (attempt) => waitOnce(ports, { place, ttl, options }, attempt));
 }
 
 export type PullAttempt = WorkAdmission | { readonly kind: "refused"; readonly refusal: Refusal };
@@ -50,7 +46,7 @@ export async function tryPull(ports: WorkPorts, place: Place, options: TryPullOp
       case "pulled": {
         const pulled = pulledFromWire(place, result.value);
         const admission = works.admit({ pulled, sentAt, attached: undefined, signal });
-        if (unwanted.aborted && admission.kind === "held") void admission.holding.abandon(unwanted.reason);
+        if (unwanted.aborted && admission.kind === "held") void admission.work.abandon(unwanted.reason);
         return admission;
       }
       case "none":
@@ -61,72 +57,120 @@ export async function tryPull(ports: WorkPorts, place: Place, options: TryPullOp
   });
 }
 
-type PullEvent = PullCardResponse["event"];
-type PullRequest = Place & Exclude<MessageInitShape<typeof PullCardRequestSchema>, { $typeName: string }>;
+interface Wanted {
+  readonly place: Place;
+  readonly ttl: Duration | undefined;
+  readonly options: PullOptions;
+}
 
-function pullQuestion(
+async function waitOnce(
   ports: WorkPorts,
-  request: PullRequest,
-  { signal, onWaiting, onDraining }: PullOptions,
-): Question<PullEvent, Pulled, WorkHolding, WorkAdmission> {
-  const { calls, works } = ports;
+  { place, ttl, options }: Wanted,
+  { requestId, maxWait, signal, onHeard }: WaitingAttempt,
+): Promise<WorkAdmission> {
+  const { calls, clock, works } = ports;
+  const { worker, onWaiting, onDraining } = options;
+  const request = { ...place, worker, ttl, requestId, maxWait, keepOnCancel: true };
+  const sentAt = clock.now();
 
-  function read(event: PullEvent): Heard<Pulled, WorkHolding> | undefined {
-    switch (event.case) {
-      case "waiting": {
-        const { pullersAhead, missing } = event.value;
-        const notice: PullNotice = { pullersAhead, missing: reasonFromWire(missing) };
-        return { kind: "waiting", tell: () => onWaiting?.(notice) };
+  async function read(stream: CallStream<PullEvent>): Promise<WorkAdmission> {
+    for await (const wire of stream) {
+      const event = readEvent(place, wire);
+      switch (event?.kind) {
+        case "waiting":
+          onHeard();
+          onWaiting?.(event.notice);
+          break;
+        case "pulled": {
+          const proof = await prove(ports, event.pulled, sentAt, signal);
+          signal.throwIfAborted();
+          const attached = attachedTo(ports, { place, stream, pulled: event.pulled, onDraining });
+          const admission = works.admit({ ...proof, attached, signal: options.signal });
+          // The server ends the stream of a card that was only moved.
+          if (admission.kind === "moved") void stream.finish().then(stream.place.leave);
+          return admission;
+        }
+        case "none":
+          throw noneError(place, event.refusal);
+        case "draining":
+          notify(onDraining, event.notice);
+          break;
       }
-      case "pulled":
-        return { kind: "granted", grant: pulledFromWire(request, event.value) };
-      case "none":
-        return { kind: "refused", error: noneError(request, event.value) };
-      case "draining": {
-        const { endTime } = event.value;
-        if (endTime === undefined) return undefined;
-        return { kind: "notice", tell: () => notify(onDraining, { endTime: timestampToDate(endTime) }) };
-      }
-      default:
-        return undefined;
     }
+    throw calls.unavailable("it ended the stream without a grant");
   }
 
-  /** However long the server says nothing: a connection that is dead is found by its pings. */
-  function reopenOf({ credential }: Pulled): Reopen<Pulled> {
-    const { board, stage } = request;
-    const { cardId, fencingToken } = credential;
-    const resume = { board, stage, resume: { cardId, fencingToken }, keepOnCancel: true };
-    return ({ resumed, over }) => {
-      function hear(event: PullEvent): void {
-        const heard = read(event);
-        if (heard?.kind === "granted") resumed(heard.grant);
-        else if (heard?.kind === "notice") heard.tell(undefined);
-      }
-      const speaksWithin = Number.POSITIVE_INFINITY;
-      return openCallStream(
-        ports,
-        (rpcOptions) => calls.board.pullCard(resume, rpcOptions),
-        { hear, over },
-        { speaksWithin },
-      );
-    };
+  return readStream(ports, (rpcOptions) => calls.board.pullCard(request, rpcOptions), read, signal);
+}
+
+/** Has a card confirmed that comes after so long a wait that its request proves nothing any more; throws if it is gone. */
+async function prove({ calls, clock }: WorkPorts, pulled: Pulled, sentAt: Moment, signal: AbortSignal) {
+  if (isProven(pulled.validFor, sentAt, clock)) return { pulled, sentAt };
+  const askedAt = clock.now();
+  const { credential } = pulled;
+  const [renewal] = await unlessAborted(renewCards(calls, credential.board, [credential]), signal);
+  if (renewal?.kind !== "renewed") throw endedError(pulled, "its worker had not heard of it in time");
+  return { pulled: { ...pulled, validFor: renewal.validFor }, sentAt: askedAt };
+}
+
+interface Stream {
+  readonly place: Place;
+  readonly stream: CallStream<PullEvent>;
+  readonly pulled: Pulled;
+  readonly onDraining: PullOptions["onDraining"];
+}
+
+/** The stream as that of the lease on the card. */
+function attachedTo(ports: WorkPorts, { place: at, stream, pulled, onDraining }: Stream): Attached {
+  const { calls } = ports;
+  const { cardId, fencingToken } = pulled.credential;
+  const request = { ...at, resume: { cardId, fencingToken }, keepOnCancel: true };
+
+  function readGrant(wire: PullEvent): Pulled | undefined {
+    const event = readEvent(at, wire);
+    if (event?.kind === "pulled") return event.pulled;
+    if (event?.kind === "draining") notify(onDraining, event.notice);
+    return undefined;
   }
 
   return {
-    call: (rpcOptions) => calls.board.pullCard(request, rpcOptions),
-    read,
-    async confirm(pulled) {
-      const [renewal] = await renewCards(calls, request.board, [pulled.credential]);
-      if (renewal?.kind === "renewed") return { ...pulled, validFor: renewal.validFor };
-      throw endedError(pulled, "its worker had not heard of it in time");
-    },
-    hold(pulled, sentAt, stream) {
-      const attached = { stream, reopen: reopenOf(pulled) };
-      const admission = works.admit({ pulled, sentAt, attached, signal });
-      return { answer: admission, holding: admission.kind === "held" ? admission.holding : undefined };
+    stream: mapStream(stream, readGrant),
+    /** However long the server says nothing: a connection that is dead is found by its pings. */
+    reopen(place) {
+      const speaksWithin = Number.POSITIVE_INFINITY;
+      const call = (rpcOptions: { readonly signal: AbortSignal }) => calls.board.pullCard(request, rpcOptions);
+      return mapStream(openCallStream(ports, call, { place, speaksWithin }), readGrant);
     },
   };
+}
+
+type PullEvent = PullCardResponse["event"];
+
+/** What the server says of a pull. */
+type ServerEvent =
+  | { readonly kind: "waiting"; readonly notice: PullNotice }
+  | { readonly kind: "pulled"; readonly pulled: Pulled }
+  | { readonly kind: "none"; readonly refusal: WireRefusal }
+  | { readonly kind: "draining"; readonly notice: DrainingNotice };
+
+/** Undefined for what changes nothing, a heartbeat for one, or what only a newer client knows. */
+function readEvent(place: Place, wire: PullEvent): ServerEvent | undefined {
+  switch (wire.case) {
+    case "waiting": {
+      const { pullersAhead, missing } = wire.value;
+      return { kind: "waiting", notice: { pullersAhead, missing: reasonFromWire(missing) } };
+    }
+    case "pulled":
+      return { kind: "pulled", pulled: pulledFromWire(place, wire.value) };
+    case "none":
+      return { kind: "none", refusal: wire.value };
+    case "draining": {
+      const { endTime } = wire.value;
+      return endTime && { kind: "draining", notice: { endTime: timestampToDate(endTime) } };
+    }
+    default:
+      return undefined;
+  }
 }
 
 function withdrawPull({ board: rpc }: BoardCalls, board: string): Withdrawal {

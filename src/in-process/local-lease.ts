@@ -1,7 +1,7 @@
 /** A lease on an in-process limiter: it cannot be lost, only released, cancelled by its signal, or forgotten. */
 
 import type { Lease, LeaseEnd, WorkOutcome } from "../client/lease.ts";
-import type { Held } from "../client/lease-handle.ts";
+import type { LeaseCore } from "../client/lease-handle.ts";
 import type { Engine } from "../server/engine/engine.ts";
 import type { LeaseView } from "../server/machine/view.ts";
 
@@ -13,7 +13,7 @@ interface LocalLeaseOptions {
 }
 
 /** What is kept of a lease, apart from its handle, which nothing here refers to. */
-export function createLocalLease({ lease, engine, signal }: LocalLeaseOptions): Held {
+export function createLocalLease({ lease, engine, signal }: LocalLeaseOptions): LeaseCore {
   const controller = new AbortController();
   let end: Promise<LeaseEnd> | undefined;
 
