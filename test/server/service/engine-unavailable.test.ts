@@ -180,7 +180,7 @@ test("a lease that cannot be looked up for a wrong secret is answered UNAVAILABL
   expect(fail.mock.calls).toMatchObject([[UNAVAILABLE]]);
 });
 
-test("the end of a stream that the engine cannot be told of changes nothing", async () => {
+test("the end of a stream that cannot reach the engine changes nothing", async () => {
   const { services, credential, lose } = setUp();
   const ends = methodsOf(services).flatMap((method) => {
     if (method.kind !== "server_streaming") return [];
