@@ -7,8 +7,8 @@ import type { BoardCommand } from "../machine/board/command.ts";
 import type { CardFilter } from "../machine/board/read.ts";
 import type { ShownNews, ShownOutcomeOf } from "../machine/board/show.ts";
 import type { BoardDelta, BoardView, CardView, PlaceView, SampleView, WatchPosition } from "../machine/board/view.ts";
-import type { StreamId } from "../machine/claim.ts";
-import type { Page } from "../machine/view.ts";
+import type { StreamId } from "../machine/liveness.ts";
+import type { Page } from "../machine/page.ts";
 import type { EngineUnavailable } from "./engine.ts";
 
 /** What is asked of an engine. Time, and what a stage's limiter says, are its own affair. */

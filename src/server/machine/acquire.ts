@@ -5,7 +5,7 @@ import { estimateOf, waitersAhead } from "./estimate.ts";
 import { type Grantee, grant, startClock } from "./grant.ts";
 import { END_REASONS, heldLimiters, type Lease } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
-import { type Attachment, DETACHED, grantedOver, takenUpOver } from "./liveness.ts";
+import { type Attachment, attach, DETACHED, displaceQueuer, grantedOver, takenUpOver, takePlace } from "./liveness.ts";
 import { dequeue, enqueue, stepBack } from "./queue.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import { recall } from "./requests.ts";
@@ -19,7 +19,7 @@ const DETACHED_TTL = 30_000_000;
 export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
   const known = recall(state, command);
   if (known?.kind === "waiter") return takeOver(state, known, command);
-  if (known !== undefined) return known.kind === "lease" ? attach(state, known, command) : known;
+  if (known !== undefined) return known.kind === "lease" ? takeUp(state, known, command) : known;
   const targets = resolve(state, command.claims);
   if (!Array.isArray(targets)) return refuse(state, targets);
   const no = refusalNow(state, targets);
@@ -44,7 +44,7 @@ export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acq
 
 export function resume(state: State, command: Resume): Outcomes["resume"] {
   const lease = state.leases.get(command.leaseId);
-  if (lease !== undefined) return attach(state, lease, command);
+  if (lease !== undefined) return takeUp(state, lease, command);
   const end = state.pastLeases.get(command.leaseId);
   return refusal(end === undefined ? "LEASE_NOT_FOUND" : END_REASONS[end]);
 }
@@ -107,9 +107,7 @@ function waitInstead(state: State, command: Acquire, targets: readonly ClaimTarg
 /** A retry has found its waiter: it waits on in the same place, on the new stream, for as long as the retry says. */
 function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acquire"] {
   const { stream } = waiter;
-  if (stream !== undefined) {
-    state.events.push({ to: stream, about: waiter.id, news: { kind: "displaced", reason: "WAITER_DISPLACED" } });
-  }
+  displaceQueuer(state, waiter);
   const targets = waiter.places.map(({ claim, instance }, index) => {
     return { claim, index, limiter: instance.limiter, instance };
   });
@@ -124,31 +122,18 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
     if (no !== undefined) return refuse(state, no);
     return grantNow(state, command, targets, grantedOver(command.stream, command.monitored));
   }
-  waiter.deadline = deadline;
-  if (deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(waiter);
-  else state.deadlines.set(waiter, deadline);
-  waiter.monitored = command.monitored;
-  waiter.stream = command.stream;
+  takePlace(state, waiter, command, deadline);
   waiter.trustCancel = trustCancels(targets);
-  waiter.keepsOnCancel = command.keepOnCancel;
   state.changes.push({ kind: "waiter-put", waiter });
   if (stream === undefined) stepBack(state, waiter);
   return waiting(state, waiter);
 }
 
-/** Gives a live lease a stream; an older one is told that it has lost it. */
-function attach(state: State, lease: Lease, { stream, monitored, keepOnCancel }: Acquire | Resume): Granted {
-  const before = lease.attachment;
-  if (before.kind === "attached" && before.stream !== stream) {
-    state.events.push({ to: before.stream, about: lease.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });
-  }
-  if (before.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
-  lease.attachment = takenUpOver(stream, monitored);
-  lease.promises += 1;
-  if (keepOnCancel && !lease.keepsOnCancel) {
-    lease.keepsOnCancel = true;
-    state.changes.push({ kind: "lease-put", lease });
-  }
+function takeUp(state: State, lease: Lease, { stream, monitored, keepOnCancel }: Acquire | Resume): Granted {
+  if (lease.attachment.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
+  const isNews = keepOnCancel && !lease.keepsOnCancel;
+  attach(state, lease, takenUpOver(stream, monitored), keepOnCancel);
+  if (isNews) state.changes.push({ kind: "lease-put", lease });
   startClock(state, lease);
   return { kind: "granted", lease, held: true, resumed: true };
 }

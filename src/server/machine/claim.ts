@@ -1,9 +1,5 @@
-/** What one request asks, and where its answer goes. */
-
-/** Names the stream of one call within its engine. */
-export type StreamId = number;
-
 /** What one request asks of one limiter. */
+
 export interface Claim {
   readonly limiter: string;
   readonly key: string;

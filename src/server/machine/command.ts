@@ -1,13 +1,13 @@
 /** What goes into the machine, and what comes out of it. Times are monotonic µs. */
 
-import type { Claim, StreamId } from "./claim.ts";
+import type { Claim } from "./claim.ts";
 import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
-import type { StreamEnd } from "./liveness.ts";
+import type { Displaced, StreamEnd, StreamId, Streaming } from "./liveness.ts";
 import type { PastRequest } from "./past-request.ts";
 import type { Refusal } from "./reasons.ts";
 
-export interface Acquire {
+export interface Acquire extends Streaming {
   readonly kind: "acquire";
   /** Fresh; the waiter's id and then the lease's. */
   readonly id: string;
@@ -19,11 +19,6 @@ export interface Acquire {
   readonly ttl: number | undefined;
   /** Empty: no retry will come. */
   readonly requestId: string;
-  readonly stream: StreamId;
-  /** Whether the server notices by itself that the stream's connection is dead. */
-  readonly monitored: boolean;
-  /** Its client ends it by a release or a withdrawal, and renews it: a cancelled stream is a lost one, an open one no sign of life. */
-  readonly keepOnCancel: boolean;
 }
 
 export interface TryAcquire {
@@ -37,13 +32,9 @@ export interface TryAcquire {
 }
 
 /** Attaches a stream to a lease that has lost its own, or displaces an older stream. */
-export interface Resume {
+export interface Resume extends Streaming {
   readonly kind: "resume";
   readonly leaseId: string;
-  readonly stream: StreamId;
-  readonly monitored: boolean;
-  /** As for Acquire. A lease whose request has said so stays as it is. */
-  readonly keepOnCancel: boolean;
 }
 
 /** The stream of a waiter or a lease has ended without the machine's doing. */
@@ -264,12 +255,6 @@ export type MachineNews =
   /** The lease has ended; so does the stream. */
   | Ended
   | Displaced;
-
-/** Another stream took the place, or what was held; this one ends. */
-export interface Displaced {
-  readonly kind: "displaced";
-  readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED";
-}
 
 /** A record to keep. It refers to live state: the store copies what it needs before the next step. */
 export type Change =

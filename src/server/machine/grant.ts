@@ -14,7 +14,7 @@ import {
   type OpenClaim,
   permitsFit,
 } from "./limiter.ts";
-import { type Attachment, outlivesSilence } from "./liveness.ts";
+import { type Attachment, restartTtl } from "./liveness.ts";
 import { pastRequest } from "./requests.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
@@ -106,11 +106,9 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
   return { kind: "granted", lease, held, resumed: false };
 }
 
-/** Sets when the lease ends unless its holder shows itself, as its attachment has it. */
+/** Starts the lease's ttl anew; one that is being revoked keeps the time that it has left. */
 export function startClock(state: State, lease: Lease): void {
-  if (lease.revokedAt !== undefined) return;
-  if (outlivesSilence(lease)) state.deadlines.clear(lease);
-  else state.deadlines.set(lease, state.now + lease.ttl);
+  if (lease.revokedAt === undefined) restartTtl(state, lease);
 }
 
 function charge(state: State, { instance, claim }: OpenClaim): HeldClaim {

@@ -5,7 +5,7 @@ import { endLease, orphan, pastEnd, undoGrant } from "./ending.ts";
 import { startClock } from "./grant.ts";
 import { expiresAt, heldLimiters, type Lease, type WorkOutcome } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
-import { DETACHED, keepsPlace, outlivesStream } from "./liveness.ts";
+import { DETACHED, isHeldOver, keepsPlace, outlivesStream } from "./liveness.ts";
 import { dequeue, stepAside } from "./queue.ts";
 import { refusal } from "./reasons.ts";
 import { pastRequest } from "./requests.ts";
@@ -17,8 +17,7 @@ export function leave(state: State, command: Leave): Outcomes["leave"] {
   const lease = state.leases.get(id);
   const waiter = lease === undefined ? state.waiters.get(id) : undefined;
   if (waiter?.stream === stream) leaveQueue(state, waiter, waiter.trustCancel ? how : "lost");
-  if (lease?.attachment.kind === "attached" && lease.attachment.stream === stream)
-    leaveLease(state, lease, lease.trustCancel ? how : "lost");
+  if (lease !== undefined && isHeldOver(lease, stream)) leaveLease(state, lease, lease.trustCancel ? how : "lost");
   return { kind: "done" };
 }
 

@@ -1,9 +1,8 @@
 /** A timed right to permits, as the machine keeps it. */
 
 import type { Claim } from "./claim.ts";
-import type { Due } from "./deadlines.ts";
 import type { Instance, Limiter } from "./limiter.ts";
-import type { Attachment } from "./liveness.ts";
+import type { Held } from "./liveness.ts";
 import type { Reason } from "./reasons.ts";
 
 /** How a lease ended; each ends exactly once. */
@@ -21,7 +20,7 @@ export interface HeldClaim {
   readonly slots: readonly number[];
 }
 
-export interface Lease extends Due {
+export interface Lease extends Held {
   readonly kind: "lease";
   readonly id: string;
   /** Rises with each grant: the order of lists. */
@@ -36,12 +35,7 @@ export interface Lease extends Due {
   readonly ttl: number;
   /** Whether its limiters believe a cancel; else it is a lost connection to them. */
   readonly trustCancel: boolean;
-  /** Its holder has promised to release and to renew it, whatever becomes of its streams. */
-  keepsOnCancel: boolean;
   readonly requestId: string;
-  attachment: Attachment;
-  /** How many calls were told of it, or are to be as soon as it is kept. */
-  promises: number;
   /** When an operator asked for it back. */
   revokedAt: number | undefined;
 }

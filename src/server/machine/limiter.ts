@@ -2,11 +2,12 @@
  * The limiter; for each of its keys an instance with a bucket, a count of permits and a queue; and the waiters in them.
  */
 
-import type { Claim, StreamId } from "./claim.ts";
+import type { Claim } from "./claim.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
 import { type EarlierRate, refilled } from "./earlier-rates.ts";
 import { Fifo, type FifoNode } from "./fifo.ts";
 import type { Holders } from "./holders.ts";
+import type { Queuer } from "./liveness.ts";
 import { Durations, Meter } from "./meter.ts";
 import { type Rate, sameRate } from "./rate.ts";
 import type { Reason, RefusalNumbers } from "./reasons.ts";
@@ -113,7 +114,7 @@ export interface Place extends OpenClaim, FifoNode<Place> {
   readonly demand: Demand;
 }
 
-export interface Waiter extends Due, Member<Waiter> {
+export interface Waiter extends Queuer, Member<Waiter> {
   readonly kind: "waiter";
   /** The id of the lease that it will have. */
   readonly id: string;
@@ -126,15 +127,6 @@ export interface Waiter extends Due, Member<Waiter> {
   readonly ttl: number;
   /** Whether its limiters believe a cancel; else it is a lost connection to them. */
   trustCancel: boolean;
-  /** Its client has promised to withdraw it or to come back, whatever becomes of its stream. */
-  keepsOnCancel: boolean;
-  readonly requestId: string;
-  /** Undefined while it is away: its connection was lost, its place is kept until `dueAt`. */
-  stream: StreamId | undefined;
-  /** Whether the server notices by itself that the stream's connection is dead. */
-  monitored: boolean;
-  /** When it gives up; Infinity: when it is cancelled. */
-  deadline: number;
   /** `ahead` as its stream was last told. */
   toldAhead: number;
 }

@@ -1,6 +1,10 @@
 /** Pages of lists: as many things as were asked for, and no more than go into one message of about 1 MB. */
 
-import type { Page } from "./view.ts";
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Where the next page begins; empty on the last. */
+  readonly next: string;
+}
 
 /** Bytes of a page, beyond which standard clients would refuse the message long before: they take 4 MB. */
 export const MAX_PAGE_BYTES = 1_000_000;

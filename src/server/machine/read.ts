@@ -4,18 +4,11 @@ import { refilled } from "./earlier-rates.ts";
 import { estimateOf, survey, waitersAhead } from "./estimate.ts";
 import type { Lease } from "./lease.ts";
 import type { Flow, Instance, Limiter, Waiter } from "./limiter.ts";
-import { bytesOf, takePage } from "./page.ts";
+import { bytesOf, type Page, takePage } from "./page.ts";
 import type { State } from "./state.ts";
 import { levelOf } from "./token-bucket.ts";
-import {
-  type LeaseView,
-  type LimiterStatus,
-  type LimiterView,
-  type Page,
-  viewLease,
-  type WaiterView,
-  type WallTime,
-} from "./view.ts";
+import { type LeaseView, type LimiterStatus, type LimiterView, viewLease, type WaiterView } from "./view.ts";
+import type { WallTime } from "./wall-time.ts";
 
 export interface Filter {
   /** Empty: any. */

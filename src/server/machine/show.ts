@@ -13,7 +13,8 @@ import type {
 import { expiresAt } from "./lease.ts";
 import { viewLimiter } from "./read.ts";
 import type { State } from "./state.ts";
-import { type LeaseView, type LimiterView, validFor, viewInstant, viewLease, type WallTime } from "./view.ts";
+import { type LeaseView, type LimiterView, validFor, viewLease } from "./view.ts";
+import { viewInstant, type WallTime } from "./wall-time.ts";
 
 /** A grant: of a lease that lives on if it holds permits, else of one that has left nothing behind. */
 export interface ShownGrant {

@@ -8,15 +8,7 @@ import { expiresAt, type HeldClaim, type Lease } from "./lease.ts";
 import type { LimiterConfig } from "./limiter.ts";
 import type { Attachment } from "./liveness.ts";
 import type { Reason } from "./reasons.ts";
-
-/** Returns the wall clock's ms since 1970 at an instant of the machine's. */
-export type WallTime = (micros: number) => number;
-
-export interface Page<T> {
-  readonly items: readonly T[];
-  /** Where the next page begins; empty on the last. */
-  readonly next: string;
-}
+import { viewInstant, type WallTime } from "./wall-time.ts";
 
 export interface LimiterView {
   readonly config: LimiterConfig;
@@ -97,10 +89,6 @@ export function viewLease(lease: Lease, wallTime: WallTime): LeaseView {
     expiresAt: viewInstant(expiresAt(lease), wallTime),
     revoking: lease.revokedAt !== undefined,
   };
-}
-
-export function viewInstant(at: number | undefined, wallTime: WallTime): number | undefined {
-  return at === undefined ? undefined : wallTime(at);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Bug } from "./bug.ts";
 
 /** The time of a lease whose holder is lost does not run. */
 export const NEVER_EXPIRES: Bug = {
-  file: "src/server/machine/grant.ts",
-  find: "else state.deadlines.set(lease, state.now + lease.ttl);",
-  replace: 'else if (lease.attachment.kind !== "orphaned") state.deadlines.set(lease, state.now + lease.ttl);',
+  file: "src/server/machine/liveness.ts",
+  find: "else state.deadlines.set(held, state.now + ttl);",
+  replace: 'else if (attachment.kind !== "orphaned") state.deadlines.set(held, state.now + ttl);',
 };

@@ -3,7 +3,7 @@
  * nothing before it is kept, but for what may overtake: see `Engine`.
  */
 
-import type { StreamId } from "../../machine/claim.ts";
+import type { StreamId } from "../../machine/liveness.ts";
 import { EngineUnavailable } from "../engine.ts";
 
 interface Said {

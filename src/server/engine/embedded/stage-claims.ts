@@ -4,8 +4,8 @@
  */
 
 import type { ClaimEffect, LoseClaim, SettleClaim } from "../../machine/board/command.ts";
-import type { StreamId } from "../../machine/claim.ts";
 import type { Acquire } from "../../machine/command.ts";
+import type { StreamId } from "../../machine/liveness.ts";
 import { refusal } from "../../machine/reasons.ts";
 import type { AnswerTo, Engine, StreamNews } from "../engine.ts";
 

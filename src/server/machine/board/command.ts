@@ -1,8 +1,6 @@
 /** What goes into the board machine, and what comes out of it. Times are monotonic µs. */
 
-import type { StreamId } from "../claim.ts";
-import type { Displaced } from "../command.ts";
-import type { StreamEnd } from "../liveness.ts";
+import type { Displaced, StreamEnd, StreamId, Streaming } from "../liveness.ts";
 import type { Refusal } from "../reasons.ts";
 import type { Board, BoardConfig, Card, CardContent, Puller, Work } from "./model.ts";
 
@@ -57,7 +55,7 @@ export interface DeleteCard {
   readonly revision: number | undefined;
 }
 
-export interface PullCard {
+export interface PullCard extends Streaming {
   readonly kind: "pull";
   /** Fresh; the pull's id, and then the work's. */
   readonly id: string;
@@ -69,11 +67,6 @@ export interface PullCard {
   /** µs; undefined: the board's for work with a stream, for ever for work without. */
   readonly ttl: number | undefined;
   readonly requestId: string;
-  readonly stream: StreamId;
-  /** Whether the server notices by itself that the stream's connection is dead. */
-  readonly monitored: boolean;
-  /** Its worker ends it by a word, and renews it: a cancelled stream is a lost one, an open one no sign of life. */
-  readonly keepOnCancel: boolean;
   /** The work has no stream of its own; `stream` hears only what comes of the pull. */
   readonly detached: boolean;
   /** Only this card; undefined: the best. Only with `maxWait` 0. */
@@ -81,15 +74,11 @@ export interface PullCard {
 }
 
 /** Attaches a stream to work that has lost its own, or displaces an older stream. */
-export interface ResumeWork {
+export interface ResumeWork extends Streaming {
   readonly kind: "resume-work";
   readonly board: string;
   readonly cardId: string;
   readonly token: number;
-  readonly stream: StreamId;
-  readonly monitored: boolean;
-  /** As for a pull. Work whose request has said so stays as it is. */
-  readonly keepOnCancel: boolean;
 }
 
 /** The stream of a pull or of work has ended without the machine's doing. */

@@ -1,9 +1,8 @@
 /** Boards, stages, cards, work and pullers: they refer to one another. */
 
-import type { StreamId } from "../claim.ts";
 import type { Due } from "../deadlines.ts";
 import type { Fifo, FifoNode } from "../fifo.ts";
-import type { Attachment } from "../liveness.ts";
+import type { Held, Queuer } from "../liveness.ts";
 import type { Durations, Meter } from "../meter.ts";
 import type { ChangeLog } from "./change-log.ts";
 import type { FlowHistory } from "./flow-history.ts";
@@ -139,7 +138,7 @@ export type WorkEnd = EndVerb | "otherwise";
 export type EndVerb = "finish" | "give-back" | "send-back" | "block";
 
 /** A worker's right to a card. */
-export interface Work extends Due {
+export interface Work extends Held {
   readonly kind: "work";
   /** That of the pull. */
   readonly id: string;
@@ -152,31 +151,18 @@ export interface Work extends Due {
   readonly requestId: string;
   /** The id of its lease on the stage's limiter; undefined: it has none. */
   readonly leaseId: string | undefined;
-  /** Its worker has promised to end it by a word and to renew it, whatever becomes of its streams. */
-  keepsOnCancel: boolean;
   /** False while the card is known not to have reached its worker: then no work has begun, and no attempt is counted. */
   heard: boolean;
-  /** How many calls were told of it, or are to be as soon as it is kept. */
-  promises: number;
-  attachment: Attachment;
 }
 
 /** A pull that waits for a card in one stage. */
-export interface Puller extends FifoNode<Puller>, Due {
+export interface Puller extends Queuer, FifoNode<Puller> {
   readonly kind: "puller";
   readonly id: string;
   readonly stage: Stage;
   readonly worker: string;
   readonly ttl: number | undefined;
   readonly requestId: string;
-  /** Undefined while it is away: its connection was lost, its place is kept. */
-  stream: StreamId | undefined;
-  /** Whether the server notices by itself that the stream's connection is dead. */
-  monitored: boolean;
-  /** Its worker has promised to withdraw it or to come back, whatever becomes of its stream. */
-  keepsOnCancel: boolean;
-  /** Infinity: when it is cancelled. */
-  deadline: number;
   /** It does not wait: what cannot be had at once is refused. */
   now: boolean;
   /** The work will have no stream of its own. */

@@ -1,6 +1,6 @@
 /** Asking for a card: now, or whenever there is one and room for it. */
 
-import { type Attachment, DETACHED, takenUpOver } from "../liveness.ts";
+import { type Attachment, attach, DETACHED, displaceQueuer, restartTtl, takenUpOver, takePlace } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { fullness } from "./cards.ts";
 import type { BoardOutcomes, PullCard, Pulled, ResumeWork } from "./command.ts";
@@ -8,12 +8,11 @@ import type { Pull, Puller, Stage, Work } from "./model.ts";
 import { claim, dequeuePuller, enqueuePuller, placeOfStage } from "./pullers.ts";
 import { carryOut, findPull, findPullOf } from "./pulling.ts";
 import { type BoardState, type PastPull, samePull, touch, unsettle } from "./state.ts";
-import { startClock } from "./work.ts";
 
 export function pullCard(state: BoardState, command: PullCard): BoardOutcomes["pull"] {
   const known = recall(state, command);
   if (known?.kind === "puller") return takeOver(state, known, command);
-  if (known?.kind === "work") return attach(state, known, command, attachmentOf(command));
+  if (known?.kind === "work") return takeUp(state, known, attachmentOf(command), command.keepOnCancel);
   if (known !== undefined) return known;
   const stage = findStage(state, command.board, command.stage);
   if (stage.kind === "refused") return stage;
@@ -27,7 +26,7 @@ export function resumeWork(state: BoardState, command: ResumeWork): BoardOutcome
   const at = { board: command.board, card: command.cardId };
   if (card === undefined) return refusal("CARD_NOT_FOUND", { at });
   if (card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
-  return attach(state, card.work, command, takenUpOver(command.stream, command.monitored));
+  return takeUp(state, card.work, takenUpOver(command.stream, command.monitored), command.keepOnCancel);
 }
 
 /** Finds what a request id has led to: undefined if nothing, a refusal if something else. */
@@ -116,20 +115,13 @@ function pullOrWait(state: BoardState, stage: Stage, command: PullCard): BoardOu
 /** A retry has found its place: it waits on there, on the new stream. */
 function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOutcomes["pull"] {
   const { stream, stage } = puller;
-  if (stream !== undefined) {
-    state.events.push({ to: stream, about: puller.id, news: { kind: "displaced", reason: "WAITER_DISPLACED" } });
-  }
+  displaceQueuer(state, puller);
   if (command.maxWait === 0) {
     dequeuePuller(state, puller);
     return pullNow(state, stage, command);
   }
-  puller.stream = command.stream;
-  puller.monitored = command.monitored;
-  puller.keepsOnCancel = command.keepOnCancel;
   puller.now = false;
-  puller.deadline = state.now + (command.maxWait ?? Number.POSITIVE_INFINITY);
-  if (puller.deadline === Number.POSITIVE_INFINITY) state.deadlines.clear(puller);
-  else state.deadlines.set(puller, puller.deadline);
+  takePlace(state, puller, command, state.now + (command.maxWait ?? Number.POSITIVE_INFINITY));
   if (stream === undefined) {
     stage.pullers.comeBack(puller);
     unsettle(state, stage.board);
@@ -137,21 +129,10 @@ function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOu
   return { kind: "pull-waiting", puller };
 }
 
-function attach(
-  state: BoardState,
-  work: Work,
-  { keepOnCancel }: PullCard | ResumeWork,
-  attachment: Attachment,
-): Pulled {
-  const before = work.attachment;
-  if (before.kind === "attached" && (attachment.kind !== "attached" || before.stream !== attachment.stream)) {
-    state.events.push({ to: before.stream, about: work.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });
-  }
-  work.attachment = attachment;
+function takeUp(state: BoardState, work: Work, attachment: Attachment, keepOnCancel: boolean): Pulled {
+  attach(state, work, attachment, keepOnCancel);
   work.heard = true;
-  work.keepsOnCancel ||= keepOnCancel;
-  work.promises += 1;
-  startClock(state, work);
+  restartTtl(state, work);
   touch(state, work.card);
   return { kind: "pulled", card: work.card, work, resumed: true };
 }

@@ -1,13 +1,13 @@
 /** Taking up again after a restart: every card stands where it stood, and each worker has its ttl to come back. */
 
-import { DETACHED, ORPHANED } from "../liveness.ts";
+import { DETACHED, ORPHANED, restartTtl } from "../liveness.ts";
 import { forgetCompleted, noteCompleted, rank } from "./cards.ts";
 import type { BoardChange } from "./command.ts";
 import { makeBoard } from "./configure.ts";
 import type { Board, Card, Stage, Work } from "./model.ts";
 import type { BoardRecord, BoardRecords, CardRecord, WorkRecord } from "./record.ts";
 import { type BoardState, touch, unsettle } from "./state.ts";
-import { failWork, startClock, VANISHED } from "./work.ts";
+import { failWork, VANISHED } from "./work.ts";
 
 export interface RestoredBoards {
   /** Works that hold a lease on the limiter of their stage, with the id of that. */
@@ -140,5 +140,5 @@ function restoreWork(
   card.work = work;
   state.works.set(work.id, work);
   if (work.requestId !== "") state.requests.set(work.requestId, work);
-  startClock(state, work);
+  restartTtl(state, work);
 }

@@ -1,6 +1,6 @@
 /** Outcomes and events as plain copies: what is live goes on changing, an answer does not. */
 
-import type { WallTime } from "../view.ts";
+import type { WallTime } from "../wall-time.ts";
 import type {
   BoardChanged,
   BoardCommand,

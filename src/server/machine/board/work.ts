@@ -1,6 +1,6 @@
 /** Work on a card: it begins with a pull, and ends exactly once. */
 
-import { type Attachment, ORPHANED, outlivesSilence } from "../liveness.ts";
+import { type Attachment, ORPHANED, restartTtl } from "../liveness.ts";
 import { type Reason, refusal } from "../reasons.ts";
 import { setState } from "./cards.ts";
 import type { Pulled } from "./command.ts";
@@ -38,7 +38,7 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
   card.attempt += 1;
   state.works.set(work.id, work);
   if (work.requestId !== "") state.requests.set(work.requestId, work);
-  startClock(state, work);
+  restartTtl(state, work);
   setState(state, card, "active");
   return { kind: "pulled", card, work, resumed: false };
 }
@@ -102,15 +102,8 @@ export const VANISHED = "its worker has vanished";
 /** The work's connection is lost: its ttl runs. */
 export function orphanWork(state: BoardState, work: Work): void {
   work.attachment = ORPHANED;
-  startClock(state, work);
+  restartTtl(state, work);
   touch(state, work.card);
-}
-
-/** Sets when the work ends unless its worker shows itself. */
-export function startClock(state: BoardState, work: Work): void {
-  const { ttl = Number.POSITIVE_INFINITY } = work;
-  if (outlivesSilence(work)) state.deadlines.clear(work);
-  else state.deadlines.set(work, state.now + ttl);
 }
 
 export function placeOf({ id, stage }: Card): { board: string; stage: string; card: string } {

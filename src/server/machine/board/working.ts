@@ -1,6 +1,6 @@
 /** What becomes of cards that are worked on, and of their workers. */
 
-import { keepsPlace, outlivesStream } from "../liveness.ts";
+import { isHeldOver, keepsPlace, outlivesStream, restartTtl } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { setState } from "./cards.ts";
 import type {
@@ -19,17 +19,7 @@ import type { Card, EndVerb, Puller, Work } from "./model.ts";
 import { admitPuller, dequeuePuller, placeOfStage, unclaim } from "./pullers.ts";
 import { unreserve } from "./pulling.ts";
 import { type BoardState, touch } from "./state.ts";
-import {
-  endWork,
-  failWork,
-  orphanWork,
-  placeOf,
-  returnWork,
-  startClock,
-  tellOver,
-  undoWork,
-  VANISHED,
-} from "./work.ts";
+import { endWork, failWork, orphanWork, placeOf, returnWork, tellOver, undoWork, VANISHED } from "./work.ts";
 
 /**
  * Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. Said again by who
@@ -111,7 +101,7 @@ export function renewWork(state: BoardState, command: RenewWork): BoardOutcomes[
     work.heard = true;
     touch(state, card);
   }
-  startClock(state, work);
+  restartTtl(state, work);
   return { kind: "work-renewed", work };
 }
 
@@ -120,9 +110,7 @@ export function leavePull(state: BoardState, command: LeavePull): BoardOutcomes[
   const puller = state.pullers.get(command.id);
   if (puller?.stream === command.stream) leaveQueue(state, puller, command.how);
   const work = state.works.get(command.id);
-  if (work?.attachment.kind === "attached" && work.attachment.stream === command.stream) {
-    leaveWork(state, work, command);
-  }
+  if (work !== undefined && isHeldOver(work, command.stream)) leaveWork(state, work, command);
   return DONE;
 }
 

@@ -18,8 +18,8 @@ import type { Board, BoardConfig, Card, CardContent, StageConfig } from "../../.
 import { type CardFilter, pageCards, viewBoard } from "../../../../src/server/machine/board/read.ts";
 import type { BoardMachineOptions } from "../../../../src/server/machine/board/state.ts";
 import type { BoardView, CardView } from "../../../../src/server/machine/board/view.ts";
+import type { Page } from "../../../../src/server/machine/page.ts";
 import { refusal } from "../../../../src/server/machine/reasons.ts";
-import type { Page } from "../../../../src/server/machine/view.ts";
 import { asIs } from "../builders.ts";
 import { boardOf, contentOf } from "./boards.ts";
 
