@@ -1,7 +1,7 @@
 /** Reads, pages and watches; instants are those of the wall clock. */
 
 import { expect } from "vitest";
-import type { Page } from "../../../src/server/machine/view.ts";
+import type { Page } from "../../../src/server/machine/page.ts";
 import { queue, work } from "../../server/machine/board/boards.ts";
 import { claimOn, createScript, SECOND } from "../script.ts";
 import { BEGIN, type Case } from "../stage.ts";
