@@ -26,6 +26,6 @@ export async function bundleInProcess(outfile: string): Promise<Metafile> {
 const sharedErrors: Plugin = {
   name: "shared-errors",
   setup({ onResolve }) {
-    onResolve({ filter: /\/errors\.ts$/ }, () => ({ path: "../client/errors.js", external: true }));
+    onResolve({ filter: /\/errors\.ts$/ }, () => ({ path: "../client/api/errors.js", external: true }));
   },
 };

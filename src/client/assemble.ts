@@ -1,12 +1,7 @@
 /** A client put together from its parts: the same for every transport. */
 
 import type { Transport } from "@connectrpc/connect";
-import { acquire } from "./acquire.ts";
-import { createAvailability } from "./availability.ts";
-import { callSite } from "./call-site.ts";
-import { ANSWER_WITHIN, createCalls } from "./calls.ts";
-import type { Claim, ClaimOptions } from "./claim.ts";
-import { claimsToWire, type Wanted } from "./claim-wire.ts";
+import type { Claim, ClaimOptions } from "./api/claim.ts";
 import type {
   AcquireOptions,
   Client,
@@ -14,34 +9,39 @@ import type {
   LimitOptions,
   TryAcquireOptions,
   WithLeaseOptions,
-} from "./client.ts";
-import type { Clock } from "./clock.ts";
-import { createController } from "./controller.ts";
-import { ClientClosedError } from "./errors.ts";
-import type { GuardedWork } from "./guarded-work.ts";
-import { createLeakGuard } from "./leak-guard.ts";
+} from "./api/client.ts";
+import { ClientClosedError } from "./api/errors.ts";
+import type { GuardedWork } from "./api/guarded-work.ts";
+import type { Lease } from "./api/lease.ts";
+import type { Refusal } from "./api/refusal.ts";
+import { callSite } from "./hold/call-site.ts";
+import { createLeakGuard } from "./hold/leak-guard.ts";
+import { createRenewer } from "./hold/renewer.ts";
+import { acquire } from "./lease/acquire.ts";
+import { createController } from "./lease/controller.ts";
+import { createLease, createSpentLease } from "./lease/handle.ts";
 import type { LeasePorts } from "./lease/held-leases.ts";
 import { type Admission, createHeldLeases } from "./lease/held-leases.ts";
-import type { Lease } from "./lease.ts";
-import { createLease, createSpentLease } from "./lease-handle.ts";
-import { createLimit, limitFunction } from "./limit.ts";
-import { notify } from "./notify.ts";
-import type { Parts } from "./parts.ts";
-import type { Platform } from "./platform.ts";
-import type { AskPorts } from "./ports.ts";
-import type { Random } from "./random.ts";
-import type { Refusal } from "./refusal.ts";
-import { type EndRequest, lastRelease, sayReleased } from "./releasing.ts";
-import { createRenewer } from "./renewer.ts";
-import { type Credential, renew } from "./renewing.ts";
-import { createBackoff, createRetries } from "./retry.ts";
-import { createStreams } from "./streams.ts";
-import { tryAcquire } from "./try-acquire.ts";
-import { createVisibility } from "./visibility.ts";
-import { workUnder } from "./with-lease.ts";
-import { sayWithdrawn } from "./withdrawing.ts";
-import { within } from "./within.ts";
-import { acquireWithoutServer, tryAcquireWithoutServer } from "./without-server.ts";
+import { createLimit, limitFunction } from "./lease/limit.ts";
+import { type EndRequest, lastRelease, sayReleased } from "./lease/release.ts";
+import { type Credential, renew } from "./lease/renew.ts";
+import { tryAcquire } from "./lease/try-acquire.ts";
+import { workUnder } from "./lease/with-lease.ts";
+import { acquireWithoutServer, tryAcquireWithoutServer } from "./lease/without-server.ts";
+import type { Parts } from "./resources/parts.ts";
+import { createAvailability } from "./rpc/availability.ts";
+import { ANSWER_WITHIN, createCalls } from "./rpc/calls.ts";
+import type { Clock } from "./rpc/clock.ts";
+import { notify } from "./rpc/notify.ts";
+import type { AskPorts } from "./rpc/ports.ts";
+import type { Random } from "./rpc/random.ts";
+import { createBackoff, createRetries } from "./rpc/retry.ts";
+import { createStreams } from "./rpc/stream-budget.ts";
+import { createVisibility } from "./rpc/visibility.ts";
+import { sayWithdrawn } from "./rpc/withdrawal.ts";
+import { within } from "./rpc/within.ts";
+import type { Platform } from "./transport/platform.ts";
+import { claimsToWire, type Wanted } from "./wire/claim.ts";
 
 export interface ClientParts {
   readonly clock: Clock;

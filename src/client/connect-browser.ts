@@ -1,14 +1,14 @@
 /** Connecting from a browser: Connect over `fetch`. */
 
-import type { Client, ClientOptions, CreateClientOptions } from "./client.ts";
+import type { Client, ClientOptions, CreateClientOptions } from "./api/client.ts";
 import { createClientOn, type Place } from "./create-client.ts";
-import { createFetchTransport } from "./fetch-transport.ts";
 import { LAZY_PARTS } from "./lazy-parts.ts";
-import { networkFetch } from "./network-fetch.ts";
-import { currentPage } from "./page.ts";
-import type { Platform } from "./platform.ts";
-import type { SharedPlaces } from "./streams.ts";
-import { createTabPlaces } from "./tab-places.ts";
+import type { SharedPlaces } from "./rpc/stream-budget.ts";
+import { createFetchTransport } from "./transport/fetch-transport.ts";
+import { networkFetch } from "./transport/network-fetch.ts";
+import { currentPage } from "./transport/page.ts";
+import type { Platform } from "./transport/platform.ts";
+import { createTabPlaces } from "./transport/tab-places.ts";
 
 /** How to connect from a browser. */
 export type ConnectOptions = ClientOptions;

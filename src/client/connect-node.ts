@@ -1,11 +1,11 @@
 /** Connecting from Node: gRPC over HTTP/2. */
 
 import { emitWarning } from "node:process";
-import type { Client, ClientOptions, CreateClientOptions } from "./client.ts";
+import type { Client, ClientOptions, CreateClientOptions } from "./api/client.ts";
 import { createClientOn, type Place } from "./create-client.ts";
-import { createLimiters } from "./limiter-calls.ts";
-import { type ConnectionOptions, openNodeTransport } from "./node-transport.ts";
-import { openBoards } from "./open-boards.ts";
+import { createLimiters } from "./resources/limiters.ts";
+import { openBoards } from "./resources/open-boards.ts";
+import { type ConnectionOptions, openNodeTransport } from "./transport/node-transport.ts";
 
 /** How to connect from Node. */
 export interface ConnectOptions extends ClientOptions, ConnectionOptions {}

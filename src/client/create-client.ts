@@ -1,11 +1,11 @@
 /** A client over a transport that the caller brings. */
 
+import type { Client, CreateClientOptions } from "./api/client.ts";
 import { assembleClient } from "./assemble.ts";
-import type { Client, CreateClientOptions } from "./client.ts";
-import { createSystemClock } from "./clock.ts";
-import type { Parts } from "./parts.ts";
-import type { Platform } from "./platform.ts";
-import { createRandom } from "./random.ts";
+import type { Parts } from "./resources/parts.ts";
+import { createSystemClock } from "./rpc/clock.ts";
+import { createRandom } from "./rpc/random.ts";
+import type { Platform } from "./transport/platform.ts";
 
 /** What differs with the place where the client runs. */
 export interface Place {

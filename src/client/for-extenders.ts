@@ -3,7 +3,7 @@
  * implementation of `AdmissionController` is made of.
  */
 
-export { toClientError } from "./error-wire.ts";
-export type { AdmissionErrorInit } from "./errors.ts";
-export { createRefusal, type RefusalWords } from "./refusal.ts";
+export type { AdmissionErrorInit } from "./api/errors.ts";
+export { createRefusal, type RefusalWords } from "./api/refusal.ts";
 export { AdmissionService, BoardService, LimiterService } from "./services.ts";
+export { toClientError } from "./wire/error.ts";

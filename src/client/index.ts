@@ -6,7 +6,7 @@ import "./supported-runtime.ts";
 // For users.
 
 export { type ConnectOptions, connect, createClient } from "./connect-node.ts";
-export * from "./for-users.ts";
+export * from "./public.ts";
 
 // For extensions of the client.
 

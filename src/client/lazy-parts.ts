@@ -1,17 +1,17 @@
 /** Boards and the administration of limiters, loaded when they are first used. The bundler of a page makes a file of each. */
 
-import { callSite } from "./call-site.ts";
-import type { SitedBoardClient } from "./create-board-client.ts";
+import { requireConcurrency, type WorkLoop } from "./api/work-loop.ts";
+import { callSite } from "./hold/call-site.ts";
 import { lazily, loadOnce } from "./lazily.ts";
-import { linkSignals, unlessAborted } from "./link.ts";
-import type { BoardPart, Parts } from "./parts.ts";
-import { requireConcurrency, type WorkLoop } from "./work-loop.ts";
+import type { SitedBoardClient } from "./resources/board-client.ts";
+import type { BoardPart, Parts } from "./resources/parts.ts";
+import { linkSignals, unlessAborted } from "./rpc/linked-signal.ts";
 
 export const LAZY_PARTS: Parts = {
   openBoards(options) {
     let part: (Omit<BoardPart, "board"> & { board(name: string): SitedBoardClient }) | undefined;
     const load = loadOnce("boards", async () => {
-      const { openBoards } = await import("./open-boards.ts");
+      const { openBoards } = await import("./resources/open-boards.ts");
       part = openBoards(options);
       return part;
     });
@@ -38,7 +38,7 @@ export const LAZY_PARTS: Parts = {
   },
 
   openLimiters(ports) {
-    const load = loadOnce("limiters", async () => (await import("./limiter-calls.ts")).createLimiters(ports));
+    const load = loadOnce("limiters", async () => (await import("./resources/limiters.ts")).createLimiters(ports));
     return lazily(load, {
       list: "many",
       get: "once",

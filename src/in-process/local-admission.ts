@@ -1,11 +1,11 @@
 /** Admission inside one process: the machine behind its engine, asked for claims on limiters that never change. */
 
-import type { AdmitOptions } from "../client/admission-controller.ts";
-import { createLeakGuard } from "../client/leak-guard.ts";
-import type { Lease } from "../client/lease.ts";
-import { createLease, createSpentLease } from "../client/lease-handle.ts";
-import { createRandom } from "../client/random.ts";
-import type { Refusal } from "../client/refusal.ts";
+import type { AdmitOptions } from "../client/api/admission-controller.ts";
+import type { Lease } from "../client/api/lease.ts";
+import type { Refusal } from "../client/api/refusal.ts";
+import { createLeakGuard } from "../client/hold/leak-guard.ts";
+import { createLease, createSpentLease } from "../client/lease/handle.ts";
+import { createRandom } from "../client/rpc/random.ts";
 import { isAnswer } from "../reasons/reasons.ts";
 import { createEmbeddedEngine } from "../server/engine/embedded/embedded-engine.ts";
 import type { AnswerTo, EngineUnavailable } from "../server/engine/engine.ts";

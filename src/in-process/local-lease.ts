@@ -1,7 +1,7 @@
 /** A lease on an in-process limiter: it cannot be lost, only released, cancelled by its signal, or forgotten. */
 
-import type { Lease, LeaseEnd, WorkOutcome } from "../client/lease.ts";
-import type { LeaseCore } from "../client/lease-handle.ts";
+import type { Lease, LeaseEnd, WorkOutcome } from "../client/api/lease.ts";
+import type { LeaseCore } from "../client/lease/handle.ts";
 import type { Engine } from "../server/engine/engine.ts";
 import type { LeaseView } from "../server/machine/view.ts";
 

@@ -1,7 +1,7 @@
 /** The options of an in-process limiter, in the units of its callers, checked before the machine sees it. */
 
-import type { ClaimOptions, Claim as ClientClaim } from "../client/claim.ts";
-import { type RateInput, readRateInput } from "../client/rate.ts";
+import type { ClaimOptions, Claim as ClientClaim } from "../client/api/claim.ts";
+import { type RateInput, readRateInput } from "../client/api/rate.ts";
 import type { Claim } from "../server/machine/claim.ts";
 import type { LimiterConfig } from "../server/machine/limiter.ts";
 import { createRate, MAX_TOKENS, type Rate, type StatedRate } from "../server/machine/rate.ts";

@@ -1,13 +1,13 @@
 /** Several limiters of one process, so that a request can claim of more than one of them at once. */
 
-import type { AdmissionController, AdmitOptions, TryAdmitOptions } from "../client/admission-controller.ts";
-import { callSite } from "../client/call-site.ts";
-import type { Claim, ClaimOptions } from "../client/claim.ts";
-import type { GuardedWork, OutcomeOptions } from "../client/guarded-work.ts";
-import type { Lease } from "../client/lease.ts";
-import { createLimit, type Limit, type LimitedFunction, limitFunction } from "../client/limit.ts";
-import type { Refusal } from "../client/refusal.ts";
-import { workUnder } from "../client/with-lease.ts";
+import type { AdmissionController, AdmitOptions, TryAdmitOptions } from "../client/api/admission-controller.ts";
+import type { Claim, ClaimOptions } from "../client/api/claim.ts";
+import type { GuardedWork, OutcomeOptions } from "../client/api/guarded-work.ts";
+import type { Lease } from "../client/api/lease.ts";
+import type { Refusal } from "../client/api/refusal.ts";
+import { callSite } from "../client/hold/call-site.ts";
+import { createLimit, type Limit, type LimitedFunction, limitFunction } from "../client/lease/limit.ts";
+import { workUnder } from "../client/lease/with-lease.ts";
 import type { LimiterConfig } from "../server/machine/limiter.ts";
 import type { LimiterStatus } from "../server/machine/view.ts";
 import { createLocalAdmission } from "./local-admission.ts";

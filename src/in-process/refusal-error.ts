@@ -1,7 +1,7 @@
 /** Refusals of the machine in the words of this process: no server, and options by the names that they have in TypeScript. */
 
-import { AdmissionError } from "../client/errors.ts";
-import { createRefusal, type Refusal } from "../client/refusal.ts";
+import { AdmissionError } from "../client/api/errors.ts";
+import { createRefusal, type Refusal } from "../client/api/refusal.ts";
 import { FALLBACK_RETRY_MS, isNotNow, REASONS } from "../reasons/reasons.ts";
 import type { Refusal as MachineRefusal, Reason } from "../server/machine/reasons.ts";
 import { refusalMessage } from "../server/machine/refusal-message.ts";

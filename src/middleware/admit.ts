@@ -1,6 +1,6 @@
 /** The admission of one request: asked for while its client is there, held until its response has ended. */
 
-import type { Lease, WorkOutcome } from "../client/lease.ts";
+import type { Lease, WorkOutcome } from "../client/api/lease.ts";
 import { watchExchange } from "./exchange.ts";
 import type { HttpRequest, HttpResponse } from "./http-types.ts";
 import type { AdmissionOptions, Gate } from "./options.ts";

@@ -1,8 +1,8 @@
 /** `ggen-backpressure/express`: admission for Express 4 and 5, and whatever takes `(req, res, next)`. */
 
-import type { AdmissionController } from "../client/admission-controller.ts";
-import type { Client } from "../client/client.ts";
-import type { Lease } from "../client/lease.ts";
+import type { AdmissionController } from "../client/api/admission-controller.ts";
+import type { Client } from "../client/api/client.ts";
+import type { Lease } from "../client/api/lease.ts";
 import { admit, leaseOfRaw, sendAnswer } from "./admit.ts";
 import type { HttpRequest, HttpResponse } from "./http-types.ts";
 import { type AdmissionOptions, type ClientAdmissionOptions, createGate } from "./options.ts";

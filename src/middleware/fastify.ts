@@ -1,8 +1,8 @@
 /** `ggen-backpressure/fastify`: admission for Fastify 5, as an `onRequest` hook. */
 
-import type { AdmissionController } from "../client/admission-controller.ts";
-import type { Client } from "../client/client.ts";
-import type { Lease } from "../client/lease.ts";
+import type { AdmissionController } from "../client/api/admission-controller.ts";
+import type { Client } from "../client/api/client.ts";
+import type { Lease } from "../client/api/lease.ts";
 import { admit, leaseOfRaw } from "./admit.ts";
 import type { HttpRequest, HttpResponse } from "./http-types.ts";
 import { type AdmissionOptions, type ClientAdmissionOptions, createGate } from "./options.ts";

@@ -1,10 +1,10 @@
 /** The options of a middleware, and what it makes of a request. */
 
-import type { AdmissionController, AdmitOptions } from "../client/admission-controller.ts";
-import type { Claim } from "../client/claim.ts";
-import type { Client, OnUnavailable } from "../client/client.ts";
-import type { Lease, WorkOutcome } from "../client/lease.ts";
-import type { Refusal } from "../client/refusal.ts";
+import type { AdmissionController, AdmitOptions } from "../client/api/admission-controller.ts";
+import type { Claim } from "../client/api/claim.ts";
+import type { Client, OnUnavailable } from "../client/api/client.ts";
+import type { Lease, WorkOutcome } from "../client/api/lease.ts";
+import type { Refusal } from "../client/api/refusal.ts";
 
 /** A value, or what says it of a request. */
 export type OfRequest<R, T> = T | ((request: R) => T);

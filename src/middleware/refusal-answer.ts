@@ -1,7 +1,12 @@
 /** What a request that was not admitted is answered over HTTP. */
 
-import { AdmissionError, ClientClosedError, ServerUnavailableError, TooManyStreamsError } from "../client/errors.ts";
-import type { Refusal } from "../client/refusal.ts";
+import {
+  AdmissionError,
+  ClientClosedError,
+  ServerUnavailableError,
+  TooManyStreamsError,
+} from "../client/api/errors.ts";
+import type { Refusal } from "../client/api/refusal.ts";
 
 /** A response that is ready to be sent. */
 export interface RefusalAnswer {

@@ -35,7 +35,7 @@ test("a page loads what serves boards and limiters when it first uses them, and 
   }, server.url);
   expect(said).toEqual({ maxConcurrent: 2, title: "one" });
   expect(loaded.some((path) => path.startsWith("/open-boards-"))).toBe(true);
-  expect(loaded.some((path) => path.startsWith("/limiter-calls-"))).toBe(true);
+  expect(loaded.some((path) => path.startsWith("/limiters-"))).toBe(true);
 });
 
 test("a page whose site has lost a file is refused with that, while its leases go on", async () => {

@@ -391,7 +391,7 @@ describe("withLease", () => {
     [
       "overloaded",
       "an OverloadedError",
-      async () => new (await import("../../src/client/errors.ts")).OverloadedError("503"),
+      async () => new (await import("../../src/client/api/errors.ts")).OverloadedError("503"),
       undefined,
       WorkOutcome.OVERLOADED,
     ],

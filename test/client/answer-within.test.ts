@@ -2,8 +2,8 @@
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
-import type { Client } from "../../src/client/client.ts";
-import type { ClientEvent } from "../../src/client/client-event.ts";
+import type { Client } from "../../src/client/api/client.ts";
+import type { ClientEvent } from "../../src/client/api/events.ts";
 import { LeaseEnd } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { createFixture, type Fixture, granted, settle } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";

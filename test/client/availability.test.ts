@@ -1,8 +1,8 @@
 /** The circuit breaker: every state, and every way out of it. */
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { type AvailabilityNews, createAvailability, type Passage } from "../../src/client/availability.ts";
-import { AdmissionError, ServerError, ServerUnavailableError } from "../../src/client/errors.ts";
+import { AdmissionError, ServerError, ServerUnavailableError } from "../../src/client/api/errors.ts";
+import { type AvailabilityNews, createAvailability, type Passage } from "../../src/client/rpc/availability.ts";
 
 const gone = new ServerUnavailableError("db:50051", "gone");
 const refusal = new AdmissionError("no", { reason: "PAUSED", code: "RESOURCE_EXHAUSTED" });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { BoardEvent } from "../../src/client/board.ts";
+import type { BoardEvent } from "../../src/client/api/board.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";
 import { createFixture, settle } from "./support/client-fixture.ts";

@@ -1,8 +1,8 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it, vi } from "vitest";
-import type { Card } from "../../src/client/card.ts";
-import type { WorkHandler, WorkLoopOptions } from "../../src/client/work-loop.ts";
+import type { Card } from "../../src/client/api/card.ts";
+import type { WorkHandler, WorkLoopOptions } from "../../src/client/api/work-loop.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, invalidRequest, refusalError } from "../../src/server/wire/error-wire.ts";
 import { createFixture, RENEW_AFTER, settle, VALID_FOR } from "./support/client-fixture.ts";

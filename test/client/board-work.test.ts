@@ -1,10 +1,10 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
-import type { ClientEvent } from "../../src/client/client-event.ts";
-import { WorkLostError } from "../../src/client/errors.ts";
+import { WorkLostError } from "../../src/client/api/errors.ts";
+import type { ClientEvent } from "../../src/client/api/events.ts";
+import type { PullOptions } from "../../src/client/api/work.ts";
 import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
-import type { PullOptions } from "../../src/client/work.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { invalidRequest, refusalError } from "../../src/server/wire/error-wire.ts";
 import { aborted } from "./support/aborted.ts";

@@ -1,8 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import { toClientError } from "../../src/client/error-wire.ts";
-import { AdmissionError, ServerError, ServerUnavailableError } from "../../src/client/errors.ts";
+import { AdmissionError, ServerError, ServerUnavailableError } from "../../src/client/api/errors.ts";
 import { ErrorInfoSchema } from "../../src/client/gen/google/rpc/error_details_pb.ts";
+import { toClientError } from "../../src/client/wire/error.ts";
 import { draining, invalidRequest, type WireError } from "../../src/server/wire/error-wire.ts";
 import { onTheWire } from "./support/fake-service.ts";
 

@@ -4,12 +4,12 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import { describe, expect, it } from "vitest";
-import { toClientError } from "../../src/client/error-wire.ts";
-import { createFetchTransport } from "../../src/client/fetch-transport.ts";
 import {
   AcquireResponseSchema,
   AdmissionService,
 } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { createFetchTransport } from "../../src/client/transport/fetch-transport.ts";
+import { toClientError } from "../../src/client/wire/error.ts";
 
 const WAITING = toBinary(
   AcquireResponseSchema,

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { ClientHttp2Session } from "node:http2";
 import { describe, expect, it } from "vitest";
-import { keepAlive } from "../../src/client/keep-alive.ts";
+import { keepAlive } from "../../src/client/transport/keep-alive.ts";
 import { settle } from "./support/client-fixture.ts";
 import { createFakeClock } from "./support/fake-clock.ts";
 

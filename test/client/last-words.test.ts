@@ -6,8 +6,8 @@ import {
   AdmissionService,
   ReleaseRequestSchema,
 } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import type { LastWord } from "../../src/client/last-word.ts";
-import { currentPage } from "../../src/client/page.ts";
+import type { LastWord } from "../../src/client/rpc/page.ts";
+import { currentPage } from "../../src/client/transport/page.ts";
 
 const KEEPALIVE_BYTES = 64 * 1024;
 

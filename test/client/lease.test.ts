@@ -1,7 +1,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { LeaseLostError } from "../../src/client/errors.ts";
+import { LeaseLostError } from "../../src/client/api/errors.ts";
 import { LeaseEnd, WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";

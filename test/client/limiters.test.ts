@@ -1,9 +1,9 @@
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
+import type { LimiterChanges } from "../../src/client/api/limiter.ts";
 import { LeaseEnd, LeaseState } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { LimiterState } from "../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
-import type { LimiterChanges } from "../../src/client/limiter.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";
 import { createFixture, settle } from "./support/client-fixture.ts";

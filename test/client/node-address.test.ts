@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { originOf } from "../../src/client/node-address.ts";
+import { originOf } from "../../src/client/transport/node-address.ts";
 
 describe("an address in Node", () => {
   it.each([

@@ -1,7 +1,7 @@
 /** What an outage means for a request: nothing is admitted, everything is, or what a limiter of this process admits. */
 
 import { describe, expect, it } from "vitest";
-import type { ClientEvent } from "../../src/client/client-event.ts";
+import type { ClientEvent } from "../../src/client/api/events.ts";
 import { createRateLimiter, createRateLimiters } from "../../src/in-process/index.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, refusalError } from "../../src/server/wire/error-wire.ts";

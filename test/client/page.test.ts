@@ -2,7 +2,7 @@
 
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import type { ClientEvent } from "../../src/client/client-event.ts";
+import type { ClientEvent } from "../../src/client/api/events.ts";
 import { WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Moment } from "../../src/client/clock.ts";
-import { createRenewer, type Renewable } from "../../src/client/renewer.ts";
-import type { Credential, RenewAnswer } from "../../src/client/renewing.ts";
+import { createRenewer, type Renewable } from "../../src/client/hold/renewer.ts";
+import type { Credential, RenewAnswer } from "../../src/client/lease/renew.ts";
+import type { Moment } from "../../src/client/rpc/clock.ts";
 import { settle } from "./support/client-fixture.ts";
 import { createFakeClock } from "./support/fake-clock.ts";
 

@@ -3,7 +3,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import type { ClientEvent } from "../../src/client/client-event.ts";
+import type { ClientEvent } from "../../src/client/api/events.ts";
 import { LeaseEnd } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, refusalError } from "../../src/server/wire/error-wire.ts";

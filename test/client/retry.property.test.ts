@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AdmissionError, ServerUnavailableError } from "../../src/client/errors.ts";
-import { createBackoff, createRetries } from "../../src/client/retry.ts";
+import { AdmissionError, ServerUnavailableError } from "../../src/client/api/errors.ts";
+import { createBackoff, createRetries } from "../../src/client/rpc/retry.ts";
 
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const delay = fc.integer({ min: 1, max: 60_000 });

@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { durationToMs, msToDuration, timestampToDate } from "../../src/client/time-wire.ts";
+import { durationToMs, msToDuration, timestampToDate } from "../../src/client/wire/time.ts";
 import { durationToMicros } from "../../src/server/wire/time-wire.ts";
 
 /** Ten years, and every smaller scale as often; fractions of a ms too. */

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Moment } from "../../src/client/clock.ts";
-import { type Confirmed, createValidity, type Validity } from "../../src/client/validity.ts";
+import { type Confirmed, createValidity, type Validity } from "../../src/client/hold/validity.ts";
+import type { Moment } from "../../src/client/rpc/clock.ts";
 import { createFakeClock, type FakeClock } from "./support/fake-clock.ts";
 
 type Act =

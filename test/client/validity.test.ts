@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createValidity } from "../../src/client/validity.ts";
+import { createValidity } from "../../src/client/hold/validity.ts";
 import { createFakeClock } from "./support/fake-clock.ts";
 
 function setup(validFor: number) {

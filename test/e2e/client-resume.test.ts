@@ -2,11 +2,11 @@
 
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
-import type { WaitingNotice } from "../../src/client/admission-controller.ts";
-import type { ClientEvent } from "../../src/client/client-event.ts";
+import type { WaitingNotice } from "../../src/client/api/admission-controller.ts";
+import type { ClientEvent } from "../../src/client/api/events.ts";
+import type { Lease } from "../../src/client/api/lease.ts";
 import { LeaseState } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { type Client, type ConnectOptions, connect, createClient } from "../../src/client/index.ts";
-import type { Lease } from "../../src/client/lease.ts";
 import { aborted } from "../client/support/aborted.ts";
 import { createMailbox, type Mailbox } from "../client/support/mailbox.ts";
 import { startTcpProxy } from "../client/support/tcp-proxy.ts";

@@ -6,7 +6,7 @@ import * as http2 from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { json } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { OverloadedError } from "../../src/client/errors.ts";
+import { OverloadedError } from "../../src/client/api/errors.ts";
 import { createRateLimiter, type RateLimiter } from "../../src/in-process/index.ts";
 import { admission as expressAdmission } from "../../src/middleware/express.ts";
 import { connectForTest, startRealServer } from "../client/support/real-server.ts";

@@ -2,8 +2,8 @@
 
 import { fstatSync } from "node:fs";
 import { Option } from "commander";
-import { createSystemClock } from "../../client/clock.ts";
-import type { Lease } from "../../client/lease.ts";
+import type { Lease } from "../../client/api/lease.ts";
+import { createSystemClock } from "../../client/rpc/clock.ts";
 import { toAcquireOptions, type WaitFlags, waitOptions } from "../options/claims.ts";
 import { durationValue } from "../options/values.ts";
 import { createLeaseNews } from "../output/create-lease-news.ts";

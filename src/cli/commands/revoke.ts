@@ -2,12 +2,12 @@
 
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Option } from "commander";
-import { createSystemClock } from "../../client/clock.ts";
 import {
   type RevokeLeaseResponse,
   RevokeLeaseResponseSchema,
 } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { leaseEndFromWire } from "../../client/lease-wire.ts";
+import { createSystemClock } from "../../client/rpc/clock.ts";
+import { leaseEndFromWire } from "../../client/wire/lease.ts";
 import { until } from "../output/lease-table.ts";
 import { openLimiterCalls } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";

@@ -2,8 +2,8 @@
 
 import { basename } from "node:path";
 import { CommanderError, Option } from "commander";
-import { createSystemClock } from "../../client/clock.ts";
-import type { Lease } from "../../client/lease.ts";
+import type { Lease } from "../../client/api/lease.ts";
+import { createSystemClock } from "../../client/rpc/clock.ts";
 import { toAcquireOptions, type WaitFlags, waitOptions } from "../options/claims.ts";
 import { durationValue, wordValue } from "../options/values.ts";
 import { drainingWords, revokingWords } from "../output/lease-words.ts";

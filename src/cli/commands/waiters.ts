@@ -2,8 +2,8 @@
 
 import { create } from "@bufbuild/protobuf";
 import { Option } from "commander";
-import { createSystemClock } from "../../client/clock.ts";
 import { ListWaitersResponseSchema } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { createSystemClock } from "../../client/rpc/clock.ts";
 import { waiterTable } from "../output/lease-table.ts";
 import { openLimiterCalls } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";

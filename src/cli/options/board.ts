@@ -1,7 +1,7 @@
 /** The settings of a board, as options of `board create` and `board set`. */
 
 import { type Command, Option } from "commander";
-import type { BoardChanges, BoardSettings } from "../../client/board.ts";
+import type { BoardChanges, BoardSettings } from "../../client/api/board.ts";
 import { changesOf } from "./unset.ts";
 import { countValue, durationValue } from "./values.ts";
 

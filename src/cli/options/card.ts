@@ -1,7 +1,7 @@
 /** What a card says, as options of `board add` and `board edit`. */
 
 import { type Command, Option } from "commander";
-import type { CardSettings } from "../../client/card.ts";
+import type { CardSettings } from "../../client/api/card.ts";
 import { readJson, readText } from "./text.ts";
 import { priorityValue } from "./values.ts";
 

@@ -1,8 +1,8 @@
 /** What is asked for, and how: the options of `acquire`, `try` and `run`. */
 
 import { type Command, Option } from "commander";
-import type { ClaimOptions } from "../../client/claim.ts";
-import type { AcquireOptions, TryAcquireOptions } from "../../client/client.ts";
+import type { ClaimOptions } from "../../client/api/claim.ts";
+import type { AcquireOptions, TryAcquireOptions } from "../../client/api/client.ts";
 import { userAtHost } from "../session/environment.ts";
 import { countValue, durationValue } from "./values.ts";
 

@@ -1,7 +1,7 @@
 /** The settings of a limiter, as options of `limiters set`. */
 
 import { type Command, Option } from "commander";
-import type { LimiterChanges, LimiterSettings } from "../../client/limiter.ts";
+import type { LimiterChanges, LimiterSettings } from "../../client/api/limiter.ts";
 import { changesOf, unsetOption } from "./unset.ts";
 import { amountRateValue, countValue, durationValue, rateValue } from "./values.ts";
 

@@ -1,7 +1,7 @@
 /** Stages as they are written on the command line: `Build:3`, `Ready:5:queue`, `Train:2:limiter=gpu`. */
 
 import { InvalidArgumentError } from "commander";
-import type { Stage, StageConfig } from "../../client/board.ts";
+import type { Stage, StageConfig } from "../../client/api/board.ts";
 import { countValue } from "./values.ts";
 
 /** How a stage is written. */

@@ -1,8 +1,8 @@
 /** How options' values are read. */
 
 import { InvalidArgumentError } from "commander";
-import { parseDuration } from "../../client/duration.ts";
-import { parseRate } from "../../client/rate.ts";
+import { parseDuration } from "../../client/api/duration.ts";
+import { parseRate } from "../../client/api/rate.ts";
 
 const MAX_COUNT = 2 ** 32 - 1;
 const MAX_PAGE = 1000;

@@ -1,7 +1,7 @@
 /** A board as a picture: columns side by side where there is room for them, else one below the other. */
 
-import type { Board, Stage } from "../../client/board.ts";
-import type { Card } from "../../client/card.ts";
+import type { Board, Stage } from "../../client/api/board.ts";
+import type { Card } from "../../client/api/card.ts";
 import { formatRoughly } from "../text/duration.ts";
 import { formatNumber } from "../text/number.ts";
 import { type Column, formatTable } from "../text/table.ts";

@@ -1,6 +1,6 @@
 /** How work flows over a board, in words. */
 
-import type { Board, FlowTime, Stage } from "../../client/board.ts";
+import type { Board, FlowTime, Stage } from "../../client/api/board.ts";
 import { formatRoughly } from "../text/duration.ts";
 import { formatCount, formatNumber } from "../text/number.ts";
 

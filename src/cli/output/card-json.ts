@@ -2,10 +2,10 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { Card, CardLease } from "../../client/card.ts";
-import { cardStateToWire } from "../../client/card-wire.ts";
+import type { Card, CardLease } from "../../client/api/card.ts";
 import { type CardLeaseSchema, CardSchema } from "../../client/gen/ggen/backpressure/v1/card_pb.ts";
-import { msToDuration } from "../../client/time-wire.ts";
+import { cardStateToWire } from "../../client/wire/card.ts";
+import { msToDuration } from "../../client/wire/time.ts";
 import { jsonLine } from "../text/json-line.ts";
 
 /** On one line. */

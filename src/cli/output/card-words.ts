@@ -1,6 +1,6 @@
 /** What becomes of a card, in few words. */
 
-import type { Card, CardState } from "../../client/card.ts";
+import type { Card, CardState } from "../../client/api/card.ts";
 
 export const MARKS: Readonly<Record<CardState, string>> = {
   waiting: "·",

@@ -2,6 +2,8 @@
 
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { Lease, LeaseEnd } from "../../client/api/lease.ts";
+import type { Reason } from "../../client/api/reasons.ts";
 import {
   AcquireResponseSchema,
   ReleaseResponseSchema,
@@ -9,9 +11,7 @@ import {
 } from "../../client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { type LeaseSchema, LeaseEnd as WireEnd } from "../../client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { Reason as WireReason } from "../../client/gen/ggen/backpressure/v1/reason_pb.ts";
-import type { Lease, LeaseEnd } from "../../client/lease.ts";
-import type { Reason } from "../../client/reasons.ts";
-import { msToDuration } from "../../client/time-wire.ts";
+import { msToDuration } from "../../client/wire/time.ts";
 import type { Terminal } from "../session/terminal.ts";
 import { sparseJsonLine } from "../text/json-line.ts";
 import type { LeaseNews } from "./lease-news.ts";

@@ -1,9 +1,9 @@
 /** What becomes of a lease that is asked for, reported as it happens. */
 
-import type { WaitingNotice } from "../../client/admission-controller.ts";
-import type { DrainingNotice } from "../../client/draining-notice.ts";
-import type { Lease, LeaseEnd, RevokingNotice } from "../../client/lease.ts";
-import type { Refusal } from "../../client/refusal.ts";
+import type { WaitingNotice } from "../../client/api/admission-controller.ts";
+import type { DrainingNotice } from "../../client/api/draining-notice.ts";
+import type { Lease, LeaseEnd, RevokingNotice } from "../../client/api/lease.ts";
+import type { Refusal } from "../../client/api/refusal.ts";
 
 export interface LeaseNews {
   waiting(notice: WaitingNotice): void;

@@ -2,8 +2,8 @@
 
 import { type Duration, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Limiter, LimiterStatus } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
-import { reasonFromWire } from "../../client/reason-wire.ts";
-import { durationToMs } from "../../client/time-wire.ts";
+import { reasonFromWire } from "../../client/wire/reason.ts";
+import { durationToMs } from "../../client/wire/time.ts";
 import { formatDuration } from "../text/duration.ts";
 import { type Field, formatFields } from "../text/fields.ts";
 import { formatInstant, formatNumber } from "../text/number.ts";

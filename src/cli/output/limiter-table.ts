@@ -2,7 +2,7 @@
 
 import type { Limiter, LimiterStatus } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { LimiterState } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
-import { durationToMs } from "../../client/time-wire.ts";
+import { durationToMs } from "../../client/wire/time.ts";
 import { formatBar } from "../text/bar.ts";
 import { formatRoughly } from "../text/duration.ts";
 import { formatNumber } from "../text/number.ts";

@@ -1,8 +1,8 @@
 /** How a wait goes, on standard error: rewritten in place on a terminal. */
 
-import type { WaitingNotice } from "../../client/admission-controller.ts";
-import type { Reason } from "../../client/reasons.ts";
-import type { PullNotice } from "../../client/work.ts";
+import type { WaitingNotice } from "../../client/api/admission-controller.ts";
+import type { Reason } from "../../client/api/reasons.ts";
+import type { PullNotice } from "../../client/api/work.ts";
 import type { Terminal } from "../session/terminal.ts";
 import { formatRoughly } from "../text/duration.ts";
 

@@ -1,8 +1,8 @@
 /** A command that runs for a card: what it is given, and what becomes of the card by how it ends. */
 
 import { Writable } from "node:stream";
-import type { Clock } from "../../client/clock.ts";
-import type { Work } from "../../client/work.ts";
+import type { Work } from "../../client/api/work.ts";
+import type { Clock } from "../../client/rpc/clock.ts";
 import { cardJson } from "../output/card-json.ts";
 import { BOARD_VARIABLE, type Variables } from "../session/environment.ts";
 import { CARD_EXIT } from "../session/exit-codes.ts";

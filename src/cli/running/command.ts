@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import type { Writable } from "node:stream";
 import { isatty } from "node:tty";
-import type { Clock } from "../../client/clock.ts";
+import type { Clock } from "../../client/rpc/clock.ts";
 import { environmentWith, type Variables } from "../session/environment.ts";
 import { RUN_EXIT } from "../session/exit-codes.ts";
 import { exitCodeOf } from "../session/signals.ts";

@@ -1,7 +1,7 @@
 /** Waiting for one card, and running a command for it. */
 
-import { createSystemClock } from "../../client/clock.ts";
-import type { Work } from "../../client/work.ts";
+import type { Work } from "../../client/api/work.ts";
+import { createSystemClock } from "../../client/rpc/clock.ts";
 import { cardName } from "../output/card-words.ts";
 import { drainingWords } from "../output/lease-words.ts";
 import { createPullWaitingLine } from "../output/waiting-line.ts";

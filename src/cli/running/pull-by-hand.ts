@@ -1,12 +1,12 @@
 /** Taking a card for a person, who keeps it until the work is ended. */
 
-import { cardFromWire } from "../../client/card-wire.ts";
 import {
   BoardService,
   type PulledCard,
   TryPullCardResponseSchema,
 } from "../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import { refusalFromWire } from "../../client/lease-wire.ts";
+import { cardFromWire } from "../../client/wire/card.ts";
+import { refusalFromWire } from "../../client/wire/lease.ts";
 import { cardName } from "../output/card-words.ts";
 import type { BoardContext } from "../session/board-context.ts";
 import { openCalls } from "../session/connection.ts";

@@ -1,9 +1,9 @@
 /** Running a command for one card after the other, until it is stopped. */
 
-import type { Card } from "../../client/card.ts";
-import { createSystemClock } from "../../client/clock.ts";
-import { WorkLostError } from "../../client/errors.ts";
-import type { Work } from "../../client/work.ts";
+import type { Card } from "../../client/api/card.ts";
+import { WorkLostError } from "../../client/api/errors.ts";
+import type { Work } from "../../client/api/work.ts";
+import { createSystemClock } from "../../client/rpc/clock.ts";
 import type { BoardContext } from "../session/board-context.ts";
 import { openClient } from "../session/connection.ts";
 import { userAtHost } from "../session/environment.ts";

@@ -9,8 +9,8 @@ import {
   type StatusCode,
   type Violation,
   WorkLostError,
-} from "../../client/errors.ts";
-import type { Reason } from "../../client/reasons.ts";
+} from "../../client/api/errors.ts";
+import type { Reason } from "../../client/api/reasons.ts";
 import { formatRoughly } from "../text/duration.ts";
 import { EXIT } from "./exit-codes.ts";
 import { exitCodeOf, Interrupted } from "./signals.ts";

@@ -2,9 +2,6 @@
 
 import type { DescService } from "@bufbuild/protobuf";
 import { createClient as createRpcClient, type Client as RpcClient } from "@connectrpc/connect";
-import { ANSWER_WITHIN } from "../../client/calls.ts";
-import { createSystemClock } from "../../client/clock.ts";
-import { awaitFirstWord } from "../../client/first-word.ts";
 import {
   type Client,
   type ConnectOptions,
@@ -13,9 +10,12 @@ import {
   ServerUnavailableError,
   toClientError,
 } from "../../client/index.ts";
-import { originOf } from "../../client/node-address.ts";
-import { openNodeTransport } from "../../client/node-transport.ts";
-import { within } from "../../client/within.ts";
+import { ANSWER_WITHIN } from "../../client/rpc/calls.ts";
+import { createSystemClock } from "../../client/rpc/clock.ts";
+import { awaitFirstWord } from "../../client/rpc/first-word.ts";
+import { within } from "../../client/rpc/within.ts";
+import { originOf } from "../../client/transport/node-address.ts";
+import { openNodeTransport } from "../../client/transport/node-transport.ts";
 import { UsageError } from "./failure.ts";
 
 /** The contract's own calls, for commands that show the contract's own messages. */

@@ -1,6 +1,6 @@
 /** Lists that come page by page. */
 
-import { type PageOf, type PageQuery, readPages } from "../../client/pages.ts";
+import { type PageOf, type PageQuery, readPages } from "../../client/rpc/pages.ts";
 
 /** As many as the contract lets a page have. */
 const PAGE_SIZE = 1000;

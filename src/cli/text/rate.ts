@@ -1,8 +1,8 @@
 /** The rate of a limiter as people write it. */
 
+import { formatRate } from "../../client/api/rate.ts";
 import type { Limiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
-import { formatRate } from "../../client/rate.ts";
-import { durationToMs } from "../../client/time-wire.ts";
+import { durationToMs } from "../../client/wire/time.ts";
 import { formatExactly } from "./number.ts";
 
 /** ms. */

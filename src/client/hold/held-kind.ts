@@ -1,6 +1,6 @@
 /** What differs between leases and cards that are held. */
 
-import type { ClientEvent } from "../client-event.ts";
+import type { ClientEvent } from "../api/events.ts";
 
 /** The reasons for a loss that the client finds by itself, whatever is held. */
 export type OwnLossReason = "VALIDITY_EXPIRED" | "CONNECTION_LOST" | "PAGE_HIDDEN";

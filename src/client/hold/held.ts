@@ -3,15 +3,15 @@
  * object, which nothing here refers to, so that a handle that was forgotten can be collected and what it stood for given back.
  */
 
-import type { CallStream } from "../call-stream.ts";
-import type { ClientEvent } from "../client-event.ts";
-import type { Moment } from "../clock.ts";
-import { notify } from "../notify.ts";
-import { Reliance, type ReliancePorts } from "../reliance.ts";
-import type { StreamPlace } from "../streams.ts";
-import { within } from "../within.ts";
-import { type Attachment, type AttachmentPorts, createAttachment } from "./attachment.ts";
+import type { ClientEvent } from "../api/events.ts";
+import type { CallStream } from "../rpc/call-stream.ts";
+import type { Moment } from "../rpc/clock.ts";
+import { notify } from "../rpc/notify.ts";
+import type { StreamPlace } from "../rpc/stream-budget.ts";
+import { within } from "../rpc/within.ts";
 import type { Good, HeldKind, Loss } from "./held-kind.ts";
+import { type Attachment, type AttachmentPorts, createAttachment } from "./resumable-stream.ts";
+import { Reliance, type ReliancePorts } from "./tenure.ts";
 
 export interface HeldPorts<C, A> extends ReliancePorts<C, A>, AttachmentPorts {
   /** ms for a holder that ends it to wait for the server's word; less while the server is known to be away. */

@@ -1,14 +1,14 @@
 /** A lease that the client holds. */
 
-import type { Moment } from "../clock.ts";
-import { AdmissionError, LeaseLostError, type LossReason } from "../errors.ts";
+import { AdmissionError, LeaseLostError, type LossReason } from "../api/errors.ts";
+import type { LeaseEnd, RevokingNotice, WorkOutcome } from "../api/lease.ts";
 import { type Attached, Held, type HeldPorts } from "../hold/held.ts";
 import type { HeldKind, Loss } from "../hold/held-kind.ts";
-import type { LeaseEnd, RevokingNotice, WorkOutcome } from "../lease.ts";
-import { type Grant, lossOf } from "../lease-wire.ts";
-import { notify } from "../notify.ts";
-import type { EndRequest } from "../releasing.ts";
-import type { Credential, RenewAnswer } from "../renewing.ts";
+import type { Moment } from "../rpc/clock.ts";
+import { notify } from "../rpc/notify.ts";
+import { type Grant, lossOf } from "../wire/lease.ts";
+import type { EndRequest } from "./release.ts";
+import type { Credential, RenewAnswer } from "./renew.ts";
 
 export interface HeldLeasePorts extends HeldPorts<Credential, RenewAnswer> {
   /** Tells the server that a lease is released; rejects where that is not confirmed. */

@@ -1,8 +1,8 @@
 /** All leases that a client holds. */
 
 import { createHeldSet, type HeldSet } from "../hold/held-set.ts";
-import type { Grant } from "../lease-wire.ts";
-import type { AskPorts } from "../ports.ts";
+import type { AskPorts } from "../rpc/ports.ts";
+import type { Grant } from "../wire/lease.ts";
 import { HeldLease, type HeldLeaseOptions, type HeldLeasePorts } from "./held-lease.ts";
 
 /** What a grant has left: a lease to hold, or nothing. */

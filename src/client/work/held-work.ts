@@ -1,14 +1,14 @@
 /** Work on a card that the client holds. */
 
-import type { Calls } from "../calls.ts";
-import type { Card } from "../card.ts";
-import { AdmissionError, type WorkLossReason, WorkLostError } from "../errors.ts";
+import type { Card } from "../api/card.ts";
+import { AdmissionError, type WorkLossReason, WorkLostError } from "../api/errors.ts";
+import type { Reason } from "../api/reasons.ts";
+import type { WorkEnd } from "../api/work.ts";
 import { Held, type HeldOptions, type HeldPorts } from "../hold/held.ts";
 import type { HeldKind, Loss } from "../hold/held-kind.ts";
-import type { Reason } from "../reasons.ts";
-import type { WorkEnd } from "../work.ts";
-import type { Ending, WorkEndRequest } from "../work-ending.ts";
-import type { CardCredential, CardRenewal, Pulled } from "../work-wire.ts";
+import type { Calls } from "../rpc/calls.ts";
+import type { CardCredential, CardRenewal, Pulled } from "../wire/work.ts";
+import type { Ending, WorkEndRequest } from "./end.ts";
 
 export interface HeldWorkPorts extends HeldPorts<CardCredential, CardRenewal> {
   /** Tells the server how the work has ended; rejects where that is not so. */

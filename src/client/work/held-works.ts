@@ -1,10 +1,10 @@
 /** All cards that a client works on. */
 
 import { createHeldSet, type HeldSet } from "../hold/held-set.ts";
-import type { BoardPorts } from "../ports.ts";
-import type { CardRenewers } from "../work-renewing.ts";
-import type { Pulled } from "../work-wire.ts";
+import type { BoardPorts } from "../rpc/ports.ts";
+import type { Pulled } from "../wire/work.ts";
 import { HeldWork, type HeldWorkOptions, type HeldWorkPorts } from "./held-work.ts";
+import type { CardRenewers } from "./renew.ts";
 
 /** What a pull has left: a card to work on, or one that was only moved. */
 export type WorkAdmission =

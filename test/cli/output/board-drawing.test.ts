@@ -2,12 +2,12 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { drawBoard } from "../../../src/cli/output/board-drawing.ts";
 import { textWidth } from "../../../src/cli/text/width.ts";
-import type { Board, Stage } from "../../../src/client/board.ts";
-import { boardFromWire } from "../../../src/client/board-wire.ts";
-import type { Card } from "../../../src/client/card.ts";
-import { cardFromWire } from "../../../src/client/card-wire.ts";
+import type { Board, Stage } from "../../../src/client/api/board.ts";
+import type { Card } from "../../../src/client/api/card.ts";
 import { BoardSchema } from "../../../src/client/gen/ggen/backpressure/v1/board_pb.ts";
 import { CardSchema } from "../../../src/client/gen/ggen/backpressure/v1/card_pb.ts";
+import { boardFromWire } from "../../../src/client/wire/board.ts";
+import { cardFromWire } from "../../../src/client/wire/card.ts";
 
 const MINUTE = 60_000;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { failureOf } from "../../../src/cli/session/failure.ts";
 import { Interrupted } from "../../../src/cli/session/signals.ts";
-import { AdmissionError, LeaseLostError, ServerError, ServerUnavailableError } from "../../../src/client/errors.ts";
+import { AdmissionError, LeaseLostError, ServerError, ServerUnavailableError } from "../../../src/client/api/errors.ts";
 
 describe("failureOf", () => {
   it.each([

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { amountRateValue } from "../../../src/cli/options/values.ts";
-import { parseDuration } from "../../../src/client/duration.ts";
+import { parseDuration } from "../../../src/client/api/duration.ts";
 import { parseConfig } from "../../../src/server/config/config.ts";
 import { toMaxRps } from "../../../src/server/machine/rate.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";

@@ -1,8 +1,8 @@
 /** Boards for commands to work on. */
 
-import type { BoardConfig, StageConfig } from "../../../src/client/board.ts";
-import type { BoardClient } from "../../../src/client/board-client.ts";
-import type { Card } from "../../../src/client/card.ts";
+import type { BoardConfig, StageConfig } from "../../../src/client/api/board.ts";
+import type { BoardClient } from "../../../src/client/api/board-client.ts";
+import type { Card } from "../../../src/client/api/card.ts";
 import type { Service } from "./service.ts";
 
 const STAGES: readonly StageConfig[] = [

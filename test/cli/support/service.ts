@@ -1,7 +1,7 @@
 /** A real server in this process, and a client that looks at it. */
 
+import type { LeaseInfo, LimiterStatus } from "../../../src/client/api/limiter.ts";
 import { type Client, connect } from "../../../src/client/index.ts";
-import type { LeaseInfo, LimiterStatus } from "../../../src/client/limiter.ts";
 import { startTestServer } from "../../support/server.ts";
 
 export interface Service extends AsyncDisposable {

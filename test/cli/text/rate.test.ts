@@ -2,8 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatLimiterRate } from "../../../src/cli/text/rate.ts";
+import { formatRate, parseRate } from "../../../src/client/api/rate.ts";
 import { type Limiter, LimiterSchema } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
-import { formatRate, parseRate } from "../../../src/client/rate.ts";
 
 const MINUTE = 60_000_000;
 const HOUR = 60 * MINUTE;

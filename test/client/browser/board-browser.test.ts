@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { BoardClient } from "../../../src/client/board-client.ts";
-import type { Work } from "../../../src/client/work.ts";
+import type { BoardClient } from "../../../src/client/api/board-client.ts";
+import type { Work } from "../../../src/client/api/work.ts";
 import { launchChromium } from "../../support/chromium.ts";
 import { type Bundle, bundleForBrowsers, openPage } from "../support/browser.ts";
 import { connectForTest, startRealServer } from "../support/real-server.ts";

@@ -1,8 +1,8 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Client } from "../../../src/client/client.ts";
+import type { Client } from "../../../src/client/api/client.ts";
+import type { Lease } from "../../../src/client/api/lease.ts";
 import { connect } from "../../../src/client/index.browser.ts";
-import type { Lease } from "../../../src/client/lease.ts";
 import { launchChromium } from "../../support/chromium.ts";
 import { type Bundle, bundleForBrowsers, newPage, openPage, servePage } from "../support/browser.ts";
 import { connectForTest, startRealServer } from "../support/real-server.ts";

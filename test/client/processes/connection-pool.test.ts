@@ -7,8 +7,8 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createSystemClock } from "../../../src/client/clock.ts";
-import { type ConnectionPool, createConnectionPool } from "../../../src/client/connection-pool.ts";
+import { createSystemClock } from "../../../src/client/rpc/clock.ts";
+import { type ConnectionPool, createConnectionPool } from "../../../src/client/transport/connection-pool.ts";
 import { createMailbox } from "../support/mailbox.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 

@@ -1,13 +1,13 @@
 /** Parts of the client that are loaded when they are first used: all that holds in Node holds for them, too. */
 
 import { expect, test, vi } from "vitest";
-import type { SitedBoardClient } from "../../../src/client/create-board-client.ts";
+import type { Limiters } from "../../../src/client/api/limiters.ts";
 import { lazily, loadOnce } from "../../../src/client/lazily.ts";
 import { createLazyBoardClient, LAZY_PARTS } from "../../../src/client/lazy-parts.ts";
-import { createLimiters } from "../../../src/client/limiter-calls.ts";
-import type { Limiters } from "../../../src/client/limiters.ts";
-import { openBoards } from "../../../src/client/open-boards.ts";
-import type { BoardPart, Parts } from "../../../src/client/parts.ts";
+import type { SitedBoardClient } from "../../../src/client/resources/board-client.ts";
+import { createLimiters } from "../../../src/client/resources/limiters.ts";
+import { openBoards } from "../../../src/client/resources/open-boards.ts";
+import type { BoardPart, Parts } from "../../../src/client/resources/parts.ts";
 import { createFixture, settle, useParts } from "../support/client-fixture.ts";
 import { createFakePage } from "../support/fake-page.ts";
 import { pulledEvent } from "../support/pulled-card.ts";
@@ -39,7 +39,7 @@ test("a part that cannot be loaded fails the call in words, and is loaded again 
 });
 
 test("a board's part that cannot be loaded is said once, in each of its calls", async () => {
-  vi.doMock("../../../src/client/open-boards.ts", () => {
+  vi.doMock("../../../src/client/resources/open-boards.ts", () => {
     throw new Error("gone");
   });
   const { client } = createFixture();
@@ -47,7 +47,7 @@ test("a board's part that cannot be loaded is said once, in each of its calls", 
     .board("release")
     .get("card-1")
     .then(String, (error: Error) => error.message);
-  vi.doUnmock("../../../src/client/open-boards.ts");
+  vi.doUnmock("../../../src/client/resources/open-boards.ts");
   expect(message.match(/could not be loaded/g)).toHaveLength(1);
 });
 

@@ -2,13 +2,13 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Client, ClientOptions } from "../../../src/client/api/client.ts";
 import { assembleClient } from "../../../src/client/assemble.ts";
-import type { Client, ClientOptions } from "../../../src/client/client.ts";
 import type { GrantedSchema } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { createLimiters } from "../../../src/client/limiter-calls.ts";
-import { openBoards } from "../../../src/client/open-boards.ts";
-import type { Parts } from "../../../src/client/parts.ts";
-import type { Page } from "../../../src/client/platform.ts";
+import { createLimiters } from "../../../src/client/resources/limiters.ts";
+import { openBoards } from "../../../src/client/resources/open-boards.ts";
+import type { Parts } from "../../../src/client/resources/parts.ts";
+import type { Page } from "../../../src/client/transport/platform.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createFakeService, type FakeService } from "./fake-service.ts";
 

@@ -1,6 +1,6 @@
 /** A clock that goes on when the test says so, and runs the timers itself. */
 
-import type { Clock } from "../../../src/client/clock.ts";
+import type { Clock } from "../../../src/client/rpc/clock.ts";
 
 export interface FakeClock extends Clock {
   /** Both clocks go on; timers that fall due are run, each at its time. */

@@ -1,7 +1,7 @@
 /** A page that goes away and comes back when the test says so. */
 
-import type { LastWord } from "../../../src/client/last-word.ts";
-import type { Page } from "../../../src/client/platform.ts";
+import type { LastWord } from "../../../src/client/rpc/page.ts";
+import type { Page } from "../../../src/client/transport/platform.ts";
 
 export interface FakePage extends Page {
   hide(): void;

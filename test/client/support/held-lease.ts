@@ -1,7 +1,7 @@
 /** A lease in a test's hands, and what the server says of it. */
 
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { AcquireOptions } from "../../../src/client/client.ts";
+import type { AcquireOptions } from "../../../src/client/api/client.ts";
 import { type Fixture, granted } from "./client-fixture.ts";
 
 /** A lease that was granted at once, and its stream. */

@@ -7,8 +7,8 @@
 import { once } from "node:events";
 import type { ClientHttp2Session } from "node:http2";
 import { setTimeout } from "node:timers/promises";
-import { createSystemClock } from "../../../src/client/clock.ts";
-import { createConnectionPool } from "../../../src/client/connection-pool.ts";
+import { createSystemClock } from "../../../src/client/rpc/clock.ts";
+import { createConnectionPool } from "../../../src/client/transport/connection-pool.ts";
 
 const [origin = ""] = process.argv.slice(2);
 const pings = { pingInterval: 20, pingTimeout: 1000 };

@@ -1,7 +1,7 @@
 /** The real server, in this process, on ports of its own. */
 
 import { onTestFinished } from "vitest";
-import type { Client } from "../../../src/client/client.ts";
+import type { Client } from "../../../src/client/api/client.ts";
 import { connect } from "../../../src/client/index.ts";
 import { parseConfig } from "../../../src/server/config/config.ts";
 import { createLog } from "../../../src/server/log.ts";

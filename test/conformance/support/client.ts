@@ -15,8 +15,8 @@ import {
 } from "@bufbuild/protobuf";
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
-import { createFetchTransport } from "../../../src/client/fetch-transport.ts";
-import { networkFetch } from "../../../src/client/network-fetch.ts";
+import { createFetchTransport } from "../../../src/client/transport/fetch-transport.ts";
+import { networkFetch } from "../../../src/client/transport/network-fetch.ts";
 import type { Header } from "./contract.ts";
 import { readContract } from "./contract.ts";
 import { readMessages, withLength } from "./messages.ts";

@@ -11,11 +11,11 @@ test("its import loads at most 15 modules of the package, none of another packag
   const limiter = await bundleInProcess(join(folder, "index.js"));
   const inputs = Object.values(limiter.inputs).flatMap(({ imports }) => imports);
   const outside = new Set(inputs.filter(({ external }) => external === true).map(({ path }) => path));
-  expect(outside).toEqual(new Set(["../client/errors.js"]));
+  expect(outside).toEqual(new Set(["../client/api/errors.js"]));
   expect(Object.keys(limiter.inputs).filter((path) => path.includes("node_modules"))).toEqual([]);
   // The errors are loaded as the modules that they are.
   const errors = await build({
-    entryPoints: ["src/client/errors.ts"],
+    entryPoints: ["src/client/api/errors.ts"],
     bundle: true,
     platform: "browser",
     format: "esm",

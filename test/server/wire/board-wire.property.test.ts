@@ -3,7 +3,7 @@
 import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cardFromWire } from "../../../src/client/card-wire.ts";
+import { cardFromWire } from "../../../src/client/wire/card.ts";
 import { BoardSchema, StageKind } from "../../../src/server/gen/ggen/backpressure/v1/board_pb.ts";
 import { CardSchema } from "../../../src/server/gen/ggen/backpressure/v1/card_pb.ts";
 import type { CardView } from "../../../src/server/machine/board/view.ts";

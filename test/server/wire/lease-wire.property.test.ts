@@ -3,13 +3,13 @@
 import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { claimsToWire } from "../../../src/client/claim-wire.ts";
+import { claimsToWire } from "../../../src/client/wire/claim.ts";
 import {
   grantFromWire,
   leaseInfoFromWire,
   refusalFromWire,
   waiterInfoFromWire,
-} from "../../../src/client/lease-wire.ts";
+} from "../../../src/client/wire/lease.ts";
 import {
   AcquireRequestSchema,
   GrantedSchema,

@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { durationToMs, timestampToDate } from "../../../src/client/time-wire.ts";
+import { durationToMs, timestampToDate } from "../../../src/client/wire/time.ts";
 import {
   durationToMicros,
   microsToDuration,

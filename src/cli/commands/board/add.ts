@@ -1,8 +1,8 @@
 /** `backpressure board add`: a card for the first stage. */
 
 import { Option } from "commander";
-import { contentToWire } from "../../../client/card-wire.ts";
 import { AddCardResponseSchema, BoardService } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { contentToWire } from "../../../client/wire/card.ts";
 import { type CardFlags, cardOptions, settingsOf } from "../../options/card.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";

@@ -1,8 +1,8 @@
 /** `backpressure board card`: one card in full. */
 
-import type { Card, CardLease } from "../../../client/card.ts";
-import { cardFromWire } from "../../../client/card-wire.ts";
+import type { Card, CardLease } from "../../../client/api/card.ts";
 import { BoardService, GetCardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { cardFromWire } from "../../../client/wire/card.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";
 import { EXIT } from "../../session/exit-codes.ts";

@@ -1,9 +1,9 @@
 /** `backpressure board create`: makes a board. */
 
 import { Option } from "commander";
-import type { BoardSettings, StageConfig } from "../../../client/board.ts";
-import { boardConfigToWire, boardFromWire } from "../../../client/board-wire.ts";
+import type { BoardSettings, StageConfig } from "../../../client/api/board.ts";
 import { BoardService, CreateBoardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { boardConfigToWire, boardFromWire } from "../../../client/wire/board.ts";
 import { boardOptions } from "../../options/board.ts";
 import { STAGE_FORM, stagesWords, stageValue } from "../../options/stage.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";

@@ -1,8 +1,8 @@
 /** `backpressure board edit`: changes what a card says. */
 
 import { Option } from "commander";
-import { cardChangesToWire } from "../../../client/card-wire.ts";
 import { BoardService, UpdateCardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { cardChangesToWire } from "../../../client/wire/card.ts";
 import { type CardFlags, cardOptions, settingsOf } from "../../options/card.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";

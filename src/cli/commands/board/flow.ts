@@ -2,10 +2,10 @@
 
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Option } from "commander";
-import type { FlowSample } from "../../../client/board.ts";
-import { flowSampleFromWire } from "../../../client/board-wire.ts";
-import { createSystemClock } from "../../../client/clock.ts";
+import type { FlowSample } from "../../../client/api/board.ts";
 import { BoardService, GetFlowResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { createSystemClock } from "../../../client/rpc/clock.ts";
+import { flowSampleFromWire } from "../../../client/wire/board.ts";
 import { durationValue } from "../../options/values.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";

@@ -1,9 +1,9 @@
 /** `backpressure board list`: every board, with how work flows over it. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Board } from "../../../client/board.ts";
-import { boardFromWire } from "../../../client/board-wire.ts";
+import type { Board } from "../../../client/api/board.ts";
 import { BoardService, ListBoardsResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { boardFromWire } from "../../../client/wire/board.ts";
 import { countWords, spanWords } from "../../output/board-figures.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";

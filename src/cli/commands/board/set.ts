@@ -2,15 +2,15 @@
 
 import { create, equals } from "@bufbuild/protobuf";
 import { Option } from "commander";
-import type { Board, BoardChanges, StageChange } from "../../../client/board.ts";
-import { boardChangesToWire, boardFromWire } from "../../../client/board-wire.ts";
-import { AdmissionError } from "../../../client/errors.ts";
+import type { Board, BoardChanges, StageChange } from "../../../client/api/board.ts";
+import { AdmissionError } from "../../../client/api/errors.ts";
 import { BoardSchema, type Board as WireBoard } from "../../../client/gen/ggen/backpressure/v1/board_pb.ts";
 import {
   BoardService,
   type UpdateBoardResponse,
   UpdateBoardResponseSchema,
 } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { boardChangesToWire, boardFromWire } from "../../../client/wire/board.ts";
 import { type BoardFlags, boardChangesOf, boardOptions } from "../../options/board.ts";
 import { type StageLimits, stageLimitValue, stagesWords } from "../../options/stage.ts";
 import { unsetOption } from "../../options/unset.ts";

@@ -1,9 +1,9 @@
 /** `backpressure board show`: the board, drawn. */
 
 import { Option } from "commander";
-import { boardFromWire } from "../../../client/board-wire.ts";
-import { cardFromWire } from "../../../client/card-wire.ts";
 import { BoardService, GetBoardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { boardFromWire } from "../../../client/wire/board.ts";
+import { cardFromWire } from "../../../client/wire/card.ts";
 import { cardCountValue } from "../../options/values.ts";
 import { type BoardView, drawBoard } from "../../output/board-drawing.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";

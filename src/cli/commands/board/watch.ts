@@ -1,15 +1,15 @@
 /** `backpressure board watch`: the board as it changes. */
 
-import type { Board } from "../../../client/board.ts";
-import { boardFromWire } from "../../../client/board-wire.ts";
-import type { Card } from "../../../client/card.ts";
-import { cardFromWire } from "../../../client/card-wire.ts";
-import { type Clock, createSystemClock } from "../../../client/clock.ts";
+import type { Board } from "../../../client/api/board.ts";
+import type { Card } from "../../../client/api/card.ts";
 import {
   BoardService,
   type WatchBoardResponse,
   WatchBoardResponseSchema,
 } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { type Clock, createSystemClock } from "../../../client/rpc/clock.ts";
+import { boardFromWire } from "../../../client/wire/board.ts";
+import { cardFromWire } from "../../../client/wire/card.ts";
 import { drawBoard } from "../../output/board-drawing.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";

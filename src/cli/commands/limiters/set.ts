@@ -2,14 +2,14 @@
 
 import { create, equals } from "@bufbuild/protobuf";
 import { Option } from "commander";
-import { AdmissionError } from "../../../client/errors.ts";
+import { AdmissionError } from "../../../client/api/errors.ts";
 import { type Limiter, LimiterSchema } from "../../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import {
   CreateLimiterResponseSchema,
   type LimiterService,
   UpdateLimiterResponseSchema,
 } from "../../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import { changesToWire } from "../../../client/limiter-wire.ts";
+import { changesToWire } from "../../../client/wire/limiter.ts";
 import { limiterChangesOf, type SettingFlags, settingOptions } from "../../options/limiter.ts";
 import { openLimiterCalls } from "../../session/connection.ts";
 import type { Context, DefineCommand } from "../../session/context.ts";

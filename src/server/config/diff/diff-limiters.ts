@@ -1,7 +1,7 @@
 /** Limiters: what the file declares against what runs. */
 
 import { create } from "@bufbuild/protobuf";
-import { formatRate } from "../../../client/rate.ts";
+import { formatRate } from "../../../client/api/rate.ts";
 import { type Limiter, LimiterSchema, LimiterState } from "../../gen/ggen/backpressure/v1/limiter_pb.ts";
 import { type LimiterConfig, sameConfig } from "../../machine/limiter.ts";
 import { type Rate, sameRate } from "../../machine/rate.ts";

@@ -7,7 +7,7 @@
 import { type DescField, type DescMessage, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
-import { parseRate } from "../../../client/rate.ts";
+import { parseRate } from "../../../client/api/rate.ts";
 import { RateSchema } from "../../gen/ggen/backpressure/v1/limiter_pb.ts";
 import { nearestName } from "../../wire/nearest-name.ts";
 import { microsToDuration } from "../../wire/time-wire.ts";

@@ -3,7 +3,7 @@
 import { type DescEnum, type DescField, getOption, type JsonValue, ScalarType } from "@bufbuild/protobuf";
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { isMap, isScalar, isSeq, type Node } from "yaml";
-import { durationAdvice } from "../../../client/duration.ts";
+import { durationAdvice } from "../../../client/api/duration.ts";
 import { durationJson } from "../../wire/duration-text.ts";
 import { ReplacedScalar } from "./variables.ts";
 

@@ -3,9 +3,9 @@
 import { Agent } from "node:http";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
-import { createSystemClock } from "../../../../src/client/clock.ts";
-import { createConnectionPool } from "../../../../src/client/connection-pool.ts";
 import { type Client, type ClientEvent, createClient } from "../../../../src/client/index.ts";
+import { createSystemClock } from "../../../../src/client/rpc/clock.ts";
+import { createConnectionPool } from "../../../../src/client/transport/connection-pool.ts";
 
 export const WAYS = ["gRPC", "Connect over h2c", "Connect over HTTP/1.1"] as const;
 export type Way = (typeof WAYS)[number];

@@ -1,0 +1,35 @@
+/** The transport from Node: gRPC over HTTP/2, on connections that are pinged. */
+
+import type { Transport } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createSystemClock } from "../rpc/clock.ts";
+import { createConnectionPool } from "./connection-pool.ts";
+import { originOf } from "./node-address.ts";
+
+/** How connections are kept. */
+export interface ConnectionOptions {
+  /** ms between two pings of a connection with open calls. Default 10,000. */
+  readonly pingInterval?: number | undefined;
+  /** ms for the ping to be answered, else the connection counts as lost. Default 5,000. */
+  readonly pingTimeout?: number | undefined;
+  /** Calls at once on one connection, 1 to 1,000; more calls open more connections. Default 1,000, or the server's. */
+  readonly maxStreamsPerConnection?: number | undefined;
+}
+
+export interface NodeTransport {
+  readonly transport: Transport;
+  /** Closes the connections, and fails what is under way on them. */
+  readonly close: () => void;
+}
+
+/** What any server bears on one connection. */
+const MOST_STREAMS = 1000;
+
+/** Connects when the first call needs it. Throws a `TypeError` that says what is wrong with the address. */
+export function openNodeTransport(address: string, options: ConnectionOptions = {}): NodeTransport {
+  const { pingInterval = 10_000, pingTimeout = 5000, maxStreamsPerConnection = MOST_STREAMS } = options;
+  const origin = originOf(address);
+  const maxStreams = Math.min(MOST_STREAMS, maxStreamsPerConnection);
+  const pool = createConnectionPool({ clock: createSystemClock(), origin, pingInterval, pingTimeout, maxStreams });
+  return { transport: createGrpcTransport({ baseUrl: origin, sessionManager: pool }), close: pool.close };
+}
