@@ -31,7 +31,7 @@ export const defineServe: DefineCommand = (command, handle) => {
     .addOption(
       new Option(
         "--accept-loss",
-        "take up what can be read of a damaged data folder, and grant nothing until all leases of before have run out",
+        "take up what can be read of a damaged data folder, and grant nothing until the longest possible ttl has passed",
       ),
     )
     .addHelpText("after", HELP)

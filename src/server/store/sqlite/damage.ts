@@ -16,8 +16,8 @@ export function damaged(folder: string, what: string, cause?: unknown): StoreErr
     "damaged",
     // SQLite's own findings come in several lines.
     `the data folder ${folder} is damaged: ${what.replaceAll(/\s+/g, " ")}. Put a backup of the whole folder in its place; or start once with ` +
-      "--accept-loss, which keeps what can be read, sets the rest aside in the folder, and grants nothing until all leases " +
-      "of before must have run out",
+      "--accept-loss, which keeps what can be read, sets the rest aside in the folder, and grants nothing until the " +
+      "longest possible ttl has passed",
     { cause },
   );
 }

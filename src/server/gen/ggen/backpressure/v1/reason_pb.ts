@@ -305,8 +305,8 @@ export const Reason = {
   TOO_MANY_BOARDS: 87,
 
   /**
-   * An answer of TryAcquire (RESOURCE_EXHAUSTED for Acquire with `max_wait` zero): the server has started without knowing
-   * all leases of before, and grants nothing until they have run out.
+   * An answer of TryAcquire (RESOURCE_EXHAUSTED for Acquire with `max_wait` zero): after a restart the server may
+   * not know every earlier lease, and grants nothing until the longest possible ttl has passed. Known leases can be resumed.
    *
    * @generated from enum value: REASON_LEARNING = 51;
    */

@@ -338,15 +338,15 @@ export const Durability = {
   UNSPECIFIED: 0,
 
   /**
-   * Not even the process. After every start nothing is granted until all leases of before must have run out.
+   * Not even the process. After every start nothing is granted until the longest possible ttl has passed.
    *
    * @generated from enum value: DURABILITY_NONE = 1;
    */
   NONE: 1,
 
   /**
-   * The end of the process, by whatever way. After a loss of power nothing is granted until all leases of before must
-   * have run out.
+   * The end of the process, by whatever way. After a loss of power nothing is granted until the longest possible
+   * ttl has passed.
    *
    * @generated from enum value: DURABILITY_PROCESS = 2;
    */
