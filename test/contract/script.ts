@@ -20,8 +20,6 @@ export function claimOn(limiter = "db", about: Partial<Claim> = {}): Claim {
   return { limiter, key: "", permits: 1, tokens: 0, slots: false, ...about };
 }
 
-export type Script = ReturnType<typeof createScript>;
-
 export function createScript(stage: Stage) {
   const { engine, boards } = stage;
   /** `subject: what`, in the order in which it was said; "moved" is not noted. */

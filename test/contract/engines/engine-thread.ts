@@ -1,18 +1,30 @@
 /** The thread that decides: for each link engines of their own, which hear of a link that is cut as of lost connections. */
 
-import { type MessagePort, parentPort } from "node:worker_threads";
-import type { BoardAsk } from "../../../src/server/engine/board-engine.ts";
-import type { Ask, EngineUnavailable } from "../../../src/server/engine/engine.ts";
+import { parentPort } from "node:worker_threads";
+import type { BoardAnswerTo, BoardAsk } from "../../../src/server/engine/board-engine.ts";
+import type { AnswerTo, Ask, EngineUnavailable } from "../../../src/server/engine/engine.ts";
 import type { Stage } from "../stage.ts";
 import { stageEmbedded } from "./embedded.ts";
-import type { Control, FromThread, Request, ToThread } from "./link.ts";
+import type { Control, FromThread, Link, Request, ToThread } from "./link.ts";
 
-parentPort?.on("message", (port: MessagePort) => void serve(port));
+/** By its number, each stage as it stands when its last link is cut. */
+const stages = new Map<number, Promise<Stage>>();
 
-async function serve(port: MessagePort): Promise<void> {
-  const stage = await stageEmbedded();
+parentPort?.on("message", (link: Link) => void serve(link));
+
+async function serve({ port, stage: number }: Link): Promise<void> {
+  const before = stages.get(number) ?? stageEmbedded();
+  const { promise: cut, resolve } = Promise.withResolvers<Stage>();
+  stages.set(number, cut);
+  const stage = await before;
   const limiters = createSide(stage.engine, say, "limiters");
   const boards = createSide(stage.boards, say, "boards");
+
+  port.on("close", () => {
+    limiters.lose((id, stream) => ({ kind: "leave", id, stream, how: "lost" }));
+    boards.lose((id, stream) => ({ kind: "leave-pull", id, stream, how: "lost", unheard: false }));
+    resolve(stage);
+  });
 
   function say(message: FromThread): void {
     port.postMessage(message);
@@ -53,6 +65,8 @@ interface AnyPort {
 function createSide(engine: AnyPort, say: (message: FromThread) => void, of: Request["of"]) {
   /** By the number that the other side has given. */
   const streams = new Map<number, number>();
+  /** By waiter, lease or pull, the stream that was answered with it. */
+  const subjects = new Map<string, number>();
   const watches = new Map<number, () => void>();
   const reads = engine as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
   const never = () => {};
@@ -61,9 +75,14 @@ function createSide(engine: AnyPort, say: (message: FromThread) => void, of: Req
     switch (request.kind) {
       case "submit": {
         const { id, command } = request;
+        const own = withOwnStream(command);
         engine.submit(
-          withOwnStream(command) as never,
-          (value) => say({ kind: "value", id, value }),
+          own as never,
+          (value) => {
+            const subject = subjectOf(value as AnswerTo<Ask> | BoardAnswerTo<BoardAsk>);
+            if ("stream" in own && subject !== undefined) subjects.set(subject, own.stream);
+            say({ kind: "value", id, value });
+          },
           ({ decided }) => say({ kind: "failed", id, decided }),
         );
         return;
@@ -105,5 +124,26 @@ function createSide(engine: AnyPort, say: (message: FromThread) => void, of: Req
     return "stream" in command ? { ...command, stream: streams.get(command.stream) ?? 0 } : command;
   }
 
-  return { take };
+  /** What stood or was held over the link has lost its connection. */
+  function lose(leave: (id: string, stream: number) => Ask | BoardAsk): void {
+    for (const [id, stream] of subjects) engine.submit(leave(id, stream) as never, never, never);
+  }
+
+  return { take, lose };
+}
+
+/** The id of what waits or is held. */
+function subjectOf(answer: AnswerTo<Ask> | BoardAnswerTo<BoardAsk>): string | undefined {
+  switch (answer.kind) {
+    case "waiting":
+      return answer.waiterId;
+    case "granted":
+      return answer.lease.id;
+    case "pull-waiting":
+      return answer.pullId;
+    case "pulled":
+      return answer.workId;
+    default:
+      return undefined;
+  }
 }

@@ -1,5 +1,6 @@
 /** What crosses a link between a remote engine and the thread that decides: structured clones, in both directions in order. */
 
+import type { MessagePort } from "node:worker_threads";
 import type { BoardAsk, BoardEngine } from "../../../src/server/engine/board-engine.ts";
 import type { Ask, Engine } from "../../../src/server/engine/engine.ts";
 
@@ -19,6 +20,12 @@ export type Read<E> = {
       ? K
       : never;
 }[keyof E];
+
+/** A new link to the engines of a stage, which are made with the first. */
+export interface Link {
+  readonly port: MessagePort;
+  readonly stage: number;
+}
 
 /** Controls of the stage beyond the link. */
 export type Control =

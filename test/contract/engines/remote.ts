@@ -4,7 +4,7 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { BoardEngine } from "../../../src/server/engine/board-engine.ts";
 import { type Engine, EngineUnavailable } from "../../../src/server/engine/engine.ts";
 import type { Engines, Stage } from "../stage.ts";
-import type { Control, FromThread, Read, Request, Which } from "./link.ts";
+import type { Control, FromThread, Link, Read, Request, Which } from "./link.ts";
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -17,17 +17,30 @@ interface Listener {
 }
 
 export interface EngineThread extends AsyncDisposable {
-  /** Engines of their own beyond each link. */
-  stage(): Promise<Stage>;
+  /** Engines of their own beyond a link. */
+  stage(): Promise<RemoteStage>;
+}
+
+export interface RemoteStage extends Stage {
+  /** Another link to the same engines. */
+  linkAnew(): Stage;
 }
 
 export function startEngineThread(): EngineThread {
   const worker = new Worker(new URL("./engine-thread.ts", import.meta.url));
+  let stages = 0;
+
+  function link(number: number): Stage {
+    const { port1, port2 } = new MessageChannel();
+    worker.postMessage({ port: port2, stage: number } satisfies Link, [port2]);
+    return stageRemote(port1);
+  }
+
   return {
     async stage() {
-      const { port1, port2 } = new MessageChannel();
-      worker.postMessage(port2, [port2]);
-      return stageRemote(port1);
+      stages += 1;
+      const number = stages;
+      return { ...link(number), linkAnew: () => link(number) };
     },
     async [Symbol.asyncDispose]() {
       await worker.terminate();
