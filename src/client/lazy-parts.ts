@@ -114,7 +114,7 @@ function startLoaded(
 
   function stop(options?: Parameters<WorkLoop["stop"]>[0]): Promise<void> {
     stopping.abort();
-    // What is wrong with it is told by `stopped`.
+    // What is wrong with it is reported by `stopped`.
     loop?.stop(options).catch(() => {});
     return stopped;
   }

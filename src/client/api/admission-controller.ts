@@ -25,7 +25,7 @@ export interface TryAdmitOptions extends Omit<ClaimOptions, "key"> {
 export interface AdmitOptions extends TryAdmitOptions {
   /** ms to wait at most. Default: as long as the limiter allows. 0: now or not at all, a refusal as an error. */
   readonly maxWait?: number | undefined;
-  /** Told its place whenever it has to wait and when that changes. */
+  /** Called with the place in the queue whenever the caller has to wait, and when that changes. */
   readonly onWaiting?: ((notice: WaitingNotice) => void) | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Boards as the client shows them. Times that one chooses carry the contract's names (`ttl`, `keepCompletedFor`), those
- * that one is told end in `Ms`; both are milliseconds. Instants are `Date`s of the server's wall clock. Free of any
+ * that one receives end in `Ms`; both are milliseconds. Instants are `Date`s of the server's wall clock. Free of any
  * transport.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Cards as the client shows them. Times that one is told end in `Ms`, and are as of when the card was read; instants are
+ * Cards as the client shows them. Times that one receives end in `Ms`, and are as of when the card was read; instants are
  * `Date`s of the server's wall clock. Free of any transport.
  */
 

@@ -1,6 +1,6 @@
 /**
  * The typed client. Every span of time in it is a number of milliseconds: those that one chooses carry the contract's
- * names (`maxWait`, `ttl`), those that one is told end in `Ms`; instants are `Date`s.
+ * names (`maxWait`, `ttl`), those that one receives end in `Ms`; instants are `Date`s.
  */
 
 import type { Transport } from "@connectrpc/connect";
@@ -21,7 +21,7 @@ import type { Refusal } from "./refusal.ts";
  * any limit. An `AdmissionController`, as one of `createRateLimiter`: that decides, for this process alone; it is asked once
  * for all claims together, for the sum of their permits and of their tokens.
  *
- * Such a lease is marked (`lease.admittedBy`) and told to `onEvent`. Its release is told to no server.
+ * Such a lease is marked (`lease.admittedBy`) and reported to `onEvent`. Its release goes to no server.
  */
 export type OutagePolicy = "closed" | "open" | AdmissionController;
 
@@ -49,7 +49,7 @@ export interface TryAcquireOptions {
   readonly signal?: AbortSignal | undefined;
   /** What it means that the server is unavailable, or about to stop. Default: the client's. */
   readonly onUnavailable?: OnUnavailable | undefined;
-  /** Told once, when an operator asks for the lease back: finish and release before `endTime`. */
+  /** Called once, when an operator asks for the lease back: finish and release before `endTime`. */
   readonly onRevoking?: ((notice: RevokingNotice) => void) | undefined;
 }
 
@@ -57,9 +57,9 @@ export interface TryAcquireOptions {
 export interface AcquireOptions extends TryAcquireOptions {
   /** ms to wait at most, to 24 hours. Default: as long as the limiter allows. 0: now or not at all. */
   readonly maxWait?: number | undefined;
-  /** Told its place whenever it has to wait and when that changes. */
+  /** Called with the place in the queue whenever the caller has to wait, and when that changes. */
   readonly onWaiting?: ((notice: WaitingNotice) => void) | undefined;
-  /** Told when the server is about to stop: finish and release before `endTime`. */
+  /** Called when the server is about to stop: finish and release before `endTime`. */
   readonly onDraining?: ((notice: DrainingNotice) => void) | undefined;
 }
 
@@ -142,7 +142,7 @@ export interface RetryOptions {
   /**
    * Calls at most, the first one included, within `answerWithin`. Default 6. A wait in the queue that was interrupted is
    * taken up again for as long as its `maxWait` allows, without one for 30 s at least, and the end of a lease or of work is
-   * told until the ttl has passed, unless this is 1.
+   * repeated until the ttl has passed, unless this is 1.
    */
   readonly maxAttempts?: number | undefined;
   /** ms before the second call, doubled each time, of which half to all is waited. Default 100. */
@@ -151,7 +151,7 @@ export interface RetryOptions {
   readonly maxDelay?: number | undefined;
 }
 
-/** What every client may be told, whatever its transport. */
+/** The options of every client, whatever its transport. */
 export interface ClientOptions {
   /**
    * ms for the server to answer, whatever state the connection is in: it bounds every call, all its attempts together, and
@@ -175,7 +175,7 @@ export interface ClientOptions {
    * bound; in a browser 4 where the page speaks HTTP/1.1.
    */
   readonly maxStreams?: number | undefined;
-  /** Told what the client does by itself, as taking a lease up again after a lost connection; for logs. */
+  /** Called with what the client does by itself, as resuming a lease after a lost connection; for logs. */
   readonly onEvent?: ((event: ClientEvent) => void) | undefined;
 }
 

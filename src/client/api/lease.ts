@@ -14,7 +14,7 @@ export type WorkOutcome = "success" | "overloaded" | "ignored";
 /**
  * How a lease ended. `"released"`: by its holder. `"cancelled"`: with its stream. `"expired"`: its ttl ran out unseen.
  * `"revoked"`: by an operator. `"deleted"`: with its limiter. `"displaced"`: another stream took it up, and it lives on
- * there. `"unconfirmed"`: the server could not be told; its permits are back when its ttl has run out.
+ * there. `"unconfirmed"`: the server has not confirmed it; its permits are back when its ttl has run out.
  */
 export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted" | "displaced" | "unconfirmed";
 

@@ -1,6 +1,6 @@
 /**
  * Limiters as the client shows them. Times that one chooses carry the contract's names (`ttl`, `maxWait`), those that
- * one is told end in `Ms`; both are milliseconds. Instants are `Date`s of the server's wall clock.
+ * one receives end in `Ms`; both are milliseconds. Instants are `Date`s of the server's wall clock.
  */
 
 import type { Claim, GrantedClaim } from "./claim.ts";

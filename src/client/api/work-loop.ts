@@ -30,7 +30,7 @@ export interface WorkLoopOptions {
   readonly grace?: number | undefined;
   readonly backoff?: BackoffOptions | undefined;
   /**
-   * Told what goes wrong, while the loop goes on: with the card, that its handler failed or that the work on it was lost (a
+   * Called with what goes wrong, while the loop goes on: with the card, that its handler failed or that the work on it was lost (a
    * `WorkLostError`); without, that no card could be asked for.
    */
   readonly onError?: ((error: unknown, card: Card | undefined) => void) | undefined;

@@ -41,9 +41,9 @@ export interface PullOptions extends AnyPullOptions {
   readonly ttl?: number | undefined;
   /** ms to wait at most, to 24 hours. Default: as long as it takes. 0: now or not at all, a refusal as an error. */
   readonly maxWait?: number | undefined;
-  /** Told its place whenever it has to wait and when that changes. */
+  /** Called with the place in the queue whenever the worker has to wait, and when that changes. */
   readonly onWaiting?: ((notice: PullNotice) => void) | undefined;
-  /** Told when the server is about to stop: end the work before `endTime`. */
+  /** Called when the server is about to stop: end the work before `endTime`. */
   readonly onDraining?: ((notice: DrainingNotice) => void) | undefined;
 }
 
@@ -55,7 +55,7 @@ export type WorkEnd = "finished" | "given-back" | "sent-back" | "blocked";
  *
  * The four ends ask the server, which goes by the fencing token: they reject with an `AdmissionError`
  * (STALE_FENCING_TOKEN) where the work had ended otherwise, and change nothing then; with a `ServerUnavailableError` where
- * the server could not be told before the card's ttl was over. The same end twice is harmless; another one after it rejects.
+ * the server has not confirmed it before the card's ttl was over. The same end twice is harmless; another one after it rejects.
  * A request that breaks a rule (INVALID_REQUEST: a result that is too long) leaves the work as it is.
  *
  * A pull into a queue only moves its card: nothing is held, and there is nothing to end.

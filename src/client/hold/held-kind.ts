@@ -10,7 +10,7 @@ export interface Loss<R extends string, D> {
   readonly reason: R | OwnLossReason;
   readonly detail: string;
   readonly cause?: unknown;
-  /** Undefined: the server may hold it still, and is told. */
+  /** Undefined: the server may hold it still, and is asked to end it. */
   readonly ended?: D | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface HeldKind<A, E, O, R extends string, D> {
   readStreamEnd(error: Error | undefined): Loss<R, D> | undefined;
   /** Makes the error with which its signal aborts. */
   lostError(loss: Loss<R, D>): Error;
-  /** Makes what is told to `onEvent` of a lost stream. */
+  /** Makes the event of a lost stream, for `onEvent`. */
   resuming(attempt: number, error: Error): ClientEvent;
   resumed(attempt: number): ClientEvent;
   /** Tells the server that it is ended, until that is confirmed; `otherwise` gives it back in another way meanwhile. */

@@ -54,7 +54,7 @@ export class Held<C, A, E, O, R extends string, D> {
   #endedByServer: D | undefined;
   /** To what its stream was lost, or the last attempt to open that anew, while it is not made good. */
   #connectionError: Error | undefined;
-  /** What was heard while the server was told of an end, and has to be done if nothing comes of that. */
+  /** What was received while an end was on its way to the server, and has to be done if nothing comes of that. */
   #meanwhile: (() => void) | undefined;
 
   constructor(kind: HeldKind<A, E, O, R, D>, ports: HeldPorts<C, A>, options: HeldOptions<C>) {

@@ -1,4 +1,4 @@
-/** Handles that were forgotten: what they stand for is given back as best it can be, and the developer is told. */
+/** Handles that were forgotten: what they stand for is given back as well as possible, and the developer is warned. */
 
 import type { Platform } from "../transport/platform.ts";
 

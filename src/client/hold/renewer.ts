@@ -8,7 +8,7 @@ export interface Renewable<C, A> {
   readonly credential: C;
   /** ms of its validity that are left. */
   remaining(): number;
-  /** Told what the server said to a request sent at `sentAt`. */
+  /** Called with what the server said to a request sent at `sentAt`. */
   renewed(answer: A, sentAt: Moment): void;
 }
 
@@ -23,9 +23,9 @@ export interface RenewerOptions<C, A> {
   readonly random: Random;
   /** Makes one call, for 1 to 1,000 leases, answers in their order, and waits for that as the options say. */
   readonly renew: (leases: readonly C[], options: RenewOptions) => Promise<readonly A[]>;
-  /** Told of each lease in a call that has failed, with the ms that are left of its validity. */
+  /** Called with each lease of a call that has failed, with the ms that are left of its validity. */
   readonly onFailed: (lease: C, remaining: number, error: Error) => void;
-  /** Told that a call has no answer when half of what was left has passed. */
+  /** Called where a call has no answer when half of what was left has passed. */
   readonly onSlow?: (() => void) | undefined;
 }
 

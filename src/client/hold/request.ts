@@ -7,7 +7,7 @@ import type { Withdrawal } from "../rpc/withdrawal.ts";
 export interface AskedOptions {
   /** Default: one that is made for this question. */
   readonly requestId?: string | undefined;
-  /** How the server is told that the question is given up; undefined: nothing is held by it. */
+  /** How the question is withdrawn at the server; undefined: nothing is held by it. */
   readonly withdrawal?: Withdrawal;
 }
 

@@ -76,7 +76,7 @@ export class Reliance<C, A> implements Renewable<C, A> {
     this.#controller.abort(reason);
   }
 
-  /** Its holder has ended it: nothing is renewed, watched or told any more. */
+  /** Its holder has ended it: nothing is renewed, watched or reported any more. */
   stop(): void {
     this.#isOver = true;
     this.#validity?.stop();

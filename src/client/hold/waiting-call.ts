@@ -8,7 +8,7 @@ import { remainingOf } from "./validity.ts";
 export interface Asking {
   /** Aborting it takes the question back, until the grant; its asker withdraws it then. */
   readonly signal: AbortSignal;
-  /** Told that the server has taken the question in. */
+  /** Called when the server has taken the question in. */
   readonly onHeard: () => void;
 }
 

@@ -92,7 +92,7 @@ interface Stream {
   readonly onDraining: AcquireOptions["onDraining"];
 }
 
-/** The stream as that of the lease, which is told the notices on it. */
+/** The stream as that of the lease, which receives the notices on it. */
 function attachedTo(ports: LeasePorts, { stream, lease, onDraining }: Stream): Attached {
   const { calls } = ports;
   const request = { resume: lease.credential, keepOnCancel: true };

@@ -19,12 +19,12 @@ export interface HeldLeaseOptions {
   readonly grant: Grant;
   /** When the request was sent that was answered with the grant, or that confirmed it. */
   readonly sentAt: Moment;
-  /** The stream that is the lease, whose notices are told to `lease`; undefined for a lease of TryAcquire. */
+  /** The stream that is the lease, whose notices go to `lease`; undefined for a lease of TryAcquire. */
   readonly attach: ((lease: HeldLease) => Attached) | undefined;
   /** Aborting it gives the lease back. */
   readonly signal: AbortSignal | undefined;
   readonly onRevoking: ((notice: RevokingNotice) => void) | undefined;
-  /** Called when the server has been told and nothing is left to do. */
+  /** Called when the server has confirmed the end, or can no longer be reached, and nothing is left to do. */
   readonly onOver: () => void;
 }
 

@@ -31,7 +31,7 @@ export interface EndRequest {
 }
 
 /**
- * Tells it until the lease's ttl has passed, after which it is over anyway. Rejects where the server could not be told, or no
+ * Repeats it until the lease's ttl has passed, after which the lease is over anyway. Rejects where the server has not confirmed it, or no
  * longer knows the lease.
  */
 export function sayReleased(

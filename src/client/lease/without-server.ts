@@ -130,7 +130,7 @@ function localLease(lease: Lease, { unlink }: Linked): Lease {
   });
 }
 
-/** A lease that guards nothing: the server knows nothing of it, and is not told when it ends. */
+/** A lease that guards nothing: the server knows nothing of it, and is not notified of its end. */
 function openLease({ clock, random, guard, closing }: WithoutServerPorts, unanswered: Unanswered): Lease {
   const { options, site } = unanswered;
   const { signal, unlink } = linkSignals(options.signal, closing);

@@ -94,7 +94,7 @@ export function createLimiters(ports: CallPorts): Limiters {
 type WatchOptions = NonNullable<Parameters<Limiters["watch"]>[0]>;
 type UpdateOptions = Parameters<Limiters["update"]>[2];
 
-/** News that only a newer server has is not told. */
+/** News that only a newer server has is left out. */
 function eventFromWire(event: WatchLimitersResponse["event"]): LimiterEvent | undefined {
   switch (event.case) {
     case "snapshot":

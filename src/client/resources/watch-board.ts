@@ -36,7 +36,7 @@ function createView() {
       return sequence;
     },
 
-    /** What is too much for one message comes in several, and is told once it is whole; what only a newer server has is not. */
+    /** What is too much for one message comes in several, and is yielded once it is whole; what only a newer server has is not. */
     takeOver({ sequence: reached, event }: WatchBoardResponse): BoardEvent | undefined {
       if (event.case === undefined) return undefined;
       if (event.case === "snapshot") {
@@ -46,7 +46,7 @@ function createView() {
       for (const card of event.value.cards.map(cardFromWire)) {
         cards.set(card.id, card);
         news.removed.delete(card.id);
-        // What changed again is told where it last did.
+        // What changed again stands where it last did.
         news.changed.delete(card.id);
         news.changed.set(card.id, card);
       }
@@ -71,7 +71,7 @@ function createView() {
   };
 }
 
-/** What was heard and not told yet. */
+/** What was received and not yielded yet. */
 function noNews(kind: BoardEvent["kind"]) {
   return { kind, changed: new Map<string, Card>(), removed: new Set<string>() };
 }

@@ -14,7 +14,7 @@ interface Watch<T> {
   readonly patience: Patience;
 }
 
-/** ms for which a watch that has told something is taken up again: a server that restarts may take as long. */
+/** ms for which a watch that has brought something is resumed: a server that restarts may take as long. */
 const PATIENCE = 30_000;
 
 /**

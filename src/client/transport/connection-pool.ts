@@ -69,7 +69,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
   }
 
   function createConnection(): Connection {
-    // It is told of no pings, so that it verifies nothing either: a connection that is lost while the manager verifies it,
+    // It is given no pings, so that it verifies nothing either: a connection that is lost while the manager verifies it,
     // and is replaced for another call meanwhile, is replaced twice. The first replacement is then left without a listener
     // for errors, whose reset ends the process, and the call that it was made for waits forever.
     const manager = new Http2SessionManager(origin, undefined, { remoteCustomSettings: [MAX_STREAMS_SETTING] });

@@ -64,7 +64,7 @@ function handle({ handler, hurrying, givingUp }: AttemptPorts, work: Work): Prom
 
 async function conclude(ports: AttemptPorts, work: Work, handled: Handled): Promise<AttemptOutcome> {
   if (!work.valid) return concludeEnded(ports, work, handled);
-  // A handler that is told to stop may return as well as throw: neither says that the work is done.
+  // A handler that is asked to stop may return as well as throw: neither says that the work is done.
   if (ports.hurrying.aborted || handled.kind === "given-up") {
     await work.giveBack("its worker was stopped before it was done");
     return "done";
@@ -108,7 +108,7 @@ export async function rest(clock: Clock, delay: number, signal: AbortSignal): Pr
 }
 
 function tell({ onError }: Pick<AttemptPorts, "onError">, error: unknown, card: Card): void {
-  notify((told: unknown) => onError?.(told, card), error);
+  notify((thrown: unknown) => onError?.(thrown, card), error);
 }
 
 /** Bytes of a reason. */

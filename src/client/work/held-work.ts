@@ -67,7 +67,7 @@ export class HeldWork {
 
   /**
    * Ends the work; the first end counts, unless the server finds that it breaks a rule. Rejects with a
-   * `ServerUnavailableError` where the server has not confirmed it in time: the end is told on until the card's ttl has
+   * `ServerUnavailableError` where the server has not confirmed it in time: the end is repeated until the card's ttl has
    * passed, and concluding in the same way again waits on.
    */
   async conclude(ending: Ending): Promise<Card> {

@@ -22,7 +22,7 @@ interface LoopParts {
   readonly options: WorkLoopOptions;
 }
 
-/** ms for handlers to wind down once they have been told to stop. */
+/** ms for handlers to wind down once they have been asked to stop. */
 const WIND_DOWN = 1000;
 /** ms; a server that is back is found again within this time, however long it was away. */
 const LONGEST_AWAY = 15_000;
@@ -66,7 +66,7 @@ export function startWorkLoop(
         else await workOnNext();
       }
     } finally {
-      // What cannot go on stops as if it had been told to.
+      // What cannot go on stops as if it had been asked to.
       if (!stopping.signal.aborted) halt();
       while (running > 0) await nextPlace();
       signal?.removeEventListener("abort", onAbort);
@@ -93,7 +93,7 @@ export function startWorkLoop(
   }
 
   async function retryLater(error: unknown): Promise<void> {
-    notify((told: unknown) => onError?.(told, undefined), error);
+    notify((thrown: unknown) => onError?.(thrown, undefined), error);
     failures += 1;
     const asked = error instanceof AdmissionError ? (error.retryAfterMs ?? 0) : 0;
     await rest(clock, Math.max(asked, Math.min(LONGEST_AWAY, delayAfter(failures))), stopping.signal);
