@@ -73,6 +73,31 @@ test("with a card and room but no permit a pull waits, its card is kept for it, 
   expect(await pulled(second)).toMatchObject({ cardId: "b" });
 });
 
+test("a pull that waits for the limiter hears why, and hears it anew when that changes", async () => {
+  await using server = await startTestServer(`
+liveness: { heartbeat: 100ms }
+limiters: [{ name: gpu, max_concurrent: 1 }, { name: api, max_rps: 0.001 }]
+boards:
+  - name: release
+    stages: [{ name: In }, { name: Train, limiter: gpu }, { name: Call, limiter: api }, { name: Out }]`);
+  const client = server.grpc();
+  const missing = async (call: PullCall) => (await call.next("waiting")).missing;
+  await add(client, "a", "b", "c");
+  for (const _ of ["a", "b"]) await finish(client, await take(client, "Train"));
+  await finish(client, await take(client, "Call"));
+  expect(await missing(pull(client, "Call"))).toBe(Reason.RATE_EXHAUSTED);
+  const other = await hold(client, "gpu");
+  const first = pull(client, "Train");
+  expect(await missing(first)).toBe(Reason.CONCURRENCY_EXHAUSTED);
+  const paths = ["paused"];
+  await client.call(updateLimiter, { limiter: { name: "gpu", paused: true }, updateMask: { paths } });
+  // With a heartbeat, since its place is the same.
+  while ((await missing(first)) !== Reason.PAUSED);
+  await client.call(updateLimiter, { limiter: { name: "gpu", paused: false }, updateMask: { paths } });
+  await giveBack(client, other);
+  expect(await pulled(first)).toMatchObject({ cardId: "c" });
+});
+
 test("a pull without a card, or without room, stands in no waiter's way at the limiter", async () => {
   await using server = await startTestServer(`
 limiters: [{ name: gpu, max_concurrent: 1 }]

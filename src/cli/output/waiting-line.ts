@@ -38,6 +38,8 @@ const MISSING: Partial<Record<Reason, string>> = {
   STAGE_FULL: "the stage is full",
   CONCURRENCY_EXHAUSTED: "its limiter has no permit free",
   RATE_EXHAUSTED: "its limiter has no token left",
+  WAITERS_AHEAD: "others wait for its limiter before it",
+  PAUSED: "its limiter is paused",
 };
 
 function createLine(terminal: Terminal, verbose: boolean): (words: string) => void {

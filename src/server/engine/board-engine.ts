@@ -14,7 +14,7 @@ import type { EngineUnavailable } from "./engine.ts";
 /** What is asked of an engine. Time, and what a stage's limiter says, are its own affair. */
 export type BoardAsk = Exclude<
   BoardCommand,
-  { readonly kind: "wake" | "declare-boards" | "settle-claim" | "lose-claim" }
+  { readonly kind: "wake" | "declare-boards" | "settle-claim" | "hold-claim" | "lose-claim" }
 >;
 
 export type BoardAnswerTo<A extends BoardAsk> = ShownOutcomeOf<A>;

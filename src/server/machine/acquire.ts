@@ -11,7 +11,16 @@ import { type Refusal, refusal } from "./reasons.ts";
 import { recall } from "./requests.ts";
 import { countRefusal } from "./settle.ts";
 import type { State } from "./state.ts";
-import { type ClaimTarget, inVain, openAll, refusalNow, resolve, roomForKeys, roomInQueues } from "./target.ts";
+import {
+  type ClaimTarget,
+  inVain,
+  missingOf,
+  openAll,
+  refusalNow,
+  resolve,
+  roomForKeys,
+  roomInQueues,
+} from "./target.ts";
 
 /** µs: how long a lease without a stream lives where neither the request nor a limiter says. */
 const DETACHED_TTL = 30_000_000;
@@ -146,6 +155,7 @@ function waiting(state: State, waiter: Waiter): Waiting {
     waiterId: waiter.id,
     waitersAhead: ahead,
     estimatedWait: estimateOf(waiter, state.now),
+    missing: missingOf(state, waiter),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
 import type { Displaced, StreamEnd, StreamId, Streaming } from "./liveness.ts";
 import type { PastRequest } from "./past-request.ts";
-import type { Refusal } from "./reasons.ts";
+import type { Refusal, WaitReason } from "./reasons.ts";
 
 export interface Acquire extends Streaming {
   readonly kind: "acquire";
@@ -161,6 +161,7 @@ export interface Waiting {
   readonly waitersAhead: number;
   /** µs; undefined where it cannot be known. */
   readonly estimatedWait: number | undefined;
+  readonly missing: WaitReason;
 }
 
 export interface Ended {

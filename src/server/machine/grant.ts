@@ -15,6 +15,7 @@ import {
   permitsFit,
 } from "./limiter.ts";
 import { type Attachment, restartTtl } from "./liveness.ts";
+import type { Reason } from "./reasons.ts";
 import { pastRequest } from "./requests.ts";
 import { Slots } from "./slots.ts";
 import type { State } from "./state.ts";
@@ -26,6 +27,14 @@ export type Obstacle =
   | { readonly kind: "permits" }
   /** µs until the tokens are there. */
   | { readonly kind: "tokens"; readonly wait: number };
+
+/** What a request hears of it, as the reason of a refusal or of a wait. */
+export const OBSTACLE_REASONS = {
+  learning: "LEARNING",
+  paused: "PAUSED",
+  permits: "CONCURRENCY_EXHAUSTED",
+  tokens: "RATE_EXHAUSTED",
+} as const satisfies Record<Obstacle["kind"], Reason>;
 
 const LEARNING: Obstacle = { kind: "learning" };
 const PAUSED: Obstacle = { kind: "paused" };

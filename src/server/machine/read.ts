@@ -6,6 +6,7 @@ import type { Lease } from "./lease.ts";
 import type { Flow, Instance, Limiter, Waiter } from "./limiter.ts";
 import { bytesOf, type Page, takePage } from "./page.ts";
 import type { State } from "./state.ts";
+import { missingOf } from "./target.ts";
 import { levelOf } from "./token-bucket.ts";
 import { type LeaseView, type LimiterStatus, type LimiterView, viewLease, type WaiterView } from "./view.ts";
 import type { WallTime } from "./wall-time.ts";
@@ -102,7 +103,7 @@ export function pageWaiters(state: State, filter: Filter, wallTime: WallTime): P
   for (const instance of limiter?.queued ?? []) survey(instance);
   return takePage(waitersAfter(state, filter), {
     limit: filter.limit,
-    view: (waiter) => viewWaiter(waiter, state.now, wallTime),
+    view: (waiter) => viewWaiter(state, waiter, state.now, wallTime),
     bytes: ({ holder, claims }) => {
       const asked = claims.map((claim) => CLAIM_BYTES + bytesOf(claim.limiter, claim.key));
       return ITEM_BYTES + bytesOf(holder) + sum(asked);
@@ -122,13 +123,14 @@ function arrivalOf(waiter: Waiter): number {
 }
 
 /** A waiter with its place as last surveyed, and what that lets expect as of `now`. */
-export function viewWaiter(waiter: Waiter, now: number, wallTime: WallTime): WaiterView {
+export function viewWaiter(state: State, waiter: Waiter, now: number, wallTime: WallTime): WaiterView {
   return {
     id: waiter.id,
     claims: waiter.claims,
     holder: waiter.holder,
     waitersAhead: waitersAhead(waiter),
     estimatedWait: estimateOf(waiter, now),
+    missing: missingOf(state, waiter),
     arrivedAt: wallTime(waiter.arrivedAt),
     deadline: waiter.deadline === Number.POSITIVE_INFINITY ? undefined : wallTime(waiter.deadline),
   };

@@ -8,6 +8,12 @@ export type Reason = Exclude<
   "INVALID_REQUEST" | "DRAINING" | "NOT_KEPT" | "TOO_MANY_STREAMS" | "HTTP_VERSION_TOO_OLD"
 >;
 
+/** What keeps a waiter from its grant. */
+export type WaitReason = Extract<
+  Reason,
+  "WAITERS_AHEAD" | "CONCURRENCY_EXHAUSTED" | "RATE_EXHAUSTED" | "PAUSED" | "LEARNING"
+>;
+
 /** A "no" with its reason: a value, never thrown. */
 export interface Refusal {
   readonly kind: "refused";

@@ -2,10 +2,10 @@
 
 import type { Claim } from "./claim.ts";
 import { demandOf, estimateIn } from "./estimate.ts";
-import { closedFor, obstacle } from "./grant.ts";
+import { closedFor, OBSTACLE_REASONS, obstacle } from "./grant.ts";
 import { findInstance, makeRoom, openInstance } from "./instances.ts";
-import { excessOf, flowOf, type Instance, type Limiter, type OpenClaim } from "./limiter.ts";
-import { type Refusal, refusal } from "./reasons.ts";
+import { excessOf, flowOf, type Instance, type Limiter, type OpenClaim, type Waiter } from "./limiter.ts";
+import { type Refusal, refusal, type WaitReason } from "./reasons.ts";
 import type { State } from "./state.ts";
 
 /** Where a claim is aimed. */
@@ -55,9 +55,9 @@ export function refusalNow(state: State, targets: readonly ClaimTarget[]): Refus
     const details = aimOf(target);
     const wait = inTheWay?.kind === "tokens" && waiting === 0 ? inTheWay.wait : undefined;
     retryAfter = wait === undefined || retryAfter === undefined ? undefined : Math.max(retryAfter, wait);
-    if (inTheWay?.kind === "learning") first ??= refusal("LEARNING", { ...details, waitersAhead: waiting });
-    else if (inTheWay?.kind === "paused") first ??= refusal("PAUSED", { ...details, waitersAhead: waiting });
-    else if (waiting > 0) first ??= refusal("WAITERS_AHEAD", { ...details, waitersAhead: waiting });
+    if (inTheWay?.kind === "learning" || inTheWay?.kind === "paused") {
+      first ??= refusal(OBSTACLE_REASONS[inTheWay.kind], { ...details, waitersAhead: waiting });
+    } else if (waiting > 0) first ??= refusal("WAITERS_AHEAD", { ...details, waitersAhead: waiting });
     else if (inTheWay?.kind === "permits") first ??= concurrencyExhausted(target);
     else first ??= refusal("RATE_EXHAUSTED", { ...details, numbers: { tokens: claim.tokens } });
   }
@@ -119,6 +119,17 @@ export function inVain(state: State, targets: readonly ClaimTarget[], maxWait: n
     });
   }
   return undefined;
+}
+
+/** What keeps a waiter from its grant: those before it, or what is in the way of the first. */
+export function missingOf(state: State, { places }: Waiter): WaitReason {
+  if (places.some((place) => place.instance.queue.first !== place)) return "WAITERS_AHEAD";
+  for (const { instance, claim } of places) {
+    const inTheWay = obstacle(state, instance, claim);
+    if (inTheWay !== undefined) return OBSTACLE_REASONS[inTheWay.kind];
+  }
+  // A place that is kept for a client that is away.
+  return "WAITERS_AHEAD";
 }
 
 /** The same with every instance there. */

@@ -7,7 +7,7 @@ import type { Claim } from "./claim.ts";
 import { expiresAt, type HeldClaim, type Lease } from "./lease.ts";
 import type { LimiterConfig } from "./limiter.ts";
 import type { Attachment } from "./liveness.ts";
-import type { Reason } from "./reasons.ts";
+import type { Reason, WaitReason } from "./reasons.ts";
 import { viewInstant, type WallTime } from "./wall-time.ts";
 
 export interface LimiterView {
@@ -73,6 +73,7 @@ export interface WaiterView {
   readonly waitersAhead: number;
   /** µs; undefined where it cannot be known. */
   readonly estimatedWait: number | undefined;
+  readonly missing: WaitReason;
   readonly arrivedAt: number;
   /** Undefined: when it is cancelled. */
   readonly deadline: number | undefined;

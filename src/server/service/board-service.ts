@@ -136,7 +136,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         settle(outcome);
       };
       const stream = boards.openStream((news) => {
-        if (news.kind === "moved" || news.kind === "work-over") return;
+        if (news.kind === "moved" || news.kind === "pull-waiting" || news.kind === "work-over") return;
         boards.closeStream(stream);
         // A retry has taken its place, and is answered in its stead.
         resolve(news.kind === "displaced" ? refusal(news.reason) : news);

@@ -92,6 +92,8 @@ export function openPull({ boards, heartbeats }: PullPorts, { stream, question, 
   }
 
   function sayPlace({ pullersAhead, missing }: PlaceView): void {
+    // The limiter's answer comes next.
+    if (missing === undefined) return;
     const value = create(PullWaitingSchema, { pullersAhead, missing: reasonToWire(missing) });
     say({ case: "waiting", value });
   }

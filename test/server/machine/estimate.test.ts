@@ -22,7 +22,7 @@ function shortHolds(maxConcurrent: number, config = {}): Scene {
 function estimateNow(scene: Scene, { id }: { readonly id: string }): number | undefined {
   const waiter = scene.state.waiters.get(id);
   if (waiter === undefined) throw new Error("it does not wait");
-  return viewWaiter(waiter, scene.now, asIs).estimatedWait;
+  return viewWaiter(scene.state, waiter, scene.now, asIs).estimatedWait;
 }
 
 describe("the estimate", () => {

@@ -181,6 +181,7 @@ describe("over the wire", () => {
       holder: text,
       waitersAhead: fc.nat(),
       estimatedWait: maybe(span),
+      missing: fc.constant("WAITERS_AHEAD"),
       arrivedAt: instant,
       deadline: maybe(instant),
     });

@@ -178,6 +178,7 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     },
     async place(pullId) {
       if (closed) throw new EngineUnavailable("no");
+      await claims.look(pullId);
       const puller = state.pullers.get(pullId);
       return puller && viewPlace(puller);
     },

@@ -113,7 +113,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   function tellMoved(waiters: readonly Waiter[]): void {
     const moved = waiters
       .filter((waiter) => state.waiters.has(waiter))
-      .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(waiter, state.now, wallTime) }));
+      .map((waiter) => ({ stream: waiter.stream, view: viewWaiter(state, waiter, state.now, wallTime) }));
     delivery.add(() => {
       for (const { stream, view } of moved) {
         if (stream !== undefined) delivery.tell(stream, view.id, { kind: "moved", waiter: view });
@@ -154,7 +154,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     async waiter(id) {
       if (closed) throw new EngineUnavailable("no");
       const waiter = state.waiters.get(id);
-      return waiter && viewWaiter(waiter, Math.max(state.now, clock.now()), wallTime);
+      return waiter && viewWaiter(state, waiter, Math.max(state.now, clock.now()), wallTime);
     },
     watch: (listener) => watch.add(listener),
     declare: declaring.declare,

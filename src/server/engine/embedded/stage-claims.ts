@@ -3,7 +3,7 @@
  * other client, and what comes of that goes back to the board machine.
  */
 
-import type { ClaimEffect, LoseClaim, SettleClaim } from "../../machine/board/command.ts";
+import type { ClaimEffect, HoldClaim, LoseClaim, SettleClaim } from "../../machine/board/command.ts";
 import type { Acquire } from "../../machine/command.ts";
 import type { StreamId } from "../../machine/liveness.ts";
 import { refusal } from "../../machine/reasons.ts";
@@ -13,6 +13,8 @@ export interface StageClaims {
   /** Takes up the lease that work had before the start; a worker that has lost it loses the card. */
   adopt(work: { readonly id: string; readonly leaseId: string }): void;
   carryOut(effect: ClaimEffect): void;
+  /** Asks anew what a pull waits for at its stage's limiter, which may have changed though its place has not. */
+  look(id: string): Promise<void>;
   close(): void;
 }
 
@@ -22,7 +24,10 @@ interface Listening {
   readonly leaseId: string;
 }
 
-export function createStageClaims(limiters: Engine, submit: (command: SettleClaim | LoseClaim) => void): StageClaims {
+export function createStageClaims(
+  limiters: Engine,
+  submit: (command: SettleClaim | HoldClaim | LoseClaim) => void,
+): StageClaims {
   /** By the id of the pull. */
   const claims = new Map<string, Listening>();
 
@@ -52,10 +57,14 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
         if (news.end === "released") return;
         submit({ kind: "lose-claim", id, reason: news.end === "deleted" ? "LIMITER_DELETED" : "LEASE_REVOKED" });
         return;
+      case "waiting":
+        submit({ kind: "hold-claim", id, missing: news.missing });
+        return;
+      case "moved":
+        submit({ kind: "hold-claim", id, missing: news.waiter.missing });
+        return;
       // A worker is asked by its board, not by a limiter: the card stays until its lease has run out.
       case "revoking":
-      case "waiting":
-      case "moved":
       case "displaced":
         return;
     }
@@ -120,6 +129,11 @@ export function createStageClaims(limiters: Engine, submit: (command: SettleClai
     carryOut(effect) {
       if (effect.kind === "claim") ask(effect);
       else giveBack(effect.id);
+    },
+    async look(id) {
+      const claim = claims.get(id);
+      const waiter = claim && (await limiters.waiter(claim.leaseId));
+      if (waiter !== undefined && claims.get(id) === claim) submit({ kind: "hold-claim", id, missing: waiter.missing });
     },
     close() {
       for (const id of [...claims.keys()]) forget(id);

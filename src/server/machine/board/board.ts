@@ -17,6 +17,7 @@ import {
   blockCard,
   concludeWork,
   expireWork,
+  holdClaim,
   leavePull,
   loseClaim,
   renewWork,
@@ -125,6 +126,8 @@ function carryOut(state: BoardState, command: BoardCommand): BoardOutcome {
       return abandonPull(state, command);
     case "settle-claim":
       return settleClaim(state, command);
+    case "hold-claim":
+      return holdClaim(state, command);
     case "lose-claim":
       return loseClaim(state, command);
     case "renew-work":

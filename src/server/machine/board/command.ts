@@ -1,7 +1,7 @@
 /** What goes into the board machine, and what comes out of it. Times are monotonic µs. */
 
 import type { Displaced, StreamEnd, StreamId, Streaming } from "../liveness.ts";
-import type { Refusal } from "../reasons.ts";
+import type { Refusal, WaitReason } from "../reasons.ts";
 import type { Board, BoardConfig, Card, CardContent, Puller, Work } from "./model.ts";
 
 export interface CreateBoard {
@@ -115,6 +115,13 @@ export interface SettleClaim {
   readonly refusal: Refusal | undefined;
 }
 
+/** The stage's limiter keeps a pull's claim waiting. */
+export interface HoldClaim {
+  readonly kind: "hold-claim";
+  readonly id: string;
+  readonly missing: WaitReason;
+}
+
 /** The lease that goes with some work was revoked, or deleted with its limiter. */
 export interface LoseClaim {
   readonly kind: "lose-claim";
@@ -175,6 +182,7 @@ export type BoardCommand =
   | WithdrawPull
   | AbandonPull
   | SettleClaim
+  | HoldClaim
   | LoseClaim
   | RenewWork
   | EndWork
@@ -247,6 +255,7 @@ export interface BoardOutcomes {
   "withdraw-pull": CardChanged | Nothing;
   "abandon-pull": Nothing;
   "settle-claim": Nothing;
+  "hold-claim": Nothing;
   "lose-claim": Nothing;
   "renew-work": WorkRenewed | Refusal;
   finish: CardChanged | Refusal;
@@ -270,6 +279,8 @@ export interface BoardEvent {
 
 export type BoardNews =
   | Pulled
+  /** What it waits for is something else now. */
+  | PullWaiting
   /** Leaves the queue without a card, or loses the one it had; the stream ends. */
   | Refusal
   | WorkOver

@@ -4,6 +4,7 @@ import type { Due } from "../deadlines.ts";
 import type { Fifo, FifoNode } from "../fifo.ts";
 import type { Held, Queuer } from "../liveness.ts";
 import type { Durations, Meter } from "../meter.ts";
+import type { WaitReason } from "../reasons.ts";
 import type { ChangeLog } from "./change-log.ts";
 import type { FlowHistory } from "./flow-history.ts";
 import type { Ranked, Ranking } from "./ranking.ts";
@@ -169,6 +170,8 @@ export interface Puller extends Queuer, FifoNode<Puller> {
   readonly detached: boolean;
   /** What it will take once the stage's limiter has admitted it; it then stands aside in its queue. */
   claiming: Pull | undefined;
+  /** Why that limiter has not admitted it, as last heard; undefined: it has yet to answer. */
+  missing: WaitReason | undefined;
   /** The id of its waiter, and then lease, at the stage's limiter: a fresh one each time when it claims. */
   leaseId: string | undefined;
   /** How often it has claimed. */

@@ -24,6 +24,7 @@ export function enqueuePuller(state: BoardState, stage: Stage, command: PullCard
     now: command.maxWait === 0,
     detached: command.detached,
     claiming: undefined,
+    missing: undefined,
     leaseId: undefined,
     claims: 0,
     toldAhead: stage.pullers.presentCount,

@@ -68,6 +68,7 @@ export type PullerOrigin = Pick<
 /** Keeps a pull for a puller that the stage's limiter has yet to admit: no other takes its card or its room. */
 export function reserve(stage: Stage, pull: Pull, puller: Puller): void {
   puller.claiming = pull;
+  puller.missing = undefined;
   for (const card of cardsOf(pull)) {
     unrank(card);
     card.reservedFor = puller;

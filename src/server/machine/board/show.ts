@@ -68,20 +68,25 @@ export function showOutcome(state: BoardState, outcome: BoardOutcome, wallTime: 
     case "pulled":
       return showPull(state, outcome, wallTime);
     case "pull-waiting":
-      return { kind: "pull-waiting", pullId: outcome.puller.id, place: viewPlace(outcome.puller) };
+      return showPlace(outcome);
     default:
       return outcome;
   }
 }
 
 export function showNews(state: BoardState, news: BoardNews, wallTime: WallTime): ShownNews {
-  return news.kind === "pulled" ? showPull(state, news, wallTime) : news;
+  if (news.kind === "pulled") return showPull(state, news, wallTime);
+  return news.kind === "pull-waiting" ? showPlace(news) : news;
+}
+
+function showPlace({ puller }: PullWaiting): ShownPlace {
+  return { kind: "pull-waiting", pullId: puller.id, place: viewPlace(puller) };
 }
 
 /** Where a puller stands, and what it waits for. */
 export function viewPlace(puller: Puller): PlaceView {
-  const { stage, claiming, toldAhead } = puller;
-  if (claiming !== undefined) return { pullersAhead: 0, missing: "CONCURRENCY_EXHAUSTED" };
+  const { stage, claiming, missing, toldAhead } = puller;
+  if (claiming !== undefined) return { pullersAhead: 0, missing };
   return { pullersAhead: toldAhead, missing: findPull(stage) === "STAGE_FULL" ? "STAGE_FULL" : "NO_CARD" };
 }
 

@@ -1,6 +1,6 @@
 /** What is shown of a board: plain copies. Spans are µs, and instants ms since 1970. */
 
-import type { Reason } from "../reasons.ts";
+import type { WaitReason } from "../reasons.ts";
 import type { BoardConfig, CardContent, CardState, StageConfig } from "./model.ts";
 
 export interface BoardView {
@@ -118,6 +118,6 @@ export type BoardDelta = {
 /** A puller's place in the queue. */
 export interface PlaceView {
   readonly pullersAhead: number;
-  /** What it waits for: a card, room, or the stage's limiter. */
-  readonly missing: Extract<Reason, "NO_CARD" | "STAGE_FULL" | "CONCURRENCY_EXHAUSTED">;
+  /** What it waits for: a card, room, or what its stage's limiter says. Undefined: the limiter has yet to answer. */
+  readonly missing: "NO_CARD" | "STAGE_FULL" | WaitReason | undefined;
 }

@@ -8,6 +8,7 @@ import type {
   BlockCard,
   BoardOutcomes,
   EndWork,
+  HoldClaim,
   LeavePull,
   LoseClaim,
   RenewWork,
@@ -199,6 +200,17 @@ export function settleClaim(state: BoardState, command: SettleClaim): BoardOutco
   const { stream } = puller;
   dequeuePuller(state, puller);
   if (stream !== undefined) state.events.push({ to: stream, about: puller.id, news: command.refusal });
+  return DONE;
+}
+
+/** What a puller waits for at its stage's limiter; it hears of it when that changes. */
+export function holdClaim(state: BoardState, { id, missing }: HoldClaim): BoardOutcomes["hold-claim"] {
+  const puller = state.pullers.get(id);
+  if (puller?.claiming === undefined || puller.missing === missing) return DONE;
+  puller.missing = missing;
+  if (puller.stream !== undefined) {
+    state.events.push({ to: puller.stream, about: id, news: { kind: "pull-waiting", puller } });
+  }
   return DONE;
 }
 

@@ -222,6 +222,8 @@ export class BoardModel {
         if (!this.#past.has(requestId)) this.#withdrawn.add(requestId);
         return DONE;
       }
+      case "hold-claim":
+        return DONE;
       case "settle-claim": {
         const puller = this.pullers.find(({ id }) => id === command.id);
         if (puller?.kept === undefined) {

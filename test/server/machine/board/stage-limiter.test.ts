@@ -1,7 +1,9 @@
 /** A stage with a limiter: a card is pulled into it together with a lease there, or not at all. */
 
 import { describe, expect, it } from "vitest";
-import { SECOND } from "../builders.ts";
+import { showNews, viewPlace } from "../../../../src/server/machine/board/show.ts";
+import type { WaitReason } from "../../../../src/server/machine/reasons.ts";
+import { asIs, SECOND } from "../builders.ts";
 import { queue, work } from "./boards.ts";
 import { type BoardScene, createBoardScene, say } from "./scene.ts";
 
@@ -115,6 +117,23 @@ describe("a pull into a stage with a limiter", () => {
     scene.settleClaim(first.id);
     expect([scene.got(first), scene.got(second)]).toEqual([["c"], []]);
     expect(scene.card("c").work).toMatchObject({ id: first.id, leaseId: ids.at(-1) });
+  });
+
+  it("hears why the limiter keeps it waiting, again when that changes, and no more once it is back in its stage", () => {
+    const scene = createBoardScene({ stages: STAGES });
+    scene.add("a");
+    const puller = scene.pull("Work");
+    const hold = (missing: WaitReason) => scene.step({ kind: "hold-claim", id: puller.id, missing });
+    for (const missing of ["WAITERS_AHEAD", "RATE_EXHAUSTED", "RATE_EXHAUSTED", "PAUSED"] as const) hold(missing);
+    scene.block("a");
+    hold("LEARNING");
+    const places = scene.heardBy(puller).map((news) => showNews(scene.state, news, asIs));
+    expect(places.map((news) => news.kind)).toEqual(["pull-waiting", "pull-waiting", "pull-waiting"]);
+    const live = scene.state.pullers.get(puller.id);
+    expect(live && viewPlace(live)).toEqual({ pullersAhead: 0, missing: "NO_CARD" });
+    // A claim that is made anew has yet to be answered.
+    scene.add("b");
+    expect(live && viewPlace(live)).toEqual({ pullersAhead: 0, missing: undefined });
   });
 
   it("that does not wait is answered by the limiter, or at once where its card is gone", () => {

@@ -922,7 +922,8 @@ export type PullWaiting = Message<"ggen.backpressure.v1.PullWaiting"> & {
   pullersAhead: number;
 
   /**
-   * What is missing: NO_CARD, STAGE_FULL, or CONCURRENCY_EXHAUSTED and RATE_EXHAUSTED of the stage's limiter.
+   * What is missing: NO_CARD, STAGE_FULL, or why the stage's limiter has not admitted the pull: CONCURRENCY_EXHAUSTED,
+   * RATE_EXHAUSTED, WAITERS_AHEAD, PAUSED or LEARNING.
    *
    * @generated from field: ggen.backpressure.v1.Reason missing = 2;
    */
