@@ -11,8 +11,7 @@ import type {
   WithLeaseOptions,
 } from "./api/client.ts";
 import { ClientClosedError } from "./api/errors.ts";
-import type { GuardedWork } from "./api/guarded-work.ts";
-import type { Lease } from "./api/lease.ts";
+import type { GuardedWork, Lease } from "./api/lease.ts";
 import type { Refusal } from "./api/refusal.ts";
 import { callSite } from "./hold/call-site.ts";
 import { createLeakGuard } from "./hold/leak-guard.ts";

@@ -1,4 +1,6 @@
-/** What callers use, in Node and in browsers alike. */
+/** What the package exports, in Node and in browsers alike. */
+
+// For users.
 
 export type { AdmissionController, AdmitOptions, TryAdmitOptions, WaitingNotice } from "./api/admission-controller.ts";
 export type {
@@ -34,7 +36,6 @@ export type {
   TryAcquireOptions,
   WithLeaseOptions,
 } from "./api/client.ts";
-export type { DrainingNotice } from "./api/draining-notice.ts";
 export {
   AdmissionError,
   ClientClosedError,
@@ -51,8 +52,17 @@ export {
   WorkLostError,
 } from "./api/errors.ts";
 export type { ClientEvent } from "./api/events.ts";
-export type { GuardedWork, OutcomeOptions } from "./api/guarded-work.ts";
-export type { AdmittedBy, Lease, LeaseEnd, RevokingNotice, WorkOutcome } from "./api/lease.ts";
+export type {
+  AdmittedBy,
+  DrainingNotice,
+  GuardedWork,
+  Lease,
+  LeaseEnd,
+  OutcomeOptions,
+  RevokingNotice,
+  WorkOutcome,
+} from "./api/lease.ts";
+export type { Limit, LimitedFunction, LimitState } from "./api/limit.ts";
 export type {
   LeaseInfo,
   Limiter,
@@ -69,4 +79,11 @@ export type { Reason } from "./api/reasons.ts";
 export type { Refusal } from "./api/refusal.ts";
 export type { PullNotice, PullOptions, TryPullOptions, Work, WorkEnd } from "./api/work.ts";
 export type { BackoffOptions, WorkHandler, WorkLoop, WorkLoopOptions } from "./api/work-loop.ts";
-export type { Limit, LimitedFunction, LimitState } from "./lease/limit.ts";
+
+// For extensions of the client: the services of the contract, for calls that it does not make, and what another implementation of
+// `AdmissionController` is made of.
+
+export type { AdmissionErrorInit } from "./api/errors.ts";
+export { createRefusal, type RefusalWords } from "./api/refusal.ts";
+export { AdmissionService, BoardService, LimiterService } from "./services.ts";
+export { toClientError } from "./wire/error.ts";

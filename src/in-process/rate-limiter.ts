@@ -1,11 +1,10 @@
 /** The service's limiter inside one process: the same machine behind the same interface, with no server. */
 
 import type { AdmissionController, AdmitOptions, TryAdmitOptions } from "../client/api/admission-controller.ts";
-import type { GuardedWork, OutcomeOptions } from "../client/api/guarded-work.ts";
-import type { Lease } from "../client/api/lease.ts";
+import type { GuardedWork, Lease, OutcomeOptions } from "../client/api/lease.ts";
+import type { Limit, LimitedFunction } from "../client/api/limit.ts";
 import type { Refusal } from "../client/api/refusal.ts";
 import { callSite } from "../client/hold/call-site.ts";
-import type { Limit, LimitedFunction } from "../client/lease/limit.ts";
 import { limiterConfig, type RateLimiterOptions } from "./options.ts";
 import { createRateLimitersOf } from "./rate-limiters.ts";
 

@@ -2,11 +2,11 @@
 
 import type { AdmissionController, AdmitOptions, TryAdmitOptions } from "../client/api/admission-controller.ts";
 import type { Claim, ClaimOptions } from "../client/api/claim.ts";
-import type { GuardedWork, OutcomeOptions } from "../client/api/guarded-work.ts";
-import type { Lease } from "../client/api/lease.ts";
+import type { GuardedWork, Lease, OutcomeOptions } from "../client/api/lease.ts";
+import type { Limit, LimitedFunction } from "../client/api/limit.ts";
 import type { Refusal } from "../client/api/refusal.ts";
 import { callSite } from "../client/hold/call-site.ts";
-import { createLimit, type Limit, type LimitedFunction, limitFunction } from "../client/lease/limit.ts";
+import { createLimit, limitFunction } from "../client/lease/limit.ts";
 import { workUnder } from "../client/lease/with-lease.ts";
 import type { LimiterConfig } from "../server/machine/limiter.ts";
 import type { LimiterStatus } from "../server/machine/view.ts";

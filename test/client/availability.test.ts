@@ -2,7 +2,8 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 import { AdmissionError, ServerError, ServerUnavailableError } from "../../src/client/api/errors.ts";
-import { type AvailabilityNews, createAvailability, type Passage } from "../../src/client/rpc/availability.ts";
+import type { AvailabilityNews } from "../../src/client/api/events.ts";
+import { createAvailability, type Passage } from "../../src/client/rpc/availability.ts";
 
 const gone = new ServerUnavailableError("db:50051", "gone");
 const refusal = new AdmissionError("no", { reason: "PAUSED", code: "RESOURCE_EXHAUSTED" });

@@ -1,8 +1,7 @@
 /** What becomes of a lease that is asked for, reported as it happens. */
 
 import type { WaitingNotice } from "../../client/api/admission-controller.ts";
-import type { DrainingNotice } from "../../client/api/draining-notice.ts";
-import type { Lease, LeaseEnd, RevokingNotice } from "../../client/api/lease.ts";
+import type { DrainingNotice, Lease, LeaseEnd, RevokingNotice } from "../../client/api/lease.ts";
 import type { Refusal } from "../../client/api/refusal.ts";
 
 export interface LeaseNews {

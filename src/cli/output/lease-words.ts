@@ -1,8 +1,7 @@
 /** What becomes of a lease, for people. */
 
 import type { GrantedClaim } from "../../client/api/claim.ts";
-import type { DrainingNotice } from "../../client/api/draining-notice.ts";
-import type { Lease, RevokingNotice } from "../../client/api/lease.ts";
+import type { DrainingNotice, Lease, RevokingNotice } from "../../client/api/lease.ts";
 import type { Refusal } from "../../client/api/refusal.ts";
 import { retryWords } from "../session/failure.ts";
 import type { Terminal } from "../session/terminal.ts";

@@ -4,15 +4,13 @@
  */
 
 import type { Transport } from "@connectrpc/connect";
-import type { Limit, LimitedFunction } from "../lease/limit.ts";
 import type { AdmissionController, WaitingNotice } from "./admission-controller.ts";
 import type { BoardClient } from "./board-client.ts";
 import type { Boards } from "./boards.ts";
 import type { Claim, ClaimOptions } from "./claim.ts";
-import type { DrainingNotice } from "./draining-notice.ts";
 import type { ClientEvent } from "./events.ts";
-import type { GuardedWork, OutcomeOptions } from "./guarded-work.ts";
-import type { Lease, RevokingNotice } from "./lease.ts";
+import type { DrainingNotice, GuardedWork, Lease, OutcomeOptions, RevokingNotice } from "./lease.ts";
+import type { Limit, LimitedFunction } from "./limit.ts";
 import type { Limiters } from "./limiters.ts";
 import type { Refusal } from "./refusal.ts";
 

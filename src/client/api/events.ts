@@ -1,6 +1,11 @@
 /** What a client does by itself, for a log. */
 
-import type { AvailabilityNews } from "../rpc/availability.ts";
+import type { ServerUnavailableError } from "./errors.ts";
+
+/** What the breaker has come to know. */
+export type AvailabilityNews =
+  | { readonly kind: "outage-began"; readonly error: ServerUnavailableError }
+  | { readonly kind: "outage-ended"; readonly lasted: number };
 
 /** Switch over `kind`: there may be more of them in a later version. */
 export type ClientEvent =

@@ -73,3 +73,21 @@ export interface Lease extends AsyncDisposable {
   /** Releases it with `"success"`, unless it was released before. */
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** The server is about to stop. */
+export interface DrainingNotice {
+  /** When it stops waiting for its leases, by its wall clock. */
+  readonly endTime: Date;
+}
+
+/** The work that a lease guards; stop it when `signal`, which is `lease.signal`, aborts. */
+export type GuardedWork<T> = (lease: Lease, signal: AbortSignal) => T | PromiseLike<T>;
+
+/** What is made of an error of guarded work. */
+export interface OutcomeOptions {
+  /**
+   * The outcome to release with when the work threw. Default: `"overloaded"` for an `OverloadedError`, `"ignored"` for
+   * anything else.
+   */
+  readonly outcomeOf?: ((error: unknown) => WorkOutcome) | undefined;
+}

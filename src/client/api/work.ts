@@ -1,7 +1,7 @@
 /** Work on a card: how it is asked for, and how it is ended. Free of any transport. */
 
 import type { Card } from "./card.ts";
-import type { DrainingNotice } from "./draining-notice.ts";
+import type { DrainingNotice } from "./lease.ts";
 import type { Reason } from "./reasons.ts";
 
 /** A puller's place in the queue. */

@@ -10,10 +10,10 @@ import { notify } from "../rpc/notify.ts";
 import type { StreamPlace } from "../rpc/stream-budget.ts";
 import { within } from "../rpc/within.ts";
 import type { Good, HeldKind, Loss } from "./held-kind.ts";
-import { type Attachment, type AttachmentPorts, createAttachment } from "./resumable-stream.ts";
-import { Reliance, type ReliancePorts } from "./tenure.ts";
+import { createResumableStream, type ResumableStream, type ResumableStreamPorts } from "./resumable-stream.ts";
+import { Tenure, type TenurePorts } from "./tenure.ts";
 
-export interface HeldPorts<C, A> extends ReliancePorts<C, A>, AttachmentPorts {
+export interface HeldPorts<C, A> extends TenurePorts<C, A>, ResumableStreamPorts {
   /** ms for a holder that ends it to wait for the server's word; less while the server is known to be away. */
   readonly confirmWithin: () => number;
   readonly onEvent: ((event: ClientEvent) => void) | undefined;
@@ -47,8 +47,8 @@ export class Held<C, A, E, O, R extends string, D> {
   readonly #ports: HeldPorts<C, A>;
   readonly #validFor: number | undefined;
   readonly #onOver: () => void;
-  readonly #reliance: Reliance<C, A>;
-  readonly #attachment: Attachment | undefined;
+  readonly #tenure: Tenure<C, A>;
+  readonly #stream: ResumableStream | undefined;
   /** How its holder has ended it. */
   #underWay: UnderWay<E, O> | undefined;
   #endedByServer: D | undefined;
@@ -63,7 +63,7 @@ export class Held<C, A, E, O, R extends string, D> {
     this.#ports = ports;
     this.#validFor = validFor;
     this.#onOver = onOver;
-    this.#reliance = new Reliance(ports, {
+    this.#tenure = new Tenure(ports, {
       credential,
       sentAt,
       validFor,
@@ -72,18 +72,18 @@ export class Held<C, A, E, O, R extends string, D> {
       onRenewed: (answer, confirmedAt) => this.#renewed(answer, confirmedAt),
       ranOut: () => this.#ranOut(),
     });
-    this.#attachment = attached && this.#attach(attached);
-    this.#reliance.signal.addEventListener("abort", () => this.#attachment?.stop(), { once: true });
+    this.#stream = attached && this.#attach(attached);
+    this.#tenure.signal.addEventListener("abort", () => this.#stream?.stop(), { once: true });
   }
 
   /** Aborts when it is lost. Looks at the clocks, whatever timers have fired. */
   get signal(): AbortSignal {
-    return this.#reliance.signal;
+    return this.#tenure.signal;
   }
 
   /** Whether its holder may rely on it now, and has not ended it. */
   get valid(): boolean {
-    return this.#reliance.holds && this.#underWay === undefined;
+    return this.#tenure.holds && this.#underWay === undefined;
   }
 
   /** How its holder has ended it; undefined: not at all, or without success. */
@@ -129,7 +129,7 @@ export class Held<C, A, E, O, R extends string, D> {
 
   /** Gives it back because its holder may not go on, for a reason of its own. */
   abandon(reason: unknown): Promise<void> {
-    if (this.valid) this.#reliance.lose(reason);
+    if (this.valid) this.#tenure.lose(reason);
     return this.leave();
   }
 
@@ -141,7 +141,7 @@ export class Held<C, A, E, O, R extends string, D> {
 
   /** Goes on without a stream, on renewals alone, so that a renewal finds its connection free; not where it is bound to its stream. */
   makeWay(): void {
-    if (this.#validFor !== undefined && this.valid) this.#attachment?.cut();
+    if (this.#validFor !== undefined && this.valid) this.#stream?.cut();
   }
 
   /** Nothing is left to do: the server has ended it, and its holder knows. */
@@ -149,19 +149,19 @@ export class Held<C, A, E, O, R extends string, D> {
     this.#onOver();
   }
 
-  #attach(attached: Attached): Attachment {
+  #attach(attached: Attached): ResumableStream {
     const kind = this.#kind;
     const { onEvent } = this.#ports;
-    return createAttachment(this.#ports, {
+    return createResumableStream(this.#ports, {
       ...attached,
       onAttempt: (attempt) => {
         const error = this.#connectionError;
         if (error !== undefined) notify(onEvent, kind.resuming(attempt, error));
       },
       onResumed: ({ validFor }, sentAt, attempt) => {
-        if (!this.#reliance.holds) return;
+        if (!this.#tenure.holds) return;
         this.#connectionError = undefined;
-        if (validFor !== undefined) this.#reliance.confirm(validFor, sentAt);
+        if (validFor !== undefined) this.#tenure.confirm(validFor, sentAt);
         notify(onEvent, kind.resumed(attempt));
       },
       onOver: (error) => this.#streamOver(error),
@@ -179,9 +179,9 @@ export class Held<C, A, E, O, R extends string, D> {
     } else if (this.#validFor === undefined) {
       const detail = `its stream has broken (${error?.message})`;
       this.#lose({ reason: "CONNECTION_LOST", detail, cause: error });
-    } else if (this.#reliance.holds) {
+    } else if (this.#tenure.holds) {
       this.#connectionError = error;
-      this.#attachment?.reattach();
+      this.#stream?.reattach();
     }
   }
 
@@ -196,7 +196,7 @@ export class Held<C, A, E, O, R extends string, D> {
   #renewed(answer: A, sentAt: Moment): void {
     const said = this.#kind.readRenewal(answer);
     if ("reason" in said) this.#lose(said);
-    else if (said.validFor !== undefined) this.#reliance.confirm(said.validFor, sentAt);
+    else if (said.validFor !== undefined) this.#tenure.confirm(said.validFor, sentAt);
   }
 
   #lose(loss: Loss<R, D>): void {
@@ -205,16 +205,16 @@ export class Held<C, A, E, O, R extends string, D> {
       return;
     }
     this.#endedByServer = loss.ended ?? this.#endedByServer;
-    this.#reliance.lose(this.#kind.lostError(loss));
+    this.#tenure.lose(this.#kind.lostError(loss));
   }
 
   async #say(ending: E): Promise<O> {
     try {
       // A browser that has as many connections open as it may has one for the next try then; with a ttl of zero it is the end.
-      const answer = await this.#kind.sayEnded(ending, () => this.#attachment?.cut());
-      this.#reliance.stop();
+      const answer = await this.#kind.sayEnded(ending, () => this.#stream?.cut());
+      this.#tenure.stop();
       // The next request finds this one's stream gone.
-      await this.#attachment?.finish();
+      await this.#stream?.finish();
       this.#onOver();
       return answer;
     } catch (error) {
@@ -226,8 +226,8 @@ export class Held<C, A, E, O, R extends string, D> {
 
   /** Looks at the clocks first: what has run out is lost, not ended. */
   #stop(): void {
-    if (this.#reliance.holds) this.#reliance.stop();
-    this.#attachment?.stop();
+    if (this.#tenure.holds) this.#tenure.stop();
+    this.#stream?.stop();
   }
 
   /** Waits until the server has confirmed the end, or for as long as a holder has to. */
@@ -251,8 +251,8 @@ export class Held<C, A, E, O, R extends string, D> {
   }
 
   #giveUp(): void {
-    this.#reliance.stop();
-    this.#attachment?.cut();
+    this.#tenure.stop();
+    this.#stream?.cut();
     this.#onOver();
   }
 }

@@ -1,7 +1,5 @@
 /** Handles that were forgotten: what they stand for is given back as well as possible, and the developer is warned. */
 
-import type { Platform } from "../transport/platform.ts";
-
 /** What to say and do when a handle has become garbage. It must not refer to the handle. */
 export interface Leak {
   /** What was collected, as in "a lease on db", and how it should have been treated. */
@@ -16,7 +14,8 @@ export interface LeakGuard {
   forget(leak: Leak): void;
 }
 
-export function createLeakGuard(warn: Platform["warn"]): LeakGuard {
+/** `warn` tells the developer; `site` says where the mistake was made. */
+export function createLeakGuard(warn: (message: string, site: string) => void): LeakGuard {
   const registry = new FinalizationRegistry<{ readonly leak: Leak; readonly site: string }>(({ leak, site }) => {
     warn(leak.message, site);
     leak.giveBack();

@@ -5,12 +5,12 @@ import { type Clock, elapsed, type Moment } from "../rpc/clock.ts";
 import type { Random } from "../rpc/random.ts";
 import type { StreamPlace } from "../rpc/stream-budget.ts";
 
-export interface AttachmentPorts {
+export interface ResumableStreamPorts {
   readonly clock: Clock;
   readonly random: Random;
 }
 
-export interface AttachmentOptions<G> {
+export interface ResumableStreamOptions<G> {
   /** The stream of the grant, which nothing else reads. */
   readonly stream: CallStream<G>;
   /** Asks the server to take the lease up again, on a stream of its own in the same place. */
@@ -23,7 +23,7 @@ export interface AttachmentOptions<G> {
   readonly onOver: (error: Error | undefined) => void;
 }
 
-export interface Attachment extends HeldStream {
+export interface ResumableStream extends HeldStream {
   /** Its stream, or the last attempt, has ended, and the lease is wanted still: tries again, a while later. */
   reattach(): void;
   /** It is wanted no more. An attempt that is under way is left alone: see `finish` and `cut`. */
@@ -43,10 +43,10 @@ type State =
   /** Until the next attempt. */
   | { readonly kind: "pausing"; readonly callOff: () => void };
 
-export function createAttachment<G>(
-  { clock, random }: AttachmentPorts,
-  { stream: first, reopen, onAttempt, onResumed, onOver }: AttachmentOptions<G>,
-): Attachment {
+export function createResumableStream<G>(
+  { clock, random }: ResumableStreamPorts,
+  { stream: first, reopen, onAttempt, onResumed, onOver }: ResumableStreamOptions<G>,
+): ResumableStream {
   const { place } = first;
   let state: State = { kind: "attached", stream: first, since: clock.now() };
   let attempts = 0;

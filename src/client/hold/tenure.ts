@@ -4,12 +4,12 @@ import type { Clock, Moment } from "../rpc/clock.ts";
 import type { Renewable, Renewer } from "./renewer.ts";
 import { createValidity, type Validity } from "./validity.ts";
 
-export interface ReliancePorts<C, A> {
+export interface TenurePorts<C, A> {
   readonly clock: Clock;
   readonly renewer: Renewer<C, A>;
 }
 
-export interface RelianceOptions<C, A> {
+export interface TenureOptions<C, A> {
   /** What the server is shown in renewals. */
   readonly credential: C;
   /** When the request was sent that was answered with the grant, or that confirmed it. */
@@ -24,15 +24,15 @@ export interface RelianceOptions<C, A> {
   readonly ranOut: () => Error;
 }
 
-export class Reliance<C, A> implements Renewable<C, A> {
+export class Tenure<C, A> implements Renewable<C, A> {
   readonly credential: C;
-  readonly #ports: ReliancePorts<C, A>;
-  readonly #options: RelianceOptions<C, A>;
+  readonly #ports: TenurePorts<C, A>;
+  readonly #options: TenureOptions<C, A>;
   readonly #controller = new AbortController();
   readonly #validity: Validity | undefined;
   #isOver = false;
 
-  constructor(ports: ReliancePorts<C, A>, options: RelianceOptions<C, A>) {
+  constructor(ports: TenurePorts<C, A>, options: TenureOptions<C, A>) {
     const { credential, sentAt, validFor, signal } = options;
     this.#ports = ports;
     this.#options = options;

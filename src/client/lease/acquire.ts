@@ -4,9 +4,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { WaitingNotice } from "../api/admission-controller.ts";
 import type { AcquireOptions } from "../api/client.ts";
-import type { DrainingNotice } from "../api/draining-notice.ts";
 import { AdmissionError } from "../api/errors.ts";
-import type { LeaseEnd, RevokingNotice } from "../api/lease.ts";
+import type { DrainingNotice, LeaseEnd, RevokingNotice } from "../api/lease.ts";
 import type { AcquireResponse } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { ClaimSchema } from "../gen/ggen/backpressure/v1/lease_pb.ts";
 import type { Attached } from "../hold/held.ts";
@@ -16,11 +15,11 @@ import { type CallStream, mapStream, openCallStream } from "../rpc/call-stream.t
 import type { Moment } from "../rpc/clock.ts";
 import { unlessAborted } from "../rpc/linked-signal.ts";
 import { notify } from "../rpc/notify.ts";
-import { withdrawAcquire } from "../rpc/withdrawal.ts";
 import { type Grant, grantFromWire, lossOf } from "../wire/lease.ts";
 import { durationToMs, msToDuration, timestampToDate } from "../wire/time.ts";
 import type { HeldLease } from "./held-lease.ts";
 import type { Admission, LeasePorts } from "./held-leases.ts";
+import { withdrawAcquire } from "./release.ts";
 import { type Credential, renew } from "./renew.ts";
 
 export async function acquire(

@@ -6,6 +6,7 @@ import { WorkOutcome as WireOutcome } from "../gen/ggen/backpressure/v1/lease_pb
 import type { Calls } from "../rpc/calls.ts";
 import type { LastWord } from "../rpc/page.ts";
 import { type SayPorts, sayAgain } from "../rpc/say-again.ts";
+import type { Withdrawal } from "../rpc/withdrawal.ts";
 import { leaseEndFromWire, workOutcomeToWire } from "../wire/lease.ts";
 import type { Credential } from "./renew.ts";
 
@@ -45,4 +46,13 @@ export function sayReleased(
     const { end } = await calls.unary((rpcOptions) => calls.admission.release(request, rpcOptions), options);
     return leaseEndFromWire(end);
   });
+}
+
+/** Withdraws an Acquire or a TryAcquire. */
+export function withdrawAcquire({ admission }: Calls): Withdrawal {
+  const toRequest = (requestId: string) => ({ requestId, outcome: WireOutcome.IGNORED });
+  return {
+    say: (requestId, options) => admission.release(toRequest(requestId), options),
+    lastWord: (requestId) => ({ method: AdmissionService.method.release, request: toRequest(requestId) }),
+  };
 }

@@ -5,10 +5,10 @@ import type { TryAcquireOptions } from "../api/client.ts";
 import type { Refusal } from "../api/refusal.ts";
 import type { ClaimSchema } from "../gen/ggen/backpressure/v1/lease_pb.ts";
 import { askNow } from "../hold/retry-now.ts";
-import { withdrawAcquire } from "../rpc/withdrawal.ts";
 import { grantFromWire, refusalFromWire } from "../wire/lease.ts";
 import { msToDuration } from "../wire/time.ts";
 import type { Admission, LeasePorts } from "./held-leases.ts";
+import { withdrawAcquire } from "./release.ts";
 
 export type Attempt = Admission | { readonly kind: "refused"; readonly refusal: Refusal };
 

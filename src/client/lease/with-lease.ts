@@ -1,8 +1,7 @@
 /** Work under a lease that is released whatever happens. */
 
 import { OverloadedError } from "../api/errors.ts";
-import type { GuardedWork, OutcomeOptions } from "../api/guarded-work.ts";
-import type { Lease, WorkOutcome } from "../api/lease.ts";
+import type { GuardedWork, Lease, OutcomeOptions, WorkOutcome } from "../api/lease.ts";
 
 /** Does the work, and releases the lease as it went. */
 export async function workUnder<T>(

@@ -5,6 +5,7 @@
  */
 
 import { AdmissionError, ServerError, ServerUnavailableError } from "../api/errors.ts";
+import type { AvailabilityNews } from "../api/events.ts";
 
 /** Monotonic ms. */
 type Instant = number;
@@ -23,11 +24,6 @@ interface Outage {
   /** Calls, in a row, that have found no server. */
   readonly failures: number;
 }
-
-/** What the breaker has come to know. */
-export type AvailabilityNews =
-  | { readonly kind: "outage-began"; readonly error: ServerUnavailableError }
-  | { readonly kind: "outage-ended"; readonly lasted: number };
 
 export interface AvailabilityOptions {
   readonly now: () => Instant;

@@ -1,8 +1,8 @@
 /** Whether the page of a client is there. A page that goes away asks for nothing: no holder would be left for it. */
 
-import type { Page } from "../transport/platform.ts";
 import type { Clock } from "./clock.ts";
 import { linkSignals, unlessAborted } from "./linked-signal.ts";
+import type { Page } from "./page.ts";
 
 export interface Visibility {
   /** Undefined while the page is there; else resolves when it has come back, or rejects with the signal's reason. */

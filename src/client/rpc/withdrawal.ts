@@ -1,7 +1,5 @@
 /** Telling the server that a request is given up before its client knows what came of it. */
 
-import { AdmissionService } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { WorkOutcome } from "../gen/ggen/backpressure/v1/lease_pb.ts";
 import type { Calls } from "./calls.ts";
 import type { LastWord } from "./page.ts";
 import { type SayPorts, sayAgain } from "./say-again.ts";
@@ -20,15 +18,6 @@ export interface Withdrawal {
 
 /** ms for which it is said again; what the server has not heard by then comes back by its ttl. */
 const PATIENCE = 10_000;
-
-/** Withdraws an Acquire or a TryAcquire. */
-export function withdrawAcquire({ admission }: Calls): Withdrawal {
-  const toRequest = (requestId: string) => ({ requestId, outcome: WorkOutcome.IGNORED });
-  return {
-    say: (requestId, options) => admission.release(toRequest(requestId), options),
-    lastWord: (requestId) => ({ method: AdmissionService.method.release, request: toRequest(requestId) }),
-  };
-}
 
 /**
  * Says it again where no answer came, if it is worth that: `isUrgent` for a caller that gave up, by which the server lives as far

@@ -3,7 +3,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
 import { requestHeader } from "@connectrpc/connect/protocol-connect";
-import type { Page } from "./platform.ts";
+import type { Page } from "../rpc/page.ts";
 
 /** Bytes that all requests which outlive a page may have together. */
 const KEEPALIVE_BYTES = 64 * 1024;

@@ -1,7 +1,7 @@
 /** Pulling a card: waiting for one, or taking one that is there. */
 
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import type { DrainingNotice } from "../api/draining-notice.ts";
+import type { DrainingNotice } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
 import type { PullNotice, PullOptions, TryPullOptions } from "../api/work.ts";
 import { BoardService, type PullCardResponse } from "../gen/ggen/backpressure/v1/board_service_pb.ts";

@@ -3,7 +3,8 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { OverloadedError } from "../../../src/client/api/errors.ts";
 import type { Lease } from "../../../src/client/api/lease.ts";
-import { createLimit, type LimitedFunction } from "../../../src/client/lease/limit.ts";
+import type { LimitedFunction } from "../../../src/client/api/limit.ts";
+import { createLimit } from "../../../src/client/lease/limit.ts";
 import { createRateLimiter } from "../../../src/in-process/index.ts";
 import { createFixture, granted, settle } from "../support/client-fixture.ts";
 import { connectForTest, startRealServer } from "../support/real-server.ts";

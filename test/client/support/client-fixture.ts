@@ -8,7 +8,7 @@ import type { GrantedSchema } from "../../../src/client/gen/ggen/backpressure/v1
 import { createLimiters } from "../../../src/client/resources/limiters.ts";
 import { openBoards } from "../../../src/client/resources/open-boards.ts";
 import type { Parts } from "../../../src/client/resources/parts.ts";
-import type { Page } from "../../../src/client/transport/platform.ts";
+import type { Page } from "../../../src/client/rpc/page.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createFakeService, type FakeService } from "./fake-service.ts";
 

@@ -1,7 +1,6 @@
 /** A page that goes away and comes back when the test says so. */
 
-import type { LastWord } from "../../../src/client/rpc/page.ts";
-import type { Page } from "../../../src/client/transport/platform.ts";
+import type { LastWord, Page } from "../../../src/client/rpc/page.ts";
 
 export interface FakePage extends Page {
   hide(): void;
