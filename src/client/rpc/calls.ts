@@ -19,10 +19,9 @@ import type { BoardService } from "../gen/ggen/backpressure/v1/board_service_pb.
 import { toClientError } from "../wire/error.ts";
 import { wholeTimeout } from "../wire/time.ts";
 import type { Availability } from "./availability.ts";
-import { withCheckedTimeouts } from "./checked-timeouts.ts";
+import { withCheckedTimeouts, withRefusedCallsAgain } from "./checked-transport.ts";
 import type { Clock } from "./clock.ts";
 import { linkSignals } from "./linked-signal.ts";
-import { withRefusedCallsAgain } from "./refused-calls.ts";
 import { within } from "./within.ts";
 
 export interface Calls {

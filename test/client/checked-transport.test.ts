@@ -1,7 +1,7 @@
 import type { Transport } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { withCheckedTimeouts } from "../../src/client/rpc/checked-timeouts.ts";
+import { withCheckedTimeouts } from "../../src/client/rpc/checked-transport.ts";
 
 /** What the transport beneath is given. */
 async function given(kind: "unary" | "stream", timeoutMs: number | undefined): Promise<number | undefined> {

@@ -1,8 +1,25 @@
-/** Calls that HTTP/2 has refused are made again. */
+/** What each call of the client goes through on its way to the transport. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError, type Transport } from "@connectrpc/connect";
 import { createAsyncIterable } from "@connectrpc/connect/protocol";
+import { wholeTimeout } from "../wire/time.ts";
+
+/**
+ * Returns the transport with timeouts that every protocol can carry. A stream without a timeout has none, whatever default the
+ * caller has given to its transport: a deadline would bound the time for which a lease may be held.
+ */
+export function withCheckedTimeouts(transport: Transport): Transport {
+  return {
+    async unary(method, signal, timeoutMs, ...rest) {
+      return transport.unary(method, signal, timeoutMs === undefined ? undefined : wholeTimeout(timeoutMs), ...rest);
+    },
+    async stream(method, signal, timeoutMs, ...rest) {
+      // Connect takes 0 for "none, whatever the default is".
+      return transport.stream(method, signal, timeoutMs === undefined ? 0 : wholeTimeout(timeoutMs), ...rest);
+    },
+  };
+}
 
 /** So that a peer that refuses everything is not asked for ever. */
 const MOST_REFUSALS = 3;
