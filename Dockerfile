@@ -18,13 +18,15 @@ RUN npm ci --omit=dev --workspaces=false && npm cache clean --force
 
 FROM node:24-alpine
 WORKDIR /app
-ENV NODE_ENV=production BACKPRESSURE_CONFIG=/etc/backpressure/backpressure.yaml
+ENV NODE_ENV=production BACKPRESSURE_CONFIG=/etc/backpressure/backpressure.yaml BACKPRESSURE_DATA=/var/lib/backpressure
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
 COPY docker/backpressure.yaml /etc/backpressure/backpressure.yaml
-# What the server keeps: mount a volume here, or a container that is made anew has forgotten its leases and cards.
-RUN mkdir -p /var/lib/backpressure && chown node:node /var/lib/backpressure
+# What the server keeps, whatever configuration is mounted, unless that names another folder: mount a volume here, or a
+# container that is made anew has forgotten its leases and cards. Any user of the group 0 may write, since OpenShift and its
+# like choose the user themselves.
+RUN install -d -o node -g 0 -m 0770 /var/lib/backpressure
 VOLUME /var/lib/backpressure
 USER node
 # gRPC; Connect and gRPC-Web.

@@ -54,6 +54,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: availableParallelism(),
+    // A server that a test starts keeps nothing in the home of the developer.
+    env: { BACKPRESSURE_DATA: "none" },
     projects: [unit, ...(Object.keys(FOLDERS) as (keyof typeof FOLDERS)[]).map(project)],
   },
 });

@@ -1,6 +1,8 @@
-/** What the server writes to standard error: one JSON object a line. The only file that knows the logger. */
+/** What the server writes to standard error: one JSON object a line, or on a terminal lines to read. The only file that knows the logger. */
 
+import { writeSync } from "node:fs";
 import { destination, type Logger, pino } from "pino";
+import { readableLine } from "./log-line.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -15,9 +17,10 @@ export interface Log {
   setLevel(level: LogLevel): void;
 }
 
-export function createLog(level: LogLevel): Log {
+export function createLog(level: LogLevel, { isTerminal = false } = {}): Log {
   // Written in place, not buffered: the last words before a crash are those that matter.
-  const logger: Logger = pino({ level, base: undefined }, destination({ fd: 2, sync: true }));
+  const output = isTerminal ? { write: writeReadable } : destination({ fd: 2, sync: true });
+  const logger: Logger = pino({ level, base: undefined }, output);
   return {
     get isDebugging() {
       return logger.isLevelEnabled("debug");
@@ -30,4 +33,12 @@ export function createLog(level: LogLevel): Log {
       logger.level = next;
     },
   };
+}
+
+function writeReadable(json: string): void {
+  try {
+    writeSync(2, readableLine(json));
+  } catch {
+    // A terminal that is gone must not end the server.
+  }
 }

@@ -1,20 +1,24 @@
 /** The process: configuration in, signals heard, an exit code out. */
 
 import { createSystemClock } from "./clock.ts";
-import { type LoadedConfig, loadConfig } from "./config/config.ts";
+import { type ConfigOrigin, loadConfig } from "./config/config.ts";
+import { type DataChoice, defaultDataChoice, readDataChoice } from "./config/data-choice.ts";
 import { readEnvironment } from "./config/environment.ts";
 import { formatProblem } from "./config/problem.ts";
-import { addressText, urlText } from "./config/settings.ts";
 import { watchConfig } from "./config/watch/watch-config.ts";
+import { greeting } from "./greeting.ts";
 import { createLog, type Log } from "./log.ts";
 import { watchNpmParent } from "./npm-parent.ts";
 import { reasonNotToServe } from "./one-process.ts";
 import { type Server, startServer } from "./server.ts";
 import type { ServerSignals } from "./signals.ts";
+import { StoreError } from "./store/sqlite/damage.ts";
 
 export interface RunOptions {
   /** The configuration file; undefined: BACKPRESSURE_CONFIG, or else the default. */
   readonly configPath: string | undefined;
+  /** A folder for the data, or `none`; undefined: BACKPRESSURE_DATA, what the file says, or without a file the default. */
+  readonly data: string | undefined;
   /** Takes up what can be read of a data folder that is damaged. */
   readonly acceptLoss: boolean;
   readonly signals: ServerSignals;
@@ -30,7 +34,7 @@ const PROGRAM = import.meta.url.endsWith(".ts") ? "npm run -s backpressure --" :
  * Serves until SIGTERM or SIGINT has drained it; a second signal ends it at once. During the
  * start the first SIGTERM or SIGINT ends the start, with the store closed, and a second ends the process at once.
  */
-export async function runServer({ configPath, acceptLoss, signals }: RunOptions): Promise<ExitCode> {
+export async function runServer(options: RunOptions): Promise<ExitCode> {
   const no = reasonNotToServe();
   // The primary's channel would keep the worker alive.
   if (no !== undefined) endNow(no);
@@ -38,25 +42,27 @@ export async function runServer({ configPath, acceptLoss, signals }: RunOptions)
   const stopWatching = watchNpmParent({
     clock,
     script: process.env.npm_lifecycle_script,
-    onGone: () => signals.end("parent"),
+    onGone: () => options.signals.end("parent"),
   });
   try {
-    return await serveUntilEnd({ configPath, acceptLoss, signals });
+    return await serveUntilEnd(options);
   } finally {
     stopWatching();
   }
 }
 
-async function serveUntilEnd({ configPath, acceptLoss, signals }: RunOptions): Promise<ExitCode> {
-  const environment = readEnvironment();
-  const { overrides, variables } = environment;
-  const origin = { path: configPath ?? environment.configPath, overrides, variables };
+async function serveUntilEnd({ configPath, data, acceptLoss, signals }: RunOptions): Promise<ExitCode> {
+  const origin = originOf(configPath, data);
+  if (origin === undefined) {
+    process.stderr.write(`backpressure: ${NO_HOME}\n`);
+    return 1;
+  }
   const config = loadConfig(origin);
   if (config.kind === "invalid") {
     for (const problem of config.problems) process.stderr.write(`${formatProblem(problem)}\n`);
     return 2;
   }
-  const log = createLog(config.settings.logLevel);
+  const log = createLog(config.settings.logLevel, { isTerminal: process.stderr.isTTY });
   signals.onEnd((cause, count) => {
     if (count > 1) endNow(`${CAUSES[cause]} came a second time during the start, which is broken off`);
     log.info({ cause }, `${CAUSES[cause]} came during the start: the server does not begin to serve`);
@@ -66,7 +72,7 @@ async function serveUntilEnd({ configPath, acceptLoss, signals }: RunOptions): P
     server = await startServer({ config, log, acceptLoss, onFatal: endNow, ending: signals.ending });
   } catch (error) {
     if (signals.ending.aborted && error === signals.ending.reason) return 0;
-    process.stderr.write(`backpressure: ${(error as Error).message}\n`);
+    process.stderr.write(`backpressure: ${(error as Error).message}${remedyOf(error, origin.data)}\n`);
     return 1;
   }
   const watch = watchConfig({
@@ -78,7 +84,8 @@ async function serveUntilEnd({ configPath, acceptLoss, signals }: RunOptions): P
   signals.onReload(() => watch.reload());
   const stopped = untilStopped(server, signals, log);
   // A reader of these lines may send signals.
-  process.stdout.write(greeting(server, config));
+  const isTerminal = process.stdout.isTTY;
+  process.stdout.write(greeting({ server, config, isTerminal, program: PROGRAM, now: Date.now() }));
   await stopped;
   watch.close();
   return 0;
@@ -102,17 +109,24 @@ function untilStopped(server: Server, signals: ServerSignals, log: Log): Promise
   });
 }
 
-function greeting({ grpc, web }: Server, { origin, limiters, settings }: LoadedConfig): string {
-  const [first] = limiters;
-  const address = addressText(grpc);
-  const name = first?.name ?? "NAME";
-  return [
-    `backpressure serves gRPC on ${address}, Connect and gRPC-Web on ${urlText(web)}`,
-    `keeps what it grants in ${settings.store?.folder ?? "memory alone: store.folder names a folder that outlives it"}`,
-    `configuration: ${origin.path ?? "the default (one limiter, sample); name a file with --config"}`,
-    "try:",
-    `  grpcurl -plaintext -d '{"claims":[{"limiter":"${name}"}]}' ${address} ggen.backpressure.v1.AdmissionService/Acquire`,
-    `  ${PROGRAM} --address ${address} limiters`,
-    "",
-  ].join("\n");
+/** Where the configuration comes from; undefined: data is to be kept in the user's folder for state, and there is none. */
+function originOf(configPath: string | undefined, data: string | undefined): ConfigOrigin | undefined {
+  const { overrides, variables, ...environment } = readEnvironment();
+  const path = configPath ?? environment.configPath;
+  const choice = data === undefined ? environment.data : readDataChoice(data, "option");
+  if (choice !== undefined || path !== undefined || overrides.some(({ field }) => field === "folder")) {
+    return { path, overrides, variables, data: choice };
+  }
+  const byDefault = defaultDataChoice(variables);
+  return byDefault && { path, overrides, variables, data: byDefault };
+}
+
+const CHOOSE =
+  "name a folder with --data DIR or BACKPRESSURE_DATA, or keep nothing beyond the server's end with --data none";
+const NO_HOME = `there is no folder to keep data in by default, since neither XDG_STATE_HOME nor HOME is set: ${CHOOSE}`;
+
+/** What to do, where no configuration has named the folder that stands in the way. */
+function remedyOf(error: unknown, data: DataChoice | undefined): string {
+  if (!(error instanceof StoreError) || data?.by !== "default") return "";
+  return `. It is the default folder: ${CHOOSE}`;
 }

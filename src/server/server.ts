@@ -209,10 +209,11 @@ function sayNotes({ notes }: LoadedConfig, log: Log): void {
 
 async function openStore(options: TimedOptions): Promise<Store> {
   const { config, log, clock, acceptLoss = false, onFatal = () => {} } = options;
-  const { store } = config.settings;
+  const { store, listeners } = config.settings;
   if (store === undefined) return createMemoryStore();
+  const serves = `gRPC on ${addressText(listeners.grpc)}`;
   const epoch = Math.floor(clock.wallTime(0) * MICROS);
-  const opened = await openDurableStore({ ...store, clock, log, epoch, acceptLoss, onFatal });
+  const opened = await openDurableStore({ ...store, serves, clock, log, epoch, acceptLoss, onFatal });
   const { limiters, boards } = opened.found;
   log.info(
     { folder: store.folder, leases: limiters.leases.length, cards: boards.cards.length },

@@ -93,7 +93,7 @@ describe.each([
   let server: Program;
   beforeAll(async () => {
     server = startServer();
-    await server.until(/^backpressure serves gRPC on /m);
+    await server.until(/backpressure serves gRPC on /);
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
@@ -120,7 +120,7 @@ describe("bundled for a page", () => {
   let server: Program;
   beforeAll(async () => {
     server = startServer();
-    await server.until(/^backpressure serves gRPC on /m);
+    await server.until(/backpressure serves gRPC on /);
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 

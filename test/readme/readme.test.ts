@@ -6,7 +6,16 @@ import { requireGrpcurl } from "../support/grpcurl.ts";
 import type { Program } from "../support/program.ts";
 import { BOARD_RUNNERS } from "./support/board-runners.ts";
 import { type Runner, readFences } from "./support/fences.ts";
-import { onPortsOfOurs, run, runProgram, save, serverEnvironment, start, startTypeScript } from "./support/newcomer.ts";
+import {
+  onPortsOfOurs,
+  run,
+  runProgram,
+  save,
+  serverEnvironment,
+  start,
+  startOnTerminal,
+  startTypeScript,
+} from "./support/newcomer.ts";
 
 const SNIPPETS = ["README.md", "docs/boards.md", "docs/request-path.md"]
   .flatMap((page) => readFences(readFileSync(new URL(`../../${page}`, import.meta.url), "utf8")))
@@ -104,8 +113,8 @@ let suggestions: string;
 beforeAll(async () => {
   const text = SNIPPETS.find(({ name }) => name === "start")?.text ?? "";
   // What `npm ci` brings is what runs this.
-  server = start(text.replace(/^npm ci\n/, ""), serverEnvironment());
-  [, suggestions = ""] = await server.until(/^try:\n((?: {2}.+\n)+)/m);
+  server = startOnTerminal(text.replace(/^npm ci\n/, ""), serverEnvironment());
+  [, suggestions = ""] = await server.until(/^try, in another terminal:\s+((?: {2}.+\s+)+)Ctrl-C/m);
 });
 
 afterAll(() => server?.[Symbol.asyncDispose]());
@@ -120,9 +129,11 @@ describe("the block", () => {
 });
 
 test("the commands that the server suggests when it starts work as they are", async (context) => {
-  const [acquire = "", look = "", ...others] = suggestions.trim().split("\n");
+  const [hold = "", watch = "", acquire = "", ...others] = suggestions.trim().split(/\s*\n\s*/);
   expect(others).toEqual([]);
-  expect(await run(look)).toMatch(/^sample /m);
+  expect(await run(hold)).toBe("one at a time\n");
+  await using look = start(watch);
+  await look.until(/^sample: /m);
   requireGrpcurl(context);
   await using holder = start(acquire);
   await holder.until(/"granted"/);

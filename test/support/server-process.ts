@@ -33,7 +33,6 @@ type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 const END_WITH_PARENT = new URL("end-with-parent.ts", import.meta.url).href;
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const GREETING = /serves gRPC on (\S+), Connect and gRPC-Web on (\S+)/;
 
 export interface ServerProcessOptions {
   /** For Node itself. */
@@ -91,8 +90,8 @@ function readGreeting({ stdout }: ChildProcess): Promise<{ readonly address: str
   if (stdout === null) throw new Error("the server has no standard output");
   return new Promise((resolve) => {
     createInterface(stdout).on("line", (line) => {
-      const [, address, url] = GREETING.exec(line) ?? [];
-      if (address !== undefined && url !== undefined) resolve({ address, url });
+      const { grpc, web } = JSON.parse(line);
+      resolve({ address: grpc, url: web });
     });
   });
 }

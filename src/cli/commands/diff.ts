@@ -1,8 +1,8 @@
 /** `backpressure diff`: what of a configuration differs from what the server runs, and why. */
 
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { ConfigOrigin } from "../../server/config/config.ts";
 import type { Difference } from "../../server/config/diff/difference.ts";
-import type { Override } from "../../server/config/environment.ts";
 import { openConnection } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
@@ -33,10 +33,10 @@ export const defineDiff: DefineCommand = (command, handle) => {
 };
 
 async function diff({ terminal, address, json }: Context, path: string): Promise<number> {
-  const plain = await readFile(path, []);
+  const plain = await readFile(path, { overrides: [] });
   const running = await readRunning(address);
-  const { overridesOf } = await import("../../server/config/diff/diff-settings.ts");
-  const file = await readFile(path, overridesOf(running.config));
+  const { saidElsewhere } = await import("../../server/config/diff/diff-settings.ts");
+  const file = await readFile(path, saidElsewhere(running.config));
   const { diffConfig } = await import("../../server/config/diff/diff-config.ts");
   const differences = diffConfig({ file, plain }, running);
   const { config } = running;
@@ -89,13 +89,13 @@ function jsonOf({ file, running, ...difference }: Difference) {
   return { ...difference, file: file ?? null, running: running ?? null };
 }
 
-/** `overrides`: those of the server's environment, which is not this one. */
-async function readFile(path: string, overrides: readonly Override[]) {
+/** `elsewhere`: what the server's environment and command line say, which are not those of this process. */
+async function readFile(path: string, elsewhere: Pick<ConfigOrigin, "overrides" | "data">) {
   const { loadConfig } = await import("../../server/config/config.ts");
   const { readEnvironment } = await import("../../server/config/environment.ts");
   const { formatProblem } = await import("../../server/config/problem.ts");
   const { variables } = readEnvironment();
-  const reading = loadConfig({ path, overrides, variables });
+  const reading = loadConfig({ path, variables, ...elsewhere });
   if (reading.kind === "loaded") return reading;
   throw new UsageError(["the file is not valid:", ...reading.problems.map(formatProblem)].join("\n"));
 }

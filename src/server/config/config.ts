@@ -1,7 +1,7 @@
 /** The configuration: from a file to what the server is made of, or to all that is wrong with it. */
 
-import { fromJson, type JsonObject } from "@bufbuild/protobuf";
-import { type Config, ConfigSchema, LogLevelSchema } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
+import { fromJson } from "@bufbuild/protobuf";
+import { ConfigSchema } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { Board } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import type { BoardConfig } from "../machine/board/model.ts";
 import type { LimiterConfig } from "../machine/limiter.ts";
@@ -10,23 +10,26 @@ import type { FieldViolation } from "../wire/error-wire.ts";
 import { OUTPUT_FIELDS as LIMITER_OUTPUT_FIELDS } from "../wire/limiter-update.ts";
 import { limiterConfig } from "../wire/limiter-wire.ts";
 import { violationsOf } from "../wire/validate.ts";
-import { readOrigin } from "../wire/web-origin.ts";
+import { checkTogether } from "./checks.ts";
 import { Complaints } from "./complaints.ts";
 import { readConfigFile } from "./config-file.ts";
+import type { DataChoice } from "./data-choice.ts";
 import { DEFAULT_CONFIG } from "./default-config.ts";
+import { applyDataChoice, applyOverride, originsOf, type SettingOrigin } from "./elsewhere.ts";
 import type { Override } from "./environment.ts";
 import type { Problem } from "./problem.ts";
-import { SETTING_FIELDS, type ServerSettings, serverSettings } from "./settings.ts";
+import { type ServerSettings, serverSettings } from "./settings.ts";
 import type { Variables } from "./yaml/interpolate.ts";
 import { readMessage } from "./yaml/message.ts";
 import { parseYaml } from "./yaml/source.ts";
-import { quote, readEnum } from "./yaml/value.ts";
 
 export interface ConfigOrigin {
   /** The file; undefined: none, but the default. */
   readonly path: string | undefined;
   /** What the environment says instead of the file. */
   readonly overrides: readonly Override[];
+  /** Where data is kept, if the file does not say; undefined: nowhere. */
+  readonly data?: DataChoice | undefined;
   /** What may stand in the file as `${NAME}`; undefined: nothing. */
   readonly variables?: Variables;
 }
@@ -49,9 +52,6 @@ export interface LoadedConfig {
   /** Fields that are valid but have no effect beside the others, and why. */
   readonly notes: readonly Problem[];
 }
-
-/** Whether the file has set it, or a variable of the environment, which wins. */
-export type SettingOrigin = { readonly kind: "file" } | { readonly kind: "variable"; readonly name: string };
 
 /** Output fields of what is declared: they cannot be set. */
 const OUTPUT_FIELDS = new Set([...LIMITER_OUTPUT_FIELDS, ...BOARD_OUTPUT_FIELDS]);
@@ -92,6 +92,7 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
   });
   const complaints = new Complaints({ path, source, places, variables }, misread);
   for (const [field, override] of variables) applyOverride(json, field, override, complaints);
+  const chosen = applyDataChoice(json, origin.data, complaints);
   const config = fromJson(ConfigSchema, json);
   complaints.violations(violationsOf(ConfigSchema, config));
   const limiters = readDeclared("limiters", config.limiters, limiterConfig, complaints);
@@ -99,10 +100,7 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
   const boards = readings.map((reading) => reading.config);
   const renamedStages = new Map(readings.map((reading) => [reading.config.name, reading.renamed]));
   const settings = serverSettings(config);
-  checkAddresses(settings, complaints);
-  checkOrigins(settings, complaints);
-  checkStageLimiters(config, complaints);
-  noteIneffective(settings, complaints);
+  checkTogether(config, settings, complaints);
   const { problems, notes } = complaints;
   return problems.length > 0
     ? { kind: "invalid", problems }
@@ -111,36 +109,12 @@ export function parseConfig(text: string, origin: ConfigOrigin): ConfigReading {
         origin,
         text,
         settings,
-        origins: originsOf(places, variables),
+        origins: originsOf({ places, variables, chosen }),
         limiters,
         boards,
         renamedStages,
         notes,
       };
-}
-
-function originsOf(
-  places: ReadonlyMap<string, unknown>,
-  variables: ReadonlyMap<string, Override>,
-): ReadonlyMap<string, SettingOrigin> {
-  const origins = new Map<string, SettingOrigin>();
-  for (const field of SETTING_FIELDS.keys()) {
-    const variable = variables.get(field);
-    if (variable !== undefined) origins.set(field, { kind: "variable", name: variable.variable });
-    else if (places.has(field)) origins.set(field, { kind: "file" });
-  }
-  return origins;
-}
-
-/** Replaces a field of the file by the value of a variable. */
-function applyOverride(json: JsonObject, field: string, override: Override, complaints: Complaints): void {
-  const section = (json[override.section] ?? {}) as JsonObject;
-  const reading =
-    override.field === "level"
-      ? readEnum(LogLevelSchema, override.value)
-      : ({ kind: "read", json: override.value } as const);
-  if (reading.kind === "read") json[override.section] = { ...section, [override.field]: reading.json };
-  else complaints.fault(field, `must be ${reading.expected}, found ${quote(override.value)}`);
 }
 
 type Reading<C> =
@@ -190,54 +164,5 @@ function checkNames(list: string, messages: readonly { readonly name: string }[]
     if (first === undefined) named.set(name, field);
     else if (name !== "")
       complaints.fault(field, `must be a name of its own, found that of line ${complaints.lineOf(first)}`);
-  }
-}
-
-function checkAddresses({ listeners: { grpc, web } }: ServerSettings, complaints: Complaints): void {
-  if (complaints.concern("listeners") || grpc.port === 0) return;
-  if (grpc.port === web.port && grpc.host === web.host) {
-    complaints.fault(
-      "listeners.web",
-      `must differ from listeners.grpc, which is port ${grpc.port} of ${grpc.host} too`,
-    );
-  }
-}
-
-/** Reports stages with a keyed limiter: the claim of a stage's puller has no key. */
-function checkStageLimiters({ boards, limiters }: Config, complaints: Complaints): void {
-  const declared = new Map(limiters.map((limiter) => [limiter.name, limiter]));
-  for (const [at, board] of boards.entries()) {
-    for (const [index, { limiter: name }] of board.stages.entries()) {
-      const field = `boards[${at}].stages[${index}].limiter`;
-      const limiter = declared.get(name);
-      if (limiter?.keyed) complaints.fault(field, `must be a limiter without keys, and ${quote(name)} is keyed`);
-      else if (name !== "" && limiter === undefined) {
-        const message = `names a limiter that the file does not declare: until ${quote(name)} is made by RPC, the stage cannot be pulled into`;
-        complaints.note(field, message);
-      }
-    }
-  }
-}
-
-/** Notes fields that are given but have no effect beside the others. */
-function noteIneffective({ store, listeners }: ServerSettings, complaints: Complaints): void {
-  if (store === undefined) {
-    for (const field of ["store.leases", "store.max_megabytes"]) {
-      complaints.note(field, "has no effect without store.folder: nothing is kept");
-    }
-  }
-  if (listeners.corsOrigins.length === 0) {
-    const message = "has no effect without listeners.cors_origins: no page of another origin may call the web port";
-    complaints.note("listeners.cors_headers", message);
-  }
-}
-
-/** Reports origins that no page would match. */
-function checkOrigins({ listeners: { corsOrigins } }: ServerSettings, complaints: Complaints): void {
-  for (const [index, origin] of corsOrigins.entries()) {
-    const field = `listeners.cors_origins[${index}]`;
-    if (origin === "*" || complaints.concern(field)) continue;
-    const reading = readOrigin(origin);
-    if (reading.kind === "invalid") complaints.fault(field, `must be ${reading.expected}, found ${quote(origin)}`);
   }
 }

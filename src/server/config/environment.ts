@@ -1,11 +1,14 @@
 /** The environment: the only file that reads it for the server. */
 
+import { DATA_VARIABLE, type DataChoice, readDataChoice } from "./data-choice.ts";
 import type { Variables } from "./yaml/interpolate.ts";
 
 export interface Environment {
   /** BACKPRESSURE_CONFIG: the file, where no flag names one. */
   readonly configPath: string | undefined;
   readonly overrides: readonly Override[];
+  /** BACKPRESSURE_DATA: where data is kept, if the file does not say. */
+  readonly data: DataChoice | undefined;
   /** All of them, for the file to refer to. */
   readonly variables: Variables;
 }
@@ -35,5 +38,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
     const value = variables[override.variable];
     return value ? [{ ...override, value }] : [];
   });
-  return { configPath: variables.BACKPRESSURE_CONFIG || undefined, overrides, variables };
+  const place = variables[DATA_VARIABLE];
+  const data = place ? readDataChoice(place, "variable") : undefined;
+  return { configPath: variables.BACKPRESSURE_CONFIG || undefined, overrides, data, variables };
 }

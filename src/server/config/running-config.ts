@@ -38,15 +38,16 @@ export function runningConfigMessage(running: RunningConfig): GetConfigResponse 
   });
 }
 
+const ORIGINS = { file: Origin.FILE, variable: Origin.ENVIRONMENT, option: Origin.OPTION } as const;
+
 /** In the order of the fields' paths. */
 function originsOf({ started, latest }: RunningConfig): FieldOrigin[] {
   const messages: FieldOrigin[] = [];
   for (const [field, { live }] of [...SETTING_FIELDS].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const setBy = (live ? latest : started).origins.get(field);
     if (setBy === undefined) continue;
-    const variable = setBy.kind === "variable" ? setBy.name : "";
-    const origin = setBy.kind === "variable" ? Origin.ENVIRONMENT : Origin.FILE;
-    messages.push(create(FieldOriginSchema, { field, origin, variable }));
+    const variable = setBy.kind === "file" ? "" : setBy.name;
+    messages.push(create(FieldOriginSchema, { field, origin: ORIGINS[setBy.kind], variable }));
   }
   return messages;
 }

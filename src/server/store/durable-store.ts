@@ -23,6 +23,8 @@ export interface DurableStoreOptions {
   /** µs since 1970 at the machines' zero. */
   readonly epoch: number;
   readonly folder: string;
+  /** Where the server is to listen, for people who find the folder in use. */
+  readonly serves?: string;
   readonly leases: LeaseDurability;
   readonly maxMegabytes: number;
   readonly acceptLoss: boolean;
@@ -56,11 +58,12 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     leases,
     maxMegabytes,
     acceptLoss,
+    serves,
     log,
     onFatal,
     openWorker = openStoreWorker,
   } = options;
-  const file = { folder, leases, maxMegabytes, acceptLoss, boot: bootId() };
+  const file = { folder, serves, leases, maxMegabytes, acceptLoss, boot: bootId() };
   let finding = createFinding();
   const taker: RowTaker = {
     take: (row) => finding.take(row),

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import { type Program, startProgram } from "../../support/program.ts";
 import { unusedPort } from "../../support/unused-port.ts";
 
@@ -18,6 +18,10 @@ const PORTS: ReadonlyMap<string, number> = new Map([
   ["3000", await unusedPort()],
 ]);
 
+/** In place of the developer's own folder for state, one for each server. */
+const STATES = mkdtempSync(join(tmpdir(), "backpressure-states-"));
+afterAll(() => rmSync(STATES, { recursive: true, maxRetries: 10 }));
+
 /** Returns what a page says with the ports that are used here. */
 export function onPortsOfOurs(text: string): string {
   return text.replaceAll(/\b(50051|8080|3000)\b/g, (port) => `${PORTS.get(port)}`);
@@ -26,6 +30,11 @@ export function onPortsOfOurs(text: string): string {
 /** Enters commands in a shell, which ends at the first that fails. */
 export function start(commands: string, env = environment()): Program {
   return startProgram(["sh", "-ec", onPortsOfOurs(commands)], { cwd: ROOT, env });
+}
+
+/** Enters them on a terminal, which script(1) of util-linux makes. */
+export function startOnTerminal(commands: string, env = environment()): Program {
+  return startProgram(["script", "-qefc", onPortsOfOurs(commands), "/dev/null"], { cwd: ROOT, env });
 }
 
 /** Enters commands and waits for their end; resolves with what they have printed, and rejects if one has failed. */
@@ -93,11 +102,12 @@ export function environment(): NodeJS.ProcessEnv {
   };
 }
 
-/** Returns the same for a server, which takes the ports that stand for those of the pages. */
+/** Returns the same for a server, which takes the ports that stand for those of the pages, and keeps its data apart. */
 export function serverEnvironment(): NodeJS.ProcessEnv {
   return {
     ...environment(),
     BACKPRESSURE_GRPC_LISTEN: onPortsOfOurs("127.0.0.1:50051"),
     BACKPRESSURE_WEB_LISTEN: onPortsOfOurs("127.0.0.1:8080"),
+    XDG_STATE_HOME: mkdtempSync(join(STATES, "state-")),
   };
 }

@@ -242,7 +242,6 @@ describe("the files that are delivered", () => {
         corsOrigins: [],
         corsHeaders: [],
       },
-      store: STORE,
     });
     expect(limiters).toMatchObject([{ name: "sample", maxConcurrent: 1, ttl: 0 }]);
   });

@@ -3,7 +3,8 @@
 import { type DescMessage, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { type Config, ConfigSchema } from "../../gen/ggen/backpressure/config/v1/config_pb.ts";
 import { type GetConfigResponse, Origin } from "../../gen/ggen/backpressure/config/v1/config_service_pb.ts";
-import type { LoadedConfig } from "../config.ts";
+import type { ConfigOrigin, LoadedConfig } from "../config.ts";
+import { DATA_OPTION, DATA_VARIABLE } from "../data-choice.ts";
 import { OVERRIDES, type Override } from "../environment.ts";
 import { SETTING_FIELDS, type ServerSettings } from "../settings.ts";
 import { settingsMessage } from "../settings-message.ts";
@@ -25,7 +26,7 @@ export function diffSettings(file: FileSettings, running: GetConfigResponse, tak
   return [...SETTING_FIELDS].flatMap(([field, { live }]): Difference[] => {
     const about = { kind: "setting", name: "", field, running: now.get(field) } as const;
     const origin = running.origins.find((each) => each.field === field);
-    if (origin?.origin === Origin.ENVIRONMENT) {
+    if (origin?.origin === Origin.ENVIRONMENT && origin.variable !== DATA_VARIABLE) {
       // What the file leaves to its default is no difference.
       if (!file.plain.origins.has(field) || plain.get(field) === now.get(field)) return [];
       const explanation = `${origin.variable} in the server's environment stands for it, whatever the file says`;
@@ -33,6 +34,10 @@ export function diffSettings(file: FileSettings, running: GetConfigResponse, tak
     }
     if (said.get(field) === now.get(field)) return [];
     const changed = { ...about, file: said.get(field) };
+    if (origin?.origin === Origin.OPTION) {
+      const explanation = `the server was started with ${origin.variable}: its next start refuses the two together`;
+      return [{ ...changed, why: "refused", explanation }];
+    }
     if (live) return [{ ...changed, why: takeUp.why, explanation: `takes effect by ${takeUp.by}` }];
     return [
       { ...changed, why: "needs-restart", explanation: "takes effect at the server's next start, and not before" },
@@ -40,15 +45,18 @@ export function diffSettings(file: FileSettings, running: GetConfigResponse, tak
   });
 }
 
-/** What the server's environment says instead of the file. */
-export function overridesOf({ config, origins }: GetConfigResponse): readonly Override[] {
+/** What the server's environment and its command line say of settings. */
+export function saidElsewhere({ config, origins }: GetConfigResponse): Pick<ConfigOrigin, "overrides" | "data"> {
   const values = settingValues(config);
-  return OVERRIDES.flatMap((override): Override[] => {
+  const overrides = OVERRIDES.flatMap((override): Override[] => {
     const path = `${override.section}.${override.field}`;
-    const origin = origins.find(({ field }) => field === path);
     const value = values.get(path);
-    return origin?.origin === Origin.ENVIRONMENT && value !== undefined ? [{ ...override, value }] : [];
+    const stands = origins.some(({ field, variable }) => field === path && variable === override.variable);
+    return stands && value !== undefined ? [{ ...override, value }] : [];
   });
+  const isChosen = origins.some(({ variable }) => variable === DATA_VARIABLE || variable === DATA_OPTION);
+  // As by the variable, since of a file that says otherwise the difference is to be named.
+  return { overrides, data: isChosen ? { folder: values.get("store.folder"), by: "variable" } : undefined };
 }
 
 /** Returns values by path; none for a section that is missing. */

@@ -25,6 +25,8 @@ import { SCHEMA } from "./schema.ts";
 
 export interface StoreFileOptions {
   readonly folder: string;
+  /** Where its server is to listen, for people who find the folder in use. */
+  readonly serves?: string;
   /** The id of the machine's boot: what was written under another may not have reached the disk. */
   readonly boot: string;
   /** How durable the leases of this run are. */
@@ -70,7 +72,7 @@ export function openStoreFile(options: StoreFileOptions, taker: RowTaker): Store
 function openWhole(options: StoreFileOptions, salvaged: readonly Row[] | undefined, taker: RowTaker): StoreFile {
   const { folder } = options;
   const seen = inspect(options, taker);
-  const database = openDatabase(folder, options.maxMegabytes);
+  const database = openDatabase(options);
   let mark: MarkFile | undefined;
   try {
     mark = openMark(join(folder, MARK), (what) => damaged(folder, what));
@@ -164,7 +166,7 @@ function lookAtMark(folder: string): Mark | undefined {
 }
 
 /** Opens it for this process alone: the lock goes with the process, however that ends. */
-function openDatabase(folder: string, maxMegabytes: number): DatabaseSync {
+function openDatabase({ folder, serves, maxMegabytes }: StoreFileOptions): DatabaseSync {
   // Made here, since SQLite would make it readable for other users.
   closeSync(openSync(join(folder, DATABASE), "a", 0o600));
   const database = new DatabaseSync(join(folder, DATABASE), { timeout: 0 });
@@ -172,7 +174,7 @@ function openDatabase(folder: string, maxMegabytes: number): DatabaseSync {
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     database.exec("PRAGMA wal_autocheckpoint = 0; BEGIN IMMEDIATE; COMMIT");
     database.exec(`PRAGMA max_page_count = ${Math.floor((maxMegabytes * 1024 * 1024) / PAGE_BYTES)}`);
-    noteOwner(folder);
+    noteOwner(folder, serves);
   } catch (error) {
     database.close();
     throw error;

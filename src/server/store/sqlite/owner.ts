@@ -6,16 +6,17 @@ import { join } from "node:path";
 
 const OWNER = "owner.json";
 
-export function noteOwner(folder: string): void {
-  const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+/** `serves`: where its server is to listen, for people. */
+export function noteOwner(folder: string, serves = ""): void {
+  const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString(), serves };
   writeFileSync(join(folder, OWNER), JSON.stringify(owner), { mode: 0o600 });
 }
 
 /** Returns the owner as the end of a clause; empty where it is unknown. */
 export function ownerOf(folder: string): string {
   try {
-    const { pid, host, since } = JSON.parse(readFileSync(join(folder, OWNER), "utf8"));
-    return ` by process ${pid} on ${host}, since ${since}`;
+    const { pid, host, since, serves } = JSON.parse(readFileSync(join(folder, OWNER), "utf8"));
+    return ` by process ${pid} on ${host}, since ${since}${serves ? `, which serves ${serves}` : ""}`;
   } catch {
     return "";
   }

@@ -39,7 +39,15 @@ export function createFolder(): Folder {
 }
 
 export function openAt(folder: string, options: Partial<StoreFileOptions> = {}): ReadFile {
-  return openAndRead({ folder, boot: BOOT, leases: "process", acceptLoss: false, maxMegabytes: 64, ...options });
+  return openAndRead({
+    folder,
+    serves: "gRPC on a:1",
+    boot: BOOT,
+    leases: "process",
+    acceptLoss: false,
+    maxMegabytes: 64,
+    ...options,
+  });
 }
 
 export function openAndRead(options: StoreFileOptions): ReadFile {

@@ -15,7 +15,16 @@ export async function open({ openWorker }: FakeFolder, options: Partial<DurableS
   const log = createMemoryLog();
   const fatal: string[] = [];
   const store = await openDurableStore({
-    ...{ clock, log, epoch: EPOCH, folder: "/data", leases: "process", maxMegabytes: 64, acceptLoss: false },
+    ...{
+      clock,
+      log,
+      epoch: EPOCH,
+      folder: "/data",
+      serves: "gRPC on a:1",
+      leases: "process",
+      maxMegabytes: 64,
+      acceptLoss: false,
+    },
     onFatal: (message) => fatal.push(message),
     openWorker,
     ...options,

@@ -274,7 +274,8 @@ export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
 export type Store = Message<"ggen.backpressure.config.v1.Store"> & {
   /**
    * The folder that it is kept in, made if need be, for this server alone; a relative one is from where the server was
-   * started. Unset: nothing is kept, and a server that starts knows nothing of the leases and cards of before.
+   * started. Unset: that of `--data` or of BACKPRESSURE_DATA; without those nothing is kept, and a server that starts knows
+   * nothing of the leases and cards of before. A server without a file keeps its data in the user's folder for state.
    *
    * @generated from field: string folder = 1;
    */

@@ -1,0 +1,63 @@
+/** Rules between fields of a configuration, each of which is valid by itself. */
+
+import type { Config } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
+import { readOrigin } from "../wire/web-origin.ts";
+import type { Complaints } from "./complaints.ts";
+import type { ServerSettings } from "./settings.ts";
+import { quote } from "./yaml/value.ts";
+
+export function checkTogether(config: Config, settings: ServerSettings, complaints: Complaints): void {
+  checkAddresses(settings, complaints);
+  checkOrigins(settings, complaints);
+  checkStageLimiters(config, complaints);
+  noteIneffective(settings, complaints);
+}
+
+function checkAddresses({ listeners: { grpc, web } }: ServerSettings, complaints: Complaints): void {
+  if (complaints.concern("listeners") || grpc.port === 0) return;
+  if (grpc.port === web.port && grpc.host === web.host) {
+    complaints.fault(
+      "listeners.web",
+      `must differ from listeners.grpc, which is port ${grpc.port} of ${grpc.host} too`,
+    );
+  }
+}
+
+/** Reports stages with a keyed limiter: the claim of a stage's puller has no key. */
+function checkStageLimiters({ boards, limiters }: Config, complaints: Complaints): void {
+  const declared = new Map(limiters.map((limiter) => [limiter.name, limiter]));
+  for (const [at, board] of boards.entries()) {
+    for (const [index, { limiter: name }] of board.stages.entries()) {
+      const field = `boards[${at}].stages[${index}].limiter`;
+      const limiter = declared.get(name);
+      if (limiter?.keyed) complaints.fault(field, `must be a limiter without keys, and ${quote(name)} is keyed`);
+      else if (name !== "" && limiter === undefined) {
+        const message = `names a limiter that the file does not declare: until ${quote(name)} is made by RPC, the stage cannot be pulled into`;
+        complaints.note(field, message);
+      }
+    }
+  }
+}
+
+/** Notes fields that are given but have no effect beside the others. */
+function noteIneffective({ store, listeners }: ServerSettings, complaints: Complaints): void {
+  if (store === undefined) {
+    for (const field of ["store.leases", "store.max_megabytes"]) {
+      complaints.note(field, "has no effect without store.folder: nothing is kept");
+    }
+  }
+  if (listeners.corsOrigins.length === 0) {
+    const message = "has no effect without listeners.cors_origins: no page of another origin may call the web port";
+    complaints.note("listeners.cors_headers", message);
+  }
+}
+
+/** Reports origins that no page would match. */
+function checkOrigins({ listeners: { corsOrigins } }: ServerSettings, complaints: Complaints): void {
+  for (const [index, origin] of corsOrigins.entries()) {
+    const field = `listeners.cors_origins[${index}]`;
+    if (origin === "*" || complaints.concern(field)) continue;
+    const reading = readOrigin(origin);
+    if (reading.kind === "invalid") complaints.fault(field, `must be ${reading.expected}, found ${quote(origin)}`);
+  }
+}
