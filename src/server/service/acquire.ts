@@ -1,38 +1,26 @@
 /** One Acquire call: its place in the queue, then its lease, told over its stream. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Clock } from "../clock.ts";
-import type { AnswerTo, Engine, EngineUnavailable, StreamNews } from "../engine/engine.ts";
+import type { Engine, EngineUnavailable } from "../engine/engine.ts";
 import {
   type AcquireResponse,
   AcquireResponseSchema,
   DrainingSchema,
   HeartbeatSchema,
-  RevokingSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
-import type { Ids } from "../ids.ts";
-import type { Acquire, Resume } from "../machine/command.ts";
-import { END_REASONS } from "../machine/lease.ts";
-import { refusal } from "../machine/reasons.ts";
-import type { ShownGrant } from "../machine/show.ts";
-import { refusalError } from "../wire/error-wire.ts";
-import { grantedToWire, waitingToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
 import { giveBack } from "./ask.ts";
 import { failureOf } from "./failure.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import { createHeldCall, type Gone, type OpenCall } from "./held-call.ts";
 import type { ServerStream, StreamEnd } from "./rpc.ts";
+import type { AcquireEvent, AcquireNews, AcquireQuestion, Verbs } from "./verbs.ts";
 
 export interface AcquirePorts {
-  readonly clock: Clock;
-  readonly ids: Ids;
+  readonly verbs: Verbs;
   readonly engine: Engine;
   readonly heartbeats: Heartbeats;
 }
-
-/** What is asked of the engine, but for the stream, which is given here. */
-export type AcquireQuestion = Omit<Acquire, "stream" | "monitored"> | Omit<Resume, "stream" | "monitored">;
 
 interface AcquireOptions {
   readonly stream: ServerStream<AcquireResponse>;
@@ -41,15 +29,13 @@ interface AcquireOptions {
   readonly openCalls: Set<OpenCall>;
 }
 
-type Said = Exclude<AcquireResponse["event"], { case: undefined }>;
-
 /** Asks, and talks through the stream until it ends. */
 export function openAcquire(
-  { clock, ids, engine, heartbeats }: AcquirePorts,
+  { verbs, engine, heartbeats }: AcquirePorts,
   { stream, question, openCalls }: AcquireOptions,
 ): void {
   const engineStream = engine.openStream(hear, lose);
-  const call = createHeldCall<Said["case"], AcquireResponse>({
+  const call = createHeldCall<AcquireEvent["case"], AcquireResponse>({
     stream,
     heartbeats,
     openCalls,
@@ -68,46 +54,21 @@ export function openAcquire(
     giveBack(engine, { kind: "leave", id, stream: engineStream, how });
   }
 
-  function say(event: Said): void {
+  function say(event: AcquireEvent): void {
     call.say(event.case, create(AcquireResponseSchema, { event }));
   }
 
-  function hear(news: StreamNews | AnswerTo<Acquire>): void {
+  function hear(news: AcquireNews): void {
     if (call.phase.kind === "over") return;
-    switch (news.kind) {
-      case "waiting":
-        call.waits(news.waiterId);
-        say({ case: "waiting", value: waitingToWire(news) });
-        return;
-      case "moved":
-        say({ case: "waiting", value: waitingToWire(news.waiter) });
-        return;
-      case "granted":
-        hold(news);
-        return;
-      case "revoking": {
-        const endTime = msToTimestamp(news.lease.expiresAt ?? clock.wallTime(clock.now()));
-        say({ case: "revoking", value: create(RevokingSchema, { endTime, message: news.message }) });
-        return;
-      }
-      case "ended":
-        if (news.end === "released") call.finish();
-        else call.fail(refusalError(refusal(END_REASONS[news.end])));
-        return;
-      case "displaced":
-        call.fail(refusalError(refusal(news.reason)));
-        return;
-      case "refused":
-        call.fail(refusalError(news));
-        return;
+    if (news.kind === "waiting") call.waits(news.waiterId);
+    if (news.kind === "granted") {
+      call.unsay("waiting");
+      if (news.held) call.holds(news.lease.id);
     }
-  }
-
-  function hold(granted: ShownGrant): void {
-    call.unsay("waiting");
-    say({ case: "granted", value: grantedToWire(granted, ids) });
-    if (granted.held) call.holds(granted.lease.id);
-    else call.finish();
+    const event = verbs.acquire.toMessage(news);
+    if (event !== undefined) say(event);
+    const end = verbs.acquire.toEnd(news);
+    if (end !== undefined) call.end(end);
   }
 
   function beat(): void {
@@ -115,12 +76,12 @@ export function openAcquire(
     if (phase.kind === "holding") say({ case: "heartbeat", value: create(HeartbeatSchema) });
     if (phase.kind !== "waiting") return;
     engine.waiter(phase.id).then((waiter) => {
-      if (call.phase.kind === "waiting" && waiter) say({ case: "waiting", value: waitingToWire(waiter) });
+      if (call.phase.kind === "waiting" && waiter) hear({ kind: "moved", waiter });
     }, LEFT_OUT);
   }
 
   function lose(error: EngineUnavailable): void {
-    if (call.phase.kind !== "over") call.fail(failureOf(error));
+    if (call.phase.kind !== "over") call.end(failureOf(error));
   }
 
   engine.submit(

@@ -1,7 +1,6 @@
 /** BoardService: how boards are made, and how work is pulled through them. */
 
 import { create } from "@bufbuild/protobuf";
-import { isAnswer } from "../../reasons/reasons.ts";
 import type { Clock } from "../clock.ts";
 import type { BoardAnswerTo, BoardAsk, BoardEngine } from "../engine/board-engine.ts";
 import type { Board as WireBoard } from "../gen/ggen/backpressure/v1/board_pb.ts";
@@ -16,47 +15,35 @@ import {
   GetBoardResponseSchema,
   GetCardResponseSchema,
   GetFlowResponseSchema,
-  type GiveBackCardRequest,
-  type GiveBackCardResponse,
   GiveBackCardResponseSchema,
   ListBoardsResponseSchema,
   ListCardsResponseSchema,
-  type PullCardRequest,
-  RenewCardResultSchema,
   RenewCardsResponseSchema,
   SendBackCardResponseSchema,
-  TryPullCardResponseSchema,
   UnblockCardResponseSchema,
   UpdateBoardResponseSchema,
   UpdateCardResponseSchema,
 } from "../gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { Card as WireCard } from "../gen/ggen/backpressure/v1/card_pb.ts";
 import type { Ids } from "../ids.ts";
-import type { EndWork, PullCard } from "../machine/board/command.ts";
+import type { PullCard } from "../machine/board/command.ts";
 import type { ShownPull } from "../machine/board/show.ts";
 import type { BoardView, CardView } from "../machine/board/view.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
 import { applyBoardUpdate } from "../wire/board-update.ts";
 import { type BoardReading, boardConfig, boardMessage, sampleMessage } from "../wire/board-wire.ts";
-import {
-  cardStateFromWire,
-  cardToWire,
-  contentFromWire,
-  pulledToWire,
-  updateContent,
-  workToWire,
-} from "../wire/card-wire.ts";
-import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
-import { refusalToWire } from "../wire/lease-wire.ts";
+import { cardStateFromWire, cardToWire, contentFromWire, updateContent } from "../wire/card-wire.ts";
+import { draining, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
-import { durationToMicros, timestampToMs } from "../wire/time-wire.ts";
+import { timestampToMs } from "../wire/time-wire.ts";
 import { askBoards, giveBackPull } from "./ask.ts";
+import { createBoardVerbs } from "./board-verbs.ts";
 import { watchBoard } from "./board-watching.ts";
 import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
-import { openPull, type PullQuestion } from "./pull.ts";
-import { type Call, createRpcService, type RpcService, type UnaryCall } from "./rpc.ts";
+import { openPull } from "./pull.ts";
+import { createRpcService, type RpcService, type UnaryCall } from "./rpc.ts";
 
 export interface BoardServiceOptions {
   readonly clock: Clock;
@@ -74,19 +61,11 @@ export interface BoardRpcs {
 
 const PLACE = /^[0-9]{1,2}\.[0-9]{1,16}$/;
 const MAX_CARDS_WITH_BOARD = 1_000;
-const NO_ATTEMPT: FieldViolation = {
-  field: "failed",
-  description: "cannot be given with request_id: a request that is withdrawn is no attempt",
-  reason: "give_back_card.failed",
-};
-
 export function createBoardService({ clock, ids, boards, heartbeat }: BoardServiceOptions): BoardRpcs {
   const openCalls = new Set<OpenCall>();
-  const ports = { boards, heartbeats: createHeartbeats(clock, heartbeat) };
+  const verbs = createBoardVerbs(ids);
+  const ports = { verbs, boards, heartbeats: createHeartbeats(clock, heartbeat) };
   let stopping = false;
-
-  const toWire = (view: BoardView) => boardMessage(view);
-  const cardMessage = (view: CardView) => cardToWire(view);
 
   const ask = <A extends BoardAsk>(command: A) => askBoards(boards, command);
 
@@ -94,7 +73,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
   async function askCard(command: Extract<BoardAsk, { cardId: string } | { kind: "add-card" }>): Promise<WireCard> {
     const outcome = (await ask(command)) as { kind: "card"; card: CardView } | Refusal;
     if (outcome.kind === "refused") throw refusalError(outcome);
-    return cardMessage(outcome.card);
+    return cardToWire(outcome.card);
   }
 
   async function readBoard(name: string): Promise<BoardView> {
@@ -116,16 +95,6 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       if (outcome.reason !== "ETAG_MISMATCH" || etag !== "") throw refusalError(outcome);
     }
   }
-
-  const conclude = (kind: EndWork["kind"], request: EndRequest, words: string, failed = false) =>
-    askCard({
-      kind,
-      board: request.board,
-      cardId: request.cardId,
-      token: Number(request.fencingToken),
-      words,
-      failed,
-    });
 
   /** Pulls without waiting, on a stream that lives no longer than the answer takes. A caller that leaves before takes nothing. */
   function pullNow(command: Omit<PullCard, "stream" | "monitored">, call: UnaryCall): Promise<ShownPull | Refusal> {
@@ -155,46 +124,25 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     });
   }
 
-  function toQuestion(request: PullCardRequest, call: Call): PullQuestion {
-    const { board, resume, keepOnCancel } = request;
-    if (resume) {
-      return { kind: "resume-work", board, cardId: resume.cardId, token: Number(resume.fencingToken), keepOnCancel };
-    }
-    const said = request.maxWait && durationToMicros(request.maxWait);
-    return {
-      kind: "pull",
-      id: ids.next(),
-      board,
-      stage: request.stage,
-      worker: request.worker,
-      maxWait: said === undefined ? call.timeout : Math.min(said, call.timeout ?? said),
-      ttl: request.ttl && durationToMicros(request.ttl),
-      requestId: request.requestId,
-      keepOnCancel,
-      detached: false,
-      cardId: undefined,
-    };
-  }
-
   const service = createRpcService(BoardService, {
     async createBoard({ board }) {
       const { config } = valid(boardConfig(board as WireBoard));
       const outcome = await ask({ kind: "create-board", config });
       if (outcome.kind === "refused") throw refusalError(outcome);
-      return create(CreateBoardResponseSchema, { board: toWire(outcome.board) });
+      return create(CreateBoardResponseSchema, { board: boardMessage(outcome.board) });
     },
 
     async getBoard({ name, cards }) {
       const view = await readBoard(name);
       const filter = { stage: "", states: [], after: "", limit: MAX_CARDS_WITH_BOARD, order: "at-work" } as const;
       const page = cards ? await boards.cards(name, filter) : undefined;
-      return create(GetBoardResponseSchema, { board: toWire(view), cards: page?.items.map(cardMessage) ?? [] });
+      return create(GetBoardResponseSchema, { board: boardMessage(view), cards: page?.items.map(cardToWire) ?? [] });
     },
 
     async listBoards(request) {
       const page = await boards.boards(pageFromWire(request, NAME));
       return create(ListBoardsResponseSchema, {
-        boards: page.items.map(toWire),
+        boards: page.items.map(boardMessage),
         nextPageToken: pageTokenToWire(page.next),
       });
     },
@@ -207,7 +155,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         const revision = revisionOf(message.etag) ?? view.revision;
         return ask({ kind: "update-board", config, renamed, revision });
       });
-      return create(UpdateBoardResponseSchema, { board: toWire(outcome.board) });
+      return create(UpdateBoardResponseSchema, { board: boardMessage(outcome.board) });
     },
 
     async deleteBoard({ name, etag, force }) {
@@ -238,7 +186,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
 
     async getCard({ board, cardId }) {
-      return create(GetCardResponseSchema, { card: cardMessage(await readCard(board, cardId)) });
+      return create(GetCardResponseSchema, { card: cardToWire(await readCard(board, cardId)) });
     },
 
     async updateCard({ board, card, updateMask }) {
@@ -249,7 +197,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         const revision = revisionOf(message.etag) ?? view.revision;
         return ask({ kind: "update-card", board, cardId: message.id, content, revision });
       });
-      return create(UpdateCardResponseSchema, { card: cardMessage(outcome.card) });
+      return create(UpdateCardResponseSchema, { card: cardToWire(outcome.card) });
     },
 
     async listCards(request) {
@@ -258,7 +206,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       const page = await boards.cards(board, { stage, states, order: "stages", ...pageFromWire(request, PLACE) });
       if (page === undefined) throw refusalError(refusal("BOARD_NOT_FOUND", { at: { board } }));
       return create(ListCardsResponseSchema, {
-        cards: page.items.map(cardMessage),
+        cards: page.items.map(cardToWire),
         nextPageToken: pageTokenToWire(page.next),
       });
     },
@@ -270,7 +218,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
 
     pullCard(request, stream) {
-      const question = toQuestion(request, stream);
+      const question = verbs.pull.toCommand(request, stream.timeout);
       // Work that lives may be taken up again by its worker to the end.
       if (stopping && question.kind === "pull") throw draining();
       openPull(ports, { stream, question, openCalls });
@@ -278,55 +226,35 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
 
     async tryPullCard(request, call) {
       if (stopping) throw draining();
-      const command = {
-        kind: "pull",
-        id: ids.next(),
-        board: request.board,
-        stage: request.stage,
-        worker: request.worker,
-        maxWait: 0,
-        ttl: request.ttl && durationToMicros(request.ttl),
-        requestId: request.requestId,
-        keepOnCancel: false,
-        detached: true,
-        cardId: request.cardId === "" ? undefined : request.cardId,
-      } as const;
-      const outcome = await pullNow(command, call);
-      if (outcome.kind === "pulled") {
-        const value = pulledToWire(outcome);
-        return create(TryPullCardResponseSchema, { result: { case: "pulled", value } });
-      }
-      if (!isAnswer(outcome.reason)) throw refusalError(outcome);
-      return create(TryPullCardResponseSchema, { result: { case: "none", value: refusalToWire(outcome) } });
+      return verbs.tryPull.toMessage(await pullNow(verbs.tryPull.toCommand(request), call));
     },
 
     async renewCards({ board, cards }) {
       await readBoard(board);
-      const results = await Promise.all(
-        cards.map(async ({ cardId, fencingToken }) => {
-          const outcome = await ask({ kind: "renew-work", board, cardId, token: Number(fencingToken) });
-          const result =
-            outcome.kind === "card" && outcome.card.work !== undefined
-              ? ({ case: "renewed", value: workToWire(outcome.card.work) } as const)
-              : ({ case: "refused", value: refusalToWire(outcome as Refusal) } as const);
-          return create(RenewCardResultSchema, { cardId, result });
-        }),
-      );
-      return create(RenewCardsResponseSchema, { results });
+      const results = cards.map(async (credential) => {
+        const answer = await ask(verbs.renew.toCommand(board, credential));
+        return verbs.renew.toMessage(credential.cardId, answer);
+      });
+      return create(RenewCardsResponseSchema, { results: await Promise.all(results) });
     },
 
     async finishCard(request) {
-      return create(FinishCardResponseSchema, { card: await conclude("finish", request, request.result) });
+      return create(FinishCardResponseSchema, { card: await askCard(verbs.finish.toCommand(request)) });
     },
 
     async giveBackCard(request) {
-      if (request.requestId !== "") return withdraw(request);
-      const card = await conclude("give-back", request, request.reason, request.failed);
+      const command = verbs.giveBack.toCommand(request);
+      if (command.kind !== "withdraw-pull") {
+        return create(GiveBackCardResponseSchema, { card: await askCard(command) });
+      }
+      await readBoard(request.board);
+      const answer = await ask(command);
+      const card = answer.kind === "card" ? cardToWire(answer.card) : undefined;
       return create(GiveBackCardResponseSchema, { card });
     },
 
     async sendBackCard(request) {
-      return create(SendBackCardResponseSchema, { card: await conclude("send-back", request, request.reason) });
+      return create(SendBackCardResponseSchema, { card: await askCard(verbs.sendBack.toCommand(request)) });
     },
 
     async blockCard({ board, cardId, reason, fencingToken }) {
@@ -339,16 +267,6 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
   });
 
-  async function withdraw(request: GiveBackCardRequest): Promise<GiveBackCardResponse> {
-    const { board, requestId, reason: words, failed } = request;
-    if (failed) throw invalidRequest([NO_ATTEMPT]);
-    await readBoard(board);
-    const outcome = await ask({ kind: "withdraw-pull", requestId, words });
-    return create(GiveBackCardResponseSchema, {
-      card: outcome.kind === "card" ? cardMessage(outcome.card) : undefined,
-    });
-  }
-
   return {
     service,
     drain(endTime) {
@@ -357,8 +275,6 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
   };
 }
-
-type EndRequest = { readonly board: string; readonly cardId: string; readonly fencingToken: bigint };
 
 function valid(reading: BoardReading): Extract<BoardReading, { kind: "valid" }> {
   if (reading.kind === "invalid") throw invalidRequest(reading.violations);

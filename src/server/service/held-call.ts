@@ -3,10 +3,11 @@
  * gives back what it has; when the server stops, waiters are rejected and holders are notified.
  */
 
-import { draining, type WireError } from "../wire/error-wire.ts";
+import { draining } from "../wire/error-wire.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import { createOutbox } from "./outbox.ts";
 import type { ServerStream, StreamEnd } from "./rpc.ts";
+import type { StreamOver } from "./verbs.ts";
 
 /** A call that is open. */
 export interface OpenCall {
@@ -59,9 +60,8 @@ export interface HeldCall<K, O> {
   unsay(kind: K): void;
   waits(id: string): void;
   holds(id: string): void;
-  /** Ends the stream with OK. */
-  finish(): void;
-  fail(error: WireError): void;
+  /** Ends the stream, after all that was said. */
+  end(how: StreamOver): void;
   /** The engine has answered, and the answer was said; to be called once. */
   answered(): void;
 }
@@ -129,15 +129,11 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
     holds(id) {
       phase = { kind: "holding", id };
     },
-    finish() {
+    end(how) {
       close();
       outbox.flush();
-      stream.end();
-    },
-    fail(error) {
-      close();
-      outbox.flush();
-      stream.fail(error);
+      if (how === "ok") stream.end();
+      else stream.fail(how);
     },
     answered() {
       if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);

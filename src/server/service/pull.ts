@@ -1,36 +1,27 @@
 /** One pull: its place in the queue, then its card, sent over its stream. */
 
 import { create } from "@bufbuild/protobuf";
-import { isAnswer } from "../../reasons/reasons.ts";
-import type { BoardAnswerTo, BoardEngine, PullNews } from "../engine/board-engine.ts";
+import type { BoardEngine } from "../engine/board-engine.ts";
 import type { EngineUnavailable } from "../engine/engine.ts";
 import {
   type PullCardResponse,
   PullCardResponseSchema,
   PullDrainingSchema,
   PullHeartbeatSchema,
-  PullWaitingSchema,
 } from "../gen/ggen/backpressure/v1/board_service_pb.ts";
-import type { PullCard, ResumeWork } from "../machine/board/command.ts";
-import type { ShownPull } from "../machine/board/show.ts";
-import type { PlaceView } from "../machine/board/view.ts";
-import { refusal } from "../machine/reasons.ts";
-import { pulledToWire } from "../wire/card-wire.ts";
-import { refusalError } from "../wire/error-wire.ts";
-import { reasonToWire, refusalToWire } from "../wire/lease-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
 import { giveBackPull } from "./ask.ts";
+import type { BoardVerbs, PullEvent, PullQuestion, PullTidings } from "./board-verbs.ts";
 import { failureOf } from "./failure.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import { createHeldCall, type OpenCall } from "./held-call.ts";
 import type { ServerStream } from "./rpc.ts";
 
 export interface PullPorts {
+  readonly verbs: BoardVerbs;
   readonly boards: BoardEngine;
   readonly heartbeats: Heartbeats;
 }
-
-export type PullQuestion = Omit<PullCard, "stream" | "monitored"> | Omit<ResumeWork, "stream" | "monitored">;
 
 interface PullOptions {
   readonly stream: ServerStream<PullCardResponse>;
@@ -39,12 +30,10 @@ interface PullOptions {
   readonly openCalls: Set<OpenCall>;
 }
 
-type Said = Exclude<PullCardResponse["event"], { case: undefined }>;
-
 /** Asks, and talks through the stream until it ends. */
-export function openPull({ boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
+export function openPull({ verbs, boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
   const engineStream = boards.openStream(hear, lose);
-  const call = createHeldCall<Said["case"], PullCardResponse>({
+  const call = createHeldCall<PullEvent["case"], PullCardResponse>({
     stream,
     heartbeats,
     openCalls,
@@ -57,52 +46,21 @@ export function openPull({ boards, heartbeats }: PullPorts, { stream, question, 
     onOver: () => boards.closeStream(engineStream),
   });
 
-  function say(event: Said): void {
+  function say(event: PullEvent): void {
     call.say(event.case, create(PullCardResponseSchema, { event }));
   }
 
-  function hear(news: PullNews | BoardAnswerTo<PullCard>): void {
+  function hear(news: PullTidings): void {
     if (call.phase.kind === "over") return;
-    switch (news.kind) {
-      case "pull-waiting":
-        call.waits(news.pullId);
-        sayPlace(news.place);
-        return;
-      case "moved":
-        sayPlace(news.place);
-        return;
-      case "pulled":
-        work(news);
-        return;
-      case "work-over":
-        call.finish();
-        return;
-      case "displaced":
-        call.fail(refusalError(refusal(news.reason)));
-        return;
-      case "refused":
-        if (isAnswer(news.reason)) {
-          say({ case: "none", value: refusalToWire(news) });
-          call.finish();
-        } else {
-          call.fail(refusalError(news));
-        }
-        return;
+    if (news.kind === "pull-waiting") call.waits(news.pullId);
+    if (news.kind === "pulled") {
+      call.unsay("waiting");
+      if (news.workId !== undefined) call.holds(news.workId);
     }
-  }
-
-  function sayPlace({ pullersAhead, missing }: PlaceView): void {
-    // The limiter's answer comes next.
-    if (missing === undefined) return;
-    const value = create(PullWaitingSchema, { pullersAhead, missing: reasonToWire(missing) });
-    say({ case: "waiting", value });
-  }
-
-  function work(pulled: ShownPull): void {
-    call.unsay("waiting");
-    say({ case: "pulled", value: pulledToWire(pulled) });
-    if (pulled.workId === undefined) call.finish();
-    else call.holds(pulled.workId);
+    const event = verbs.pull.toMessage(news);
+    if (event !== undefined) say(event);
+    const end = verbs.pull.toEnd(news);
+    if (end !== undefined) call.end(end);
   }
 
   function beat(): void {
@@ -110,12 +68,12 @@ export function openPull({ boards, heartbeats }: PullPorts, { stream, question, 
     if (phase.kind === "holding") say({ case: "heartbeat", value: create(PullHeartbeatSchema) });
     if (phase.kind !== "waiting") return;
     boards.place(phase.id).then((place) => {
-      if (call.phase.kind === "waiting" && place) sayPlace(place);
+      if (call.phase.kind === "waiting" && place) hear({ kind: "moved", place });
     }, LEFT_OUT);
   }
 
   function lose(error: EngineUnavailable): void {
-    if (call.phase.kind !== "over") call.fail(failureOf(error));
+    if (call.phase.kind !== "over") call.end(failureOf(error));
   }
 
   boards.submit(

@@ -1,0 +1,178 @@
+/** The verbs of BoardService for those who work on cards, apart from what carries them; see `verbs.ts`. */
+
+import { create } from "@bufbuild/protobuf";
+import { isAnswer } from "../../reasons/reasons.ts";
+import type { BoardAnswerTo, PullNews } from "../engine/board-engine.ts";
+import {
+  type CardCredential,
+  type FinishCardRequest,
+  type GiveBackCardRequest,
+  type PullCardRequest,
+  type PullCardResponse,
+  PullWaitingSchema,
+  type RenewCardResult,
+  RenewCardResultSchema,
+  type SendBackCardRequest,
+  type TryPullCardRequest,
+  type TryPullCardResponse,
+  TryPullCardResponseSchema,
+} from "../gen/ggen/backpressure/v1/board_service_pb.ts";
+import type { Ids } from "../ids.ts";
+import type { EndWork, PullCard, RenewWork, ResumeWork, WithdrawPull } from "../machine/board/command.ts";
+import type { ShownPull } from "../machine/board/show.ts";
+import type { PlaceView } from "../machine/board/view.ts";
+import { type Refusal, refusal } from "../machine/reasons.ts";
+import { pulledToWire, workToWire } from "../wire/card-wire.ts";
+import { type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
+import { reasonToWire, refusalToWire } from "../wire/lease-wire.ts";
+import { durationToMicros } from "../wire/time-wire.ts";
+import { type StreamOver, waitOf } from "./verbs.ts";
+
+/** What is asked of the engine, but for the stream, which its carrier gives. */
+export type PullQuestion = Omit<PullCard, "stream" | "monitored"> | Omit<ResumeWork, "stream" | "monitored">;
+
+/** What the client of a pull is told: the answer, and what comes after it. */
+export type PullTidings = PullNews | BoardAnswerTo<PullCard>;
+
+export type PullEvent = Exclude<PullCardResponse["event"], { case: undefined }>;
+
+export type BoardVerbs = ReturnType<typeof createBoardVerbs>;
+
+const NO_ATTEMPT: FieldViolation = {
+  field: "failed",
+  description: "cannot be given with request_id: a request that is withdrawn is no attempt",
+  reason: "give_back_card.failed",
+};
+
+export function createBoardVerbs(ids: Pick<Ids, "next">) {
+  const pull = {
+    /** `timeout`: µs that the caller's deadline leaves. */
+    toCommand(request: PullCardRequest, timeout: number | undefined): PullQuestion {
+      const { board, stage, worker, requestId, resume, keepOnCancel } = request;
+      if (resume) {
+        return { kind: "resume-work", board, cardId: resume.cardId, token: Number(resume.fencingToken), keepOnCancel };
+      }
+      return {
+        kind: "pull",
+        id: ids.next(),
+        board,
+        stage,
+        worker,
+        maxWait: waitOf(request, timeout),
+        ttl: request.ttl && durationToMicros(request.ttl),
+        requestId,
+        keepOnCancel,
+        detached: false,
+        cardId: undefined,
+      };
+    },
+
+    /** Undefined: there is nothing to say but how it ends. */
+    toMessage(news: PullTidings): PullEvent | undefined {
+      switch (news.kind) {
+        case "pull-waiting":
+        case "moved":
+          return waitingEvent(news.place);
+        case "pulled":
+          return { case: "pulled", value: pulledToWire(news) };
+        case "refused":
+          return isAnswer(news.reason) ? { case: "none", value: refusalToWire(news) } : undefined;
+        default:
+          return undefined;
+      }
+    },
+
+    /** Undefined: it goes on. */
+    toEnd(news: PullTidings): StreamOver | undefined {
+      switch (news.kind) {
+        case "pulled":
+          return news.workId === undefined ? "ok" : undefined;
+        case "work-over":
+          return "ok";
+        case "displaced":
+          return refusalError(refusal(news.reason));
+        case "refused":
+          return isAnswer(news.reason) ? "ok" : refusalError(news);
+        default:
+          return undefined;
+      }
+    },
+  };
+
+  const tryPull = {
+    toCommand(request: TryPullCardRequest): Omit<PullCard, "stream" | "monitored"> {
+      return {
+        kind: "pull",
+        id: ids.next(),
+        board: request.board,
+        stage: request.stage,
+        worker: request.worker,
+        maxWait: 0,
+        ttl: request.ttl && durationToMicros(request.ttl),
+        requestId: request.requestId,
+        keepOnCancel: false,
+        detached: true,
+        cardId: request.cardId === "" ? undefined : request.cardId,
+      };
+    },
+
+    /** Throws a refusal that is no answer. */
+    toMessage(answer: ShownPull | Refusal): TryPullCardResponse {
+      if (answer.kind === "pulled") {
+        return create(TryPullCardResponseSchema, { result: { case: "pulled", value: pulledToWire(answer) } });
+      }
+      if (!isAnswer(answer.reason)) throw refusalError(answer);
+      return create(TryPullCardResponseSchema, { result: { case: "none", value: refusalToWire(answer) } });
+    },
+  };
+
+  const renew = {
+    toCommand: (board: string, { cardId, fencingToken }: CardCredential): RenewWork => ({
+      kind: "renew-work",
+      board,
+      cardId,
+      token: Number(fencingToken),
+    }),
+
+    toMessage(cardId: string, answer: BoardAnswerTo<RenewWork>): RenewCardResult {
+      if (answer.kind === "refused") {
+        return create(RenewCardResultSchema, { cardId, result: { case: "refused", value: refusalToWire(answer) } });
+      }
+      const value = answer.card.work && workToWire(answer.card.work);
+      return create(RenewCardResultSchema, { cardId, result: value && { case: "renewed", value } });
+    },
+  };
+
+  const finish = { toCommand: (request: FinishCardRequest): EndWork => endOf("finish", request, request.result) };
+  const sendBack = {
+    toCommand: (request: SendBackCardRequest): EndWork => endOf("send-back", request, request.reason),
+  };
+
+  const giveBack = {
+    /** With a request id it is withdrawn, whatever has become of it. */
+    toCommand(request: GiveBackCardRequest): EndWork | WithdrawPull {
+      const { requestId, reason, failed } = request;
+      if (requestId === "") return { ...endOf("give-back", request, reason), failed };
+      if (failed) throw invalidRequest([NO_ATTEMPT]);
+      return { kind: "withdraw-pull", requestId, words: reason };
+    },
+  };
+
+  return { pull, tryPull, renew, finish, giveBack, sendBack };
+}
+
+interface EndRequest {
+  readonly board: string;
+  readonly cardId: string;
+  readonly fencingToken: bigint;
+}
+
+function endOf(kind: EndWork["kind"], { board, cardId, fencingToken }: EndRequest, words: string): EndWork {
+  return { kind, board, cardId, token: Number(fencingToken), words, failed: false };
+}
+
+function waitingEvent({ pullersAhead, missing }: PlaceView): PullEvent | undefined {
+  // The limiter's answer comes next.
+  if (missing === undefined) return undefined;
+  return { case: "waiting", value: create(PullWaitingSchema, { pullersAhead, missing: reasonToWire(missing) }) };
+}
