@@ -3,7 +3,7 @@
 import type { ClaimOptions, Claim as ClientClaim } from "../client/api/claim.ts";
 import { type RateInput, readRateInput } from "../client/api/rate.ts";
 import type { Claim } from "../server/machine/claim.ts";
-import type { LimiterConfig } from "../server/machine/limiter.ts";
+import { LIMITER_DEFAULTS, type LimiterConfig } from "../server/machine/limiter.ts";
 import { createRate, MAX_TOKENS, type Rate, type StatedRate } from "../server/machine/rate.ts";
 
 /** At least one of `rate`, `maxRps` and `maxConcurrent`. */
@@ -33,8 +33,8 @@ export interface RateLimiterOptions {
 const MOST = 1_000_000;
 
 export function limiterConfig(options: RateLimiterOptions): LimiterConfig {
-  const { maxConcurrent, burstSize, maxWait, maxWaiters = 10_000, name = "in-process" } = options;
-  const { keyed = false, maxKeys = 10_000, refuseLongWaits = false } = options;
+  const { maxConcurrent, burstSize, maxWait, maxWaiters = LIMITER_DEFAULTS.maxWaiters, name = "in-process" } = options;
+  const { keyed = false, maxKeys = LIMITER_DEFAULTS.maxKeys, refuseLongWaits = false } = options;
   const rate = rateOf(options);
   if (rate === undefined && maxConcurrent === undefined) {
     throw new RangeError("a limiter needs a rate (rate or maxRps), maxConcurrent or both");
@@ -45,8 +45,8 @@ export function limiterConfig(options: RateLimiterOptions): LimiterConfig {
   checkWhole("maxKeys", maxKeys, 1, MOST);
   if (options.maxKeys !== undefined && !keyed) throw new RangeError("maxKeys needs keyed: true");
   return {
+    ...LIMITER_DEFAULTS,
     name,
-    description: "",
     rate,
     maxConcurrent,
     keyed,
@@ -57,8 +57,6 @@ export function limiterConfig(options: RateLimiterOptions): LimiterConfig {
     // No connection can be lost in here: leases end by their release alone.
     ttl: 0,
     maxTtl: 0,
-    trustCancel: true,
-    paused: false,
   };
 }
 

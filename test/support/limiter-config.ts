@@ -1,25 +1,10 @@
 /** Limiters for tests: everything unlimited but what the test is about. */
 
-import type { LimiterConfig } from "../../src/server/machine/limiter.ts";
+import { LIMITER_DEFAULTS, type LimiterConfig } from "../../src/server/machine/limiter.ts";
 import { createRate, type Rate } from "../../src/server/machine/rate.ts";
 
 export function limiterOf(about: Partial<LimiterConfig> & { readonly name?: string } = {}): LimiterConfig {
-  return {
-    name: "db",
-    description: "",
-    rate: undefined,
-    maxConcurrent: undefined,
-    keyed: false,
-    maxKeys: 10_000,
-    maxWaiters: 10_000,
-    maxWait: undefined,
-    refuseLongWaits: false,
-    ttl: 30_000_000,
-    maxTtl: 300_000_000,
-    trustCancel: true,
-    paused: false,
-    ...about,
-  };
+  return { ...LIMITER_DEFAULTS, name: "db", ...about };
 }
 
 /** A rate that is known to be one. */

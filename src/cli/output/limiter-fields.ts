@@ -1,7 +1,9 @@
 /** One limiter in full: what goes on in it, and how it is set. */
 
-import { type Duration, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
-import type { Limiter, LimiterStatus } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { isMessage } from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import { DurationSchema, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Limiter, LimiterSchema, type LimiterStatus } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { reasonFromWire } from "../../client/wire/reason.ts";
 import { durationToMs } from "../../client/wire/time.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -49,28 +51,36 @@ function statusFields({ maxRps, maxConcurrent }: Limiter, status: LimiterStatus,
   ];
 }
 
-/** In the words of the configuration file. */
+/** In the words of the configuration file, whichever the contract has. */
 function settingFields(limiter: Limiter): Field[] {
-  const { description, maxWait, ttl, maxTtl, keyed } = limiter;
-  const settings: readonly (readonly [string, string | undefined])[] = [
-    ["description", description === "" ? undefined : description],
-    ["rate", formatLimiterRate(limiter)],
-    ["burst_size", limiter.burstSize?.toString()],
-    ["max_concurrent", limiter.maxConcurrent?.toString()],
-    ["keyed", keyed ? "true" : undefined],
-    ["max_keys", limiter.maxKeys?.toString()],
-    ["max_waiters", limiter.maxWaiters?.toString()],
-    ["max_wait", exactWords(maxWait)],
-    ["refuse_long_waits", limiter.refuseLongWaits ? "true" : undefined],
-    ["ttl", exactWords(ttl)],
-    ["max_ttl", exactWords(maxTtl)],
-    ["trust_cancel", limiter.trustCancel?.toString()],
-  ];
-  return settings.flatMap(([name, value]): Field[] => (value === undefined ? [] : [[name, value]]));
+  const message = reflect(LimiterSchema, limiter);
+  return LimiterSchema.fields.flatMap((field): Field[] => {
+    // The rate is one setting in two notations.
+    if (field.localName === "maxRps") return named("rate", formatLimiterRate(limiter));
+    if (ELSEWHERE.has(field.localName) || !message.isSet(field)) return [];
+    return named(field.name, valueWords(limiter[field.localName as keyof Limiter]));
+  });
 }
 
-function exactWords(duration: Duration | undefined): string | undefined {
-  return duration && formatDuration(durationToMs(duration));
+/** Fields that are no settings, or are shown with the state. */
+const ELSEWHERE: ReadonlySet<string> = new Set<keyof Limiter>([
+  "name",
+  "rate",
+  "paused",
+  "etag",
+  "declared",
+  "state",
+  "createTime",
+  "updateTime",
+  "status",
+]);
+
+function named(name: string, words: string | undefined): Field[] {
+  return words === undefined ? [] : [[name, words]];
+}
+
+function valueWords(value: unknown): string {
+  return isMessage(value, DurationSchema) ? formatDuration(durationToMs(value)) : String(value);
 }
 
 function instantWords(instant: Timestamp | undefined): string {

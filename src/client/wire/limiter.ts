@@ -15,41 +15,52 @@ import { durationToMs, microsToDuration, msToDuration, timestampToDate } from ".
 
 type LimiterInit = Exclude<MessageInitShape<typeof LimiterSchema>, WireLimiter>;
 
-/** The names of the settings in a field mask. */
-const PATHS: Record<keyof LimiterSettings, string> = {
-  description: "description",
-  maxRps: "max_rps",
-  rate: "rate",
-  burstSize: "burst_size",
-  maxConcurrent: "max_concurrent",
-  maxKeys: "max_keys",
-  maxWaiters: "max_waiters",
-  maxWait: "max_wait",
-  refuseLongWaits: "refuse_long_waits",
-  ttl: "ttl",
-  maxTtl: "max_ttl",
-  trustCancel: "trust_cancel",
-  paused: "paused",
+type OutputField = "etag" | "declared" | "state" | "createTime" | "updateTime" | "status";
+/** What the contract lets one choose of a limiter after it has been made. */
+type WireSetting = Exclude<keyof LimiterInit, OutputField | "name" | "keyed" | "$typeName" | "$unknown">;
+
+interface Setting<K extends WireSetting & keyof LimiterSettings> {
+  /** Its name in a field mask. */
+  readonly path: string;
+  fromWire(wire: WireLimiter): Limiter[K];
+  toWire(value: NonNullable<LimiterSettings[K]>): LimiterInit[K];
+}
+
+/** All settings: one that the contract or the client's types gain has its row here, or this does not compile. */
+const SETTINGS: { readonly [K in WireSetting | keyof LimiterSettings]: Setting<K> } = {
+  description: asItIs("description", ({ description }) => description),
+  maxRps: asItIs("max_rps", ({ maxRps }) => maxRps),
+  rate: { path: "rate", fromWire: ({ rate }) => rateFromWire(rate), toWire: rateToWire },
+  burstSize: asItIs("burst_size", ({ burstSize }) => burstSize),
+  maxConcurrent: asItIs("max_concurrent", ({ maxConcurrent }) => maxConcurrent),
+  maxKeys: asItIs("max_keys", ({ maxKeys }) => maxKeys),
+  maxWaiters: asItIs("max_waiters", ({ maxWaiters }) => maxWaiters),
+  maxWait: inMs("max_wait", "maxWait"),
+  refuseLongWaits: asItIs("refuse_long_waits", ({ refuseLongWaits }) => refuseLongWaits),
+  ttl: inMs("ttl", "ttl"),
+  maxTtl: inMs("max_ttl", "maxTtl"),
+  trustCancel: asItIs("trust_cancel", ({ trustCancel }) => trustCancel),
+  paused: asItIs("paused", ({ paused }) => paused),
 };
+
+function asItIs<T>(path: string, fromWire: (wire: WireLimiter) => T) {
+  return { path, fromWire, toWire: (value: NonNullable<T>) => value };
+}
+
+function inMs(path: string, field: "maxWait" | "ttl" | "maxTtl") {
+  return {
+    path,
+    fromWire: ({ [field]: duration }: WireLimiter) => duration && durationToMs(duration),
+    toWire: (ms: number) => msToDuration(ms, field),
+  };
+}
 
 export function limiterFromWire(wire: WireLimiter | undefined): Limiter {
   if (wire === undefined) throw new TypeError("the server answered without a limiter");
   return {
     name: wire.name,
-    description: wire.description,
-    maxRps: wire.maxRps,
-    rate: rateFromWire(wire.rate),
-    burstSize: wire.burstSize,
-    maxConcurrent: wire.maxConcurrent,
+    ...settingsFromWire(wire),
     keyed: wire.keyed,
-    maxKeys: wire.maxKeys,
-    maxWaiters: wire.maxWaiters,
-    maxWait: wire.maxWait && durationToMs(wire.maxWait),
-    refuseLongWaits: wire.refuseLongWaits,
-    ttl: wire.ttl && durationToMs(wire.ttl),
-    maxTtl: wire.maxTtl && durationToMs(wire.maxTtl),
-    trustCancel: wire.trustCancel,
-    paused: wire.paused,
     etag: wire.etag,
     declared: wire.declared,
     state: wire.state === LimiterState.DELETING ? "deleting" : "active",
@@ -65,27 +76,31 @@ export function configToWire({ name, keyed, ...settings }: LimiterConfig): Limit
 
 /** The values and the mask that say what to change: `null` is in the mask alone. */
 export function changesToWire(changes: LimiterChanges): { readonly limiter: LimiterInit; readonly paths: string[] } {
-  const given = Object.entries(changes).filter(([, value]) => value !== undefined) as [
-    keyof LimiterSettings,
-    unknown,
-  ][];
-  const values: LimiterSettings = Object.fromEntries(given.filter(([, value]) => value !== null));
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
   const paths = given.map(([name]) => {
-    const path = Object.hasOwn(PATHS, name) ? PATHS[name] : undefined;
-    if (path === undefined) throw new TypeError(`${name} is no setting of a limiter that can be changed`);
-    return path;
+    if (!isSetting(name)) throw new TypeError(`${name} is no setting of a limiter that can be changed`);
+    return SETTINGS[name].path;
   });
-  return { limiter: settingsToWire(values), paths };
+  return { limiter: settingsToWire(Object.fromEntries(given.filter(([, value]) => value !== null))), paths };
 }
 
-function settingsToWire({ rate, maxWait, ttl, maxTtl, ...others }: LimiterSettings): LimiterInit {
-  return {
-    ...others,
-    rate: rate === undefined ? undefined : rateToWire(rate),
-    maxWait: maxWait === undefined ? undefined : msToDuration(maxWait, "maxWait"),
-    ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl"),
-    maxTtl: maxTtl === undefined ? undefined : msToDuration(maxTtl, "maxTtl"),
-  };
+function settingsFromWire(wire: WireLimiter): Pick<Limiter, WireSetting> {
+  const read = Object.entries(SETTINGS).map(([name, { fromWire }]) => [name, fromWire(wire)]);
+  // Each row gives the type of its own field.
+  return Object.fromEntries(read) as Pick<Limiter, WireSetting>;
+}
+
+function settingsToWire(settings: LimiterSettings): LimiterInit {
+  const said = Object.entries(settings).filter(([name, value]) => isSetting(name) && value !== undefined);
+  return Object.fromEntries(said.map(([name, value]) => [name, toWire(name as WireSetting, value)]));
+}
+
+function toWire<K extends WireSetting>(name: K, value: NonNullable<LimiterSettings[K]>): LimiterInit[K] {
+  return SETTINGS[name].toWire(value);
+}
+
+function isSetting(name: string): name is WireSetting {
+  return Object.hasOwn(SETTINGS, name);
 }
 
 function rateFromWire(wire: WireLimiter["rate"]): RateAmount | undefined {

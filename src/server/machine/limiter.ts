@@ -33,6 +33,22 @@ export interface LimiterConfig {
   readonly paused: boolean;
 }
 
+/** What holds where an operator says nothing. */
+export const LIMITER_DEFAULTS: Omit<LimiterConfig, "name"> = {
+  description: "",
+  rate: undefined,
+  maxConcurrent: undefined,
+  keyed: false,
+  maxKeys: 10_000,
+  maxWaiters: 10_000,
+  maxWait: undefined,
+  refuseLongWaits: false,
+  ttl: 30_000_000,
+  maxTtl: 300_000_000,
+  trustCancel: true,
+  paused: false,
+};
+
 export interface Limiter extends Due {
   readonly kind: "limiter";
   config: LimiterConfig;

@@ -11,8 +11,8 @@ import {
   createInstance,
   createLimiter,
   type Instance,
+  LIMITER_DEFAULTS,
   type Limiter,
-  type LimiterConfig,
   type Waiter,
 } from "./limiter.ts";
 import { DETACHED, ORPHANED } from "./liveness.ts";
@@ -248,21 +248,7 @@ function instanceOf(
 }
 
 function nameOnly(name: string): Limiter {
-  const config: LimiterConfig = {
-    name,
-    description: "",
-    rate: undefined,
-    maxConcurrent: undefined,
-    keyed: false,
-    maxKeys: 0,
-    maxWaiters: 0,
-    maxWait: undefined,
-    refuseLongWaits: false,
-    ttl: 0,
-    maxTtl: 0,
-    trustCancel: false,
-    paused: false,
-  };
+  const config = { ...LIMITER_DEFAULTS, name };
   return createLimiter({ config, declaration: undefined, fencingToken: 0 }, 0);
 }
 

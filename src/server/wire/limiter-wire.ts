@@ -1,4 +1,4 @@
-/** Limiters: what an operator decides about one, and what is shown of it. The defaults of `limiter.proto` stand here. */
+/** Limiters: what an operator decides about one, and what is shown of it. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
@@ -11,7 +11,7 @@ import {
   RefusalCountSchema,
   type LimiterStatus as WireStatus,
 } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
-import type { LimiterConfig } from "../machine/limiter.ts";
+import { LIMITER_DEFAULTS, type LimiterConfig } from "../machine/limiter.ts";
 import { defaultBurst, toMaxRps } from "../machine/rate.ts";
 import type { Reason } from "../machine/reasons.ts";
 import type { LimiterStatus, LimiterView } from "../machine/view.ts";
@@ -25,11 +25,14 @@ export type LimiterReading =
   | { readonly kind: "valid"; readonly config: LimiterConfig }
   | { readonly kind: "invalid"; readonly violations: readonly FieldViolation[] };
 
-const DEFAULT_MAX_KEYS = 10_000;
-const DEFAULT_MAX_WAITERS = 10_000;
-/** µs. */
-const DEFAULT_TTL = 30_000_000;
-const DEFAULT_MAX_TTL = 300_000_000;
+/** Fields of a limiter's message that say how it stands: no request sets them. */
+type OutputField = "etag" | "declared" | "state" | "createTime" | "updateTime" | "status";
+
+/** The other fields; one that the contract gains is asked for wherever this type stands. */
+type SaidFields = {
+  [K in Exclude<keyof LimiterInit, OutputField | "$typeName" | "$unknown">]: LimiterInit[K] | undefined;
+};
+type LimiterInit = Exclude<MessageInitShape<typeof LimiterSchema>, Limiter>;
 
 /**
  * The configuration that a message stands for, every default filled in; it has passed the contract's rules. `field` is
@@ -47,13 +50,13 @@ export function limiterConfig(message: Limiter, field = "limiter"): LimiterReadi
     rate,
     maxConcurrent: message.maxConcurrent,
     keyed: message.keyed,
-    maxKeys: message.maxKeys ?? DEFAULT_MAX_KEYS,
-    maxWaiters: message.maxWaiters ?? DEFAULT_MAX_WAITERS,
+    maxKeys: message.maxKeys ?? LIMITER_DEFAULTS.maxKeys,
+    maxWaiters: message.maxWaiters ?? LIMITER_DEFAULTS.maxWaiters,
     maxWait: optionalMicros(message.maxWait),
     refuseLongWaits: message.refuseLongWaits,
     ttl,
     maxTtl: saidMaxTtl ?? defaultMaxTtl(ttl),
-    trustCancel: message.trustCancel ?? true,
+    trustCancel: message.trustCancel ?? LIMITER_DEFAULTS.trustCancel,
     paused: message.paused,
   };
   return { kind: "valid", config };
@@ -73,7 +76,7 @@ export function limiterMessage(view: LimiterView): Limiter {
 }
 
 /** The fields of a limiter's message, defaults included, without those for output. */
-export function limiterFields(config: LimiterConfig): MessageInitShape<typeof LimiterSchema> {
+export function limiterFields(config: LimiterConfig): SaidFields {
   return {
     ...saidFields(config),
     maxRps: config.rate && toMaxRps(config.rate.stated),
@@ -90,7 +93,7 @@ export function limiterFields(config: LimiterConfig): MessageInitShape<typeof Li
  * The fields of a limiter's message without those that say what would be so without them: a value that is the default,
  * given the other values, counts as never said, so that it follows them when they change.
  */
-export function saidFields(config: LimiterConfig): MessageInitShape<typeof LimiterSchema> {
+export function saidFields(config: LimiterConfig): SaidFields {
   const { rate, keyed, maxKeys, maxWaiters, maxWait, ttl, maxTtl, trustCancel } = config;
   return {
     name: config.name,
@@ -100,13 +103,13 @@ export function saidFields(config: LimiterConfig): MessageInitShape<typeof Limit
     burstSize: rate === undefined || rate.capacity === defaultBurst(rate.stated) ? undefined : rate.capacity,
     maxConcurrent: config.maxConcurrent,
     keyed,
-    maxKeys: keyed && maxKeys !== DEFAULT_MAX_KEYS ? maxKeys : undefined,
-    maxWaiters: maxWaiters === DEFAULT_MAX_WAITERS ? undefined : maxWaiters,
+    maxKeys: keyed && maxKeys !== LIMITER_DEFAULTS.maxKeys ? maxKeys : undefined,
+    maxWaiters: maxWaiters === LIMITER_DEFAULTS.maxWaiters ? undefined : maxWaiters,
     maxWait: maxWait === undefined ? undefined : microsToDuration(maxWait),
     refuseLongWaits: config.refuseLongWaits,
     ttl: ttl === defaultTtl(maxTtl) ? undefined : microsToDuration(ttl),
     maxTtl: maxTtl === defaultMaxTtl(ttl) ? undefined : microsToDuration(maxTtl),
-    trustCancel: trustCancel ? undefined : trustCancel,
+    trustCancel: trustCancel === LIMITER_DEFAULTS.trustCancel ? undefined : trustCancel,
     paused: config.paused,
   };
 }
@@ -147,12 +150,12 @@ function statusMessage(status: LimiterStatus): WireStatus {
 
 /** µs; never above the longest ttl, where only that was said. */
 function defaultTtl(maxTtl: number | undefined): number {
-  return Math.min(DEFAULT_TTL, maxTtl ?? DEFAULT_TTL);
+  return Math.min(LIMITER_DEFAULTS.ttl, maxTtl ?? LIMITER_DEFAULTS.ttl);
 }
 
 /** µs. */
 function defaultMaxTtl(ttl: number): number {
-  return Math.max(DEFAULT_MAX_TTL, ttl);
+  return Math.max(LIMITER_DEFAULTS.maxTtl, ttl);
 }
 
 function optionalMicros(duration: Duration | undefined): number | undefined {

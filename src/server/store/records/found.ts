@@ -2,7 +2,7 @@
 
 import type { BoardConfig } from "../../machine/board/model.ts";
 import type { BoardRecord, BoardRecords, CardRecord } from "../../machine/board/record.ts";
-import type { LimiterConfig } from "../../machine/limiter.ts";
+import { LIMITER_DEFAULTS, type LimiterConfig } from "../../machine/limiter.ts";
 import type {
   BucketRecord,
   LeaseRecord,
@@ -187,10 +187,13 @@ function shifted<R extends object>(record: R, by: number): R {
   return moved as R;
 }
 
-/** JSON leaves out what is undefined, and a field that is missing is not equal to one that is not set. */
+/**
+ * JSON leaves out what is undefined, and a field that is missing is not equal to one that is not set; a record from before a
+ * field was there has its default.
+ */
 function whole(config: LimiterConfig): LimiterConfig {
-  const { rate, maxConcurrent, maxWait } = config;
-  return { ...config, rate: rate && rateOfNow(rate), maxConcurrent, maxWait };
+  const { rate } = config;
+  return { ...LIMITER_DEFAULTS, ...config, rate: rate && rateOfNow(rate) };
 }
 
 function wholeBoard(config: BoardConfig): BoardConfig {
