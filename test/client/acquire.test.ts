@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, refusalError } from "../../src/server/wire/error-wire.ts";
-import { createFixture, granted, settle } from "./support/client-fixture.ts";
+import { createFixture, granted, RENEW_AFTER, settle } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
 
 const WAITING = {
@@ -107,6 +107,26 @@ describe("acquire", () => {
     controller.abort(new Error("no longer needed"));
     await expect(acquiring).rejects.toThrow("no longer needed");
     await call.cancelled;
+  });
+
+  it("holds nothing after its signal has aborted, however close to the grant that is", async () => {
+    for (let turns = 0; turns < 100; turns += 1) {
+      const { client, service, clock } = createFixture();
+      const controller = new AbortController();
+      const acquiring = client.acquire("db", { signal: controller.signal });
+      const call = await service.acquire.next();
+      call.say(GRANTED);
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      controller.abort(new Error("enough"));
+      const [fate] = await Promise.allSettled([acquiring]);
+      if (fate?.status === "fulfilled") expect(fate.value.valid).toBe(false);
+      await settle();
+      const givenBack = service.release.untaken.length + service.withdrawn.length;
+      expect({ turns, givenBack }).toEqual({ turns, givenBack: 1 });
+      clock.advance(RENEW_AFTER);
+      await settle();
+      expect(service.renew.untaken).toHaveLength(0);
+    }
   });
 
   it("asks nothing at all when its signal has aborted before", async () => {

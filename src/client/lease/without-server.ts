@@ -53,7 +53,7 @@ export async function acquireWithoutServer(
   if (!isUnavailability(error)) throw error;
   const policy = policyFor(unanswered, onUnavailable);
   if (policy === "closed") throw error;
-  if (policy === "open") return tell(ports, unanswered, openLease(ports, unanswered));
+  if (policy === "open") return report(ports, unanswered, openLease(ports, unanswered));
   const { maxWait } = options;
   // The whole wait stays within what was promised: maxWait, and the time to answer.
   const left = maxWait === undefined ? undefined : maxWait + ports.answerWithin - elapsed(since, ports.clock.now());
@@ -73,7 +73,7 @@ export async function tryAcquireWithoutServer(
   if (!isUnavailability(error)) throw error;
   const policy = policyFor(unanswered, onUnavailable);
   if (policy === "closed") throw error;
-  if (policy === "open") return tell(ports, unanswered, openLease(ports, unanswered));
+  if (policy === "open") return report(ports, unanswered, openLease(ports, unanswered));
   return locally(ports, unanswered, (admit) => policy.tryAcquire(admit));
 }
 
@@ -104,7 +104,7 @@ async function locally(
       slots: claims.some(({ slots }) => slots === true),
       signal: linked.signal,
     });
-    if (answer.granted) return tell(ports, unanswered, localLease(answer, linked));
+    if (answer.granted) return report(ports, unanswered, localLease(answer, linked));
     linked.unlink();
     return answer;
   } catch (error) {
@@ -159,7 +159,7 @@ function openLease({ clock, random, guard, closing }: WithoutServerPorts, unansw
   return createLease(held, guard, site);
 }
 
-function tell({ onEvent }: WithoutServerPorts, unanswered: Unanswered, lease: Lease): Lease {
+function report({ onEvent }: WithoutServerPorts, unanswered: Unanswered, lease: Lease): Lease {
   const { id, admittedBy } = lease;
   const limiters = claimsOf(unanswered).map(({ limiter }) => limiter);
   if (admittedBy !== "server") {

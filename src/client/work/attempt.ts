@@ -36,7 +36,7 @@ export async function workOn(ports: AttemptPorts, work: Work): Promise<AttemptOu
   try {
     return await conclude(ports, work, handled);
   } catch (error) {
-    tell(ports, error, work.card);
+    report(ports, error, work.card);
     return "setback";
   } finally {
     await work[Symbol.asyncDispose]();
@@ -83,17 +83,17 @@ async function conclude(ports: AttemptPorts, work: Work, handled: Handled): Prom
 /** The work is lost, its handler has ended it, or there was nothing to hold. */
 function concludeEnded(ports: AttemptPorts, work: Work, handled: Handled): AttemptOutcome {
   if (work.end === undefined && work.signal.aborted) {
-    tell(ports, work.signal.reason, work.card);
+    report(ports, work.signal.reason, work.card);
     return "setback";
   }
-  if (handled.kind === "threw") tell(ports, handled.error, work.card);
+  if (handled.kind === "threw") report(ports, handled.error, work.card);
   return handled.kind === "threw" || work.end === "given-back" ? "setback" : "done";
 }
 
 /** The card stays here for a while first, so that neither this loop nor another runs into the same wall at once. */
 async function giveBackFailed(ports: AttemptPorts, work: Work, error: unknown): Promise<AttemptOutcome> {
   const { clock, delayAfter, stopping } = ports;
-  tell(ports, error, work.card);
+  report(ports, error, work.card);
   const { signal, unlink } = linkSignals(work.signal, stopping);
   await rest(clock, delayAfter(work.card.attempt), signal);
   unlink();
@@ -107,7 +107,7 @@ export async function rest(clock: Clock, delay: number, signal: AbortSignal): Pr
   await sleep(clock, delay, signal).catch(() => {});
 }
 
-function tell({ onError }: Pick<AttemptPorts, "onError">, error: unknown, card: Card): void {
+function report({ onError }: Pick<AttemptPorts, "onError">, error: unknown, card: Card): void {
   notify((thrown: unknown) => onError?.(thrown, card), error);
 }
 
