@@ -15,6 +15,7 @@ import type { ServerStream, StreamEnd } from "../../src/server/service/rpc.ts";
 import { createMemoryStore } from "../../src/server/store/memory-store.ts";
 import { boardOf, contentOf, queue } from "../../test/server/machine/board/boards.ts";
 import { alwaysThere } from "../../test/support/always-there.ts";
+import { callOf } from "../../test/support/call-of.ts";
 import { tenure } from "../support/collect.ts";
 import type { Side } from "../support/in-turns.ts";
 import { threadTime } from "../support/thread-time.ts";
@@ -47,8 +48,7 @@ export function snapshotParts(cards: number): Side {
     let leave: (how: StreamEnd) => void = () => {};
     return new Promise((resolve) => {
       const stream: ServerStream<WatchBoardResponse> = {
-        peer: "bench",
-        timeout: undefined,
+        ...callOf({ peer: "bench" }),
         probed: true,
         send(message) {
           toBinary(WatchBoardResponseSchema, message);

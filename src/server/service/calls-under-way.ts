@@ -9,7 +9,15 @@ import type { Clock } from "../clock.ts";
 import { EngineUnavailable } from "../engine/engine.ts";
 import { notKept, sentAway, type WireError } from "../wire/error-wire.ts";
 import { failureOf } from "./failure.ts";
-import type { RpcMethod, RpcService, ServerStream, ServerStreamHandler, UnaryCall, UnaryHandler } from "./rpc.ts";
+import {
+  type Caller,
+  decorate,
+  type RpcService,
+  type ServerStream,
+  type ServerStreamHandler,
+  type UnaryCall,
+  type UnaryHandler,
+} from "./rpc.ts";
 
 export interface CallsUnderWay {
   readonly count: number;
@@ -113,22 +121,11 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
     };
   }
 
-  function watchedMethod(method: RpcMethod): RpcMethod {
-    switch (method.kind) {
-      case "unary":
-        return { ...method, handle: watched(method.handle) };
-      case "server_streaming":
-        return { ...method, handle: watchedStream(method.handle) };
-      default:
-        return method;
-    }
-  }
-
   return {
     get count() {
       return underWay.size;
     },
-    watch: (service) => ({ ...service, methods: service.methods.map(watchedMethod) }),
+    watch: (service) => decorate(service, { unary: watched, stream: watchedStream }),
     sendAway() {
       over = true;
       for (const { fail } of underWay) fail(sentAway());
@@ -151,6 +148,18 @@ class WatchedCall implements UnaryCall {
 
   get timeout(): number | undefined {
     return this.#call.timeout;
+  }
+
+  get caller(): Caller | undefined {
+    return this.#call.caller;
+  }
+
+  set caller(caller: Caller | undefined) {
+    this.#call.caller = caller;
+  }
+
+  header(name: string): string | undefined {
+    return this.#call.header(name);
   }
 
   onGone(listener: () => void): void {
@@ -182,6 +191,18 @@ class WatchedStream<O> implements ServerStream<O> {
 
   get timeout(): number | undefined {
     return this.#stream.timeout;
+  }
+
+  get caller(): Caller | undefined {
+    return this.#stream.caller;
+  }
+
+  set caller(caller: Caller | undefined) {
+    this.#stream.caller = caller;
+  }
+
+  header(name: string): string | undefined {
+    return this.#stream.header(name);
   }
 
   get probed(): boolean {

@@ -18,6 +18,15 @@ export interface Call {
   readonly peer: string;
   /** µs that the caller's deadline leaves, counted from the start of the call; undefined: it set none. */
   readonly timeout: number | undefined;
+  /** The client, set by the decorator of the service that has made sure of it (`decorate`); transports know none. */
+  caller: Caller | undefined;
+  /** Returns the first header of the request of this name, in lower case; undefined: it has none, or its value is binary. */
+  header(name: string): string | undefined;
+}
+
+/** A client that has shown which it is. */
+export interface Caller {
+  readonly name: string;
 }
 
 /** A call that is answered once. */
@@ -85,6 +94,32 @@ export type RpcMethod =
     }
   | { readonly kind: "bidi_streaming"; readonly descriptor: DescMethod; readonly handle: BidiHandler<unknown, unknown> }
   | { readonly kind: "unimplemented"; readonly descriptor: DescMethod };
+
+/** What a decorator makes of each function of a service. */
+export interface Decorator {
+  unary(handle: UnaryHandler<unknown, unknown>, method: DescMethod): UnaryHandler<unknown, unknown>;
+  stream(handle: ServerStreamHandler<unknown, unknown>, method: DescMethod): ServerStreamHandler<unknown, unknown>;
+  /** Unset: streams in both directions are as they were. */
+  bidi?(handle: BidiHandler<unknown, unknown>, method: DescMethod): BidiHandler<unknown, unknown>;
+}
+
+/** Returns the same service with its functions decorated: counted, bounded, or let through to some callers alone. */
+export function decorate(service: RpcService, decorator: Decorator): RpcService {
+  const methods = service.methods.map((method): RpcMethod => {
+    const { descriptor } = method;
+    switch (method.kind) {
+      case "unary":
+        return { ...method, handle: decorator.unary(method.handle, descriptor) };
+      case "server_streaming":
+        return { ...method, handle: decorator.stream(method.handle, descriptor) };
+      case "bidi_streaming":
+        return { ...method, handle: decorator.bidi?.(method.handle, descriptor) ?? method.handle };
+      default:
+        return method;
+    }
+  });
+  return { ...service, methods };
+}
 
 /** Joins a service's contract with its functions. */
 export function createRpcService<S extends DescService>(

@@ -11,6 +11,12 @@ export interface WithMetadata {
   readonly metadata: { get(key: string): readonly unknown[] };
 }
 
+/** Returns the first header of this name that is a text. */
+export function headerOf({ metadata }: WithMetadata, name: string): string | undefined {
+  const [value] = name === KEY ? [] : metadata.get(name);
+  return typeof value === "string" ? value : undefined;
+}
+
 /** Notes in the headers when their call is due; takes out what a client may have written there. */
 export function noteDueTime(headers: IncomingHttpHeaders, timeout: unknown, clock: Clock): void {
   const micros = grpcTimeout(timeout);

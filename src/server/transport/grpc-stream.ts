@@ -4,12 +4,12 @@ import { constants } from "node:http2";
 import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { Clock } from "../clock.ts";
-import type { BidiStream, ServerStream, StreamEnd, UnaryCall } from "../service/rpc.ts";
+import type { BidiStream, Caller, ServerStream, StreamEnd, UnaryCall } from "../service/rpc.ts";
 import type { WireError } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Beneath } from "./grpc-beneath.ts";
 import { encode } from "./grpc-codec.ts";
-import { timeLeftOf, type WithMetadata } from "./grpc-due.ts";
+import { headerOf, timeLeftOf, type WithMetadata } from "./grpc-due.ts";
 import { statusOf } from "./grpc-status.ts";
 import { OK_TRAILERS } from "./grpc-trailers.ts";
 import type { ReaderGuard, WatchedReader } from "./reader-guard.ts";
@@ -27,6 +27,7 @@ type AnyCall = ServerWritableStream<Message, Buffer> | ServerDuplexStream<Messag
 
 export class GrpcServerStream implements ServerStream<Message> {
   readonly probed = true;
+  caller: Caller | undefined;
   readonly #call: AnyCall;
   readonly #options: GrpcStreamOptions;
   readonly #output: DescMessage;
@@ -65,6 +66,10 @@ export class GrpcServerStream implements ServerStream<Message> {
 
   get timeout(): number | undefined {
     return timeLeftOf(this.#call, this.#options.clock);
+  }
+
+  header(name: string): string | undefined {
+    return headerOf(this.#call, name);
   }
 
   send(message: Message): boolean {
@@ -200,6 +205,7 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
 
 /** A call that is answered once. */
 export class GrpcCall implements UnaryCall {
+  caller: Caller | undefined;
   readonly #call: UnaryOfGrpc;
   readonly #clock: Clock;
 
@@ -214,6 +220,10 @@ export class GrpcCall implements UnaryCall {
 
   get timeout(): number | undefined {
     return timeLeftOf(this.#call, this.#clock);
+  }
+
+  header(name: string): string | undefined {
+    return headerOf(this.#call, name);
   }
 
   onGone(listener: () => void): void {

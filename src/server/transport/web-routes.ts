@@ -10,6 +10,7 @@ import type {
 import { Code, ConnectError, type ConnectRouter, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
 import type {
   BidiHandler,
+  Caller,
   RpcMethod,
   RpcService,
   ServerStreamHandler,
@@ -139,6 +140,7 @@ function note({ values }: HandlerContext, method: DescMethod, dispatcher: Dispat
 }
 
 class WebCall implements UnaryCall {
+  caller: Caller | undefined;
   readonly #context: HandlerContext;
 
   constructor(context: HandlerContext) {
@@ -151,6 +153,10 @@ class WebCall implements UnaryCall {
 
   get timeout(): number | undefined {
     return this.#context.values.get(exchangeKey)?.timeout;
+  }
+
+  header(name: string): string | undefined {
+    return this.#context.requestHeader.get(name) ?? undefined;
   }
 
   onGone(listener: () => void): void {

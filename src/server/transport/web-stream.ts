@@ -2,7 +2,7 @@
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
-import type { BidiStream, StreamEnd } from "../service/rpc.ts";
+import type { BidiStream, Caller, StreamEnd } from "../service/rpc.ts";
 import type { WireError } from "../wire/error-wire.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { connectErrorOf } from "./web-error.ts";
@@ -28,6 +28,7 @@ interface Pull {
  * pulled is unsent, and `send` tells the truth about the reader.
  */
 export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Message, undefined> {
+  caller: Caller | undefined;
   readonly #options: WebStreamOptions;
   readonly #exchange: WebExchange | undefined;
   #queue: Message[] = [];
@@ -61,6 +62,10 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
 
   get timeout(): number | undefined {
     return this.#exchange?.timeout;
+  }
+
+  header(name: string): string | undefined {
+    return this.#options.context.requestHeader.get(name) ?? undefined;
   }
 
   /** Whether it is over, whichever side ended it. */

@@ -10,6 +10,7 @@ import { createIds } from "../../../src/server/ids.ts";
 import { createBoardService } from "../../../src/server/service/board-service.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
 import { alwaysThere } from "../../support/always-there.ts";
+import { callOf } from "../../support/call-of.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { boardOf, contentOf, queue, work } from "../machine/board/boards.ts";
 
@@ -35,7 +36,7 @@ function setUp() {
   const tryPull = async (requestId: string) => {
     if (method?.kind !== "unary") throw new Error("there is no TryPullCard");
     const request = create(TryPullCardRequestSchema, { board: "b", stage: "Train", requestId });
-    return (await method.handle(request, { peer: "", timeout: undefined, onGone() {} })) as TryPullCardResponse;
+    return (await method.handle(request, { ...callOf(), onGone() {} })) as TryPullCardResponse;
   };
   return { asked, tryPull };
 }

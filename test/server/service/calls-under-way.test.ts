@@ -3,8 +3,15 @@
 import { expect, test, vi } from "vitest";
 import { AdmissionService } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { createCallsUnderWay } from "../../../src/server/service/calls-under-way.ts";
-import { createRpcService, type ServerStream, type StreamEnd } from "../../../src/server/service/rpc.ts";
+import {
+  type Call,
+  createRpcService,
+  decorate,
+  type ServerStream,
+  type StreamEnd,
+} from "../../../src/server/service/rpc.ts";
 import { Code, internalError } from "../../../src/server/wire/error-wire.ts";
+import { callOf } from "../../support/call-of.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 /** A service whose answers come when the test says so. */
@@ -33,7 +40,7 @@ function setUp() {
   const call = (name: string, { timeout, holder = "" }: { timeout?: number; holder?: string } = {}) => {
     const method = service.methods.find(({ descriptor }) => descriptor.localName === name);
     if (method?.kind !== "unary") throw new Error(`there is no ${name}`);
-    return method.handle({ holder }, { peer: "", timeout, onGone() {} });
+    return method.handle({ holder }, { ...callOf({ timeout }), onGone() {} });
   };
   /** How the transport's side of a new stream is ended. */
   const open = () => {
@@ -48,7 +55,7 @@ function setUp() {
     };
     const method = service.methods.find(({ kind }) => kind === "server_streaming");
     if (method?.kind !== "server_streaming") throw new Error("there is no stream");
-    method.handle({}, { peer: "", timeout: undefined, probed: true, ...stream });
+    method.handle({}, { ...callOf(), probed: true, ...stream });
     return { fail, end };
   };
   return { calls, clock, service, answers, streams, gone, call, open };
@@ -122,6 +129,36 @@ test("a stream that has not spoken at the end is sent away, one that has is left
   expect(silent.fail.mock.calls).toMatchObject([[SENT_AWAY]]);
   expect(spoken.fail).not.toHaveBeenCalled();
   expect(open).toThrow(expect.objectContaining({ code: Code.Unavailable }));
+});
+
+test("a service sees the caller that a decorator around it has found, and the headers of its call", () => {
+  const seen: unknown[] = [];
+  const note = (call: Call) => seen.push(call.caller?.name, call.header("x-tenant"));
+  const calls = createCallsUnderWay({ clock: createFakeClock(), bound: () => BOUND });
+  const service = createRpcService(AdmissionService, {
+    release: (_, call) => note(call) as never,
+    acquire: (_, stream) => void note(stream),
+  });
+  const identify = (call: Call) => {
+    call.caller = { name: "ann" };
+  };
+  const named = decorate(calls.watch(service), {
+    unary: (handle) => (request, call) => {
+      identify(call);
+      return handle(request, call);
+    },
+    stream: (handle) => (request, stream) => {
+      identify(stream);
+      handle(request, stream);
+    },
+  });
+  const call = callOf({ header: (name) => `${name} of the request` });
+  const stream = { ...call, probed: true, send: () => true, onWritable() {}, end() {}, fail() {}, onEnd() {} };
+  for (const method of named.methods) {
+    if (method.kind === "unary") method.handle({}, { ...call, onGone() {} });
+    if (method.kind === "server_streaming") method.handle({}, stream);
+  }
+  expect(seen.sort()).toEqual(["ann", "ann", "x-tenant of the request", "x-tenant of the request"]);
 });
 
 test("what is not implemented is as it was", () => {

@@ -11,6 +11,7 @@ import { createCallsUnderWay } from "../../../src/server/service/calls-under-way
 import { createLimiterService } from "../../../src/server/service/limiter-service.ts";
 import type { RpcService, StreamEnd } from "../../../src/server/service/rpc.ts";
 import { Code } from "../../../src/server/wire/error-wire.ts";
+import { callOf } from "../../support/call-of.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 const BEAT = 5_000_000;
@@ -120,8 +121,7 @@ function openStream() {
   const fail = vi.fn();
   const ends: ((how: StreamEnd) => void)[] = [];
   const stream = {
-    peer: "",
-    timeout: undefined,
+    ...callOf(),
     probed: true,
     send: () => true,
     onWritable() {},
@@ -140,7 +140,7 @@ test.each(["before", "after"])(
     const answers = methodsOf(services).flatMap((method) => {
       if (method.kind !== "unary") return [];
       const request = requestOf(method.descriptor.input, credential);
-      const answer = Promise.resolve(method.handle(request, { peer: "", timeout: undefined, onGone() {} }));
+      const answer = Promise.resolve(method.handle(request, { ...callOf(), onGone() {} }));
       return [answer.then(String, (error: unknown) => ({ name: method.descriptor.name, error }))];
     });
     if (when === "before") {

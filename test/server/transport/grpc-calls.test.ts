@@ -141,6 +141,9 @@ test.each([
   expect(await outcomeOf(next)).toMatchObject({ status: "0" });
 });
 
+/** The last is where the gRPC port notes when a call is due. */
+const NAMES = ["x-tenant", "x-key-bin", "x-none", "ggen-due"];
+
 test("a call knows its peer and the µs that its deadline leaves", async () => {
   const seen: (readonly [string, number | undefined])[] = [];
   const held = createHeldService((_request, call) => {
@@ -161,6 +164,27 @@ test("a call knows its peer and the µs that its deadline leaves", async () => {
     expect(timeout).toBeLessThan(60_100_000);
   }
   expect(stream.probed).toBe(true);
+});
+
+test("a call knows the headers of its request, and none of the server's own", async () => {
+  const seen: unknown[] = [];
+  const headers = { "x-tenant": "acme", "x-key-bin": Buffer.from("key").toString("base64"), "grpc-timeout": "60S" };
+  const held = createHeldService((_request, call) => {
+    seen.push(...NAMES.map((name) => call.header(name)), call.caller);
+    return GRANTED;
+  });
+  const { address } = await startGrpc([held.service]);
+  const session = connectHttp2(address);
+  const unary = openGrpcCall(session, TRY_ACQUIRE, headers);
+  unary.end(envelope(toBinary(TryAcquireRequestSchema, create(TryAcquireRequestSchema, CLAIM))));
+  expect(await outcomeOf(unary)).toMatchObject({ status: "0" });
+  expect(seen).toEqual(["acme", undefined, undefined, undefined, undefined]);
+  const call = openGrpcCall(session, ACQUIRE, headers);
+  call.end(envelope(toBinary(AcquireRequestSchema, create(AcquireRequestSchema, CLAIM))));
+  const { stream } = await held.acquires.next();
+  expect(NAMES.map((name) => stream.header(name))).toEqual(["acme", undefined, undefined, undefined]);
+  stream.end();
+  await outcomeOf(call);
 });
 
 test.each(["99999999H", "40000M", "3000000S"])("a deadline of %s is far, not past", async (timeout) => {

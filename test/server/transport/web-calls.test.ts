@@ -154,6 +154,24 @@ test.each(PROTOCOLS)(
   },
 );
 
+test.each(PROTOCOLS)("a call knows the headers of its request: %s", async (protocol) => {
+  const seen: unknown[] = [];
+  const held = createHeldService((_request, call) => {
+    seen.push(call.header("x-tenant"), call.header("x-none"), call.caller);
+    return GRANTED;
+  });
+  const { address } = await startWeb([held.service]);
+  const client = createWebClient(protocol, address);
+  const headers = { "x-tenant": "acme" };
+  await client.tryAcquire(CLAIM, { headers });
+  const call = drained(client.acquire(CLAIM, { headers }));
+  const { stream } = await held.acquires.next();
+  seen.push(stream.header("x-tenant"), stream.header("x-none"));
+  expect(seen).toEqual(["acme", undefined, undefined, "acme", undefined]);
+  stream.end();
+  await call;
+});
+
 test.each(["gRPC over HTTP/2", "Connect over HTTP/2"])("a session talks both ways: %s", async (protocol) => {
   const held = createHeldService();
   const { address } = await startWeb([held.service]);

@@ -1,0 +1,7 @@
+/** What a service is told of a call that no transport carries. */
+
+import type { Call } from "../../src/server/service/rpc.ts";
+
+export function callOf(about: Partial<Call> = {}): Call {
+  return { peer: "", timeout: undefined, caller: undefined, header: () => undefined, ...about };
+}
