@@ -1,4 +1,5 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { configDefaults, defineConfig, type TestProjectConfiguration } from "vitest/config";
 
 /**
@@ -54,8 +55,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: availableParallelism(),
-    // A server that a test starts keeps nothing in the home of the developer.
-    env: { BACKPRESSURE_DATA: "none" },
+    // A server that a test starts without a folder keeps nothing in the home of the developer.
+    env: { XDG_STATE_HOME: join(tmpdir(), "backpressure-state-of-tests") },
     projects: [unit, ...(Object.keys(FOLDERS) as (keyof typeof FOLDERS)[]).map(project)],
   },
 });

@@ -44,8 +44,7 @@ interface StartOptions {
 function createPlace(): Place {
   const folder = mkdtempSync(join(tmpdir(), "backpressure-place-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const { BACKPRESSURE_DATA: _ofTests, ...env } = process.env;
-  return { folder, env: { ...env, ...FREE, XDG_STATE_HOME: folder } };
+  return { folder, env: { ...process.env, ...FREE, XDG_STATE_HOME: folder } };
 }
 
 /** Starts a program away from any terminal; it ends with the test. */

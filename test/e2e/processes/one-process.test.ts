@@ -13,7 +13,12 @@ import { createGrpcClient } from "../../support/grpc-client.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const MAIN = join(ROOT, "src/cli/main.ts");
-const FREE = { BACKPRESSURE_GRPC_LISTEN: "127.0.0.1:0", BACKPRESSURE_WEB_LISTEN: "127.0.0.1:0" };
+/** Ports that are free, and memory alone: many run at once. */
+const FREE = {
+  BACKPRESSURE_GRPC_LISTEN: "127.0.0.1:0",
+  BACKPRESSURE_WEB_LISTEN: "127.0.0.1:0",
+  BACKPRESSURE_DATA: "none",
+};
 const SERVES = /serves gRPC on ([\d.]+:\d+)/;
 
 interface Started extends AsyncDisposable {
@@ -174,12 +179,13 @@ test.concurrent.for(["SIGTERM", "SIGINT"] as const)(
   },
 );
 
-/** Resolves once a process catches SIGHUP, as its status says: then the program's first lines have run. */
+/** Resolves once a process catches the signals of a server, as its status says: then the program's first lines have run. */
 async function signalsAreHeard(pid: number): Promise<void> {
   const { readFileSync } = await import("node:fs");
   for (;;) {
     const [, caught = "0"] = /^SigCgt:\s*([0-9a-f]+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-    if ((BigInt(`0x${caught}`) & 0x4001n) === 0x4001n) return;
+    // SIGHUP, SIGINT and SIGTERM: 1, 2 and 15.
+    if ((BigInt(`0x${caught}`) & 0x4003n) === 0x4003n) return;
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
