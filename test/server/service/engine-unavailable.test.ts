@@ -180,6 +180,31 @@ test("a lease that cannot be looked up for a wrong secret is answered UNAVAILABL
   expect(fail.mock.calls).toMatchObject([[UNAVAILABLE]]);
 });
 
+test("a beat whose place cannot be read is left out, and the stream goes on", async () => {
+  const clock = createFakeClock();
+  const { engine, boards, lose } = createLostEngines();
+  lose();
+  // Commands are answered all the same.
+  const waits = (answer: object) => ({ submit: (_: unknown, hear: (answer: never) => void) => hear(answer as never) });
+  const waiting = waits({ kind: "waiting", waiterId: "w", waitersAhead: 0, estimatedWait: undefined });
+  const pulling = waits({ kind: "pull-waiting", pullId: "p", place: { pullersAhead: 0, missing: "NO_CARD" } });
+  const ports = { clock, ids: createIds(), heartbeat: () => BEAT };
+  const services = [
+    createAdmissionService({ ...ports, engine: { ...engine, ...waiting } }).service,
+    createBoardService({ ...ports, boards: { ...boards, ...pulling } }).service,
+  ];
+  const fails = methodsOf(services).flatMap((method) => {
+    if (method.kind !== "server_streaming" || method.descriptor.name === "WatchBoard") return [];
+    const { stream, fail } = openStream();
+    method.handle(create(method.descriptor.input), stream);
+    return [fail];
+  });
+  clock.advance(2 * BEAT);
+  await turn();
+  expect(fails).toHaveLength(2);
+  for (const fail of fails) expect(fail).not.toHaveBeenCalled();
+});
+
 test("the end of a stream that cannot reach the engine changes nothing", async () => {
   const { services, credential, lose } = setUp();
   const ends = methodsOf(services).flatMap((method) => {

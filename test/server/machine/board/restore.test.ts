@@ -9,7 +9,7 @@ import { boardRecord, type CardRecord, cardRecord } from "../../../../src/server
 import { cardsNowhere } from "../../../../src/server/store/records/found.ts";
 import { createKeptRows } from "../../store/support/kept-rows.ts";
 import { SECOND } from "../builders.ts";
-import { boardOf, contentOf } from "./boards.ts";
+import { boardOf, contentOf, queue, work } from "./boards.ts";
 
 const EPOCH = 1e15;
 
@@ -75,6 +75,23 @@ const without = (name: string) => {
   const config = boardOf();
   return { ...config, stages: config.stages.filter((stage) => stage.name !== name) };
 };
+
+it("knows the lease on its stage's limiter under the id of the claim that was granted", () => {
+  const stages = [queue("In"), work("Work", undefined, { limiter: "gpu" }), queue("Out")];
+  const life = createLife({ stages });
+  life.add("one");
+  const rest = { maxWait: undefined, ttl: 10 * SECOND, requestId: "", monitored: true, keepOnCancel: false };
+  const pull = { id: "p", stream: 1, board: "b", stage: "Work", worker: "w", detached: false, cardId: undefined };
+  life.step({ kind: "pull", ...pull, ...rest });
+  // Its first claim came to nothing.
+  life.step({ kind: "delete-card", board: "b", cardId: "one", revision: undefined });
+  life.add("two");
+  life.step({ kind: "settle-claim", id: "p", refusal: undefined });
+  const leaseId = life.card("two")?.work?.leaseId;
+  expect(leaseId).not.toBe("p");
+  expect(life.restart().claimed).toEqual([{ id: "p", leaseId }]);
+  expect(life.card("two")?.work).toMatchObject({ id: "p", leaseId });
+});
 
 describe("a card whose stage is lost", () => {
   it("is blocked in the first, with where it stood, and is not worked on until it is unblocked", () => {
