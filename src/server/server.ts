@@ -16,16 +16,16 @@ import { createAdmissionService } from "./service/admission-service.ts";
 import { createBoardService } from "./service/board-service.ts";
 import { createCallsUnderWay } from "./service/calls-under-way.ts";
 import { createConfigService } from "./service/config-service.ts";
+import { createHealth } from "./service/health.ts";
 import { createLimiterService } from "./service/limiter-service.ts";
+import { createReflection } from "./service/reflection.ts";
 import { openDurableStore } from "./store/durable-store.ts";
 import { createMemoryStore } from "./store/memory-store.ts";
 import type { Store } from "./store/store.ts";
 import { reserveTokens } from "./store/token-reserve.ts";
 import { watchDescriptors } from "./transport/descriptors.ts";
 import { createGrpcTransport } from "./transport/grpc.ts";
-import { createHealth } from "./transport/health.ts";
 import type { BoundAddress, TransportOptions } from "./transport/options.ts";
-import { createReflection } from "./transport/reflection.ts";
 import { createWebTransport } from "./transport/web.ts";
 
 export interface Server {

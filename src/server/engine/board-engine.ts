@@ -40,10 +40,10 @@ export const BOARD_OVERTAKES: Readonly<Record<BoardAsk["kind"], boolean>> = {
   unblock: false,
 };
 
-/** What a stream is told between its own commands. */
+/** What a stream hears between its own commands. */
 export type PullNews =
   | ShownNews
-  /** Its place in the queue is nearer than it was last told. */
+  /** Its place in the queue is nearer than when its stream last heard of it. */
   | { readonly kind: "moved"; readonly place: PlaceView };
 
 /** Hears the news of one stream; `about`: the id of the pull that they are about, which is that of its work, too. */
@@ -70,7 +70,7 @@ export interface BoardEngine {
   cards(board: string, filter: CardFilter): Promise<Page<CardView> | undefined>;
   /** The flow from `from` (ms since 1970) on; undefined if there is no such board. */
   flow(board: string, from: number): Promise<readonly SampleView[] | undefined>;
-  /** What a watcher is to be told next; undefined if there is no such board. */
+  /** What a watcher is to receive next; undefined if there is no such board. */
   delta(board: string, position: WatchPosition): Promise<BoardDelta | undefined>;
   /** How many work on cards and can be expected to end: those of people, which have no ttl, do not count. */
   working(): Promise<number>;

@@ -51,10 +51,10 @@ export const OVERTAKES: Readonly<Record<Ask["kind"], boolean>> = {
   "delete-limiter": false,
 };
 
-/** What a stream is told between its own commands. */
+/** What a stream hears between its own commands. */
 export type StreamNews =
   | ShownNews
-  /** Its place in the queue is nearer than it was last told. */
+  /** Its place in the queue is nearer than when its stream last heard of it. */
   | { readonly kind: "moved"; readonly waiter: WaiterView };
 
 /** Hears the news of one stream; `about`: the id of the waiter or lease that they are about. */

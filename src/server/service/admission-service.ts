@@ -7,7 +7,7 @@ import { AdmissionService, RenewResponseSchema } from "../gen/ggen/backpressure/
 import type { Ids } from "../ids.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
 import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
-import { openAcquire } from "./acquire.ts";
+import { openAcquire } from "./acquire-call.ts";
 import { ask, askFor } from "./ask.ts";
 import { failureOf } from "./failure.ts";
 import { createHeartbeats } from "./heartbeats.ts";

@@ -42,7 +42,7 @@ import { watchBoard } from "./board-watching.ts";
 import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
-import { openPull } from "./pull.ts";
+import { openPull } from "./pull-call.ts";
 import { createRpcService, type RpcService, type UnaryCall } from "./rpc.ts";
 
 export interface BoardServiceOptions {

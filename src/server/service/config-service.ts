@@ -19,7 +19,7 @@ import { createRpcService, type RpcService } from "./rpc.ts";
 export interface ConfigServiceOptions {
   readonly engine: Engine;
   readonly boards: BoardEngine;
-  /** The settings in force, as they are told. */
+  /** The settings in force, as they are shown. */
   readonly running: () => GetConfigResponse;
 }
 

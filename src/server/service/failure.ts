@@ -1,4 +1,4 @@
-/** What callers are told where no answer can be had. */
+/** How callers are answered where the engine cannot be reached. */
 
 import { EngineUnavailable } from "../engine/engine.ts";
 import { engineUnavailable, internalError, type WireError } from "../wire/error-wire.ts";

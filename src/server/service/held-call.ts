@@ -12,8 +12,8 @@ import type { StreamOver } from "./verbs.ts";
 /** A call that is open. */
 export interface OpenCall {
   /**
-   * The server stops. A waiter is told to come back later, and leaves its queue as if its stream had ended in this way. A
-   * holder is told until when (ms since 1970) it may hold.
+   * The server stops. A waiter is asked to come back later, and leaves its queue as if its stream had ended in this way. A
+   * holder learns until when (ms since 1970) it may hold.
    */
   drain(endTime: number, waiterLeaves: StreamEnd): void;
 }

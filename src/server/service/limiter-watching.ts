@@ -35,7 +35,7 @@ export function watchLimiters(
 ): void {
   const wanted = names.length === 0 ? undefined : new Set(names);
   const byName = [...(wanted ?? [])].sort();
-  /** What has yet to be told, by name; undefined: it is gone. */
+  /** What has yet to be sent, by name; undefined: it is gone. */
   const news = new Map<string, LimiterView | undefined>();
   let writable = true;
   let over = false;

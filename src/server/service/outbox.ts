@@ -1,5 +1,5 @@
 /**
- * What a stream has yet to be told. A reader that is behind gets the newest of each kind and never a backlog: at most one
+ * What has yet to be sent on a stream. A reader that is behind gets the newest of each kind and never a backlog: at most one
  * message of a kind is unsent.
  */
 

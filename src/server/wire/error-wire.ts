@@ -105,7 +105,7 @@ export function refusalError(refusal: Refusal): WireError {
   return reasonError(reason, message, { metadata, retryAfter, details });
 }
 
-/** A request that breaks rules of the contract; `violations` is not empty, and the first few of them are told. */
+/** A request that breaks rules of the contract; `violations` is not empty, and the first few of them are reported. */
 export function invalidRequest(violations: readonly FieldViolation[]): WireError {
   const fieldViolations = violations
     .slice(0, MAX_VIOLATIONS)

@@ -69,7 +69,7 @@ export function claimsFromWire(claims: readonly WireClaim[]): readonly Claim[] {
   return domain;
 }
 
-/** A grant as its holder is told: with the secret of its lease, if there is something to hold. */
+/** A grant as its holder receives it: with the secret of its lease, if there is something to hold. */
 export function grantedToWire({ lease, held, validFor, resumed }: ShownGrant, secrets: Secrets): WireGranted {
   return create(GrantedSchema, {
     lease: leaseToWire(lease),

@@ -5,7 +5,7 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../../src/server/gen/grpc/health/v1/health_pb.ts";
-import { createHealth } from "../../../src/server/transport/health.ts";
+import { createHealth } from "../../../src/server/service/health.ts";
 import { startGrpc } from "./support/ports.ts";
 
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = ServingStatus;

@@ -90,7 +90,7 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
       overtakes: command.kind in BOARD_OVERTAKES && BOARD_OVERTAKES[command.kind as BoardAsk["kind"]],
     };
     delivery.deliver(decided, answer as (outcome: ShownOutcome) => void, fail);
-    // After the answer is on its way: what comes of a claim is told after it.
+    // After the answer is on its way: what comes of a claim is said after it.
     for (const effect of step.claims) claims.carryOut(effect);
   }
 

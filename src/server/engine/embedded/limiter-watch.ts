@@ -2,7 +2,7 @@
  * Tells watchers which limiters have changed, by comparing now and then: the hot path pays one counter for it.
  *
  * A limiter that gets no requests changes for a while, too: rates fade, times are forgotten, a bucket fills, keys are forgotten. A
- * limiter is told until that has come to its end, and then no more.
+ * limiter is sent until that has come to its end, and then no more.
  */
 
 import type { Clock } from "../../clock.ts";
@@ -32,13 +32,13 @@ interface LimiterWatchOptions {
 interface Seen {
   readonly limiter: Limiter;
   readonly activity: number;
-  /** Its figures as they were told; undefined: what watchers know of it is older. */
-  told: LimiterStatus | undefined;
+  /** Its figures as they were sent; undefined: what watchers know of it is older. */
+  sent: LimiterStatus | undefined;
 }
 
 /** While nothing happens but what happens by itself, only every fourth look looks closely. */
 const LOOKS_A_FADE = 4;
-/** Limiters that are looked at, or told, at once before others have a turn. */
+/** Limiters that are looked at, or sent, at once before others have a turn. */
 const LOOKED_AT_ONCE = 1_000;
 const TOLD_AT_ONCE = 40;
 
@@ -63,7 +63,7 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
       if (before?.limiter === limiter && before.activity === activity) continue;
       // It went while others were looked at: the next look finds it gone.
       if (state.limiters.get(name) !== limiter) continue;
-      note({ limiter, activity, told: undefined });
+      note({ limiter, activity, sent: undefined });
       found.push(name);
     }
     if (last) finishLook();
@@ -97,7 +97,7 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
   }
 
   /**
-   * What there is when the first watcher comes, which it reads by itself: only what changes from then on is told. The counters
+   * What there is when the first watcher comes, which it reads by itself: only what changes from then on is sent. The counters
    * are those of that instant, whenever it is their turn.
    */
   function begin(entries: readonly Seen[]): void {
@@ -122,13 +122,13 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
         removed.push(name);
         continue;
       }
-      // One that has taken its place since is told by the next look.
+      // One that has taken its place since is sent by the next look.
       if (entry.limiter !== limiter) continue;
       const view = viewLimiter(state, limiter, clock.wallTime);
-      const { told } = entry;
-      entry.told = view.status;
+      const { sent } = entry;
+      entry.sent = view.status;
       if (isStill(state, limiter)) changing.delete(entry);
-      if (told === undefined || !sameFigures(told, view.status)) changed.push(view);
+      if (sent === undefined || !sameFigures(sent, view.status)) changed.push(view);
     }
     if (changed.length + removed.length > 0) for (const listener of listeners) listener({ changed, removed });
   }
@@ -151,7 +151,7 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
         for (const name of [...seen.keys()]) if (!state.limiters.has(name)) forget(name);
         beginning.begin(
           Array.from(state.limiters.values(), (limiter) => {
-            return { limiter, activity: limiter.statistics.activity, told: undefined };
+            return { limiter, activity: limiter.statistics.activity, sent: undefined };
           }),
         );
         arm();

@@ -8,8 +8,8 @@ import {
   HealthListResponseSchema,
   Health as HealthService,
 } from "../gen/grpc/health/v1/health_pb.ts";
-import { createRpcService, type RpcService, type ServerStream } from "../service/rpc.ts";
 import { Code, WireError } from "../wire/error-wire.ts";
+import { createRpcService, type RpcService, type ServerStream } from "./rpc.ts";
 
 export interface Health {
   readonly service: RpcService;
@@ -68,12 +68,12 @@ function teller(
   stream: ServerStream<HealthCheckResponse>,
   current: () => HealthCheckResponse_ServingStatus,
 ): () => void {
-  let told: HealthCheckResponse_ServingStatus | undefined;
+  let sent: HealthCheckResponse_ServingStatus | undefined;
   let writable = true;
   const tell = () => {
     const status = current();
-    if (!writable || status === told) return;
-    told = status;
+    if (!writable || status === sent) return;
+    sent = status;
     writable = stream.send(create(HealthCheckResponseSchema, { status }));
   };
   stream.onWritable(() => {

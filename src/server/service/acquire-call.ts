@@ -1,4 +1,4 @@
-/** One Acquire call: its place in the queue, then its lease, told over its stream. */
+/** One Acquire call: its place in the queue, then its lease, sent over its stream. */
 
 import { create } from "@bufbuild/protobuf";
 import type { Engine, EngineUnavailable } from "../engine/engine.ts";

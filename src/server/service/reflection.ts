@@ -5,10 +5,10 @@ import type { Clock } from "../clock.ts";
 import { file_google_rpc_error_details } from "../gen/google/rpc/error_details_pb.ts";
 import * as v1 from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import * as v1alpha from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
-import { type BidiStream, createRpcService, type RpcService } from "../service/rpc.ts";
 import { Code, WireError } from "../wire/error-wire.ts";
 import { type DescriptorIndex, indexDescriptors } from "./descriptor-index.ts";
 import { createPace, type Pace } from "./reflection-pace.ts";
+import { type BidiStream, createRpcService, type RpcService } from "./rpc.ts";
 
 /** A question, the same in both versions. */
 type Question = v1.ServerReflectionRequest["messageRequest"] | v1alpha.ServerReflectionRequest["messageRequest"];

@@ -1,5 +1,5 @@
 /**
- * How fast one connection may be told what the contract is. A question of some bytes is answered with a file of some 30
+ * How fast one connection may read the contract. A question of some bytes is answered with a file of some 30
  * KB, so a client that asks without end would else take all of the server's time and as much of its network.
  */
 
