@@ -22,7 +22,7 @@ export function readDataChoice(value: string, by: "option" | "variable"): DataCh
 }
 
 /**
- * Returns the folder of a server that is told of none: `backpressure` in the user's folder for state, as the XDG Base Directory
+ * Returns the folder of a server that is given none: `backpressure` in the user's folder for state, as the XDG Base Directory
  * Specification has it. Undefined: this user has no such folder.
  */
 export function defaultDataChoice(variables: Variables, passwordHome = homedir): DataChoice | undefined {

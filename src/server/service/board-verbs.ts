@@ -1,4 +1,4 @@
-/** The verbs of BoardService for those who work on cards, apart from what carries them; see `verbs.ts`. */
+/** The verbs of BoardService for workers on cards, apart from what carries them; see `verbs.ts`. */
 
 import { create } from "@bufbuild/protobuf";
 import { isAnswer } from "../../reasons/reasons.ts";
@@ -31,7 +31,7 @@ import { type StreamOver, waitOf } from "./verbs.ts";
 /** What is asked of the engine, but for the stream, which its carrier gives. */
 export type PullQuestion = Omit<PullCard, "stream" | "monitored"> | Omit<ResumeWork, "stream" | "monitored">;
 
-/** What the client of a pull is told: the answer, and what comes after it. */
+/** What the client of a pull receives: the answer, and what comes after it. */
 export type PullTidings = PullNews | BoardAnswerTo<PullCard>;
 
 export type PullEvent = Exclude<PullCardResponse["event"], { case: undefined }>;

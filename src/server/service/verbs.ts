@@ -38,12 +38,12 @@ import { durationToMicros, optionalDuration, optionalTimestamp } from "../wire/t
 /** What is asked of the engine, but for the stream, which its carrier gives. */
 export type AcquireQuestion = Omit<Acquire, "stream" | "monitored"> | Omit<Resume, "stream" | "monitored">;
 
-/** What the client of an Acquire is told: the answer, and what comes after it. */
+/** What the client of an Acquire receives: the answer, and what comes after it. */
 export type AcquireNews = StreamNews | AnswerTo<Acquire>;
 
 export type AcquireEvent = Exclude<AcquireResponse["event"], { case: undefined }>;
 
-/** How a stream ends by what its client is told. */
+/** How a stream ends after what its client receives. */
 export type StreamOver = "ok" | WireError;
 
 export type Verbs = ReturnType<typeof createVerbs>;
