@@ -23,6 +23,30 @@ module.exports = {
       ["server/machine/", "reasons/"],
       "The machine decides and does nothing else: it knows no time, wire or disk.",
     ),
+    only(
+      "machine-structures",
+      "server/machine/structures/",
+      ["server/machine/structures/"],
+      "Data structures know nothing of what they are used for.",
+    ),
+    only(
+      "limiter-machine",
+      "server/machine/limiter/",
+      ["server/machine/(limiter|structures)/", "server/machine/[a-z-]+\\.ts$", "reasons/"],
+      "Boards know nothing of limiters, nor these of boards: what both need stands beside the two.",
+    ),
+    only(
+      "board-machine",
+      "server/machine/board/",
+      ["server/machine/(board|structures)/", "server/machine/[a-z-]+\\.ts$", "reasons/"],
+      "Boards know nothing of limiters, nor these of boards: what both need stands beside the two.",
+    ),
+    only(
+      "machine-shared",
+      "server/machine/[a-z-]+\\.ts$",
+      ["server/machine/structures/", "server/machine/[a-z-]+\\.ts$", "reasons/"],
+      "What both machines need knows neither.",
+    ),
     {
       name: "machine-has-no-packages",
       comment: "The machine decides and does nothing else: it needs no library and nothing of Node.",

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { createRate } from "../src/server/machine/rate.ts";
+import { createRate } from "../src/server/machine/limiter/rate.ts";
 import type * as Sides from "./machine/sides.ts";
 import { deliveredShare } from "./rate/grants.ts";
 import { grantOverSockets } from "./rate/over-sockets.ts";

@@ -1,7 +1,7 @@
 /** A saturated limiter delivers its rate, and never more than it promised in any window: at the engine, and over sockets. */
 
 import { parseRate } from "../src/client/api/rate.ts";
-import { createRate, defaultBurst } from "../src/server/machine/rate.ts";
+import { createRate, defaultBurst } from "../src/server/machine/limiter/rate.ts";
 import { grantAtEngine } from "./rate/at-engine.ts";
 import { deliveredShare, excessInAnyWindow, type RateLimit } from "./rate/grants.ts";
 import { grantOverSockets } from "./rate/over-sockets.ts";

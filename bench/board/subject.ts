@@ -1,7 +1,7 @@
 /** A board machine with one board, for measuring: time moves on by a µs with each command, and every "no" is a bug. */
 
-import { createBoardMachine } from "../../src/server/machine/board/board.ts";
 import type { BoardEvent } from "../../src/server/machine/board/command.ts";
+import { createBoardMachine } from "../../src/server/machine/board/machine.ts";
 import type { Board, BoardConfig } from "../../src/server/machine/board/model.ts";
 import { boardOf, contentOf } from "../../test/server/machine/board/boards.ts";
 

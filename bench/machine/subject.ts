@@ -1,10 +1,10 @@
 /** A machine with one limiter, `db`, for measuring: time moves on by a µs with each command, and every "no" is a bug. */
 
-import { createMachine } from "../../src/server/machine/admission.ts";
-import type { Claim } from "../../src/server/machine/claim.ts";
-import type { Outcome } from "../../src/server/machine/command.ts";
-import type { LimiterConfig } from "../../src/server/machine/limiter.ts";
-import { takeMoved } from "../../src/server/machine/read.ts";
+import type { Claim } from "../../src/server/machine/limiter/claim.ts";
+import type { Outcome } from "../../src/server/machine/limiter/command.ts";
+import type { LimiterConfig } from "../../src/server/machine/limiter/limiter.ts";
+import { createMachine } from "../../src/server/machine/limiter/machine.ts";
+import { takeMoved } from "../../src/server/machine/limiter/read.ts";
 import { limiterOf, rateOf } from "../../test/support/limiter-config.ts";
 
 const PLENTY = 1_000_000;

@@ -3,7 +3,7 @@
 import { createSystemClock } from "../../src/server/clock.ts";
 import { createEmbeddedEngine } from "../../src/server/engine/embedded/embedded-engine.ts";
 import { createIds } from "../../src/server/ids.ts";
-import type { ShownGrant } from "../../src/server/machine/show.ts";
+import type { ShownGrant } from "../../src/server/machine/limiter/show.ts";
 import { createMemoryStore } from "../../src/server/store/memory-store.ts";
 import { alwaysThere } from "../../test/support/always-there.ts";
 import { limiterOf } from "../../test/support/limiter-config.ts";

@@ -1,6 +1,6 @@
 /** What came of a limiter's grants: whether its rate was delivered, and whether it was ever exceeded. In whole numbers. */
 
-import type { Rate } from "../../src/server/machine/rate.ts";
+import type { Rate } from "../../src/server/machine/limiter/rate.ts";
 
 export interface RateLimit {
   readonly rate: Rate;

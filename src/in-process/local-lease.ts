@@ -3,7 +3,7 @@
 import type { Lease, LeaseEnd, WorkOutcome } from "../client/api/lease.ts";
 import type { LeaseCore } from "../client/lease/handle.ts";
 import type { Engine } from "../server/engine/engine.ts";
-import type { LeaseView } from "../server/machine/view.ts";
+import type { LeaseView } from "../server/machine/limiter/view.ts";
 
 interface LocalLeaseOptions {
   readonly lease: LeaseView;

@@ -2,9 +2,9 @@
 
 import type { ClaimOptions, Claim as ClientClaim } from "../client/api/claim.ts";
 import { type RateInput, readRateInput } from "../client/api/rate.ts";
-import type { Claim } from "../server/machine/claim.ts";
-import { LIMITER_DEFAULTS, type LimiterConfig } from "../server/machine/limiter.ts";
-import { createRate, MAX_TOKENS, type Rate, type StatedRate } from "../server/machine/rate.ts";
+import type { Claim } from "../server/machine/limiter/claim.ts";
+import { LIMITER_DEFAULTS, type LimiterConfig } from "../server/machine/limiter/limiter.ts";
+import { createRate, MAX_TOKENS, type Rate, type StatedRate } from "../server/machine/limiter/rate.ts";
 
 /** At least one of `rate`, `maxRps` and `maxConcurrent`. */
 export interface RateLimiterOptions {

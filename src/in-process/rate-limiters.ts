@@ -8,8 +8,8 @@ import type { Refusal } from "../client/api/refusal.ts";
 import { callSite } from "../client/hold/call-site.ts";
 import { createLimit, limitFunction } from "../client/lease/limit.ts";
 import { workUnder } from "../client/lease/with-lease.ts";
-import type { LimiterConfig } from "../server/machine/limiter.ts";
-import type { LimiterStatus } from "../server/machine/view.ts";
+import type { LimiterConfig } from "../server/machine/limiter/limiter.ts";
+import type { LimiterStatus } from "../server/machine/limiter/view.ts";
 import { createLocalAdmission } from "./local-admission.ts";
 import { checkClaims, limiterConfig, type RateLimiterOptions } from "./options.ts";
 

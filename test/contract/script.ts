@@ -5,9 +5,9 @@ import type { BoardAnswerTo, BoardAsk, PullNews } from "../../src/server/engine/
 import type { AnswerTo, Ask, EngineUnavailable, StreamNews } from "../../src/server/engine/engine.ts";
 import type { PullCard } from "../../src/server/machine/board/command.ts";
 import type { BoardConfig } from "../../src/server/machine/board/model.ts";
-import type { Claim } from "../../src/server/machine/claim.ts";
-import type { Acquire, TryAcquire } from "../../src/server/machine/command.ts";
-import type { LimiterConfig } from "../../src/server/machine/limiter.ts";
+import type { Claim } from "../../src/server/machine/limiter/claim.ts";
+import type { Acquire, TryAcquire } from "../../src/server/machine/limiter/command.ts";
+import type { LimiterConfig } from "../../src/server/machine/limiter/limiter.ts";
 import { boardOf, contentOf } from "../server/machine/board/boards.ts";
 import { limiterOf } from "../support/limiter-config.ts";
 import type { Stage } from "./stage.ts";

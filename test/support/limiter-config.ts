@@ -1,7 +1,7 @@
 /** Limiters for tests: everything unlimited but what the test is about. */
 
-import { LIMITER_DEFAULTS, type LimiterConfig } from "../../src/server/machine/limiter.ts";
-import { createRate, type Rate } from "../../src/server/machine/rate.ts";
+import { LIMITER_DEFAULTS, type LimiterConfig } from "../../src/server/machine/limiter/limiter.ts";
+import { createRate, type Rate } from "../../src/server/machine/limiter/rate.ts";
 
 export function limiterOf(about: Partial<LimiterConfig> & { readonly name?: string } = {}): LimiterConfig {
   return { ...LIMITER_DEFAULTS, name: "db", ...about };

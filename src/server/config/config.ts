@@ -4,7 +4,7 @@ import { fromJson } from "@bufbuild/protobuf";
 import { ConfigSchema } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { Board } from "../gen/ggen/backpressure/v1/board_pb.ts";
 import type { BoardConfig } from "../machine/board/model.ts";
-import type { LimiterConfig } from "../machine/limiter.ts";
+import type { LimiterConfig } from "../machine/limiter/limiter.ts";
 import { BOARD_OUTPUT_FIELDS, boardConfig } from "../wire/board-wire.ts";
 import type { FieldViolation } from "../wire/error-wire.ts";
 import { OUTPUT_FIELDS as LIMITER_OUTPUT_FIELDS } from "../wire/limiter-update.ts";

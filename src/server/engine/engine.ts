@@ -23,11 +23,11 @@
  * wait for their ttl. So an end of a stream that cannot be submitted needs no second attempt.
  */
 
-import type { Command } from "../machine/command.ts";
+import type { Command } from "../machine/limiter/command.ts";
+import type { ShownNews, ShownOutcomeOf } from "../machine/limiter/show.ts";
+import type { LeaseView, LimiterView, WaiterView } from "../machine/limiter/view.ts";
 import type { StreamId } from "../machine/liveness.ts";
 import type { Page } from "../machine/page.ts";
-import type { ShownNews, ShownOutcomeOf } from "../machine/show.ts";
-import type { LeaseView, LimiterView, WaiterView } from "../machine/view.ts";
 
 /** What is asked of an engine. Time, and what it does at its start and its end, are its own affair. */
 export type Ask = Exclude<Command, { readonly kind: "wake" | "end-learning" | "stop-granting" | "declare" }>;

@@ -3,7 +3,7 @@
  * work on cards, for waiters and pullers.
  */
 
-import type { Due } from "./deadlines.ts";
+import type { Due } from "./structures/indexed-heap.ts";
 
 /** Names the stream of one call within its engine. */
 export type StreamId = number;

@@ -3,7 +3,7 @@
 import type { BoardAnswerTo, BoardAsk, BoardEngine } from "../engine/board-engine.ts";
 import type { AnswerTo, Ask, Engine } from "../engine/engine.ts";
 import type { AbandonPull, LeavePull } from "../machine/board/command.ts";
-import type { Abandon, Leave, TryAcquire } from "../machine/command.ts";
+import type { Abandon, Leave, TryAcquire } from "../machine/limiter/command.ts";
 import type { UnaryCall } from "./rpc.ts";
 
 export function ask<A extends Ask>(engine: Engine, command: A): Promise<AnswerTo<A>> {

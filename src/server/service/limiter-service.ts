@@ -16,9 +16,9 @@ import {
   RevokeLeaseResponseSchema,
   UpdateLimiterResponseSchema,
 } from "../gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import type { LimiterConfig } from "../machine/limiter.ts";
+import type { LimiterConfig } from "../machine/limiter/limiter.ts";
+import type { LimiterView } from "../machine/limiter/view.ts";
 import { refusal } from "../machine/reasons.ts";
-import type { LimiterView } from "../machine/view.ts";
 import { invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { leaseEndToWire, leaseToWire, waiterToWire } from "../wire/lease-wire.ts";
 import { applyUpdate } from "../wire/limiter-update.ts";

@@ -12,7 +12,7 @@ import {
   type WatchLimitersResponse,
   WatchLimitersResponseSchema,
 } from "../gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import type { LimiterView } from "../machine/view.ts";
+import type { LimiterView } from "../machine/limiter/view.ts";
 import { limiterMessage } from "../wire/limiter-wire.ts";
 import { failureOf } from "./failure.ts";
 import type { ServerStream } from "./rpc.ts";

@@ -21,8 +21,8 @@ import {
   TryAcquireResponseSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
-import type { Acquire, Release, Renew, Resume, TryAcquire, Withdraw } from "../machine/command.ts";
-import { END_REASONS } from "../machine/lease.ts";
+import type { Acquire, Release, Renew, Resume, TryAcquire, Withdraw } from "../machine/limiter/command.ts";
+import { END_REASONS } from "../machine/limiter/lease.ts";
 import { refusal } from "../machine/reasons.ts";
 import { refusalError, type WireError } from "../wire/error-wire.ts";
 import {

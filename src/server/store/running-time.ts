@@ -9,8 +9,8 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { Rate } from "../machine/rate.ts";
-import { type Bucket, microsUntilFull } from "../machine/token-bucket.ts";
+import type { Rate } from "../machine/limiter/rate.ts";
+import { type Bucket, microsUntilFull } from "../machine/limiter/token-bucket.ts";
 import { ownRow, RUNNING_TIME } from "./records/keys.ts";
 import type { RowChange } from "./row.ts";
 

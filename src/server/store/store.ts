@@ -1,7 +1,7 @@
 /** The port for changes that must outlive the process. */
 
 import type { BoardChange } from "../machine/board/command.ts";
-import type { Change } from "../machine/command.ts";
+import type { Change } from "../machine/limiter/command.ts";
 import type { Found } from "./records/found.ts";
 
 export interface Store {

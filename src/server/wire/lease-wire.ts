@@ -23,12 +23,12 @@ import {
   Reason as WireReason,
   type Refusal as WireRefusal,
 } from "../gen/ggen/backpressure/v1/reason_pb.ts";
-import type { Claim } from "../machine/claim.ts";
-import type { LeaseEnd, WorkOutcome } from "../machine/lease.ts";
+import type { Claim } from "../machine/limiter/claim.ts";
+import type { LeaseEnd, WorkOutcome } from "../machine/limiter/lease.ts";
+import type { ShownGrant } from "../machine/limiter/show.ts";
+import type { HeldClaimView, LeaseView, WaiterView } from "../machine/limiter/view.ts";
 import type { Reason, Refusal } from "../machine/reasons.ts";
 import { refusalMessage } from "../machine/refusal-message.ts";
-import type { ShownGrant } from "../machine/show.ts";
-import type { HeldClaimView, LeaseView, WaiterView } from "../machine/view.ts";
 import { type FieldViolation, invalidRequest } from "./error-wire.ts";
 import { microsToDuration, msToTimestamp, optionalDuration, optionalTimestamp } from "./time-wire.ts";
 

@@ -2,8 +2,8 @@
 
 import { create, type DescField } from "@bufbuild/protobuf";
 import { type Limiter, LimiterSchema } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
-import type { LimiterConfig } from "../machine/limiter.ts";
-import { toMaxRps } from "../machine/rate.ts";
+import type { LimiterConfig } from "../machine/limiter/limiter.ts";
+import { toMaxRps } from "../machine/limiter/rate.ts";
 import { applyMask, type Updatable } from "./field-mask.ts";
 import { type LimiterReading, limiterConfig, saidFields } from "./limiter-wire.ts";
 import { rateMessage } from "./rate-wire.ts";

@@ -11,10 +11,10 @@ import {
   RefusalCountSchema,
   type LimiterStatus as WireStatus,
 } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
-import { LIMITER_DEFAULTS, type LimiterConfig } from "../machine/limiter.ts";
-import { defaultBurst, toMaxRps } from "../machine/rate.ts";
+import { LIMITER_DEFAULTS, type LimiterConfig } from "../machine/limiter/limiter.ts";
+import { defaultBurst, toMaxRps } from "../machine/limiter/rate.ts";
+import type { LimiterStatus, LimiterView } from "../machine/limiter/view.ts";
 import type { Reason } from "../machine/reasons.ts";
-import type { LimiterStatus, LimiterView } from "../machine/view.ts";
 import type { FieldViolation } from "./error-wire.ts";
 import { reasonToWire } from "./lease-wire.ts";
 import { rateMessage, readRate } from "./rate-wire.ts";

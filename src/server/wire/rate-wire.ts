@@ -2,7 +2,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { type Limiter, RateSchema, type Rate as WireRate } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
-import { createRate, type Rate, type StatedRate, toMaxRps } from "../machine/rate.ts";
+import { createRate, type Rate, type StatedRate, toMaxRps } from "../machine/limiter/rate.ts";
 import type { FieldViolation } from "./error-wire.ts";
 import { durationToMicros, microsToDuration } from "./time-wire.ts";
 

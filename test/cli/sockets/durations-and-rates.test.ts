@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { amountRateValue } from "../../../src/cli/options/values.ts";
 import { parseDuration } from "../../../src/client/api/duration.ts";
 import { parseConfig } from "../../../src/server/config/config.ts";
-import { toMaxRps } from "../../../src/server/machine/rate.ts";
+import { toMaxRps } from "../../../src/server/machine/limiter/rate.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 
 /** In the file: the limiter's field, or what is wrong with it. */

@@ -10,14 +10,14 @@ export interface Mutant extends Bug {
 
 const MACHINE = "src/server/machine";
 const TESTS = "test/server/machine";
-const LEAKS = `${TESTS}/promise-6-nothing-leaks.test.ts`;
-const FINITE = `${TESTS}/promise-1-finite-capacity.test.ts`;
-const RATE = `${TESTS}/promise-2-rate.test.ts`;
-const FAIR = `${TESTS}/promise-5-fair.test.ts`;
-const RESTORE = `${TESTS}/restore.test.ts`;
+const LEAKS = `${TESTS}/limiter/promise-6-nothing-leaks.test.ts`;
+const FINITE = `${TESTS}/limiter/promise-1-finite-capacity.test.ts`;
+const RATE = `${TESTS}/limiter/promise-2-rate.test.ts`;
+const FAIR = `${TESTS}/limiter/promise-5-fair.test.ts`;
+const RESTORE = `${TESTS}/limiter/restore.test.ts`;
 const RECORDS = "test/server/store/model/records.test.ts";
-const TRACE = `${TESTS}/no-trace.test.ts`;
-const MODEL = `${TESTS}/model/model.test.ts`;
+const TRACE = `${TESTS}/limiter/no-trace.test.ts`;
+const MODEL = `${TESTS}/limiter/model/model.test.ts`;
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -43,63 +43,63 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a request that is withdrawn before it arrives is granted",
-    file: `${MACHINE}/requests.ts`,
+    file: `${MACHINE}/limiter/requests.ts`,
     find: 'if (past.kind === "withdrawn") return refusal("REQUEST_WITHDRAWN");',
     replace: 'if (past.kind === "withdrawn") return refusal("LEASE_NOT_FOUND");',
     tests: [`${TESTS}/liveness.test.ts`],
   },
   {
     name: "a restart forgets leases",
-    file: `${MACHINE}/restore.ts`,
+    file: `${MACHINE}/limiter/restore.ts`,
     find: "state.leases.set(lease.id, lease);",
     replace: "",
     tests: [RESTORE],
   },
   {
     name: "a lease can be released twice",
-    file: `${MACHINE}/ending.ts`,
+    file: `${MACHINE}/limiter/ending.ts`,
     find: "state.leases.delete(lease.id);",
     replace: "",
     tests: [LEAKS, FINITE],
   },
   {
     name: "what a request id has stood for is forgotten",
-    file: `${MACHINE}/requests.ts`,
+    file: `${MACHINE}/limiter/requests.ts`,
     find: "state.pastRequests.set(requestId, past, state.now);",
     replace: "",
     tests: [LEAKS, TRACE, MODEL],
   },
   {
     name: "fencing tokens begin anew after a restart",
-    file: `${MACHINE}/restore.ts`,
+    file: `${MACHINE}/limiter/restore.ts`,
     find: "fencingToken: state.fencingEpoch + state.now }",
     replace: "fencingToken: 0 }",
     tests: [RESTORE, RECORDS],
   },
   {
     name: "one permit too many",
-    file: `${MACHINE}/limiter.ts`,
+    file: `${MACHINE}/limiter/limiter.ts`,
     find: "instance.permitsInUse + permits <= maxConcurrent",
     replace: "instance.permitsInUse + permits <= maxConcurrent + 1",
     tests: [FINITE],
   },
   {
     name: "a freed permit wakes no waiter",
-    file: `${MACHINE}/ending.ts`,
+    file: `${MACHINE}/limiter/ending.ts`,
     find: "unsettle(state, instance);",
     replace: "",
     tests: [FAIR, LEAKS],
   },
   {
     name: "a waiter whose time is over gives up before what has fallen due is granted",
-    file: `${MACHINE}/settle.ts`,
+    file: `${MACHINE}/limiter/settle.ts`,
     find: "        givingUp ??= [];\n        givingUp.push(due);",
     replace: "        giveUp(state, due);",
     tests: [FAIR, LEAKS, MODEL],
   },
   {
     name: "a refusal brings a token",
-    file: `${MACHINE}/target.ts`,
+    file: `${MACHINE}/limiter/claim-targets.ts`,
     find: "if (inTheWay === undefined && waiting === 0) continue;",
     replace: "if (inTheWay === undefined && waiting === 0) continue;\n    if (instance) instance.bucket.tokens += 1;",
     tests: [RATE, TRACE],
@@ -120,7 +120,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the last in the queue is served first",
-    file: `${MACHINE}/fifo.ts`,
+    file: `${MACHINE}/structures/fifo.ts`,
     find: "const oldest = this.#oldest;",
     replace: "const oldest = this.#newest;",
     tests: [FAIR],

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { createEmbeddedEngine } from "../../../src/server/engine/embedded/embedded-engine.ts";
 import type { StreamNews } from "../../../src/server/engine/engine.ts";
-import type { Acquire } from "../../../src/server/machine/command.ts";
-import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
-import { defaultBurst } from "../../../src/server/machine/rate.ts";
-import type { ShownOutcome } from "../../../src/server/machine/show.ts";
-import type { LimiterView } from "../../../src/server/machine/view.ts";
+import type { Acquire } from "../../../src/server/machine/limiter/command.ts";
+import type { LimiterConfig } from "../../../src/server/machine/limiter/limiter.ts";
+import { defaultBurst } from "../../../src/server/machine/limiter/rate.ts";
+import type { ShownOutcome } from "../../../src/server/machine/limiter/show.ts";
+import type { LimiterView } from "../../../src/server/machine/limiter/view.ts";
 import { createMemoryStore } from "../../../src/server/store/memory-store.ts";
 import type { Store } from "../../../src/server/store/store.ts";
 import { alwaysThere } from "../../support/always-there.ts";

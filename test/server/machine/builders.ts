@@ -1,6 +1,6 @@
 /** Claims and times for tests of the machine, whose time is in µs. */
 
-import type { Claim } from "../../../src/server/machine/claim.ts";
+import type { Claim } from "../../../src/server/machine/limiter/claim.ts";
 
 export const MILLISECOND = 1_000;
 export const SECOND = 1_000_000;

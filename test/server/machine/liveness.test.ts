@@ -4,7 +4,7 @@ import { describe, expect, it, test } from "vitest";
 import { queue, work } from "./board/boards.ts";
 import { createBoardScene } from "./board/scene.ts";
 import { claimOn, SECOND } from "./builders.ts";
-import { createScene } from "./scene.ts";
+import { createScene } from "./limiter/scene.ts";
 
 const ID = "request-id-1".padEnd(16, "0");
 const OTHER = "request-id-2".padEnd(16, "0");

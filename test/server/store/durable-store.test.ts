@@ -1,11 +1,11 @@
 /** The store over its thread: how safe each change is, which answers wait for it, and what the next start finds. */
 
 import { describe, expect, it } from "vitest";
-import { createMachine } from "../../../src/server/machine/admission.ts";
-import { createBoardMachine } from "../../../src/server/machine/board/board.ts";
 import type { BoardChange, BoardCommand } from "../../../src/server/machine/board/command.ts";
-import type { Change, Command } from "../../../src/server/machine/command.ts";
-import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
+import { createBoardMachine } from "../../../src/server/machine/board/machine.ts";
+import type { Change, Command } from "../../../src/server/machine/limiter/command.ts";
+import type { LimiterConfig } from "../../../src/server/machine/limiter/limiter.ts";
+import { createMachine } from "../../../src/server/machine/limiter/machine.ts";
 import { INCOMPLETE_KEY } from "../../../src/server/store/row.ts";
 import { limiterOf, rateOf } from "../../support/limiter-config.ts";
 import { boardOf, contentOf } from "../machine/board/boards.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Rate } from "../../../src/server/machine/rate.ts";
+import type { Rate } from "../../../src/server/machine/limiter/rate.ts";
 import { createRunningTime } from "../../../src/server/store/running-time.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { amountOf, rateOf } from "../../support/limiter-config.ts";

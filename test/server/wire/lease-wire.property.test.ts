@@ -17,10 +17,15 @@ import {
 import { LeaseSchema } from "../../../src/server/gen/ggen/backpressure/v1/lease_pb.ts";
 import { WaiterSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { RefusalSchema, Reason as WireReason } from "../../../src/server/gen/ggen/backpressure/v1/reason_pb.ts";
-import type { Claim } from "../../../src/server/machine/claim.ts";
-import type { Lease } from "../../../src/server/machine/lease.ts";
+import type { Claim } from "../../../src/server/machine/limiter/claim.ts";
+import type { Lease } from "../../../src/server/machine/limiter/lease.ts";
+import {
+  type HeldClaimView,
+  type LeaseView,
+  validFor,
+  type WaiterView,
+} from "../../../src/server/machine/limiter/view.ts";
 import type { Refusal } from "../../../src/server/machine/reasons.ts";
-import { type HeldClaimView, type LeaseView, validFor, type WaiterView } from "../../../src/server/machine/view.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import {
   claimsFromWire,

@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { type Limiter, LimiterSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { microsToDuration } from "../../../src/server/wire/time-wire.ts";
-import { anyStatedRate } from "../machine/any-rate.ts";
+import { anyStatedRate } from "../machine/limiter/any-rate.ts";
 
 const DAY = 86_400_000_000;
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LimiterSchema, LimiterState } from "../../../src/server/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { UpdateLimiterRequestSchema } from "../../../src/server/gen/ggen/backpressure/v1/limiter_service_pb.ts";
-import type { LimiterConfig } from "../../../src/server/machine/limiter.ts";
+import type { LimiterConfig } from "../../../src/server/machine/limiter/limiter.ts";
 import { applyUpdate } from "../../../src/server/wire/limiter-update.ts";
 import { limiterConfig } from "../../../src/server/wire/limiter-wire.ts";
 import { amountOf, limiterOf, rateOf } from "../../support/limiter-config.ts";

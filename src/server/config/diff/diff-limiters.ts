@@ -3,8 +3,8 @@
 import { create } from "@bufbuild/protobuf";
 import { formatRate } from "../../../client/api/rate.ts";
 import { type Limiter, LimiterSchema, LimiterState } from "../../gen/ggen/backpressure/v1/limiter_pb.ts";
-import { type LimiterConfig, sameConfig } from "../../machine/limiter.ts";
-import { type Rate, sameRate } from "../../machine/rate.ts";
+import { type LimiterConfig, sameConfig } from "../../machine/limiter/limiter.ts";
+import { type Rate, sameRate } from "../../machine/limiter/rate.ts";
 import { OUTPUT_FIELDS } from "../../wire/limiter-update.ts";
 import { limiterConfig, limiterFields } from "../../wire/limiter-wire.ts";
 import type { Changed, Difference, TakeUp } from "./difference.ts";

@@ -1,7 +1,7 @@
 /** The messages between the server's thread and the one that parses the configuration. */
 
 import type { BoardConfig } from "../../machine/board/model.ts";
-import type { LimiterConfig } from "../../machine/limiter.ts";
+import type { LimiterConfig } from "../../machine/limiter/limiter.ts";
 import type { ConfigOrigin, InvalidConfig, LoadedConfig } from "../config.ts";
 
 /** What the thread is started with. */

@@ -3,7 +3,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { BoardConfig } from "../../machine/board/model.ts";
-import type { LimiterConfig } from "../../machine/limiter.ts";
+import type { LimiterConfig } from "../../machine/limiter/limiter.ts";
 import type { ConfigOrigin, ConfigReading } from "../config.ts";
 import type { FromParser, ParseJob } from "./messages.ts";
 

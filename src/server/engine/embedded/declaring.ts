@@ -5,9 +5,9 @@
  */
 
 import type { Clock } from "../../clock.ts";
-import type { Declare, Declared } from "../../machine/command.ts";
-import type { LimiterConfig } from "../../machine/limiter.ts";
-import type { State } from "../../machine/state.ts";
+import type { Declare, Declared } from "../../machine/limiter/command.ts";
+import type { LimiterConfig } from "../../machine/limiter/limiter.ts";
+import type { State } from "../../machine/limiter/state.ts";
 
 /** What has come of it, once that is kept. */
 export interface Declaration extends Omit<Declared, "kind"> {

@@ -1,8 +1,8 @@
 /** The default engine for boards: the board machine's state in memory, and its claims carried to the limiters' engine. */
 
 import type { Clock } from "../../clock.ts";
-import { createBoardMachine } from "../../machine/board/board.ts";
 import type { BoardCommand, BoardEvent, BoardsDeclared } from "../../machine/board/command.ts";
+import { createBoardMachine } from "../../machine/board/machine.ts";
 import type { BoardConfig } from "../../machine/board/model.ts";
 import { deltaSince, flowSince, pageBoards, pageCards, viewBoard, viewCard } from "../../machine/board/read.ts";
 import {

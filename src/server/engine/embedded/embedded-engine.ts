@@ -1,11 +1,24 @@
 /** The default engine: one process, the machine's state in memory, one timer, records through the store. */
 
 import type { Clock } from "../../clock.ts";
-import { createMachine, type MachineOptions, type State } from "../../machine/admission.ts";
-import type { Command, MachineEvent } from "../../machine/command.ts";
-import type { Waiter } from "../../machine/limiter.ts";
-import { pageLeases, pageLimiters, pageWaiters, takeMoved, viewLimiter, viewWaiter } from "../../machine/read.ts";
-import { type ShownNews, type ShownOutcome, type ShownOutcomeOf, showNews, showOutcome } from "../../machine/show.ts";
+import type { Command, MachineEvent } from "../../machine/limiter/command.ts";
+import type { Waiter } from "../../machine/limiter/limiter.ts";
+import { createMachine, type MachineOptions, type State } from "../../machine/limiter/machine.ts";
+import {
+  pageLeases,
+  pageLimiters,
+  pageWaiters,
+  takeMoved,
+  viewLimiter,
+  viewWaiter,
+} from "../../machine/limiter/read.ts";
+import {
+  type ShownNews,
+  type ShownOutcome,
+  type ShownOutcomeOf,
+  showNews,
+  showOutcome,
+} from "../../machine/limiter/show.ts";
 import type { Store } from "../../store/store.ts";
 import { type AnswerTo, type Ask, type Engine, EngineUnavailable, OVERTAKES, type StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";

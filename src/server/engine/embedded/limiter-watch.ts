@@ -6,10 +6,10 @@
  */
 
 import type { Clock } from "../../clock.ts";
-import type { Limiter } from "../../machine/limiter.ts";
-import { isStill, viewLimiter } from "../../machine/read.ts";
-import type { State } from "../../machine/state.ts";
-import type { LimiterStatus, LimiterView } from "../../machine/view.ts";
+import type { Limiter } from "../../machine/limiter/limiter.ts";
+import { isStill, viewLimiter } from "../../machine/limiter/read.ts";
+import type { State } from "../../machine/limiter/state.ts";
+import type { LimiterStatus, LimiterView } from "../../machine/limiter/view.ts";
 import type { LimiterChanges } from "../engine.ts";
 import { createSlices } from "./slices.ts";
 

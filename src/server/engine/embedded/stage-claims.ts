@@ -4,7 +4,7 @@
  */
 
 import type { ClaimEffect, HoldClaim, LoseClaim, SettleClaim } from "../../machine/board/command.ts";
-import type { Acquire } from "../../machine/command.ts";
+import type { Acquire } from "../../machine/limiter/command.ts";
 import type { StreamId } from "../../machine/liveness.ts";
 import { refusal } from "../../machine/reasons.ts";
 import type { AnswerTo, Engine, StreamNews } from "../engine.ts";

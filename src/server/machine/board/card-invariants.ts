@@ -1,6 +1,6 @@
 /** What is always true of one card. */
 
-import { holds } from "../invariant.ts";
+import { holds } from "../structures/invariant.ts";
 import type { Card, CardState, Stage } from "./model.ts";
 import type { BoardState } from "./state.ts";
 

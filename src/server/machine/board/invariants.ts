@@ -4,8 +4,8 @@
  * than from what is kept beside them.
  */
 
-import type { Due } from "../deadlines.ts";
-import { counts, holds, holdsHeap } from "../invariant.ts";
+import type { Due } from "../structures/indexed-heap.ts";
+import { counts, holds, holdsHeap } from "../structures/invariant.ts";
 import { assertCard } from "./card-invariants.ts";
 import type { Board, Stage } from "./model.ts";
 import { assertPuller, assertPullers } from "./puller-invariants.ts";

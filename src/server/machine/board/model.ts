@@ -1,10 +1,10 @@
 /** Boards, stages, cards, work and pullers: they refer to one another. */
 
-import type { Due } from "../deadlines.ts";
-import type { Fifo, FifoNode } from "../fifo.ts";
 import type { Held, Queuer } from "../liveness.ts";
-import type { Durations, Meter } from "../meter.ts";
 import type { WaitReason } from "../reasons.ts";
+import type { Fifo, FifoNode } from "../structures/fifo.ts";
+import type { Due } from "../structures/indexed-heap.ts";
+import type { Durations, Meter } from "../structures/meter.ts";
 import type { ChangeLog } from "./change-log.ts";
 import type { FlowHistory } from "./flow-history.ts";
 import type { Ranked, Ranking } from "./ranking.ts";

@@ -1,6 +1,6 @@
 /** What is always true of pullers. */
 
-import { counts, holds } from "../invariant.ts";
+import { counts, holds } from "../structures/invariant.ts";
 import { room } from "./cards.ts";
 import type { Card, Pull, Puller, Stage } from "./model.ts";
 import type { BoardState } from "./state.ts";

@@ -1,6 +1,6 @@
 /** Cards in an order of theirs, each of which can leave at any time. O(log n) in cards. */
 
-import { Deadlines, type Due } from "../deadlines.ts";
+import { type Due, IndexedHeap } from "../structures/indexed-heap.ts";
 
 /** What a card is ranked by; while it stands in a ranking, `dueAt` is its rank there. */
 export interface Ranked extends Due {
@@ -27,7 +27,7 @@ export function byEntry({ entry }: Ranked): number {
 
 export class Ranking<C extends Ranked> {
   readonly #rankOf: (card: C) => number;
-  readonly #heap = new Deadlines<C>();
+  readonly #heap = new IndexedHeap<C>();
 
   constructor(rankOf: (card: C) => number) {
     this.#rankOf = rankOf;

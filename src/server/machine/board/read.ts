@@ -1,7 +1,7 @@
 /** Looking at boards: copies for people and pages, none of which changes what the machine decides. */
 
-import type { Durations } from "../meter.ts";
 import { bytesOf, MAX_PAGE_BYTES, type Page, takePage } from "../page.ts";
+import type { Durations } from "../structures/meter.ts";
 import { viewInstant, type WallTime } from "../wall-time.ts";
 import { room, sampleFlow } from "./cards.ts";
 import type { Board, Card, CardState, Stage } from "./model.ts";

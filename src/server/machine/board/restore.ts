@@ -1,9 +1,9 @@
 /** Taking up again after a restart: every card stands where it stood, and each worker has its ttl to come back. */
 
 import { DETACHED, ORPHANED, restartTtl } from "../liveness.ts";
+import { makeBoard } from "./board-commands.ts";
 import { forgetCompleted, noteCompleted, rank } from "./cards.ts";
 import type { BoardChange } from "./command.ts";
-import { makeBoard } from "./configure.ts";
 import type { Board, Card, Stage, Work } from "./model.ts";
 import type { BoardRecord, BoardRecords, CardRecord, WorkRecord } from "./record.ts";
 import { type BoardState, touch, unsettle } from "./state.ts";

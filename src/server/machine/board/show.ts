@@ -13,7 +13,7 @@ import type {
   WorkRenewed,
 } from "./command.ts";
 import type { Puller } from "./model.ts";
-import { findPull } from "./pulling.ts";
+import { findPull } from "./pull-rules.ts";
 import { viewBoard, viewCard } from "./read.ts";
 import type { BoardState } from "./state.ts";
 import type { BoardView, CardView, PlaceView } from "./view.ts";

@@ -1,7 +1,7 @@
 /** The board machine's state, which one owner changes in place, and what a step has to say about it. */
 
-import { Deadlines } from "../deadlines.ts";
-import { Recall } from "../recall.ts";
+import { GenerationMap } from "../structures/generation-map.ts";
+import { IndexedHeap } from "../structures/indexed-heap.ts";
 import type { BoardChange, BoardEvent, ClaimEffect, PullCard } from "./command.ts";
 import type { Board, Card, Puller, Work } from "./model.ts";
 
@@ -45,9 +45,9 @@ export interface BoardState {
   readonly works: Map<string, Work>;
   /** What a request id stands for. */
   readonly requests: Map<string, Puller | Work>;
-  readonly pastRequests: Recall<PastPull>;
+  readonly pastRequests: GenerationMap<PastPull>;
   /** Ttls, bounds of waiting, completed cards to forget. */
-  readonly deadlines: Deadlines<Puller | Work | Board>;
+  readonly deadlines: IndexedHeap<Puller | Work | Board>;
   readonly unsettled: Board[];
   /** Boards that have changed since the last look at them. */
   readonly changed: Set<Board>;
@@ -72,12 +72,12 @@ export function createBoardState(options: BoardMachineOptions): BoardState {
     pullers: new Map(),
     works: new Map(),
     requests: new Map(),
-    pastRequests: new Recall({
+    pastRequests: new GenerationMap({
       keepFor: options.rememberFor ?? TEN_MINUTES,
       maxEntries: MAX_REMEMBERED,
       askedInVain: true,
     }),
-    deadlines: new Deadlines(),
+    deadlines: new IndexedHeap(),
     unsettled: [],
     changed: new Set(),
     arrival: 0,

@@ -1,6 +1,6 @@
 /** What is always true of work on a card. */
 
-import { holds } from "../invariant.ts";
+import { holds } from "../structures/invariant.ts";
 import type { Work } from "./model.ts";
 import type { BoardState } from "./state.ts";
 

@@ -3,8 +3,8 @@
  * take three times as much room until the machine has taken them up.
  */
 
-import type { BucketRecord } from "../../machine/record.ts";
-import { type Bucket, microsUntilFull } from "../../machine/token-bucket.ts";
+import type { BucketRecord } from "../../machine/limiter/record.ts";
+import { type Bucket, microsUntilFull } from "../../machine/limiter/token-bucket.ts";
 
 /** Numbers of a record. */
 const COLUMNS = 3;

@@ -1,7 +1,7 @@
 /** Rates and buckets as format 1 of the data folder had them. */
 
-import { createRate, type Rate } from "../../machine/rate.ts";
-import type { BucketRecord } from "../../machine/record.ts";
+import { createRate, type Rate } from "../../machine/limiter/rate.ts";
+import type { BucketRecord } from "../../machine/limiter/record.ts";
 
 /** Format 1 counted a rate in thousandths of a token a second, and a bucket in nanotokens. */
 const NANOTOKENS = 1e9;

@@ -2,7 +2,7 @@
 
 import type { BoardConfig } from "../../machine/board/model.ts";
 import type { BoardRecord, BoardRecords, CardRecord } from "../../machine/board/record.ts";
-import { LIMITER_DEFAULTS, type LimiterConfig } from "../../machine/limiter.ts";
+import { LIMITER_DEFAULTS, type LimiterConfig } from "../../machine/limiter/limiter.ts";
 import type {
   BucketRecord,
   LeaseRecord,
@@ -10,7 +10,7 @@ import type {
   PastRequestRecord,
   Records,
   WaiterRecord,
-} from "../../machine/record.ts";
+} from "../../machine/limiter/record.ts";
 import type { Row } from "../row.ts";
 import { BucketTable } from "./bucket-table.ts";
 import { bucketOfNow, rateOfNow } from "./first-format.ts";

@@ -2,8 +2,14 @@
 
 import type { BoardChange } from "../../machine/board/command.ts";
 import { boardRecord, cardRecord } from "../../machine/board/record.ts";
-import type { Change } from "../../machine/command.ts";
-import { bucketRecord, leaseRecord, limiterRecord, pastRequestRecord, waiterRecord } from "../../machine/record.ts";
+import type { Change } from "../../machine/limiter/command.ts";
+import {
+  bucketRecord,
+  leaseRecord,
+  limiterRecord,
+  pastRequestRecord,
+  waiterRecord,
+} from "../../machine/limiter/record.ts";
 import type { RowChange } from "../row.ts";
 import { nameOf } from "./keys.ts";
 

@@ -19,14 +19,14 @@ export const BUGS: readonly VisibleBug[] = [
   { ...mutant("what a request id has stood for is forgotten"), breaks: "request ids" },
   {
     name: "a newcomer overtakes waiters",
-    file: `${MACHINE}/target.ts`,
+    file: `${MACHINE}/limiter/claim-targets.ts`,
     find: "if (inTheWay === undefined && waiting === 0) continue;",
     replace: "if (inTheWay === undefined) continue;",
     breaks: "first come, first served",
   },
   {
     name: "fencing tokens begin anew",
-    file: `${MACHINE}/grant.ts`,
+    file: `${MACHINE}/limiter/grant.ts`,
     find: "limiter.fencingToken += 1;",
     replace: "limiter.fencingToken = (limiter.fencingToken + 1) % 100;",
     breaks: "fencing tokens",

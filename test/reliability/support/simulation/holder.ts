@@ -5,8 +5,8 @@
  */
 
 import type { AnswerTo, Ask, StreamNews } from "../../../../src/server/engine/engine.ts";
-import type { Claim } from "../../../../src/server/machine/claim.ts";
-import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
+import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
+import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SimulatedServer } from "./server.ts";

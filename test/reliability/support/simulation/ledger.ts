@@ -1,9 +1,9 @@
 /** What has been granted, kept beside the machine that grants it, and what must be true of it whatever fails. */
 
-import { assertMachine } from "../../../../src/server/machine/invariants.ts";
-import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
-import { sameRate } from "../../../../src/server/machine/rate.ts";
-import type { State } from "../../../../src/server/machine/state.ts";
+import { assertMachine } from "../../../../src/server/machine/limiter/invariants.ts";
+import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
+import { sameRate } from "../../../../src/server/machine/limiter/rate.ts";
+import type { State } from "../../../../src/server/machine/limiter/state.ts";
 
 /** Parts of a token, of the limiter's rate, at an instant (µs). */
 interface Bucket {

@@ -1,6 +1,6 @@
 /** Changes limits while they are in use, pauses limiters, and looks after each start whether what was confirmed is kept. */
 
-import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
+import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
 import type { World } from "./holder.ts";
 
 export interface Operator {

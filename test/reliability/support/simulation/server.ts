@@ -3,8 +3,8 @@
 import type { Clock } from "../../../../src/server/clock.ts";
 import { createEmbeddedEngine, type EmbeddedEngine } from "../../../../src/server/engine/embedded/embedded-engine.ts";
 import type { AnswerTo, Ask, StreamNews } from "../../../../src/server/engine/engine.ts";
-import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
-import type { State } from "../../../../src/server/machine/state.ts";
+import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
+import type { State } from "../../../../src/server/machine/limiter/state.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
 import type { Disk } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";

@@ -1,6 +1,6 @@
 /** A seeded world of one server, many holders and an operator, in virtual time: what is promised is looked at after each step. */
 
-import type { LimiterConfig } from "../../../../src/server/machine/limiter.ts";
+import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
 import { createDice } from "../../../server/machine/dice.ts";
 import { limiterOf, rateOf } from "../../../support/limiter-config.ts";
 import { createDisk } from "./disk.ts";

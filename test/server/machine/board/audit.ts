@@ -3,8 +3,8 @@
  * limit, a card is lost or doubled, or comes further otherwise than by a pull of the next stage.
  */
 
-import type { BoardState, BoardStep } from "../../../../src/server/machine/board/board.ts";
 import type { BoardCommand, BoardOutcome } from "../../../../src/server/machine/board/command.ts";
+import type { BoardState, BoardStep } from "../../../../src/server/machine/board/machine.ts";
 import type { Board, Card, CardState, Stage } from "../../../../src/server/machine/board/model.ts";
 
 export interface Audit {

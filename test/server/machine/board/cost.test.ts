@@ -1,8 +1,8 @@
 /** What an operation looks at grows with the number of cards and of pullers by no more than a logarithm. */
 
 import { expect, it } from "vitest";
-import { createBoardMachine } from "../../../../src/server/machine/board/board.ts";
 import type { BoardCommand, PullCard } from "../../../../src/server/machine/board/command.ts";
+import { createBoardMachine } from "../../../../src/server/machine/board/machine.ts";
 import { boardOf, contentOf, queue, work } from "./boards.ts";
 
 const FEW = 20;

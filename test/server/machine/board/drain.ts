@@ -3,8 +3,8 @@
  * every stage whatever there is and finish it. That must end, with every card completed.
  */
 
-import { type BoardState, createBoardMachine } from "../../../../src/server/machine/board/board.ts";
 import type { BoardCommand, BoardOutcomeOf } from "../../../../src/server/machine/board/command.ts";
+import { type BoardState, createBoardMachine } from "../../../../src/server/machine/board/machine.ts";
 import type { Card } from "../../../../src/server/machine/board/model.ts";
 import { HOUR } from "./boards.ts";
 import { createFakeLimiter, type FakeLimiter } from "./fake-limiter.ts";

@@ -3,8 +3,8 @@
  * keeps books of its own, and throws where the machine's do not match them: nothing is asked twice, nothing leaks.
  */
 
-import type { BoardState } from "../../../../src/server/machine/board/board.ts";
 import type { ClaimEffect, LoseClaim, SettleClaim } from "../../../../src/server/machine/board/command.ts";
+import type { BoardState } from "../../../../src/server/machine/board/machine.ts";
 import { refusal } from "../../../../src/server/machine/reasons.ts";
 
 export interface FakeLimiter {

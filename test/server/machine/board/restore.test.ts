@@ -1,9 +1,9 @@
 /** What a restart brings back of boards where something does not fit; the rest is `test/server/store/model/records.test.ts`. */
 
 import { describe, expect, it } from "vitest";
-import { createBoardMachine } from "../../../../src/server/machine/board/board.ts";
 import type { BoardCommand, BoardOutcomeOf } from "../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../src/server/machine/board/invariants.ts";
+import { createBoardMachine } from "../../../../src/server/machine/board/machine.ts";
 import type { BoardConfig, Card } from "../../../../src/server/machine/board/model.ts";
 import { boardRecord, type CardRecord, cardRecord } from "../../../../src/server/machine/board/record.ts";
 import { cardsNowhere } from "../../../../src/server/store/records/found.ts";

@@ -4,7 +4,6 @@
  * the past.
  */
 
-import { type BoardState, createBoardMachine } from "../../../../src/server/machine/board/board.ts";
 import type {
   BoardCommand,
   BoardEvent,
@@ -14,6 +13,7 @@ import type {
   PullCard,
 } from "../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../src/server/machine/board/invariants.ts";
+import { type BoardState, createBoardMachine } from "../../../../src/server/machine/board/machine.ts";
 import type { Board, BoardConfig, Card, CardContent, StageConfig } from "../../../../src/server/machine/board/model.ts";
 import { type CardFilter, pageCards, viewBoard } from "../../../../src/server/machine/board/read.ts";
 import type { BoardMachineOptions } from "../../../../src/server/machine/board/state.ts";

@@ -1,7 +1,7 @@
 /** Watchers of boards that look now and then, and know no more than they were sent: each must know what there is. */
 
 import { deepStrictEqual } from "node:assert";
-import type { BoardState } from "../../../../src/server/machine/board/board.ts";
+import type { BoardState } from "../../../../src/server/machine/board/machine.ts";
 import type { Board } from "../../../../src/server/machine/board/model.ts";
 import { deltaSince, viewCard } from "../../../../src/server/machine/board/read.ts";
 import type { CardView, WatchPosition } from "../../../../src/server/machine/board/view.ts";

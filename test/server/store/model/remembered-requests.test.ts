@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { createMachine } from "../../../../src/server/machine/admission.ts";
-import type { Change, Command } from "../../../../src/server/machine/command.ts";
+import type { Change, Command } from "../../../../src/server/machine/limiter/command.ts";
+import { createMachine } from "../../../../src/server/machine/limiter/machine.ts";
 import { limiterOf, rateOf } from "../../../support/limiter-config.ts";
 import { createFakeFolder } from "../support/fake-worker.ts";
 import { kept, keysOf, open } from "../support/open-store.ts";

@@ -1,9 +1,13 @@
 /** The boards' machine through random commands and crashes, as the limiters' is in `limiter-restarts.ts`. */
 
 import { expect } from "vitest";
-import { type BoardMachine, type BoardState, createBoardMachine } from "../../../../src/server/machine/board/board.ts";
 import type { BoardCommand, BoardOutcomeOf } from "../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../src/server/machine/board/invariants.ts";
+import {
+  type BoardMachine,
+  type BoardState,
+  createBoardMachine,
+} from "../../../../src/server/machine/board/machine.ts";
 import type { Board, Card, Work } from "../../../../src/server/machine/board/model.ts";
 import { drain } from "../../machine/board/drain.ts";
 import { createFakeLimiter, type FakeLimiter } from "../../machine/board/fake-limiter.ts";

@@ -1,7 +1,7 @@
 /** What a store would have of machines' changes: rows by their keys, through JSON as in a real one. */
 
 import type { BoardChange } from "../../../../src/server/machine/board/command.ts";
-import type { Change } from "../../../../src/server/machine/command.ts";
+import type { Change } from "../../../../src/server/machine/limiter/command.ts";
 import { type Found, fromRows } from "../../../../src/server/store/records/found.ts";
 import { ownRow, RUNNING_TIME } from "../../../../src/server/store/records/keys.ts";
 import { toKept, type Zero } from "../../../../src/server/store/records/to-kept.ts";

@@ -5,18 +5,18 @@
  */
 
 import { expect } from "vitest";
-import { createMachine, type Machine, type State } from "../../../../src/server/machine/admission.ts";
-import type { Command, Outcome } from "../../../../src/server/machine/command.ts";
-import { caughtUp } from "../../../../src/server/machine/earlier-rates.ts";
-import { assertMachine } from "../../../../src/server/machine/invariants.ts";
-import type { Lease } from "../../../../src/server/machine/lease.ts";
-import type { Instance, Waiter } from "../../../../src/server/machine/limiter.ts";
-import type { PastRequest } from "../../../../src/server/machine/past-request.ts";
-import { levelOf, refill } from "../../../../src/server/machine/token-bucket.ts";
+import type { Command, Outcome } from "../../../../src/server/machine/limiter/command.ts";
+import { caughtUp } from "../../../../src/server/machine/limiter/earlier-rates.ts";
+import { assertMachine } from "../../../../src/server/machine/limiter/invariants.ts";
+import type { Lease } from "../../../../src/server/machine/limiter/lease.ts";
+import type { Instance, Waiter } from "../../../../src/server/machine/limiter/limiter.ts";
+import { createMachine, type Machine, type State } from "../../../../src/server/machine/limiter/machine.ts";
+import type { PastRequest } from "../../../../src/server/machine/limiter/past-request.ts";
+import { levelOf, refill } from "../../../../src/server/machine/limiter/token-bucket.ts";
 import { MINUTE, SECOND } from "../../machine/builders.ts";
 import { createDice, type Dice } from "../../machine/dice.ts";
-import type { Model } from "../../machine/model.ts";
-import { createRandomCommands } from "../../machine/random-commands.ts";
+import type { Model } from "../../machine/limiter/model.ts";
+import { createRandomCommands } from "../../machine/limiter/random-commands.ts";
 import { createKeptRows } from "./kept-rows.ts";
 
 const MAX_WAITERS = 12;

@@ -1,7 +1,7 @@
 /** A durable store over the fake thread. */
 
 import type { BoardChange } from "../../../../src/server/machine/board/command.ts";
-import type { Change } from "../../../../src/server/machine/command.ts";
+import type { Change } from "../../../../src/server/machine/limiter/command.ts";
 import { type DurableStoreOptions, openDurableStore } from "../../../../src/server/store/durable-store.ts";
 import type { Store } from "../../../../src/server/store/store.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";

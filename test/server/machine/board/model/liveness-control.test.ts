@@ -7,8 +7,8 @@ import { drain, reach } from "../drain.ts";
 import { createFakeLimiter } from "../fake-limiter.ts";
 import { lockedBoard } from "../locked-board.ts";
 
-vi.mock("../../../../../src/server/machine/board/pulling.ts", async (importOriginal) => {
-  const original = await importOriginal<typeof import("../../../../../src/server/machine/board/pulling.ts")>();
+vi.mock("../../../../../src/server/machine/board/pull-rules.ts", async (importOriginal) => {
+  const original = await importOriginal<typeof import("../../../../../src/server/machine/board/pull-rules.ts")>();
   return {
     ...original,
     findPull(stage: Stage) {

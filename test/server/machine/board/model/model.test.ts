@@ -9,7 +9,6 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type BoardState, createBoardMachine } from "../../../../../src/server/machine/board/board.ts";
 import type {
   BoardCommand,
   BoardEvent,
@@ -17,6 +16,7 @@ import type {
   BoardOutcome,
 } from "../../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../../src/server/machine/board/invariants.ts";
+import { type BoardState, createBoardMachine } from "../../../../../src/server/machine/board/machine.ts";
 import type { Card } from "../../../../../src/server/machine/board/model.ts";
 import { assertReaching } from "../../assert-reaching.ts";
 import { createAudit } from "../audit.ts";

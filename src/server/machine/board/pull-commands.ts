@@ -1,0 +1,146 @@
+/** Asking for a card: now, or whenever there is one and room for it. */
+
+import { type Attachment, attach, DETACHED, displaceQueuer, restartTtl, takenUpOver, takePlace } from "../liveness.ts";
+import { type Refusal, refusal } from "../reasons.ts";
+import { fullness } from "./cards.ts";
+import type { BoardOutcomes, PullCard, Pulled, ResumeWork } from "./command.ts";
+import type { Pull, Puller, Stage, Work } from "./model.ts";
+import { carryOut, findPull, findPullOf } from "./pull-rules.ts";
+import { claim, dequeuePuller, enqueuePuller, placeOfStage } from "./puller-queue.ts";
+import { type BoardState, type PastPull, samePull, touch, unsettle } from "./state.ts";
+
+export function pullCard(state: BoardState, command: PullCard): BoardOutcomes["pull"] {
+  const known = recall(state, command);
+  if (known?.kind === "puller") return takeOver(state, known, command);
+  if (known?.kind === "work") return takeUp(state, known, attachmentOf(command), command.keepOnCancel);
+  if (known !== undefined) return known;
+  const stage = findStage(state, command.board, command.stage);
+  if (stage.kind === "refused") return stage;
+  return command.maxWait === 0 ? pullNow(state, stage, command) : pullOrWait(state, stage, command);
+}
+
+export function resumeWork(state: BoardState, command: ResumeWork): BoardOutcomes["resume-work"] {
+  const board = state.boards.get(command.board);
+  if (board === undefined) return refusal("BOARD_NOT_FOUND", { at: { board: command.board } });
+  const card = board.cards.get(command.cardId);
+  const at = { board: command.board, card: command.cardId };
+  if (card === undefined) return refusal("CARD_NOT_FOUND", { at });
+  if (card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
+  return takeUp(state, card.work, takenUpOver(command.stream, command.monitored), command.keepOnCancel);
+}
+
+/** Finds what a request id has led to: undefined if nothing, a refusal if something else. */
+function recall(state: BoardState, command: PullCard): Puller | Work | Pulled | Refusal | undefined {
+  const { requestId } = command;
+  if (requestId === "") return undefined;
+  const live = state.requests.get(requestId);
+  if (live?.kind === "puller") return samePull(live, command) ? live : refusal("REQUEST_ID_REUSED");
+  if (live?.kind === "work") {
+    const { card, worker, attachment } = live;
+    const same = samePull({ stage: card.stage, worker, detached: attachment.kind === "detached" }, command);
+    return same ? live : refusal("REQUEST_ID_REUSED");
+  }
+  const past = state.pastRequests.get(requestId);
+  return past === undefined ? undefined : recallPast(state, past, command);
+}
+
+function recallPast(state: BoardState, past: PastPull, command: PullCard): Pulled | Refusal {
+  if (past.kind === "withdrawn") return refusal("REQUEST_WITHDRAWN");
+  if (past.board !== command.board || past.stage !== command.stage) return refusal("REQUEST_ID_REUSED");
+  const card = state.boards.get(past.board)?.cards.get(past.cardId);
+  if (past.held || card === undefined) return refusal("LEASE_ENDED", { at: { board: past.board, card: past.cardId } });
+  return { kind: "pulled", card, work: undefined, resumed: true };
+}
+
+function findStage(state: BoardState, boardName: string, stageName: string): (Stage & { kind?: never }) | Refusal {
+  const board = state.boards.get(boardName);
+  if (board === undefined) return refusal("BOARD_NOT_FOUND", { at: { board: boardName } });
+  const stage = board.stages.find(({ config }) => config.name === stageName);
+  const at = { board: boardName, stage: stageName };
+  if (stage === undefined) return refusal("STAGE_NOT_FOUND", { at });
+  return stage.index === 0 ? refusal("FIRST_STAGE", { at }) : stage;
+}
+
+function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutcomes["pull"] {
+  const at = placeOfStage(stage);
+  const waitersAhead = stage.pullers.presentCount;
+  if (waitersAhead > 0) return refusal("WAITERS_AHEAD", { at, waitersAhead });
+  const { cardId } = command;
+  const card = cardId === undefined ? undefined : stage.board.cards.get(cardId);
+  if (cardId !== undefined && card === undefined) return refusal("CARD_NOT_FOUND", { at: { ...at, card: cardId } });
+  const pull = card === undefined ? findPull(stage) : findPullOf(stage, card);
+  if (pull === "STAGE_FULL") return refusal(pull, { at, numbers: fullness(stage) });
+  if (pull === "NO_CARD") return refusal(pull, { at });
+  if (claims(stage)) {
+    const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
+    claim(state, puller, pull);
+    return { kind: "pull-waiting", puller };
+  }
+  return take(state, stage, pull, command);
+}
+
+function take(state: BoardState, stage: Stage, pull: Pull, command: PullCard): Pulled {
+  const { id, worker, requestId, stream, monitored, detached, keepOnCancel } = command;
+  const origin = {
+    id,
+    worker,
+    requestId,
+    stream,
+    monitored,
+    detached,
+    keepsOnCancel: keepOnCancel,
+    leaseId: undefined,
+  };
+  return carryOut(state, stage, pull, { ...origin, ttl: ttlOf(stage, command) });
+}
+
+/** Whether a pull into the stage needs a lease on a limiter, too. */
+function claims({ config }: Stage): boolean {
+  return config.kind === "work" && config.limiter !== "";
+}
+
+function pullOrWait(state: BoardState, stage: Stage, command: PullCard): BoardOutcomes["pull"] {
+  const direct = stage.pullers.presentCount === 0 ? findPull(stage) : undefined;
+  if (typeof direct === "object" && !claims(stage)) return take(state, stage, direct, command);
+  if (typeof direct !== "object" && stage.pullers.size >= stage.board.config.maxPullers) {
+    const numbers = { maxPullers: stage.board.config.maxPullers };
+    return refusal("QUEUE_FULL", { at: placeOfStage(stage), waitersAhead: stage.pullers.size, numbers });
+  }
+  // A puller that can be served is, before the step ends: its stream hears that.
+  const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
+  unsettle(state, stage.board);
+  return { kind: "pull-waiting", puller };
+}
+
+/** A retry has found its place: it waits on there, on the new stream. */
+function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOutcomes["pull"] {
+  const { stream, stage } = puller;
+  displaceQueuer(state, puller);
+  if (command.maxWait === 0) {
+    dequeuePuller(state, puller);
+    return pullNow(state, stage, command);
+  }
+  puller.now = false;
+  takePlace(state, puller, command, state.now + (command.maxWait ?? Number.POSITIVE_INFINITY));
+  if (stream === undefined) {
+    stage.pullers.comeBack(puller);
+    unsettle(state, stage.board);
+  }
+  return { kind: "pull-waiting", puller };
+}
+
+function takeUp(state: BoardState, work: Work, attachment: Attachment, keepOnCancel: boolean): Pulled {
+  attach(state, work, attachment, keepOnCancel);
+  work.heard = true;
+  restartTtl(state, work);
+  touch(state, work.card);
+  return { kind: "pulled", card: work.card, work, resumed: true };
+}
+
+function attachmentOf({ detached, stream, monitored }: PullCard): Attachment {
+  return detached ? DETACHED : takenUpOver(stream, monitored);
+}
+
+function ttlOf(stage: Stage, command: PullCard): number | undefined {
+  return command.ttl ?? (command.detached ? undefined : stage.board.config.ttl);
+}

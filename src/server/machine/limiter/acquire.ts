@@ -1,0 +1,190 @@
+/** Asking: Acquire, TryAcquire and Resume. */
+
+import { type Attachment, attach, DETACHED, displaceQueuer, grantedOver, takenUpOver, takePlace } from "../liveness.ts";
+import { type Refusal, refusal } from "../reasons.ts";
+import {
+  type ClaimTarget,
+  inVain,
+  missingOf,
+  openAll,
+  refusalNow,
+  resolve,
+  roomForKeys,
+  roomInQueues,
+} from "./claim-targets.ts";
+import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./command.ts";
+import { estimateOf, waitersAhead } from "./estimate.ts";
+import { type Grantee, grant, startClock } from "./grant.ts";
+import { END_REASONS, heldLimiters, type Lease } from "./lease.ts";
+import type { Waiter } from "./limiter.ts";
+import { dequeue, enqueue, stepBack } from "./queue.ts";
+import { recall } from "./requests.ts";
+import { countRefusal } from "./settle.ts";
+import type { State } from "./state.ts";
+
+/** µs: how long a lease without a stream lives where neither the request nor a limiter says. */
+const DETACHED_TTL = 30_000_000;
+
+export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
+  const known = recall(state, command);
+  if (known?.kind === "waiter") return takeOver(state, known, command);
+  if (known !== undefined) return known.kind === "lease" ? takeUp(state, known, command) : known;
+  const targets = resolve(state, command.claims);
+  if (!Array.isArray(targets)) return refuse(state, targets);
+  const no = refusalNow(state, targets);
+  if (no === undefined) return grantNow(state, command, targets, grantedOver(command.stream, command.monitored));
+  return waitInstead(state, command, targets, no);
+}
+
+export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acquire"] {
+  const known = recall(state, command);
+  if (known?.kind === "lease") {
+    known.promises += 1;
+    startClock(state, known);
+    return { kind: "granted", lease: known, held: true, resumed: true };
+  }
+  if (known?.kind === "waiter") return refusal("REQUEST_ID_REUSED");
+  if (known !== undefined) return known;
+  const targets = resolve(state, command.claims);
+  if (!Array.isArray(targets)) return refuse(state, targets);
+  const no = refusalNow(state, targets);
+  return no === undefined ? grantNow(state, command, targets, DETACHED) : refuse(state, no);
+}
+
+export function resume(state: State, command: Resume): Outcomes["resume"] {
+  const lease = state.leases.get(command.leaseId);
+  if (lease !== undefined) return takeUp(state, lease, command);
+  const end = state.pastLeases.get(command.leaseId);
+  return refusal(end === undefined ? "LEASE_NOT_FOUND" : END_REASONS[end]);
+}
+
+function grantNow(
+  state: State,
+  command: Acquire | TryAcquire,
+  targets: readonly ClaimTarget[],
+  attachment: Attachment,
+): Granted {
+  const grantee: Grantee = {
+    id: command.id,
+    call: command.kind,
+    claims: command.claims,
+    holder: command.holder,
+    requestId: command.requestId,
+    ttl: ttlOf(command, targets),
+    trustCancel: trustCancels(targets),
+    keepsOnCancel: command.kind === "acquire" && command.keepOnCancel,
+    arrivedAt: state.now,
+    attachment,
+  };
+  return grant(state, grantee, openAll(state, targets));
+}
+
+/** Joins the queues, if the caller will wait, there is room, and the limiters do not know that it is in vain. */
+function waitInstead(state: State, command: Acquire, targets: readonly ClaimTarget[], no: Refusal): Waiting | Refusal {
+  const maxWait = Math.min(command.maxWait ?? Number.POSITIVE_INFINITY, boundOf(targets));
+  if (maxWait === 0) return refuse(state, no);
+  if (no.reason === "KEYS_EXHAUSTED") return refuse(state, no);
+  const roomless = roomForKeys(state, targets) ?? roomInQueues(state, targets);
+  if (roomless !== undefined) return refuse(state, roomless);
+  const tooLong = inVain(state, targets, maxWait);
+  if (tooLong !== undefined) return refuse(state, tooLong);
+  const open = openAll(state, targets);
+  const waiter: Waiter = {
+    kind: "waiter",
+    id: command.id,
+    holder: command.holder,
+    claims: command.claims,
+    places: [],
+    arrivedAt: state.now,
+    ttl: ttlOf(command, targets),
+    trustCancel: trustCancels(targets),
+    keepsOnCancel: command.keepOnCancel,
+    requestId: command.requestId,
+    stream: command.stream,
+    monitored: command.monitored,
+    deadline: state.now + maxWait,
+    toldAhead: 0,
+    stretch: undefined,
+    seat: 0,
+    dueAt: 0,
+    heapIndex: -1,
+  };
+  enqueue(state, waiter, open);
+  return waiting(state, waiter);
+}
+
+/** A retry has found its waiter: it waits on in the same place, on the new stream, for as long as the retry says. */
+function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acquire"] {
+  const { stream } = waiter;
+  displaceQueuer(state, waiter);
+  const targets = waiter.places.map(({ claim, instance }, index) => {
+    return { claim, index, limiter: instance.limiter, instance };
+  });
+  // The limiters' bound counts from the arrival: no request waits longer by asking again.
+  const deadline = Math.min(
+    state.now + (command.maxWait ?? Number.POSITIVE_INFINITY),
+    waiter.arrivedAt + boundOf(targets),
+  );
+  if (deadline <= state.now) {
+    dequeue(state, waiter);
+    const no = refusalNow(state, targets);
+    if (no !== undefined) return refuse(state, no);
+    return grantNow(state, command, targets, grantedOver(command.stream, command.monitored));
+  }
+  takePlace(state, waiter, command, deadline);
+  waiter.trustCancel = trustCancels(targets);
+  state.changes.push({ kind: "waiter-put", waiter });
+  if (stream === undefined) stepBack(state, waiter);
+  return waiting(state, waiter);
+}
+
+function takeUp(state: State, lease: Lease, { stream, monitored, keepOnCancel }: Acquire | Resume): Granted {
+  if (lease.attachment.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
+  const isNews = keepOnCancel && !lease.keepsOnCancel;
+  attach(state, lease, takenUpOver(stream, monitored), keepOnCancel);
+  if (isNews) state.changes.push({ kind: "lease-put", lease });
+  startClock(state, lease);
+  return { kind: "granted", lease, held: true, resumed: true };
+}
+
+function waiting(state: State, waiter: Waiter): Waiting {
+  const ahead = waitersAhead(waiter);
+  waiter.toldAhead = ahead;
+  return {
+    kind: "waiting",
+    waiterId: waiter.id,
+    waitersAhead: ahead,
+    estimatedWait: estimateOf(waiter, state.now),
+    missing: missingOf(state, waiter),
+  };
+}
+
+function trustCancels(targets: readonly ClaimTarget[]): boolean {
+  return targets.every(({ limiter }) => limiter.config.trustCancel);
+}
+
+/** µs that all of the limiters let one wait. */
+function boundOf(targets: readonly ClaimTarget[]): number {
+  let most = Number.POSITIVE_INFINITY;
+  for (const { limiter } of targets) most = Math.min(most, limiter.config.maxWait ?? most);
+  return most;
+}
+
+/** The lease's ttl: what the request says or the least of the limiters', within what all of them allow. */
+function ttlOf(command: Acquire | TryAcquire, targets: readonly ClaimTarget[]): number {
+  let ttl = command.ttl ?? leastTtl(targets);
+  if (command.kind === "try-acquire" && ttl === 0) ttl = DETACHED_TTL;
+  for (const { limiter } of targets) ttl = Math.min(ttl, limiter.config.maxTtl);
+  return ttl;
+}
+
+function leastTtl(targets: readonly ClaimTarget[]): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const { limiter } of targets) least = Math.min(least, limiter.config.ttl);
+  return least;
+}
+
+function refuse(state: State, no: Refusal): Refusal {
+  countRefusal(state, no.limiter, no.reason);
+  return no;
+}

@@ -1,0 +1,274 @@
+/** What goes into the machine, and what comes out of it. Times are monotonic µs. */
+
+import type { Displaced, StreamEnd, StreamId, Streaming } from "../liveness.ts";
+import type { Refusal, WaitReason } from "../reasons.ts";
+import type { Claim } from "./claim.ts";
+import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
+import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
+import type { PastRequest } from "./past-request.ts";
+
+export interface Acquire extends Streaming {
+  readonly kind: "acquire";
+  /** Fresh; the waiter's id and then the lease's. */
+  readonly id: string;
+  readonly claims: readonly Claim[];
+  readonly holder: string;
+  /** µs; undefined: as long as the limiters allow. 0: now or not at all. */
+  readonly maxWait: number | undefined;
+  /** µs; undefined: what the limiters say. */
+  readonly ttl: number | undefined;
+  /** Empty: no retry will come. */
+  readonly requestId: string;
+}
+
+export interface TryAcquire {
+  readonly kind: "try-acquire";
+  /** Fresh; the lease's id. */
+  readonly id: string;
+  readonly claims: readonly Claim[];
+  readonly holder: string;
+  readonly ttl: number | undefined;
+  readonly requestId: string;
+}
+
+/** Attaches a stream to a lease that has lost its own, or displaces an older stream. */
+export interface Resume extends Streaming {
+  readonly kind: "resume";
+  readonly leaseId: string;
+}
+
+/** The stream of a waiter or a lease has ended without the machine's doing. */
+export interface Leave {
+  readonly kind: "leave";
+  /** The waiter's or lease's id. */
+  readonly id: string;
+  readonly stream: StreamId;
+  readonly how: StreamEnd;
+}
+
+export interface Renew {
+  readonly kind: "renew";
+  readonly leaseId: string;
+}
+
+export interface Release {
+  readonly kind: "release";
+  readonly leaseId: string;
+  readonly workOutcome: WorkOutcome;
+}
+
+/** Gives up what was asked under a request id, whatever has become of it, and also if it has yet to arrive. */
+export interface Withdraw {
+  readonly kind: "withdraw";
+  readonly requestId: string;
+  /** For the lease that it may have. */
+  readonly workOutcome: WorkOutcome;
+}
+
+/** The call that asked has ended before it heard of its grant: that is as if it had not been asked for. */
+export interface Abandon {
+  readonly kind: "abandon";
+  /** The id that the call had given, and its request id. */
+  readonly id: string;
+  readonly requestId: string;
+}
+
+export interface Revoke {
+  readonly kind: "revoke";
+  readonly leaseId: string;
+  readonly force: boolean;
+  readonly message: string;
+}
+
+export interface CancelWaiter {
+  readonly kind: "cancel-waiter";
+  readonly waiterId: string;
+}
+
+export interface CreateLimiter {
+  readonly kind: "create-limiter";
+  readonly config: LimiterConfig;
+}
+
+export interface UpdateLimiter {
+  readonly kind: "update-limiter";
+  readonly config: LimiterConfig;
+  /** The revision that it must have; undefined: any. */
+  readonly revision: number | undefined;
+}
+
+export interface DeleteLimiter {
+  readonly kind: "delete-limiter";
+  readonly name: string;
+  readonly revision: number | undefined;
+  readonly force: boolean;
+}
+
+/** What the configuration file declares of limiters: all of it, or a part, so that no step takes long. */
+export interface Declare {
+  readonly kind: "declare";
+  readonly configs: readonly LimiterConfig[];
+  /** Names that it declares no longer: those limiters are deleted. Names of others are passed over. */
+  readonly undeclared: readonly string[];
+}
+
+/** All leases of before the start have had the time to show themselves, or to run out. */
+export interface EndLearning {
+  readonly kind: "end-learning";
+}
+
+/** The server stops: from here on nothing is granted, so that no waiter overtakes another while they leave one by one. */
+export interface StopGranting {
+  readonly kind: "stop-granting";
+}
+
+/** Does nothing but bring the state up to now. */
+export interface Wake {
+  readonly kind: "wake";
+}
+
+export type Command =
+  | Acquire
+  | TryAcquire
+  | Resume
+  | Leave
+  | Renew
+  | Release
+  | Withdraw
+  | Abandon
+  | Revoke
+  | CancelWaiter
+  | CreateLimiter
+  | UpdateLimiter
+  | DeleteLimiter
+  | Declare
+  | EndLearning
+  | StopGranting
+  | Wake;
+
+/** A grant: of a lease that lives on if it holds permits, else of one that has left nothing behind. */
+export interface Granted {
+  readonly kind: "granted";
+  readonly lease: Lease;
+  readonly held: boolean;
+  /** Granted before, and found again. */
+  readonly resumed: boolean;
+}
+
+export interface Waiting {
+  readonly kind: "waiting";
+  readonly waiterId: string;
+  readonly waitersAhead: number;
+  /** µs; undefined where it cannot be known. */
+  readonly estimatedWait: number | undefined;
+  readonly missing: WaitReason;
+}
+
+export interface Ended {
+  readonly kind: "ended";
+  readonly leaseId: string;
+  readonly end: LeaseEnd;
+  /** Whether it had ended before this command. */
+  readonly already: boolean;
+}
+
+export interface Renewed {
+  readonly kind: "renewed";
+  readonly lease: Lease;
+}
+
+export interface Revoking {
+  readonly kind: "revoking";
+  readonly lease: Lease;
+  readonly message: string;
+}
+
+export interface LimiterChanged {
+  readonly kind: "limiter";
+  readonly limiter: Limiter;
+}
+
+export interface LimiterDeleted {
+  readonly kind: "limiter-deleted";
+  readonly name: string;
+  /** Leases that it waits for; 0: it is gone. */
+  readonly drainingLeases: number;
+}
+
+/**
+ * What a file's declarations came to, by name; `refused`: `keyed` cannot be changed while a limiter is held or waited for,
+ * so all but that was.
+ */
+export interface Declared {
+  readonly kind: "declared";
+  readonly created: readonly string[];
+  readonly changed: readonly string[];
+  readonly deleted: readonly string[];
+  readonly refused: readonly string[];
+}
+
+/** A request that had no lease takes nothing any more: it waited, or will be refused when it arrives. */
+export interface Withdrawn {
+  readonly kind: "withdrawn";
+}
+
+export interface Done {
+  readonly kind: "done";
+}
+
+/** What each command is answered with. */
+export interface Outcomes {
+  acquire: Granted | Waiting | Refusal;
+  "try-acquire": Granted | Refusal;
+  resume: Granted | Refusal;
+  leave: Done;
+  renew: Renewed | Ended | Refusal;
+  release: Ended | Refusal;
+  withdraw: Ended | Withdrawn;
+  abandon: Done;
+  revoke: Revoking | Ended | Refusal;
+  "cancel-waiter": Done | Refusal;
+  "create-limiter": LimiterChanged | Refusal;
+  "update-limiter": LimiterChanged | Refusal;
+  "delete-limiter": LimiterDeleted | Refusal;
+  declare: Declared;
+  "end-learning": Done;
+  "stop-granting": Done;
+  wake: Done;
+}
+
+export type OutcomeOf<C extends Command> = Outcomes[C["kind"]];
+export type Outcome = Outcomes[Command["kind"]];
+
+/** What the step means for a stream other than the caller's. */
+export interface MachineEvent {
+  readonly to: StreamId;
+  /** The id of the waiter or lease that it is about. */
+  readonly about: string;
+  readonly news: MachineNews;
+}
+
+export type MachineNews =
+  | Granted
+  /** Leaves the queue without a grant; the stream ends. */
+  | Refusal
+  | Revoking
+  /** The lease has ended; so does the stream. */
+  | Ended
+  | Displaced;
+
+/** A record to keep. It refers to live state: the store copies what it needs before the next step. */
+export type Change =
+  | { readonly kind: "lease-put"; readonly lease: Lease }
+  | { readonly kind: "lease-ended"; readonly lease: Lease; readonly end: LeaseEnd }
+  | { readonly kind: "tokens-spent"; readonly instance: Instance }
+  /** What a request id has stood for, for requests that use it again. */
+  | { readonly kind: "request-past"; readonly requestId: string; readonly past: PastRequest }
+  | { readonly kind: "waiter-put"; readonly waiter: Waiter }
+  | { readonly kind: "waiter-left"; readonly waiter: Waiter }
+  | { readonly kind: "limiter-put"; readonly limiter: Limiter }
+  | { readonly kind: "limiter-removed"; readonly name: string }
+  /** What was kept before the start and is not taken up: it has ended, or what it was of is gone. */
+  | { readonly kind: "record-dropped"; readonly of: "lease" | "waiter"; readonly id: string }
+  /** A bucket that is full, or whose limiter has no rate limit or is gone: there is nothing to remember of it. */
+  | { readonly kind: "bucket-dropped"; readonly limiter: string; readonly key: string };

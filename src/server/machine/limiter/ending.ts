@@ -1,0 +1,89 @@
+/** How leases end: each leaves the live set exactly once, by one of five ends. */
+
+import { DETACHED, ORPHANED } from "../liveness.ts";
+import { dropBuckets } from "./chores.ts";
+import type { Ended } from "./command.ts";
+import { startClock } from "./grant.ts";
+import { closeIfIdle } from "./instances.ts";
+import { heldLimiters, type Lease, type LeaseEnd } from "./lease.ts";
+import { flowOf, type Limiter } from "./limiter.ts";
+import { unsettle } from "./queue.ts";
+import { pastRequest } from "./requests.ts";
+import type { State } from "./state.ts";
+
+/** Ends a live lease: its permits are free, its stream is told, the head of each queue is looked at. */
+export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
+  if (lease.requestId !== "") {
+    pastRequest(state, lease.requestId, { kind: "ended", call: lease.call, asked: lease.asked, end });
+  }
+  takeBack(state, lease, end);
+}
+
+/** Ends a lease of which its holder never heard, and forgets that it was asked for. */
+export function undoGrant(state: State, lease: Lease): void {
+  // No stream is left to be told.
+  if (lease.attachment.kind === "attached") lease.attachment = DETACHED;
+  takeBack(state, lease, "cancelled");
+}
+
+function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
+  const { now } = state;
+  state.leases.delete(lease.id);
+  state.deadlines.clear(lease);
+  state.pastLeases.set(lease.id, end, now);
+  if (lease.requestId !== "") state.requests.delete(lease.requestId);
+  const limiters = heldLimiters(lease);
+  for (const limiter of limiters) {
+    limiter.leases -= 1;
+    if (lease.attachment.kind === "orphaned") limiter.orphanedLeases -= 1;
+  }
+  for (const { instance, permits, slots } of lease.claims) {
+    if (permits === 0) continue;
+    const { limiter } = instance;
+    instance.permitsInUse -= permits;
+    instance.holders?.remove(lease.grantedAt, permits);
+    limiter.permitsInUse -= permits;
+    instance.slots?.giveBack(slots);
+    const { completions, holds } = flowOf(limiter);
+    completions.count(now);
+    holds.record(now - lease.grantedAt, now);
+    limiter.statistics.activity += 1;
+    unsettle(state, instance);
+    closeIfIdle(state, instance);
+  }
+  state.changes.push({ kind: "lease-ended", lease, end });
+  if (lease.attachment.kind === "attached") {
+    const news = { kind: "ended", leaseId: lease.id, end, already: false } as const;
+    state.events.push({ to: lease.attachment.stream, about: lease.id, news });
+  }
+  for (const limiter of limiters) removeIfDrained(state, limiter);
+}
+
+/** The lease's connection is lost: the ttl runs. */
+export function orphan(state: State, lease: Lease): void {
+  lease.attachment = ORPHANED;
+  for (const limiter of heldLimiters(lease)) {
+    limiter.orphanedLeases += 1;
+    limiter.statistics.activity += 1;
+  }
+  startClock(state, lease);
+}
+
+/** A limiter that was deleted goes with its last lease. */
+export function removeIfDrained(state: State, limiter: Limiter): boolean {
+  if (!limiter.deleting || limiter.leases > 0) return false;
+  state.limiters.delete(limiter.config.name);
+  state.limiterNames.delete(limiter.config.name);
+  if (limiter.declaration !== undefined) state.declaredLimiters -= 1;
+  state.fencingFloor = Math.max(state.fencingFloor, limiter.fencingToken);
+  state.deadlines.clear(limiter);
+  dropBuckets(state, limiter);
+  state.changes.push({ kind: "limiter-removed", name: limiter.config.name });
+  return true;
+}
+
+/** Returns how a lease that is gone had ended; undefined if it is not remembered. */
+export function pastEnd(state: State, leaseId: string): Ended | undefined {
+  const end = state.pastLeases.get(leaseId);
+  return end === undefined ? undefined : { kind: "ended", leaseId, end, already: true };
+}

@@ -1,0 +1,64 @@
+/** A timed right to permits, as the machine keeps it. */
+
+import type { Held } from "../liveness.ts";
+import type { Reason } from "../reasons.ts";
+import type { Claim } from "./claim.ts";
+import type { Instance, Limiter } from "./limiter.ts";
+
+/** How a lease ended; each ends exactly once. */
+export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted";
+
+/** How the guarded work went. */
+export type WorkOutcome = "success" | "overloaded" | "ignored";
+
+/** What a lease holds of one instance. */
+export interface HeldClaim {
+  readonly instance: Instance;
+  readonly permits: number;
+  readonly tokens: number;
+  readonly fencingToken: number;
+  readonly slots: readonly number[];
+}
+
+export interface Lease extends Held {
+  readonly kind: "lease";
+  readonly id: string;
+  /** Rises with each grant: the order of lists. */
+  readonly serial: number;
+  readonly holder: string;
+  /** Which call was answered with it, and what that had asked for. */
+  readonly call: "acquire" | "try-acquire";
+  readonly asked: readonly Claim[];
+  readonly claims: readonly HeldClaim[];
+  readonly grantedAt: number;
+  /** µs. 0: it ends with its stream, whichever way that ends. */
+  readonly ttl: number;
+  /** Whether its limiters believe a cancel; else it is a lost connection to them. */
+  readonly trustCancel: boolean;
+  readonly requestId: string;
+  /** When an operator asked for it back. */
+  revokedAt: number | undefined;
+}
+
+/** When the lease ends unless its holder shows itself; undefined while nothing runs out. */
+export function expiresAt(lease: Lease): number | undefined {
+  return lease.heapIndex === -1 ? undefined : lease.dueAt;
+}
+
+/** The limiters of which the lease holds permits, each once. */
+export function heldLimiters({ claims }: Lease): Limiter[] {
+  const limiters: Limiter[] = [];
+  for (const { permits, instance } of claims) {
+    if (permits > 0 && !limiters.includes(instance.limiter)) limiters.push(instance.limiter);
+  }
+  return limiters;
+}
+
+/** The reason that a holder hears whose lease has ended so, and a client that asks for it. */
+export const END_REASONS: Record<LeaseEnd, Reason> = {
+  released: "LEASE_ENDED",
+  cancelled: "LEASE_ENDED",
+  expired: "LEASE_EXPIRED",
+  revoked: "LEASE_REVOKED",
+  deleted: "LIMITER_DELETED",
+};

@@ -1,0 +1,215 @@
+/** Looking at the machine: copies for people and pages, none of which changes what it decides. */
+
+import { bytesOf, type Page, takePage } from "../page.ts";
+import type { WallTime } from "../wall-time.ts";
+import { missingOf } from "./claim-targets.ts";
+import { refilled } from "./earlier-rates.ts";
+import { estimateOf, survey, waitersAhead } from "./estimate.ts";
+import type { Lease } from "./lease.ts";
+import type { Flow, Instance, Limiter, Waiter } from "./limiter.ts";
+import type { State } from "./state.ts";
+import { levelOf } from "./token-bucket.ts";
+import { type LeaseView, type LimiterStatus, type LimiterView, viewLease, type WaiterView } from "./view.ts";
+
+export interface Filter {
+  /** Empty: any. */
+  readonly limiter: string;
+  /** Empty: any. */
+  readonly key: string;
+  /** `next` of the page before; empty: from the start. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Bytes that these take in a message at most, without their texts. */
+const LIMITER_BYTES = 1_500;
+const ITEM_BYTES = 300;
+const CLAIM_BYTES = 64;
+const SLOT_BYTES = 5;
+
+/** One limiter; with a key, the status is that of the key alone. */
+export function viewLimiter(state: State, limiter: Limiter, wallTime: WallTime, key = ""): LimiterView {
+  return {
+    config: limiter.config,
+    declared: limiter.declaration !== undefined,
+    declaration: limiter.declaration,
+    deleting: limiter.deleting,
+    revision: limiter.revision,
+    createdAt: wallTime(limiter.createdAt),
+    updatedAt: wallTime(limiter.updatedAt),
+    status: statusOf(state, limiter, key),
+  };
+}
+
+/** Limiters by name, those after `after`. */
+export function pageLimiters(
+  state: State,
+  query: { readonly after: string; readonly limit: number },
+  wallTime: WallTime,
+): Page<LimiterView> {
+  return takePage(state.limiterNames.after(query.after), {
+    limit: query.limit,
+    view: (name) => viewLimiter(state, limiterOf(state, name), wallTime),
+    bytes: (name) => LIMITER_BYTES + bytesOf(name, limiterOf(state, name).config.description),
+    token: (name) => name,
+  });
+}
+
+function limiterOf(state: State, name: string): Limiter {
+  return state.limiters.get(name) as Limiter;
+}
+
+/**
+ * Whether no figure of a limiter changes by itself any more: rates have faded, times are forgotten, its bucket is full, and
+ * no key is left that will be forgotten.
+ */
+export function isStill({ now }: State, { config, statistics, instances, idle }: Limiter): boolean {
+  const { flow } = statistics;
+  if (idle.size > 0) return false;
+  if (flow !== undefined && !hasFaded(flow, now)) return false;
+  const { rate, keyed } = config;
+  if (rate === undefined || keyed) return true;
+  return refilled(instances.get("") as Instance, rate, now).tokens >= rate.capacity;
+}
+
+function hasFaded({ arrivals, grants, completions, holds, waits }: Flow, now: number): boolean {
+  if (![arrivals, grants, completions].every((meter) => meter.hasFaded(now))) return false;
+  return holds.count(now) + waits.count(now) === 0;
+}
+
+/** Leases in the order of their grants. */
+export function pageLeases(state: State, filter: Filter, wallTime: WallTime): Page<LeaseView> {
+  return takePage(leasesAfter(state, filter), {
+    limit: filter.limit,
+    view: (lease) => viewLease(lease, wallTime),
+    bytes: ({ holder, claims }) => {
+      const held = claims.map(({ instance: { limiter, key }, slots }) => {
+        return CLAIM_BYTES + bytesOf(limiter.config.name, key) + SLOT_BYTES * slots.length;
+      });
+      return ITEM_BYTES + bytesOf(holder) + sum(held);
+    },
+    token: ({ serial }) => String(serial),
+  });
+}
+
+function* leasesAfter(state: State, filter: Filter): Generator<Lease> {
+  const after = serialOf(filter.after);
+  for (const lease of state.leases.values()) if (lease.serial > after && holds(lease, filter)) yield lease;
+}
+
+/** Waiters in the order of their arrival. */
+export function pageWaiters(state: State, filter: Filter, wallTime: WallTime): Page<WaiterView> {
+  const limiter = state.limiters.get(filter.limiter);
+  for (const instance of limiter?.queued ?? []) survey(instance);
+  return takePage(waitersAfter(state, filter), {
+    limit: filter.limit,
+    view: (waiter) => viewWaiter(state, waiter, state.now, wallTime),
+    bytes: ({ holder, claims }) => {
+      const asked = claims.map((claim) => CLAIM_BYTES + bytesOf(claim.limiter, claim.key));
+      return ITEM_BYTES + bytesOf(holder) + sum(asked);
+    },
+    token: (waiter) => String(arrivalOf(waiter)),
+  });
+}
+
+function* waitersAfter(state: State, filter: Filter): Generator<Waiter> {
+  const after = serialOf(filter.after);
+  // The map is in the order of arrival.
+  for (const waiter of state.waiters.values()) if (arrivalOf(waiter) > after && asks(waiter, filter)) yield waiter;
+}
+
+function arrivalOf(waiter: Waiter): number {
+  return waiter.places[0]?.arrival ?? 0;
+}
+
+/** A waiter with its place as last surveyed, and what that lets expect as of `now`. */
+export function viewWaiter(state: State, waiter: Waiter, now: number, wallTime: WallTime): WaiterView {
+  return {
+    id: waiter.id,
+    claims: waiter.claims,
+    holder: waiter.holder,
+    waitersAhead: waitersAhead(waiter),
+    estimatedWait: estimateOf(waiter, now),
+    missing: missingOf(state, waiter),
+    arrivedAt: wallTime(waiter.arrivedAt),
+    deadline: waiter.deadline === Number.POSITIVE_INFINITY ? undefined : wallTime(waiter.deadline),
+  };
+}
+
+/**
+ * Surveys the queues that have moved, and names the waiters whose place is nearer by a tenth or more than they were
+ * last told: word of every step would cost a long queue more than the grants do.
+ */
+export function takeMoved(state: State): Waiter[] {
+  const moved: Waiter[] = [];
+  for (const instance of state.moved.splice(0)) {
+    instance.queueMoved = false;
+    survey(instance);
+    for (const { waiter } of instance.queue.present()) {
+      const ahead = waitersAhead(waiter);
+      if (ahead > waiter.toldAhead * 0.9 || ahead === waiter.toldAhead) continue;
+      waiter.toldAhead = ahead;
+      moved.push(waiter);
+    }
+  }
+  return moved;
+}
+
+function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
+  const { now } = state;
+  const { statistics, config } = limiter;
+  const { flow } = statistics;
+  const one = key === "" && config.keyed ? undefined : limiter.instances.get(key);
+  const ofKey = key !== "" ? (one ?? UNUSED) : undefined;
+  return {
+    permitsInUse: ofKey?.permitsInUse ?? limiter.permitsInUse,
+    permitsLimit: (config.maxConcurrent ?? 0) * (config.keyed && key === "" ? limiter.instances.size : 1),
+    waiters: ofKey?.queue.presentCount ?? limiter.waiters,
+    tokensAvailable: tokensAvailable(limiter, one, key, now),
+    leases: limiter.leases,
+    orphanedLeases: limiter.orphanedLeases,
+    keys: config.keyed ? limiter.instances.size : 0,
+    arrivalRate: flow?.arrivals.rate(now) ?? 0,
+    admissionRate: flow?.grants.rate(now) ?? 0,
+    completionRate: flow?.completions.rate(now) ?? 0,
+    meanHoldTime: flow?.holds.mean(now),
+    waitTimeP50: flow?.waits.percentile(0.5, now),
+    waitTimeP99: flow?.waits.percentile(0.99, now),
+    granted: flow?.grants.total ?? 0,
+    refusals: statistics.refusals.size === 0 ? NO_REFUSALS : new Map(statistics.refusals),
+    overloaded: statistics.overloaded,
+  };
+}
+
+/** Most limiters have refused nothing, and there may be many to show at once. */
+const NO_REFUSALS: LimiterStatus["refusals"] = new Map();
+
+/** What a key that is not in use would show. */
+const UNUSED = { permitsInUse: 0, queue: { presentCount: 0 } };
+
+function tokensAvailable(limiter: Limiter, one: Instance | undefined, key: string, now: number): number | undefined {
+  const { rate, keyed } = limiter.config;
+  if (rate === undefined || (keyed && key === "")) return undefined;
+  if (one === undefined) return rate.capacity;
+  return levelOf(refilled(one, rate, now), rate);
+}
+
+function holds(lease: Lease, { limiter, key }: Filter): boolean {
+  if (limiter === "") return true;
+  return lease.claims.some(
+    ({ instance, permits }) =>
+      permits > 0 && instance.limiter.config.name === limiter && (key === "" || instance.key === key),
+  );
+}
+
+function asks(waiter: Waiter, { limiter, key }: Filter): boolean {
+  return waiter.claims.some((claim) => claim.limiter === limiter && (key === "" || claim.key === key));
+}
+
+function serialOf(token: string): number {
+  return token === "" ? 0 : Number(token);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
