@@ -9,6 +9,8 @@ import { configDefaults, defineConfig, type TestProjectConfiguration } from "vit
 const FOLDERS = {
   /** Random commands against models, and inputs as large as a bound allows: seconds of computing. */
   model: ["model"],
+  /** The battery that holds each engine to the words of the port: in memory, over a disk, and in another thread. */
+  contract: ["contract"],
   /** Real servers and connections, in the process of the test. */
   sockets: ["sockets", "e2e", "transport", "middleware"],
   /** Servers, command lines and clients in processes of their own. */
