@@ -93,6 +93,54 @@ module.exports = {
       "A transport carries any RpcService; which ones there are is the composition root's affair.",
     ),
     only(
+      "transport-port",
+      "server/transport/port/",
+      ["server/transport/port/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "server/gen/"],
+      "A port listens and counts its connections; it knows no protocol.",
+    ),
+    only(
+      "transport-http2",
+      "server/transport/http2/",
+      [
+        "server/transport/(http2|port|rpc)/",
+        "server/service/rpc\\.ts$",
+        "server/wire/",
+        "server/(clock|log)\\.ts$",
+        "server/gen/",
+      ],
+      "What a connection may do and whether it lives is the same for both ports.",
+    ),
+    only(
+      "transport-rpc",
+      "server/transport/rpc/",
+      ["server/transport/rpc/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "server/gen/"],
+      "What happens to a call whichever wire it came over.",
+    ),
+    only(
+      "transport-grpc",
+      "server/transport/grpc/",
+      [
+        "server/transport/(grpc|http2|port|rpc)/",
+        "server/service/rpc\\.ts$",
+        "server/wire/",
+        "server/(clock|log)\\.ts$",
+        "server/gen/",
+      ],
+      "The two ports know nothing of one another.",
+    ),
+    only(
+      "transport-web",
+      "server/transport/web/",
+      [
+        "server/transport/(web|http2|port|rpc)/",
+        "server/service/rpc\\.ts$",
+        "server/wire/",
+        "server/(clock|log)\\.ts$",
+        "server/gen/",
+      ],
+      "The two ports know nothing of one another.",
+    ),
+    only(
       "config",
       "server/config/",
       [

@@ -23,10 +23,10 @@ import { openDurableStore } from "./store/durable-store.ts";
 import { createMemoryStore } from "./store/memory-store.ts";
 import type { Store } from "./store/store.ts";
 import { reserveTokens } from "./store/token-reserve.ts";
-import { watchDescriptors } from "./transport/descriptors.ts";
-import { createGrpcTransport } from "./transport/grpc.ts";
-import type { BoundAddress, TransportOptions } from "./transport/options.ts";
-import { createWebTransport } from "./transport/web.ts";
+import { createGrpcTransport } from "./transport/grpc/transport.ts";
+import { watchDescriptors } from "./transport/port/descriptors.ts";
+import type { BoundAddress, TransportOptions } from "./transport/port/options.ts";
+import { createWebTransport } from "./transport/web/transport.ts";
 
 export interface Server {
   /** Where it listens. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
 import { describe, expect, test } from "vitest";
-import { REQUEST_TIMEOUT } from "../../src/server/transport/request-guard.ts";
+import { REQUEST_TIMEOUT } from "../../src/server/transport/http2/request-guard.ts";
 import { connectHttp2, openGrpcCall } from "../server/transport/support/http2-client.ts";
 import { connectRaw, dataFrame, END_STREAM, headersFrame } from "../server/transport/support/http2-frames.ts";
 import { ABUSES, type Abuse, type Answer, NEVER_ENDING, TRY_ACQUIRE } from "./support/abuse.ts";

@@ -7,7 +7,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { registerHooks } from "node:module";
 import { Server as GrpcServer, type handleBidiStreamingCall, Metadata, type ServiceError } from "@grpc/grpc-js";
-import { Trailers } from "../../../src/server/transport/grpc-trailers.ts";
+import { Trailers } from "../../../src/server/transport/grpc/trailers.ts";
 import type { Header } from "./contract.ts";
 
 export interface CallMetadata {
@@ -91,7 +91,7 @@ const ROUTER = new URL("observed-router.ts", import.meta.url).href;
 registerHooks({
   resolve(specifier, context, nextResolve) {
     const isForWebPort =
-      specifier === "@connectrpc/connect" && context.parentURL?.endsWith("/transport/web-handler.ts");
+      specifier === "@connectrpc/connect" && context.parentURL?.endsWith("/transport/web/handler.ts");
     return isForWebPort ? { url: ROUTER, shortCircuit: true } : nextResolve(specifier, context);
   },
 });

@@ -7,9 +7,9 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { createSystemClock } from "../../../src/server/clock.ts";
 import { createLog } from "../../../src/server/log.ts";
-import { createGrpcTransport } from "../../../src/server/transport/grpc.ts";
-import type { TransportOptions } from "../../../src/server/transport/options.ts";
-import { createWebTransport } from "../../../src/server/transport/web.ts";
+import { createGrpcTransport } from "../../../src/server/transport/grpc/transport.ts";
+import type { TransportOptions } from "../../../src/server/transport/port/options.ts";
+import { createWebTransport } from "../../../src/server/transport/web/transport.ts";
 import { readContract, type ServerCompatRequest } from "./contract.ts";
 import { readMessages, withLength } from "./messages.ts";
 import { messages } from "./observed-router.ts";

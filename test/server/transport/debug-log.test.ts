@@ -11,7 +11,7 @@ import {
   SessionRequestSchema,
   TryAcquireRequestSchema,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { createDispatcher } from "../../../src/server/transport/dispatch.ts";
+import { createDispatcher } from "../../../src/server/transport/rpc/dispatch.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";

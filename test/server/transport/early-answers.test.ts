@@ -10,7 +10,7 @@ import {
   AdmissionService,
   TryAcquireRequestSchema,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { REST_BYTES } from "../../../src/server/transport/request-rest.ts";
+import { REST_BYTES } from "../../../src/server/transport/web/request-rest.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";
 import { connectHttp2, envelope, openGrpcCall, ping } from "./support/http2-client.ts";

@@ -10,7 +10,7 @@ import {
   AdmissionService,
   TryAcquireRequestSchema,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { ANSWERED_TIMEOUT, REQUEST_TIMEOUT } from "../../../src/server/transport/request-guard.ts";
+import { ANSWERED_TIMEOUT, REQUEST_TIMEOUT } from "../../../src/server/transport/http2/request-guard.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { createGrpcClient, pathOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";

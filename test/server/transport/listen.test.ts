@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { listen } from "../../../src/server/transport/listen.ts";
+import { listen } from "../../../src/server/transport/port/listen.ts";
 
 function server() {
   const created = createServer();

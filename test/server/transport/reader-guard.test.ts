@@ -5,7 +5,7 @@ import {
   AcquireRequestSchema,
   AdmissionService,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { createReaderGuard } from "../../../src/server/transport/reader-guard.ts";
+import { createReaderGuard } from "../../../src/server/transport/http2/reader-guard.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService, waiting } from "./support/held-service.ts";

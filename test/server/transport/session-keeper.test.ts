@@ -5,7 +5,7 @@ import { constants, PerformanceObserver } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { createSessionKeeper } from "../../../src/server/transport/session-keeper.ts";
+import { createSessionKeeper } from "../../../src/server/transport/http2/session-keeper.ts";
 
 setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");

@@ -14,7 +14,7 @@ import {
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../src/server/gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../../src/server/gen/grpc/health/v1/health_pb.ts";
 import { createHealth } from "../../../src/server/service/health.ts";
-import { createStreamPlaces, PATIENCE } from "../../../src/server/transport/stream-places.ts";
+import { createStreamPlaces, PATIENCE } from "../../../src/server/transport/http2/stream-places.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { createGrpcClient, failureOf, pathOf, richStatusOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";

@@ -4,7 +4,7 @@ import {
   clampGrpcTimeout,
   connectTimeout,
   grpcTimeout,
-} from "../../../src/server/transport/timeouts.ts";
+} from "../../../src/server/transport/rpc/timeouts.ts";
 
 test.each([
   ["1n", "1n"],

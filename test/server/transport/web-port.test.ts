@@ -10,7 +10,7 @@ import {
   AdmissionService,
   TryAcquireRequestSchema,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { REQUEST_TIMEOUT } from "../../../src/server/transport/request-guard.ts";
+import { REQUEST_TIMEOUT } from "../../../src/server/transport/http2/request-guard.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService, waiting } from "./support/held-service.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { watchDescriptors } from "../../../../src/server/transport/descriptors.ts";
+import { watchDescriptors } from "../../../../src/server/transport/port/descriptors.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";
 import { createMemoryLog } from "../support/memory-log.ts";
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import type { BoundAddress } from "../../../../src/server/transport/options.ts";
+import type { BoundAddress } from "../../../../src/server/transport/port/options.ts";
 import { callFrame, headersFrame, PREFACE, resetFrame, SETTINGS_ACK } from "../support/http2-frames.ts";
 
 /** What aborts Node after some hundred such connections; see `session-keeper.ts`. */

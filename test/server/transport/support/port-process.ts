@@ -8,7 +8,7 @@ import {
 } from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { createLog } from "../../../../src/server/log.ts";
 import { createRpcService } from "../../../../src/server/service/rpc.ts";
-import { createGrpcTransport } from "../../../../src/server/transport/grpc.ts";
+import { createGrpcTransport } from "../../../../src/server/transport/grpc/transport.ts";
 
 const transport = createGrpcTransport({
   services: [createRpcService(AdmissionService, { tryAcquire: () => create(TryAcquireResponseSchema) })],

@@ -3,14 +3,14 @@
 import { onTestFinished } from "vitest";
 import { type Clock, createSystemClock } from "../../../../src/server/clock.ts";
 import type { RpcService } from "../../../../src/server/service/rpc.ts";
-import { createGrpcTransport } from "../../../../src/server/transport/grpc.ts";
+import { createGrpcTransport } from "../../../../src/server/transport/grpc/transport.ts";
 import type {
   Liveness,
   Transport,
   TransportLimits,
   TransportOptions,
-} from "../../../../src/server/transport/options.ts";
-import { createWebTransport, type WebTransportOptions } from "../../../../src/server/transport/web.ts";
+} from "../../../../src/server/transport/port/options.ts";
+import { createWebTransport, type WebTransportOptions } from "../../../../src/server/transport/web/transport.ts";
 import { createMemoryLog, type MemoryLog } from "./memory-log.ts";
 
 export interface Port {

@@ -1,0 +1,160 @@
+/** The tables that grpc-js wants, from the contract's descriptors and the services' functions. */
+
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  MethodDefinition,
+  Server,
+  ServiceDefinition,
+  UntypedHandleCall,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { Clock } from "../../clock.ts";
+import type { BidiHandler, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../../service/rpc.ts";
+import { tooManyStreams } from "../../wire/error-wire.ts";
+import type { ReaderGuard } from "../http2/reader-guard.ts";
+import type { Dispatcher } from "../rpc/dispatch.ts";
+import { pathOf } from "../rpc/method-paths.ts";
+import { bidiWindow } from "../rpc/window.ts";
+import { decode, encode } from "./codec.ts";
+import { statusOf } from "./status.ts";
+import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./stream.ts";
+import { OK_TRAILERS } from "./trailers.ts";
+import type { Beneath, GrpcBeneath } from "./underlying-stream.ts";
+
+export interface MethodContext {
+  readonly dispatcher: Dispatcher;
+  readonly beneath: GrpcBeneath;
+  readonly readers: ReaderGuard;
+  readonly clock: Clock;
+}
+
+/** Serves every method that has a function; grpc-js answers UNIMPLEMENTED for any other path. */
+export function addService(server: Server, service: RpcService, context: MethodContext): void {
+  const definitions: Record<string, MethodDefinition<Message, Buffer>> = {};
+  const handlers: UntypedServiceImplementation = {};
+  for (const method of service.methods) {
+    const handler = handlerOf(method, service.aside, context);
+    if (handler === undefined) continue;
+    definitions[method.descriptor.name] = definitionOf(method.descriptor);
+    handlers[method.descriptor.name] = handler;
+  }
+  if (Object.keys(definitions).length > 0) server.addService(definitions as ServiceDefinition, handlers);
+}
+
+function definitionOf(method: DescMethod): MethodDefinition<Message, Buffer> {
+  const { input, output } = method;
+  return {
+    path: pathOf(method),
+    requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+    responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+    requestSerialize: (message) => encode(input, message),
+    requestDeserialize: (bytes) => decode(input, bytes),
+    // Answers are encoded where they are given, so that one that cannot be is logged and answered as any bug is.
+    responseSerialize: (bytes) => bytes,
+    responseDeserialize: (bytes) => encode(output, decode(output, bytes)),
+  };
+}
+
+function handlerOf(method: RpcMethod, aside: boolean, context: MethodContext): UntypedHandleCall | undefined {
+  switch (method.kind) {
+    case "unary":
+      return unary(method.descriptor, method.handle, context);
+    case "server_streaming":
+      return serverStreaming(method.descriptor, method.handle, aside, context);
+    case "bidi_streaming":
+      return bidiStreaming(method.descriptor, method.handle, aside, context);
+    case "unimplemented":
+      return undefined;
+  }
+}
+
+function unary(
+  method: DescMethod,
+  handle: UnaryHandler<unknown, unknown>,
+  { dispatcher, clock }: MethodContext,
+): handleUnaryCall<Message, Buffer> {
+  const { output } = method;
+  return (call, callback) => {
+    const fail = (thrown: unknown) => callback(statusOf(dispatcher.errorOf(method, thrown)));
+    const succeed = (answer: Message) => {
+      let bytes: Buffer;
+      try {
+        bytes = encode(output, answer);
+      } catch (thrown) {
+        fail(thrown);
+        return;
+      }
+      callback(null, bytes, OK_TRAILERS);
+    };
+    dispatcher.began(method);
+    try {
+      dispatcher.check(method, call.request);
+      const answer = handle(call.request, new GrpcCall(call, clock)) as Message | Promise<Message>;
+      if (answer instanceof Promise) answer.then(succeed, fail);
+      else succeed(answer);
+    } catch (thrown) {
+      fail(thrown);
+    }
+  };
+}
+
+function serverStreaming(
+  method: DescMethod,
+  handle: ServerStreamHandler<unknown, unknown>,
+  aside: boolean,
+  context: MethodContext,
+): handleServerStreamingCall<Message, Buffer> {
+  const { dispatcher, readers, clock } = context;
+  return (call) => {
+    const beneath = context.beneath.of(call);
+    if (beneath === undefined) return;
+    const stream = new GrpcServerStream(call, { method, beneath, dispatcher, readers, clock });
+    begin(stream, method, beneath, aside, dispatcher, () => {
+      dispatcher.check(method, call.request);
+      handle(call.request, stream);
+    });
+  };
+}
+
+function bidiStreaming(
+  method: DescMethod,
+  handle: BidiHandler<unknown, unknown>,
+  aside: boolean,
+  context: MethodContext,
+): handleBidiStreamingCall<Message, Buffer> {
+  const { dispatcher, readers, clock } = context;
+  return (call) => {
+    const beneath = context.beneath.of(call);
+    if (beneath === undefined) return;
+    const stream = new GrpcBidiStream(call, { method, beneath, dispatcher, readers, clock }, bidiWindow(aside));
+    begin(stream, method, beneath, aside, dispatcher, () => handle(stream));
+  };
+}
+
+/** Hands the stream to its service once it has a place on its connection. */
+function begin(
+  stream: GrpcServerStream,
+  method: DescMethod,
+  beneath: Beneath,
+  aside: boolean,
+  dispatcher: Dispatcher,
+  handle: () => void,
+): void {
+  dispatcher.began(method);
+  const places = beneath.connection.places(aside);
+  const leave = places.take({
+    begin() {
+      if (stream.ended) return;
+      try {
+        handle();
+      } catch (thrown) {
+        stream.failOf(thrown);
+      }
+    },
+    refuse: () => stream.fail(tooManyStreams(places.most)),
+  });
+  beneath.stream.once("close", leave);
+}

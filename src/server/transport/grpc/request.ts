@@ -1,0 +1,82 @@
+/** What the headers of a request must say for it to be a call of the gRPC port. grpc-js looks at hardly any of it. */
+
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { Code } from "@connectrpc/connect";
+import type { RefusedCall } from "../rpc/dispatch.ts";
+import { readGrpcType } from "../rpc/grpc-type.ts";
+
+/** Those that grpc-js has. */
+const ENCODINGS = ["identity", "deflate", "gzip"];
+/** Characters of a header that are told back. */
+const MOST_TOLD = 64;
+
+interface ForeignRefusal {
+  /** HTTP's, for callers that do not speak gRPC. */
+  readonly status: number;
+  readonly code: Code;
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers a request that is no call of gRPC with messages of protobuf, and returns with what; undefined: it is one. */
+export function refuseForeign(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): RefusedCall | undefined {
+  const refusal = refusalOf(headers);
+  if (refusal === undefined) return undefined;
+  // An error without a listener would end the process.
+  stream.on("error", () => {});
+  stream.respond(
+    {
+      ":status": refusal.status,
+      "content-type": "application/grpc",
+      "grpc-status": String(refusal.code),
+      "grpc-message": encodeURI(refusal.message),
+      ...refusal.headers,
+    },
+    { endStream: true },
+  );
+  stream.resume();
+  return refusal;
+}
+
+function refusalOf(headers: IncomingHttpHeaders): ForeignRefusal | undefined {
+  const method = headers[":method"];
+  // What nearly all calls say.
+  if (method === "POST" && headers["content-type"] === "application/grpc" && !("grpc-encoding" in headers)) return;
+  if (method !== "POST") {
+    return {
+      status: 405,
+      code: Code.Internal,
+      message: `a call of gRPC is a POST, not a ${told(method)}`,
+      headers: { allow: "POST" },
+    };
+  }
+  const type = headers["content-type"];
+  // What does not begin so is answered by grpc-js, with nothing but HTTP's 415.
+  if (type?.startsWith("application/grpc") && !isServed(type)) {
+    return {
+      status: 415,
+      code: Code.Unimplemented,
+      message: `this port takes application/grpc with messages of protobuf, not ${told(type)}; gRPC-Web is served by the web port`,
+    };
+  }
+  const encoding = headers["grpc-encoding"];
+  if (encoding !== undefined && !(typeof encoding === "string" && ENCODINGS.includes(encoding))) {
+    return {
+      status: 200,
+      code: Code.Unimplemented,
+      message: `messages are taken as they are or compressed by deflate or gzip, not by ${told(encoding)}`,
+      headers: { "grpc-accept-encoding": ENCODINGS.join(",") },
+    };
+  }
+  return undefined;
+}
+
+function isServed(type: string): boolean {
+  const read = readGrpcType(type);
+  return read?.protocol === "grpc" && read.codec === "proto";
+}
+
+/** A text of the caller's, not longer than it helps. */
+function told(text: unknown): string {
+  return String(text).slice(0, MOST_TOLD).toWellFormed();
+}

@@ -1,0 +1,239 @@
+/** A streaming call of grpc-js as services see it. */
+
+import { constants } from "node:http2";
+import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
+import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
+import type { Clock } from "../../clock.ts";
+import type { BidiStream, Caller, ServerStream, StreamEnd, UnaryCall } from "../../service/rpc.ts";
+import type { WireError } from "../../wire/error-wire.ts";
+import type { ReaderGuard, WatchedReader } from "../http2/reader-guard.ts";
+import type { Dispatcher } from "../rpc/dispatch.ts";
+import { SERVER_STREAM_WINDOW } from "../rpc/window.ts";
+import { encode } from "./codec.ts";
+import { headerOf, timeLeftOf, type WithMetadata } from "./due.ts";
+import { statusOf } from "./status.ts";
+import { OK_TRAILERS } from "./trailers.ts";
+import type { Beneath } from "./underlying-stream.ts";
+
+export interface GrpcStreamOptions {
+  readonly method: DescMethod;
+  readonly beneath: Beneath;
+  readonly dispatcher: Dispatcher;
+  readonly readers: ReaderGuard;
+  readonly clock: Clock;
+}
+
+type AnyCall = ServerWritableStream<Message, Buffer> | ServerDuplexStream<Message, Buffer>;
+
+export class GrpcServerStream implements ServerStream<Message> {
+  readonly probed = true;
+  caller: Caller | undefined;
+  readonly #call: AnyCall;
+  readonly #options: GrpcStreamOptions;
+  readonly #output: DescMessage;
+  readonly #window: number;
+  readonly #reader: WatchedReader;
+  #unsent = 0;
+  /** Since the reader was last up to date; it has time for all of them. */
+  #unsentBytes = 0;
+  #behind = false;
+  #ended = false;
+  #onWritable: () => void = () => {};
+  #onEnd: (how: StreamEnd) => void = () => {};
+
+  constructor(call: AnyCall, options: GrpcStreamOptions, window = SERVER_STREAM_WINDOW) {
+    this.#call = call;
+    this.#options = options;
+    this.#output = options.method.output;
+    this.#window = window;
+    const { stream, connection } = options.beneath;
+    const leave = () => this.#leave(connection.howStreamEnded());
+    this.#reader = options.readers.watch(() => {
+      this.#leave("lost");
+      if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
+    });
+    stream.once("close", () => {
+      this.#reader.stop();
+      leave();
+    });
+    // Its deadline has passed; the stream stays open until its client has heard of it.
+    call.on("cancelled", leave);
+  }
+
+  get peer(): string {
+    return this.#options.beneath.connection.peer;
+  }
+
+  get timeout(): number | undefined {
+    return timeLeftOf(this.#call, this.#options.clock);
+  }
+
+  header(name: string): string | undefined {
+    return headerOf(this.#call, name);
+  }
+
+  send(message: Message): boolean {
+    if (this.#ended) return true;
+    try {
+      const bytes = encode(this.#output, message);
+      this.#call.write(bytes, this.#onWritten);
+      this.#unsentBytes += bytes.byteLength;
+      if (this.#unsent === 0) this.#reader.owe(this.#unsentBytes);
+    } catch (thrown) {
+      this.breakOff(thrown);
+      return true;
+    }
+    this.#unsent += 1;
+    if (this.#unsent < this.#window) return true;
+    this.#behind = true;
+    this.onBehind();
+    return false;
+  }
+
+  onWritable(listener: () => void): void {
+    this.#onWritable = listener;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#call.end(OK_TRAILERS);
+  }
+
+  fail(error: WireError): void {
+    if (this.#ended) return;
+    this.#options.dispatcher.refused(this.#options.method, error);
+    this.endWith(error);
+  }
+
+  /** Ends the stream with what its caller hears of something that was thrown. */
+  failOf(thrown: unknown): void {
+    if (!this.#ended) this.endWith(this.#options.dispatcher.errorOf(this.#options.method, thrown));
+  }
+
+  protected endWith(error: WireError): void {
+    this.#ended = true;
+    // This is how grpc-js takes the status of a stream: it is sent after what was written.
+    this.#call.emit("error", statusOf(error));
+  }
+
+  onEnd(listener: (how: StreamEnd) => void): void {
+    this.#onEnd = listener;
+  }
+
+  /** Ends the stream for a fault that its service does not know of; what the service holds by it is orphaned. */
+  protected breakOff(thrown: unknown): void {
+    if (this.#ended) return;
+    this.failOf(thrown);
+    this.#onEnd("lost");
+  }
+
+  /** Whether it is over, whichever side ended it. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  protected onBehind(): void {}
+  protected onCaughtUp(): void {}
+
+  /** The write of one message has left this process. grpc-js's own measure, 16 messages, is far too lenient. */
+  readonly #onWritten = (): void => {
+    this.#unsent -= 1;
+    if (this.#unsent === 0) this.#unsentBytes = 0;
+    this.#reader.owe(this.#unsentBytes);
+    if (!this.#behind || this.#unsent > 0 || this.#ended) return;
+    this.#behind = false;
+    this.onCaughtUp();
+    this.#onWritable();
+  };
+
+  #leave(how: StreamEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd(how);
+  }
+}
+
+/** Requests are read only while the reader of the answers keeps up, so that nothing piles up between the two. */
+export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Message, Message> {
+  readonly #call: ServerDuplexStream<Message, Buffer>;
+  readonly #options: GrpcStreamOptions;
+
+  constructor(call: ServerDuplexStream<Message, Buffer>, options: GrpcStreamOptions, window: number) {
+    super(call, options, window);
+    this.#call = call;
+    this.#options = options;
+  }
+
+  onMessage(listener: (message: Message) => void): void {
+    this.#call.on("data", (message: Message) => {
+      // What comes after the end is read and dropped, or the client could not finish.
+      if (this.ended) return;
+      try {
+        this.#options.dispatcher.check(this.#options.method, message);
+        listener(message);
+      } catch (thrown) {
+        this.breakOff(thrown);
+      }
+    });
+  }
+
+  onHalfClose(listener: () => void): void {
+    this.#call.on("end", () => {
+      if (!this.ended) listener();
+    });
+  }
+
+  override end(): void {
+    super.end();
+    this.#call.resume();
+  }
+
+  protected override endWith(error: WireError): void {
+    super.endWith(error);
+    this.#call.resume();
+  }
+
+  protected override onBehind(): void {
+    this.#call.pause();
+  }
+
+  protected override onCaughtUp(): void {
+    this.#call.resume();
+  }
+}
+
+/** A call that is answered once. */
+export class GrpcCall implements UnaryCall {
+  caller: Caller | undefined;
+  readonly #call: UnaryOfGrpc;
+  readonly #clock: Clock;
+
+  constructor(call: UnaryOfGrpc, clock: Clock) {
+    this.#call = call;
+    this.#clock = clock;
+  }
+
+  get peer(): string {
+    return this.#call.getPeer();
+  }
+
+  get timeout(): number | undefined {
+    return timeLeftOf(this.#call, this.#clock);
+  }
+
+  header(name: string): string | undefined {
+    return headerOf(this.#call, name);
+  }
+
+  onGone(listener: () => void): void {
+    if (this.#call.cancelled) listener();
+    else this.#call.once("cancelled", listener);
+  }
+}
+
+type UnaryOfGrpc = WithMetadata & {
+  getPeer(): string;
+  readonly cancelled: boolean;
+  once(event: "cancelled", listener: () => void): unknown;
+};

@@ -1,0 +1,76 @@
+/** The gRPC port: `RpcService`s over grpc-js. */
+
+import { constants } from "node:http2";
+import { createServer } from "node:net";
+import { Server, setLogger } from "@grpc/grpc-js";
+import { createReaderGuard } from "../http2/reader-guard.ts";
+import { createRequestGuard } from "../http2/request-guard.ts";
+import { createHttp2Sessions, http2Options } from "../http2/sessions.ts";
+import { spreadStreams } from "../http2/stream-turns.ts";
+import type { Transport, TransportOptions } from "../port/options.ts";
+import { createPort } from "../port/port.ts";
+import { createDispatcher } from "../rpc/dispatch.ts";
+import { openEndedPaths, streamingPaths } from "../rpc/method-paths.ts";
+import { clampGrpcTimeout } from "../rpc/timeouts.ts";
+import { noteDueTime } from "./due.ts";
+import { createGrpcHttp2 } from "./http2-server.ts";
+import { addService } from "./methods.ts";
+import { refuseForeign } from "./request.ts";
+import { createGrpcBeneath } from "./underlying-stream.ts";
+
+const TIMEOUT_HEADER = "grpc-timeout";
+
+export function createGrpcTransport({ services, limits, liveness, log, clock }: TransportOptions): Transport {
+  // What a caller sends must not write lines of its own to standard error.
+  setLogger({ error: (message: string) => log.debug({ message }, "grpc-js") });
+  const grpc = new Server({
+    "grpc.max_receive_message_length": limits.maxMessageBytes,
+    "grpc.enable_channelz": 0,
+  });
+  const { http2Server, inject } = createGrpcHttp2(grpc, http2Options(limits));
+  const sessions = createHttp2Sessions({ server: http2Server, limits, liveness, clock });
+  const guard = createRequestGuard(clock);
+  const readers = createReaderGuard(clock, liveness);
+  const dispatcher = createDispatcher(services, log);
+  const beneath = createGrpcBeneath(sessions);
+  for (const service of services) addService(grpc, service, { dispatcher, beneath, readers, clock });
+
+  const streaming = streamingPaths(services);
+  const openEnded = openEndedPaths(services);
+  spreadStreams({
+    server: http2Server,
+    sessions,
+    dispatcher,
+    maxMetadataBytes: limits.maxMetadataBytes,
+    clock,
+    before(stream, headers, flags) {
+      const path = headers[":path"] ?? "";
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
+      const foreign = refuseForeign(stream, headers);
+      if (foreign !== undefined) {
+        dispatcher.refused(path, foreign);
+        return false;
+      }
+      // grpc-js reads the deadline and copies the headers at once.
+      const timeout = headers[TIMEOUT_HEADER];
+      noteDueTime(headers, timeout, clock);
+      if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
+      if (streaming.has(path)) beneath.label(stream, headers);
+      return true;
+    },
+  });
+
+  return createPort({
+    server: createServer({ noDelay: true }, inject),
+    limits,
+    log,
+    clock,
+    drain: () => sessions.drain(),
+    end() {
+      sessions.destroyAll();
+      guard.close();
+      readers.close();
+      grpc.forceShutdown();
+    },
+  });
+}

@@ -1,0 +1,40 @@
+/** The HTTP/2 stream beneath a call of grpc-js, which does not show it. */
+
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Http2Connection, Http2Sessions } from "../http2/sessions.ts";
+
+export interface Beneath {
+  readonly stream: ServerHttp2Stream;
+  readonly connection: Http2Connection;
+}
+
+export interface GrpcBeneath {
+  /** Names the stream in its headers, which grpc-js hands on as metadata. */
+  label(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void;
+  /** What is beneath a call that is to be answered; undefined if it is over before it was begun. */
+  of(call: { readonly metadata: { get(key: string): readonly unknown[] } }): Beneath | undefined;
+}
+
+const KEY = "ggen-stream";
+
+export function createGrpcBeneath(sessions: Http2Sessions): GrpcBeneath {
+  const open = new Map<string, Beneath>();
+  let latestId = 0;
+  return {
+    label(stream, headers) {
+      latestId += 1;
+      const id = String(latestId);
+      headers[KEY] = id;
+      const connection = stream.session && sessions.of(stream.session);
+      if (connection === undefined) return;
+      open.set(id, { stream, connection });
+      stream.once("close", () => open.delete(id));
+    },
+    of(call) {
+      const beneath = open.get(String(call.metadata.get(KEY)[0]));
+      // A deadline that passed, or a fault in the request, has been answered by grpc-js itself; once the request is
+      // complete it calls the handler all the same, and never says that the call is over.
+      return beneath?.stream.writableEnded ? undefined : beneath;
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/** The sockets of a port: how many there may be, and when the last has gone. */
+
+import type { Server, Socket } from "node:net";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+
+export interface Connections {
+  readonly size: number;
+  destroyAll(): void;
+  /** Resolves when no socket is left. */
+  whenEmpty(): Promise<void>;
+}
+
+/** µs between two warnings of one kind. */
+const QUIET_TIME = 10_000_000;
+
+/**
+ * Watches over the sockets of a server that listens. A socket beyond the limit is closed by Node before this server sees
+ * it, and an `accept` that fails (no more file descriptors) leaves the server alive.
+ */
+export function watchConnections(options: {
+  readonly server: Server;
+  readonly maxConnections: number;
+  readonly log: Log;
+  readonly clock: Clock;
+}): Connections {
+  const { server, maxConnections, log, clock } = options;
+  const sockets = new Set<Socket>();
+  let emptied: (() => void)[] = [];
+
+  server.maxConnections = maxConnections;
+  const warnOfDrops = rarely(clock, (times) =>
+    log.warn({ dropped: times, maxConnections }, "connections were closed at once: as many are open as may be"),
+  );
+  const warnOfErrors = rarely(clock, (times, err) => log.warn({ err, times }, "a connection could not be accepted"));
+  server.on("drop", () => warnOfDrops(undefined));
+  server.on("error", (error) => {
+    if (server.listening) warnOfErrors(error);
+  });
+  server.prependListener("connection", (socket: Socket) => {
+    sockets.add(socket);
+    // What is wrong with a socket ends it, and its protocol notices that; unheard, it would end the process.
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      sockets.delete(socket);
+      if (sockets.size > 0) return;
+      for (const resolve of emptied) resolve();
+      emptied = [];
+    });
+  });
+
+  return {
+    get size() {
+      return sockets.size;
+    },
+    destroyAll() {
+      for (const socket of sockets) socket.destroy();
+    },
+    whenEmpty() {
+      return sockets.size === 0 ? Promise.resolve() : new Promise((resolve) => emptied.push(resolve));
+    },
+  };
+}
+
+/** Says something at most once in `QUIET_TIME`, with how many times it would have been said since. */
+function rarely<T>(clock: Clock, say: (times: number, latest: T) => void): (latest: T) => void {
+  let times = 0;
+  let quietUntil = Number.NEGATIVE_INFINITY;
+  return (latest) => {
+    times += 1;
+    if (clock.now() < quietUntil) return;
+    quietUntil = clock.now() + QUIET_TIME;
+    say(times, latest);
+    times = 0;
+  };
+}

@@ -1,0 +1,48 @@
+/** What every transport is made of, and what it promises to the code that starts and stops the server. */
+
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+import type { RpcService } from "../../service/rpc.ts";
+
+/** What a port will bear. */
+export interface TransportLimits {
+  /** Bytes of one message, after decompression. */
+  readonly maxMessageBytes: number;
+  /** Streams of one connection that wait, hold or watch; an HTTP/1.1 connection carries one call at a time anyway. */
+  readonly maxStreamsPerConnection: number;
+  /** Connections open at once; one more is closed as soon as it comes. */
+  readonly maxConnections: number;
+  /** Bytes of the headers of one call, each counted as HTTP/2 does: name, value and 32. */
+  readonly maxMetadataBytes: number;
+}
+
+/** How a port notices that the other end is gone, in µs. */
+export interface Liveness {
+  /** How often an HTTP/2 connection is pinged. */
+  readonly keepaliveTime: number;
+  /** How long it may take to answer before it counts as lost. */
+  readonly keepaliveTimeout: number;
+}
+
+export interface TransportOptions {
+  readonly services: readonly RpcService[];
+  readonly limits: TransportLimits;
+  readonly liveness: Liveness;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+export interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One port. `drain` and `close` may be called any number of times, and before `listen`. */
+export interface Transport {
+  /** Opens the port: `127.0.0.1:50051`, `[::1]:0`. Rejects with what is wrong, where, and what to do. */
+  listen(address: string): Promise<BoundAddress>;
+  /** Takes no new connections and asks those that are open to go elsewhere; calls that are open go on. */
+  drain(): void;
+  /** Ends everything now. Resolves when no socket is left. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,167 @@
+/** `RpcService`s as the routes of a connect router. */
+
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  Message,
+} from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
+import type {
+  BidiHandler,
+  Caller,
+  RpcMethod,
+  RpcService,
+  ServerStreamHandler,
+  UnaryCall,
+  UnaryHandler,
+} from "../../service/rpc.ts";
+import { tooManyStreams } from "../../wire/error-wire.ts";
+import type { Dispatcher } from "../rpc/dispatch.ts";
+import { bidiWindow, SERVER_STREAM_WINDOW } from "../rpc/window.ts";
+import { connectErrorOf } from "./error.ts";
+import { exchangeKey } from "./exchange.ts";
+import { requireHttpVersion } from "./http-version.ts";
+import { jsonOptionsOf } from "./json.ts";
+import { WebStream } from "./stream.ts";
+
+type Implementation =
+  | MethodImpl<DescMethodUnary>
+  | MethodImpl<DescMethodServerStreaming>
+  | MethodImpl<DescMethodBiDiStreaming>;
+
+/** Serves every method that has a function, and answers UNIMPLEMENTED for the others. */
+export function addRoutes(router: ConnectRouter, service: RpcService, dispatcher: Dispatcher): void {
+  for (const method of service.methods) {
+    const { descriptor } = method;
+    // The kinds of methods and functions match, one by one; TypeScript cannot see it.
+    const implementation = implementationOf(method, service.aside, dispatcher) as MethodImpl<DescMethod>;
+    router.rpc(descriptor, implementation, { jsonOptions: jsonOptionsOf(descriptor.input) });
+  }
+}
+
+function implementationOf(method: RpcMethod, aside: boolean, dispatcher: Dispatcher): Implementation {
+  switch (method.kind) {
+    case "unary":
+      return unary(method.descriptor, method.handle, dispatcher);
+    case "server_streaming":
+      return serverStreaming(method.descriptor, method.handle, aside, dispatcher);
+    case "bidi_streaming":
+      return bidiStreaming(method.descriptor, method.handle, aside, dispatcher);
+    case "unimplemented":
+      return () => {
+        throw new ConnectError(`${method.descriptor.name} is not implemented`, Code.Unimplemented);
+      };
+  }
+}
+
+function unary(
+  method: DescMethod,
+  handle: UnaryHandler<unknown, unknown>,
+  dispatcher: Dispatcher,
+): MethodImpl<DescMethodUnary> {
+  return async (request, context) => {
+    note(context, method, dispatcher);
+    try {
+      dispatcher.check(method, request);
+      return (await handle(request, new WebCall(context))) as Message;
+    } catch (thrown) {
+      throw connectErrorOf(dispatcher.errorOf(method, thrown), context.protocolName);
+    }
+  };
+}
+
+function serverStreaming(
+  method: DescMethod,
+  handle: ServerStreamHandler<unknown, unknown>,
+  aside: boolean,
+  dispatcher: Dispatcher,
+): MethodImpl<DescMethodServerStreaming> {
+  return (request, context) => {
+    const stream = new WebStream({ method, context, dispatcher, window: SERVER_STREAM_WINDOW });
+    begin(stream, context, method, aside, dispatcher, () => {
+      dispatcher.check(method, request);
+      handle(request, stream);
+    });
+    return stream;
+  };
+}
+
+function bidiStreaming(
+  method: DescMethod,
+  handle: BidiHandler<unknown, unknown>,
+  aside: boolean,
+  dispatcher: Dispatcher,
+): MethodImpl<DescMethodBiDiStreaming> {
+  return (requests, context) => {
+    const stream = new WebStream({ method, context, dispatcher, window: bidiWindow(aside), requests });
+    begin(stream, context, method, aside, dispatcher, () => handle(stream));
+    return stream;
+  };
+}
+
+/** Hands the stream to its service once it has a place on its connection. */
+function begin(
+  stream: WebStream,
+  context: HandlerContext,
+  method: DescMethod,
+  aside: boolean,
+  dispatcher: Dispatcher,
+  handle: () => void,
+): void {
+  note(context, method, dispatcher);
+  // Without it nginx holds a streamed answer back until some KB of it have come.
+  context.responseHeader.set("x-accel-buffering", "no");
+  const beginNow = () => {
+    if (stream.ended) return;
+    try {
+      requireHttpVersion(method, context);
+      handle();
+    } catch (thrown) {
+      stream.failOf(thrown);
+    }
+  };
+  const exchange = context.values.get(exchangeKey);
+  const places = exchange?.places(aside);
+  if (exchange === undefined || places === undefined) {
+    beginNow();
+    return;
+  }
+  const leave = places.take({ begin: beginNow, refuse: () => stream.fail(tooManyStreams(places.most)) });
+  if (exchange.signal.aborted) leave();
+  else exchange.signal.addEventListener("abort", leave, { once: true });
+}
+
+function note({ values }: HandlerContext, method: DescMethod, dispatcher: Dispatcher): void {
+  dispatcher.began(method);
+  const exchange = values.get(exchangeKey);
+  if (exchange !== undefined) exchange.begun = true;
+}
+
+class WebCall implements UnaryCall {
+  caller: Caller | undefined;
+  readonly #context: HandlerContext;
+
+  constructor(context: HandlerContext) {
+    this.#context = context;
+  }
+
+  get peer(): string {
+    return this.#context.values.get(exchangeKey)?.peer ?? "unknown";
+  }
+
+  get timeout(): number | undefined {
+    return this.#context.values.get(exchangeKey)?.timeout;
+  }
+
+  header(name: string): string | undefined {
+    return this.#context.requestHeader.get(name) ?? undefined;
+  }
+
+  onGone(listener: () => void): void {
+    const { signal } = this.#context;
+    if (signal.aborted) listener();
+    else signal.addEventListener("abort", listener, { once: true });
+  }
+}

@@ -1,0 +1,101 @@
+/** The web port: `RpcService`s as Connect, gRPC-Web and gRPC, over HTTP/1.1 and HTTP/2, beside the pages. */
+
+import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from "node:http";
+import { constants, createServer as createHttp2Server } from "node:http2";
+import { createReaderGuard } from "../http2/reader-guard.ts";
+import { createRequestGuard, REQUEST_TIMEOUT } from "../http2/request-guard.ts";
+import { createHttp2Sessions, http2Options } from "../http2/sessions.ts";
+import { spreadStreams } from "../http2/stream-turns.ts";
+import type { Transport, TransportOptions } from "../port/options.ts";
+import { createPort } from "../port/port.ts";
+import { createDispatcher } from "../rpc/dispatch.ts";
+import { openEndedPaths } from "../rpc/method-paths.ts";
+import { type CorsOptions, createCors } from "./cors.ts";
+import { createWebHandler, type Pages } from "./handler.ts";
+import { shareListener } from "./sniff.ts";
+
+export interface WebTransportOptions extends TransportOptions {
+  /** Which pages of other origins may call. */
+  readonly cors: CorsOptions;
+  /** What else is served here. */
+  readonly pages?: Pages;
+}
+
+/** ms, over HTTP/1.1: a connection may be idle so long, and headers may take so long. */
+const IDLE_TIMEOUT = 60_000;
+const HEADERS_TIMEOUT = 10_000;
+/** ms between two looks at which requests have exceeded that. */
+const CHECK_INTERVAL = 2_000;
+
+export function createWebTransport(options: WebTransportOptions): Transport {
+  const { services, limits, liveness, log, clock, cors, pages = () => false } = options;
+  const http2 = createHttp2Server(http2Options(limits));
+  const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
+  const guard = createRequestGuard(clock);
+  const readers = createReaderGuard(clock, liveness);
+  const openEnded = openEndedPaths(services);
+  const dispatcher = createDispatcher(services, log);
+  const handle = createWebHandler({
+    services,
+    dispatcher,
+    sessions,
+    readers,
+    limits,
+    cors: createCors(cors),
+    pages,
+    log,
+    clock,
+  });
+  http2.on("request", (request, response) => handle(request, response as unknown as ServerResponse));
+  spreadStreams({
+    server: http2,
+    sessions,
+    dispatcher,
+    maxMetadataBytes: limits.maxMetadataBytes,
+    clock,
+    before(stream, headers, flags) {
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(headers[":path"] ?? ""));
+      return true;
+    },
+  });
+
+  let draining = false;
+  const http1 = createHttp1Server(
+    {
+      maxHeaderSize: limits.maxMetadataBytes,
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT / 1000,
+      keepAliveTimeout: IDLE_TIMEOUT,
+      connectionsCheckingInterval: CHECK_INTERVAL,
+      // HTTP/1.1 has no pings, so at least the kernel probes.
+      keepAlive: true,
+      keepAliveInitialDelay: liveness.keepaliveTime / 1000,
+    },
+    (request: IncomingMessage, response: ServerResponse) => {
+      if (draining) response.setHeader("connection", "close");
+      response.once("close", () => {
+        if (draining) clock.schedule(clock.now(), false, () => http1.closeIdleConnections());
+      });
+      handle(request, response);
+    },
+  );
+  const undecided = shareListener({ http1, http2, clock });
+
+  return createPort({
+    server: http1,
+    limits,
+    log,
+    clock,
+    drain() {
+      draining = true;
+      for (const socket of undecided) socket.destroy();
+      sessions.drain();
+    },
+    end() {
+      sessions.destroyAll();
+      http1.closeAllConnections();
+      guard.close();
+      readers.close();
+    },
+  });
+}
