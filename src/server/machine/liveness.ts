@@ -123,7 +123,7 @@ export function restartTtl<H extends Held>(state: Clockwork<NoInfer<H>>, held: H
   else state.deadlines.set(held, state.now + ttl);
 }
 
-/** Gives what is held to another call; the stream of the call before, if it had one, is told so. */
+/** Gives what is held to another call; the stream of the call before, if it had one, is notified. */
 export function attach<H extends Held>(
   state: Clockwork<NoInfer<H>>,
   held: H,
@@ -147,7 +147,7 @@ export function keepsPlace(
   return ttl !== 0 && requestId !== "" && (how === "lost" || keepsOnCancel);
 }
 
-/** A retry has found a place: the stream that has it, if there is one, is told so. */
+/** A retry has found a place: the stream that has it, if there is one, is notified. */
 export function displaceQueuer({ events }: Pick<Clockwork<never>, "events">, { id, stream }: Queuer): void {
   if (stream === undefined) return;
   events.push({ to: stream, about: id, news: { kind: "displaced", reason: "WAITER_DISPLACED" } });

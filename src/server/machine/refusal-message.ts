@@ -28,12 +28,12 @@ function subjectOf({ limiter, key, at }: Refusal): string {
   return `${card}${card === "" ? stage : ""}board ${quote(at.board)}`;
 }
 
-interface Told extends Refusal {
+interface NamedRefusal extends Refusal {
   readonly name: string;
   readonly field: FieldName;
 }
 
-const MESSAGES: Record<Reason, (told: Told) => string> = {
+const MESSAGES: Record<Reason, (refusal: NamedRefusal) => string> = {
   LIMITER_NOT_FOUND: ({ name }) => `there is no ${name}, or it is being deleted; ListLimiters says what there is`,
   LEASE_NOT_FOUND: () => "no lease has this id, or it ended long ago",
   WAITER_NOT_FOUND: () => "no waiter has this id; it may have been granted, or have left",

@@ -21,7 +21,7 @@ export class ChangeLog {
   readonly #entries = new Map<string, Entry>();
   readonly #standing = new Line();
   readonly #gone = new Line();
-  /** The latest change that can no longer be told. */
+  /** The latest change that can no longer be sent. */
   #forgotten: number;
 
   /** `from`: the number of the change with which the board began; what was before is not known. */
@@ -48,7 +48,7 @@ export class ChangeLog {
     }
   }
 
-  /** Whether all that has changed after the change of this number can still be told. */
+  /** Whether all that has changed after the change of this number can still be sent. */
   reachesBackTo(sequence: number): boolean {
     return sequence >= this.#forgotten;
   }

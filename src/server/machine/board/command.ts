@@ -247,7 +247,7 @@ export interface BoardOutcomes {
   "add-card": CardChanged | Refusal;
   "update-card": CardChanged | Refusal;
   "delete-card": Nothing | Refusal;
-  /** Where the stage has a limiter, `pull-waiting` even with `maxWait` 0: what comes of it is told to the stream. */
+  /** Where the stage has a limiter, `pull-waiting` even with `maxWait` 0: what comes of it is said on the stream. */
   pull: Pulled | PullWaiting | Refusal;
   "resume-work": Pulled | Refusal;
   "leave-pull": Nothing;

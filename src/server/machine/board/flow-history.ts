@@ -27,8 +27,8 @@ export class FlowHistory {
     for (const level of this.#levels) {
       if (now < level.nextAt) continue;
       const missed = Math.floor((now - level.nextAt) / level.every);
-      const told = Math.min(missed, level.keep - 1);
-      for (let back = told; back >= 0; back--) {
+      const noted = Math.min(missed, level.keep - 1);
+      for (let back = noted; back >= 0; back--) {
         level.samples.push({ at: level.nextAt + (missed - back) * level.every, counts: counts() });
       }
       level.samples.splice(0, level.samples.length - level.keep);

@@ -176,7 +176,7 @@ export interface Puller extends Queuer, FifoNode<Puller> {
   leaseId: string | undefined;
   /** How often it has claimed. */
   claims: number;
-  toldAhead: number;
+  sentAhead: number;
 }
 
 /** What a pull into a stage does. */

@@ -27,7 +27,7 @@ export function enqueuePuller(state: BoardState, stage: Stage, command: PullCard
     missing: undefined,
     leaseId: undefined,
     claims: 0,
-    toldAhead: stage.pullers.presentCount,
+    sentAhead: stage.pullers.presentCount,
     arrival: state.arrival,
     present: true,
     previous: undefined,
@@ -74,7 +74,7 @@ export function admitPuller(state: BoardState, puller: Puller): void {
   state.events.push({ to: stream, about: puller.id, news: carryOut(state, puller.stage, pull, puller) });
 }
 
-/** Its reservation has come to nothing: it is back in its old place, or told no if it does not wait. */
+/** Its reservation has come to nothing: it is back in its old place, or refused if it does not wait. */
 export function unclaim(state: BoardState, puller: Puller): void {
   const { stage, stream } = puller;
   unreserve(state, puller);
@@ -90,8 +90,8 @@ export function unclaim(state: BoardState, puller: Puller): void {
 }
 
 /**
- * After a change of the stages: what is kept for those who have yet to be admitted by a limiter stays kept where they
- * could still pull it, and where it is still that limiter on which they wait. The first who came keep theirs first.
+ * After a change of the stages: what is kept for pullers that a limiter has yet to admit stays kept where they could still
+ * pull it, and where they still wait on that limiter. The pullers that came first keep theirs first.
  */
 export function reviewClaims(state: BoardState, board: Board, changed: ReadonlySet<Stage>): void {
   const claiming = [...state.pullers.values()].filter(({ stage, claiming: pull }) => pull && stage.board === board);

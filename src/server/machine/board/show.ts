@@ -85,9 +85,9 @@ function showPlace({ puller }: PullWaiting): ShownPlace {
 
 /** Where a puller stands, and what it waits for. */
 export function viewPlace(puller: Puller): PlaceView {
-  const { stage, claiming, missing, toldAhead } = puller;
+  const { stage, claiming, missing, sentAhead } = puller;
   if (claiming !== undefined) return { pullersAhead: 0, missing };
-  return { pullersAhead: toldAhead, missing: findPull(stage) === "STAGE_FULL" ? "STAGE_FULL" : "NO_CARD" };
+  return { pullersAhead: sentAhead, missing: findPull(stage) === "STAGE_FULL" ? "STAGE_FULL" : "NO_CARD" };
 }
 
 /** Counts the pullers of each stage, and returns those whose place is nearer by a tenth or more than they last heard. */
@@ -97,8 +97,8 @@ export function takeMovedPullers(state: BoardState, boards: Iterable<string>): P
     for (const stage of state.boards.get(name)?.stages ?? []) {
       let ahead = 0;
       for (const puller of stage.pullers.present()) {
-        if (ahead < puller.toldAhead && ahead <= puller.toldAhead * 0.9) {
-          puller.toldAhead = ahead;
+        if (ahead < puller.sentAhead && ahead <= puller.sentAhead * 0.9) {
+          puller.sentAhead = ahead;
           moved.push(puller);
         }
         ahead += 1;

@@ -95,13 +95,13 @@ export interface SampleView {
 
 /** How far a watcher of a board has come. */
 export interface WatchPosition {
-  /** The number of the change up to which it has been told everything; 0: it knows nothing. */
+  /** The number of the change up to which it has received everything; 0: it knows nothing. */
   readonly sequence: number;
-  /** The number of the board's last change when it was last told a snapshot: what was gone by then it has never seen. */
+  /** The number of the board's last change when it last received a snapshot: what was gone by then it has never seen. */
   readonly snapshotAt: number;
 }
 
-/** What a watcher is told next, which brings it up to the change of a number: the whole of it, or a part that fits one message. */
+/** What a watcher receives next, which brings it up to the change of a number: the whole of it, or a part that fits one message. */
 export type BoardDelta = {
   readonly board: BoardView;
   readonly cards: readonly CardView[];

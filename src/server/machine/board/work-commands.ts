@@ -23,8 +23,8 @@ import { type BoardState, touch } from "./state.ts";
 import { endWork, failWork, orphanWork, placeOf, returnWork, tellOver, undoWork, VANISHED } from "./work.ts";
 
 /**
- * Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. Said again by who
- * has not heard the answer, it is answered with the card as it stands by then.
+ * Finishes a card, gives it back, or sends it back; under a token that is not the card's nothing changes. A worker that has not heard
+ * the answer may repeat it, and is answered with the card as it stands by then.
  */
 export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes["finish"] {
   const card = findCard(state, command.board, command.cardId);

@@ -103,7 +103,7 @@ function waitInstead(state: State, command: Acquire, targets: readonly ClaimTarg
     stream: command.stream,
     monitored: command.monitored,
     deadline: state.now + maxWait,
-    toldAhead: 0,
+    sentAhead: 0,
     stretch: undefined,
     seat: 0,
     dueAt: 0,
@@ -149,7 +149,7 @@ function takeUp(state: State, lease: Lease, { stream, monitored, keepOnCancel }:
 
 function waiting(state: State, waiter: Waiter): Waiting {
   const ahead = waitersAhead(waiter);
-  waiter.toldAhead = ahead;
+  waiter.sentAhead = ahead;
   return {
     kind: "waiting",
     waiterId: waiter.id,

@@ -11,7 +11,7 @@ import { unsettle } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
 import type { State } from "./state.ts";
 
-/** Ends a live lease: its permits are free, its stream is told, the head of each queue is looked at. */
+/** Ends a live lease: its permits are free, its stream is notified, the head of each queue is looked at. */
 export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
   if (lease.requestId !== "") {
     pastRequest(state, lease.requestId, { kind: "ended", call: lease.call, asked: lease.asked, end });
@@ -21,7 +21,7 @@ export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
 
 /** Ends a lease of which its holder never heard, and forgets that it was asked for. */
 export function undoGrant(state: State, lease: Lease): void {
-  // No stream is left to be told.
+  // No stream is left to be notified.
   if (lease.attachment.kind === "attached") lease.attachment = DETACHED;
   takeBack(state, lease, "cancelled");
 }

@@ -97,7 +97,7 @@ function assertHead(state: State, instance: Instance): void {
   holds(wait !== 0, instance, "the head does not fit now");
   if (instance.idle) return;
   const due = instance.heapIndex === -1 ? undefined : instance.dueAt - state.now;
-  // Waits that are as good as endless are not told apart.
+  // Waits that are as good as endless are not distinguished.
   const isEndless = wait !== undefined && due !== undefined && Math.min(wait, due) > FOREVER / 2;
   holds(due === wait || isEndless, instance, "its deadline is the instant at which its head has its tokens");
 }

@@ -51,7 +51,7 @@ export function makeRoom(
   return roomAt;
 }
 
-/** More are not looked at: then the time of so many is told, which is none too late to ask again. */
+/** More are not looked at: then the time of so many is answered, which is none too late to ask again. */
 const MOST_LOOKED_AT = 16;
 
 /** When the first `count` of them will have fallen due; Infinity if there are fewer. */

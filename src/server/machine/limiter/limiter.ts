@@ -143,8 +143,8 @@ export interface Waiter extends Queuer, Member<Waiter> {
   readonly ttl: number;
   /** Whether its limiters believe a cancel; else it is a lost connection to them. */
   trustCancel: boolean;
-  /** `ahead` as its stream was last told. */
-  toldAhead: number;
+  /** `ahead` as last sent on its stream. */
+  sentAhead: number;
 }
 
 /** What is measured of a limiter. */
@@ -292,7 +292,7 @@ export function microsUntilTokens(instance: Instance, tokens: number, now: numbe
   return microsUntil(refilled(instance, rate, now), rate, tokens);
 }
 
-/** µs from `now` until the bucket is full: with nothing held, the instance then cannot be told from a new one. */
+/** µs from `now` until the bucket is full: with nothing held, the instance then cannot be distinguished from a new one. */
 export function microsUntilAsNew(instance: Instance, now: number): number {
   const { rate } = instance.limiter.config;
   if (rate === undefined) return 0;

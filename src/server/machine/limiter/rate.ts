@@ -30,7 +30,7 @@ const FASTEST_GAIN = 10;
 export const MAX_TOKENS = 1_000_000_000;
 /** µs: 366 days. */
 export const MAX_PERIOD = 31_622_400_000_000;
-/** µs, 142 years: longer waits are not told apart. */
+/** µs, 142 years: longer waits are not distinguished. */
 export const FOREVER = 2 ** 52;
 
 const SECOND = 1_000_000;

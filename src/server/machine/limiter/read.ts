@@ -137,8 +137,8 @@ export function viewWaiter(state: State, waiter: Waiter, now: number, wallTime: 
 }
 
 /**
- * Surveys the queues that have moved, and names the waiters whose place is nearer by a tenth or more than they were
- * last told: word of every step would cost a long queue more than the grants do.
+ * Surveys the queues that have moved, and names the waiters whose place is nearer by a tenth or more than when their
+ * streams last heard: word of every step would cost a long queue more than the grants do.
  */
 export function takeMoved(state: State): Waiter[] {
   const moved: Waiter[] = [];
@@ -147,8 +147,8 @@ export function takeMoved(state: State): Waiter[] {
     survey(instance);
     for (const { waiter } of instance.queue.present()) {
       const ahead = waitersAhead(waiter);
-      if (ahead > waiter.toldAhead * 0.9 || ahead === waiter.toldAhead) continue;
-      waiter.toldAhead = ahead;
+      if (ahead > waiter.sentAhead * 0.9 || ahead === waiter.sentAhead) continue;
+      waiter.sentAhead = ahead;
       moved.push(waiter);
     }
   }

@@ -294,7 +294,7 @@ function restoreWaiter(state: State, record: WaiterRecord): void {
     deadline,
     stream: undefined,
     monitored: false,
-    toldAhead: 0,
+    sentAhead: 0,
     stretch: undefined,
     seat: 0,
     dueAt: 0,

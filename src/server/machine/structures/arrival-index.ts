@@ -3,13 +3,13 @@
  *
  * They sit in small tables, each for a stretch of arrivals. Most come at the one end and leave at the other, so that only
  * the two tables there are touched, however many wait; one large table costs several times as much with every change (it
- * leaves the caches, and is copied as it grows). In exchange, whoever has nothing but an id asks every stretch.
+ * leaves the caches, and is copied as it grows). In exchange, a look-up by nothing but an id asks every stretch.
  */
 
-/** What a roster knows of its members, which carry it themselves. */
+/** What the index knows of its members, which carry it themselves. */
 export interface Member<T> {
   readonly id: string;
-  /** The part of the roster that it sits in; undefined: it is on none. */
+  /** The stretch that it sits in; undefined: it is in no index. */
   stretch: Stretch<T> | undefined;
   /** Its place there. */
   seat: number;
@@ -20,7 +20,7 @@ interface Stretch<T> {
   /** In the order of arrival; undefined: its member has left. */
   readonly seats: (T | undefined)[];
   /**
-   * Nobody is taken out of it: whoever leaves would touch memory that was not touched since they came. It goes with the
+   * No member is taken out of it: its leaving would touch memory that was not touched since it came. It goes with the
    * stretch.
    */
   readonly seatOf: Map<string, number>;
@@ -35,7 +35,7 @@ const SPARSEST = 4;
 const FEW = 4;
 
 export class ArrivalIndex<T extends Member<T>> {
-  /** The oldest first; never empty. All but the youngest are full of seats, and have somebody on them. */
+  /** The oldest first; never empty. All but the youngest are full of seats, and have a member left on them. */
   #stretches: Stretch<T>[] = [createStretch()];
   #size = 0;
   /** Those that were left included. */
@@ -108,7 +108,7 @@ export class ArrivalIndex<T extends Member<T>> {
     this.#seats -= stretch.seats.length;
   }
 
-  /** A few who stay for long would keep many seats, all to be looked at, and stretches, each to be asked. */
+  /** A few members that stay for long would keep many seats, all to be looked at, and stretches, each to be asked. */
   #closeRanks(): void {
     const members = [...this.values()];
     this.#stretches = [createStretch()];

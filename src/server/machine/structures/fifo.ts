@@ -2,7 +2,7 @@
  * The queue of one instance, in order of arrival, that any waiter can leave in O(1).
  *
  * A waiter whose connection was lost may come back to its old place. While it is away it stands in no order: it blocks
- * nobody, counts for nobody, and costs nobody anything. One that came back cannot be linked in without walking to its
+ * no other waiter, does not count in its place, and costs nothing. One that came back cannot be linked in without walking to its
  * place, so those stand in a heap beside the list, and the next to be served is the earlier of the two heads. Whatever
  * comes and goes in whatever order, an operation is O(1), or O(log n) in how many have come back.
  */
@@ -30,7 +30,7 @@ export class Fifo<T extends FifoNode<T>> {
   #oldest: T | undefined = undefined;
   #newest: T | undefined = undefined;
   #presentCount = 0;
-  /** Those who left and came back, and those who have not; made when somebody leaves, since most queues see nobody do. */
+  /** Those that left and came back, and those that have not; made when the first leaves, since in most queues none does. */
   #returned: IndexedHeap<Returned<T>> | undefined = undefined;
   #away: Set<T> | undefined = undefined;
 

@@ -22,17 +22,17 @@ const operation = fc.oneof(
   }),
 );
 
-describe("the roster", () => {
+describe("the arrival index", () => {
   it("has each guest once, in the order of arrival, however they come and go", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 25 }), (operations) => {
-        const roster = new ArrivalIndex<Guest>();
+        const members = new ArrivalIndex<Guest>();
         let model: Guest[] = [];
         let arrivals = 0;
         for (const op of operations) {
           if (op.kind === "come") {
             const guests = Array.from({ length: op.count }, () => createGuest(arrivals++));
-            for (const guest of guests) roster.add(guest);
+            for (const guest of guests) members.add(guest);
             model.push(...guests);
           } else {
             const first = Math.floor(op.from * model.length);
@@ -40,14 +40,14 @@ describe("the roster", () => {
             for (let i = first; i < model.length && going.size < op.count; i += op.stay + 1) {
               going.add(model[i] as Guest);
             }
-            for (const guest of going) roster.delete(guest);
-            expect([...going].filter(({ id }) => roster.get(id) !== undefined)).toEqual([]);
+            for (const guest of going) members.delete(guest);
+            expect([...going].filter(({ id }) => members.get(id) !== undefined)).toEqual([]);
             model = model.filter((guest) => !going.has(guest));
           }
-          expect(roster.size).toBe(model.length);
-          expect([...roster.values()].every((guest, at) => guest === model[at])).toBe(true);
+          expect(members.size).toBe(model.length);
+          expect([...members.values()].every((guest, at) => guest === model[at])).toBe(true);
           for (const guest of [model[0], model[model.length >> 1], model.at(-1)]) {
-            if (guest !== undefined) expect(roster.get(guest.id)).toBe(guest);
+            if (guest !== undefined) expect(members.get(guest.id)).toBe(guest);
           }
         }
       }),
@@ -56,53 +56,53 @@ describe("the roster", () => {
   });
 
   it("asks few stretches for an id, however many have passed through while a few stayed", () => {
-    const roster = new ArrivalIndex<Guest>();
+    const members = new ArrivalIndex<Guest>();
     const staying: Guest[] = [];
     let passing: Guest[] = [];
     for (let arrival = 0; arrival < 40 * STRETCH; arrival++) {
       const guest = createGuest(arrival);
-      roster.add(guest);
+      members.add(guest);
       if (arrival % 1000 === 0) staying.push(guest);
       else passing.push(guest);
       if (passing.length < STRETCH) continue;
-      for (const each of passing) roster.delete(each);
+      for (const each of passing) members.delete(each);
       passing = [];
     }
-    for (const each of passing) roster.delete(each);
-    expect(roster.stretches).toBeLessThanOrEqual(3);
-    expect([...roster.values()]).toEqual(staying);
+    for (const each of passing) members.delete(each);
+    expect(members.stretches).toBeLessThanOrEqual(3);
+    expect([...members.values()]).toEqual(staying);
   });
 
   it("asks no stretch that is empty", () => {
-    const roster = new ArrivalIndex<Guest>();
+    const members = new ArrivalIndex<Guest>();
     const queue = Array.from({ length: 10 * STRETCH }, (_, arrival) => createGuest(arrival));
-    for (const guest of queue) roster.add(guest);
-    for (const guest of queue.slice(0, 6 * STRETCH)) roster.delete(guest);
-    expect(roster.stretches).toBe(4);
+    for (const guest of queue) members.add(guest);
+    for (const guest of queue.slice(0, 6 * STRETCH)) members.delete(guest);
+    expect(members.stretches).toBe(4);
   });
 
   it("asks none that became empty while it was the youngest, once there is a younger one", () => {
-    const roster = new ArrivalIndex<Guest>();
+    const members = new ArrivalIndex<Guest>();
     const [staying, leaving] = [0, STRETCH].map((first) =>
       Array.from({ length: STRETCH }, (_, index) => createGuest(first + index)),
     ) as [Guest[], Guest[]];
-    for (const guest of [...staying, ...leaving]) roster.add(guest);
-    for (const guest of leaving) roster.delete(guest);
-    expect(roster.stretches).toBe(2);
+    for (const guest of [...staying, ...leaving]) members.add(guest);
+    for (const guest of leaving) members.delete(guest);
+    expect(members.stretches).toBe(2);
     const newcomer = createGuest(2 * STRETCH);
-    roster.add(newcomer);
-    expect(roster.stretches).toBe(2);
-    expect([...roster.values()]).toEqual([...staying, newcomer]);
+    members.add(newcomer);
+    expect(members.stretches).toBe(2);
+    expect([...members.values()]).toEqual([...staying, newcomer]);
   });
 
   it("takes no guest off twice", () => {
-    const roster = new ArrivalIndex<Guest>();
+    const members = new ArrivalIndex<Guest>();
     const [one, other] = [createGuest(1), createGuest(2)];
-    roster.add(one);
-    roster.add(other);
-    roster.delete(one);
-    roster.delete(one);
-    expect([...roster.values()]).toEqual([other]);
-    expect(roster.size).toBe(1);
+    members.add(one);
+    members.add(other);
+    members.delete(one);
+    members.delete(one);
+    expect([...members.values()]).toEqual([other]);
+    expect(members.size).toBe(1);
   });
 });
