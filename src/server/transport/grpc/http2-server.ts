@@ -14,7 +14,7 @@ export interface GrpcHttp2 {
  * Makes the HTTP/2 server that grpc-js serves injected connections with, with options of ours, and shows it.
  *
  * grpc-js passes on none of what Node offers to bound a connection, and shows neither sessions nor streams: whether a
- * call was cancelled or its connection lost can only be told from the session. It does make its server by the public
+ * call was cancelled or its connection lost can only be known from the session. It does make its server by the public
  * `http2.createServer`, synchronously, so that is where it is met; no private field is touched, and a grpc-js that did
  * it otherwise would fail here, at the start.
  */

@@ -7,7 +7,7 @@ import { readGrpcType } from "../rpc/grpc-type.ts";
 
 /** Those that grpc-js has. */
 const ENCODINGS = ["identity", "deflate", "gzip"];
-/** Characters of a header that are told back. */
+/** Characters of a header that are quoted. */
 const MOST_TOLD = 64;
 
 interface ForeignRefusal {
@@ -46,7 +46,7 @@ function refusalOf(headers: IncomingHttpHeaders): ForeignRefusal | undefined {
     return {
       status: 405,
       code: Code.Internal,
-      message: `a call of gRPC is a POST, not a ${told(method)}`,
+      message: `a call of gRPC is a POST, not a ${quoted(method)}`,
       headers: { allow: "POST" },
     };
   }
@@ -56,7 +56,7 @@ function refusalOf(headers: IncomingHttpHeaders): ForeignRefusal | undefined {
     return {
       status: 415,
       code: Code.Unimplemented,
-      message: `this port takes application/grpc with messages of protobuf, not ${told(type)}; gRPC-Web is served by the web port`,
+      message: `this port takes application/grpc with messages of protobuf, not ${quoted(type)}; gRPC-Web is served by the web port`,
     };
   }
   const encoding = headers["grpc-encoding"];
@@ -64,7 +64,7 @@ function refusalOf(headers: IncomingHttpHeaders): ForeignRefusal | undefined {
     return {
       status: 200,
       code: Code.Unimplemented,
-      message: `messages are taken as they are or compressed by deflate or gzip, not by ${told(encoding)}`,
+      message: `messages are taken as they are or compressed by deflate or gzip, not by ${quoted(encoding)}`,
       headers: { "grpc-accept-encoding": ENCODINGS.join(",") },
     };
   }
@@ -77,6 +77,6 @@ function isServed(type: string): boolean {
 }
 
 /** A text of the caller's, not longer than it helps. */
-function told(text: unknown): string {
+function quoted(text: unknown): string {
   return String(text).slice(0, MOST_TOLD).toWellFormed();
 }

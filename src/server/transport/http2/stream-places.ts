@@ -1,5 +1,5 @@
 /**
- * Bounds the streams of one connection that wait, hold or watch. The bound stands far below what HTTP/2 is told to
+ * Bounds the streams of one connection that wait, hold or watch. The bound stands far below what HTTP/2 is configured to
  * enforce (`sessions.ts`), so that a short call, such as the Release that frees what the others wait for, always
  * finds room beside them.
  */

@@ -80,7 +80,7 @@ export function createWebExchange(options: WebExchangeOptions): WebExchange {
     howEnded() {
       if (stuck) return "lost";
       if (connection) return connection.howStreamEnded();
-      // Over HTTP/1.1 a closed connection is the only cancel there is, so one cannot be told from a loss.
+      // Over HTTP/1.1 a closed connection is the only cancel there is, so one cannot be distinguished from a loss.
       return controller.signal.aborted ? "lost" : "cancelled";
     },
     write(bytes) {

@@ -100,7 +100,7 @@ function call(
     // Which versions carry a call is decided where it can be refused in the caller's protocol (`http-version.ts`).
     httpVersion: "2.0",
     method: request.method ?? "",
-    // Who was asked for makes no difference, and may be no host that a URL can have (`a:99999`).
+    // Which host was asked for makes no difference, and may be no host that a URL can have (`a:99999`).
     url: `http://localhost${url}`,
     header: headersOf(request),
     // A body that is not read to its end must not take the response with it.

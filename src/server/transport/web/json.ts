@@ -10,7 +10,7 @@ export function jsonOptionsOf(input: DescMessage) {
   const decoder = new TextDecoder();
   return {
     ignoreUnknownFields: false,
-    /** Called with each message, and what it throws is what the caller is told. */
+    /** Called with each message, and what it throws is the caller's answer. */
     textDecoder: {
       decode(bytes?: Uint8Array): string {
         const text = decoder.decode(bytes);
