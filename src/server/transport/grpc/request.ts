@@ -8,7 +8,7 @@ import { readGrpcType } from "../rpc/grpc-type.ts";
 /** Those that grpc-js has. */
 const ENCODINGS = ["identity", "deflate", "gzip"];
 /** Characters of a header that are quoted. */
-const MOST_TOLD = 64;
+const MOST_QUOTED = 64;
 
 interface ForeignRefusal {
   /** HTTP's, for callers that do not speak gRPC. */
@@ -78,5 +78,5 @@ function isServed(type: string): boolean {
 
 /** A text of the caller's, not longer than it helps. */
 function quoted(text: unknown): string {
-  return String(text).slice(0, MOST_TOLD).toWellFormed();
+  return String(text).slice(0, MOST_QUOTED).toWellFormed();
 }
