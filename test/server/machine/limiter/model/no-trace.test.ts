@@ -2,12 +2,12 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
-import { expiresAt } from "../../../../src/server/machine/limiter/lease.ts";
-import { refill } from "../../../../src/server/machine/limiter/token-bucket.ts";
-import { rateOf } from "../../../support/limiter-config.ts";
-import { claimOn, MILLISECOND, SECOND } from "../builders.ts";
-import { createScene, type Scene } from "./scene.ts";
+import type { Claim } from "../../../../../src/server/machine/limiter/claim.ts";
+import { expiresAt } from "../../../../../src/server/machine/limiter/lease.ts";
+import { refill } from "../../../../../src/server/machine/limiter/token-bucket.ts";
+import { rateOf } from "../../../../support/limiter-config.ts";
+import { claimOn, MILLISECOND, SECOND } from "../../builders.ts";
+import { createScene, type Scene } from "../scene.ts";
 
 const RUNS = 400;
 const PLACES = ["rate", "permits", "both", "keyed x", "keyed y", "keyed z", "paused", "nothing", "permits x", "keyed"];

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { headChecksum, rowChecksum } from "../../../src/server/store/sqlite/checksum.ts";
-import { type Mark, openMark } from "../../../src/server/store/sqlite/mark.ts";
-import { createFolder, openAt, refusalOf } from "./support/folder.ts";
+import { headChecksum, rowChecksum } from "../../../../src/server/store/sqlite/checksum.ts";
+import { type Mark, openMark } from "../../../../src/server/store/sqlite/mark.ts";
+import { createFolder, openAt, refusalOf } from "../support/folder.ts";
 
 const count = fc.maxSafeNat();
 /** Without the letter that parts key, number and body. */
