@@ -16,7 +16,7 @@ const RATE = `${TESTS}/limiter/promise-2-rate.test.ts`;
 const FAIR = `${TESTS}/limiter/promise-5-fair.test.ts`;
 const RESTORE = `${TESTS}/limiter/restore.test.ts`;
 const RECORDS = "test/server/store/model/records.test.ts";
-const TRACE = `${TESTS}/limiter/no-trace.test.ts`;
+const TRACE = `${TESTS}/limiter/model/no-trace.test.ts`;
 const MODEL = `${TESTS}/limiter/model/model.test.ts`;
 
 export const MUTANTS: readonly Mutant[] = [
