@@ -243,6 +243,11 @@ test.each<[string, (place: Place) => StartOptions, RegExp]>([
     ({ env }) => ({ env: { ...env, XDG_STATE_HOME: "/dev/null" } }),
     /the data folder \/dev\/null\/backpressure cannot be used: ENOTDIR.* It is the default folder: name a folder/,
   ],
+  [
+    "nothing can be made where it is to stand",
+    ({ env }) => ({ env: { ...env, XDG_STATE_HOME: "/proc/none" } }),
+    /the data folder \/proc\/none\/backpressure cannot be used: ENOENT.* It is the default folder: name a folder/,
+  ],
   ...(isRoot
     ? ([
         [

@@ -9,7 +9,7 @@
  */
 
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { INCOMPLETE_KEY, type Incomplete, type LeaseDurability, type Row, type RowTaker } from "../row.ts";
 import { type Head, headChecksum } from "./checksum.ts";
@@ -56,7 +56,7 @@ export function openStoreFile(options: StoreFileOptions, taker: RowTaker): Store
   const { folder, acceptLoss } = options;
   const path = join(folder, DATABASE);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     return openWhole(options, undefined, taker);
   } catch (error) {
     const problem = problemOf(error, folder);
@@ -66,6 +66,25 @@ export function openStoreFile(options: StoreFileOptions, taker: RowTaker): Store
     for (const name of [LOG, INDEX, DATABASE, MARK]) setAside(folder, name);
     return openWhole(options, rows, taker);
   }
+}
+
+/**
+ * Makes the folder and what is missing above it, from the top. Node's own recursion never ends where a folder cannot be made for
+ * a reason that reads as "a parent is missing", as below /proc.
+ */
+function makeFolder(folder: string): void {
+  const parent = dirname(folder);
+  if (parent !== folder && !existsSync(parent)) makeFolder(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another start may have made it meanwhile.
+    if (!isFolder(folder)) throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** `salvaged`: what is left of a damaged folder, whose files have been set aside. */
