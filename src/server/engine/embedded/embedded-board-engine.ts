@@ -174,7 +174,9 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     },
     async working() {
       look();
-      return [...state.works.values()].filter(({ ttl }) => ttl !== undefined).length;
+      let count = 0;
+      for (const { ttl } of state.works.values()) if (ttl !== undefined) count += 1;
+      return count;
     },
     async place(pullId) {
       if (closed) throw new EngineUnavailable("no");

@@ -40,7 +40,7 @@ interface Seen {
 const LOOKS_A_FADE = 4;
 /** Limiters that are looked at, or sent, at once before others have a turn. */
 const LOOKED_AT_ONCE = 1_000;
-const TOLD_AT_ONCE = 40;
+const SENT_AT_ONCE = 40;
 
 export function createLimiterWatch({ clock, interval, state, settle }: LimiterWatchOptions): LimiterWatch {
   const listeners = new Set<(changes: LimiterChanges) => void>();
@@ -49,7 +49,7 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
   const changing = new Set<Seen>();
   const beginning = createSlices({ clock, size: LOOKED_AT_ONCE, handle: begin });
   const looking = createSlices({ clock, size: LOOKED_AT_ONCE, handle: look });
-  const telling = createSlices({ clock, size: TOLD_AT_ONCE, handle: tell });
+  const telling = createSlices({ clock, size: SENT_AT_ONCE, handle: tell });
   let looks = 0;
   /** Names of limiters that have changed or may have, as far as this look has come. */
   let found: string[] = [];
@@ -137,7 +137,7 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
     cancel = clock.schedule(clock.now() + interval, false, () => {
       if (!beginning.busy && !looking.busy && !telling.busy) {
         settle();
-        looking.begin([...state.limiters.values()]);
+        looking.begin(state.limiters.values());
       }
       if (listeners.size > 0) arm();
       else cancel = undefined;
@@ -148,7 +148,7 @@ export function createLimiterWatch({ clock, interval, state, settle }: LimiterWa
     add(listener) {
       if (cancel === undefined) {
         settle();
-        for (const name of [...seen.keys()]) if (!state.limiters.has(name)) forget(name);
+        for (const name of seen.keys()) if (!state.limiters.has(name)) forget(name);
         beginning.begin(
           Array.from(state.limiters.values(), (limiter) => {
             return { limiter, activity: limiter.statistics.activity, sent: undefined };
