@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the file writes its variables like this.
 import { describe, expect, it } from "vitest";
+import { SETTABLE_FIELDS } from "../../support/limiter-fields.ts";
 import { problems } from "./problems.ts";
 
 const LEVELS = "must be one of debug, info, warn, error";
@@ -7,9 +8,7 @@ const ADDRESS = "must be host:port, such as 127.0.0.1:50051, 0.0.0.0:50051 or [:
 const NAME = "must be letters, digits and . _ - /, beginning and ending with a letter or digit";
 const RATE = "must be from one token in 30 days to 10,000,000 a second";
 const COUNT = "must be a whole number from 1 to 1,000,000";
-const LIMITER_FIELDS =
-  "name, description, max_rps, rate, burst_size, max_concurrent, keyed, max_keys, max_waiters, max_wait, " +
-  "refuse_long_waits, ttl, max_ttl, trust_cancel, paused";
+const LIMITER_FIELDS = SETTABLE_FIELDS.join(", ");
 
 describe("a bad file is refused with all that is wrong, and where", () => {
   it.each<[string, string, readonly string[]]>([
