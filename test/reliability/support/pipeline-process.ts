@@ -11,10 +11,11 @@ process.on("message", () => stop.abort());
 await using client = connect(address, { answerWithin: 30_000, holder: `${stage} ${process.pid}` });
 const loop = client.board(board).work(
   stage,
-  async (card, signal) => {
+  async (card, signal, { fencingToken }) => {
     // Now and then it outlasts a restart of the server.
     await sleep(Math.random() < 0.1 ? 1_500 : Math.random() * 20, undefined, { signal });
-    return [...(card.result === "" ? [] : JSON.parse(card.result)), stage];
+    const done: readonly unknown[] = card.result === "" ? [] : JSON.parse(card.result);
+    return [...done, { stage, token: `${fencingToken}`, attempt: card.attempt }];
   },
   { concurrency: Number(concurrency), signal: stop.signal, onError: () => {} },
 );
