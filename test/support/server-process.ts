@@ -32,6 +32,8 @@ export interface ServerProcess extends AsyncDisposable {
 type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 const END_WITH_PARENT = new URL("end-with-parent.ts", import.meta.url).href;
+/** The greeting of an older version, with which a benchmark compares. */
+const SENTENCE = /^backpressure serves gRPC on (\S+), Connect and gRPC-Web on (\S+)/;
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 export interface ServerProcessOptions {
@@ -90,6 +92,9 @@ function readGreeting({ stdout }: ChildProcess): Promise<{ readonly address: str
   if (stdout === null) throw new Error("the server has no standard output");
   return new Promise((resolve) => {
     createInterface(stdout).on("line", (line) => {
+      const [, address, url] = SENTENCE.exec(line) ?? [];
+      if (address !== undefined && url !== undefined) resolve({ address, url });
+      if (!line.startsWith("{")) return;
       const { grpc, web } = JSON.parse(line);
       resolve({ address: grpc, url: web });
     });

@@ -9,6 +9,9 @@ export interface Linked {
   unlink(): void;
 }
 
+/** The reason of every `abort()`: one for all, since a `DOMException` takes its stack when it is made, at 20 µs a time. */
+const DONE = new DOMException("nothing more is wanted of it", "AbortError");
+
 export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): Linked {
   const controller = new AbortController();
   const links = signals.flatMap((signal) => {
@@ -20,7 +23,7 @@ export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): L
   });
   return {
     signal: controller.signal,
-    abort: () => controller.abort(),
+    abort: () => controller.abort(DONE),
     unlink() {
       for (const unlink of links) unlink();
     },
