@@ -13,7 +13,7 @@ const FOLDERS = {
   contract: ["contract"],
   /** Real servers and connections, in the process of the test. */
   sockets: ["sockets", "e2e", "transport", "middleware"],
-  /** Servers, command lines and clients in processes of their own. */
+  /** Servers, command lines and clients in processes of their own, and files that change under a watch. */
   processes: ["processes", "examples"],
   /** Chromium. */
   browser: ["browser"],
