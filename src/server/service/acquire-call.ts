@@ -62,7 +62,7 @@ export function openAcquire(
     if (call.phase.kind === "over") return;
     if (news.kind === "waiting") call.waits(news.waiterId);
     if (news.kind === "granted") {
-      call.unsay("waiting");
+      call.drop("waiting");
       if (news.held) call.holds(news.lease.id);
     }
     const event = verbs.acquire.toMessage(news);

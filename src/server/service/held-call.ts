@@ -57,7 +57,7 @@ export interface HeldCall<K, O> {
   /** A reader that is behind gets the newest of each kind. */
   say(kind: K, message: O): void;
   /** Forgets what of this kind a reader that is behind has not got. */
-  unsay(kind: K): void;
+  drop(kind: K): void;
   waits(id: string): void;
   holds(id: string): void;
   /** Ends the stream, after all that was said. */
@@ -122,7 +122,7 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
       outbox.put(kind, message);
       heart.touch();
     },
-    unsay: (kind) => outbox.drop(kind),
+    drop: (kind) => outbox.drop(kind),
     waits(id) {
       phase = { kind: "waiting", id };
     },

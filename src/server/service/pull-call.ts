@@ -54,7 +54,7 @@ export function openPull({ verbs, boards, heartbeats }: PullPorts, { stream, que
     if (call.phase.kind === "over") return;
     if (news.kind === "pull-waiting") call.waits(news.pullId);
     if (news.kind === "pulled") {
-      call.unsay("waiting");
+      call.drop("waiting");
       if (news.workId !== undefined) call.holds(news.workId);
     }
     const event = verbs.pull.toMessage(news);
