@@ -1,9 +1,13 @@
 /**
- * A call whose stream first waits and then holds: an Acquire, or a pull. When the stream ends without the server's doing it
- * gives back what it has; when the server stops, waiters are rejected and holders are notified.
+ * A call whose stream first waits and then holds: an Acquire, or a pull. It passes on to its client what the engine says. When
+ * the stream ends without the server's doing it gives back what it has; when the server stops, waiters are rejected and holders
+ * are notified.
  */
 
+import type { EngineUnavailable } from "../engine/engine.ts";
+import type { StreamId } from "../machine/liveness.ts";
 import { draining } from "../wire/error-wire.ts";
+import { failureOf } from "./failure.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import { createOutbox } from "./outbox.ts";
 import type { ServerStream, StreamEnd } from "./rpc.ts";
@@ -18,32 +22,6 @@ export interface OpenCall {
   drain(endTime: number, waiterLeaves: StreamEnd): void;
 }
 
-export type Phase =
-  /** The engine has not answered yet. */
-  | { readonly kind: "asked" }
-  | { readonly kind: "waiting"; readonly id: string }
-  | { readonly kind: "holding"; readonly id: string }
-  | { readonly kind: "over" };
-
-export interface HeldCallOptions<K, O> {
-  readonly stream: ServerStream<O>;
-  readonly heartbeats: Heartbeats;
-  /** Where the call stands while it is open. */
-  readonly openCalls: Set<OpenCall>;
-  /** The id that was asked under; undefined: something that lives already was asked for. */
-  readonly askedId: string | undefined;
-  /** The kind of message that tells what is held. */
-  readonly grant: K;
-  /** It has said nothing for a while. */
-  readonly beat: () => void;
-  /** The server stops, and the holder may finish until then. */
-  readonly sayDraining: (endTime: number) => void;
-  /** What has this id goes back to the engine, as the stream has ended. */
-  readonly giveBack: (id: string, gone: Gone) => void;
-  /** The call is over: nothing that the engine says of it is heard any more. */
-  readonly onOver: () => void;
-}
-
 /** How a stream has ended without the server's doing. */
 export interface Gone {
   readonly how: StreamEnd;
@@ -51,42 +29,124 @@ export interface Gone {
   readonly unheard: boolean;
 }
 
-/** `K`: the kinds of what it says. */
-export interface HeldCall<K, O> {
-  readonly phase: Phase;
-  /** A reader that is behind gets the newest of each kind. */
-  say(kind: K, message: O): void;
-  /** Forgets what of this kind a reader that is behind has not got. */
-  drop(kind: K): void;
-  waits(id: string): void;
-  holds(id: string): void;
-  /** Ends the stream, after all that was said. */
-  end(how: StreamOver): void;
-  /** The engine has answered, and the answer was said; to be called once. */
-  answered(): void;
+/** What an answer, or news, mean for the call. */
+export type Turn =
+  /** It waits, in the place of this id. */
+  | { readonly kind: "waits"; readonly id: string }
+  /** What it asked for is granted, and held under this id; undefined: nothing is held. */
+  | { readonly kind: "holds"; readonly id: string | undefined };
+
+/** What differs between an Acquire and a pull. `N`: what the engine says, `E`: what the client receives of it. */
+export interface HeldCallKind<N, E> {
+  /** Opens the engine's stream for this call. */
+  openStream(hear: (news: N) => void, lose: (error: EngineUnavailable) => void): StreamId;
+  closeStream(stream: StreamId): void;
+  /** Asks the engine. */
+  ask(stream: StreamId, answer: (answer: N) => void, fail: (error: EngineUnavailable) => void): void;
+  /** Undefined: it stands as before. */
+  turnOf(news: N): Turn | undefined;
+  /** Undefined: there is nothing to say but how it ends. */
+  toMessage(news: N): E | undefined;
+  /** Undefined: it goes on. */
+  toEnd(news: N): StreamOver | undefined;
+  /** Reads the place of a waiter anew; undefined: it waits no more. */
+  readPlace(id: string): Promise<N | undefined>;
+  /** Says that a holder's call lives. */
+  readonly heartbeat: E;
+  /** Says that the server stops, and until when (ms since 1970) its holder may finish. */
+  toDraining(endTime: number): E;
+  /** What has this id goes back to the engine, as the stream has ended. */
+  giveBack(id: string, stream: StreamId, gone: Gone): void;
 }
 
-export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K, O> {
-  const { stream, heartbeats, openCalls, askedId, grant, beat, sayDraining, giveBack, onOver } = options;
+/** One of the contract's events. */
+interface Said {
+  readonly case: string;
+}
+
+export interface HeldCallOptions<N, E extends Said, O> {
+  readonly kind: HeldCallKind<N, E>;
+  readonly stream: ServerStream<O>;
+  /** Puts an event into the message that carries it. */
+  readonly toResponse: (event: E) => O;
+  readonly heartbeats: Heartbeats;
+  /** Where the call stands while it is open. */
+  readonly openCalls: Set<OpenCall>;
+  /** The id that was asked under; undefined: something that lives already was asked for. */
+  readonly askedId: string | undefined;
+  /** The event that tells what is held. */
+  readonly grant: E["case"];
+}
+
+type Phase =
+  /** The engine has not answered yet. */
+  | { readonly kind: "asked" }
+  | { readonly kind: "waiting"; readonly id: string }
+  | { readonly kind: "holding"; readonly id: string }
+  | { readonly kind: "over" };
+
+/** Asks, and talks through the stream until it ends. */
+export function openHeldCall<N, E extends Said, O>(options: HeldCallOptions<N, E, O>): void {
+  const { kind, stream, toResponse, heartbeats, openCalls, askedId, grant } = options;
   let phase: Phase = { kind: "asked" };
   // Before the answer there is nothing that could be given back, and it is not known whether it waits.
   let goneEarly: StreamEnd | undefined;
   let drainsEarly: Parameters<OpenCall["drain"]> | undefined;
-  const outbox = createOutbox<K, O>(stream);
+  const outbox = createOutbox<E["case"], O>(stream);
   const heart = heartbeats.add(beat);
+  const engineStream = kind.openStream(hear, lose);
+
+  function say(event: E): void {
+    outbox.put(event.case, toResponse(event));
+    heart.touch();
+  }
+
+  function hear(news: N): void {
+    if (phase.kind === "over") return;
+    const turn = kind.turnOf(news);
+    if (turn?.kind === "waits") phase = { kind: "waiting", id: turn.id };
+    if (turn?.kind === "holds") {
+      outbox.drop("waiting");
+      if (turn.id !== undefined) phase = { kind: "holding", id: turn.id };
+    }
+    const event = kind.toMessage(news);
+    if (event !== undefined) say(event);
+    const over = kind.toEnd(news);
+    if (over !== undefined) end(over);
+  }
+
+  function beat(): void {
+    if (phase.kind === "holding") say(kind.heartbeat);
+    if (phase.kind !== "waiting") return;
+    kind.readPlace(phase.id).then((place) => {
+      if (phase.kind === "waiting" && place !== undefined) hear(place);
+    }, LEFT_OUT);
+  }
+
+  function lose(error: EngineUnavailable): void {
+    if (phase.kind !== "over") end(failureOf(error));
+  }
 
   function close(): void {
     phase = { kind: "over" };
     heart.stop();
-    onOver();
+    kind.closeStream(engineStream);
     openCalls.delete(call);
+  }
+
+  /** Ends the stream, after all that was said. */
+  function end(how: StreamOver): void {
+    close();
+    outbox.flush();
+    if (how === "ok") stream.end();
+    else stream.fail(how);
   }
 
   function leave(how: StreamEnd): void {
     const id = phase.kind === "waiting" || phase.kind === "holding" ? phase.id : undefined;
     const unheard = goneEarly !== undefined || outbox.keeps(grant);
     close();
-    if (id !== undefined) giveBack(id, { how, unheard });
+    if (id !== undefined) kind.giveBack(id, engineStream, { how, unheard });
   }
 
   const call: OpenCall = {
@@ -94,7 +154,7 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
       if (phase.kind === "asked") {
         drainsEarly = [endTime, waiterLeaves];
       } else if (phase.kind === "holding") {
-        sayDraining(endTime);
+        say(kind.toDraining(endTime));
       } else if (phase.kind === "waiting") {
         leave(waiterLeaves);
         stream.fail(draining());
@@ -108,36 +168,21 @@ export function createHeldCall<K, O>(options: HeldCallOptions<K, O>): HeldCall<K
       if (goneEarly !== undefined) return;
       goneEarly = how;
       // The answer may wait for the disk for long: what was decided by now is given back at once.
-      if (askedId !== undefined) giveBack(askedId, { how, unheard: true });
+      if (askedId !== undefined) kind.giveBack(askedId, engineStream, { how, unheard: true });
     } else if (phase.kind !== "over") {
       leave(how);
     }
   });
-
-  return {
-    get phase() {
-      return phase;
-    },
-    say(kind, message) {
-      outbox.put(kind, message);
-      heart.touch();
-    },
-    drop: (kind) => outbox.drop(kind),
-    waits(id) {
-      phase = { kind: "waiting", id };
-    },
-    holds(id) {
-      phase = { kind: "holding", id };
-    },
-    end(how) {
-      close();
-      outbox.flush();
-      if (how === "ok") stream.end();
-      else stream.fail(how);
-    },
-    answered() {
+  kind.ask(
+    engineStream,
+    (answer) => {
+      hear(answer);
       if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);
       if (drainsEarly !== undefined) call.drain(...drainsEarly);
     },
-  };
+    lose,
+  );
 }
+
+/** A beat whose place cannot be read is left out: the stream hears by itself when the engine is lost. */
+const LEFT_OUT = () => {};
