@@ -87,6 +87,20 @@ module.exports = {
       "A service speaks to the engine's port, never to one engine, a transport or the store.",
     ),
     only(
+      "front",
+      "server/front/",
+      [
+        "server/front/",
+        "server/service/",
+        "server/transport/",
+        "server/engine/(board-)?engine\\.ts$",
+        "server/config/settings\\.ts$",
+        "server/(clock|ids|log)\\.ts$",
+        "server/gen/",
+      ],
+      "A front joins services and transports to the engines' ports; it owns no engine and no store.",
+    ),
+    only(
       "transport",
       "server/transport/",
       ["server/transport/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "server/gen/"],

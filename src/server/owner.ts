@@ -1,0 +1,78 @@
+/** The owner of what the server decides: the engines over their store, and what the configuration declares of them. */
+
+import type { Clock } from "./clock.ts";
+import type { LoadedConfig } from "./config/config.ts";
+import { createDeclarations } from "./declarations.ts";
+import type { BoardEngine } from "./engine/board-engine.ts";
+import { createEmbeddedBoardEngine } from "./engine/embedded/embedded-board-engine.ts";
+import { createEmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
+import { type Engine, EngineUnavailable } from "./engine/engine.ts";
+import type { Log } from "./log.ts";
+import type { Store } from "./store/store.ts";
+import { reserveTokens } from "./store/token-reserve.ts";
+
+export interface Owner {
+  readonly engine: Engine;
+  readonly boards: BoardEngine;
+  /** Takes up what another configuration says of limits, limiters and boards. */
+  takeUp(config: LoadedConfig): void;
+  /** Whether all that the configuration declares is taken up. What was refused may be taken up later. */
+  readonly isInForce: boolean;
+  /** Grants nothing from here on; what is held goes on. */
+  stopGranting(): void;
+  /** Whether no lease and no work is left. */
+  hasNoHolders(): Promise<boolean>;
+  /** Carries out no command any more; what is kept stays as it is. The store stays open. */
+  close(): Promise<void>;
+}
+
+export interface OwnerOptions {
+  readonly config: LoadedConfig;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly log: Log;
+}
+
+const MICROS = 1_000;
+
+/** Takes up what the store has found and what the configuration declares. */
+export async function createOwner({ config, clock, store, log }: OwnerOptions): Promise<Owner> {
+  const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
+  const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
+  const { maxWaiters, maxLimiters, maxBoards } = config.settings;
+  const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters, maxLimiters, fencingEpoch } });
+  const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine, maxBoards });
+  store.forgetFound();
+  const declarations = createDeclarations({ engine, boards, log });
+  declarations.takeUpAtStart(config);
+
+  return {
+    engine,
+    boards,
+    takeUp(next) {
+      engine.setMaxWaiters(next.settings.maxWaiters);
+      engine.setMaxLimiters(next.settings.maxLimiters);
+      boards.setMaxBoards(next.settings.maxBoards);
+      declarations.takeUp(next);
+    },
+    get isInForce() {
+      return declarations.isInForce;
+    },
+    stopGranting: () => engine.stopGranting(),
+    async hasNoHolders() {
+      try {
+        const { items } = await engine.leases({ limiter: "", key: "", after: "", limit: 1 });
+        return items.length === 0 && (await boards.working()) === 0;
+      } catch (error) {
+        // The server was ended at once (`stopNow`) meanwhile.
+        if (error instanceof EngineUnavailable) return true;
+        throw error;
+      }
+    },
+    async close() {
+      stopReserving();
+      await boards.close();
+      await engine.close();
+    },
+  };
+}
