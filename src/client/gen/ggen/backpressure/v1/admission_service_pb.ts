@@ -12,15 +12,13 @@ import type { Refusal } from "./reason_pb.ts";
 import { file_ggen_backpressure_v1_reason } from "./reason_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Status } from "../../../google/rpc/status_pb.ts";
-import { file_google_rpc_status } from "../../../google/rpc/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ggen/backpressure/v1/admission_service.proto.
  */
 export const file_ggen_backpressure_v1_admission_service: GenFile = /*@__PURE__*/
-  fileDesc("CixnZ2VuL2JhY2twcmVzc3VyZS92MS9hZG1pc3Npb25fc2VydmljZS5wcm90bxIUZ2dlbi5iYWNrcHJlc3N1cmUudjEihQIKDkFjcXVpcmVSZXF1ZXN0EisKBmNsYWltcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgCIAEoCRIrCghtYXhfd2FpdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgN0dGwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKcmVxdWVzdF9pZBgFIAEoCRI1CgZyZXN1bWUYBiABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUNyZWRlbnRpYWwSFgoOa2VlcF9vbl9jYW5jZWwYByABKAgiMwoPTGVhc2VDcmVkZW50aWFsEhAKCGxlYXNlX2lkGAEgASgJEg4KBnNlY3JldBgCIAEoCSKcAgoPQWNxdWlyZVJlc3BvbnNlEjAKB3dhaXRpbmcYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYWl0aW5nSAASMAoHZ3JhbnRlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdyYW50ZWRIABIyCghyZXZva2luZxgDIAEoCzIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJldm9raW5nSAASMgoIZHJhaW5pbmcYBCABKAsyHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5EcmFpbmluZ0gAEjQKCWhlYXJ0YmVhdBgFIAEoCzIfLmdnZW4uYmFja3ByZXNzdXJlLnYxLkhlYXJ0YmVhdEgAQgcKBWV2ZW50IlMKB1dhaXRpbmcSFQoNd2FpdGVyc19haGVhZBgBIAEoDRIxCg5lc3RpbWF0ZWRfd2FpdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKEAQoHR3JhbnRlZBIqCgVsZWFzZRgBIAEoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlEg4KBnNlY3JldBgCIAEoCRIsCgl2YWxpZF9mb3IYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHcmVzdW1lZBgEIAEoCCJJCghSZXZva2luZxIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHbWVzc2FnZRgCIAEoCSI4CghEcmFpbmluZxIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiCwoJSGVhcnRiZWF0IowBChFUcnlBY3F1aXJlUmVxdWVzdBIrCgZjbGFpbXMYASADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DbGFpbRIOCgZob2xkZXIYAiABKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBCABKAkiggEKElRyeUFjcXVpcmVSZXNwb25zZRIwCgdncmFudGVkGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuR3JhbnRlZEgAEjAKB3JlZnVzZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IkUKDFJlbmV3UmVxdWVzdBI1CgZsZWFzZXMYASADKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUNyZWRlbnRpYWwiQwoNUmVuZXdSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXN1bHQivgEKC1JlbmV3UmVzdWx0EhAKCGxlYXNlX2lkGAEgASgJEjAKB3JlbmV3ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld2VkSAASLwoFZW5kZWQYAyABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZEgAEjAKB3JlZnVzZWQYBCABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InoKB1JlbmV3ZWQSLAoJdmFsaWRfZm9yGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZva2luZxgDIAEoCCJ6Cg5SZWxlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRIOCgZzZWNyZXQYAiABKAkSMgoHb3V0Y29tZRgDIAEoDjIhLmdnZW4uYmFja3ByZXNzdXJlLnYxLldvcmtPdXRjb21lEhIKCnJlcXVlc3RfaWQYBCABKAkiaAoPUmVsZWFzZVJlc3BvbnNlEisKA2VuZBgBIAEoDjIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlRW5kEhUKDWFscmVhZHlfZW5kZWQYAiABKAgSEQoJd2l0aGRyYXduGAMgASgIIsUCCg5TZXNzaW9uUmVxdWVzdBIKCgJpZBgBIAEoBBI3CgdhY3F1aXJlGAIgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQWNxdWlyZVJlcXVlc3RIABI+Cgt0cnlfYWNxdWlyZRgDIAEoCzInLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXF1ZXN0SAASMwoFcmVuZXcYBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1JlcXVlc3RIABI3CgdyZWxlYXNlGAUgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVsZWFzZVJlcXVlc3RIABI1CgZjYW5jZWwYBiABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DYW5jZWxBY3F1aXJlSABCCQoHcmVxdWVzdCIPCg1DYW5jZWxBY3F1aXJlIrgCCg9TZXNzaW9uUmVzcG9uc2USCgoCaWQYASABKAQSOAoHYWNxdWlyZRgCIAEoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXNwb25zZUgAEj8KC3RyeV9hY3F1aXJlGAMgASgLMiguZ2dlbi5iYWNrcHJlc3N1cmUudjEuVHJ5QWNxdWlyZVJlc3BvbnNlSAASNAoFcmVuZXcYBCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1Jlc3BvbnNlSAASOAoHcmVsZWFzZRgFIAEoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXNwb25zZUgAEiIKBGRvbmUYBiABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQgoKCHJlc3BvbnNlMtMDChBBZG1pc3Npb25TZXJ2aWNlElgKB0FjcXVpcmUSJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXNwb25zZTABEl8KClRyeUFjcXVpcmUSJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVxdWVzdBooLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXNwb25zZRJQCgVSZW5ldxIiLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbmV3UmVxdWVzdBojLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbmV3UmVzcG9uc2USVgoHUmVsZWFzZRIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXF1ZXN0GiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVsZWFzZVJlc3BvbnNlEloKB1Nlc3Npb24SJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5TZXNzaW9uUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLlNlc3Npb25SZXNwb25zZSgBMAFCdAoYY29tLmdnZW4uYmFja3ByZXNzdXJlLnYxUAFaVmdpdGh1Yi5jb20vZ2dlbi1iYWNrcHJlc3N1cmUvZ2dlbi1iYWNrcHJlc3N1cmUvZ2VuL2dnZW4vYmFja3ByZXNzdXJlL3YxO2JhY2twcmVzc3VyZXYxYgZwcm90bzM", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("CixnZ2VuL2JhY2twcmVzc3VyZS92MS9hZG1pc3Npb25fc2VydmljZS5wcm90bxIUZ2dlbi5iYWNrcHJlc3N1cmUudjEihQIKDkFjcXVpcmVSZXF1ZXN0EisKBmNsYWltcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgCIAEoCRIrCghtYXhfd2FpdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgN0dGwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKcmVxdWVzdF9pZBgFIAEoCRI1CgZyZXN1bWUYBiABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUNyZWRlbnRpYWwSFgoOa2VlcF9vbl9jYW5jZWwYByABKAgiMwoPTGVhc2VDcmVkZW50aWFsEhAKCGxlYXNlX2lkGAEgASgJEg4KBnNlY3JldBgCIAEoCSKcAgoPQWNxdWlyZVJlc3BvbnNlEjAKB3dhaXRpbmcYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYWl0aW5nSAASMAoHZ3JhbnRlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdyYW50ZWRIABIyCghyZXZva2luZxgDIAEoCzIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJldm9raW5nSAASMgoIZHJhaW5pbmcYBCABKAsyHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5EcmFpbmluZ0gAEjQKCWhlYXJ0YmVhdBgFIAEoCzIfLmdnZW4uYmFja3ByZXNzdXJlLnYxLkhlYXJ0YmVhdEgAQgcKBWV2ZW50IlMKB1dhaXRpbmcSFQoNd2FpdGVyc19haGVhZBgBIAEoDRIxCg5lc3RpbWF0ZWRfd2FpdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKEAQoHR3JhbnRlZBIqCgVsZWFzZRgBIAEoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlEg4KBnNlY3JldBgCIAEoCRIsCgl2YWxpZF9mb3IYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHcmVzdW1lZBgEIAEoCCJJCghSZXZva2luZxIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHbWVzc2FnZRgCIAEoCSI4CghEcmFpbmluZxIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiCwoJSGVhcnRiZWF0IowBChFUcnlBY3F1aXJlUmVxdWVzdBIrCgZjbGFpbXMYASADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DbGFpbRIOCgZob2xkZXIYAiABKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBCABKAkiggEKElRyeUFjcXVpcmVSZXNwb25zZRIwCgdncmFudGVkGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuR3JhbnRlZEgAEjAKB3JlZnVzZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IkUKDFJlbmV3UmVxdWVzdBI1CgZsZWFzZXMYASADKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUNyZWRlbnRpYWwiQwoNUmVuZXdSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXN1bHQivgEKC1JlbmV3UmVzdWx0EhAKCGxlYXNlX2lkGAEgASgJEjAKB3JlbmV3ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld2VkSAASLwoFZW5kZWQYAyABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZEgAEjAKB3JlZnVzZWQYBCABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InoKB1JlbmV3ZWQSLAoJdmFsaWRfZm9yGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZva2luZxgDIAEoCCJ6Cg5SZWxlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRIOCgZzZWNyZXQYAiABKAkSMgoHb3V0Y29tZRgDIAEoDjIhLmdnZW4uYmFja3ByZXNzdXJlLnYxLldvcmtPdXRjb21lEhIKCnJlcXVlc3RfaWQYBCABKAkiaAoPUmVsZWFzZVJlc3BvbnNlEisKA2VuZBgBIAEoDjIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlRW5kEhUKDWFscmVhZHlfZW5kZWQYAiABKAgSEQoJd2l0aGRyYXduGAMgASgIMvcCChBBZG1pc3Npb25TZXJ2aWNlElgKB0FjcXVpcmUSJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXNwb25zZTABEl8KClRyeUFjcXVpcmUSJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVxdWVzdBooLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXNwb25zZRJQCgVSZW5ldxIiLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbmV3UmVxdWVzdBojLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbmV3UmVzcG9uc2USVgoHUmVsZWFzZRIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXF1ZXN0GiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVsZWFzZVJlc3BvbnNlQnQKGGNvbS5nZ2VuLmJhY2twcmVzc3VyZS52MVABWlZnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS92MTtiYWNrcHJlc3N1cmV2MWIGcHJvdG8z", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Asks to wait for a lease, or takes one up again.
@@ -614,157 +612,6 @@ export const ReleaseResponseSchema: GenMessage<ReleaseResponse> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_admission_service, 15);
 
 /**
- * One verb of a session.
- *
- * @generated from message ggen.backpressure.v1.SessionRequest
- */
-export type SessionRequest = Message<"ggen.backpressure.v1.SessionRequest"> & {
-  /**
-   * Chosen by the client, unique among its open requests; the answers carry it.
-   *
-   * @generated from field: uint64 id = 1;
-   */
-  id: bigint;
-
-  /**
-   * One of these.
-   *
-   * @generated from oneof ggen.backpressure.v1.SessionRequest.request
-   */
-  request: {
-    /**
-     * As Acquire: answered any number of times, the last time with `done`.
-     *
-     * @generated from field: ggen.backpressure.v1.AcquireRequest acquire = 2;
-     */
-    value: AcquireRequest;
-    case: "acquire";
-  } | {
-    /**
-     * As TryAcquire.
-     *
-     * @generated from field: ggen.backpressure.v1.TryAcquireRequest try_acquire = 3;
-     */
-    value: TryAcquireRequest;
-    case: "tryAcquire";
-  } | {
-    /**
-     * As Renew.
-     *
-     * @generated from field: ggen.backpressure.v1.RenewRequest renew = 4;
-     */
-    value: RenewRequest;
-    case: "renew";
-  } | {
-    /**
-     * As Release.
-     *
-     * @generated from field: ggen.backpressure.v1.ReleaseRequest release = 5;
-     */
-    value: ReleaseRequest;
-    case: "release";
-  } | {
-    /**
-     * Cancels the acquire of this id, as a cancelled stream would.
-     *
-     * @generated from field: ggen.backpressure.v1.CancelAcquire cancel = 6;
-     */
-    value: CancelAcquire;
-    case: "cancel";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message ggen.backpressure.v1.SessionRequest.
- * Use `create(SessionRequestSchema)` to create a new message.
- */
-export const SessionRequestSchema: GenMessage<SessionRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_admission_service, 16);
-
-/**
- * Cancels an acquire of the same session.
- *
- * @generated from message ggen.backpressure.v1.CancelAcquire
- */
-export type CancelAcquire = Message<"ggen.backpressure.v1.CancelAcquire"> & {
-};
-
-/**
- * Describes the message ggen.backpressure.v1.CancelAcquire.
- * Use `create(CancelAcquireSchema)` to create a new message.
- */
-export const CancelAcquireSchema: GenMessage<CancelAcquire> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_admission_service, 17);
-
-/**
- * One answer of a session.
- *
- * @generated from message ggen.backpressure.v1.SessionResponse
- */
-export type SessionResponse = Message<"ggen.backpressure.v1.SessionResponse"> & {
-  /**
-   * The request's id.
-   *
-   * @generated from field: uint64 id = 1;
-   */
-  id: bigint;
-
-  /**
-   * One of these.
-   *
-   * @generated from oneof ggen.backpressure.v1.SessionResponse.response
-   */
-  response: {
-    /**
-     * What an Acquire stream would have said.
-     *
-     * @generated from field: ggen.backpressure.v1.AcquireResponse acquire = 2;
-     */
-    value: AcquireResponse;
-    case: "acquire";
-  } | {
-    /**
-     * The answer to TryAcquire.
-     *
-     * @generated from field: ggen.backpressure.v1.TryAcquireResponse try_acquire = 3;
-     */
-    value: TryAcquireResponse;
-    case: "tryAcquire";
-  } | {
-    /**
-     * The answer to Renew.
-     *
-     * @generated from field: ggen.backpressure.v1.RenewResponse renew = 4;
-     */
-    value: RenewResponse;
-    case: "renew";
-  } | {
-    /**
-     * The answer to Release.
-     *
-     * @generated from field: ggen.backpressure.v1.ReleaseResponse release = 5;
-     */
-    value: ReleaseResponse;
-    case: "release";
-  } | {
-    /**
-     * How an acquire, or a request that failed, ended.
-     *
-     * @generated from field: google.rpc.Status done = 6;
-     */
-    value: Status;
-    case: "done";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message ggen.backpressure.v1.SessionResponse.
- * Use `create(SessionResponseSchema)` to create a new message.
- */
-export const SessionResponseSchema: GenMessage<SessionResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_admission_service, 18);
-
-/**
  * Admits work. All claims of a request are granted at one instant or none is; first come, first served, on every
  * limiter that they name: neither a newcomer nor a TryAcquire overtakes a waiter, and a large waiter at the head is not
  * skipped. A refusal, a cancel or a timeout charges nothing.
@@ -831,17 +678,6 @@ export const AdmissionService: GenService<{
     methodKind: "unary";
     input: typeof ReleaseRequestSchema;
     output: typeof ReleaseResponseSchema;
-  },
-  /**
-   * The same verbs, many at a time on one stream, for clients that decide thousands of times a second. Its leases live
-   * with the stream. Not served yet: UNIMPLEMENTED.
-   *
-   * @generated from rpc ggen.backpressure.v1.AdmissionService.Session
-   */
-  session: {
-    methodKind: "bidi_streaming";
-    input: typeof SessionRequestSchema;
-    output: typeof SessionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_ggen_backpressure_v1_admission_service, 0);

@@ -13,15 +13,13 @@ import type { Refusal } from "./reason_pb.ts";
 import { file_ggen_backpressure_v1_reason } from "./reason_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Status } from "../../../google/rpc/status_pb.ts";
-import { file_google_rpc_status } from "../../../google/rpc/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ggen/backpressure/v1/admission_service.proto.
  */
 export const file_ggen_backpressure_v1_admission_service: GenFile = /*@__PURE__*/
-  fileDesc("CixnZ2VuL2JhY2twcmVzc3VyZS92MS9hZG1pc3Npb25fc2VydmljZS5wcm90bxIUZ2dlbi5iYWNrcHJlc3N1cmUudjEi2QMKDkFjcXVpcmVSZXF1ZXN0EjUKBmNsYWltcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltQgi6SAWSAQIQCBIYCgZob2xkZXIYAiABKAlCCLpIBXIDKIACEjsKCG1heF93YWl0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUyABKeAQoDdHRsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQna6SHO6AWUKEXR0bC56ZXJvX29yXzEwMG1zEhxtdXN0IGJlIDBzLCBvciBhdCBsZWFzdCAwLjFzGjJ0aGlzID09IGR1cmF0aW9uKCcwcycpIHx8IHRoaXMgPj0gZHVyYXRpb24oJzAuMXMnKaoBCCIECICjBTIAEjAKCnJlcXVlc3RfaWQYBSABKAlCHLpIGdgBAXIUKIABMg9eWyEtfl17MTYsMTI4fSQSNQoGcmVzdW1lGAYgASgLMiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGVhc2VDcmVkZW50aWFsEhYKDmtlZXBfb25fY2FuY2VsGAcgASgIOhe6SBQiEgoGY2xhaW1zCgZyZXN1bWUQASJKCg9MZWFzZUNyZWRlbnRpYWwSGwoIbGVhc2VfaWQYASABKAlCCbpIBnIEEAEoQBIaCgZzZWNyZXQYAiABKAlCCrpIB3IFEAEogAEinAIKD0FjcXVpcmVSZXNwb25zZRIwCgd3YWl0aW5nGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuV2FpdGluZ0gAEjAKB2dyYW50ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5HcmFudGVkSAASMgoIcmV2b2tpbmcYAyABKAsyHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZXZva2luZ0gAEjIKCGRyYWluaW5nGAQgASgLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuRHJhaW5pbmdIABI0CgloZWFydGJlYXQYBSABKAsyHy5nZ2VuLmJhY2twcmVzc3VyZS52MS5IZWFydGJlYXRIAEIHCgVldmVudCJTCgdXYWl0aW5nEhUKDXdhaXRlcnNfYWhlYWQYASABKA0SMQoOZXN0aW1hdGVkX3dhaXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ihAEKB0dyYW50ZWQSKgoFbGVhc2UYASABKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZRIOCgZzZWNyZXQYAiABKAkSLAoJdmFsaWRfZm9yGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB3Jlc3VtZWQYBCABKAgiSQoIUmV2b2tpbmcSLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB21lc3NhZ2UYAiABKAkiOAoIRHJhaW5pbmcSLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIgsKCUhlYXJ0YmVhdCLVAQoRVHJ5QWNxdWlyZVJlcXVlc3QSNwoGY2xhaW1zGAEgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2xhaW1CCrpIB5IBBAgBEAgSGAoGaG9sZGVyGAIgASgJQgi6SAVyAyiAAhI7CgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CE7pIEKoBDSIECICjBTIFEIDC1y8SMAoKcmVxdWVzdF9pZBgEIAEoCUIcukgZ2AEBchQogAEyD15bIS1+XXsxNiwxMjh9JCKCAQoSVHJ5QWNxdWlyZVJlc3BvbnNlEjAKB2dyYW50ZWQYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5HcmFudGVkSAASMAoHcmVmdXNlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiUgoMUmVuZXdSZXF1ZXN0EkIKBmxlYXNlcxgBIAMoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlQ3JlZGVudGlhbEILukgIkgEFCAEQ6AciQwoNUmVuZXdSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXN1bHQivgEKC1JlbmV3UmVzdWx0EhAKCGxlYXNlX2lkGAEgASgJEjAKB3JlbmV3ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld2VkSAASLwoFZW5kZWQYAyABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZEgAEjAKB3JlZnVzZWQYBCABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InoKB1JlbmV3ZWQSLAoJdmFsaWRfZm9yGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZva2luZxgDIAEoCCLUAQoOUmVsZWFzZVJlcXVlc3QSGQoIbGVhc2VfaWQYASABKAlCB7pIBHICKEASGAoGc2VjcmV0GAIgASgJQgi6SAVyAyiAARI8CgdvdXRjb21lGAMgASgOMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuV29ya091dGNvbWVCCLpIBYIBAhABEjAKCnJlcXVlc3RfaWQYBCABKAlCHLpIGdgBAXIUKIABMg9eWyEtfl17MTYsMTI4fSQ6HbpIGiIYCghsZWFzZV9pZAoKcmVxdWVzdF9pZBABImgKD1JlbGVhc2VSZXNwb25zZRIrCgNlbmQYASABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZBIVCg1hbHJlYWR5X2VuZGVkGAIgASgIEhEKCXdpdGhkcmF3bhgDIAEoCCLFAgoOU2Vzc2lvblJlcXVlc3QSCgoCaWQYASABKAQSNwoHYWNxdWlyZRgCIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLkFjcXVpcmVSZXF1ZXN0SAASPgoLdHJ5X2FjcXVpcmUYAyABKAsyJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVxdWVzdEgAEjMKBXJlbmV3GAQgASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXF1ZXN0SAASNwoHcmVsZWFzZRgFIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXF1ZXN0SAASNQoGY2FuY2VsGAYgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2FuY2VsQWNxdWlyZUgAQgkKB3JlcXVlc3QiDwoNQ2FuY2VsQWNxdWlyZSK4AgoPU2Vzc2lvblJlc3BvbnNlEgoKAmlkGAEgASgEEjgKB2FjcXVpcmUYAiABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVzcG9uc2VIABI/Cgt0cnlfYWNxdWlyZRgDIAEoCzIoLmdnZW4uYmFja3ByZXNzdXJlLnYxLlRyeUFjcXVpcmVSZXNwb25zZUgAEjQKBXJlbmV3GAQgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXNwb25zZUgAEjgKB3JlbGVhc2UYBSABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWxlYXNlUmVzcG9uc2VIABIiCgRkb25lGAYgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIAEIKCghyZXNwb25zZTLTAwoQQWRtaXNzaW9uU2VydmljZRJYCgdBY3F1aXJlEiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQWNxdWlyZVJlcXVlc3QaJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVzcG9uc2UwARJfCgpUcnlBY3F1aXJlEicuZ2dlbi5iYWNrcHJlc3N1cmUudjEuVHJ5QWNxdWlyZVJlcXVlc3QaKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVzcG9uc2USUAoFUmVuZXcSIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1JlcXVlc3QaIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1Jlc3BvbnNlElYKB1JlbGVhc2USJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWxlYXNlUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXNwb25zZRJaCgdTZXNzaW9uEiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuU2Vzc2lvblJlcXVlc3QaJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5TZXNzaW9uUmVzcG9uc2UoATABQnQKGGNvbS5nZ2VuLmJhY2twcmVzc3VyZS52MVABWlZnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS92MTtiYWNrcHJlc3N1cmV2MWIGcHJvdG8z", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("CixnZ2VuL2JhY2twcmVzc3VyZS92MS9hZG1pc3Npb25fc2VydmljZS5wcm90bxIUZ2dlbi5iYWNrcHJlc3N1cmUudjEi2QMKDkFjcXVpcmVSZXF1ZXN0EjUKBmNsYWltcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltQgi6SAWSAQIQCBIYCgZob2xkZXIYAiABKAlCCLpIBXIDKIACEjsKCG1heF93YWl0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUyABKeAQoDdHRsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQna6SHO6AWUKEXR0bC56ZXJvX29yXzEwMG1zEhxtdXN0IGJlIDBzLCBvciBhdCBsZWFzdCAwLjFzGjJ0aGlzID09IGR1cmF0aW9uKCcwcycpIHx8IHRoaXMgPj0gZHVyYXRpb24oJzAuMXMnKaoBCCIECICjBTIAEjAKCnJlcXVlc3RfaWQYBSABKAlCHLpIGdgBAXIUKIABMg9eWyEtfl17MTYsMTI4fSQSNQoGcmVzdW1lGAYgASgLMiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGVhc2VDcmVkZW50aWFsEhYKDmtlZXBfb25fY2FuY2VsGAcgASgIOhe6SBQiEgoGY2xhaW1zCgZyZXN1bWUQASJKCg9MZWFzZUNyZWRlbnRpYWwSGwoIbGVhc2VfaWQYASABKAlCCbpIBnIEEAEoQBIaCgZzZWNyZXQYAiABKAlCCrpIB3IFEAEogAEinAIKD0FjcXVpcmVSZXNwb25zZRIwCgd3YWl0aW5nGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuV2FpdGluZ0gAEjAKB2dyYW50ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5HcmFudGVkSAASMgoIcmV2b2tpbmcYAyABKAsyHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZXZva2luZ0gAEjIKCGRyYWluaW5nGAQgASgLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuRHJhaW5pbmdIABI0CgloZWFydGJlYXQYBSABKAsyHy5nZ2VuLmJhY2twcmVzc3VyZS52MS5IZWFydGJlYXRIAEIHCgVldmVudCJTCgdXYWl0aW5nEhUKDXdhaXRlcnNfYWhlYWQYASABKA0SMQoOZXN0aW1hdGVkX3dhaXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ihAEKB0dyYW50ZWQSKgoFbGVhc2UYASABKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZRIOCgZzZWNyZXQYAiABKAkSLAoJdmFsaWRfZm9yGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB3Jlc3VtZWQYBCABKAgiSQoIUmV2b2tpbmcSLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB21lc3NhZ2UYAiABKAkiOAoIRHJhaW5pbmcSLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIgsKCUhlYXJ0YmVhdCLVAQoRVHJ5QWNxdWlyZVJlcXVlc3QSNwoGY2xhaW1zGAEgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2xhaW1CCrpIB5IBBAgBEAgSGAoGaG9sZGVyGAIgASgJQgi6SAVyAyiAAhI7CgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CE7pIEKoBDSIECICjBTIFEIDC1y8SMAoKcmVxdWVzdF9pZBgEIAEoCUIcukgZ2AEBchQogAEyD15bIS1+XXsxNiwxMjh9JCKCAQoSVHJ5QWNxdWlyZVJlc3BvbnNlEjAKB2dyYW50ZWQYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5HcmFudGVkSAASMAoHcmVmdXNlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiUgoMUmVuZXdSZXF1ZXN0EkIKBmxlYXNlcxgBIAMoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlQ3JlZGVudGlhbEILukgIkgEFCAEQ6AciQwoNUmVuZXdSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVuZXdSZXN1bHQivgEKC1JlbmV3UmVzdWx0EhAKCGxlYXNlX2lkGAEgASgJEjAKB3JlbmV3ZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld2VkSAASLwoFZW5kZWQYAyABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZEgAEjAKB3JlZnVzZWQYBCABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InoKB1JlbmV3ZWQSLAoJdmFsaWRfZm9yGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZva2luZxgDIAEoCCLUAQoOUmVsZWFzZVJlcXVlc3QSGQoIbGVhc2VfaWQYASABKAlCB7pIBHICKEASGAoGc2VjcmV0GAIgASgJQgi6SAVyAyiAARI8CgdvdXRjb21lGAMgASgOMiEuZ2dlbi5iYWNrcHJlc3N1cmUudjEuV29ya091dGNvbWVCCLpIBYIBAhABEjAKCnJlcXVlc3RfaWQYBCABKAlCHLpIGdgBAXIUKIABMg9eWyEtfl17MTYsMTI4fSQ6HbpIGiIYCghsZWFzZV9pZAoKcmVxdWVzdF9pZBABImgKD1JlbGVhc2VSZXNwb25zZRIrCgNlbmQYASABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZBIVCg1hbHJlYWR5X2VuZGVkGAIgASgIEhEKCXdpdGhkcmF3bhgDIAEoCDL3AgoQQWRtaXNzaW9uU2VydmljZRJYCgdBY3F1aXJlEiQuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQWNxdWlyZVJlcXVlc3QaJS5nZ2VuLmJhY2twcmVzc3VyZS52MS5BY3F1aXJlUmVzcG9uc2UwARJfCgpUcnlBY3F1aXJlEicuZ2dlbi5iYWNrcHJlc3N1cmUudjEuVHJ5QWNxdWlyZVJlcXVlc3QaKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5UcnlBY3F1aXJlUmVzcG9uc2USUAoFUmVuZXcSIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1JlcXVlc3QaIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZW5ld1Jlc3BvbnNlElYKB1JlbGVhc2USJC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWxlYXNlUmVxdWVzdBolLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlbGVhc2VSZXNwb25zZUJ0Chhjb20uZ2dlbi5iYWNrcHJlc3N1cmUudjFQAVpWZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvdjE7YmFja3ByZXNzdXJldjFiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Asks to wait for a lease, or takes one up again.
@@ -615,157 +613,6 @@ export const ReleaseResponseSchema: GenMessage<ReleaseResponse> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_admission_service, 15);
 
 /**
- * One verb of a session.
- *
- * @generated from message ggen.backpressure.v1.SessionRequest
- */
-export type SessionRequest = Message<"ggen.backpressure.v1.SessionRequest"> & {
-  /**
-   * Chosen by the client, unique among its open requests; the answers carry it.
-   *
-   * @generated from field: uint64 id = 1;
-   */
-  id: bigint;
-
-  /**
-   * One of these.
-   *
-   * @generated from oneof ggen.backpressure.v1.SessionRequest.request
-   */
-  request: {
-    /**
-     * As Acquire: answered any number of times, the last time with `done`.
-     *
-     * @generated from field: ggen.backpressure.v1.AcquireRequest acquire = 2;
-     */
-    value: AcquireRequest;
-    case: "acquire";
-  } | {
-    /**
-     * As TryAcquire.
-     *
-     * @generated from field: ggen.backpressure.v1.TryAcquireRequest try_acquire = 3;
-     */
-    value: TryAcquireRequest;
-    case: "tryAcquire";
-  } | {
-    /**
-     * As Renew.
-     *
-     * @generated from field: ggen.backpressure.v1.RenewRequest renew = 4;
-     */
-    value: RenewRequest;
-    case: "renew";
-  } | {
-    /**
-     * As Release.
-     *
-     * @generated from field: ggen.backpressure.v1.ReleaseRequest release = 5;
-     */
-    value: ReleaseRequest;
-    case: "release";
-  } | {
-    /**
-     * Cancels the acquire of this id, as a cancelled stream would.
-     *
-     * @generated from field: ggen.backpressure.v1.CancelAcquire cancel = 6;
-     */
-    value: CancelAcquire;
-    case: "cancel";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message ggen.backpressure.v1.SessionRequest.
- * Use `create(SessionRequestSchema)` to create a new message.
- */
-export const SessionRequestSchema: GenMessage<SessionRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_admission_service, 16);
-
-/**
- * Cancels an acquire of the same session.
- *
- * @generated from message ggen.backpressure.v1.CancelAcquire
- */
-export type CancelAcquire = Message<"ggen.backpressure.v1.CancelAcquire"> & {
-};
-
-/**
- * Describes the message ggen.backpressure.v1.CancelAcquire.
- * Use `create(CancelAcquireSchema)` to create a new message.
- */
-export const CancelAcquireSchema: GenMessage<CancelAcquire> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_admission_service, 17);
-
-/**
- * One answer of a session.
- *
- * @generated from message ggen.backpressure.v1.SessionResponse
- */
-export type SessionResponse = Message<"ggen.backpressure.v1.SessionResponse"> & {
-  /**
-   * The request's id.
-   *
-   * @generated from field: uint64 id = 1;
-   */
-  id: bigint;
-
-  /**
-   * One of these.
-   *
-   * @generated from oneof ggen.backpressure.v1.SessionResponse.response
-   */
-  response: {
-    /**
-     * What an Acquire stream would have said.
-     *
-     * @generated from field: ggen.backpressure.v1.AcquireResponse acquire = 2;
-     */
-    value: AcquireResponse;
-    case: "acquire";
-  } | {
-    /**
-     * The answer to TryAcquire.
-     *
-     * @generated from field: ggen.backpressure.v1.TryAcquireResponse try_acquire = 3;
-     */
-    value: TryAcquireResponse;
-    case: "tryAcquire";
-  } | {
-    /**
-     * The answer to Renew.
-     *
-     * @generated from field: ggen.backpressure.v1.RenewResponse renew = 4;
-     */
-    value: RenewResponse;
-    case: "renew";
-  } | {
-    /**
-     * The answer to Release.
-     *
-     * @generated from field: ggen.backpressure.v1.ReleaseResponse release = 5;
-     */
-    value: ReleaseResponse;
-    case: "release";
-  } | {
-    /**
-     * How an acquire, or a request that failed, ended.
-     *
-     * @generated from field: google.rpc.Status done = 6;
-     */
-    value: Status;
-    case: "done";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message ggen.backpressure.v1.SessionResponse.
- * Use `create(SessionResponseSchema)` to create a new message.
- */
-export const SessionResponseSchema: GenMessage<SessionResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_admission_service, 18);
-
-/**
  * Admits work. All claims of a request are granted at one instant or none is; first come, first served, on every
  * limiter that they name: neither a newcomer nor a TryAcquire overtakes a waiter, and a large waiter at the head is not
  * skipped. A refusal, a cancel or a timeout charges nothing.
@@ -832,17 +679,6 @@ export const AdmissionService: GenService<{
     methodKind: "unary";
     input: typeof ReleaseRequestSchema;
     output: typeof ReleaseResponseSchema;
-  },
-  /**
-   * The same verbs, many at a time on one stream, for clients that decide thousands of times a second. Its leases live
-   * with the stream. Not served yet: UNIMPLEMENTED.
-   *
-   * @generated from rpc ggen.backpressure.v1.AdmissionService.Session
-   */
-  session: {
-    methodKind: "bidi_streaming";
-    input: typeof SessionRequestSchema;
-    output: typeof SessionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_ggen_backpressure_v1_admission_service, 0);
