@@ -8,9 +8,12 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import {
   AcquireRequestSchema,
   AdmissionService,
-  SessionRequestSchema,
   TryAcquireRequestSchema,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import {
+  SessionRequestSchema,
+  SessionService,
+} from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { createDispatcher } from "../../../src/server/transport/rpc/dispatch.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { pathOf } from "./support/grpc-client.ts";
@@ -19,7 +22,8 @@ import { connectHttp2, envelope, openGrpcCall, outcomeOf } from "./support/http2
 import { createMemoryLog, type MemoryLog } from "./support/memory-log.ts";
 import { LIMITS, startGrpc, startWeb } from "./support/ports.ts";
 
-const { acquire, tryAcquire, session } = AdmissionService.method;
+const { acquire, tryAcquire } = AdmissionService.method;
+const { session } = SessionService.method;
 const CLAIM = { claims: [{ limiter: "l" }] };
 const PORTS = [
   ["gRPC", startGrpc],
@@ -41,7 +45,7 @@ const FULL = new WireError(Code.ResourceExhausted, "full");
 describe.each(PORTS)("on the %s port", (_name, start) => {
   test("a call that is served has one line, however many messages it has", async () => {
     const held = createHeldService();
-    const { address, log } = await start([held.service]);
+    const { address, log } = await start([held.service, held.sessionService]);
     const client = connectHttp2(address);
     const unary = openGrpcCall(client, pathOf(tryAcquire));
     unary.end(requestOf(TryAcquireRequestSchema, CLAIM));

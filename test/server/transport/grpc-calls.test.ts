@@ -1,4 +1,4 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMethod, toBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
@@ -9,6 +9,7 @@ import {
   type TryAcquireResponse,
   TryAcquireResponseSchema,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { SessionService } from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../src/server/gen/google/rpc/error_details_pb.ts";
 import { createRpcService } from "../../../src/server/service/rpc.ts";
 import { Code, WireError } from "../../../src/server/wire/error-wire.ts";
@@ -59,30 +60,30 @@ test("a bug is logged whole and answered as nothing but a bug", async () => {
   const service = createRpcService(AdmissionService, {
     tryAcquire: raise,
     acquire: raise,
-    session: raise,
     renew: () => Promise.reject(bug),
     // Not a message at all, so it cannot be encoded.
     release: () => ({ $typeName: "ggen.backpressure.v1.ReleaseResponse", end: "x", alreadyEnded: false }) as never,
   });
-  const { address, log } = await startGrpc([service]);
-  const session = connectHttp2(address);
+  const sessions = createRpcService(SessionService, { session: raise });
+  const { address, log } = await startGrpc([service, sessions]);
+  const connection = connectHttp2(address);
   const lease = { leaseId: "l", secret: "s" };
-  const requests = {
-    tryAcquire: CLAIM,
-    acquire: CLAIM,
-    session: {},
-    renew: { leases: [lease] },
-    release: lease,
-  };
-  for (const [name, request] of Object.entries(requests)) {
-    const method = AdmissionService.method[name as keyof typeof requests];
-    const call = openGrpcCall(session, pathOf(method));
-    call.end(envelope(toBinary(method.input, create(method.input, request as never))));
+  const { acquire, tryAcquire, renew, release } = AdmissionService.method;
+  const requests: readonly (readonly [DescMethod, Record<string, unknown>])[] = [
+    [tryAcquire, CLAIM],
+    [acquire, CLAIM],
+    [SessionService.method.session, {}],
+    [renew, { leases: [lease] }],
+    [release, lease],
+  ];
+  for (const [method, request] of requests) {
+    const call = openGrpcCall(connection, pathOf(method));
+    call.end(envelope(toBinary(method.input, create(method.input, request))));
     const { status: code, message } = await outcomeOf(call);
-    expect([name, code, message]).toEqual([name, "13", "an internal error; the server's log says more"]);
+    expect([method.name, code, message]).toEqual([method.name, "13", "an internal error; the server's log says more"]);
   }
   expect(log.at("error").map(({ fields }) => fields.method)).toEqual(
-    Object.keys(requests).map((name) => pathOf(AdmissionService.method[name as keyof typeof requests]).slice(1)),
+    requests.map(([method]) => pathOf(method).slice(1)),
   );
   expect(log.at("error").filter(({ fields }) => fields.err === bug)).toHaveLength(4);
 });

@@ -10,6 +10,7 @@ import {
   AdmissionService,
   TryAcquireRequestSchema,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { SessionService } from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { ANSWERED_TIMEOUT, REQUEST_TIMEOUT } from "../../../src/server/transport/http2/request-guard.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { createGrpcClient, pathOf } from "./support/grpc-client.ts";
@@ -84,7 +85,10 @@ test("a call with more metadata than may be is refused, and its connection lives
 test("a request that never comes to an end is closed, answered or not; a stream that holds is not", async () => {
   const clock = createFakeClock();
   const held = createHeldService();
-  const { address } = await startGrpc([held.service], { clock, liveness: { keepaliveTime: 3_600_000_000 } });
+  const { address } = await startGrpc([held.service, held.sessionService], {
+    clock,
+    liveness: { keepaliveTime: 3_600_000_000 },
+  });
   const session = connectHttp2(address);
   const headersOnly = openGrpcCall(session, TRY_ACQUIRE);
   const halfMessage = openGrpcCall(session, ACQUIRE);
@@ -94,7 +98,7 @@ test("a request that never comes to an end is closed, answered or not; a stream 
   const held1 = openGrpcCall(session, ACQUIRE);
   held1.end(REQUEST);
   const { stream } = await held.acquires.next();
-  const talking = openGrpcCall(session, pathOf(AdmissionService.method.session));
+  const talking = openGrpcCall(session, pathOf(SessionService.method.session));
   const outcomes = Promise.all([headersOnly, halfMessage].map(outcomeOf));
   const early = outcomeOf(tooLarge);
   await ping(session);

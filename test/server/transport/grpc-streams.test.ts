@@ -6,14 +6,17 @@ import {
   AcquireRequestSchema,
   AcquireResponseSchema,
   AdmissionService,
+} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import {
   type SessionRequest,
   SessionRequestSchema,
   SessionResponseSchema,
-} from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+  SessionService,
+} from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { Code, WireError } from "../../../src/server/wire/error-wire.ts";
 import { createMailbox } from "../../client/support/mailbox.ts";
 import { createGrpcClient, pathOf } from "./support/grpc-client.ts";
-import { createHeldService, waiting } from "./support/held-service.ts";
+import { answerTo, commandOf, createHeldService, waiting } from "./support/held-service.ts";
 import { connectHttp2, envelope, openGrpcCall, outcomeOf, ping } from "./support/http2-client.ts";
 import { startGrpc } from "./support/ports.ts";
 
@@ -70,18 +73,18 @@ test("a reader that does not read leaves two messages unsent, and the stream hea
 
 test("requests of a session come in order, those before there was a listener too, and then its half-close", async () => {
   const held = createHeldService();
-  const { address } = await startGrpc([held.service]);
+  const { address } = await startGrpc([held.sessionService]);
   const call = createGrpcClient(address).session();
-  for (let id = 1n; id <= 3n; id += 1n) call.write(create(SessionRequestSchema, { id }));
+  for (let id = 1n; id <= 3n; id += 1n) call.write(commandOf(id));
   const stream = await held.sessions.next();
   const requests = createMailbox<SessionRequest | "half-close">();
   stream.onHalfClose(() => requests.put("half-close"));
   stream.onMessage(requests.put);
   const arrived = [await requests.next(), await requests.next(), await requests.next()];
-  expect(arrived.map((each) => each !== "half-close" && each.id)).toEqual([1n, 2n, 3n]);
-  stream.send(create(SessionResponseSchema, { id: 3n }));
+  expect(arrived.map((each) => each !== "half-close" && each.commands[0]?.id)).toEqual([1n, 2n, 3n]);
+  stream.send(answerTo(3n));
   const [answer] = await once(call, "data");
-  expect(answer.id).toBe(3n);
+  expect(answer.answers[0]?.id).toBe(3n);
   call.end();
   expect(await requests.next()).toBe("half-close");
   stream.end();
@@ -91,22 +94,22 @@ test("requests of a session come in order, those before there was a listener too
 
 test("nothing is read from a session whose reader does not keep up", async () => {
   const held = createHeldService();
-  const { address } = await startGrpc([held.service]);
+  const { address } = await startGrpc([held.sessionService]);
   const session = connectHttp2(address, { settings: { initialWindowSize: 0 } });
-  const call = openGrpcCall(session, pathOf(AdmissionService.method.session));
+  const call = openGrpcCall(session, pathOf(SessionService.method.session));
   const stream = await held.sessions.next();
   let requests = 0;
   stream.onMessage(() => {
     requests += 1;
-    stream.send(create(SessionResponseSchema, { id: 1n }));
+    stream.send(answerTo(1n));
   });
-  const request = envelope(toBinary(SessionRequestSchema, create(SessionRequestSchema, { id: 1n })));
+  const request = envelope(toBinary(SessionRequestSchema, commandOf(1n)));
   const MANY = 5_000;
   for (let i = 0; i < MANY; i += 1) call.write(request);
   await ping(session);
   await ping(session);
   expect(requests).toBeLessThan(100);
-  const answer = envelope(toBinary(SessionResponseSchema, create(SessionResponseSchema, { id: 1n })));
+  const answer = envelope(toBinary(SessionResponseSchema, answerTo(1n)));
   session.settings({ initialWindowSize: 65_535 });
   let answered = 0;
   for await (const chunk of call) {
@@ -118,14 +121,14 @@ test("nothing is read from a session whose reader does not keep up", async () =>
 
 test("a request that breaks the contract ends its session, and what the session holds is orphaned", async () => {
   const held = createHeldService();
-  const { address } = await startGrpc([held.service]);
-  const call = openGrpcCall(connectHttp2(address), pathOf(AdmissionService.method.session));
+  const { address } = await startGrpc([held.sessionService]);
+  const call = openGrpcCall(connectHttp2(address), pathOf(SessionService.method.session));
   const stream = await held.sessions.next();
   const ended = new Promise((resolve) => stream.onEnd(resolve));
   const requests: SessionRequest[] = [];
   stream.onMessage((request) => requests.push(request));
   const bad = create(SessionRequestSchema, {
-    request: { case: "release", value: { leaseId: "x".repeat(65), secret: "s" } },
+    commands: [{ command: { case: "release", value: { leaseId: "x".repeat(65), secret: "s" } } }],
   });
   for (const request of [create(SessionRequestSchema), bad, create(SessionRequestSchema)]) {
     call.write(envelope(toBinary(SessionRequestSchema, request)));
@@ -133,7 +136,7 @@ test("a request that breaks the contract ends its session, and what the session 
   call.end();
   expect(await outcomeOf(call)).toMatchObject({
     status: String(status.INVALID_ARGUMENT),
-    message: expect.stringContaining("release.lease_id"),
+    message: expect.stringContaining("commands[0].release.lease_id"),
   });
   expect(await ended).toBe("lost");
   expect(requests).toHaveLength(1);

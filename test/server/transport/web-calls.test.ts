@@ -3,18 +3,20 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import {
   AdmissionService,
-  SessionRequestSchema,
-  SessionResponseSchema,
   TryAcquireResponseSchema,
 } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import {
+  SessionRequestSchema,
+  SessionService,
+} from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../src/server/gen/google/rpc/error_details_pb.ts";
 import { createRpcService } from "../../../src/server/service/rpc.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { pathOf } from "./support/grpc-client.ts";
-import { createHeldService, waiting } from "./support/held-service.ts";
+import { answerTo, commandOf, createHeldService, waiting } from "./support/held-service.ts";
 import { connectHttp2, envelope, messagesOf, openGrpcCall, ping } from "./support/http2-client.ts";
 import { startWeb } from "./support/ports.ts";
-import { createWebClient, PROTOCOLS } from "./support/web-client.ts";
+import { createWebClient, createWebSessions, PROTOCOLS } from "./support/web-client.ts";
 
 const CLAIM = { claims: [{ limiter: "payments-db" }] };
 const GRANTED = create(TryAcquireResponseSchema, { result: { case: "granted", value: { secret: "s" } } });
@@ -174,17 +176,19 @@ test.each(PROTOCOLS)("a call knows the headers of its request: %s", async (proto
 
 test.each(["gRPC over HTTP/2", "Connect over HTTP/2"])("a session talks both ways: %s", async (protocol) => {
   const held = createHeldService();
-  const { address } = await startWeb([held.service]);
+  const { address } = await startWeb([held.sessionService]);
   async function* requests() {
-    for (let id = 1n; id <= 3n; id += 1n) yield create(SessionRequestSchema, { id });
+    for (let id = 1n; id <= 3n; id += 1n) yield commandOf(id);
   }
   const call = (async () => {
     const ids: bigint[] = [];
-    for await (const { id } of createWebClient(protocol, address).session(requests())) ids.push(id);
+    for await (const { answers } of createWebSessions(protocol, address).session(requests())) {
+      ids.push(...answers.map(({ id }) => id));
+    }
     return ids;
   })();
   const stream = await held.sessions.next();
-  stream.onMessage(({ id }) => stream.send(create(SessionResponseSchema, { id })));
+  stream.onMessage(({ commands }) => void stream.send(answerTo(commands[0]?.id ?? 0n)));
   stream.onHalfClose(() => stream.end());
   expect(await call).toEqual([1n, 2n, 3n]);
 });
@@ -193,11 +197,11 @@ test.each(["gRPC over HTTP/2", "Connect over HTTP/2"])(
   "a request that breaks the contract ends its session, and what the session holds is orphaned: %s",
   async (protocol) => {
     const held = createHeldService();
-    const { address } = await startWeb([held.service]);
+    const { address } = await startWeb([held.sessionService]);
     async function* requests() {
-      yield create(SessionRequestSchema, { request: { case: "release", value: { leaseId: "" } } });
+      yield create(SessionRequestSchema, { commands: [{ command: { case: undefined } }] });
     }
-    const call = failureOf(drained(createWebClient(protocol, address).session(requests())));
+    const call = failureOf(drained(createWebSessions(protocol, address).session(requests())));
     const stream = await held.sessions.next();
     const ended = new Promise((resolve) => stream.onEnd(resolve));
     stream.onMessage(() => {});
@@ -208,18 +212,18 @@ test.each(["gRPC over HTTP/2", "Connect over HTTP/2"])(
 
 test("nothing is read from a session whose reader does not keep up", async () => {
   const held = createHeldService();
-  const { address } = await startWeb([held.service]);
+  const { address } = await startWeb([held.sessionService]);
   const session = connectHttp2(address, { settings: { initialWindowSize: 0 } });
-  const call = openGrpcCall(session, pathOf(AdmissionService.method.session));
+  const call = openGrpcCall(session, pathOf(SessionService.method.session));
   const stream = await held.sessions.next();
   let requests = 0;
-  stream.onMessage(({ id }) => {
+  stream.onMessage(() => {
     requests += 1;
-    stream.send(create(SessionResponseSchema, { id }));
+    stream.send(answerTo(1n));
   });
-  const bytes = (id: bigint) => envelope(toBinary(SessionRequestSchema, create(SessionRequestSchema, { id })));
+  const request = envelope(toBinary(SessionRequestSchema, commandOf(1n)));
   const MANY = 5_000;
-  for (let i = 0; i < MANY; i += 1) call.write(bytes(1n));
+  for (let i = 0; i < MANY; i += 1) call.write(request);
   await ping(session);
   await ping(session);
   expect(requests).toBeLessThan(200);

@@ -4,6 +4,7 @@ import { create, type DescMethod, type MessageInitShape, toBinary } from "@bufbu
 import { AdmissionService } from "../../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { BoardService } from "../../../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { LimiterService } from "../../../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { SessionService } from "../../../../src/client/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { Health } from "../../../../src/client/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../../src/server/gen/grpc/reflection/v1/reflection_pb.ts";
 import { pathOf } from "../../../support/grpc-client.ts";
@@ -37,7 +38,17 @@ export const SAMPLES: readonly SampleRequest[] = [
   sample(admission.acquire, { ...KEYED, resume: CREDENTIAL }),
   sample(admission.renew, { leases: [CREDENTIAL, CREDENTIAL, CREDENTIAL] }),
   sample(admission.release, { ...CREDENTIAL, outcome: 1 }),
-  sample(admission.session, {}),
+  sample(SessionService.method.session, {
+    open: { keepOnCancel: true },
+    commands: [
+      { id: 1n, command: { case: "acquire", value: { ...CLAIM, maxWait: ONE_SECOND } } },
+      { id: 2n, command: { case: "tryAcquire", value: KEYED } },
+      { id: 3n, command: { case: "release", value: { leaseId: CREDENTIAL.leaseId } } },
+      { id: 4n, command: { case: "renew", value: {} } },
+      { id: 5n, command: { case: "cancel", value: { commandId: 1n } } },
+    ],
+  }),
+  sample(SessionService.method.session, { open: { resume: { sessionId: "0123456789abcdef", secret: "s" } } }),
   sample(LimiterService.method.getLimiter, { name: "fuzz" }),
   sample(LimiterService.method.listLimiters, { pageSize: 10 }),
   sample(LimiterService.method.watchLimiters, { names: ["fuzz", "keyed"] }),

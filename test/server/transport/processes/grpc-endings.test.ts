@@ -9,6 +9,7 @@ import {
   AcquireRequestSchema,
   AdmissionService,
 } from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { SessionService } from "../../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import type { StreamEnd } from "../../../../src/server/service/rpc.ts";
 import { createGrpcClient, pathOf } from "../support/grpc-client.ts";
 import { createHeldService, type HeldService, waiting } from "../support/held-service.ts";
@@ -27,7 +28,7 @@ import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 const CLAIM = { claims: [{ limiter: "l" }] };
 const ACQUIRE = pathOf(AdmissionService.method.acquire);
-const SESSION = pathOf(AdmissionService.method.session);
+const SESSION = pathOf(SessionService.method.session);
 const REQUEST = envelope(toBinary(AcquireRequestSchema, create(AcquireRequestSchema, CLAIM)));
 const NOTHING = Buffer.alloc(0);
 const BYTEWISE = [...REQUEST].map((byte) => dataFrame(1, Buffer.from([byte])));
@@ -109,7 +110,7 @@ test("a stream whose deadline has passed is cancelled, whether its client says s
 
 test("a session whose deadline has passed is cancelled, though its client has not heard and talks on", async () => {
   const held = createHeldService();
-  const { address } = await startGrpc([held.service]);
+  const { address } = await startGrpc([held.sessionService]);
   const call = openGrpcCall(connectHttp2(address), SESSION, { "grpc-timeout": "500m" });
   const stream = await held.sessions.next();
   expect(await new Promise((resolve) => stream.onEnd(resolve))).toBe("cancelled");

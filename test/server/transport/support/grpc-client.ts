@@ -20,9 +20,11 @@ import {
 } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
 import { AdmissionService } from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { SessionService } from "../../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { StatusSchema } from "../../../../src/server/gen/google/rpc/status_pb.ts";
 
-const { acquire, tryAcquire, session } = AdmissionService.method;
+const { acquire, tryAcquire } = AdmissionService.method;
+const { session } = SessionService.method;
 
 export type TryAcquireInit = MessageInitShape<typeof tryAcquire.input>;
 export type AcquireInit = MessageInitShape<typeof acquire.input>;

@@ -1,4 +1,4 @@
-/** AdmissionService whose streams are handed to the test, which speaks for the service. */
+/** AdmissionService and SessionService whose streams are handed to the test, which speaks for the services. */
 
 import { create } from "@bufbuild/protobuf";
 import {
@@ -6,12 +6,17 @@ import {
   type AcquireResponse,
   AcquireResponseSchema,
   AdmissionService,
-  type SessionRequest,
-  type SessionResponse,
   type TryAcquireRequest,
   type TryAcquireResponse,
   TryAcquireResponseSchema,
 } from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import {
+  type SessionRequest,
+  SessionRequestSchema,
+  type SessionResponse,
+  SessionResponseSchema,
+  SessionService,
+} from "../../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import {
   type BidiStream,
   type Call,
@@ -31,6 +36,7 @@ export interface HeldStream {
 
 export interface HeldService {
   readonly service: RpcService;
+  readonly sessionService: RpcService;
   /** The calls of Acquire as they come; each has said `waiting` once. */
   readonly acquires: Mailbox<HeldStream>;
   /** The calls of Session as they come. */
@@ -57,11 +63,21 @@ export function createHeldService(
       stream.send(waiting(0));
       acquires.put({ request, stream, ended });
     },
-    session: (stream) => sessions.put(stream),
   });
-  return { service, acquires, sessions, endings };
+  const sessionService = createRpcService(SessionService, { session: (stream) => sessions.put(stream) });
+  return { service, sessionService, acquires, sessions, endings };
 }
 
 export function waiting(waitersAhead: number): AcquireResponse {
   return create(AcquireResponseSchema, { event: { case: "waiting", value: { waitersAhead } } });
+}
+
+/** A request of a session, with one command of this id. */
+export function commandOf(id: bigint): SessionRequest {
+  return create(SessionRequestSchema, { commands: [{ id, command: { case: "renew", value: {} } }] });
+}
+
+/** The answer to that command. */
+export function answerTo(id: bigint): SessionResponse {
+  return create(SessionResponseSchema, { answers: [{ id, answer: { case: "renewed", value: {} } }] });
 }

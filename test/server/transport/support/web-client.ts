@@ -3,6 +3,7 @@
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { AdmissionService } from "../../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { SessionService } from "../../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 
 export type AdmissionClient = Client<typeof AdmissionService>;
 
@@ -18,7 +19,16 @@ const TRANSPORTS: Readonly<Record<string, (baseUrl: string) => Transport>> = {
 export const PROTOCOLS: readonly string[] = Object.keys(TRANSPORTS);
 
 export function createWebClient(protocol: string, address: string): AdmissionClient {
+  return createClient(AdmissionService, transportOf(protocol, address));
+}
+
+/** The same of SessionService. */
+export function createWebSessions(protocol: string, address: string): Client<typeof SessionService> {
+  return createClient(SessionService, transportOf(protocol, address));
+}
+
+function transportOf(protocol: string, address: string): Transport {
   const transport = TRANSPORTS[protocol];
   if (transport === undefined) throw new Error(`no such protocol: ${protocol}`);
-  return createClient(AdmissionService, transport(`http://${address}`));
+  return transport(`http://${address}`);
 }
