@@ -42,6 +42,7 @@ export const REASONS = {
   BOARD_NOT_FOUND: { code: "NOT_FOUND", when: "never" },
   CARD_NOT_FOUND: { code: "NOT_FOUND", when: "never" },
   STAGE_NOT_FOUND: { code: "NOT_FOUND", when: "never" },
+  SESSION_NOT_FOUND: { code: "NOT_FOUND", when: "ended" },
 
   CLAIM_EXCEEDS_LIMIT: { code: "FAILED_PRECONDITION", when: "never" },
   REQUEST_ID_REUSED: { code: "FAILED_PRECONDITION", when: "never" },
@@ -77,6 +78,7 @@ export const REASONS = {
   TOO_MANY_LIMITERS: { code: "RESOURCE_EXHAUSTED", when: "now" },
   TOO_MANY_BOARDS: { code: "RESOURCE_EXHAUSTED", when: "now" },
   TOO_MANY_STREAMS: { code: "RESOURCE_EXHAUSTED", when: "now" },
+  TOO_MANY_COMMANDS: { code: "RESOURCE_EXHAUSTED", when: "now" },
   WAIT_TIMEOUT: { code: "DEADLINE_EXCEEDED", when: "now" },
   DRAINING: { code: "UNAVAILABLE", when: "now" },
   NOT_KEPT: { code: "UNAVAILABLE", when: "now" },
@@ -94,6 +96,7 @@ export const REASONS = {
   CARD_DELETED: { code: "ABORTED", when: "ended" },
   CARD_BLOCKED: { code: "ABORTED", when: "ended" },
   REQUEST_WITHDRAWN: { code: "ABORTED", when: "ended" },
+  SESSION_DISPLACED: { code: "ABORTED", when: "ended" },
 } as const satisfies Record<string, Row>;
 
 /** A reason that has a row. */

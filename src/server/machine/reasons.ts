@@ -5,7 +5,7 @@ import type { KnownReason } from "../../reasons/reasons.ts";
 /** The reasons that are the machine's; the others are said before a request reaches it, or when the server stops. */
 export type Reason = Exclude<
   KnownReason,
-  "INVALID_REQUEST" | "DRAINING" | "NOT_KEPT" | "TOO_MANY_STREAMS" | "HTTP_VERSION_TOO_OLD"
+  "INVALID_REQUEST" | "DRAINING" | "NOT_KEPT" | "TOO_MANY_STREAMS" | "TOO_MANY_COMMANDS" | "HTTP_VERSION_TOO_OLD"
 >;
 
 /** What keeps a waiter from its grant. */

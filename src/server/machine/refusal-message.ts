@@ -89,6 +89,7 @@ const MESSAGES: Record<Reason, (refusal: NamedRefusal) => string> = {
   LEASE_ENDED: () => "the lease that was asked for has ended; ask for a new one, under a fresh request_id",
   BOARD_NOT_FOUND: ({ name }) => `there is no ${name}; ListBoards says what there is`,
   CARD_NOT_FOUND: ({ name }) => `there is no ${name}, or it was completed so long ago that it is not kept`,
+  SESSION_NOT_FOUND: () => "nothing is left of this session, or the secret is not its own; open a new one",
   STAGE_NOT_FOUND: ({ name }) => `there is no ${name}; GetBoard says which stages it has`,
   STAGE_NOT_EMPTY: ({ name, numbers: { cards } }) =>
     `${cards === undefined ? "cards" : plural(cards, "card")} in ${name}: it can be neither removed nor given another kind or ` +
@@ -116,6 +117,7 @@ const MESSAGES: Record<Reason, (refusal: NamedRefusal) => string> = {
   CARD_BLOCKED: ({ name }) => `${name} was blocked`,
   REQUEST_WITHDRAWN: () =>
     "the request was withdrawn under its request_id and has taken nothing; ask anew, under a fresh request_id",
+  SESSION_DISPLACED: () => "another stream resumed the session; it lives on there",
 };
 
 /** `asks for 4,000 tokens; burst_size is 75`. */

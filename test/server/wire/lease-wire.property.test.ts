@@ -86,6 +86,7 @@ const MACHINE_REASONS = (Object.keys(WireReason) as (keyof typeof WireReason)[])
     name !== "DRAINING" &&
     name !== "NOT_KEPT" &&
     name !== "TOO_MANY_STREAMS" &&
+    name !== "TOO_MANY_COMMANDS" &&
     name !== "HTTP_VERSION_TOO_OLD",
 );
 
