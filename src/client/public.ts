@@ -71,6 +71,7 @@ export type {
   LimiterEvent,
   LimiterSettings,
   LimiterStatus,
+  Obstacle,
   Revocation,
   WaiterInfo,
 } from "./api/limiter.ts";

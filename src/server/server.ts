@@ -13,6 +13,7 @@ import { openStore } from "./open-store.ts";
 import { createOwner } from "./owner.ts";
 import type { Store } from "./store/store.ts";
 import { watchDescriptors } from "./transport/port/descriptors.ts";
+import { VERSION } from "./version.ts";
 
 /** What runs, and where it listens. */
 export interface Server extends FrontAddresses {
@@ -64,6 +65,8 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   sayNotes(config, log);
   const owner = await createOwner({ config, clock, store, log });
   const { engine, boards } = owner;
+  const { incompleteFor } = store;
+  const learningEnds = incompleteFor > 0 ? clock.wallTime(clock.now() + incompleteFor) : undefined;
   const front = createLocalFront({
     clock,
     log,
@@ -71,7 +74,16 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
     boards,
     secretKey: store.secretKey ?? createSecretKey(),
     settings: () => settings,
-    running: () => runningConfigMessage({ started: config, latest, settings, startedAt, loadedAt }),
+    running: () =>
+      runningConfigMessage({
+        started: config,
+        latest,
+        settings,
+        startedAt,
+        loadedAt,
+        version: VERSION,
+        status: { draining: stopping !== undefined, learningEnds, storeProblem: problem },
+      }),
   });
   const stopWatchingDescriptors = watchDescriptors({ clock, log, maxConnections: settings.limits.maxConnections });
   let stopping: Promise<void> | undefined;

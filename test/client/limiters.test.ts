@@ -303,7 +303,17 @@ describe("lists of leases and of waiters", () => {
     const { request, answer } = await service.listWaiters.next();
     expect(request).toMatchObject({ limiter: "db", key: "" });
     answer({
-      waiters: [{ id: "w", claims: [{ limiter: "db" }], holder: "me", waitersAhead: 1, arriveTime: TIMESTAMP }],
+      waiters: [
+        {
+          id: "w",
+          claims: [{ limiter: "db" }],
+          holder: "me",
+          waitersAhead: 1,
+          arriveTime: TIMESTAMP,
+          obstacles: [{ limiter: "db", reason: Reason.WAITERS_AHEAD, waitersAhead: 1 }],
+          away: true,
+        },
+      ],
     });
     expect((await next).value).toEqual({
       id: "w",
@@ -313,6 +323,8 @@ describe("lists of leases and of waiters", () => {
       estimatedWaitMs: undefined,
       arriveTime: AT,
       deadline: undefined,
+      obstacles: [{ limiter: "db", key: "", reason: "WAITERS_AHEAD", waitersAhead: 1 }],
+      away: true,
     });
   });
 

@@ -104,6 +104,28 @@ export interface LimiterStatus {
   readonly refusals: Readonly<Partial<Record<Reason, number>>>;
   /** Leases since the server started whose holder said `"overloaded"`. */
   readonly overloadedCount: number;
+  /** How long the oldest waiter has waited. Undefined while none waits. */
+  readonly oldestWaitMs: number | undefined;
+  /** How long ago the last grant was, of any key. Undefined while nothing was granted since the server started. */
+  readonly sinceLastGrantMs: number | undefined;
+  /** Requests a second that were refused. */
+  readonly refusalRate: number;
+  /** What keeps the oldest waiter from its grant; empty while none waits. */
+  readonly obstacles: readonly Obstacle[];
+}
+
+/** What keeps a waiter from its grant in one of the queues in which it stands. */
+export interface Obstacle {
+  readonly limiter: string;
+  /** Empty for a limiter without keys. */
+  readonly key: string;
+  /**
+   * `"WAITERS_AHEAD"`: it is not the first there. `"CONCURRENCY_EXHAUSTED"`, `"RATE_EXHAUSTED"`: it is, and permits or tokens
+   * are missing. `"PAUSED"`, `"LEARNING"`: nothing is granted there.
+   */
+  readonly reason: Reason;
+  /** How many stand before it in that queue. */
+  readonly waitersAhead: number;
 }
 
 /** News of limiters: first a snapshot, then what changes; a snapshot again where a connection was lost. */
@@ -140,6 +162,10 @@ export interface WaiterInfo {
   readonly arriveTime: Date | undefined;
   /** When it gives up. Undefined: when it is cancelled. */
   readonly deadline: Date | undefined;
+  /** What keeps it from its grant, in the order of its claims. */
+  readonly obstacles: readonly Obstacle[];
+  /** Its connection is lost: it blocks no other waiter, and has its place again if it comes back in time. */
+  readonly away: boolean;
 }
 
 /** What became of a lease that was asked back: it still lives until its `expireTime`, or it has ended. */

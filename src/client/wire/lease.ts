@@ -16,6 +16,7 @@ import {
 import type { Waiter as WireWaiter } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import type { Refusal as WireRefusal } from "../gen/ggen/backpressure/v1/reason_pb.ts";
 import { claimFromWire, grantedClaimFromWire } from "./claim.ts";
+import { obstacleFromWire } from "./obstacle.ts";
 import { reasonFromWire } from "./reason.ts";
 import { durationToMs, timestampToDate } from "./time.ts";
 
@@ -78,6 +79,8 @@ export function waiterInfoFromWire(wire: WireWaiter): WaiterInfo {
     estimatedWaitMs: wire.estimatedWait && durationToMs(wire.estimatedWait),
     arriveTime: wire.arriveTime && timestampToDate(wire.arriveTime),
     deadline: wire.deadline && timestampToDate(wire.deadline),
+    obstacles: wire.obstacles.map(obstacleFromWire),
+    away: wire.away,
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type Limiter as WireLimiter,
   type LimiterStatus as WireStatus,
 } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
+import { obstacleFromWire } from "./obstacle.ts";
 import { reasonFromWire } from "./reason.ts";
 import { durationToMs, microsToDuration, msToDuration, timestampToDate } from "./time.ts";
 
@@ -140,5 +141,9 @@ function statusFromWire(wire: WireStatus | undefined): LimiterStatus {
     grantedCount: Number(wire?.grantedCount ?? 0),
     refusals,
     overloadedCount: Number(wire?.overloadedCount ?? 0),
+    oldestWaitMs: wire?.oldestWait && durationToMs(wire.oldestWait),
+    sinceLastGrantMs: wire?.sinceLastGrant && durationToMs(wire.sinceLastGrant),
+    refusalRate: wire?.refusalRate ?? 0,
+    obstacles: wire?.obstacles.map(obstacleFromWire) ?? [],
   };
 }

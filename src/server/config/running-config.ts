@@ -9,7 +9,7 @@ import {
   GetConfigResponseSchema,
   Origin,
 } from "../gen/ggen/backpressure/config/v1/config_service_pb.ts";
-import { msToTimestamp } from "../wire/time-wire.ts";
+import { msToTimestamp, optionalTimestamp } from "../wire/time-wire.ts";
 import type { LoadedConfig } from "./config.ts";
 import { restartFields, SETTING_FIELDS, type ServerSettings } from "./settings.ts";
 import { settingsMessage } from "./settings-message.ts";
@@ -23,10 +23,21 @@ export interface RunningConfig {
   /** ms since 1970. */
   readonly startedAt: number;
   readonly loadedAt: number;
+  readonly version: string;
+  readonly status: RunningStatus;
+}
+
+/** How the server stands. */
+export interface RunningStatus {
+  readonly draining: boolean;
+  /** ms since 1970, when the learning of after the start ends, or has ended; undefined: there was none. */
+  readonly learningEnds: number | undefined;
+  /** Undefined: the store is well. */
+  readonly storeProblem: string | undefined;
 }
 
 export function runningConfigMessage(running: RunningConfig): GetConfigResponse {
-  const { started, latest, settings, startedAt, loadedAt } = running;
+  const { started, latest, settings, startedAt, loadedAt, version, status } = running;
   const { path } = latest.origin;
   return create(GetConfigResponseSchema, {
     config: settingsMessage(settings),
@@ -35,6 +46,12 @@ export function runningConfigMessage(running: RunningConfig): GetConfigResponse 
     restartFields: [...restartFields(started.settings, latest.settings)],
     startTime: msToTimestamp(startedAt),
     loadTime: msToTimestamp(loadedAt),
+    serverVersion: version,
+    status: {
+      draining: status.draining,
+      learningEndTime: optionalTimestamp(status.learningEnds),
+      storeProblem: status.storeProblem ?? "",
+    },
   });
 }
 

@@ -43,7 +43,7 @@ export function createLocalFront(options: LocalFrontOptions): Front {
     admission.service,
     createLimiterService({ clock, engine }),
     board.service,
-    createConfigService({ engine, boards, running }),
+    createConfigService({ clock, engine, boards, running }),
   ];
   const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
   const calls = createCallsUnderWay({ clock, bound: () => settings().drainTimeout });

@@ -1,6 +1,7 @@
 /** ConfigService: what the server was configured with. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
@@ -14,18 +15,20 @@ import { LimiterSchema } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import { boardFields } from "../wire/board-wire.ts";
 import { limiterFields } from "../wire/limiter-wire.ts";
 import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
+import { msToTimestamp } from "../wire/time-wire.ts";
 import { createRpcService, type RpcService } from "./rpc.ts";
 
 export interface ConfigServiceOptions {
+  readonly clock: Clock;
   readonly engine: Engine;
   readonly boards: BoardEngine;
-  /** The settings in force, as they are shown. */
+  /** The settings in force, as they are shown; when they are read is said by the service. */
   readonly running: () => GetConfigResponse;
 }
 
-export function createConfigService({ engine, boards, running }: ConfigServiceOptions): RpcService {
+export function createConfigService({ clock, engine, boards, running }: ConfigServiceOptions): RpcService {
   return createRpcService(ConfigService, {
-    getConfig: () => running(),
+    getConfig: () => ({ ...running(), readTime: msToTimestamp(clock.wallTime(clock.now())) }),
 
     async listDeclaredLimiters(request) {
       const { items, next } = await engine.limiters(pageFromWire(request, NAME));

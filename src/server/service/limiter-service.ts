@@ -24,6 +24,7 @@ import { leaseEndToWire, leaseToWire, waiterToWire } from "../wire/lease-wire.ts
 import { applyUpdate } from "../wire/limiter-update.ts";
 import { type LimiterReading, limiterConfig, limiterMessage } from "../wire/limiter-wire.ts";
 import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
+import { msToTimestamp } from "../wire/time-wire.ts";
 import { ask } from "./ask.ts";
 import { revisionOf } from "./etag.ts";
 import { watchLimiters } from "./limiter-watching.ts";
@@ -39,6 +40,7 @@ const NUMBER = /^[1-9][0-9]{0,15}$/;
 
 export function createLimiterService({ clock, engine }: LimiterServiceOptions): RpcService {
   const toWire = (view: LimiterView) => limiterMessage(view);
+  const readTime = () => msToTimestamp(clock.wallTime(clock.now()));
 
   async function read(name: string, key = ""): Promise<LimiterView> {
     const view = await engine.limiter(name, key);
@@ -109,6 +111,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
       return create(ListLeasesResponseSchema, {
         leases: page.items.map((lease) => leaseToWire(lease)),
         nextPageToken: pageTokenToWire(page.next),
+        readTime: readTime(),
       });
     },
 
@@ -119,6 +122,7 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
       return create(ListWaitersResponseSchema, {
         waiters: page.items.map((waiter) => waiterToWire(waiter)),
         nextPageToken: pageTokenToWire(page.next),
+        readTime: readTime(),
       });
     },
 

@@ -17,7 +17,12 @@ import {
   type Lease as WireLease,
   WorkOutcome as WireOutcome,
 } from "../gen/ggen/backpressure/v1/lease_pb.ts";
-import { WaiterSchema, type Waiter as WireWaiter } from "../gen/ggen/backpressure/v1/limiter_pb.ts";
+import {
+  ObstacleSchema,
+  WaiterSchema,
+  type Obstacle as WireObstacle,
+  type Waiter as WireWaiter,
+} from "../gen/ggen/backpressure/v1/limiter_pb.ts";
 import {
   RefusalSchema,
   Reason as WireReason,
@@ -26,7 +31,7 @@ import {
 import type { Claim } from "../machine/limiter/claim.ts";
 import type { LeaseEnd, WorkOutcome } from "../machine/limiter/lease.ts";
 import type { ShownGrant } from "../machine/limiter/show.ts";
-import type { HeldClaimView, LeaseView, WaiterView } from "../machine/limiter/view.ts";
+import type { HeldClaimView, LeaseView, ObstacleView, WaiterView } from "../machine/limiter/view.ts";
 import type { Reason, Refusal } from "../machine/reasons.ts";
 import { refusalMessage } from "../machine/refusal-message.ts";
 import { type FieldViolation, invalidRequest } from "./error-wire.ts";
@@ -111,7 +116,13 @@ export function waiterToWire(waiter: WaiterView): WireWaiter {
     estimatedWait: optionalDuration(waiter.estimatedWait),
     arriveTime: msToTimestamp(waiter.arrivedAt),
     deadline: optionalTimestamp(waiter.deadline),
+    obstacles: waiter.obstacles.map(obstacleToWire),
+    away: waiter.away,
   });
+}
+
+export function obstacleToWire({ limiter, key, reason, waitersAhead }: ObstacleView): WireObstacle {
+  return create(ObstacleSchema, { limiter, key, reason: reasonToWire(reason), waitersAhead });
 }
 
 /** A refusal where it is an answer. */

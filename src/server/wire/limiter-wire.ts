@@ -16,7 +16,7 @@ import { defaultBurst, toMaxRps } from "../machine/limiter/rate.ts";
 import type { LimiterStatus, LimiterView } from "../machine/limiter/view.ts";
 import type { Reason } from "../machine/reasons.ts";
 import type { FieldViolation } from "./error-wire.ts";
-import { reasonToWire } from "./lease-wire.ts";
+import { obstacleToWire, reasonToWire } from "./lease-wire.ts";
 import { rateMessage, readRate } from "./rate-wire.ts";
 import { durationToMicros, microsToDuration, msToTimestamp, optionalDuration } from "./time-wire.ts";
 
@@ -145,6 +145,10 @@ function statusMessage(status: LimiterStatus): WireStatus {
     grantedCount: BigInt(status.granted),
     refusals: refusalCounts(status.refusals),
     overloadedCount: BigInt(status.overloaded),
+    oldestWait: optionalDuration(status.oldestWait),
+    sinceLastGrant: optionalDuration(status.sinceLastGrant),
+    refusalRate: status.refusalRate,
+    obstacles: status.obstacles.map(obstacleToWire),
   });
 }
 

@@ -188,6 +188,16 @@ describe("over the wire", () => {
       waitersAhead: fc.nat(),
       estimatedWait: maybe(span),
       missing: fc.constant("WAITERS_AHEAD"),
+      obstacles: fc.array(
+        fc.record({
+          limiter: text,
+          key: text,
+          reason: fc.constantFrom("WAITERS_AHEAD", "CONCURRENCY_EXHAUSTED", "RATE_EXHAUSTED", "PAUSED", "LEARNING"),
+          waitersAhead: fc.nat(),
+        }),
+        { maxLength: 8 },
+      ),
+      away: fc.boolean(),
       arrivedAt: instant,
       deadline: maybe(instant),
     });
@@ -201,6 +211,8 @@ describe("over the wire", () => {
           estimatedWaitMs: view.estimatedWait && view.estimatedWait / 1000,
           arriveTime: dateOf(view.arrivedAt),
           deadline: dateOf(view.deadline),
+          obstacles: view.obstacles,
+          away: view.away,
         });
       }),
     );

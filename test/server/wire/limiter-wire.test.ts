@@ -53,6 +53,10 @@ const QUIET: LimiterStatus = {
   granted: 0,
   refusals: new Map(),
   overloaded: 0,
+  oldestWait: undefined,
+  sinceLastGrant: undefined,
+  refusalRate: 0,
+  obstacles: [],
 };
 
 describe("a limiter's defaults", () => {
@@ -163,6 +167,10 @@ describe("a limiter as it is shown", () => {
         granted: 14,
         refusals: new Map([["QUEUE_FULL", 15]]),
         overloaded: 16,
+        oldestWait: 17,
+        sinceLastGrant: 18,
+        refusalRate: 19.5,
+        obstacles: [{ limiter: "db", key: "a", reason: "WAITERS_AHEAD", waitersAhead: 20 }],
       },
     });
     expect(limiterMessage(view)).toEqual(
@@ -200,6 +208,10 @@ describe("a limiter as it is shown", () => {
           grantedCount: 14n,
           refusals: [{ reason: Reason.QUEUE_FULL, count: 15n }],
           overloadedCount: 16n,
+          oldestWait: { seconds: 0n, nanos: 17_000 },
+          sinceLastGrant: { seconds: 0n, nanos: 18_000 },
+          refusalRate: 19.5,
+          obstacles: [{ limiter: "db", key: "a", reason: Reason.WAITERS_AHEAD, waitersAhead: 20 }],
         },
       }),
     );

@@ -179,6 +179,7 @@ const CHANGING = [
   "arrivalRate",
   "admissionRate",
   "completionRate",
+  "refusalRate",
   "meanHoldTime",
   "waitTimeP50",
   "waitTimeP99",

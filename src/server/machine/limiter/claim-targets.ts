@@ -7,6 +7,7 @@ import { closedFor, OBSTACLE_REASONS, obstacle } from "./grant.ts";
 import { findInstance, makeRoom, openInstance } from "./instances.ts";
 import { excessOf, flowOf, type Instance, type Limiter, type OpenClaim, type Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
+import type { ObstacleView } from "./view.ts";
 
 /** Where a claim is aimed. */
 export interface ClaimTarget {
@@ -130,6 +131,18 @@ export function missingOf(state: State, { places }: Waiter): WaitReason {
   }
   // A place that is kept for a client that is away.
   return "WAITERS_AHEAD";
+}
+
+/** The same for each of its queues; a claim that could be granted now is left out. */
+export function obstaclesOf(state: State, { places }: Waiter): ObstacleView[] {
+  return places.flatMap((place): ObstacleView[] => {
+    const { instance, claim, ahead } = place;
+    const { limiter, key } = claim;
+    if (instance.queue.first !== place) return [{ limiter, key, reason: "WAITERS_AHEAD", waitersAhead: ahead }];
+    const inTheWay = obstacle(state, instance, claim);
+    if (inTheWay === undefined) return [];
+    return [{ limiter, key, reason: OBSTACLE_REASONS[inTheWay.kind], waitersAhead: 0 }];
+  });
 }
 
 /** The same with every instance there. */

@@ -95,8 +95,10 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
     heapIndex: -1,
   };
   for (const { instance, permits } of claims) {
-    const { grants, waits, completions } = flowOf(instance.limiter);
+    const flow = flowOf(instance.limiter);
+    const { grants, waits, completions } = flow;
     grants.count(now);
+    flow.lastGrantAt = now;
     waits.record(now - grantee.arrivedAt, now);
     instance.limiter.statistics.activity += 1;
     if (permits > 0) continue;

@@ -154,6 +154,8 @@ export interface Statistics {
   /** Made for the first request: of many limiters most are idle. */
   flow: Flow | undefined;
   readonly refusals: Map<Reason, number>;
+  /** Made for the first refusal. */
+  refused: Meter | undefined;
   overloaded: number;
   /** Rises with everything above and with every change of the limiter: what a watcher compares. */
   activity: number;
@@ -166,6 +168,7 @@ export interface Flow {
   readonly completions: Meter;
   readonly waits: Durations;
   readonly holds: Durations;
+  lastGrantAt: number | undefined;
 }
 
 export function flowOf({ statistics }: Limiter): Flow {
@@ -180,6 +183,7 @@ function createFlow(since: number): Flow {
     completions: new Meter(since),
     waits: new Durations(since),
     holds: new Durations(since),
+    lastGrantAt: undefined,
   };
 }
 
@@ -210,7 +214,7 @@ export function createLimiter({ config, declaration, fencingToken }: LimiterOrig
     orphanedLeases: 0,
     permitsInUse: 0,
     waiters: 0,
-    statistics: { since: now, flow: undefined, refusals: new Map(), overloaded: 0, activity: 0 },
+    statistics: { since: now, flow: undefined, refusals: new Map(), refused: undefined, overloaded: 0, activity: 0 },
     dueAt: 0,
     heapIndex: -1,
   };

@@ -2,11 +2,11 @@
 
 import { bytesOf, type Page, takePage } from "../page.ts";
 import type { WallTime } from "../wall-time.ts";
-import { missingOf } from "./claim-targets.ts";
+import { missingOf, obstaclesOf } from "./claim-targets.ts";
 import { refilled } from "./earlier-rates.ts";
 import { estimateOf, survey, waitersAhead } from "./estimate.ts";
 import type { Lease } from "./lease.ts";
-import type { Flow, Instance, Limiter, Waiter } from "./limiter.ts";
+import type { Flow, Instance, Limiter, Place, Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
 import { levelOf } from "./token-bucket.ts";
 import { type LeaseView, type LimiterStatus, type LimiterView, viewLease, type WaiterView } from "./view.ts";
@@ -23,6 +23,8 @@ export interface Filter {
 
 /** Bytes that these take in a message at most, without their texts. */
 const LIMITER_BYTES = 1_500;
+/** Bytes of what is in the way of a limiter's oldest waiter: of 8 claims on limiters and keys of the longest names. */
+const OBSTACLES_BYTES = 3_600;
 const ITEM_BYTES = 300;
 const CLAIM_BYTES = 64;
 const SLOT_BYTES = 5;
@@ -50,7 +52,10 @@ export function pageLimiters(
   return takePage(state.limiterNames.after(query.after), {
     limit: query.limit,
     view: (name) => viewLimiter(state, limiterOf(state, name), wallTime),
-    bytes: (name) => LIMITER_BYTES + bytesOf(name, limiterOf(state, name).config.description),
+    bytes: (name) => {
+      const { config, waiters } = limiterOf(state, name);
+      return LIMITER_BYTES + (waiters > 0 ? OBSTACLES_BYTES : 0) + bytesOf(name, config.description);
+    },
     token: (name) => name,
   });
 }
@@ -64,9 +69,10 @@ function limiterOf(state: State, name: string): Limiter {
  * no key is left that will be forgotten.
  */
 export function isStill({ now }: State, { config, statistics, instances, idle }: Limiter): boolean {
-  const { flow } = statistics;
+  const { flow, refused } = statistics;
   if (idle.size > 0) return false;
   if (flow !== undefined && !hasFaded(flow, now)) return false;
+  if (refused !== undefined && !refused.hasFaded(now)) return false;
   const { rate, keyed } = config;
   if (rate === undefined || keyed) return true;
   return refilled(instances.get("") as Instance, rate, now).tokens >= rate.capacity;
@@ -106,7 +112,8 @@ export function pageWaiters(state: State, filter: Filter, wallTime: WallTime): P
     view: (waiter) => viewWaiter(state, waiter, state.now, wallTime),
     bytes: ({ holder, claims }) => {
       const asked = claims.map((claim) => CLAIM_BYTES + bytesOf(claim.limiter, claim.key));
-      return ITEM_BYTES + bytesOf(holder) + sum(asked);
+      // Each claim may have an obstacle beside it.
+      return ITEM_BYTES + bytesOf(holder) + 2 * sum(asked);
     },
     token: (waiter) => String(arrivalOf(waiter)),
   });
@@ -131,6 +138,8 @@ export function viewWaiter(state: State, waiter: Waiter, now: number, wallTime: 
     waitersAhead: waitersAhead(waiter),
     estimatedWait: estimateOf(waiter, now),
     missing: missingOf(state, waiter),
+    obstacles: obstaclesOf(state, waiter),
+    away: waiter.places.some(({ present }) => !present),
     arrivedAt: wallTime(waiter.arrivedAt),
     deadline: waiter.deadline === Number.POSITIVE_INFINITY ? undefined : wallTime(waiter.deadline),
   };
@@ -161,6 +170,7 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
   const { flow } = statistics;
   const one = key === "" && config.keyed ? undefined : limiter.instances.get(key);
   const ofKey = key !== "" ? (one ?? UNUSED) : undefined;
+  const oldest = key === "" ? oldestOf(limiter) : one?.queue.first;
   return {
     permitsInUse: ofKey?.permitsInUse ?? limiter.permitsInUse,
     permitsLimit: (config.maxConcurrent ?? 0) * (config.keyed && key === "" ? limiter.instances.size : 1),
@@ -178,7 +188,23 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
     granted: flow?.grants.total ?? 0,
     refusals: statistics.refusals.size === 0 ? NO_REFUSALS : new Map(statistics.refusals),
     overloaded: statistics.overloaded,
+    oldestWait: oldest && now - oldest.waiter.arrivedAt,
+    sinceLastGrant: flow?.lastGrantAt === undefined ? undefined : now - flow.lastGrantAt,
+    refusalRate: statistics.refused?.rate(now) ?? 0,
+    obstacles: oldest === undefined ? NO_OBSTACLES : obstaclesOf(state, oldest.waiter),
   };
+}
+
+const NO_OBSTACLES: LimiterStatus["obstacles"] = [];
+
+/** The place of the waiter that came first of those present: it is the first in the queue of its key. */
+function oldestOf({ queued }: Limiter): Place | undefined {
+  let oldest: Place | undefined;
+  for (const { queue } of queued) {
+    const { first } = queue;
+    if (first !== undefined && (oldest === undefined || first.arrival < oldest.arrival)) oldest = first;
+  }
+  return oldest;
 }
 
 /** Most limiters have refused nothing, and there may be many to show at once. */

@@ -9,6 +9,7 @@
 
 import { grantedOver } from "../liveness.ts";
 import { type Reason, refusal } from "../reasons.ts";
+import { Meter } from "../structures/meter.ts";
 import { doChores } from "./chores.ts";
 import { endLease } from "./ending.ts";
 import { grant, obstacle } from "./grant.ts";
@@ -147,6 +148,8 @@ export function countRefusal(state: State, name: string, reason: Reason): void {
   const statistics = state.limiters.get(name)?.statistics;
   if (statistics === undefined) return;
   statistics.refusals.set(reason, (statistics.refusals.get(reason) ?? 0) + 1);
+  statistics.refused ??= new Meter(statistics.since);
+  statistics.refused.count(state.now);
   statistics.activity += 1;
 }
 

@@ -42,6 +42,23 @@ export interface LimiterStatus {
   readonly granted: number;
   readonly refusals: ReadonlyMap<Reason, number>;
   readonly overloaded: number;
+  /** µs that the oldest waiter has waited; undefined while none waits. */
+  readonly oldestWait: number | undefined;
+  /** µs since the last grant; undefined while nothing was granted. */
+  readonly sinceLastGrant: number | undefined;
+  /** Refusals a second. */
+  readonly refusalRate: number;
+  /** What keeps the oldest waiter from its grant. */
+  readonly obstacles: readonly ObstacleView[];
+}
+
+/** What keeps a waiter from its grant in one of its queues. */
+export interface ObstacleView {
+  readonly limiter: string;
+  readonly key: string;
+  readonly reason: WaitReason;
+  /** As last surveyed. */
+  readonly waitersAhead: number;
 }
 
 export interface LeaseView {
@@ -74,6 +91,10 @@ export interface WaiterView {
   /** µs; undefined where it cannot be known. */
   readonly estimatedWait: number | undefined;
   readonly missing: WaitReason;
+  /** One for each claim that could not be granted now. */
+  readonly obstacles: readonly ObstacleView[];
+  /** Its connection is lost, and it keeps its place. */
+  readonly away: boolean;
   readonly arrivedAt: number;
   /** Undefined: when it is cancelled. */
   readonly deadline: number | undefined;

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/limiter.proto.
  */
 export const file_ggen_backpressure_v1_limiter: GenFile = /*@__PURE__*/
-  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSLvBQoHTGltaXRlchIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhQKB21heF9ycHMYAyABKAFIAIgBARIoCgRyYXRlGBUgASgLMhouZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmF0ZRIXCgpidXJzdF9zaXplGAQgASgNSAGIAQESGwoObWF4X2NvbmN1cnJlbnQYBSABKA1IAogBARINCgVrZXllZBgGIAEoCBIVCghtYXhfa2V5cxgHIAEoDUgDiAEBEhgKC21heF93YWl0ZXJzGAggASgNSASIAQESKwoIbWF4X3dhaXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSJgoDdHRsGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB21heF90dGwYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoMdHJ1c3RfY2FuY2VsGA0gASgISAWIAQESDgoGcGF1c2VkGA4gASgIEgwKBGV0YWcYDyABKAkSEAoIZGVjbGFyZWQYECABKAgSMQoFc3RhdGUYESABKA4yIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZzdGF0dXMYFCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdHVzQgoKCF9tYXhfcnBzQg0KC19idXJzdF9zaXplQhEKD19tYXhfY29uY3VycmVudEILCglfbWF4X2tleXNCDgoMX21heF93YWl0ZXJzQg8KDV90cnVzdF9jYW5jZWwiPgoEUmF0ZRIOCgZ0b2tlbnMYASABKA0SJgoDcGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIuUDCg1MaW1pdGVyU3RhdHVzEhYKDnBlcm1pdHNfaW5fdXNlGAEgASgEEhUKDXBlcm1pdHNfbGltaXQYAiABKAQSDwoHd2FpdGVycxgDIAEoBBIYChB0b2tlbnNfYXZhaWxhYmxlGAQgASgBEg4KBmxlYXNlcxgFIAEoBBIXCg9vcnBoYW5lZF9sZWFzZXMYBiABKAQSDAoEa2V5cxgHIAEoBBIUCgxhcnJpdmFsX3JhdGUYCCABKAESFgoOYWRtaXNzaW9uX3JhdGUYCSABKAESFwoPY29tcGxldGlvbl9yYXRlGAogASgBEjEKDm1lYW5faG9sZF90aW1lGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wNTAYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF90aW1lX3A5ORgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1ncmFudGVkX2NvdW50GA4gASgEEjQKCHJlZnVzYWxzGA8gAygLMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVmdXNhbENvdW50EhgKEG92ZXJsb2FkZWRfY291bnQYECABKAQiSwoMUmVmdXNhbENvdW50EiwKBnJlYXNvbhgBIAEoDjIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCL6AQoGV2FpdGVyEgoKAmlkGAEgASgJEisKBmNsYWltcxgCIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgDIAEoCRIVCg13YWl0ZXJzX2FoZWFkGAQgASgNEjEKDmVzdGltYXRlZF93YWl0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2Fycml2ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqYwoMTGltaXRlclN0YXRlEh0KGUxJTUlURVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRMSU1JVEVSX1NUQVRFX0FDVElWRRABEhoKFkxJTUlURVJfU1RBVEVfREVMRVRJTkcQAkJ0Chhjb20uZ2dlbi5iYWNrcHJlc3N1cmUudjFQAVpWZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvdjE7YmFja3ByZXNzdXJldjFiBnByb3RvMw", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSLvBQoHTGltaXRlchIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhQKB21heF9ycHMYAyABKAFIAIgBARIoCgRyYXRlGBUgASgLMhouZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmF0ZRIXCgpidXJzdF9zaXplGAQgASgNSAGIAQESGwoObWF4X2NvbmN1cnJlbnQYBSABKA1IAogBARINCgVrZXllZBgGIAEoCBIVCghtYXhfa2V5cxgHIAEoDUgDiAEBEhgKC21heF93YWl0ZXJzGAggASgNSASIAQESKwoIbWF4X3dhaXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSJgoDdHRsGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB21heF90dGwYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoMdHJ1c3RfY2FuY2VsGA0gASgISAWIAQESDgoGcGF1c2VkGA4gASgIEgwKBGV0YWcYDyABKAkSEAoIZGVjbGFyZWQYECABKAgSMQoFc3RhdGUYESABKA4yIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZzdGF0dXMYFCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdHVzQgoKCF9tYXhfcnBzQg0KC19idXJzdF9zaXplQhEKD19tYXhfY29uY3VycmVudEILCglfbWF4X2tleXNCDgoMX21heF93YWl0ZXJzQg8KDV90cnVzdF9jYW5jZWwiPgoEUmF0ZRIOCgZ0b2tlbnMYASABKA0SJgoDcGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIpMFCg1MaW1pdGVyU3RhdHVzEhYKDnBlcm1pdHNfaW5fdXNlGAEgASgEEhUKDXBlcm1pdHNfbGltaXQYAiABKAQSDwoHd2FpdGVycxgDIAEoBBIYChB0b2tlbnNfYXZhaWxhYmxlGAQgASgBEg4KBmxlYXNlcxgFIAEoBBIXCg9vcnBoYW5lZF9sZWFzZXMYBiABKAQSDAoEa2V5cxgHIAEoBBIUCgxhcnJpdmFsX3JhdGUYCCABKAESFgoOYWRtaXNzaW9uX3JhdGUYCSABKAESFwoPY29tcGxldGlvbl9yYXRlGAogASgBEjEKDm1lYW5faG9sZF90aW1lGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wNTAYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF90aW1lX3A5ORgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1ncmFudGVkX2NvdW50GA4gASgEEjQKCHJlZnVzYWxzGA8gAygLMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVmdXNhbENvdW50EhgKEG92ZXJsb2FkZWRfY291bnQYECABKAQSLgoLb2xkZXN0X3dhaXQYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoQc2luY2VfbGFzdF9ncmFudBgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxyZWZ1c2FsX3JhdGUYEyABKAESMQoJb2JzdGFjbGVzGBQgAygLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuT2JzdGFjbGUibQoIT2JzdGFjbGUSDwoHbGltaXRlchgBIAEoCRILCgNrZXkYAiABKAkSLAoGcmVhc29uGAMgASgOMhwuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVhc29uEhUKDXdhaXRlcnNfYWhlYWQYBCABKA0iSwoMUmVmdXNhbENvdW50EiwKBnJlYXNvbhgBIAEoDjIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCK7AgoGV2FpdGVyEgoKAmlkGAEgASgJEisKBmNsYWltcxgCIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgDIAEoCRIVCg13YWl0ZXJzX2FoZWFkGAQgASgNEjEKDmVzdGltYXRlZF93YWl0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2Fycml2ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoJb2JzdGFjbGVzGAggAygLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuT2JzdGFjbGUSDAoEYXdheRgJIAEoCCpjCgxMaW1pdGVyU3RhdGUSHQoZTElNSVRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFExJTUlURVJfU1RBVEVfQUNUSVZFEAESGgoWTElNSVRFUl9TVEFURV9ERUxFVElORxACQnQKGGNvbS5nZ2VuLmJhY2twcmVzc3VyZS52MVABWlZnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS92MTtiYWNrcHJlc3N1cmV2MWIGcHJvdG8z", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Admits work to one shared resource under a rate limit, a concurrency limit or both, decided together at one instant,
@@ -343,6 +343,36 @@ export type LimiterStatus = Message<"ggen.backpressure.v1.LimiterStatus"> & {
    * @generated from field: uint64 overloaded_count = 16;
    */
   overloadedCount: bigint;
+
+  /**
+   * How long the oldest waiter has waited; of a keyed limiter the oldest of all its keys, unless one was asked for. Unset
+   * while none waits.
+   *
+   * @generated from field: google.protobuf.Duration oldest_wait = 17;
+   */
+  oldestWait?: Duration | undefined;
+
+  /**
+   * How long ago the last grant was, of any key. Unset while nothing was granted since the server started.
+   *
+   * @generated from field: google.protobuf.Duration since_last_grant = 18;
+   */
+  sinceLastGrant?: Duration | undefined;
+
+  /**
+   * Requests a second that were refused, for whatever reason.
+   *
+   * @generated from field: double refusal_rate = 19;
+   */
+  refusalRate: number;
+
+  /**
+   * What keeps the oldest waiter from its grant, in the order of its claims. WatchLimiters sends it with a change of this
+   * limiter: where another limiter is in the way, it is as of then. Empty while none waits.
+   *
+   * @generated from field: repeated ggen.backpressure.v1.Obstacle obstacles = 20;
+   */
+  obstacles: Obstacle[];
 };
 
 /**
@@ -351,6 +381,49 @@ export type LimiterStatus = Message<"ggen.backpressure.v1.LimiterStatus"> & {
  */
 export const LimiterStatusSchema: GenMessage<LimiterStatus> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_limiter, 2);
+
+/**
+ * What keeps a waiter from its grant in one of the queues in which it stands.
+ *
+ * @generated from message ggen.backpressure.v1.Obstacle
+ */
+export type Obstacle = Message<"ggen.backpressure.v1.Obstacle"> & {
+  /**
+   * The limiter whose queue it is.
+   *
+   * @generated from field: string limiter = 1;
+   */
+  limiter: string;
+
+  /**
+   * Its key; empty for a limiter without keys.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * WAITERS_AHEAD: it is not the first there. CONCURRENCY_EXHAUSTED or RATE_EXHAUSTED: it is, and permits or tokens are
+   * missing. PAUSED or LEARNING: nothing is granted there.
+   *
+   * @generated from field: ggen.backpressure.v1.Reason reason = 3;
+   */
+  reason: Reason;
+
+  /**
+   * How many stand before it in that queue.
+   *
+   * @generated from field: uint32 waiters_ahead = 4;
+   */
+  waitersAhead: number;
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.Obstacle.
+ * Use `create(ObstacleSchema)` to create a new message.
+ */
+export const ObstacleSchema: GenMessage<Obstacle> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter, 3);
 
 /**
  * How many were refused for one reason.
@@ -378,7 +451,7 @@ export type RefusalCount = Message<"ggen.backpressure.v1.RefusalCount"> & {
  * Use `create(RefusalCountSchema)` to create a new message.
  */
 export const RefusalCountSchema: GenMessage<RefusalCount> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 3);
+  messageDesc(file_ggen_backpressure_v1_limiter, 4);
 
 /**
  * One in the queue.
@@ -434,6 +507,21 @@ export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
    * @generated from field: google.protobuf.Timestamp deadline = 7;
    */
   deadline?: Timestamp | undefined;
+
+  /**
+   * What keeps it from its grant, in the order of its claims; a claim that could be granted now is left out.
+   *
+   * @generated from field: repeated ggen.backpressure.v1.Obstacle obstacles = 8;
+   */
+  obstacles: Obstacle[];
+
+  /**
+   * Whether its connection is lost. It then blocks no other waiter, and has its place again if it comes back before its ttl
+   * has passed.
+   *
+   * @generated from field: bool away = 9;
+   */
+  away: boolean;
 };
 
 /**
@@ -441,7 +529,7 @@ export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
  * Use `create(WaiterSchema)` to create a new message.
  */
 export const WaiterSchema: GenMessage<Waiter> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 4);
+  messageDesc(file_ggen_backpressure_v1_limiter, 5);
 
 /**
  * Whether a limiter admits.

@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/limiter.proto.
  */
 export const file_ggen_backpressure_v1_limiter: GenFile = /*@__PURE__*/
-  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSL5DQoHTGltaXRlchK5AQoEbmFtZRgBIAEoCUKqAbpIpgG6AZ0BCgxsaW1pdGVyLm5hbWUSUG11c3QgYmUgbGV0dGVycywgZGlnaXRzIGFuZCAuIF8gLSAvLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0Gjt0aGlzLm1hdGNoZXMoJ15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQnKXIDKIABEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAyiACBKRAQoHbWF4X3JwcxgDIAEoAUJ7ukh4ugF1Cg9saW1pdGVyLm1heF9ycHMSOG11c3QgYmUgZnJvbSBvbmUgdG9rZW4gaW4gMzAgZGF5cyB0byAxMCwwMDAsMDAwIGEgc2Vjb25kGih0aGlzID49IDAuMDAwMDAwMzggJiYgdGhpcyA8PSAxMDAwMDAwMC4wSACIAQESKAoEcmF0ZRgVIAEoCzIaLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJhdGUSJgoKYnVyc3Rfc2l6ZRgEIAEoDUINukgKKggYgJTr3AMoAUgBiAEBEigKDm1heF9jb25jdXJyZW50GAUgASgNQgu6SAgqBhjAhD0oAUgCiAEBEg0KBWtleWVkGAYgASgIEiIKCG1heF9rZXlzGAcgASgNQgu6SAgqBhjAhD0oAUgDiAEBEiMKC21heF93YWl0ZXJzGAggASgNQgm6SAYqBBjAhD1IBIgBARI7CghtYXhfd2FpdBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFMgASGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSngEKA3R0bBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkJ2ukhzugFlChF0dGwuemVyb19vcl8xMDBtcxIcbXVzdCBiZSAwcywgb3IgYXQgbGVhc3QgMC4xcxoydGhpcyA9PSBkdXJhdGlvbignMHMnKSB8fCB0aGlzID49IGR1cmF0aW9uKCcwLjFzJymqAQgiBAiAowUyABI/CgdtYXhfdHRsGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhO6SBCqAQ0iBAiAowUyBRCAwtcvEhkKDHRydXN0X2NhbmNlbBgNIAEoCEgFiAEBEg4KBnBhdXNlZBgOIAEoCBIVCgRldGFnGA8gASgJQge6SARyAihAEhAKCGRlY2xhcmVkGBAgASgIEjEKBXN0YXRlGBEgASgOMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclN0YXRlEi8KC2NyZWF0ZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoGc3RhdHVzGBQgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclN0YXR1czr2A7pI8gMalwEKEmxpbWl0ZXIuc29tZV9saW1pdBJAYSBsaW1pdGVyIG5lZWRzIGEgcmF0ZSAocmF0ZSBvciBtYXhfcnBzKSwgbWF4X2NvbmN1cnJlbnQgb3IgYm90aBo/aGFzKHRoaXMucmF0ZSkgfHwgaGFzKHRoaXMubWF4X3JwcykgfHwgaGFzKHRoaXMubWF4X2NvbmN1cnJlbnQpGnwKGmxpbWl0ZXIuYnVyc3Rfd2l0aG91dF9yYXRlEiBidXJzdF9zaXplIG5lZWRzIHJhdGUgb3IgbWF4X3Jwcxo8IWhhcyh0aGlzLmJ1cnN0X3NpemUpIHx8IGhhcyh0aGlzLnJhdGUpIHx8IGhhcyh0aGlzLm1heF9ycHMpGl8KHmxpbWl0ZXIubWF4X2tleXNfd2l0aG91dF9rZXllZBIabWF4X2tleXMgbmVlZHMga2V5ZWQ6IHRydWUaISFoYXModGhpcy5tYXhfa2V5cykgfHwgdGhpcy5rZXllZBp3ChZsaW1pdGVyLnR0bF93aXRoaW5fbWF4Eht0dGwgbXVzdCBub3QgZXhjZWVkIG1heF90dGwaQCFoYXModGhpcy50dGwpIHx8ICFoYXModGhpcy5tYXhfdHRsKSB8fCB0aGlzLnR0bCA8PSB0aGlzLm1heF90dGxCCgoIX21heF9ycHNCDQoLX2J1cnN0X3NpemVCEQoPX21heF9jb25jdXJyZW50QgsKCV9tYXhfa2V5c0IOCgxfbWF4X3dhaXRlcnNCDwoNX3RydXN0X2NhbmNlbCJkCgRSYXRlEh0KBnRva2VucxgBIAEoDUINukgKKggYgJTr3AMoARI9CgNwZXIYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFbpIEsgBAaoBDCIFCICKig8yAxDoByLlAwoNTGltaXRlclN0YXR1cxIWCg5wZXJtaXRzX2luX3VzZRgBIAEoBBIVCg1wZXJtaXRzX2xpbWl0GAIgASgEEg8KB3dhaXRlcnMYAyABKAQSGAoQdG9rZW5zX2F2YWlsYWJsZRgEIAEoARIOCgZsZWFzZXMYBSABKAQSFwoPb3JwaGFuZWRfbGVhc2VzGAYgASgEEgwKBGtleXMYByABKAQSFAoMYXJyaXZhbF9yYXRlGAggASgBEhYKDmFkbWlzc2lvbl9yYXRlGAkgASgBEhcKD2NvbXBsZXRpb25fcmF0ZRgKIAEoARIxCg5tZWFuX2hvbGRfdGltZRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X3RpbWVfcDUwGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wOTkYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNZ3JhbnRlZF9jb3VudBgOIAEoBBI0CghyZWZ1c2FscxgPIAMoCzIiLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlZnVzYWxDb3VudBIYChBvdmVybG9hZGVkX2NvdW50GBAgASgEIksKDFJlZnVzYWxDb3VudBIsCgZyZWFzb24YASABKA4yHC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWFzb24SDQoFY291bnQYAiABKAQi+gEKBldhaXRlchIKCgJpZBgBIAEoCRIrCgZjbGFpbXMYAiADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DbGFpbRIOCgZob2xkZXIYAyABKAkSFQoNd2FpdGVyc19haGVhZBgEIAEoDRIxCg5lc3RpbWF0ZWRfd2FpdBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgthcnJpdmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZGVhZGxpbmUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmMKDExpbWl0ZXJTdGF0ZRIdChlMSU1JVEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTElNSVRFUl9TVEFURV9BQ1RJVkUQARIaChZMSU1JVEVSX1NUQVRFX0RFTEVUSU5HEAJCdAoYY29tLmdnZW4uYmFja3ByZXNzdXJlLnYxUAFaVmdpdGh1Yi5jb20vZ2dlbi1iYWNrcHJlc3N1cmUvZ2dlbi1iYWNrcHJlc3N1cmUvZ2VuL2dnZW4vYmFja3ByZXNzdXJlL3YxO2JhY2twcmVzc3VyZXYxYgZwcm90bzM", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSL5DQoHTGltaXRlchK5AQoEbmFtZRgBIAEoCUKqAbpIpgG6AZ0BCgxsaW1pdGVyLm5hbWUSUG11c3QgYmUgbGV0dGVycywgZGlnaXRzIGFuZCAuIF8gLSAvLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0Gjt0aGlzLm1hdGNoZXMoJ15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQnKXIDKIABEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAyiACBKRAQoHbWF4X3JwcxgDIAEoAUJ7ukh4ugF1Cg9saW1pdGVyLm1heF9ycHMSOG11c3QgYmUgZnJvbSBvbmUgdG9rZW4gaW4gMzAgZGF5cyB0byAxMCwwMDAsMDAwIGEgc2Vjb25kGih0aGlzID49IDAuMDAwMDAwMzggJiYgdGhpcyA8PSAxMDAwMDAwMC4wSACIAQESKAoEcmF0ZRgVIAEoCzIaLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJhdGUSJgoKYnVyc3Rfc2l6ZRgEIAEoDUINukgKKggYgJTr3AMoAUgBiAEBEigKDm1heF9jb25jdXJyZW50GAUgASgNQgu6SAgqBhjAhD0oAUgCiAEBEg0KBWtleWVkGAYgASgIEiIKCG1heF9rZXlzGAcgASgNQgu6SAgqBhjAhD0oAUgDiAEBEiMKC21heF93YWl0ZXJzGAggASgNQgm6SAYqBBjAhD1IBIgBARI7CghtYXhfd2FpdBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFMgASGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSngEKA3R0bBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkJ2ukhzugFlChF0dGwuemVyb19vcl8xMDBtcxIcbXVzdCBiZSAwcywgb3IgYXQgbGVhc3QgMC4xcxoydGhpcyA9PSBkdXJhdGlvbignMHMnKSB8fCB0aGlzID49IGR1cmF0aW9uKCcwLjFzJymqAQgiBAiAowUyABI/CgdtYXhfdHRsGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhO6SBCqAQ0iBAiAowUyBRCAwtcvEhkKDHRydXN0X2NhbmNlbBgNIAEoCEgFiAEBEg4KBnBhdXNlZBgOIAEoCBIVCgRldGFnGA8gASgJQge6SARyAihAEhAKCGRlY2xhcmVkGBAgASgIEjEKBXN0YXRlGBEgASgOMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclN0YXRlEi8KC2NyZWF0ZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoGc3RhdHVzGBQgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclN0YXR1czr2A7pI8gMalwEKEmxpbWl0ZXIuc29tZV9saW1pdBJAYSBsaW1pdGVyIG5lZWRzIGEgcmF0ZSAocmF0ZSBvciBtYXhfcnBzKSwgbWF4X2NvbmN1cnJlbnQgb3IgYm90aBo/aGFzKHRoaXMucmF0ZSkgfHwgaGFzKHRoaXMubWF4X3JwcykgfHwgaGFzKHRoaXMubWF4X2NvbmN1cnJlbnQpGnwKGmxpbWl0ZXIuYnVyc3Rfd2l0aG91dF9yYXRlEiBidXJzdF9zaXplIG5lZWRzIHJhdGUgb3IgbWF4X3Jwcxo8IWhhcyh0aGlzLmJ1cnN0X3NpemUpIHx8IGhhcyh0aGlzLnJhdGUpIHx8IGhhcyh0aGlzLm1heF9ycHMpGl8KHmxpbWl0ZXIubWF4X2tleXNfd2l0aG91dF9rZXllZBIabWF4X2tleXMgbmVlZHMga2V5ZWQ6IHRydWUaISFoYXModGhpcy5tYXhfa2V5cykgfHwgdGhpcy5rZXllZBp3ChZsaW1pdGVyLnR0bF93aXRoaW5fbWF4Eht0dGwgbXVzdCBub3QgZXhjZWVkIG1heF90dGwaQCFoYXModGhpcy50dGwpIHx8ICFoYXModGhpcy5tYXhfdHRsKSB8fCB0aGlzLnR0bCA8PSB0aGlzLm1heF90dGxCCgoIX21heF9ycHNCDQoLX2J1cnN0X3NpemVCEQoPX21heF9jb25jdXJyZW50QgsKCV9tYXhfa2V5c0IOCgxfbWF4X3dhaXRlcnNCDwoNX3RydXN0X2NhbmNlbCJkCgRSYXRlEh0KBnRva2VucxgBIAEoDUINukgKKggYgJTr3AMoARI9CgNwZXIYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFbpIEsgBAaoBDCIFCICKig8yAxDoByKTBQoNTGltaXRlclN0YXR1cxIWCg5wZXJtaXRzX2luX3VzZRgBIAEoBBIVCg1wZXJtaXRzX2xpbWl0GAIgASgEEg8KB3dhaXRlcnMYAyABKAQSGAoQdG9rZW5zX2F2YWlsYWJsZRgEIAEoARIOCgZsZWFzZXMYBSABKAQSFwoPb3JwaGFuZWRfbGVhc2VzGAYgASgEEgwKBGtleXMYByABKAQSFAoMYXJyaXZhbF9yYXRlGAggASgBEhYKDmFkbWlzc2lvbl9yYXRlGAkgASgBEhcKD2NvbXBsZXRpb25fcmF0ZRgKIAEoARIxCg5tZWFuX2hvbGRfdGltZRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X3RpbWVfcDUwGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wOTkYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNZ3JhbnRlZF9jb3VudBgOIAEoBBI0CghyZWZ1c2FscxgPIAMoCzIiLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlZnVzYWxDb3VudBIYChBvdmVybG9hZGVkX2NvdW50GBAgASgEEi4KC29sZGVzdF93YWl0GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKEHNpbmNlX2xhc3RfZ3JhbnQYEiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMcmVmdXNhbF9yYXRlGBMgASgBEjEKCW9ic3RhY2xlcxgUIAMoCzIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLk9ic3RhY2xlIm0KCE9ic3RhY2xlEg8KB2xpbWl0ZXIYASABKAkSCwoDa2V5GAIgASgJEiwKBnJlYXNvbhgDIAEoDjIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlYXNvbhIVCg13YWl0ZXJzX2FoZWFkGAQgASgNIksKDFJlZnVzYWxDb3VudBIsCgZyZWFzb24YASABKA4yHC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZWFzb24SDQoFY291bnQYAiABKAQiuwIKBldhaXRlchIKCgJpZBgBIAEoCRIrCgZjbGFpbXMYAiADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DbGFpbRIOCgZob2xkZXIYAyABKAkSFQoNd2FpdGVyc19haGVhZBgEIAEoDRIxCg5lc3RpbWF0ZWRfd2FpdBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgthcnJpdmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZGVhZGxpbmUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCW9ic3RhY2xlcxgIIAMoCzIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLk9ic3RhY2xlEgwKBGF3YXkYCSABKAgqYwoMTGltaXRlclN0YXRlEh0KGUxJTUlURVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRMSU1JVEVSX1NUQVRFX0FDVElWRRABEhoKFkxJTUlURVJfU1RBVEVfREVMRVRJTkcQAkJ0Chhjb20uZ2dlbi5iYWNrcHJlc3N1cmUudjFQAVpWZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvdjE7YmFja3ByZXNzdXJldjFiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Admits work to one shared resource under a rate limit, a concurrency limit or both, decided together at one instant,
@@ -344,6 +344,36 @@ export type LimiterStatus = Message<"ggen.backpressure.v1.LimiterStatus"> & {
    * @generated from field: uint64 overloaded_count = 16;
    */
   overloadedCount: bigint;
+
+  /**
+   * How long the oldest waiter has waited; of a keyed limiter the oldest of all its keys, unless one was asked for. Unset
+   * while none waits.
+   *
+   * @generated from field: google.protobuf.Duration oldest_wait = 17;
+   */
+  oldestWait?: Duration | undefined;
+
+  /**
+   * How long ago the last grant was, of any key. Unset while nothing was granted since the server started.
+   *
+   * @generated from field: google.protobuf.Duration since_last_grant = 18;
+   */
+  sinceLastGrant?: Duration | undefined;
+
+  /**
+   * Requests a second that were refused, for whatever reason.
+   *
+   * @generated from field: double refusal_rate = 19;
+   */
+  refusalRate: number;
+
+  /**
+   * What keeps the oldest waiter from its grant, in the order of its claims. WatchLimiters sends it with a change of this
+   * limiter: where another limiter is in the way, it is as of then. Empty while none waits.
+   *
+   * @generated from field: repeated ggen.backpressure.v1.Obstacle obstacles = 20;
+   */
+  obstacles: Obstacle[];
 };
 
 /**
@@ -352,6 +382,49 @@ export type LimiterStatus = Message<"ggen.backpressure.v1.LimiterStatus"> & {
  */
 export const LimiterStatusSchema: GenMessage<LimiterStatus> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_limiter, 2);
+
+/**
+ * What keeps a waiter from its grant in one of the queues in which it stands.
+ *
+ * @generated from message ggen.backpressure.v1.Obstacle
+ */
+export type Obstacle = Message<"ggen.backpressure.v1.Obstacle"> & {
+  /**
+   * The limiter whose queue it is.
+   *
+   * @generated from field: string limiter = 1;
+   */
+  limiter: string;
+
+  /**
+   * Its key; empty for a limiter without keys.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * WAITERS_AHEAD: it is not the first there. CONCURRENCY_EXHAUSTED or RATE_EXHAUSTED: it is, and permits or tokens are
+   * missing. PAUSED or LEARNING: nothing is granted there.
+   *
+   * @generated from field: ggen.backpressure.v1.Reason reason = 3;
+   */
+  reason: Reason;
+
+  /**
+   * How many stand before it in that queue.
+   *
+   * @generated from field: uint32 waiters_ahead = 4;
+   */
+  waitersAhead: number;
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.Obstacle.
+ * Use `create(ObstacleSchema)` to create a new message.
+ */
+export const ObstacleSchema: GenMessage<Obstacle> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter, 3);
 
 /**
  * How many were refused for one reason.
@@ -379,7 +452,7 @@ export type RefusalCount = Message<"ggen.backpressure.v1.RefusalCount"> & {
  * Use `create(RefusalCountSchema)` to create a new message.
  */
 export const RefusalCountSchema: GenMessage<RefusalCount> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 3);
+  messageDesc(file_ggen_backpressure_v1_limiter, 4);
 
 /**
  * One in the queue.
@@ -435,6 +508,21 @@ export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
    * @generated from field: google.protobuf.Timestamp deadline = 7;
    */
   deadline?: Timestamp | undefined;
+
+  /**
+   * What keeps it from its grant, in the order of its claims; a claim that could be granted now is left out.
+   *
+   * @generated from field: repeated ggen.backpressure.v1.Obstacle obstacles = 8;
+   */
+  obstacles: Obstacle[];
+
+  /**
+   * Whether its connection is lost. It then blocks no other waiter, and has its place again if it comes back before its ttl
+   * has passed.
+   *
+   * @generated from field: bool away = 9;
+   */
+  away: boolean;
 };
 
 /**
@@ -442,7 +530,7 @@ export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
  * Use `create(WaiterSchema)` to create a new message.
  */
 export const WaiterSchema: GenMessage<Waiter> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 4);
+  messageDesc(file_ggen_backpressure_v1_limiter, 5);
 
 /**
  * Whether a limiter admits.

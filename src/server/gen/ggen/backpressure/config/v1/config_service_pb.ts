@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/config/v1/config_service.proto.
  */
 export const file_ggen_backpressure_config_v1_config_service: GenFile = /*@__PURE__*/
-  fileDesc("CjBnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnX3NlcnZpY2UucHJvdG8SG2dnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MSISChBHZXRDb25maWdSZXF1ZXN0IogCChFHZXRDb25maWdSZXNwb25zZRIzCgZjb25maWcYASABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuQ29uZmlnEjkKB29yaWdpbnMYAiADKAsyKC5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRmllbGRPcmlnaW4SDAoEZmlsZRgDIAEoCRIWCg5yZXN0YXJ0X2ZpZWxkcxgEIAMoCRIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsb2FkX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImMKC0ZpZWxkT3JpZ2luEg0KBWZpZWxkGAEgASgJEjMKBm9yaWdpbhgCIAEoDjIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5PcmlnaW4SEAoIdmFyaWFibGUYAyABKAkiWAobTGlzdERlY2xhcmVkTGltaXRlcnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMogAQiaAocTGlzdERlY2xhcmVkTGltaXRlcnNSZXNwb25zZRIvCghsaW1pdGVycxgBIAMoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlYKGUxpc3REZWNsYXJlZEJvYXJkc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAyiABCJiChpMaXN0RGVjbGFyZWRCb2FyZHNSZXNwb25zZRIrCgZib2FyZHMYASADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5Cb2FyZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqXAoGT3JpZ2luEhYKEk9SSUdJTl9VTlNQRUNJRklFRBAAEg8KC09SSUdJTl9GSUxFEAESFgoST1JJR0lOX0VOVklST05NRU5UEAISEQoNT1JJR0lOX09QVElPThADMpEDCg1Db25maWdTZXJ2aWNlEmoKCUdldENvbmZpZxItLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5HZXRDb25maWdSZXF1ZXN0Gi4uZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkdldENvbmZpZ1Jlc3BvbnNlEosBChRMaXN0RGVjbGFyZWRMaW1pdGVycxI4LmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaXN0RGVjbGFyZWRMaW1pdGVyc1JlcXVlc3QaOS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdERlY2xhcmVkTGltaXRlcnNSZXNwb25zZRKFAQoSTGlzdERlY2xhcmVkQm9hcmRzEjYuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxpc3REZWNsYXJlZEJvYXJkc1JlcXVlc3QaNy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdERlY2xhcmVkQm9hcmRzUmVzcG9uc2VCfAofY29tLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MVABWldnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjE7Y29uZmlndjFiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_config_v1_config, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_timestamp]);
+  fileDesc("CjBnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnX3NlcnZpY2UucHJvdG8SG2dnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MSISChBHZXRDb25maWdSZXF1ZXN0IooDChFHZXRDb25maWdSZXNwb25zZRIzCgZjb25maWcYASABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuQ29uZmlnEjkKB29yaWdpbnMYAiADKAsyKC5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRmllbGRPcmlnaW4SDAoEZmlsZRgDIAEoCRIWCg5yZXN0YXJ0X2ZpZWxkcxgEIAMoCRIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsb2FkX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNlcnZlcl92ZXJzaW9uGAcgASgJEi0KCXJlYWRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOQoGc3RhdHVzGAkgASgLMikuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlNlcnZlclN0YXR1cyJuCgxTZXJ2ZXJTdGF0dXMSEAoIZHJhaW5pbmcYASABKAgSNQoRbGVhcm5pbmdfZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXN0b3JlX3Byb2JsZW0YAyABKAkiYwoLRmllbGRPcmlnaW4SDQoFZmllbGQYASABKAkSMwoGb3JpZ2luGAIgASgOMiMuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk9yaWdpbhIQCgh2YXJpYWJsZRgDIAEoCSJYChtMaXN0RGVjbGFyZWRMaW1pdGVyc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAyiABCJoChxMaXN0RGVjbGFyZWRMaW1pdGVyc1Jlc3BvbnNlEi8KCGxpbWl0ZXJzGAEgAygLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVgoZTGlzdERlY2xhcmVkQm9hcmRzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDKIAEImIKGkxpc3REZWNsYXJlZEJvYXJkc1Jlc3BvbnNlEisKBmJvYXJkcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpcCgZPcmlnaW4SFgoST1JJR0lOX1VOU1BFQ0lGSUVEEAASDwoLT1JJR0lOX0ZJTEUQARIWChJPUklHSU5fRU5WSVJPTk1FTlQQAhIRCg1PUklHSU5fT1BUSU9OEAMykQMKDUNvbmZpZ1NlcnZpY2USagoJR2V0Q29uZmlnEi0uZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkdldENvbmZpZ1JlcXVlc3QaLi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuR2V0Q29uZmlnUmVzcG9uc2USiwEKFExpc3REZWNsYXJlZExpbWl0ZXJzEjguZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxpc3REZWNsYXJlZExpbWl0ZXJzUmVxdWVzdBo5LmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaXN0RGVjbGFyZWRMaW1pdGVyc1Jlc3BvbnNlEoUBChJMaXN0RGVjbGFyZWRCb2FyZHMSNi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdERlY2xhcmVkQm9hcmRzUmVxdWVzdBo3LmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaXN0RGVjbGFyZWRCb2FyZHNSZXNwb25zZUJ8Ch9jb20uZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxUAFaV2dpdGh1Yi5jb20vZ2dlbi1iYWNrcHJlc3N1cmUvZ2dlbi1iYWNrcHJlc3N1cmUvZ2VuL2dnZW4vYmFja3ByZXNzdXJlL2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_ggen_backpressure_config_v1_config, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_timestamp]);
 
 /**
  * Reads the settings.
@@ -86,6 +86,27 @@ export type GetConfigResponse = Message<"ggen.backpressure.config.v1.GetConfigRe
    * @generated from field: google.protobuf.Timestamp load_time = 6;
    */
   loadTime?: Timestamp | undefined;
+
+  /**
+   * The version of the server's package, such as 1.4.0.
+   *
+   * @generated from field: string server_version = 7;
+   */
+  serverVersion: string;
+
+  /**
+   * When this was read, by the server's wall clock: what a reader's clock differs by shows against it.
+   *
+   * @generated from field: google.protobuf.Timestamp read_time = 8;
+   */
+  readTime?: Timestamp | undefined;
+
+  /**
+   * How the server stands.
+   *
+   * @generated from field: ggen.backpressure.config.v1.ServerStatus status = 9;
+   */
+  status?: ServerStatus | undefined;
 };
 
 /**
@@ -94,6 +115,42 @@ export type GetConfigResponse = Message<"ggen.backpressure.config.v1.GetConfigRe
  */
 export const GetConfigResponseSchema: GenMessage<GetConfigResponse> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_config_v1_config_service, 1);
+
+/**
+ * How a server stands.
+ *
+ * @generated from message ggen.backpressure.config.v1.ServerStatus
+ */
+export type ServerStatus = Message<"ggen.backpressure.config.v1.ServerStatus"> & {
+  /**
+   * Whether it is about to stop: it finishes what is held and admits nothing new.
+   *
+   * @generated from field: bool draining = 1;
+   */
+  draining: boolean;
+
+  /**
+   * Until when it grants nothing, since it may not know every lease from before its start. In the past, or unset: it knows
+   * them all.
+   *
+   * @generated from field: google.protobuf.Timestamp learning_end_time = 2;
+   */
+  learningEndTime?: Timestamp | undefined;
+
+  /**
+   * Why its data folder takes nothing at present, so that nothing is granted. Empty: it does, or there is none.
+   *
+   * @generated from field: string store_problem = 3;
+   */
+  storeProblem: string;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.ServerStatus.
+ * Use `create(ServerStatusSchema)` to create a new message.
+ */
+export const ServerStatusSchema: GenMessage<ServerStatus> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 2);
 
 /**
  * Where the value of a field comes from.
@@ -128,7 +185,7 @@ export type FieldOrigin = Message<"ggen.backpressure.config.v1.FieldOrigin"> & {
  * Use `create(FieldOriginSchema)` to create a new message.
  */
 export const FieldOriginSchema: GenMessage<FieldOrigin> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 2);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 3);
 
 /**
  * Reads declared limiters.
@@ -156,7 +213,7 @@ export type ListDeclaredLimitersRequest = Message<"ggen.backpressure.config.v1.L
  * Use `create(ListDeclaredLimitersRequestSchema)` to create a new message.
  */
 export const ListDeclaredLimitersRequestSchema: GenMessage<ListDeclaredLimitersRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 3);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 4);
 
 /**
  * A page of declared limiters.
@@ -185,7 +242,7 @@ export type ListDeclaredLimitersResponse = Message<"ggen.backpressure.config.v1.
  * Use `create(ListDeclaredLimitersResponseSchema)` to create a new message.
  */
 export const ListDeclaredLimitersResponseSchema: GenMessage<ListDeclaredLimitersResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 4);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 5);
 
 /**
  * Reads declared boards.
@@ -213,7 +270,7 @@ export type ListDeclaredBoardsRequest = Message<"ggen.backpressure.config.v1.Lis
  * Use `create(ListDeclaredBoardsRequestSchema)` to create a new message.
  */
 export const ListDeclaredBoardsRequestSchema: GenMessage<ListDeclaredBoardsRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 5);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 6);
 
 /**
  * A page of declared boards.
@@ -242,7 +299,7 @@ export type ListDeclaredBoardsResponse = Message<"ggen.backpressure.config.v1.Li
  * Use `create(ListDeclaredBoardsResponseSchema)` to create a new message.
  */
 export const ListDeclaredBoardsResponseSchema: GenMessage<ListDeclaredBoardsResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 6);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 7);
 
 /**
  * What has set a field.
