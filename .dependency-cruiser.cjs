@@ -103,7 +103,14 @@ module.exports = {
     only(
       "transport",
       "server/transport/",
-      ["server/transport/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "server/gen/"],
+      [
+        "server/transport/",
+        "server/service/rpc\\.ts$",
+        "server/wire/",
+        "server/(clock|log)\\.ts$",
+        "server/gen/",
+        "server/protobuf/",
+      ],
       "A transport carries any RpcService; which ones there are is the composition root's affair.",
     ),
     only(
@@ -139,6 +146,7 @@ module.exports = {
         "server/wire/",
         "server/(clock|log)\\.ts$",
         "server/gen/",
+        "server/protobuf/",
       ],
       "The two ports know nothing of one another.",
     ),
@@ -226,7 +234,13 @@ module.exports = {
       "Limiters, boards and cards: they know no lease that is held.",
     ),
     only("generated-client", "client/gen/", ["client/gen/"], "Generated code knows only generated code."),
-    only("generated-server", "server/gen/", ["server/gen/"], "Generated code knows only generated code."),
+    only(
+      "generated-server",
+      "server/gen/",
+      ["server/gen/", "server/protobuf/"],
+      "Generated code knows only generated code, and what reads and writes its bytes.",
+    ),
+    only("protobuf", "server/protobuf/", ["server/protobuf/"], "The wire format of protobuf knows no message."),
     {
       name: "one-way-to-connect",
       comment:

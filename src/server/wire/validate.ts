@@ -3,19 +3,29 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
+import { CHECKS } from "../gen/codec.ts";
 import type { FieldViolation } from "./error-wire.ts";
 
 const validator = createValidator();
 
 /**
- * Where a message breaks the rules of its contract; empty: nowhere. The first message of a type takes tens of ms.
+ * Where a message breaks the rules of its contract; empty: nowhere. The first message of a type may take tens of ms.
  * Throws where the rules themselves are broken, which is a bug.
  */
 export function violationsOf<D extends DescMessage>(schema: D, message: MessageShape<D>): readonly FieldViolation[] {
+  if (CHECKS.get(schema)?.(message)) return NONE;
+  return violationsByRules(schema, message);
+}
+
+/** The same by protovalidate alone: what a check may know to be empty, and what it never words. */
+export function violationsByRules<D extends DescMessage>(
+  schema: D,
+  message: MessageShape<D>,
+): readonly FieldViolation[] {
   const result = validator.validate(schema, message);
   switch (result.kind) {
     case "valid":
-      return [];
+      return NONE;
     case "invalid":
       return result.violations.map((violation) => ({
         field: pathToString(violation.field),
@@ -34,3 +44,5 @@ export function violationsIn(field: string, violations: readonly FieldViolation[
     field: violation.field === "" ? field : `${field}.${violation.field}`,
   }));
 }
+
+const NONE: readonly never[] = [];

@@ -18,7 +18,7 @@ import type { ReaderGuard } from "../http2/reader-guard.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { pathOf } from "../rpc/method-paths.ts";
 import { bidiWindow } from "../rpc/window.ts";
-import { decode, encode } from "./codec.ts";
+import { decoderOf, encoderOf } from "./codec.ts";
 import { statusOf } from "./status.ts";
 import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./stream.ts";
 import { OK_TRAILERS } from "./trailers.ts";
@@ -46,15 +46,16 @@ export function addService(server: Server, service: RpcService, context: MethodC
 
 function definitionOf(method: DescMethod): MethodDefinition<Message, Buffer> {
   const { input, output } = method;
+  const [encodeOutput, decodeOutput] = [encoderOf(output), decoderOf(output)];
   return {
     path: pathOf(method),
     requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
     responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
-    requestSerialize: (message) => encode(input, message),
-    requestDeserialize: (bytes) => decode(input, bytes),
+    requestSerialize: encoderOf(input),
+    requestDeserialize: decoderOf(input),
     // Answers are encoded where they are given, so that one that cannot be is logged and answered as any bug is.
     responseSerialize: (bytes) => bytes,
-    responseDeserialize: (bytes) => encode(output, decode(output, bytes)),
+    responseDeserialize: (bytes) => encodeOutput(decodeOutput(bytes)),
   };
 }
 
@@ -76,13 +77,13 @@ function unary(
   handle: UnaryHandler<unknown, unknown>,
   { dispatcher, clock }: MethodContext,
 ): handleUnaryCall<Message, Buffer> {
-  const { output } = method;
+  const encode = encoderOf(method.output);
   return (call, callback) => {
     const fail = (thrown: unknown) => callback(statusOf(dispatcher.errorOf(method, thrown)));
     const succeed = (answer: Message) => {
       let bytes: Buffer;
       try {
-        bytes = encode(output, answer);
+        bytes = encode(answer);
       } catch (thrown) {
         fail(thrown);
         return;
@@ -108,10 +109,11 @@ function serverStreaming(
   context: MethodContext,
 ): handleServerStreamingCall<Message, Buffer> {
   const { dispatcher, readers, clock } = context;
+  const encode = encoderOf(method.output);
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcServerStream(call, { method, beneath, dispatcher, readers, clock });
+    const stream = new GrpcServerStream(call, { method, encode, beneath, dispatcher, readers, clock });
     begin(stream, method, beneath, aside, dispatcher, () => {
       dispatcher.check(method, call.request);
       handle(call.request, stream);
@@ -126,10 +128,11 @@ function bidiStreaming(
   context: MethodContext,
 ): handleBidiStreamingCall<Message, Buffer> {
   const { dispatcher, readers, clock } = context;
+  const encode = encoderOf(method.output);
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcBidiStream(call, { method, beneath, dispatcher, readers, clock }, bidiWindow(aside));
+    const stream = new GrpcBidiStream(call, { method, encode, beneath, dispatcher, readers, clock }, bidiWindow(aside));
     begin(stream, method, beneath, aside, dispatcher, () => handle(stream));
   };
 }

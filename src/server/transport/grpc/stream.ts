@@ -1,15 +1,15 @@
 /** A streaming call of grpc-js as services see it. */
 
 import { constants } from "node:http2";
-import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { Clock } from "../../clock.ts";
+import type { Write } from "../../protobuf/codec.ts";
 import type { BidiStream, Caller, ServerStream, StreamEnd, UnaryCall } from "../../service/rpc.ts";
 import type { WireError } from "../../wire/error-wire.ts";
 import type { ReaderGuard, WatchedReader } from "../http2/reader-guard.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { SERVER_STREAM_WINDOW } from "../rpc/window.ts";
-import { encode } from "./codec.ts";
 import { headerOf, timeLeftOf, type WithMetadata } from "./due.ts";
 import { statusOf } from "./status.ts";
 import { OK_TRAILERS } from "./trailers.ts";
@@ -17,6 +17,7 @@ import type { Beneath } from "./underlying-stream.ts";
 
 export interface GrpcStreamOptions {
   readonly method: DescMethod;
+  readonly encode: Write;
   readonly beneath: Beneath;
   readonly dispatcher: Dispatcher;
   readonly readers: ReaderGuard;
@@ -30,7 +31,6 @@ export class GrpcServerStream implements ServerStream<Message> {
   caller: Caller | undefined;
   readonly #call: AnyCall;
   readonly #options: GrpcStreamOptions;
-  readonly #output: DescMessage;
   readonly #window: number;
   readonly #reader: WatchedReader;
   #unsent = 0;
@@ -44,7 +44,6 @@ export class GrpcServerStream implements ServerStream<Message> {
   constructor(call: AnyCall, options: GrpcStreamOptions, window = SERVER_STREAM_WINDOW) {
     this.#call = call;
     this.#options = options;
-    this.#output = options.method.output;
     this.#window = window;
     const { stream, connection } = options.beneath;
     const leave = () => this.#leave(connection.howStreamEnded());
@@ -75,7 +74,7 @@ export class GrpcServerStream implements ServerStream<Message> {
   send(message: Message): boolean {
     if (this.#ended) return true;
     try {
-      const bytes = encode(this.#output, message);
+      const bytes = this.#options.encode(message);
       this.#call.write(bytes, this.#onWritten);
       this.#unsentBytes += bytes.byteLength;
       if (this.#unsent === 0) this.#reader.owe(this.#unsentBytes);

@@ -5,7 +5,7 @@ import type { Code } from "@connectrpc/connect";
 import type { Log } from "../../log.ts";
 import type { RpcService } from "../../service/rpc.ts";
 import { internalError, invalidRequest, WireError } from "../../wire/error-wire.ts";
-import { violationsOf } from "../../wire/validate.ts";
+import { violationsByRules, violationsOf } from "../../wire/validate.ts";
 import { nameOf } from "./method-paths.ts";
 
 export interface Dispatcher {
@@ -29,7 +29,7 @@ export interface RefusedCall {
 /** Checks every request type once, since the first use of a type compiles its rules, which takes tens of ms. */
 export function createDispatcher(services: readonly RpcService[], log: Log): Dispatcher {
   for (const { descriptor } of services) {
-    for (const { input } of descriptor.methods) violationsOf(input, create(input));
+    for (const { input } of descriptor.methods) violationsByRules(input, create(input));
   }
 
   // Calls pass here by the thousand a second: a line that is not written is not put together.
