@@ -1,9 +1,9 @@
 /**
  * The port between the services and whatever decides for them: an engine in this process, in another thread, or elsewhere.
  *
- * **Values.** Only plain values cross it: they go on changing on neither side, survive a structured clone, and have a form in
- * protobuf. Spans are µs, instants ms since 1970; no clock of a process is shared. Each command is answered once; each piece
- * of news names the waiter or lease that it is about.
+ * **Values.** Only plain values cross it: they go on changing on neither side, and survive being written as JSON, where a field
+ * that is undefined is one that is missing. Spans are µs, instants ms since 1970; no clock of a process is shared. Each command
+ * is answered once; each piece of news names the waiter or lease that it is about.
  *
  * **Order.** Commands are decided in the order in which they are submitted, each at one instant and as a whole. What is said of
  * one waiter or lease is said in the order in which it was decided: the answer before any news of the same step, and both

@@ -153,7 +153,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         const view = await readBoard(message.name);
         const { config, renamed } = valid(applyBoardUpdate(view.config, message, updateMask?.paths ?? []));
         const revision = revisionOf(message.etag) ?? view.revision;
-        return ask({ kind: "update-board", config, renamed, revision });
+        return ask({ kind: "update-board", config, renamed: [...renamed], revision });
       });
       return create(UpdateBoardResponseSchema, { board: boardMessage(outcome.board) });
     },

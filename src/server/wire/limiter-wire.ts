@@ -14,7 +14,6 @@ import {
 import { LIMITER_DEFAULTS, type LimiterConfig } from "../machine/limiter/limiter.ts";
 import { defaultBurst, toMaxRps } from "../machine/limiter/rate.ts";
 import type { LimiterStatus, LimiterView } from "../machine/limiter/view.ts";
-import type { Reason } from "../machine/reasons.ts";
 import type { FieldViolation } from "./error-wire.ts";
 import { obstacleToWire, reasonToWire } from "./lease-wire.ts";
 import { rateMessage, readRate } from "./rate-wire.ts";
@@ -115,7 +114,7 @@ export function saidFields(config: LimiterConfig): SaidFields {
 }
 
 /** Refusals by reason, in the order of the reasons' numbers. */
-export function refusalCounts(refusals: ReadonlyMap<Reason, number>): RefusalCount[] {
+export function refusalCounts(refusals: LimiterStatus["refusals"]): RefusalCount[] {
   const counts = new Map<RefusalCount["reason"], number>();
   for (const [reason, count] of refusals) {
     // Some reasons of the machine travel under one name.

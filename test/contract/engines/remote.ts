@@ -1,20 +1,12 @@
-/** An engine in another thread: the thinnest that speaks the port's values over a `MessagePort`. */
+/** The engines of the product's own links, in another thread. */
 
+import { once } from "node:events";
+import { setImmediate as turn } from "node:timers/promises";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import type { BoardEngine } from "../../../src/server/engine/board-engine.ts";
-import { type Engine, EngineUnavailable } from "../../../src/server/engine/engine.ts";
-import type { Engines, Stage } from "../stage.ts";
-import type { Control, FromThread, Link, Read, Request, Which } from "./link.ts";
-
-interface Pending {
-  readonly resolve: (value: unknown) => void;
-  readonly fail: (error: EngineUnavailable) => void;
-}
-
-interface Listener {
-  readonly hear: (...args: readonly unknown[]) => void;
-  readonly fail: (error: EngineUnavailable) => void;
-}
+import { carryOver } from "../../../src/server/engine/remote/port-carrier.ts";
+import { createRemoteEngines } from "../../../src/server/engine/remote/remote-engines.ts";
+import type { Stage } from "../stage.ts";
+import type { Control, NewLink } from "./stage-messages.ts";
 
 export interface EngineThread extends AsyncDisposable {
   /** Engines of their own beyond a link. */
@@ -30,10 +22,12 @@ export function startEngineThread(): EngineThread {
   const worker = new Worker(new URL("./engine-thread.ts", import.meta.url));
   let stages = 0;
 
-  function link(number: number): Stage {
-    const { port1, port2 } = new MessageChannel();
-    worker.postMessage({ port: port2, stage: number } satisfies Link, [port2]);
-    return stageRemote(port1);
+  function link(stage: number): Stage {
+    const engines = new MessageChannel();
+    const controls = new MessageChannel();
+    const message: NewLink = { stage, link: engines.port2, controls: controls.port2 };
+    worker.postMessage(message, [engines.port2, controls.port2]);
+    return stageRemote(engines.port1, controls.port1);
   }
 
   return {
@@ -48,158 +42,42 @@ export function startEngineThread(): EngineThread {
   };
 }
 
-function stageRemote(port: MessagePort): Stage {
-  const link = createLink(port);
-  const control = async (what: Control) => {
-    await link.control(what);
-  };
+function stageRemote(link: MessagePort, controls: MessagePort): Stage {
+  const { limiters, boards } = createRemoteEngines({ carrier: carryOver(link) });
+  let isLost = false;
+  link.on("close", () => {
+    isLost = true;
+  });
+
+  async function control(what: Control): Promise<void> {
+    // What was said before leaves before.
+    await turn();
+    const done = once(controls, "message");
+    controls.postMessage(what);
+    await done;
+    // What was answered meanwhile has been heard by then.
+    await turn();
+  }
+
+  async function lose(): Promise<void> {
+    if (isLost) return;
+    const closed = once(link, "close");
+    link.close();
+    await closed;
+  }
+
   return {
-    ...link.engines,
+    engine: limiters,
+    boards,
     calm: () => control({ kind: "calm" }),
     pass: (micros) => control({ kind: "pass", micros }),
     hold: () => control({ kind: "hold" }),
     letGo: () => control({ kind: "let-go" }),
-    async lose() {
-      link.cut();
-    },
+    lose,
     async [Symbol.asyncDispose]() {
-      if (!link.isCut) await control({ kind: "end" });
-      link.cut();
+      if (!isLost) await control({ kind: "end" });
+      await lose();
+      controls.close();
     },
-  };
-}
-
-function createLink(port: MessagePort) {
-  const pending = new Map<number, Pending>();
-  const streams = new Map<string, Listener>();
-  const watches = new Map<string, Listener>();
-  let last = 0;
-  let isCut = false;
-
-  port.on("message", (message: FromThread) => {
-    switch (message.kind) {
-      case "value":
-        take(message.id)?.resolve(message.value);
-        return;
-      case "failed":
-        take(message.id)?.fail(new EngineUnavailable(message.decided));
-        return;
-      case "news":
-        streams.get(`${message.of} ${message.stream}`)?.hear(message.news, message.about);
-        return;
-      case "changes":
-        watches.get(`${message.of} ${message.watch}`)?.hear(message.changes);
-        return;
-    }
-  });
-
-  function take(id: number): Pending | undefined {
-    const one = pending.get(id);
-    pending.delete(id);
-    return one;
-  }
-
-  function next(): number {
-    last += 1;
-    return last;
-  }
-
-  function send(request: Request): void {
-    if (!isCut) port.postMessage(request);
-  }
-
-  /** Sends what is answered. */
-  function ask(of: (id: number) => Parameters<typeof port.postMessage>[0], one: Pending): void {
-    if (isCut) {
-      one.fail(new EngineUnavailable("no"));
-      return;
-    }
-    const id = next();
-    pending.set(id, one);
-    port.postMessage(of(id));
-  }
-
-  function cut(): void {
-    if (isCut) return;
-    isCut = true;
-    port.close();
-    const lost = [...pending.values(), ...streams.values(), ...watches.values()];
-    for (const all of [pending, streams, watches]) all.clear();
-    for (const { fail } of lost) fail(new EngineUnavailable("unknown"));
-  }
-
-  /** What both ports have alike. */
-  function carry(of: Which) {
-    return {
-      submit(command: unknown, resolve: (answer: never) => void, fail: Pending["fail"]) {
-        ask((id) => ({ of, kind: "submit", id, command }), { resolve: resolve as Pending["resolve"], fail });
-      },
-      openStream(hear: (news: never, about: string) => void, fail: Pending["fail"]) {
-        const stream = next();
-        streams.set(`${of} ${stream}`, { hear: hear as Listener["hear"], fail });
-        send({ of, kind: "open-stream", stream });
-        return stream;
-      },
-      closeStream(stream: number) {
-        streams.delete(`${of} ${stream}`);
-        send({ of, kind: "close-stream", stream });
-      },
-      watch(hear: (changes: never) => void, fail: Pending["fail"]) {
-        const watch = next();
-        watches.set(`${of} ${watch}`, { hear: hear as Listener["hear"], fail });
-        if (isCut) queueMicrotask(() => fail(new EngineUnavailable("no")));
-        send({ of, kind: "watch", watch });
-        return () => {
-          watches.delete(`${of} ${watch}`);
-          send({ of, kind: "unwatch", watch });
-        };
-      },
-      async close() {
-        cut();
-      },
-    };
-  }
-
-  function reading<E>(of: Which) {
-    return <K extends Read<E> & string>(method: K) =>
-      ((...args: readonly unknown[]) =>
-        new Promise((resolve, fail) =>
-          ask((id) => ({ of, kind: "read", id, method, args }), { resolve, fail }),
-        )) as E[K];
-  }
-
-  const limiter = reading<Engine>("limiters");
-  const board = reading<BoardEngine>("boards");
-  const engines: Engines = {
-    engine: {
-      ...carry("limiters"),
-      limiter: limiter("limiter"),
-      limiters: limiter("limiters"),
-      leases: limiter("leases"),
-      knowsLease: limiter("knowsLease"),
-      waiters: limiter("waiters"),
-      waiter: limiter("waiter"),
-    },
-    boards: {
-      ...carry("boards"),
-      board: board("board"),
-      boards: board("boards"),
-      card: board("card"),
-      cards: board("cards"),
-      flow: board("flow"),
-      delta: board("delta"),
-      working: board("working"),
-      place: board("place"),
-    },
-  };
-
-  return {
-    engines,
-    cut,
-    get isCut() {
-      return isCut;
-    },
-    control: (what: Control) =>
-      new Promise((resolve, fail) => ask((id) => ({ kind: "control", id, control: what }), { resolve, fail })),
   };
 }

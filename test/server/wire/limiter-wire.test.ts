@@ -51,7 +51,7 @@ const QUIET: LimiterStatus = {
   waitTimeP50: undefined,
   waitTimeP99: undefined,
   granted: 0,
-  refusals: new Map(),
+  refusals: [],
   overloaded: 0,
   oldestWait: undefined,
   sinceLastGrant: undefined,
@@ -165,7 +165,7 @@ describe("a limiter as it is shown", () => {
         waitTimeP50: 12.4,
         waitTimeP99: 13,
         granted: 14,
-        refusals: new Map([["QUEUE_FULL", 15]]),
+        refusals: [["QUEUE_FULL", 15]],
         overloaded: 16,
         oldestWait: 17,
         sinceLastGrant: 18,
@@ -231,12 +231,12 @@ describe("a limiter as it is shown", () => {
 
   it("counts refusals by the reason that travels, in its order", () => {
     const counts = refusalCounts(
-      new Map([
+      [
         ["KEY_REQUIRED", 1],
         ["QUEUE_FULL", 2],
         ["KEY_NOT_ALLOWED", 4],
         ["CLAIM_EXCEEDS_LIMIT", 8],
-      ]),
+      ],
     );
     expect(counts.map(({ reason, count }) => [reason, count])).toEqual([
       [Reason.CLAIM_EXCEEDS_LIMIT, 8n],

@@ -44,7 +44,7 @@ export function updateBoard(state: BoardState, command: UpdateBoard): BoardOutco
   const at = { board: config.name };
   if (board === undefined) return refusal("BOARD_NOT_FOUND", { at });
   if (revision !== undefined && revision !== board.revision) return refusal("ETAG_MISMATCH", { at });
-  return configure(state, board, config, renamed) ?? { kind: "board", board };
+  return configure(state, board, config, new Map(renamed)) ?? { kind: "board", board };
 }
 
 export function deleteBoard(state: BoardState, command: DeleteBoard): BoardOutcomes["delete-board"] {

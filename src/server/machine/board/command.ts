@@ -12,8 +12,8 @@ export interface CreateBoard {
 export interface UpdateBoard {
   readonly kind: "update-board";
   readonly config: BoardConfig;
-  /** By the name that a stage is to have, the one that it had; the others keep theirs. */
-  readonly renamed: ReadonlyMap<string, string>;
+  /** Pairs of the name that a stage is to have and the one that it had; the others keep theirs. */
+  readonly renamed: readonly (readonly [string, string])[];
   /** The revision that it must have; undefined: any. */
   readonly revision: number | undefined;
 }

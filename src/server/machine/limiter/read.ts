@@ -186,7 +186,7 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
     waitTimeP50: flow?.waits.percentile(0.5, now),
     waitTimeP99: flow?.waits.percentile(0.99, now),
     granted: flow?.grants.total ?? 0,
-    refusals: statistics.refusals.size === 0 ? NO_REFUSALS : new Map(statistics.refusals),
+    refusals: statistics.refusals.size === 0 ? NO_REFUSALS : [...statistics.refusals],
     overloaded: statistics.overloaded,
     oldestWait: oldest && now - oldest.waiter.arrivedAt,
     sinceLastGrant: flow?.lastGrantAt === undefined ? undefined : now - flow.lastGrantAt,
@@ -208,7 +208,7 @@ function oldestOf({ queued }: Limiter): Place | undefined {
 }
 
 /** Most limiters have refused nothing, and there may be many to show at once. */
-const NO_REFUSALS: LimiterStatus["refusals"] = new Map();
+const NO_REFUSALS: LimiterStatus["refusals"] = [];
 
 /** What a key that is not in use would show. */
 const UNUSED = { permitsInUse: 0, queue: { presentCount: 0 } };

@@ -40,7 +40,8 @@ export interface LimiterStatus {
   readonly waitTimeP50: number | undefined;
   readonly waitTimeP99: number | undefined;
   readonly granted: number;
-  readonly refusals: ReadonlyMap<Reason, number>;
+  /** How many of each. */
+  readonly refusals: readonly (readonly [Reason, number])[];
   readonly overloaded: number;
   /** µs that the oldest waiter has waited; undefined while none waits. */
   readonly oldestWait: number | undefined;

@@ -301,7 +301,7 @@ export class BoardModel {
     const board = this.boards.get(config.name);
     if (board === undefined) return refused("BOARD_NOT_FOUND", { board: config.name });
     if (revision !== undefined && revision !== board.revision) return refused("ETAG_MISMATCH", { board: config.name });
-    return this.#configure(board, config, renamed) ?? boardSaid(board);
+    return this.#configure(board, config, new Map(renamed)) ?? boardSaid(board);
   }
 
   /** Undefined: it is done. */

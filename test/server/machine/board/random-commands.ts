@@ -189,7 +189,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
       return { kind: "create-board", config: configOf(dice.pick(NAMES), dice) };
     const { stages, renamed } = changedStages(board.config.stages, dice);
     const about = dice.chance(70) ? {} : aboutOf(dice);
-    return { kind: "update-board", config: { ...board.config, ...about, stages }, renamed, revision };
+    return { kind: "update-board", config: { ...board.config, ...about, stages }, renamed: [...renamed], revision };
   }
 
   /** Other limits, most often; or a stage more, fewer, elsewhere, with another name, or of another kind. */

@@ -114,7 +114,7 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
 
   function update(fields: Partial<BoardConfig>, renamed: Readonly<Record<string, string>> = {}): string {
     const config = { ...board().config, ...fields };
-    const names = new Map(Object.entries(renamed));
+    const names = Object.entries(renamed);
     return say(step({ kind: "update-board", config, renamed: names, revision: undefined }));
   }
 

@@ -18,7 +18,7 @@ describe("an answer", () => {
     const pulled = showOutcome(state, pulling.outcome, asIs);
     const { token = 0 } = scene.card("a").work ?? {};
     const renewed = showOutcome(state, scene.step({ kind: "renew-work", board: "b", cardId: "a", token }), asIs);
-    const update = { kind: "update-board", config: scene.board.config, renamed: new Map(), revision: 1 } as const;
+    const update = { kind: "update-board", config: scene.board.config, renamed: [], revision: 1 } as const;
     const board = showOutcome(state, scene.step(update), asIs);
     scene.finish("a", "result");
 

@@ -80,7 +80,7 @@ describe("an update of the stages", () => {
     const scene = createBoardScene();
     scene.update({ description: "x" });
     const update = (revision: number) =>
-      scene.step({ kind: "update-board", config: boardOf({ description: "y" }), renamed: new Map(), revision });
+      scene.step({ kind: "update-board", config: boardOf({ description: "y" }), renamed: [], revision });
     expect([say(update(1)), say(update(2)), say(update(2))]).toEqual(["ETAG_MISMATCH", "board", "ETAG_MISMATCH"]);
   });
 });
