@@ -230,14 +230,12 @@ describe("a limiter as it is shown", () => {
   });
 
   it("counts refusals by the reason that travels, in its order", () => {
-    const counts = refusalCounts(
-      [
-        ["KEY_REQUIRED", 1],
-        ["QUEUE_FULL", 2],
-        ["KEY_NOT_ALLOWED", 4],
-        ["CLAIM_EXCEEDS_LIMIT", 8],
-      ],
-    );
+    const counts = refusalCounts([
+      ["KEY_REQUIRED", 1],
+      ["QUEUE_FULL", 2],
+      ["KEY_NOT_ALLOWED", 4],
+      ["CLAIM_EXCEEDS_LIMIT", 8],
+    ]);
     expect(counts.map(({ reason, count }) => [reason, count])).toEqual([
       [Reason.CLAIM_EXCEEDS_LIMIT, 8n],
       [Reason.QUEUE_FULL, 2n],
