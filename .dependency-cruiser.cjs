@@ -301,6 +301,36 @@ module.exports = {
       ["cli/(running|output|session|text)/", "client/"],
       "What runs under a lease or for a card is told what to run, and reads no options.",
     ),
+    only(
+      "dashboard",
+      "dashboard/",
+      ["dashboard/", "client/(gen|wire|api)/", "client/transport/fetch-transport\\.ts$", "cli/text/", "reasons/"],
+      "The dashboard is a client of the contract in a browser, and never reaches into the server.",
+    ),
+    only(
+      "dashboard-model",
+      "dashboard/model/",
+      ["dashboard/model/", "client/api/", "cli/text/"],
+      "What the page makes of what it knows: functions of their arguments, without a browser.",
+    ),
+    only(
+      "dashboard-api",
+      "dashboard/api/",
+      ["dashboard/api/", "client/(gen|wire|api)/", "client/transport/fetch-transport\\.ts$"],
+      "Calls, and what comes of them: they know nothing of what is shown.",
+    ),
+    only(
+      "dashboard-store",
+      "dashboard/store/",
+      ["dashboard/(store|api|model)/", "client/(wire|api)/"],
+      "What the page knows, and how long that is true: it knows nothing of how it is shown.",
+    ),
+    only(
+      "dashboard-ui",
+      "dashboard/ui/",
+      ["dashboard/(ui|store|api|model)/", "client/api/", "cli/text/"],
+      "Parts that several views have.",
+    ),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

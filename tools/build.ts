@@ -1,7 +1,7 @@
 /**
  * Builds the package into `dist/`: the client as modules with types, by `tsc`; the in-process limiter and the contract's services
- * as one module each, and the command line and its server, with what they need of other packages, as one program, by esbuild. So installing the client
- * brings no server's dependencies.
+ * as one module each, and the command line and its server, with what they need of other packages, as one program, by esbuild; and
+ * the dashboard (`build-dashboard.ts`). So installing the client brings no server's dependencies.
  *
  * `node tools/build.ts [--out DIR]`; DIR is `dist` unless said otherwise.
  */
@@ -12,6 +12,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build, type Metafile } from "esbuild";
+import { buildDashboard } from "./build-dashboard.ts";
 import { bundleInProcess } from "./bundle-in-process.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -46,7 +47,8 @@ const { metafile } = await build({
   legalComments: "none",
   metafile: true,
 });
-writeFileSync(join(program, "THIRD-PARTY-LICENSES.txt"), licences(metafile));
+const dashboard = await buildDashboard(join(out, "dashboard"));
+writeFileSync(join(program, "THIRD-PARTY-LICENSES.txt"), licences(metafile, dashboard.metafile));
 
 /**
  * Makes one module of the services of the contract, which shares none with the client. Otherwise esbuild puts the descriptions
@@ -75,9 +77,10 @@ function dropModules(folder: string): void {
   }
 }
 
-/** Returns the licence of each package that went into the program, as those ask for. */
-function licences({ inputs }: Metafile): string {
-  const folders = new Set(Object.keys(inputs).flatMap((input) => packageFolder(join(ROOT, input)) ?? []));
+/** Returns the licence of each package that went into the program or its dashboard, as those ask for. */
+function licences(...metafiles: readonly Metafile[]): string {
+  const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs));
+  const folders = new Set(inputs.flatMap((input) => packageFolder(join(ROOT, input)) ?? []));
   return [...folders].sort().map(licence).join("\n\n");
 }
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Program, startProgram } from "../support/program.ts";
+import { showsDashboard } from "./support/dashboard.ts";
 import { readFences } from "./support/fences.ts";
 import { environment, onPortsOfOurs, serverEnvironment } from "./support/newcomer.ts";
 
@@ -80,7 +81,7 @@ describe("an installation", () => {
 
   test("has the licence of each package that its program contains", () => {
     const licences = readFileSync(join(installed, "dist/cli/THIRD-PARTY-LICENSES.txt"), "utf8");
-    for (const name of ["@grpc/grpc-js", "@bufbuild/protovalidate", "pino", "yaml", "commander"]) {
+    for (const name of ["@grpc/grpc-js", "@bufbuild/protovalidate", "pino", "yaml", "commander", "preact"]) {
       expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\((MIT|ISC|Apache-2\\.0)\\)$`, "m"));
     }
   });
@@ -96,6 +97,8 @@ describe.each([
     await server.until(/backpressure serves gRPC on /);
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
+
+  test("serves the dashboard", () => showsDashboard(onPortsOfOurs("http://127.0.0.1:8080/")));
 
   test.for(["client", "api", "board", "in-process"])(
     "the README's block %j does what it says",

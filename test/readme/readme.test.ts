@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requireGrpcurl } from "../support/grpcurl.ts";
 import type { Program } from "../support/program.ts";
 import { BOARD_RUNNERS } from "./support/board-runners.ts";
+import { showsDashboard } from "./support/dashboard.ts";
 import { type Runner, readFences } from "./support/fences.ts";
 import {
   onPortsOfOurs,
@@ -30,6 +31,7 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
     expect(line).toBe(
       onPortsOfOurs("backpressure serves gRPC on 127.0.0.1:50051, Connect and gRPC-Web on http://127.0.0.1:8080"),
     );
+    await showsDashboard(onPortsOfOurs("http://127.0.0.1:8080/"));
   },
 
   async grpcurl(text, context) {

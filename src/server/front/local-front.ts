@@ -16,6 +16,8 @@ import { createLimiterService } from "../service/limiter-service.ts";
 import { createReflection } from "../service/reflection.ts";
 import { createGrpcTransport } from "../transport/grpc/transport.ts";
 import type { TransportOptions } from "../transport/port/options.ts";
+import { readPageFiles } from "../transport/web/pages/files.ts";
+import { createPages } from "../transport/web/pages/pages.ts";
 import { createWebTransport } from "../transport/web/transport.ts";
 import type { Front } from "./front.ts";
 
@@ -58,7 +60,7 @@ export function createLocalFront(options: LocalFrontOptions): Front {
   const transport: TransportOptions = { services, limits, liveness, log, clock };
   const grpc = createGrpcTransport(transport);
   const cors = { origins: listeners.corsOrigins, headers: listeners.corsHeaders };
-  const web = createWebTransport({ ...transport, cors });
+  const web = createWebTransport({ ...transport, cors, pages: createPages(readPageFiles()) });
 
   return {
     listen: async () => ({

@@ -42,6 +42,7 @@ function answerText(response: WebResponse, status: number, text: string): void {
 function aboutText(services: readonly RpcService[]): string {
   return [
     "This is a port of ggen-backpressure: Connect, gRPC-Web and gRPC, over HTTP/1.1 and HTTP/2.",
+    "Its dashboard was not built: `npm start` builds and serves it here.",
     "",
     ...services.map(({ descriptor }) => `POST /${descriptor.typeName}/<method>`),
     "",

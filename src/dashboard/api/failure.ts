@@ -1,0 +1,11 @@
+/** Why a call has failed, for people. */
+
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** Returns the server's own words, or what is known of a call that it has not answered. */
+export function failureText(error: unknown): string {
+  const failure = ConnectError.from(error);
+  // Not sent, or not answered: the browser's words for that say nothing.
+  if (failure.cause instanceof TypeError || failure.code === Code.Unknown) return "The server cannot be reached.";
+  return failure.rawMessage;
+}

@@ -1,0 +1,32 @@
+/** What all parts of the page share. */
+
+import type { ReadonlySignal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Rpc } from "../api/rpc.ts";
+import type { Connection } from "../store/connection.ts";
+import type { Limiters } from "../store/limiters.ts";
+import type { Navigation } from "../store/navigation.ts";
+import type { Notices } from "../store/notices.ts";
+import type { Overview } from "../store/overview.ts";
+import type { Probe } from "../store/probe.ts";
+
+export interface Page {
+  readonly rpc: Rpc;
+  readonly connection: Connection;
+  readonly limiters: Limiters;
+  readonly navigation: Navigation;
+  readonly notices: Notices;
+  readonly overview: Overview;
+  readonly probe: Probe;
+  /** What is said to readers of screens. */
+  readonly announcement: ReadonlySignal<string>;
+}
+
+export const PageContext = createContext<Page | undefined>(undefined);
+
+export function usePage(): Page {
+  const page = useContext(PageContext);
+  if (page === undefined) throw new Error("a part of the page stands outside of it");
+  return page;
+}

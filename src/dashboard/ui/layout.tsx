@@ -1,0 +1,82 @@
+/** The frame of the page: where one can go, whether what is shown is live, and what was done. */
+
+import type { ComponentChildren } from "preact";
+import { formatTimeOfDay } from "../../cli/text/number.ts";
+import { formatRoute, type View } from "../model/route.ts";
+import type { Liveness } from "../store/connection.ts";
+import { usePage } from "./context.ts";
+
+const ROOMS: readonly { readonly view: View; readonly label: string; readonly kinds: readonly View["kind"][] }[] = [
+  { view: { kind: "overview" }, label: "Limiters", kinds: ["overview", "limiter"] },
+  { view: { kind: "boards" }, label: "Boards", kinds: ["boards", "board"] },
+  { view: { kind: "server" }, label: "Server", kinds: ["server"] },
+];
+
+export function Layout({ children }: { readonly children: ComponentChildren }) {
+  const { connection, navigation, announcement } = usePage();
+  const liveness = connection.liveness.value;
+  const { kind } = navigation.route.value.view;
+  return (
+    <div class="page" data-liveness={liveness.kind}>
+      <button type="button" class="skip" onClick={() => document.getElementById("content")?.focus()}>
+        Skip to the content
+      </button>
+      <header class="bar">
+        <a class="brand" href={formatRoute({ view: { kind: "overview" } })}>
+          backpressure
+        </a>
+        <nav aria-label="Rooms">
+          {ROOMS.map(({ view, label, kinds }) => (
+            <a key={label} href={formatRoute({ view })} aria-current={kinds.includes(kind) ? "page" : undefined}>
+              {label}
+            </a>
+          ))}
+        </nav>
+        <LivenessMark liveness={liveness} />
+      </header>
+      <main id="content" tabIndex={-1}>
+        {children}
+      </main>
+      <NoticeBar />
+      <p class="unseen" aria-live="polite" role="status">
+        {announcement.value}
+      </p>
+    </div>
+  );
+}
+
+function LivenessMark({ liveness }: { readonly liveness: Liveness }) {
+  switch (liveness.kind) {
+    case "live":
+      return <p class="liveness live">live</p>;
+    case "connecting":
+      return (
+        <p class="liveness" role="status">
+          connecting{liveness.problem === undefined ? "…" : `: ${liveness.problem}`}
+        </p>
+      );
+    case "lost":
+      return (
+        <p class="liveness stale" role="status">
+          as of {formatTimeOfDay(new Date(liveness.asOf))}. {liveness.problem} Trying again.
+        </p>
+      );
+  }
+}
+
+function NoticeBar() {
+  const { notices } = usePage();
+  const notice = notices.latest.value;
+  return (
+    <div class="notices" role="status">
+      {notice !== undefined && (
+        <p class={`notice ${notice.kind}`}>
+          {notice.text}{" "}
+          <button type="button" class="quiet" onClick={() => notices.dismiss()}>
+            Dismiss
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+/** The dashboard as a whole: where it comes from, what it shows first, and what it says when its server is gone. */
+
+import { expect, onTestFinished, test } from "vitest";
+import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { startTestServer } from "../support/server.ts";
+import { seriousViolations } from "./support/axe.ts";
+import { useDashboard } from "./support/dashboard.ts";
+
+const dashboard = useDashboard();
+
+const TWO = "limiters: [{ name: db, max_concurrent: 2 }, { name: mail, rate: 10/m }]";
+
+async function start(yaml: string) {
+  const server = await startTestServer(yaml);
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return server;
+}
+
+test("the server's own page says at first glance that all is calm, and names all limiters", async () => {
+  const server = await start(TWO);
+  const page = await dashboard.open(server.url);
+  await page.getByRole("heading", { name: "All is calm: nothing waits at 2 limiters." }).waitFor();
+  expect(await page.locator("tbody tr").allInnerTexts()).toEqual([
+    expect.stringMatching(/Calm\s+db\s+0 of 2\s/),
+    expect.stringMatching(/Calm\s+mail\s+rate only\s/),
+  ]);
+  expect(await page.locator(".liveness").textContent()).toBe("live");
+  expect(await seriousViolations(page)).toEqual([]);
+});
+
+test("a lease that another client takes is on the page within a second, and off it within a second of its release", async () => {
+  const server = await start(TWO);
+  const page = await dashboard.open(server.url);
+  const cell = page.locator("tbody tr", { hasText: "db" }).locator("td").nth(1);
+  await cell.getByText("0 of 2").waitFor();
+  const client = server.grpc();
+  const { result } = await client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "db" }] });
+  await cell.getByText("1 of 2").waitFor({ timeout: 1_000 });
+  const { limiter } = await client.call(LimiterService.method.getLimiter, { name: "db" });
+  expect(limiter?.status?.permitsInUse).toBe(1n);
+  if (result.case !== "granted") throw new Error("it was not granted");
+  const { lease, secret } = result.value;
+  await client.call(AdmissionService.method.release, { leaseId: lease?.id ?? "", secret });
+  await cell.getByText("0 of 2").waitFor({ timeout: 1_000 });
+});
