@@ -40,7 +40,12 @@ export async function createOwner({ config, clock, store, log }: OwnerOptions): 
   const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
   const { maxWaiters, maxLimiters, maxBoards } = config.settings;
-  const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters, maxLimiters, fencingEpoch } });
+  const engine = createEmbeddedEngine({
+    clock,
+    store,
+    machine: { maxWaiters, maxLimiters, fencingEpoch },
+    keepsHistory: true,
+  });
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine, maxBoards });
   store.forgetFound();
   const declarations = createDeclarations({ engine, boards, log });

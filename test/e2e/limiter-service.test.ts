@@ -11,8 +11,16 @@ import { limiterOf, statusOf } from "../support/look.ts";
 import { startTestServer } from "../support/server.ts";
 
 const { tryAcquire } = AdmissionService.method;
-const { createLimiter, deleteLimiter, getLimiter, listLeases, listLimiters, listWaiters, updateLimiter } =
-  LimiterService.method;
+const {
+  createLimiter,
+  deleteLimiter,
+  getLimiter,
+  getLimiterHistory,
+  listLeases,
+  listLimiters,
+  listWaiters,
+  updateLimiter,
+} = LimiterService.method;
 
 /** Reads pages until there are no more. */
 async function readAll<T>(
@@ -193,4 +201,14 @@ test("a limiter's figures say what has gone on", async () => {
   expect(status.admissionRate).toBeGreaterThan(status.completionRate);
   expect(status.completionRate).toBeGreaterThan(0);
   for (const time of [status.meanHoldTime, status.waitTimeP99]) expect(time?.nanos).toBeGreaterThan(0);
+});
+
+test("the history of a limiter begins with its first quarter of a minute, and there is none of one that does not exist", async () => {
+  await using server = await startTestServer("limiters: [{ name: db, max_concurrent: 1 }]");
+  const client = server.grpc();
+  expect(await client.call(getLimiterHistory, { name: "db" })).toMatchObject({ samples: [] });
+  expect(await failureOf(client.call(getLimiterHistory, { name: "none" }))).toMatchObject({
+    code: Code.NotFound,
+    reason: "LIMITER_NOT_FOUND",
+  });
 });

@@ -25,7 +25,7 @@
 
 import type { Command } from "../machine/limiter/command.ts";
 import type { ShownNews, ShownOutcomeOf } from "../machine/limiter/show.ts";
-import type { LeaseView, LimiterView, WaiterView } from "../machine/limiter/view.ts";
+import type { LeaseView, LimiterSample, LimiterView, WaiterView } from "../machine/limiter/view.ts";
 import type { StreamId } from "../machine/liveness.ts";
 import type { Page } from "../machine/page.ts";
 
@@ -85,6 +85,11 @@ export interface Engine {
   waiters(query: LeaseQuery): Promise<Page<WaiterView> | undefined>;
   /** One waiter, with its place as of a moment ago; undefined once it has left. Cheap: its stream asks with every beat. */
   waiter(id: string): Promise<WaiterView | undefined>;
+  /**
+   * How a limiter stood in the last hour, from `from` (ms since 1970) on, the latest last; undefined if there is no such limiter.
+   * Empty where none is kept.
+   */
+  history(name: string, from: number): Promise<readonly LimiterSample[] | undefined>;
   /** Calls back, a few times a second at most, with what changed; returns what ends that. */
   watch(listener: (changed: LimiterChanges) => void, fail: (error: EngineUnavailable) => void): () => void;
 

@@ -8,6 +8,7 @@ import {
   CancelWaiterResponseSchema,
   CreateLimiterResponseSchema,
   DeleteLimiterResponseSchema,
+  GetLimiterHistoryResponseSchema,
   GetLimiterResponseSchema,
   LimiterService,
   ListLeasesResponseSchema,
@@ -24,7 +25,8 @@ import { leaseEndToWire, leaseToWire, waiterToWire } from "../wire/lease-wire.ts
 import { applyUpdate } from "../wire/limiter-update.ts";
 import { type LimiterReading, limiterConfig, limiterMessage } from "../wire/limiter-wire.ts";
 import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
-import { msToTimestamp } from "../wire/time-wire.ts";
+import { sampleMessage } from "../wire/sample-wire.ts";
+import { msToTimestamp, timestampToMs } from "../wire/time-wire.ts";
 import { ask } from "./ask.ts";
 import { revisionOf } from "./etag.ts";
 import { watchLimiters } from "./limiter-watching.ts";
@@ -98,6 +100,12 @@ export function createLimiterService({ clock, engine }: LimiterServiceOptions): 
 
     watchLimiters({ names }, stream) {
       watchLimiters({ clock, engine }, stream, names);
+    },
+
+    async getLimiterHistory({ name, fromTime }) {
+      const samples = await engine.history(name, fromTime === undefined ? 0 : timestampToMs(fromTime));
+      if (samples === undefined) throw refusalError(refusal("LIMITER_NOT_FOUND", { limiter: name }));
+      return create(GetLimiterHistoryResponseSchema, { samples: samples.map(sampleMessage) });
     },
 
     async listLeases(request) {

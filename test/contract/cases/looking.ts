@@ -105,6 +105,29 @@ export const LOOKING: readonly Case[] = [
     },
   },
   {
+    name: "tells how a limiter stood in the last hour, a sample for each quarter of a minute",
+    async play(stage) {
+      const script = createScript(stage);
+      const { engine } = script;
+      await script.create({ maxConcurrent: 2 });
+      for (const id of ["a", "b"]) await script.tryAcquire(id, [claimOn()], { ttl: 60 * SECOND });
+      await script.pass(15 * SECOND);
+      await script.release("a");
+      await script.pass(15 * SECOND);
+      const samples = await engine.history("db", 0);
+      const counts = samples?.map(({ permitsInUse, permitsLimit, waiters, span, admissionRate, completionRate }) => {
+        const [granted, ended] = [admissionRate, completionRate].map((rate) => Math.round((rate * span) / SECOND));
+        return { permitsInUse, permitsLimit, waiters, granted, ended };
+      });
+      expect(counts).toEqual([
+        { permitsInUse: 2, permitsLimit: 2, waiters: 0, granted: 2, ended: 0 },
+        { permitsInUse: 1, permitsLimit: 2, waiters: 0, granted: 0, ended: 1 },
+      ]);
+      expect(await engine.history("db", samples?.[1]?.at ?? 0)).toHaveLength(1);
+      expect(await engine.history("none", 0)).toBeUndefined();
+    },
+  },
+  {
     name: "tells watchers which boards have changed, and brings one up to date from where it stands",
     async play(stage) {
       const script = createScript(stage);

@@ -27,7 +27,7 @@ export async function stageEmbedded({
   isAwaited = true,
 }: EmbeddedOptions = {}): Promise<Stage> {
   const held = createHeldStore(store, isAwaited);
-  const engine = createEmbeddedEngine({ clock, store: held, machine: { maxWaiters: 1_000 } });
+  const engine = createEmbeddedEngine({ clock, store: held, machine: { maxWaiters: 1_000 }, keepsHistory: true });
   const boards = createEmbeddedBoardEngine({ clock, store: held, limiters: engine });
   const close = async () => {
     await boards.close();

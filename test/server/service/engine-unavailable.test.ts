@@ -54,6 +54,7 @@ function createLostEngines() {
     knowsLease: read,
     waiters: read,
     waiter: read,
+    history: read,
   };
   const boards: BoardEngine = {
     ...port,

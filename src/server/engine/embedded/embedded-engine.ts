@@ -24,6 +24,7 @@ import { type AnswerTo, type Ask, type Engine, EngineUnavailable, OVERTAKES, typ
 import { createAlarm } from "./alarm.ts";
 import { createDeclaring, type Declaring } from "./declaring.ts";
 import { createDelivery, type ShownEvent } from "./delivery.ts";
+import { createLimiterHistory } from "./limiter-history.ts";
 import { createLimiterWatch } from "./limiter-watch.ts";
 import { createSlices } from "./slices.ts";
 
@@ -31,6 +32,8 @@ export interface EmbeddedEngineOptions {
   readonly clock: Clock;
   readonly store: Store;
   readonly machine: Omit<MachineOptions, "learning">;
+  /** Keeps how each limiter stood in the last hour, for which it looks at them every 15 s for ever. */
+  readonly keepsHistory?: boolean;
   /** Sees the machine after each turn: tests hold its invariants to it. */
   readonly inspect?: (state: State) => void;
 }
@@ -50,7 +53,7 @@ const NEWS_INTERVAL = 250_000;
 const TOLD_AT_ONCE = 4;
 
 export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
-  const { clock, store, inspect } = options;
+  const { clock, store, keepsHistory = false, inspect } = options;
   const { wallTime } = clock;
   const { incompleteFor } = store;
   const machine = createMachine({ ...options.machine, learning: incompleteFor > 0 });
@@ -65,6 +68,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     run: (command, answer) => run(command, answer, IGNORE),
   });
   const watch = createLimiterWatch({ clock, interval: NEWS_INTERVAL, state, settle });
+  const history = keepsHistory ? createLimiterHistory({ clock, state, settle }) : undefined;
   let stopLearning = () => {};
   let closed = false;
 
@@ -169,6 +173,11 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       const waiter = state.waiters.get(id);
       return waiter && viewWaiter(state, waiter, Math.max(state.now, clock.now()), wallTime);
     },
+    async history(name, from) {
+      look();
+      const limiter = state.limiters.get(name);
+      return limiter && (history?.samples(limiter, from) ?? []);
+    },
     watch: (listener) => watch.add(listener),
     declare: declaring.declare,
     declareAtOnce: declaring.declareAtOnce,
@@ -190,6 +199,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       survey.clear();
       telling.clear();
       watch.close();
+      history?.close();
       delivery.close();
     },
   };

@@ -29,7 +29,15 @@ type ReadsOf<E> = Exclude<
 
 /** All of them: what a front names is looked up here, and nothing else of an engine can be called. */
 export const READS: { readonly [O in Of]: Readonly<Record<ReadsOf<Engines[O]>, true>> } = {
-  limiters: { limiter: true, limiters: true, leases: true, knowsLease: true, waiters: true, waiter: true },
+  limiters: {
+    limiter: true,
+    limiters: true,
+    leases: true,
+    knowsLease: true,
+    waiters: true,
+    waiter: true,
+    history: true,
+  },
   boards: {
     board: true,
     boards: true,

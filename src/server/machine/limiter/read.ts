@@ -173,7 +173,7 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
   const oldest = key === "" ? oldestOf(limiter) : one?.queue.first;
   return {
     permitsInUse: ofKey?.permitsInUse ?? limiter.permitsInUse,
-    permitsLimit: (config.maxConcurrent ?? 0) * (config.keyed && key === "" ? limiter.instances.size : 1),
+    permitsLimit: key === "" ? permitsLimitOf(limiter) : (config.maxConcurrent ?? 0),
     waiters: ofKey?.queue.presentCount ?? limiter.waiters,
     tokensAvailable: tokensAvailable(limiter, one, key, now),
     leases: limiter.leases,
@@ -196,6 +196,40 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
 }
 
 const NO_OBSTACLES: LimiterStatus["obstacles"] = [];
+
+/** Permits that there are, over all keys in use. */
+function permitsLimitOf({ config, instances }: Limiter): number {
+  return (config.maxConcurrent ?? 0) * (config.keyed ? instances.size : 1);
+}
+
+/** What is noted of a limiter now and then: how it stands, and what has gone through it so far. A look at it costs little. */
+export interface Reading {
+  readonly permitsInUse: number;
+  readonly permitsLimit: number;
+  readonly waiters: number;
+  /** µs that the oldest waiter has waited; undefined while none waits. */
+  readonly oldestWait: number | undefined;
+  readonly arrivals: number;
+  readonly grants: number;
+  readonly completions: number;
+  readonly refusals: number;
+}
+
+export function readLimiter({ now }: State, limiter: Limiter): Reading {
+  const { statistics, permitsInUse, waiters } = limiter;
+  const { flow, refused } = statistics;
+  const oldest = waiters === 0 ? undefined : oldestOf(limiter);
+  return {
+    permitsInUse,
+    permitsLimit: permitsLimitOf(limiter),
+    waiters,
+    oldestWait: oldest && now - oldest.waiter.arrivedAt,
+    arrivals: flow?.arrivals.total ?? 0,
+    grants: flow?.grants.total ?? 0,
+    completions: flow?.completions.total ?? 0,
+    refusals: refused?.total ?? 0,
+  };
+}
 
 /** The place of the waiter that came first of those present: it is the first in the queue of its key. */
 function oldestOf({ queued }: Limiter): Place | undefined {

@@ -53,6 +53,24 @@ export interface LimiterStatus {
   readonly obstacles: readonly ObstacleView[];
 }
 
+/** How a limiter stood at an instant, and what went through it since the one before. */
+export interface LimiterSample {
+  /** ms since 1970. */
+  readonly at: number;
+  /** µs. */
+  readonly span: number;
+  readonly permitsInUse: number;
+  readonly permitsLimit: number;
+  readonly waiters: number;
+  /** µs; undefined: none waited. */
+  readonly oldestWait: number | undefined;
+  /** A second. */
+  readonly arrivalRate: number;
+  readonly admissionRate: number;
+  readonly completionRate: number;
+  readonly refusalRate: number;
+}
+
 /** What keeps a waiter from its grant in one of its queues. */
 export interface ObstacleView {
   readonly limiter: string;

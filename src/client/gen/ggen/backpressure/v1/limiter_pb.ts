@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/limiter.proto.
  */
 export const file_ggen_backpressure_v1_limiter: GenFile = /*@__PURE__*/
-  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSLvBQoHTGltaXRlchIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhQKB21heF9ycHMYAyABKAFIAIgBARIoCgRyYXRlGBUgASgLMhouZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmF0ZRIXCgpidXJzdF9zaXplGAQgASgNSAGIAQESGwoObWF4X2NvbmN1cnJlbnQYBSABKA1IAogBARINCgVrZXllZBgGIAEoCBIVCghtYXhfa2V5cxgHIAEoDUgDiAEBEhgKC21heF93YWl0ZXJzGAggASgNSASIAQESKwoIbWF4X3dhaXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSJgoDdHRsGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB21heF90dGwYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoMdHJ1c3RfY2FuY2VsGA0gASgISAWIAQESDgoGcGF1c2VkGA4gASgIEgwKBGV0YWcYDyABKAkSEAoIZGVjbGFyZWQYECABKAgSMQoFc3RhdGUYESABKA4yIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZzdGF0dXMYFCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdHVzQgoKCF9tYXhfcnBzQg0KC19idXJzdF9zaXplQhEKD19tYXhfY29uY3VycmVudEILCglfbWF4X2tleXNCDgoMX21heF93YWl0ZXJzQg8KDV90cnVzdF9jYW5jZWwiPgoEUmF0ZRIOCgZ0b2tlbnMYASABKA0SJgoDcGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIpMFCg1MaW1pdGVyU3RhdHVzEhYKDnBlcm1pdHNfaW5fdXNlGAEgASgEEhUKDXBlcm1pdHNfbGltaXQYAiABKAQSDwoHd2FpdGVycxgDIAEoBBIYChB0b2tlbnNfYXZhaWxhYmxlGAQgASgBEg4KBmxlYXNlcxgFIAEoBBIXCg9vcnBoYW5lZF9sZWFzZXMYBiABKAQSDAoEa2V5cxgHIAEoBBIUCgxhcnJpdmFsX3JhdGUYCCABKAESFgoOYWRtaXNzaW9uX3JhdGUYCSABKAESFwoPY29tcGxldGlvbl9yYXRlGAogASgBEjEKDm1lYW5faG9sZF90aW1lGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wNTAYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF90aW1lX3A5ORgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1ncmFudGVkX2NvdW50GA4gASgEEjQKCHJlZnVzYWxzGA8gAygLMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVmdXNhbENvdW50EhgKEG92ZXJsb2FkZWRfY291bnQYECABKAQSLgoLb2xkZXN0X3dhaXQYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoQc2luY2VfbGFzdF9ncmFudBgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxyZWZ1c2FsX3JhdGUYEyABKAESMQoJb2JzdGFjbGVzGBQgAygLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuT2JzdGFjbGUibQoIT2JzdGFjbGUSDwoHbGltaXRlchgBIAEoCRILCgNrZXkYAiABKAkSLAoGcmVhc29uGAMgASgOMhwuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVhc29uEhUKDXdhaXRlcnNfYWhlYWQYBCABKA0iSwoMUmVmdXNhbENvdW50EiwKBnJlYXNvbhgBIAEoDjIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCK7AgoGV2FpdGVyEgoKAmlkGAEgASgJEisKBmNsYWltcxgCIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgDIAEoCRIVCg13YWl0ZXJzX2FoZWFkGAQgASgNEjEKDmVzdGltYXRlZF93YWl0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2Fycml2ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoJb2JzdGFjbGVzGAggAygLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuT2JzdGFjbGUSDAoEYXdheRgJIAEoCCpjCgxMaW1pdGVyU3RhdGUSHQoZTElNSVRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFExJTUlURVJfU1RBVEVfQUNUSVZFEAESGgoWTElNSVRFUl9TVEFURV9ERUxFVElORxACQnQKGGNvbS5nZ2VuLmJhY2twcmVzc3VyZS52MVABWlZnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS92MTtiYWNrcHJlc3N1cmV2MWIGcHJvdG8z", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiJnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyLnByb3RvEhRnZ2VuLmJhY2twcmVzc3VyZS52MSLvBQoHTGltaXRlchIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhQKB21heF9ycHMYAyABKAFIAIgBARIoCgRyYXRlGBUgASgLMhouZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmF0ZRIXCgpidXJzdF9zaXplGAQgASgNSAGIAQESGwoObWF4X2NvbmN1cnJlbnQYBSABKA1IAogBARINCgVrZXllZBgGIAEoCBIVCghtYXhfa2V5cxgHIAEoDUgDiAEBEhgKC21heF93YWl0ZXJzGAggASgNSASIAQESKwoIbWF4X3dhaXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRcmVmdXNlX2xvbmdfd2FpdHMYCiABKAgSJgoDdHRsGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB21heF90dGwYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoMdHJ1c3RfY2FuY2VsGA0gASgISAWIAQESDgoGcGF1c2VkGA4gASgIEgwKBGV0YWcYDyABKAkSEAoIZGVjbGFyZWQYECABKAgSMQoFc3RhdGUYESABKA4yIi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZzdGF0dXMYFCABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU3RhdHVzQgoKCF9tYXhfcnBzQg0KC19idXJzdF9zaXplQhEKD19tYXhfY29uY3VycmVudEILCglfbWF4X2tleXNCDgoMX21heF93YWl0ZXJzQg8KDV90cnVzdF9jYW5jZWwiPgoEUmF0ZRIOCgZ0b2tlbnMYASABKA0SJgoDcGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIpMFCg1MaW1pdGVyU3RhdHVzEhYKDnBlcm1pdHNfaW5fdXNlGAEgASgEEhUKDXBlcm1pdHNfbGltaXQYAiABKAQSDwoHd2FpdGVycxgDIAEoBBIYChB0b2tlbnNfYXZhaWxhYmxlGAQgASgBEg4KBmxlYXNlcxgFIAEoBBIXCg9vcnBoYW5lZF9sZWFzZXMYBiABKAQSDAoEa2V5cxgHIAEoBBIUCgxhcnJpdmFsX3JhdGUYCCABKAESFgoOYWRtaXNzaW9uX3JhdGUYCSABKAESFwoPY29tcGxldGlvbl9yYXRlGAogASgBEjEKDm1lYW5faG9sZF90aW1lGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfdGltZV9wNTAYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF90aW1lX3A5ORgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1ncmFudGVkX2NvdW50GA4gASgEEjQKCHJlZnVzYWxzGA8gAygLMiIuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVmdXNhbENvdW50EhgKEG92ZXJsb2FkZWRfY291bnQYECABKAQSLgoLb2xkZXN0X3dhaXQYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoQc2luY2VfbGFzdF9ncmFudBgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxyZWZ1c2FsX3JhdGUYEyABKAESMQoJb2JzdGFjbGVzGBQgAygLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuT2JzdGFjbGUibQoIT2JzdGFjbGUSDwoHbGltaXRlchgBIAEoCRILCgNrZXkYAiABKAkSLAoGcmVhc29uGAMgASgOMhwuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmVhc29uEhUKDXdhaXRlcnNfYWhlYWQYBCABKA0iSwoMUmVmdXNhbENvdW50EiwKBnJlYXNvbhgBIAEoDjIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCKvAgoNTGltaXRlclNhbXBsZRIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgRzcGFuGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKDnBlcm1pdHNfaW5fdXNlGAMgASgEEhUKDXBlcm1pdHNfbGltaXQYBCABKAQSDwoHd2FpdGVycxgFIAEoBBIuCgtvbGRlc3Rfd2FpdBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxhcnJpdmFsX3JhdGUYByABKAESFgoOYWRtaXNzaW9uX3JhdGUYCCABKAESFwoPY29tcGxldGlvbl9yYXRlGAkgASgBEhQKDHJlZnVzYWxfcmF0ZRgKIAEoASK7AgoGV2FpdGVyEgoKAmlkGAEgASgJEisKBmNsYWltcxgCIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNsYWltEg4KBmhvbGRlchgDIAEoCRIVCg13YWl0ZXJzX2FoZWFkGAQgASgNEjEKDmVzdGltYXRlZF93YWl0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2Fycml2ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoJb2JzdGFjbGVzGAggAygLMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuT2JzdGFjbGUSDAoEYXdheRgJIAEoCCpjCgxMaW1pdGVyU3RhdGUSHQoZTElNSVRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFExJTUlURVJfU1RBVEVfQUNUSVZFEAESGgoWTElNSVRFUl9TVEFURV9ERUxFVElORxACQnQKGGNvbS5nZ2VuLmJhY2twcmVzc3VyZS52MVABWlZnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS92MTtiYWNrcHJlc3N1cmV2MWIGcHJvdG8z", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Admits work to one shared resource under a rate limit, a concurrency limit or both, decided together at one instant,
@@ -454,6 +454,91 @@ export const RefusalCountSchema: GenMessage<RefusalCount> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_limiter, 4);
 
 /**
+ * How a limiter stood at the end of an interval, and what went through it meanwhile; of a keyed limiter over all its keys.
+ *
+ * @generated from message ggen.backpressure.v1.LimiterSample
+ */
+export type LimiterSample = Message<"ggen.backpressure.v1.LimiterSample"> & {
+  /**
+   * When the interval ended, by the server's wall clock.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * How long it was: 15 s, or a little more.
+   *
+   * @generated from field: google.protobuf.Duration span = 2;
+   */
+  span?: Duration | undefined;
+
+  /**
+   * Permits of live leases at its end.
+   *
+   * @generated from field: uint64 permits_in_use = 3;
+   */
+  permitsInUse: bigint;
+
+  /**
+   * Permits that there were at its end. Zero without a concurrency limit; of a keyed limiter that of one key times the keys in
+   * use.
+   *
+   * @generated from field: uint64 permits_limit = 4;
+   */
+  permitsLimit: bigint;
+
+  /**
+   * How many waited at its end.
+   *
+   * @generated from field: uint64 waiters = 5;
+   */
+  waiters: bigint;
+
+  /**
+   * How long the oldest of them had waited. Unset where none waited.
+   *
+   * @generated from field: google.protobuf.Duration oldest_wait = 6;
+   */
+  oldestWait?: Duration | undefined;
+
+  /**
+   * Requests a second that asked for it, as a mean over the interval, as the three below.
+   *
+   * @generated from field: double arrival_rate = 7;
+   */
+  arrivalRate: number;
+
+  /**
+   * Grants a second.
+   *
+   * @generated from field: double admission_rate = 8;
+   */
+  admissionRate: number;
+
+  /**
+   * Leases that ended, a second.
+   *
+   * @generated from field: double completion_rate = 9;
+   */
+  completionRate: number;
+
+  /**
+   * Refusals a second.
+   *
+   * @generated from field: double refusal_rate = 10;
+   */
+  refusalRate: number;
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.LimiterSample.
+ * Use `create(LimiterSampleSchema)` to create a new message.
+ */
+export const LimiterSampleSchema: GenMessage<LimiterSample> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter, 5);
+
+/**
  * One in the queue.
  *
  * @generated from message ggen.backpressure.v1.Waiter
@@ -529,7 +614,7 @@ export type Waiter = Message<"ggen.backpressure.v1.Waiter"> & {
  * Use `create(WaiterSchema)` to create a new message.
  */
 export const WaiterSchema: GenMessage<Waiter> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter, 5);
+  messageDesc(file_ggen_backpressure_v1_limiter, 6);
 
 /**
  * Whether a limiter admits.

@@ -8,7 +8,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Lease, LeaseEnd } from "./lease_pb.ts";
 import { file_ggen_backpressure_v1_lease } from "./lease_pb.ts";
-import type { Limiter, Waiter } from "./limiter_pb.ts";
+import type { Limiter, LimiterSample, Waiter } from "./limiter_pb.ts";
 import { file_ggen_backpressure_v1_limiter } from "./limiter_pb.ts";
 import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/limiter_service.proto.
  */
 export const file_ggen_backpressure_v1_limiter_service: GenFile = /*@__PURE__*/
-  fileDesc("CipnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyX3NlcnZpY2UucHJvdG8SFGdnZW4uYmFja3ByZXNzdXJlLnYxIkYKFENyZWF0ZUxpbWl0ZXJSZXF1ZXN0Ei4KB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyIkcKFUNyZWF0ZUxpbWl0ZXJSZXNwb25zZRIuCgdsaW1pdGVyGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlciIuChFHZXRMaW1pdGVyUmVxdWVzdBIMCgRuYW1lGAEgASgJEgsKA2tleRgCIAEoCSJEChJHZXRMaW1pdGVyUmVzcG9uc2USLgoHbGltaXRlchgBIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiPAoTTGlzdExpbWl0ZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJgChRMaXN0TGltaXRlcnNSZXNwb25zZRIvCghsaW1pdGVycxgBIAMoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIncKFFVwZGF0ZUxpbWl0ZXJSZXF1ZXN0Ei4KB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJHChVVcGRhdGVMaW1pdGVyUmVzcG9uc2USLgoHbGltaXRlchgBIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiQQoURGVsZXRlTGltaXRlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg0KBWZvcmNlGAMgASgIIjAKFURlbGV0ZUxpbWl0ZXJSZXNwb25zZRIXCg9kcmFpbmluZ19sZWFzZXMYASABKAQiJQoUV2F0Y2hMaW1pdGVyc1JlcXVlc3QSDQoFbmFtZXMYASADKAkivAEKFVdhdGNoTGltaXRlcnNSZXNwb25zZRI5CghzbmFwc2hvdBgBIAEoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXJTbmFwc2hvdEgAEjAKB2NoYW5nZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVySAASEQoHcmVtb3ZlZBgDIAEoCUgAEhEKBG1vcmUYBCABKAhIAYgBAUIHCgVldmVudEIHCgVfbW9yZSJCCg9MaW1pdGVyU25hcHNob3QSLwoIbGltaXRlcnMYASADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyIlgKEUxpc3RMZWFzZXNSZXF1ZXN0Eg8KB2xpbWl0ZXIYASABKAkSCwoDa2V5GAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgJIokBChJMaXN0TGVhc2VzUmVzcG9uc2USKwoGbGVhc2VzGAEgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGVhc2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCXJlYWRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiWQoSTGlzdFdhaXRlcnNSZXF1ZXN0Eg8KB2xpbWl0ZXIYASABKAkSCwoDa2V5GAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgJIowBChNMaXN0V2FpdGVyc1Jlc3BvbnNlEi0KB3dhaXRlcnMYASADKAsyHC5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYWl0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCXJlYWRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRgoSUmV2b2tlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBWZvcmNlGAIgASgIEg8KB21lc3NhZ2UYAyABKAkibgoTUmV2b2tlTGVhc2VSZXNwb25zZRIqCgVsZWFzZRgBIAEoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlEisKA2VuZBgCIAEoDjIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlRW5kIigKE0NhbmNlbFdhaXRlclJlcXVlc3QSEQoJd2FpdGVyX2lkGAEgASgJIhYKFENhbmNlbFdhaXRlclJlc3BvbnNlMpIICg5MaW1pdGVyU2VydmljZRJoCg1DcmVhdGVMaW1pdGVyEiouZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ3JlYXRlTGltaXRlclJlcXVlc3QaKy5nZ2VuLmJhY2twcmVzc3VyZS52MS5DcmVhdGVMaW1pdGVyUmVzcG9uc2USXwoKR2V0TGltaXRlchInLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdldExpbWl0ZXJSZXF1ZXN0GiguZ2dlbi5iYWNrcHJlc3N1cmUudjEuR2V0TGltaXRlclJlc3BvbnNlEmUKDExpc3RMaW1pdGVycxIpLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RMaW1pdGVyc1JlcXVlc3QaKi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaXN0TGltaXRlcnNSZXNwb25zZRJoCg1VcGRhdGVMaW1pdGVyEiouZ2dlbi5iYWNrcHJlc3N1cmUudjEuVXBkYXRlTGltaXRlclJlcXVlc3QaKy5nZ2VuLmJhY2twcmVzc3VyZS52MS5VcGRhdGVMaW1pdGVyUmVzcG9uc2USaAoNRGVsZXRlTGltaXRlchIqLmdnZW4uYmFja3ByZXNzdXJlLnYxLkRlbGV0ZUxpbWl0ZXJSZXF1ZXN0GisuZ2dlbi5iYWNrcHJlc3N1cmUudjEuRGVsZXRlTGltaXRlclJlc3BvbnNlEmoKDVdhdGNoTGltaXRlcnMSKi5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYXRjaExpbWl0ZXJzUmVxdWVzdBorLmdnZW4uYmFja3ByZXNzdXJlLnYxLldhdGNoTGltaXRlcnNSZXNwb25zZTABEl8KCkxpc3RMZWFzZXMSJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaXN0TGVhc2VzUmVxdWVzdBooLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RMZWFzZXNSZXNwb25zZRJiCgtMaXN0V2FpdGVycxIoLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RXYWl0ZXJzUmVxdWVzdBopLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RXYWl0ZXJzUmVzcG9uc2USYgoLUmV2b2tlTGVhc2USKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZXZva2VMZWFzZVJlcXVlc3QaKS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZXZva2VMZWFzZVJlc3BvbnNlEmUKDENhbmNlbFdhaXRlchIpLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNhbmNlbFdhaXRlclJlcXVlc3QaKi5nZ2VuLmJhY2twcmVzc3VyZS52MS5DYW5jZWxXYWl0ZXJSZXNwb25zZUJ0Chhjb20uZ2dlbi5iYWNrcHJlc3N1cmUudjFQAVpWZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvdjE7YmFja3ByZXNzdXJldjFiBnByb3RvMw", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_limiter, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("CipnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyX3NlcnZpY2UucHJvdG8SFGdnZW4uYmFja3ByZXNzdXJlLnYxIkYKFENyZWF0ZUxpbWl0ZXJSZXF1ZXN0Ei4KB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyIkcKFUNyZWF0ZUxpbWl0ZXJSZXNwb25zZRIuCgdsaW1pdGVyGAEgASgLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlciIuChFHZXRMaW1pdGVyUmVxdWVzdBIMCgRuYW1lGAEgASgJEgsKA2tleRgCIAEoCSJEChJHZXRMaW1pdGVyUmVzcG9uc2USLgoHbGltaXRlchgBIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiPAoTTGlzdExpbWl0ZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJgChRMaXN0TGltaXRlcnNSZXNwb25zZRIvCghsaW1pdGVycxgBIAMoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIncKFFVwZGF0ZUxpbWl0ZXJSZXF1ZXN0Ei4KB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJHChVVcGRhdGVMaW1pdGVyUmVzcG9uc2USLgoHbGltaXRlchgBIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiQQoURGVsZXRlTGltaXRlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg0KBWZvcmNlGAMgASgIIjAKFURlbGV0ZUxpbWl0ZXJSZXNwb25zZRIXCg9kcmFpbmluZ19sZWFzZXMYASABKAQiJQoUV2F0Y2hMaW1pdGVyc1JlcXVlc3QSDQoFbmFtZXMYASADKAkivAEKFVdhdGNoTGltaXRlcnNSZXNwb25zZRI5CghzbmFwc2hvdBgBIAEoCzIlLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXJTbmFwc2hvdEgAEjAKB2NoYW5nZWQYAiABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVySAASEQoHcmVtb3ZlZBgDIAEoCUgAEhEKBG1vcmUYBCABKAhIAYgBAUIHCgVldmVudEIHCgVfbW9yZSJCCg9MaW1pdGVyU25hcHNob3QSLwoIbGltaXRlcnMYASADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyIlcKGEdldExpbWl0ZXJIaXN0b3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJEi0KCWZyb21fdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUQoZR2V0TGltaXRlckhpc3RvcnlSZXNwb25zZRI0CgdzYW1wbGVzGAEgAygLMiMuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclNhbXBsZSJYChFMaXN0TGVhc2VzUmVxdWVzdBIPCgdsaW1pdGVyGAEgASgJEgsKA2tleRgCIAEoCRIRCglwYWdlX3NpemUYAyABKA0SEgoKcGFnZV90b2tlbhgEIAEoCSKJAQoSTGlzdExlYXNlc1Jlc3BvbnNlEisKBmxlYXNlcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCglyZWFkX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlkKEkxpc3RXYWl0ZXJzUmVxdWVzdBIPCgdsaW1pdGVyGAEgASgJEgsKA2tleRgCIAEoCRIRCglwYWdlX3NpemUYAyABKA0SEgoKcGFnZV90b2tlbhgEIAEoCSKMAQoTTGlzdFdhaXRlcnNSZXNwb25zZRItCgd3YWl0ZXJzGAEgAygLMhwuZ2dlbi5iYWNrcHJlc3N1cmUudjEuV2FpdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCglyZWFkX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkYKElJldm9rZUxlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRINCgVmb3JjZRgCIAEoCBIPCgdtZXNzYWdlGAMgASgJIm4KE1Jldm9rZUxlYXNlUmVzcG9uc2USKgoFbGVhc2UYASABKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZRIrCgNlbmQYAiABKA4yHi5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZUVuZCIoChNDYW5jZWxXYWl0ZXJSZXF1ZXN0EhEKCXdhaXRlcl9pZBgBIAEoCSIWChRDYW5jZWxXYWl0ZXJSZXNwb25zZTKICQoOTGltaXRlclNlcnZpY2USaAoNQ3JlYXRlTGltaXRlchIqLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNyZWF0ZUxpbWl0ZXJSZXF1ZXN0GisuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ3JlYXRlTGltaXRlclJlc3BvbnNlEl8KCkdldExpbWl0ZXISJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5HZXRMaW1pdGVyUmVxdWVzdBooLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdldExpbWl0ZXJSZXNwb25zZRJlCgxMaXN0TGltaXRlcnMSKS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaXN0TGltaXRlcnNSZXF1ZXN0GiouZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGlzdExpbWl0ZXJzUmVzcG9uc2USaAoNVXBkYXRlTGltaXRlchIqLmdnZW4uYmFja3ByZXNzdXJlLnYxLlVwZGF0ZUxpbWl0ZXJSZXF1ZXN0GisuZ2dlbi5iYWNrcHJlc3N1cmUudjEuVXBkYXRlTGltaXRlclJlc3BvbnNlEmgKDURlbGV0ZUxpbWl0ZXISKi5nZ2VuLmJhY2twcmVzc3VyZS52MS5EZWxldGVMaW1pdGVyUmVxdWVzdBorLmdnZW4uYmFja3ByZXNzdXJlLnYxLkRlbGV0ZUxpbWl0ZXJSZXNwb25zZRJqCg1XYXRjaExpbWl0ZXJzEiouZ2dlbi5iYWNrcHJlc3N1cmUudjEuV2F0Y2hMaW1pdGVyc1JlcXVlc3QaKy5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYXRjaExpbWl0ZXJzUmVzcG9uc2UwARJ0ChFHZXRMaW1pdGVySGlzdG9yeRIuLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdldExpbWl0ZXJIaXN0b3J5UmVxdWVzdBovLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdldExpbWl0ZXJIaXN0b3J5UmVzcG9uc2USXwoKTGlzdExlYXNlcxInLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RMZWFzZXNSZXF1ZXN0GiguZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGlzdExlYXNlc1Jlc3BvbnNlEmIKC0xpc3RXYWl0ZXJzEiguZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGlzdFdhaXRlcnNSZXF1ZXN0GikuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGlzdFdhaXRlcnNSZXNwb25zZRJiCgtSZXZva2VMZWFzZRIoLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJldm9rZUxlYXNlUmVxdWVzdBopLmdnZW4uYmFja3ByZXNzdXJlLnYxLlJldm9rZUxlYXNlUmVzcG9uc2USZQoMQ2FuY2VsV2FpdGVyEikuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2FuY2VsV2FpdGVyUmVxdWVzdBoqLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNhbmNlbFdhaXRlclJlc3BvbnNlQnQKGGNvbS5nZ2VuLmJhY2twcmVzc3VyZS52MVABWlZnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS92MTtiYWNrcHJlc3N1cmV2MWIGcHJvdG8z", [file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_limiter, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * Makes a limiter.
@@ -370,6 +370,57 @@ export const LimiterSnapshotSchema: GenMessage<LimiterSnapshot> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_limiter_service, 12);
 
 /**
+ * Asks how a limiter has stood.
+ *
+ * @generated from message ggen.backpressure.v1.GetLimiterHistoryRequest
+ */
+export type GetLimiterHistoryRequest = Message<"ggen.backpressure.v1.GetLimiterHistoryRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * From when on. Unset: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp from_time = 2;
+   */
+  fromTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.GetLimiterHistoryRequest.
+ * Use `create(GetLimiterHistoryRequestSchema)` to create a new message.
+ */
+export const GetLimiterHistoryRequestSchema: GenMessage<GetLimiterHistoryRequest> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 13);
+
+/**
+ * How a limiter has stood.
+ *
+ * @generated from message ggen.backpressure.v1.GetLimiterHistoryResponse
+ */
+export type GetLimiterHistoryResponse = Message<"ggen.backpressure.v1.GetLimiterHistoryResponse"> & {
+  /**
+   * One for each 15 s, the latest last, at most 240: the last hour. Intervals from before the limiter was made, or the server
+   * started, are missing. A server keeps them for the 5,000 limiters that had traffic first; while so many have had some
+   * within an hour, another has none.
+   *
+   * @generated from field: repeated ggen.backpressure.v1.LimiterSample samples = 1;
+   */
+  samples: LimiterSample[];
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.GetLimiterHistoryResponse.
+ * Use `create(GetLimiterHistoryResponseSchema)` to create a new message.
+ */
+export const GetLimiterHistoryResponseSchema: GenMessage<GetLimiterHistoryResponse> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 14);
+
+/**
  * Lists leases.
  *
  * @generated from message ggen.backpressure.v1.ListLeasesRequest
@@ -409,7 +460,7 @@ export type ListLeasesRequest = Message<"ggen.backpressure.v1.ListLeasesRequest"
  * Use `create(ListLeasesRequestSchema)` to create a new message.
  */
 export const ListLeasesRequestSchema: GenMessage<ListLeasesRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 13);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 15);
 
 /**
  * A page of leases.
@@ -444,7 +495,7 @@ export type ListLeasesResponse = Message<"ggen.backpressure.v1.ListLeasesRespons
  * Use `create(ListLeasesResponseSchema)` to create a new message.
  */
 export const ListLeasesResponseSchema: GenMessage<ListLeasesResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 14);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 16);
 
 /**
  * Lists waiters.
@@ -486,7 +537,7 @@ export type ListWaitersRequest = Message<"ggen.backpressure.v1.ListWaitersReques
  * Use `create(ListWaitersRequestSchema)` to create a new message.
  */
 export const ListWaitersRequestSchema: GenMessage<ListWaitersRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 15);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 17);
 
 /**
  * A page of waiters.
@@ -521,7 +572,7 @@ export type ListWaitersResponse = Message<"ggen.backpressure.v1.ListWaitersRespo
  * Use `create(ListWaitersResponseSchema)` to create a new message.
  */
 export const ListWaitersResponseSchema: GenMessage<ListWaitersResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 16);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 18);
 
 /**
  * Asks for a lease back.
@@ -556,7 +607,7 @@ export type RevokeLeaseRequest = Message<"ggen.backpressure.v1.RevokeLeaseReques
  * Use `create(RevokeLeaseRequestSchema)` to create a new message.
  */
 export const RevokeLeaseRequestSchema: GenMessage<RevokeLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 17);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 19);
 
 /**
  * A lease asked back.
@@ -584,7 +635,7 @@ export type RevokeLeaseResponse = Message<"ggen.backpressure.v1.RevokeLeaseRespo
  * Use `create(RevokeLeaseResponseSchema)` to create a new message.
  */
 export const RevokeLeaseResponseSchema: GenMessage<RevokeLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 18);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 20);
 
 /**
  * Takes a waiter out.
@@ -605,7 +656,7 @@ export type CancelWaiterRequest = Message<"ggen.backpressure.v1.CancelWaiterRequ
  * Use `create(CancelWaiterRequestSchema)` to create a new message.
  */
 export const CancelWaiterRequestSchema: GenMessage<CancelWaiterRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 19);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 21);
 
 /**
  * A waiter taken out.
@@ -620,7 +671,7 @@ export type CancelWaiterResponse = Message<"ggen.backpressure.v1.CancelWaiterRes
  * Use `create(CancelWaiterResponseSchema)` to create a new message.
  */
 export const CancelWaiterResponseSchema: GenMessage<CancelWaiterResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 20);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 22);
 
 /**
  * Keeps the limiters. A change takes effect at one instant, between two grants, and settles the queue at once: waiters
@@ -691,6 +742,17 @@ export const LimiterService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchLimitersRequestSchema;
     output: typeof WatchLimitersResponseSchema;
+  },
+  /**
+   * How a limiter has stood in the last hour. The server keeps it in memory: it begins anew with a restart, and with a limiter
+   * that is made anew.
+   *
+   * @generated from rpc ggen.backpressure.v1.LimiterService.GetLimiterHistory
+   */
+  getLimiterHistory: {
+    methodKind: "unary";
+    input: typeof GetLimiterHistoryRequestSchema;
+    output: typeof GetLimiterHistoryResponseSchema;
   },
   /**
    * Lists leases, the longest held first, a page at a time; a page ends after about 1 MB.

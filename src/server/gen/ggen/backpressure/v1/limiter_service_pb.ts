@@ -9,7 +9,7 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Lease, LeaseEnd } from "./lease_pb.ts";
 import { file_ggen_backpressure_v1_lease } from "./lease_pb.ts";
-import type { Limiter, Waiter } from "./limiter_pb.ts";
+import type { Limiter, LimiterSample, Waiter } from "./limiter_pb.ts";
 import { file_ggen_backpressure_v1_limiter } from "./limiter_pb.ts";
 import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/v1/limiter_service.proto.
  */
 export const file_ggen_backpressure_v1_limiter_service: GenFile = /*@__PURE__*/
-  fileDesc("CipnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyX3NlcnZpY2UucHJvdG8SFGdnZW4uYmFja3ByZXNzdXJlLnYxIk4KFENyZWF0ZUxpbWl0ZXJSZXF1ZXN0EjYKB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQga6SAPIAQEiRwoVQ3JlYXRlTGltaXRlclJlc3BvbnNlEi4KB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyIkQKEUdldExpbWl0ZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEogAESFQoDa2V5GAIgASgJQgi6SAVyAyiAAiJEChJHZXRMaW1pdGVyUmVzcG9uc2USLgoHbGltaXRlchgBIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiUAoTTGlzdExpbWl0ZXJzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDKIAEImAKFExpc3RMaW1pdGVyc1Jlc3BvbnNlEi8KCGxpbWl0ZXJzGAEgAygLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki4wEKFFVwZGF0ZUxpbWl0ZXJSZXF1ZXN0EjYKB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQga6SAPYAQMSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrOmK6SF8aXQoTdXBkYXRlX2xpbWl0ZXIubmFtZRIYbGltaXRlci5uYW1lIGlzIHJlcXVpcmVkGixoYXModGhpcy5saW1pdGVyKSAmJiB0aGlzLmxpbWl0ZXIubmFtZSAhPSAnJyJHChVVcGRhdGVMaW1pdGVyUmVzcG9uc2USLgoHbGltaXRlchgBIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiVgoURGVsZXRlTGltaXRlclJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQASiAARIVCgRldGFnGAIgASgJQge6SARyAihAEg0KBWZvcmNlGAMgASgIIjAKFURlbGV0ZUxpbWl0ZXJSZXNwb25zZRIXCg9kcmFpbmluZ19sZWFzZXMYASABKAQiOQoUV2F0Y2hMaW1pdGVyc1JlcXVlc3QSIQoFbmFtZXMYASADKAlCErpID5IBDBDoByIHcgUQASiAASK8AQoVV2F0Y2hMaW1pdGVyc1Jlc3BvbnNlEjkKCHNuYXBzaG90GAEgASgLMiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclNuYXBzaG90SAASMAoHY2hhbmdlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXJIABIRCgdyZW1vdmVkGAMgASgJSAASEQoEbW9yZRgEIAEoCEgBiAEBQgcKBWV2ZW50QgcKBV9tb3JlIkIKD0xpbWl0ZXJTbmFwc2hvdBIvCghsaW1pdGVycxgBIAMoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIigAEKEUxpc3RMZWFzZXNSZXF1ZXN0EhkKB2xpbWl0ZXIYASABKAlCCLpIBXIDKIABEhUKA2tleRgCIAEoCUIIukgFcgMogAISGwoJcGFnZV9zaXplGAMgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAyiABCKJAQoSTGlzdExlYXNlc1Jlc3BvbnNlEisKBmxlYXNlcxgBIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCglyZWFkX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMBChJMaXN0V2FpdGVyc1JlcXVlc3QSGwoHbGltaXRlchgBIAEoCUIKukgHcgUQASiAARIVCgNrZXkYAiABKAlCCLpIBXIDKIACEhsKCXBhZ2Vfc2l6ZRgDIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMogAQijAEKE0xpc3RXYWl0ZXJzUmVzcG9uc2USLQoHd2FpdGVycxgBIAMoCzIcLmdnZW4uYmFja3ByZXNzdXJlLnYxLldhaXRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSLQoJcmVhZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJbChJSZXZva2VMZWFzZVJlcXVlc3QSGwoIbGVhc2VfaWQYASABKAlCCbpIBnIEEAEoQBINCgVmb3JjZRgCIAEoCBIZCgdtZXNzYWdlGAMgASgJQgi6SAVyAyiAAiJuChNSZXZva2VMZWFzZVJlc3BvbnNlEioKBWxlYXNlGAEgASgLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGVhc2USKwoDZW5kGAIgASgOMh4uZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGVhc2VFbmQiMwoTQ2FuY2VsV2FpdGVyUmVxdWVzdBIcCgl3YWl0ZXJfaWQYASABKAlCCbpIBnIEEAEoQCIWChRDYW5jZWxXYWl0ZXJSZXNwb25zZTKSCAoOTGltaXRlclNlcnZpY2USaAoNQ3JlYXRlTGltaXRlchIqLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNyZWF0ZUxpbWl0ZXJSZXF1ZXN0GisuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ3JlYXRlTGltaXRlclJlc3BvbnNlEl8KCkdldExpbWl0ZXISJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5HZXRMaW1pdGVyUmVxdWVzdBooLmdnZW4uYmFja3ByZXNzdXJlLnYxLkdldExpbWl0ZXJSZXNwb25zZRJlCgxMaXN0TGltaXRlcnMSKS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaXN0TGltaXRlcnNSZXF1ZXN0GiouZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGlzdExpbWl0ZXJzUmVzcG9uc2USaAoNVXBkYXRlTGltaXRlchIqLmdnZW4uYmFja3ByZXNzdXJlLnYxLlVwZGF0ZUxpbWl0ZXJSZXF1ZXN0GisuZ2dlbi5iYWNrcHJlc3N1cmUudjEuVXBkYXRlTGltaXRlclJlc3BvbnNlEmgKDURlbGV0ZUxpbWl0ZXISKi5nZ2VuLmJhY2twcmVzc3VyZS52MS5EZWxldGVMaW1pdGVyUmVxdWVzdBorLmdnZW4uYmFja3ByZXNzdXJlLnYxLkRlbGV0ZUxpbWl0ZXJSZXNwb25zZRJqCg1XYXRjaExpbWl0ZXJzEiouZ2dlbi5iYWNrcHJlc3N1cmUudjEuV2F0Y2hMaW1pdGVyc1JlcXVlc3QaKy5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYXRjaExpbWl0ZXJzUmVzcG9uc2UwARJfCgpMaXN0TGVhc2VzEicuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGlzdExlYXNlc1JlcXVlc3QaKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaXN0TGVhc2VzUmVzcG9uc2USYgoLTGlzdFdhaXRlcnMSKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaXN0V2FpdGVyc1JlcXVlc3QaKS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaXN0V2FpdGVyc1Jlc3BvbnNlEmIKC1Jldm9rZUxlYXNlEiguZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmV2b2tlTGVhc2VSZXF1ZXN0GikuZ2dlbi5iYWNrcHJlc3N1cmUudjEuUmV2b2tlTGVhc2VSZXNwb25zZRJlCgxDYW5jZWxXYWl0ZXISKS5nZ2VuLmJhY2twcmVzc3VyZS52MS5DYW5jZWxXYWl0ZXJSZXF1ZXN0GiouZ2dlbi5iYWNrcHJlc3N1cmUudjEuQ2FuY2VsV2FpdGVyUmVzcG9uc2VCdAoYY29tLmdnZW4uYmFja3ByZXNzdXJlLnYxUAFaVmdpdGh1Yi5jb20vZ2dlbi1iYWNrcHJlc3N1cmUvZ2dlbi1iYWNrcHJlc3N1cmUvZ2VuL2dnZW4vYmFja3ByZXNzdXJlL3YxO2JhY2twcmVzc3VyZXYxYgZwcm90bzM", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_limiter, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("CipnZ2VuL2JhY2twcmVzc3VyZS92MS9saW1pdGVyX3NlcnZpY2UucHJvdG8SFGdnZW4uYmFja3ByZXNzdXJlLnYxIk4KFENyZWF0ZUxpbWl0ZXJSZXF1ZXN0EjYKB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQga6SAPIAQEiRwoVQ3JlYXRlTGltaXRlclJlc3BvbnNlEi4KB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyIkQKEUdldExpbWl0ZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEogAESFQoDa2V5GAIgASgJQgi6SAVyAyiAAiJEChJHZXRMaW1pdGVyUmVzcG9uc2USLgoHbGltaXRlchgBIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiUAoTTGlzdExpbWl0ZXJzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDKIAEImAKFExpc3RMaW1pdGVyc1Jlc3BvbnNlEi8KCGxpbWl0ZXJzGAEgAygLMh0uZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki4wEKFFVwZGF0ZUxpbWl0ZXJSZXF1ZXN0EjYKB2xpbWl0ZXIYASABKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQga6SAPYAQMSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrOmK6SF8aXQoTdXBkYXRlX2xpbWl0ZXIubmFtZRIYbGltaXRlci5uYW1lIGlzIHJlcXVpcmVkGixoYXModGhpcy5saW1pdGVyKSAmJiB0aGlzLmxpbWl0ZXIubmFtZSAhPSAnJyJHChVVcGRhdGVMaW1pdGVyUmVzcG9uc2USLgoHbGltaXRlchgBIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiVgoURGVsZXRlTGltaXRlclJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQASiAARIVCgRldGFnGAIgASgJQge6SARyAihAEg0KBWZvcmNlGAMgASgIIjAKFURlbGV0ZUxpbWl0ZXJSZXNwb25zZRIXCg9kcmFpbmluZ19sZWFzZXMYASABKAQiOQoUV2F0Y2hMaW1pdGVyc1JlcXVlc3QSIQoFbmFtZXMYASADKAlCErpID5IBDBDoByIHcgUQASiAASK8AQoVV2F0Y2hMaW1pdGVyc1Jlc3BvbnNlEjkKCHNuYXBzaG90GAEgASgLMiUuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGltaXRlclNuYXBzaG90SAASMAoHY2hhbmdlZBgCIAEoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXJIABIRCgdyZW1vdmVkGAMgASgJSAASEQoEbW9yZRgEIAEoCEgBiAEBQgcKBWV2ZW50QgcKBV9tb3JlIkIKD0xpbWl0ZXJTbmFwc2hvdBIvCghsaW1pdGVycxgBIAMoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXIiYwoYR2V0TGltaXRlckhpc3RvcnlSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEogAESLQoJZnJvbV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJRChlHZXRMaW1pdGVySGlzdG9yeVJlc3BvbnNlEjQKB3NhbXBsZXMYASADKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyU2FtcGxlIoABChFMaXN0TGVhc2VzUmVxdWVzdBIZCgdsaW1pdGVyGAEgASgJQgi6SAVyAyiAARIVCgNrZXkYAiABKAlCCLpIBXIDKIACEhsKCXBhZ2Vfc2l6ZRgDIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMogAQiiQEKEkxpc3RMZWFzZXNSZXNwb25zZRIrCgZsZWFzZXMYASADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MZWFzZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSLQoJcmVhZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKDAQoSTGlzdFdhaXRlcnNSZXF1ZXN0EhsKB2xpbWl0ZXIYASABKAlCCrpIB3IFEAEogAESFQoDa2V5GAIgASgJQgi6SAVyAyiAAhIbCglwYWdlX3NpemUYAyABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDKIAEIowBChNMaXN0V2FpdGVyc1Jlc3BvbnNlEi0KB3dhaXRlcnMYASADKAsyHC5nZ2VuLmJhY2twcmVzc3VyZS52MS5XYWl0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCXJlYWRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiWwoSUmV2b2tlTGVhc2VSZXF1ZXN0EhsKCGxlYXNlX2lkGAEgASgJQgm6SAZyBBABKEASDQoFZm9yY2UYAiABKAgSGQoHbWVzc2FnZRgDIAEoCUIIukgFcgMogAIibgoTUmV2b2tlTGVhc2VSZXNwb25zZRIqCgVsZWFzZRgBIAEoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlEisKA2VuZBgCIAEoDjIeLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxlYXNlRW5kIjMKE0NhbmNlbFdhaXRlclJlcXVlc3QSHAoJd2FpdGVyX2lkGAEgASgJQgm6SAZyBBABKEAiFgoUQ2FuY2VsV2FpdGVyUmVzcG9uc2UyiAkKDkxpbWl0ZXJTZXJ2aWNlEmgKDUNyZWF0ZUxpbWl0ZXISKi5nZ2VuLmJhY2twcmVzc3VyZS52MS5DcmVhdGVMaW1pdGVyUmVxdWVzdBorLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNyZWF0ZUxpbWl0ZXJSZXNwb25zZRJfCgpHZXRMaW1pdGVyEicuZ2dlbi5iYWNrcHJlc3N1cmUudjEuR2V0TGltaXRlclJlcXVlc3QaKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5HZXRMaW1pdGVyUmVzcG9uc2USZQoMTGlzdExpbWl0ZXJzEikuZ2dlbi5iYWNrcHJlc3N1cmUudjEuTGlzdExpbWl0ZXJzUmVxdWVzdBoqLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RMaW1pdGVyc1Jlc3BvbnNlEmgKDVVwZGF0ZUxpbWl0ZXISKi5nZ2VuLmJhY2twcmVzc3VyZS52MS5VcGRhdGVMaW1pdGVyUmVxdWVzdBorLmdnZW4uYmFja3ByZXNzdXJlLnYxLlVwZGF0ZUxpbWl0ZXJSZXNwb25zZRJoCg1EZWxldGVMaW1pdGVyEiouZ2dlbi5iYWNrcHJlc3N1cmUudjEuRGVsZXRlTGltaXRlclJlcXVlc3QaKy5nZ2VuLmJhY2twcmVzc3VyZS52MS5EZWxldGVMaW1pdGVyUmVzcG9uc2USagoNV2F0Y2hMaW1pdGVycxIqLmdnZW4uYmFja3ByZXNzdXJlLnYxLldhdGNoTGltaXRlcnNSZXF1ZXN0GisuZ2dlbi5iYWNrcHJlc3N1cmUudjEuV2F0Y2hMaW1pdGVyc1Jlc3BvbnNlMAESdAoRR2V0TGltaXRlckhpc3RvcnkSLi5nZ2VuLmJhY2twcmVzc3VyZS52MS5HZXRMaW1pdGVySGlzdG9yeVJlcXVlc3QaLy5nZ2VuLmJhY2twcmVzc3VyZS52MS5HZXRMaW1pdGVySGlzdG9yeVJlc3BvbnNlEl8KCkxpc3RMZWFzZXMSJy5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaXN0TGVhc2VzUmVxdWVzdBooLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RMZWFzZXNSZXNwb25zZRJiCgtMaXN0V2FpdGVycxIoLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RXYWl0ZXJzUmVxdWVzdBopLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpc3RXYWl0ZXJzUmVzcG9uc2USYgoLUmV2b2tlTGVhc2USKC5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZXZva2VMZWFzZVJlcXVlc3QaKS5nZ2VuLmJhY2twcmVzc3VyZS52MS5SZXZva2VMZWFzZVJlc3BvbnNlEmUKDENhbmNlbFdhaXRlchIpLmdnZW4uYmFja3ByZXNzdXJlLnYxLkNhbmNlbFdhaXRlclJlcXVlc3QaKi5nZ2VuLmJhY2twcmVzc3VyZS52MS5DYW5jZWxXYWl0ZXJSZXNwb25zZUJ0Chhjb20uZ2dlbi5iYWNrcHJlc3N1cmUudjFQAVpWZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvdjE7YmFja3ByZXNzdXJldjFiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_v1_lease, file_ggen_backpressure_v1_limiter, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * Makes a limiter.
@@ -371,6 +371,57 @@ export const LimiterSnapshotSchema: GenMessage<LimiterSnapshot> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_v1_limiter_service, 12);
 
 /**
+ * Asks how a limiter has stood.
+ *
+ * @generated from message ggen.backpressure.v1.GetLimiterHistoryRequest
+ */
+export type GetLimiterHistoryRequest = Message<"ggen.backpressure.v1.GetLimiterHistoryRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * From when on. Unset: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp from_time = 2;
+   */
+  fromTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.GetLimiterHistoryRequest.
+ * Use `create(GetLimiterHistoryRequestSchema)` to create a new message.
+ */
+export const GetLimiterHistoryRequestSchema: GenMessage<GetLimiterHistoryRequest> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 13);
+
+/**
+ * How a limiter has stood.
+ *
+ * @generated from message ggen.backpressure.v1.GetLimiterHistoryResponse
+ */
+export type GetLimiterHistoryResponse = Message<"ggen.backpressure.v1.GetLimiterHistoryResponse"> & {
+  /**
+   * One for each 15 s, the latest last, at most 240: the last hour. Intervals from before the limiter was made, or the server
+   * started, are missing. A server keeps them for the 5,000 limiters that had traffic first; while so many have had some
+   * within an hour, another has none.
+   *
+   * @generated from field: repeated ggen.backpressure.v1.LimiterSample samples = 1;
+   */
+  samples: LimiterSample[];
+};
+
+/**
+ * Describes the message ggen.backpressure.v1.GetLimiterHistoryResponse.
+ * Use `create(GetLimiterHistoryResponseSchema)` to create a new message.
+ */
+export const GetLimiterHistoryResponseSchema: GenMessage<GetLimiterHistoryResponse> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 14);
+
+/**
  * Lists leases.
  *
  * @generated from message ggen.backpressure.v1.ListLeasesRequest
@@ -410,7 +461,7 @@ export type ListLeasesRequest = Message<"ggen.backpressure.v1.ListLeasesRequest"
  * Use `create(ListLeasesRequestSchema)` to create a new message.
  */
 export const ListLeasesRequestSchema: GenMessage<ListLeasesRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 13);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 15);
 
 /**
  * A page of leases.
@@ -445,7 +496,7 @@ export type ListLeasesResponse = Message<"ggen.backpressure.v1.ListLeasesRespons
  * Use `create(ListLeasesResponseSchema)` to create a new message.
  */
 export const ListLeasesResponseSchema: GenMessage<ListLeasesResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 14);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 16);
 
 /**
  * Lists waiters.
@@ -487,7 +538,7 @@ export type ListWaitersRequest = Message<"ggen.backpressure.v1.ListWaitersReques
  * Use `create(ListWaitersRequestSchema)` to create a new message.
  */
 export const ListWaitersRequestSchema: GenMessage<ListWaitersRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 15);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 17);
 
 /**
  * A page of waiters.
@@ -522,7 +573,7 @@ export type ListWaitersResponse = Message<"ggen.backpressure.v1.ListWaitersRespo
  * Use `create(ListWaitersResponseSchema)` to create a new message.
  */
 export const ListWaitersResponseSchema: GenMessage<ListWaitersResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 16);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 18);
 
 /**
  * Asks for a lease back.
@@ -557,7 +608,7 @@ export type RevokeLeaseRequest = Message<"ggen.backpressure.v1.RevokeLeaseReques
  * Use `create(RevokeLeaseRequestSchema)` to create a new message.
  */
 export const RevokeLeaseRequestSchema: GenMessage<RevokeLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 17);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 19);
 
 /**
  * A lease asked back.
@@ -585,7 +636,7 @@ export type RevokeLeaseResponse = Message<"ggen.backpressure.v1.RevokeLeaseRespo
  * Use `create(RevokeLeaseResponseSchema)` to create a new message.
  */
 export const RevokeLeaseResponseSchema: GenMessage<RevokeLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 18);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 20);
 
 /**
  * Takes a waiter out.
@@ -606,7 +657,7 @@ export type CancelWaiterRequest = Message<"ggen.backpressure.v1.CancelWaiterRequ
  * Use `create(CancelWaiterRequestSchema)` to create a new message.
  */
 export const CancelWaiterRequestSchema: GenMessage<CancelWaiterRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 19);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 21);
 
 /**
  * A waiter taken out.
@@ -621,7 +672,7 @@ export type CancelWaiterResponse = Message<"ggen.backpressure.v1.CancelWaiterRes
  * Use `create(CancelWaiterResponseSchema)` to create a new message.
  */
 export const CancelWaiterResponseSchema: GenMessage<CancelWaiterResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_v1_limiter_service, 20);
+  messageDesc(file_ggen_backpressure_v1_limiter_service, 22);
 
 /**
  * Keeps the limiters. A change takes effect at one instant, between two grants, and settles the queue at once: waiters
@@ -692,6 +743,17 @@ export const LimiterService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchLimitersRequestSchema;
     output: typeof WatchLimitersResponseSchema;
+  },
+  /**
+   * How a limiter has stood in the last hour. The server keeps it in memory: it begins anew with a restart, and with a limiter
+   * that is made anew.
+   *
+   * @generated from rpc ggen.backpressure.v1.LimiterService.GetLimiterHistory
+   */
+  getLimiterHistory: {
+    methodKind: "unary";
+    input: typeof GetLimiterHistoryRequestSchema;
+    output: typeof GetLimiterHistoryResponseSchema;
   },
   /**
    * Lists leases, the longest held first, a page at a time; a page ends after about 1 MB.
