@@ -63,8 +63,8 @@ async function cpuOf(server: MeasuredServer, inFlight: number): Promise<Side> {
   const load = cleanup.use(await connectLoad(server.address, { connections: CONNECTIONS, inFlight }));
   return async () => {
     const { cpu } = await server.usage();
-    const { pairs } = await load.run(SHARE);
-    return ((await server.usage()).cpu - cpu) / pairs;
+    const { done } = await load.run(SHARE);
+    return ((await server.usage()).cpu - cpu) / done;
   };
 }
 

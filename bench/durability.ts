@@ -28,7 +28,7 @@ async function serve(leases?: "process" | "disk"): Promise<MeasuredServer> {
 
 function pairs(load: Load): Side {
   return async () => {
-    const { pairs: done, took } = await load.run(SHARE);
+    const { done, took } = await load.run(SHARE);
     return (done * 1000) / took;
   };
 }

@@ -4,9 +4,11 @@
  * requests are decoded and answers encoded, as any server must; with `bytes`, neither.
  */
 
+import { type AddressInfo, createServer } from "node:net";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type handleServerStreamingCall, type handleUnaryCall, Server, ServerCredentials } from "@grpc/grpc-js";
+import { type handleServerStreamingCall, type handleUnaryCall, Server } from "@grpc/grpc-js";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { createGrpcHttp2 } from "../../src/server/transport/grpc/http2-server.ts";
 import { pathOf } from "../../test/support/grpc-client.ts";
 
 const [mode, answers] = process.argv.slice(2) as [string, string];
@@ -37,7 +39,9 @@ for (const [path, base64] of JSON.parse(answers) as [string, string][]) {
   const stream: handleServerStreamingCall<unknown, Buffer> = (call) => call.write(encode());
   server.addService({ call: definition }, { call: responseStream ? stream : unary });
 }
-server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
-  if (error) throw error;
-  process.send?.(`127.0.0.1:${port}`);
+// As many cancels as the real server lets a connection send.
+const { inject } = createGrpcHttp2(server, { streamResetBurst: 4_000, streamResetRate: 1_000 });
+const listener = createServer({ noDelay: true }, inject);
+listener.listen(0, "127.0.0.1", () => {
+  process.send?.(`127.0.0.1:${(listener.address() as AddressInfo).port}`);
 });

@@ -1,7 +1,8 @@
-/** The load: pairs of TryAcquire and Release, so many in flight, over a few connections. */
+/** The load: the same work again and again, so many at once, over a few connections. */
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
+  AcquireRequestSchema,
   AdmissionService,
   ReleaseRequestSchema,
   TryAcquireRequestSchema,
@@ -12,44 +13,70 @@ import { connectUnary, type UnaryConnection } from "./unary-connection.ts";
 
 export const TRY_ACQUIRE = pathOf(AdmissionService.method.tryAcquire);
 export const RELEASE = pathOf(AdmissionService.method.release);
+export const ACQUIRE = pathOf(AdmissionService.method.acquire);
 
 export interface Load extends Disposable {
-  /** Runs for so many ms; resolves with the pairs that were done, and the ms that they took. */
-  run(duration: number): Promise<{ readonly pairs: number; readonly took: number }>;
+  /** Runs for so many ms; resolves with how often the work was done, and the ms that it took. */
+  run(duration: number): Promise<{ readonly done: number; readonly took: number }>;
 }
 
-/** The answers to one pair, byte for byte. */
-export interface PairAnswers {
-  readonly tryAcquire: Uint8Array;
-  readonly release: Uint8Array;
-}
+/** Calls back with the bytes of each answer when all are here. */
+export type Work = (connection: UnaryConnection, done: (...answers: Uint8Array[]) => void) => void;
 
-const REQUEST = toBinary(
+const HOLDER = "bench-holder-1";
+const DB = toBinary(
   TryAcquireRequestSchema,
-  create(TryAcquireRequestSchema, { claims: [{ limiter: "db" }], holder: "bench-holder-1" }),
+  create(TryAcquireRequestSchema, { claims: [{ limiter: "db" }], holder: HOLDER }),
 );
+const API = toBinary(
+  TryAcquireRequestSchema,
+  create(TryAcquireRequestSchema, { claims: [{ limiter: "api" }], holder: HOLDER }),
+);
+const WAIT = toBinary(
+  AcquireRequestSchema,
+  create(AcquireRequestSchema, { claims: [{ limiter: "db" }], holder: HOLDER }),
+);
+
+/** TryAcquire of a limiter that has permits, and Release of what it granted. */
+export const pair: Work = (connection, done) => {
+  connection.call(TRY_ACQUIRE, DB, (bytes) => {
+    const tryAcquired = Buffer.from(bytes);
+    const { result } = fromBinary(TryAcquireResponseSchema, tryAcquired);
+    if (result.case !== "granted") throw new Error("TryAcquire was refused");
+    const { lease, secret } = result.value;
+    const request = create(ReleaseRequestSchema, { leaseId: lease?.id ?? "", secret });
+    connection.call(RELEASE, toBinary(ReleaseRequestSchema, request), (released) => done(tryAcquired, released));
+  });
+};
+
+/** TryAcquire of a limiter that has a rate alone: nothing is left to release. */
+export const tryAcquire: Work = (connection, done) => connection.call(TRY_ACQUIRE, API, done);
+
+/** An Acquire that is granted at once and cancelled. */
+export const acquire: Work = (connection, done) => connection.cancelAfterFirst(ACQUIRE, WAIT, done);
 
 export async function connectLoad(
   address: string,
-  { connections, inFlight }: { readonly connections: number; readonly inFlight: number },
+  options: { readonly connections: number; readonly inFlight: number; readonly work?: Work },
 ): Promise<Load> {
+  const { connections, inFlight, work = pair } = options;
   const open = await Promise.all(Array.from({ length: connections }, () => connectUnary(address)));
   return {
     run(duration) {
       const begun = performance.now();
-      let pairs = 0;
+      let done = 0;
       let running = inFlight;
-      const { promise, resolve } = Promise.withResolvers<{ pairs: number; took: number }>();
+      const { promise, resolve } = Promise.withResolvers<{ done: number; took: number }>();
       const next = (connection: UnaryConnection) => {
         if (performance.now() - begun < duration) {
-          pair(connection, () => {
-            pairs += 1;
+          work(connection, () => {
+            done += 1;
             next(connection);
           });
           return;
         }
         running -= 1;
-        if (running === 0) resolve({ pairs, took: performance.now() - begun });
+        if (running === 0) resolve({ done, took: performance.now() - begun });
       };
       for (let i = 0; i < inFlight; i++) next(open[i % connections] as UnaryConnection);
       return promise;
@@ -60,25 +87,12 @@ export async function connectLoad(
   };
 }
 
-/** One pair, for its answers. */
-export async function takePair(address: string): Promise<PairAnswers> {
+/** Does the work once, for its answers. */
+export async function answersOf(address: string, work: Work): Promise<readonly Uint8Array[]> {
   const connection = await connectUnary(address);
-  const answers = await new Promise<PairAnswers>((resolve) => {
-    pair(connection, (tryAcquire, release) => resolve({ tryAcquire, release }));
+  const answers = await new Promise<readonly Uint8Array[]>((resolve) => {
+    work(connection, (...bytes) => resolve(bytes.map((one) => Buffer.from(one))));
   });
   connection.close();
   return answers;
-}
-
-function pair(connection: UnaryConnection, done: (tryAcquire: Uint8Array, release: Uint8Array) => void): void {
-  connection.call(TRY_ACQUIRE, REQUEST, (bytes) => {
-    const tryAcquired = Buffer.from(bytes);
-    const { result } = fromBinary(TryAcquireResponseSchema, tryAcquired);
-    if (result.case !== "granted") throw new Error("TryAcquire was refused");
-    const { lease, secret } = result.value;
-    const request = create(ReleaseRequestSchema, { leaseId: lease?.id ?? "", secret });
-    connection.call(RELEASE, toBinary(ReleaseRequestSchema, request), (released) => {
-      done(tryAcquired, Buffer.from(released));
-    });
-  });
 }

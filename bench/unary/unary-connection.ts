@@ -1,5 +1,5 @@
 /**
- * A gRPC client for unary calls that costs a fraction of what the server does, which a client of any library would not:
+ * A gRPC client for unary calls, and for streams that are cancelled after their first message, that costs a fraction of what the server does, which a client of any library would not:
  * it writes frames by hand and reads no headers. A call that is answered without a message has failed, and so has the
  * measurement.
  */
@@ -11,13 +11,18 @@ import { callHeaders, callTemplate, FLAG, frame, HEAD, MESSAGE_PREFIX, PREFACE, 
 export interface UnaryConnection {
   /** Calls back with the bytes of the answer, which are good until it returns. */
   call(path: string, message: Uint8Array, answered: (message: Buffer) => void): void;
+  /** Opens a stream, cancels it when its first message is here, and calls back with the bytes of that. */
+  cancelAfterFirst(path: string, message: Uint8Array, answered: (message: Buffer) => void): void;
   close(): void;
 }
 
 interface OpenCall {
+  readonly kind: "unary" | "stream";
   readonly answered: (message: Buffer) => void;
   message: Buffer | undefined;
 }
+
+const CANCEL = Buffer.from([0, 0, 0, 8]);
 
 /** Bytes after which the server is notified that we have read them; it may send 65,535 before. */
 const WINDOW_STEP = 16_384;
@@ -65,18 +70,26 @@ export async function connectUnary(address: string): Promise<UnaryConnection> {
   }
 
   function hear(type: number, flags: number, stream: number, payload: Buffer): void {
+    const call = open.get(stream);
     switch (type) {
       case TYPE.data: {
-        const call = open.get(stream);
         const whole =
           payload.byteLength >= MESSAGE_PREFIX && payload.readUInt32BE(1) === payload.byteLength - MESSAGE_PREFIX;
-        if (call === undefined || !whole || (flags & FLAG.padded) !== 0) throw new Error("not one whole message");
-        call.message = payload.subarray(MESSAGE_PREFIX);
         countRead(payload.byteLength);
+        // What was on its way when its stream was cancelled.
+        if (call === undefined) return;
+        if (!whole || (flags & FLAG.padded) !== 0) throw new Error("not one whole message");
+        call.message = payload.subarray(MESSAGE_PREFIX);
+        if (call.kind === "unary") return;
+        send(frame(TYPE.rstStream, 0, stream, CANCEL));
+        finish(stream, call);
         return;
       }
       case TYPE.headers:
-        if ((flags & FLAG.endStream) !== 0) finish(stream);
+        if (call !== undefined && (flags & FLAG.endStream) !== 0) finish(stream, call);
+        return;
+      case TYPE.rstStream:
+        if (call !== undefined) throw new Error("a call was reset");
         return;
       case TYPE.settings:
         if ((flags & FLAG.ack) === 0) send(frame(TYPE.settings, FLAG.ack, 0));
@@ -100,9 +113,8 @@ export async function connectUnary(address: string): Promise<UnaryConnection> {
     send(frame(TYPE.windowUpdate, 0, 0, increment));
   }
 
-  function finish(stream: number): void {
-    const call = open.get(stream);
-    if (call?.message === undefined) throw new Error("a call has failed");
+  function finish(stream: number, call: OpenCall): void {
+    if (call.message === undefined) throw new Error("a call has failed");
     open.delete(stream);
     call.answered(call.message);
   }
@@ -118,16 +130,20 @@ export async function connectUnary(address: string): Promise<UnaryConnection> {
 
   socket.on("data", receive);
   flush();
+  function begin(path: string, message: Uint8Array, call: OpenCall): void {
+    lastStream += 2;
+    const block = headersOf(path);
+    const bytes = callTemplate(block, message);
+    bytes.writeUInt32BE(lastStream, 5);
+    bytes.writeUInt32BE(lastStream, HEAD + block.byteLength + 5);
+    open.set(lastStream, call);
+    send(bytes);
+  }
+
   return {
-    call(path, message, answered) {
-      lastStream += 2;
-      const block = headersOf(path);
-      const bytes = callTemplate(block, message);
-      bytes.writeUInt32BE(lastStream, 5);
-      bytes.writeUInt32BE(lastStream, HEAD + block.byteLength + 5);
-      open.set(lastStream, { answered, message: undefined });
-      send(bytes);
-    },
+    call: (path, message, answered) => begin(path, message, { kind: "unary", answered, message: undefined }),
+    cancelAfterFirst: (path, message, answered) =>
+      begin(path, message, { kind: "stream", answered, message: undefined }),
     close() {
       socket.destroy();
     },
