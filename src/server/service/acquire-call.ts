@@ -4,7 +4,6 @@ import { create } from "@bufbuild/protobuf";
 import type { Engine } from "../engine/engine.ts";
 import {
   type AcquireResponse,
-  AcquireResponseSchema,
   DrainingSchema,
   HeartbeatSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
@@ -44,11 +43,8 @@ export function openAcquire(
       const waiter = await engine.waiter(id);
       return waiter && { kind: "moved", waiter };
     },
-    heartbeat: { case: "heartbeat", value: create(HeartbeatSchema) },
-    toDraining: (endTime) => ({
-      case: "draining",
-      value: create(DrainingSchema, { endTime: msToTimestamp(endTime) }),
-    }),
+    heartbeat: HEARTBEAT,
+    toDraining,
     giveBack(id, engineStream, { how, unheard }) {
       // A lease that the holder knows nothing of, and cannot come back for, is none.
       if (unheard && mayNotComeBack(question, how)) giveBack(engine, { kind: "abandon", id, requestId: "" });
@@ -58,12 +54,22 @@ export function openAcquire(
   openHeldCall({
     kind,
     stream,
-    toResponse: (event) => create(AcquireResponseSchema, { event }),
+    toResponse,
     heartbeats,
     openCalls,
     askedId: question.kind === "acquire" ? question.id : undefined,
     grant: "granted",
   });
+}
+
+const HEARTBEAT: AcquireEvent = { case: "heartbeat", value: create(HeartbeatSchema) };
+
+function toDraining(endTime: number): AcquireEvent {
+  return { case: "draining", value: create(DrainingSchema, { endTime: msToTimestamp(endTime) }) };
+}
+
+function toResponse(event: AcquireEvent): AcquireResponse {
+  return { $typeName: "ggen.backpressure.v1.AcquireResponse", event };
 }
 
 function turnOf(news: AcquireNews): Turn | undefined {

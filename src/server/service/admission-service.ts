@@ -2,13 +2,14 @@
 
 import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../clock.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { AnswerTo, Engine } from "../engine/engine.ts";
 import { AdmissionService, RenewResponseSchema } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
+import type { Renew } from "../machine/limiter/command.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
 import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { openAcquire } from "./acquire-call.ts";
-import { ask, askFor } from "./ask.ts";
+import { askAtOnce, askFor } from "./ask.ts";
 import { failureOf } from "./failure.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
@@ -49,6 +50,10 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
     return refusal((await engine.knowsLease(leaseId)) ? "LEASE_SECRET_MISMATCH" : "LEASE_NOT_FOUND");
   }
 
+  async function refuseSecret(leaseId: string): Promise<never> {
+    throw refusalError(await wrongSecret(leaseId));
+  }
+
   const service = createRpcService(AdmissionService, {
     acquire(request, stream) {
       const question = verbs.acquire.toCommand(request, stream.timeout);
@@ -67,25 +72,25 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       }
     },
 
-    async tryAcquire(request, call) {
+    tryAcquire(request, call) {
       if (stopping) throw draining();
-      return verbs.tryAcquire.toMessage(await askFor(engine, verbs.tryAcquire.toCommand(request), call));
+      return askFor(engine, verbs.tryAcquire.toCommand(request), call, verbs.tryAcquire.toMessage);
     },
 
     async renew({ leases }) {
-      const results = leases.map(async ({ leaseId, secret }) => {
-        const isHolder = ids.isSecretOf(leaseId, secret);
-        const answer = await (isHolder ? ask(engine, verbs.renew.toCommand(leaseId)) : wrongSecret(leaseId));
-        return verbs.renew.toMessage(leaseId, answer);
+      const results = leases.map(({ leaseId, secret }) => {
+        const toMessage = (answer: AnswerTo<Renew>) => verbs.renew.toMessage(leaseId, answer);
+        if (!ids.isSecretOf(leaseId, secret)) return wrongSecret(leaseId).then(toMessage);
+        return askAtOnce(engine, verbs.renew.toCommand(leaseId), toMessage);
       });
       return create(RenewResponseSchema, { results: await Promise.all(results) });
     },
 
-    async release(request) {
+    release(request) {
       const { leaseId, secret, requestId } = request;
       if (requestId === "" && secret === "") throw invalidRequest([NO_SECRET]);
-      if (requestId === "" && !ids.isSecretOf(leaseId, secret)) throw refusalError(await wrongSecret(leaseId));
-      return verbs.release.toMessage(await ask(engine, verbs.release.toCommand(request)));
+      if (requestId === "" && !ids.isSecretOf(leaseId, secret)) return refuseSecret(leaseId);
+      return askAtOnce(engine, verbs.release.toCommand(request), verbs.release.toMessage);
     },
   });
 

@@ -1,7 +1,7 @@
 /** Commands whose answers are promises, and commands whose answers make no difference. Promises reject with `EngineUnavailable`. */
 
 import type { BoardAnswerTo, BoardAsk, BoardEngine } from "../engine/board-engine.ts";
-import type { AnswerTo, Ask, Engine } from "../engine/engine.ts";
+import type { AnswerTo, Ask, Engine, EngineUnavailable } from "../engine/engine.ts";
 import type { AbandonPull, LeavePull } from "../machine/board/command.ts";
 import type { Abandon, Leave, TryAcquire } from "../machine/limiter/command.ts";
 import type { UnaryCall } from "./rpc.ts";
@@ -14,23 +14,59 @@ export function askBoards<A extends BoardAsk>(boards: BoardEngine, command: A): 
   return new Promise((resolve, reject) => boards.submit(command, resolve, reject));
 }
 
-/** Asks for a call whose caller may leave before the answer is kept: it then takes nothing. */
-export function askFor(engine: Engine, command: TryAcquire, call: UnaryCall): Promise<AnswerTo<TryAcquire>> {
-  return new Promise((resolve, reject) => {
-    let answered = false;
-    engine.submit(
-      command,
-      (answer) => {
-        answered = true;
-        resolve(answer);
-      },
-      reject,
-    );
-    if (answered) return;
-    call.onGone(() => {
-      if (!answered) giveBack(engine, { kind: "abandon", id: command.id, requestId: command.requestId });
-    });
+/**
+ * Asks, and returns what `toMessage` makes of the answer: a promise only where the engine does not answer at once, since promises
+ * show in the cost of a call. Throws, or rejects with, `EngineUnavailable`, and what `toMessage` throws.
+ */
+export function askAtOnce<A extends Ask, M>(
+  engine: Engine,
+  command: A,
+  toMessage: (answer: AnswerTo<A>) => M,
+): M | Promise<M> {
+  const asked = submit(engine, command);
+  return asked.kind === "late" ? asked.answer.then(toMessage) : toMessage(asked.answer);
+}
+
+/** The same for a call whose caller may leave before the answer is kept: it then takes nothing. */
+export function askFor<M>(
+  engine: Engine,
+  command: TryAcquire,
+  call: UnaryCall,
+  toMessage: (answer: AnswerTo<TryAcquire>) => M,
+): M | Promise<M> {
+  const asked = submit(engine, command);
+  if (asked.kind === "now") return toMessage(asked.answer);
+  let answered = false;
+  call.onGone(() => {
+    if (!answered) giveBack(engine, { kind: "abandon", id: command.id, requestId: command.requestId });
   });
+  return asked.answer.then((answer) => {
+    answered = true;
+    return toMessage(answer);
+  });
+}
+
+type Asked<T> = { readonly kind: "now"; readonly answer: T } | { readonly kind: "late"; readonly answer: Promise<T> };
+
+function submit<A extends Ask>(engine: Engine, command: A): Asked<AnswerTo<A>> {
+  let now = undefined as { readonly kind: "now"; readonly answer: AnswerTo<A> } | undefined;
+  let failure = undefined as EngineUnavailable | undefined;
+  let late: PromiseWithResolvers<AnswerTo<A>> | undefined;
+  engine.submit(
+    command,
+    (answer) => {
+      if (late === undefined) now = { kind: "now", answer };
+      else late.resolve(answer);
+    },
+    (error) => {
+      if (late === undefined) failure = error;
+      else late.reject(error);
+    },
+  );
+  if (now !== undefined) return now;
+  if (failure !== undefined) throw failure;
+  late = Promise.withResolvers();
+  return { kind: "late", answer: late.promise };
 }
 
 /** Gives back what a stream or a call has. An engine that is out of reach takes it for lost: it has its ttl. */

@@ -83,7 +83,7 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
     return (request, call) => {
       if (over) throw sentAway();
       const watchedCall = new WatchedCall(call);
-      const answer = handle(request, watchedCall);
+      const answer = answerNow(handle, request, watchedCall);
       if (!(answer instanceof Promise)) return answer;
       return new Promise((resolve, reject) => {
         const one: UnderWay = { dueAt: dueAt(call.timeout), fail: reject, abandon: () => watchedCall.abandon() };
@@ -95,7 +95,7 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
           },
           (error) => {
             underWay.delete(one);
-            reject(error instanceof EngineUnavailable ? failureOf(error) : error);
+            reject(forCaller(error));
           },
         );
       });
@@ -131,6 +131,19 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
       for (const { fail } of underWay) fail(sentAway());
     },
   };
+}
+
+/** The answer, or what is thrown, as its caller hears it. */
+function answerNow(handle: UnaryHandler<unknown, unknown>, request: unknown, call: UnaryCall): unknown {
+  try {
+    return handle(request, call);
+  } catch (error) {
+    throw forCaller(error);
+  }
+}
+
+function forCaller(error: unknown): unknown {
+  return error instanceof EngineUnavailable ? failureOf(error) : error;
 }
 
 /** The same call, whose caller may also be given up by the server. */

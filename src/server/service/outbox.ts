@@ -17,14 +17,15 @@ export interface Outbox<K, O> {
 }
 
 export function createOutbox<K, O>(stream: ServerStream<O>): Outbox<K, O> {
-  const kept = new Map<K, O>();
+  /** Made for the first reader that is behind: most never are. */
+  let kept: Map<K, O> | undefined;
   let writable = true;
 
   stream.onWritable(() => {
     writable = true;
-    for (const [kind, message] of kept) {
+    for (const [kind, message] of kept ?? NOTHING) {
       if (!writable) return;
-      kept.delete(kind);
+      kept?.delete(kind);
       writable = stream.send(message);
     }
   });
@@ -34,17 +35,20 @@ export function createOutbox<K, O>(stream: ServerStream<O>): Outbox<K, O> {
       if (writable) {
         writable = stream.send(message);
       } else {
+        kept ??= new Map();
         kept.delete(kind);
         kept.set(kind, message);
       }
     },
-    keeps: (kind) => kept.has(kind),
+    keeps: (kind) => kept?.has(kind) ?? false,
     drop(kind) {
-      kept.delete(kind);
+      kept?.delete(kind);
     },
     flush() {
-      for (const message of kept.values()) stream.send(message);
-      kept.clear();
+      for (const [, message] of kept ?? NOTHING) stream.send(message);
+      kept = undefined;
     },
   };
 }
+
+const NOTHING: readonly never[] = [];

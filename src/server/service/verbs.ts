@@ -18,7 +18,6 @@ import {
   RevokingSchema,
   type TryAcquireRequest,
   type TryAcquireResponse,
-  TryAcquireResponseSchema,
 } from "../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Ids } from "../ids.ts";
 import type { Acquire, Release, Renew, Resume, TryAcquire, Withdraw } from "../machine/limiter/command.ts";
@@ -112,10 +111,10 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
     /** Throws a refusal that is no answer. */
     toMessage(answer: AnswerTo<TryAcquire>): TryAcquireResponse {
       if (answer.kind === "granted") {
-        return create(TryAcquireResponseSchema, { result: { case: "granted", value: grantedToWire(answer, ids) } });
+        return tryAcquireResponse({ case: "granted", value: grantedToWire(answer, ids) });
       }
       if (!isAnswer(answer.reason)) throw refusalError(answer);
-      return create(TryAcquireResponseSchema, { result: { case: "refused", value: refusalToWire(answer) } });
+      return tryAcquireResponse({ case: "refused", value: refusalToWire(answer) });
     },
   };
 
@@ -152,11 +151,16 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
     toMessage(answer: AnswerTo<Release | Withdraw>): ReleaseResponse {
       if (answer.kind === "refused") throw refusalError(answer);
       if (answer.kind === "withdrawn") return create(ReleaseResponseSchema, { withdrawn: true });
-      return create(ReleaseResponseSchema, { end: leaseEndToWire(answer.end), alreadyEnded: answer.already });
+      const end = leaseEndToWire(answer.end);
+      return { $typeName: "ggen.backpressure.v1.ReleaseResponse", end, alreadyEnded: answer.already, withdrawn: false };
     },
   };
 
   return { acquire, tryAcquire, renew, release };
+}
+
+function tryAcquireResponse(result: TryAcquireResponse["result"]): TryAcquireResponse {
+  return { $typeName: "ggen.backpressure.v1.TryAcquireResponse", result };
 }
 
 /** µs that a request waits at most: what it says, or what its caller's deadline leaves where that is less. */

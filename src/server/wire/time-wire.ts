@@ -1,17 +1,17 @@
 /** Durations and instants: µs in the domain, well-known types on the wire. */
 
-import { create } from "@bufbuild/protobuf";
-import { type Duration, DurationSchema, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 
 const MICROS = 1_000_000;
 
 /** The duration of so many µs; a fraction of one is rounded. */
 export function microsToDuration(micros: number): Duration {
   const whole = Math.round(micros);
-  return create(DurationSchema, {
+  return {
+    $typeName: "google.protobuf.Duration",
     seconds: BigInt(Math.trunc(whole / MICROS)),
     nanos: (whole % MICROS) * 1000,
-  });
+  };
 }
 
 /** µs, rounded up, so that a bound never shrinks to nothing. */
@@ -22,10 +22,11 @@ export function durationToMicros(duration: Duration): number {
 /** The timestamp of so many ms since 1970. */
 export function msToTimestamp(ms: number): Timestamp {
   const seconds = Math.floor(ms / 1000);
-  return create(TimestampSchema, {
+  return {
+    $typeName: "google.protobuf.Timestamp",
     seconds: BigInt(seconds),
     nanos: Math.floor((ms - seconds * 1000) * 1e6),
-  });
+  };
 }
 
 /** ms since 1970. */

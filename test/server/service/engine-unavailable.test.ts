@@ -141,7 +141,8 @@ test.each(["before", "after"])(
     const answers = methodsOf(services).flatMap((method) => {
       if (method.kind !== "unary") return [];
       const request = requestOf(method.descriptor.input, credential);
-      const answer = Promise.resolve(method.handle(request, { ...callOf(), onGone() {} }));
+      // A handler may throw, or reject.
+      const answer = Promise.resolve().then(() => method.handle(request, { ...callOf(), onGone() {} }));
       return [answer.then(String, (error: unknown) => ({ name: method.descriptor.name, error }))];
     });
     if (when === "before") {

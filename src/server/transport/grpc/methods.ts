@@ -159,5 +159,5 @@ function begin(
     },
     refuse: () => stream.fail(tooManyStreams(places.most)),
   });
-  beneath.stream.once("close", leave);
+  beneath.stream.on("close", leave);
 }

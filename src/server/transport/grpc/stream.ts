@@ -51,7 +51,8 @@ export class GrpcServerStream implements ServerStream<Message> {
       this.#leave("lost");
       if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
     });
-    stream.once("close", () => {
+    // Streams close once; `once` would cost twice as much.
+    stream.on("close", () => {
       this.#reader.stop();
       leave();
     });

@@ -28,7 +28,7 @@ export function createGrpcBeneath(sessions: Http2Sessions): GrpcBeneath {
       const connection = stream.session && sessions.of(stream.session);
       if (connection === undefined) return;
       open.set(id, { stream, connection });
-      stream.once("close", () => open.delete(id));
+      stream.on("close", () => open.delete(id));
     },
     of(call) {
       const beneath = open.get(String(call.metadata.get(KEY)[0]));

@@ -105,7 +105,7 @@ export function createHttp2Sessions(options: {
           return false;
         }
         open += 1;
-        stream.once("close", onStreamClose);
+        stream.on("close", onStreamClose);
         return true;
       },
       places: (isAside) => (isAside ? aside : held),
