@@ -17,6 +17,20 @@ module.exports = {
       ["reasons/"],
       "The one table of reasons, which server, client and in-process limiter read.",
     ),
+    only("text", "text/", ["text/"], "Numbers and times in words, for a terminal and for a page alike."),
+    only(
+      "explain",
+      "explain/",
+      ["explain/", "text/", "client/api/", "reasons/"],
+      "Why a queue stands, from plain values: the command line and pages in a browser read it.",
+    ),
+    {
+      name: "explain-has-no-packages",
+      comment: "It runs in a browser as it stands, and costs a page nothing but itself.",
+      severity: "error",
+      from: { path: "^src/(explain|text)/" },
+      to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "core"] },
+    },
     only(
       "machine-is-pure",
       "server/machine/",
@@ -265,7 +279,7 @@ module.exports = {
       ...only(
         "cli",
         "cli/",
-        ["cli/", "client/"],
+        ["cli/", "client/", "explain/", "text/"],
         "The command line is a client; only `serve`, `check`, `diff` and `health` reach into the server.",
       ),
       from: {
@@ -273,12 +287,17 @@ module.exports = {
         pathNot: "^src/cli/(commands/(serve|check|diff|health)|session/server-signals)\\.ts$",
       },
     },
-    only("cli-text", "cli/text/", ["cli/text/", "client/"], "Texts for a terminal know of no command and no server."),
+    only(
+      "cli-text",
+      "cli/text/",
+      ["cli/text/", "client/", "text/"],
+      "Texts for a terminal know of no command and no server.",
+    ),
     {
       ...only(
         "cli-session",
         "cli/session/",
-        ["cli/(session|text)/", "client/"],
+        ["cli/(session|text)/", "client/", "text/"],
         "What each command is given, before it does anything.",
       ),
       from: { path: "^src/cli/session/", pathNot: "/server-signals\\.ts$" },
@@ -286,19 +305,25 @@ module.exports = {
     only(
       "cli-options",
       "cli/options/",
-      ["cli/(options|session|text)/", "client/"],
+      ["cli/(options|session|text)/", "client/", "text/"],
       "Options are read; nothing is shown, and nothing runs.",
     ),
     only(
       "cli-output",
       "cli/output/",
-      ["cli/(output|session|text)/", "client/"],
+      ["cli/(output|session|text)/", "client/", "explain/", "text/"],
       "What is shown knows nothing of how it was asked for.",
+    ),
+    only(
+      "cli-reading",
+      "cli/reading/",
+      ["cli/(reading|session)/", "client/", "explain/"],
+      "What several commands read of the server; nothing is shown here.",
     ),
     only(
       "cli-running",
       "cli/running/",
-      ["cli/(running|output|session|text)/", "client/"],
+      ["cli/(running|output|session|text)/", "client/", "text/"],
       "What runs under a lease or for a card is told what to run, and reads no options.",
     ),
     only(

@@ -29,6 +29,11 @@ const HOLD: readonly CommandEntry[] = [
 
 const OPERATE: readonly CommandEntry[] = [
   {
+    name: "explain",
+    description: "say why a limiter stands still, and what may be done",
+    load: async () => (await import("./commands/explain.ts")).defineExplain,
+  },
+  {
     name: "limiters",
     description: "list, watch and change limiters",
     load: async () => (await import("./commands/limiters.ts")).defineLimiters,

@@ -1,8 +1,8 @@
 /** `backpressure check`: whether the server would take a configuration, without starting it. */
 
+import { formatCount } from "../../text/number.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
-import { formatCount } from "../text/number.ts";
 
 const HELP = `
 Every problem is one line, as compilers write them: file:line:column: field: what is wrong. What is valid, but has no effect as

@@ -3,12 +3,12 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { ConfigOrigin } from "../../server/config/config.ts";
 import type { Difference } from "../../server/config/diff/difference.ts";
+import { formatCount, formatInstant } from "../../text/number.ts";
 import { openConnection } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
 import { UsageError } from "../session/failure.ts";
 import { allPages } from "../session/pages.ts";
-import { formatCount, formatInstant } from "../text/number.ts";
 import { type Column, formatTable } from "../text/table.ts";
 
 const HELP = `

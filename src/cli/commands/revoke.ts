@@ -8,12 +8,12 @@ import {
 } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { createSystemClock } from "../../client/rpc/clock.ts";
 import { leaseEndFromWire } from "../../client/wire/lease.ts";
+import { formatTimeOfDay } from "../../text/number.ts";
 import { until } from "../output/lease-table.ts";
 import { openLimiterCalls } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
 import { jsonLine } from "../text/json-line.ts";
-import { formatTimeOfDay } from "../text/number.ts";
 
 interface RevokeFlags {
   readonly force?: boolean;

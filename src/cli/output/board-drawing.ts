@@ -2,8 +2,8 @@
 
 import type { Board, Stage } from "../../client/api/board.ts";
 import type { Card } from "../../client/api/card.ts";
-import { formatRoughly } from "../text/duration.ts";
-import { formatNumber } from "../text/number.ts";
+import { formatRoughly } from "../../text/duration.ts";
+import { formatNumber } from "../../text/number.ts";
 import { type Column, formatTable } from "../text/table.ts";
 import { printable, textWidth, truncate } from "../text/width.ts";
 import { boardFigures, countWords, idleWords, rateWords } from "./board-figures.ts";

@@ -1,8 +1,8 @@
 /** How work flows over a board, in words. */
 
 import type { Board, FlowTime, Stage } from "../../client/api/board.ts";
-import { formatRoughly } from "../text/duration.ts";
-import { formatCount, formatNumber } from "../text/number.ts";
+import { formatRoughly } from "../../text/duration.ts";
+import { formatCount, formatNumber } from "../../text/number.ts";
 
 /** The board's figures, each part to be kept on one line. */
 export function boardFigures({ status }: Board): string[] {

@@ -9,7 +9,7 @@ import {
 } from "../../client/gen/ggen/backpressure/v1/lease_pb.ts";
 import type { Waiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { durationToMs } from "../../client/wire/time.ts";
-import { formatRoughly } from "../text/duration.ts";
+import { formatRoughly } from "../../text/duration.ts";
 import { type Column, formatTable } from "../text/table.ts";
 
 export interface TableOptions {

@@ -3,9 +3,9 @@
 import type { GrantedClaim } from "../../client/api/claim.ts";
 import type { DrainingNotice, Lease, RevokingNotice } from "../../client/api/lease.ts";
 import type { Refusal } from "../../client/api/refusal.ts";
+import { formatCount, formatTimeOfDay } from "../../text/number.ts";
 import { retryWords } from "../session/failure.ts";
 import type { Terminal } from "../session/terminal.ts";
-import { formatCount, formatTimeOfDay } from "../text/number.ts";
 import type { LeaseNews, LeaseNewsOptions } from "./lease-news.ts";
 import { createWaitingLine } from "./waiting-line.ts";
 

@@ -6,9 +6,9 @@ import { DurationSchema, type Timestamp, timestampDate } from "@bufbuild/protobu
 import { type Limiter, LimiterSchema, type LimiterStatus } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { reasonFromWire } from "../../client/wire/reason.ts";
 import { durationToMs } from "../../client/wire/time.ts";
-import { formatDuration } from "../text/duration.ts";
+import { formatDuration } from "../../text/duration.ts";
+import { formatInstant, formatNumber } from "../../text/number.ts";
 import { type Field, formatFields } from "../text/fields.ts";
-import { formatInstant, formatNumber } from "../text/number.ts";
 import { formatLimiterRate } from "../text/rate.ts";
 import { bar, inUse, spanWords, stateWords } from "./limiter-table.ts";
 

@@ -3,9 +3,9 @@
 import type { Limiter, LimiterStatus } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { LimiterState } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { durationToMs } from "../../client/wire/time.ts";
+import { formatRoughly } from "../../text/duration.ts";
+import { formatNumber } from "../../text/number.ts";
 import { formatBar } from "../text/bar.ts";
-import { formatRoughly } from "../text/duration.ts";
-import { formatNumber } from "../text/number.ts";
 import { formatLimiterRate } from "../text/rate.ts";
 import { type Column, formatTable } from "../text/table.ts";
 

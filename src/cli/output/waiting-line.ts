@@ -3,8 +3,8 @@
 import type { WaitingNotice } from "../../client/api/admission-controller.ts";
 import type { Reason } from "../../client/api/reasons.ts";
 import type { PullNotice } from "../../client/api/work.ts";
+import { formatRoughly } from "../../text/duration.ts";
 import type { Terminal } from "../session/terminal.ts";
-import { formatRoughly } from "../text/duration.ts";
 
 /** Shows a waiter's place. Off a terminal it says nothing unless it is `verbose`: then a line for each change. */
 export function createWaitingLine(

@@ -11,7 +11,7 @@ import {
   WorkLostError,
 } from "../../client/api/errors.ts";
 import type { Reason } from "../../client/api/reasons.ts";
-import { formatRoughly } from "../text/duration.ts";
+import { formatRoughly } from "../../text/duration.ts";
 import { EXIT } from "./exit-codes.ts";
 import { exitCodeOf, Interrupted } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";

@@ -3,7 +3,7 @@
 import { formatRate } from "../../client/api/rate.ts";
 import type { Limiter } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { durationToMs } from "../../client/wire/time.ts";
-import { formatExactly } from "./number.ts";
+import { formatExactly } from "../../text/number.ts";
 
 /** ms. */
 const PERIODS = [60_000, 3_600_000, 86_400_000, 2_592_000_000];

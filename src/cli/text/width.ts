@@ -44,3 +44,20 @@ function characterWidth(character: string): number {
   if (NO_WIDTH.test(character)) return 0;
   return TWO_WIDE.test(character) ? 2 : 1;
 }
+
+/** The text on lines of at most so many columns, broken at spaces; a word that is too long stands on a line of its own, cut. */
+export function wrapText(text: string, columns: number | undefined): string[] {
+  if (columns === undefined) return [printable(text)];
+  const lines: string[] = [];
+  let line = "";
+  for (const word of printable(text).split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line === "" || textWidth(longer) <= columns) {
+      line = longer;
+    } else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  return [...lines, line].map((each) => truncate(each, columns));
+}

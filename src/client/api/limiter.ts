@@ -106,7 +106,10 @@ export interface LimiterStatus {
   readonly overloadedCount: number;
   /** How long the oldest waiter has waited. Undefined while none waits. */
   readonly oldestWaitMs: number | undefined;
-  /** How long ago the last grant was, of any key. Undefined while nothing was granted since the server started. */
+  /**
+   * How long ago the last grant was; of a keyed limiter that of its oldest waiter's key, or of the key that was asked for.
+   * Undefined where it is not known, as while nothing was granted since the server started.
+   */
   readonly sinceLastGrantMs: number | undefined;
   /** Requests a second that were refused. */
   readonly refusalRate: number;

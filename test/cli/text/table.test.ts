@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { formatFields } from "../../../src/cli/text/fields.ts";
 import { type Column, formatTable } from "../../../src/cli/text/table.ts";
-import { printable, textWidth, truncate } from "../../../src/cli/text/width.ts";
+import { printable, textWidth, truncate, wrapText } from "../../../src/cli/text/width.ts";
 
 interface Row {
   readonly name: string;
@@ -84,5 +84,20 @@ describe("formatFields", () => {
         ["granted", "\u001b[31m7"],
       ]),
     ).toEqual(["λ        3/s", "granted  \\u001b[31m7"]);
+  });
+});
+
+describe("wrapped text", () => {
+  it.each([
+    ["as long as it takes", undefined, ["one two three"]],
+    ["at the last space that fits", 7, ["one two", "three"]],
+    ["one word a line", 3, ["one", "two", "th…"]],
+    ["nowhere where it fits", 13, ["one two three"]],
+  ])("is broken %s", (_, columns, lines) => {
+    expect(wrapText("one two three", columns)).toEqual(lines);
+  });
+
+  it("holds nothing that a terminal obeys", () => {
+    expect(wrapText("a\n\u001b[2J b", 20)).toEqual(["a\\u000a\\u001b[2J b"]);
   });
 });

@@ -3,13 +3,13 @@
 import type { Card, CardLease } from "../../../client/api/card.ts";
 import { BoardService, GetCardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { cardFromWire } from "../../../client/wire/card.ts";
+import { formatRoughly } from "../../../text/duration.ts";
+import { formatInstant } from "../../../text/number.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";
 import { EXIT } from "../../session/exit-codes.ts";
-import { formatRoughly } from "../../text/duration.ts";
 import { type Field, formatFields } from "../../text/fields.ts";
 import { jsonLine } from "../../text/json-line.ts";
-import { formatInstant } from "../../text/number.ts";
 
 const HELP = `
 Examples:

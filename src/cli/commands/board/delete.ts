@@ -2,11 +2,11 @@
 
 import { Option } from "commander";
 import { BoardService, DeleteBoardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
+import { formatCount } from "../../../text/number.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";
 import { EXIT } from "../../session/exit-codes.ts";
 import { jsonLine } from "../../text/json-line.ts";
-import { formatCount } from "../../text/number.ts";
 
 interface DeleteFlags {
   readonly force?: boolean;

@@ -6,12 +6,12 @@ import type { FlowSample } from "../../../client/api/board.ts";
 import { BoardService, GetFlowResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { createSystemClock } from "../../../client/rpc/clock.ts";
 import { flowSampleFromWire } from "../../../client/wire/board.ts";
+import { formatInstant, formatNumber } from "../../../text/number.ts";
 import { durationValue } from "../../options/values.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";
 import { EXIT } from "../../session/exit-codes.ts";
 import { jsonLine } from "../../text/json-line.ts";
-import { formatInstant, formatNumber } from "../../text/number.ts";
 import { type Column, formatTable } from "../../text/table.ts";
 
 interface FlowFlags {

@@ -4,13 +4,13 @@ import { create } from "@bufbuild/protobuf";
 import type { Board } from "../../../client/api/board.ts";
 import { BoardService, ListBoardsResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { boardFromWire } from "../../../client/wire/board.ts";
+import { formatNumber } from "../../../text/number.ts";
 import { countWords, spanWords } from "../../output/board-figures.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";
 import { EXIT } from "../../session/exit-codes.ts";
 import { allPages } from "../../session/pages.ts";
 import { jsonLine } from "../../text/json-line.ts";
-import { formatNumber } from "../../text/number.ts";
 import { type Column, formatTable } from "../../text/table.ts";
 
 const COLUMNS: readonly Column<Board>[] = [

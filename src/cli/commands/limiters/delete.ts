@@ -2,11 +2,11 @@
 
 import { Option } from "commander";
 import { DeleteLimiterResponseSchema } from "../../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { formatCount } from "../../../text/number.ts";
 import { openLimiterCalls } from "../../session/connection.ts";
 import type { Context, DefineCommand } from "../../session/context.ts";
 import { EXIT } from "../../session/exit-codes.ts";
 import { jsonLine } from "../../text/json-line.ts";
-import { formatCount } from "../../text/number.ts";
 
 interface DeleteFlags {
   readonly force?: boolean;

@@ -1,11 +1,11 @@
 /** `backpressure limiters pause` and `resume`: close a limiter to newcomers, and open it again. */
 
 import { UpdateLimiterResponseSchema } from "../../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { formatNumber } from "../../../text/number.ts";
 import { openLimiterCalls } from "../../session/connection.ts";
 import type { Context, DefineCommand } from "../../session/context.ts";
 import { EXIT } from "../../session/exit-codes.ts";
 import { jsonLine } from "../../text/json-line.ts";
-import { formatNumber } from "../../text/number.ts";
 
 export const definePause: DefineCommand = (command, handle) => {
   command.argument("<limiter>", "its name").action(handle((context, name: string) => setPaused(context, name, true)));

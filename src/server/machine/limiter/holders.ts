@@ -64,6 +64,11 @@ export class Holders {
     return this.#older.length === 0 && this.#permits === 0 ? 0 : Math.max(0, now - to);
   }
 
+  /** When the last permits were granted, held still or not; undefined: none were. */
+  get lastGrantAt(): number | undefined {
+    return this.#to === Number.NEGATIVE_INFINITY ? undefined : this.#to;
+  }
+
   /** Permits held no longer than `mean`, and all of them weighted by `mean` over their age, 1 at most. */
   weigh(now: number, mean: number): { readonly young: number; readonly pace: number } {
     const age = now - this.#to;

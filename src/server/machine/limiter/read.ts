@@ -171,6 +171,10 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
   const one = key === "" && config.keyed ? undefined : limiter.instances.get(key);
   const ofKey = key !== "" ? (one ?? UNUSED) : undefined;
   const oldest = key === "" ? oldestOf(limiter) : one?.queue.first;
+  // Of several keys one is meant: another's grants serve no waiter of it.
+  const isOfOneKey = config.keyed && (key !== "" || oldest !== undefined);
+  const grantedAt = (oldest?.instance ?? one)?.holders?.lastGrantAt;
+  const lastGrantAt = isOfOneKey ? grantedAt : (flow?.lastGrantAt ?? grantedAt);
   return {
     permitsInUse: ofKey?.permitsInUse ?? limiter.permitsInUse,
     permitsLimit: key === "" ? permitsLimitOf(limiter) : (config.maxConcurrent ?? 0),
@@ -189,7 +193,7 @@ function statusOf(state: State, limiter: Limiter, key: string): LimiterStatus {
     refusals: statistics.refusals.size === 0 ? NO_REFUSALS : [...statistics.refusals],
     overloaded: statistics.overloaded,
     oldestWait: oldest && now - oldest.waiter.arrivedAt,
-    sinceLastGrant: flow?.lastGrantAt === undefined ? undefined : now - flow.lastGrantAt,
+    sinceLastGrant: lastGrantAt === undefined ? undefined : now - lastGrantAt,
     refusalRate: statistics.refused?.rate(now) ?? 0,
     obstacles: oldest === undefined ? NO_OBSTACLES : obstaclesOf(state, oldest.waiter),
   };

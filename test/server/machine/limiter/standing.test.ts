@@ -65,6 +65,19 @@ describe("the oldest waiter", () => {
     expect(statusOf(scene, "tenants", "unknown")).toMatchObject({ oldestWait: undefined, obstacles: [] });
   });
 
+  it("is no longer served by the grants of other keys", () => {
+    const scene = createScene();
+    scene.create({ name: "tenants", maxConcurrent: 1, keyed: true });
+    scene.acquire([claimOn("tenants", { key: "a" })]);
+    scene.acquire([claimOn("tenants", { key: "a" })]);
+    scene.pass(SECOND);
+    scene.acquire([claimOn("tenants", { key: "b" })]);
+    scene.pass(SECOND);
+    expect(statusOf(scene, "tenants").sinceLastGrant).toBe(2 * SECOND);
+    expect(statusOf(scene, "tenants", "b").sinceLastGrant).toBe(SECOND);
+    expect(statusOf(scene, "tenants", "c").sinceLastGrant).toBeUndefined();
+  });
+
   it("is no waiter whose connection is lost, until it comes back", () => {
     const scene = createScene();
     scene.create({ name: "db", maxConcurrent: 1 });

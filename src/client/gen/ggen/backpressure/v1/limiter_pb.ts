@@ -353,7 +353,8 @@ export type LimiterStatus = Message<"ggen.backpressure.v1.LimiterStatus"> & {
   oldestWait?: Duration | undefined;
 
   /**
-   * How long ago the last grant was, of any key. Unset while nothing was granted since the server started.
+   * How long ago the last grant was; of a keyed limiter that of its oldest waiter's key, or of the key that was asked for.
+   * Unset where it is not known: nothing was granted since the server started, or a key has a rate limit alone.
    *
    * @generated from field: google.protobuf.Duration since_last_grant = 18;
    */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { formatBar } from "../../../src/cli/text/bar.ts";
-import { formatCount, formatExactly, formatNumber } from "../../../src/cli/text/number.ts";
+import { formatBar } from "../../src/cli/text/bar.ts";
+import { formatCount, formatExactly, formatNumber } from "../../src/text/number.ts";
 
 describe("numbers for people", () => {
   it.each([

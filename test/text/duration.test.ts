@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatDuration, formatRoughly } from "../../../src/cli/text/duration.ts";
-import { parseDuration } from "../../../src/client/api/duration.ts";
+import { parseDuration } from "../../src/client/api/duration.ts";
+import { formatDuration, formatRoughly } from "../../src/text/duration.ts";
 
 describe("parseDuration", () => {
   it.each([

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatDuration, formatRoughly } from "../../../src/cli/text/duration.ts";
-import { parseDuration } from "../../../src/client/api/duration.ts";
+import { parseDuration } from "../../src/client/api/duration.ts";
+import { formatDuration, formatRoughly } from "../../src/text/duration.ts";
 
 const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 const YEAR = 365 * UNITS.d;
