@@ -329,13 +329,20 @@ module.exports = {
     only(
       "dashboard",
       "dashboard/",
-      ["dashboard/", "client/(gen|wire|api)/", "client/transport/fetch-transport\\.ts$", "cli/text/", "reasons/"],
+      [
+        "dashboard/",
+        "client/(gen|wire|api)/",
+        "client/transport/fetch-transport\\.ts$",
+        "explain/",
+        "text/",
+        "reasons/",
+      ],
       "The dashboard is a client of the contract in a browser, and never reaches into the server.",
     ),
     only(
       "dashboard-model",
       "dashboard/model/",
-      ["dashboard/model/", "client/api/", "cli/text/"],
+      ["dashboard/model/", "client/api/", "explain/", "text/"],
       "What the page makes of what it knows: functions of their arguments, without a browser.",
     ),
     only(
@@ -353,7 +360,7 @@ module.exports = {
     only(
       "dashboard-ui",
       "dashboard/ui/",
-      ["dashboard/(ui|store|api|model)/", "client/api/", "cli/text/"],
+      ["dashboard/(ui|store|api|model)/", "client/api/", "explain/", "text/"],
       "Parts that several views have.",
     ),
   ],

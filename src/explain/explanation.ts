@@ -5,7 +5,7 @@ import { formatRoughly } from "../text/duration.ts";
 import { formatCount, formatNumber } from "../text/number.ts";
 import type { Act } from "./act.ts";
 import { type OverdueLease, overdueLeases } from "./overdue.ts";
-import type { Sight, Sights } from "./sight.ts";
+import { heldFor, permitsOf, type Sight, type Sights } from "./sight.ts";
 import { type Standing, standingOf } from "./standing.ts";
 import { nameOf, obstacleWords, outlookWords, overdueWords, STATE_WORDS } from "./words.ts";
 
@@ -139,6 +139,8 @@ function detailsOf(sight: Sight, { standing, overdue, first }: Findings): string
     return outlook === undefined ? overdueWords(each) : `${overdueWords(each)} ${outlook}`;
   });
   if (overdue.length > MOST_NAMED) details.push(moreWords(overdue.length - MOST_NAMED));
+  const longest = standing.cause.kind === "no-release" && overdue.length === 0 ? longestHeld(sight) : undefined;
+  if (longest !== undefined) details.push(longest);
   const large = largeClaim(sight, standing, first);
   if (large !== undefined) details.push(large);
   const away = waiters.filter((waiter) => waiter.away).length;
@@ -156,6 +158,13 @@ function detailsOf(sight: Sight, { standing, overdue, first }: Findings): string
     details.push(`Refused since the server started: ${counts.join(", ")}.`);
   }
   return details;
+}
+
+/** Of a queue that stands while no lease is held unusually long yet. */
+function longestHeld(sight: Sight): string | undefined {
+  const lease = sight.leases.find((each) => permitsOf(sight, each) > 0);
+  if (lease === undefined) return undefined;
+  return `The longest held is ${lease.holder || "a holder without a name"}'s, for ${formatRoughly(heldFor(lease, sight.readAt))} (lease ${lease.id}).`;
 }
 
 function moreWords(count: number): string {

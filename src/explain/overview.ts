@@ -10,9 +10,9 @@ export interface Seen {
   readonly standing: Standing;
 }
 
-/** The worst first. */
-const BY_TROUBLE: readonly State[] = ["stuck", "shedding", "full", "paused", "draining", "calm"];
-const RANK = new Map(BY_TROUBLE.map((state, rank) => [state, rank]));
+/** The worst first: those that may need an operator, then those that only work at their limit. */
+export const STATES: readonly State[] = ["stuck", "shedding", "full", "paused", "draining", "calm"];
+const RANK = new Map(STATES.map((state, rank) => [state, rank]));
 
 /** Compares by trouble: state, then the oldest wait, then how many wait, then the name. */
 export function byTrouble(a: Seen, b: Seen): number {
@@ -24,12 +24,12 @@ export function byTrouble(a: Seen, b: Seen): number {
   );
 }
 
-export function byName(a: Seen, b: Seen): number {
+function byName(a: Seen, b: Seen): number {
   return a.limiter.name < b.limiter.name ? -1 : a.limiter.name > b.limiter.name ? 1 : 0;
 }
 
 function rankOf({ standing }: Seen): number {
-  return RANK.get(standing.state) ?? BY_TROUBLE.length;
+  return RANK.get(standing.state) ?? STATES.length;
 }
 
 /** Whether an operator should look: it stands still or refuses, or is paused while requests wait. */

@@ -35,8 +35,8 @@ export interface Standing {
   readonly sinceLastGrantMs: number | undefined;
 }
 
-/** Waiters stand at least so long before their limiter counts as stuck, and nothing was granted meanwhile. */
-export const STUCK_AFTER = 60_000;
+/** ms that waiters stand at least before their limiter counts as stuck, while nothing is granted. */
+const STUCK_AFTER = 10_000;
 /** And at least so many times as long as a lease is usually held: then no present holder is a usual one. */
 const STUCK_HOLDS = 3;
 /** Of the requests, the share that is refused from which on a limiter sheds. */

@@ -17,11 +17,23 @@ export const STATE_WORDS: Readonly<Record<State, string>> = {
   calm: "Calm",
 };
 
-/** What holds a queue back, in a word or two; a dash where nothing does. */
+/** What each state means, for a legend. */
+export const STATE_MEANINGS: Readonly<Record<State, string>> = {
+  stuck:
+    "Requests wait, and none has been granted for ten seconds and three usual holds, though the rate is not the reason.",
+  shedding: "One request in twenty or more is refused.",
+  full: "Requests wait and the queue moves, or all permits are in use.",
+  paused:
+    "Nothing is granted: an operator has paused it, or the server has been restarted and may not know every lease.",
+  draining: "It was deleted, and goes with its last lease.",
+  calm: "Nothing waits, and hardly anything is refused.",
+};
+
+/** What holds a queue back, in a word or two; empty where nothing does. */
 export function causeWords(cause: Cause): string {
   switch (cause.kind) {
     case "nothing":
-      return "-";
+      return "";
     case "no-release":
       return "no release";
     case "limiter":

@@ -147,6 +147,14 @@ describe("a lease that is held unusually long", () => {
     expect(acts[0]).toEqual(act);
   });
 
+  it("is none yet where a queue has just come to a standstill: then the longest held is named", () => {
+    const limiter = limiterOf({}, standing(15 * SECOND));
+    const rate = [{ limiter: "db", key: "", permits: 0, tokens: 1, fencingToken: 1n, slots: [] }];
+    const leases = [leaseOf("r", 20 * SECOND, { claims: rate }), leaseOf("a", 15 * SECOND), leaseOf("b", SECOND)];
+    const { details } = explained(sightOf(limiter, { leases }));
+    expect(details).toEqual(["The longest held is holder of a's, for 15s (lease a)."]);
+  });
+
   it("is named three times at most", () => {
     const leases = ["a", "b", "c", "d", "e"].map((id) => leaseOf(id, 5 * MINUTE));
     const { details, overdue } = explained(sightOf(limiter(SECOND), { leases }));

@@ -5,6 +5,9 @@ import type { Limiter, LimiterStatus } from "../../src/client/api/limiter.ts";
 import { type Cause, type State, standingOf } from "../../src/explain/standing.ts";
 import { limiterOf, MINUTE, obstacleOf, SECOND, standing } from "./builders.ts";
 
+/** ms. */
+const STUCK = 10 * SECOND;
+
 type Case = readonly [
   name: string,
   about: Partial<Limiter>,
@@ -34,23 +37,17 @@ const CASES: readonly Case[] = [
   ["all permits of the keys in use", { keyed: true }, { permitsInUse: 2, keys: 1 }, "calm", NOTHING],
   ["a waiter that is about to be granted", {}, { waiters: 1, oldestWaitMs: 0, permitsInUse: 1 }, "full", NOTHING],
 
-  ["waiters, and grants go on", {}, standing(MINUTE, { sinceLastGrantMs: SECOND }), "full", PERMITS],
-  ["waiters for less than a minute", {}, standing(MINUTE - 1), "full", PERMITS],
-  ["waiters for a minute, and no grant since", {}, standing(MINUTE), "stuck", NO_RELEASE],
+  ["waiters, and grants go on", {}, standing(STUCK, { sinceLastGrantMs: SECOND }), "full", PERMITS],
+  ["waiters for less than ten seconds", {}, standing(STUCK - 1), "full", PERMITS],
+  ["waiters for ten seconds, and no grant since", {}, standing(STUCK), "stuck", NO_RELEASE],
   [
     "the same, and a grant a moment less ago",
     {},
-    standing(2 * MINUTE, { sinceLastGrantMs: MINUTE - 1 }),
+    standing(2 * MINUTE, { sinceLastGrantMs: STUCK - 1 }),
     "full",
     PERMITS,
   ],
-  [
-    "the same, and no grant since the start",
-    {},
-    standing(MINUTE, { sinceLastGrantMs: undefined }),
-    "stuck",
-    NO_RELEASE,
-  ],
+  ["the same, and no grant since the start", {}, standing(STUCK, { sinceLastGrantMs: undefined }), "stuck", NO_RELEASE],
   [
     "holds of half a minute usually, for less than three",
     {},
@@ -59,7 +56,7 @@ const CASES: readonly Case[] = [
     PERMITS,
   ],
   ["the same for three", {}, standing(90 * SECOND, { meanHoldTimeMs: 30 * SECOND }), "stuck", NO_RELEASE],
-  ["holds of a second usually", {}, standing(MINUTE - 1, { meanHoldTimeMs: SECOND }), "full", PERMITS],
+  ["holds of a second usually", {}, standing(STUCK - 1, { meanHoldTimeMs: SECOND }), "full", PERMITS],
 
   ["tokens are missing, however long", {}, waitsFor(obstacleOf("db", "RATE_EXHAUSTED")), "full", RATE],
   [
@@ -77,9 +74,9 @@ const CASES: readonly Case[] = [
     elsewhere("CONCURRENCY_EXHAUSTED"),
   ],
   [
-    "the same for less than a minute",
+    "the same for less than ten seconds",
     {},
-    standing(MINUTE - 1, { obstacles: [obstacleOf("gpu", "CONCURRENCY_EXHAUSTED")] }),
+    standing(STUCK - 1, { obstacles: [obstacleOf("gpu", "CONCURRENCY_EXHAUSTED")] }),
     "full",
     elsewhere("CONCURRENCY_EXHAUSTED"),
   ],
@@ -107,7 +104,7 @@ const CASES: readonly Case[] = [
   ["others are ahead elsewhere", {}, waitsFor(obstacleOf("gpu", "WAITERS_AHEAD")), "stuck", elsewhere("WAITERS_AHEAD")],
   ["another is paused", {}, waitsFor(obstacleOf("gpu", "PAUSED")), "stuck", elsewhere("PAUSED")],
 
-  ["paused", { paused: true }, standing(MINUTE), "paused", { kind: "paused" }],
+  ["paused", { paused: true }, standing(STUCK), "paused", { kind: "paused" }],
   ["paused, and nothing waits", { paused: true }, {}, "paused", { kind: "paused" }],
   ["the server learns", {}, waitsFor(obstacleOf("db", "LEARNING")), "paused", { kind: "learning" }],
   ["deleted", { state: "deleting" }, { leases: 1 }, "draining", { kind: "draining" }],
@@ -117,14 +114,14 @@ const CASES: readonly Case[] = [
   ["fewer are refused", {}, { arrivalRate: 20, refusalRate: 0.99 }, "calm", NOTHING],
   ["what can never fit is refused", {}, { arrivalRate: 0, refusalRate: 0.1 }, "shedding", NOTHING],
   ["refused and waiting", {}, standing(SECOND, { arrivalRate: 20, refusalRate: 10 }), "shedding", PERMITS],
-  ["refused and standing still", {}, standing(MINUTE, { arrivalRate: 20, refusalRate: 10 }), "stuck", NO_RELEASE],
+  ["refused and standing still", {}, standing(STUCK, { arrivalRate: 20, refusalRate: 10 }), "stuck", NO_RELEASE],
   ["refused and paused", { paused: true }, { arrivalRate: 20, refusalRate: 20 }, "paused", { kind: "paused" }],
 
-  ["a server that does not say what is in the way", {}, standing(MINUTE, { obstacles: [] }), "stuck", NO_RELEASE],
+  ["a server that does not say what is in the way", {}, standing(STUCK, { obstacles: [] }), "stuck", NO_RELEASE],
   [
     "the same of a rate",
     { maxConcurrent: undefined, maxRps: 1 },
-    standing(MINUTE, { obstacles: [], tokensAvailable: 0.5 }),
+    standing(STUCK, { obstacles: [], tokensAvailable: 0.5 }),
     "full",
     RATE,
   ],
@@ -136,13 +133,13 @@ describe("a limiter", () => {
   });
 
   it("gets older between two looks", () => {
-    const limiter = limiterOf({}, standing(MINUTE - SECOND));
+    const limiter = limiterOf({}, standing(STUCK - SECOND));
     expect(standingOf(limiter, { elapsed: SECOND - 1 }).state).toBe("full");
     expect(standingOf(limiter, { elapsed: SECOND })).toEqual({
       state: "stuck",
       cause: NO_RELEASE,
-      oldestWaitMs: MINUTE,
-      sinceLastGrantMs: MINUTE,
+      oldestWaitMs: STUCK,
+      sinceLastGrantMs: STUCK,
     });
   });
 
@@ -154,7 +151,7 @@ describe("a limiter", () => {
 
   it("is held back by another key of its own as by another limiter", () => {
     const obstacles = [obstacleOf("db", "CONCURRENCY_EXHAUSTED", "b")];
-    const limiter = limiterOf({ keyed: true }, standing(MINUTE, { obstacles }));
+    const limiter = limiterOf({ keyed: true }, standing(STUCK, { obstacles }));
     expect(standingOf(limiter, { key: "a" }).cause).toMatchObject({ kind: "limiter", limiter: "db", key: "b" });
     expect(standingOf(limiter, { key: "b" }).cause).toEqual(NO_RELEASE);
   });

@@ -1,13 +1,15 @@
 /** All limiters at one moment: who needs a person, the sums, and the order in which they are shown. */
 
 import type { Limiter } from "../../client/api/limiter.ts";
-import { needsAttention, TROUBLES, type Trouble, troubleOf } from "./trouble.ts";
+import { TROUBLES, type Trouble, troubleOf } from "./trouble.ts";
 
 export interface Standing {
   readonly name: string;
   readonly limiter: Limiter;
   readonly trouble: Trouble;
   readonly needsAttention: boolean;
+  /** What holds its queue back, in a word or two; empty: nothing waits. */
+  readonly heldBackBy: string;
   /** ms that the oldest waiter has waited by now; 0: none waits. */
   readonly oldestWait: number;
 }
@@ -48,13 +50,11 @@ export function takeCensus(known: Iterable<Known>, now: number): Census {
 
 export function standingOf({ limiter, at }: Known, now: number): Standing {
   const age = Math.max(0, now - at);
-  const trouble = troubleOf(limiter, age);
   const { oldestWaitMs } = limiter.status;
   return {
     name: limiter.name,
     limiter,
-    trouble,
-    needsAttention: needsAttention(trouble, limiter),
+    ...troubleOf(limiter, age),
     oldestWait: oldestWaitMs === undefined ? 0 : oldestWaitMs + age,
   };
 }

@@ -1,42 +1,27 @@
-/** What state a limiter is in, at a glance: one word, in the order in which they want a person. */
+/** What state a limiter is in, at a glance: as the command line has it, too. */
 
 import type { Limiter } from "../../client/api/limiter.ts";
+import { needsOperator } from "../../explain/overview.ts";
+import { type State, standingOf } from "../../explain/standing.ts";
+import { causeWords } from "../../explain/words.ts";
 
-export type Trouble = "stuck" | "full" | "shedding" | "paused" | "draining" | "calm";
+export { STATES as TROUBLES } from "../../explain/overview.ts";
+export type { State as Trouble } from "../../explain/standing.ts";
+export { STATE_MEANINGS as TROUBLE_MEANING, STATE_WORDS as TROUBLE_WORDS } from "../../explain/words.ts";
 
-/** The worst first. */
-export const TROUBLES: readonly Trouble[] = ["stuck", "full", "shedding", "paused", "draining", "calm"];
-
-/** What each means, for the page's legend. */
-export const TROUBLE_MEANING: Readonly<Record<Trouble, string>> = {
-  stuck: "Requests wait, and none has been granted for ten seconds, though the rate limit is not the reason.",
-  full: "Requests wait, and the queue moves.",
-  shedding: "Requests are refused.",
-  paused: "An operator has paused it: it grants nothing.",
-  draining: "It was deleted, and goes with its last lease.",
-  calm: "Nothing waits, and nothing is refused.",
-};
-
-/** ms without a grant after which a queue stands still. */
-const STANDSTILL = 10_000;
+interface TroubleOf {
+  readonly trouble: State;
+  readonly needsAttention: boolean;
+  /** In a word or two; empty: nothing waits. */
+  readonly heldBackBy: string;
+}
 
 /** `age`: ms since the limiter was heard of. */
-export function troubleOf({ paused, state, status }: Limiter, age: number): Trouble {
-  if (state === "deleting") return "draining";
-  if (paused) return "paused";
-  if (status.waiters > 0) return isStuck(status, age) ? "stuck" : "full";
-  return status.refusalRate > 0 ? "shedding" : "calm";
-}
-
-/** Whether a person should look: its queue stands still, or waits for an operator, or requests are turned away. */
-export function needsAttention(trouble: Trouble, { status }: Limiter): boolean {
-  return trouble === "stuck" || trouble === "shedding" || (trouble === "paused" && status.waiters > 0);
-}
-
-function isStuck({ oldestWaitMs, sinceLastGrantMs, obstacles }: Limiter["status"], age: number): boolean {
-  // A slow rate is no standstill: it is known when the next is granted.
-  if (obstacles.some(({ reason }) => reason === "RATE_EXHAUSTED")) return false;
-  const waited = (oldestWaitMs ?? 0) + age;
-  const since = sinceLastGrantMs === undefined ? Number.POSITIVE_INFINITY : sinceLastGrantMs + age;
-  return waited >= STANDSTILL && since >= STANDSTILL;
+export function troubleOf(limiter: Limiter, age: number): TroubleOf {
+  const standing = standingOf(limiter, { elapsed: age });
+  return {
+    trouble: standing.state,
+    needsAttention: needsOperator({ limiter, standing }),
+    heldBackBy: causeWords(standing.cause),
+  };
 }

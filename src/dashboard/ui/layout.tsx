@@ -1,7 +1,7 @@
 /** The frame of the page: where one can go, whether what is shown is live, and what was done. */
 
 import type { ComponentChildren } from "preact";
-import { formatTimeOfDay } from "../../cli/text/number.ts";
+import { formatTimeOfDay } from "../../text/number.ts";
 import { formatRoute, type View } from "../model/route.ts";
 import type { Liveness } from "../store/connection.ts";
 import { usePage } from "./context.ts";

@@ -1,15 +1,6 @@
 /** Small marks: a state by word and shape, a share as a bar. */
 
-import { TROUBLE_MEANING, type Trouble } from "../model/trouble.ts";
-
-const WORDS: Readonly<Record<Trouble, string>> = {
-  stuck: "Stuck",
-  full: "Full",
-  shedding: "Shedding",
-  paused: "Paused",
-  draining: "Draining",
-  calm: "Calm",
-};
+import { TROUBLE_MEANING, TROUBLE_WORDS, type Trouble } from "../model/trouble.ts";
 
 /** Each state has a shape of its own, so that none is told by its colour alone. */
 const SHAPES: Readonly<Record<Trouble, string>> = {
@@ -27,7 +18,7 @@ export function TroubleMark({ trouble }: { readonly trouble: Trouble }) {
       <span class="shape" aria-hidden="true">
         {SHAPES[trouble]}
       </span>{" "}
-      {WORDS[trouble]}
+      {TROUBLE_WORDS[trouble]}
     </span>
   );
 }

@@ -1,9 +1,8 @@
 /** A limiter in a line. */
 
-import { formatRoughly } from "../../../cli/text/duration.ts";
-import { formatNumber } from "../../../cli/text/number.ts";
+import { formatRoughly } from "../../../text/duration.ts";
+import { formatNumber } from "../../../text/number.ts";
 import { standingOf } from "../../model/census.ts";
-import { heldBackBy } from "../../model/held-back.ts";
 import { formatRoute } from "../../model/route.ts";
 import { usePage } from "../../ui/context.ts";
 import { Bar, TroubleMark } from "../../ui/marks.tsx";
@@ -20,7 +19,7 @@ export function LimiterRow({ name, rowIndex, onFocus, onBlur }: LimiterRowProps)
   void limiters.version.value;
   const heard = limiters.byName.get(name);
   if (heard === undefined) return null;
-  const { limiter, trouble, oldestWait, needsAttention } = standingOf(heard, connection.now.value);
+  const { limiter, trouble, heldBackBy, oldestWait, needsAttention } = standingOf(heard, connection.now.value);
   const { status } = limiter;
   return (
     <tr aria-rowindex={rowIndex} class={needsAttention ? "needy" : undefined}>
@@ -53,7 +52,7 @@ export function LimiterRow({ name, rowIndex, onFocus, onBlur }: LimiterRowProps)
       <td class="number wide">
         {formatNumber(status.admissionRate)} / {formatNumber(status.completionRate)}
       </td>
-      <td class="wide">{heldBackBy(limiter, trouble)}</td>
+      <td class="wide">{heldBackBy}</td>
       <td class="widest" />
     </tr>
   );

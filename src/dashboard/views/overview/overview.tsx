@@ -1,8 +1,8 @@
 /** The first screen: is anything stuck, what, and since when? */
 
 import { useEffect, useRef } from "preact/hooks";
-import { formatRoughly } from "../../../cli/text/duration.ts";
-import { formatNumber } from "../../../cli/text/number.ts";
+import { formatRoughly } from "../../../text/duration.ts";
+import { formatNumber } from "../../../text/number.ts";
 import type { Census } from "../../model/census.ts";
 import { usePage } from "../../ui/context.ts";
 import { Figures } from "../../ui/figures.tsx";
