@@ -107,7 +107,7 @@ module.exports = {
         "server/front/",
         "server/service/",
         "server/transport/",
-        "server/engine/(board-)?engine\\.ts$",
+        "server/engine/((board-)?engine\\.ts$|remote/)",
         "server/config/settings\\.ts$",
         "server/(clock|ids|log)\\.ts$",
         "server/gen/",

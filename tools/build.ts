@@ -18,7 +18,12 @@ import { bundleInProcess } from "./bundle-in-process.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** The program, and the threads that it starts. They stand in one folder: a thread's file is found beside its starter. */
-const ENTRIES = ["src/cli/main.ts", "src/server/store/sqlite/worker.ts", "src/server/config/thread/config-worker.ts"];
+const ENTRIES = [
+  "src/cli/main.ts",
+  "src/server/store/sqlite/worker.ts",
+  "src/server/config/thread/config-worker.ts",
+  "src/server/front/workers/transport-worker.ts",
+];
 
 const { values } = parseArgs({ options: { out: { type: "string", default: "dist" } } });
 const out = resolve(ROOT, values.out);

@@ -6,7 +6,7 @@ import { addressText, urlText } from "./config/settings.ts";
 import type { Server } from "./server.ts";
 
 export interface GreetingOptions {
-  readonly server: Pick<Server, "grpc" | "web">;
+  readonly server: Pick<Server, "grpc" | "web" | "workers">;
   readonly config: Pick<LoadedConfig, "limiters" | "origin" | "settings">;
   readonly isTerminal: boolean;
   /** How the command line is called. */
@@ -25,7 +25,8 @@ export function greeting(options: GreetingOptions): string {
   const data = settings.store === undefined ? null : resolve(settings.store.folder);
   const file = origin.path === undefined ? null : resolve(origin.path);
   // The number of the level is the log's.
-  return `${JSON.stringify({ level: 30, time: now, grpc, web, data, config: file, msg })}\n`;
+  const { workers } = server;
+  return `${JSON.stringify({ level: 30, time: now, grpc, web, workers, data, config: file, msg })}\n`;
 }
 
 function restOf({ server, config, program }: GreetingOptions): readonly string[] {
@@ -34,6 +35,7 @@ function restOf({ server, config, program }: GreetingOptions): readonly string[]
   const name = limiters.find(({ keyed }) => !keyed)?.name ?? "NAME";
   const acquire = `-d '{"claims":[{"limiter":"${name}"}]}' ${addressText(server.grpc)} ggen.backpressure.v1.AdmissionService/Acquire`;
   return [
+    `threads: ${workersText(server.workers)}`,
     `data: ${dataText(settings.store?.folder, origin.data?.by === "default")}`,
     `configuration: ${origin.path ?? "the default (limiter sample, board default); --config FILE for one of your own"}`,
     "try, in another terminal:",
@@ -42,6 +44,11 @@ function restOf({ server, config, program }: GreetingOptions): readonly string[]
     `  grpcurl -plaintext ${acquire}`,
     "Ctrl-C drains the server and ends it",
   ];
+}
+
+function workersText(workers: number): string {
+  if (workers === 0) return "one, which decides and carries the connections";
+  return `one that decides, ${workers} that ${workers === 1 ? "carries" : "carry"} the connections (workers in the configuration)`;
 }
 
 function dataText(folder: string | undefined, isDefault: boolean): string {

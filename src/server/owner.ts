@@ -3,17 +3,16 @@
 import type { Clock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { createDeclarations } from "./declarations.ts";
-import type { BoardEngine } from "./engine/board-engine.ts";
 import { createEmbeddedBoardEngine } from "./engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
-import { type Engine, EngineUnavailable } from "./engine/engine.ts";
+import { EngineUnavailable } from "./engine/engine.ts";
+import type { Engines } from "./engine/remote/messages.ts";
 import type { Log } from "./log.ts";
 import type { Store } from "./store/store.ts";
 import { reserveTokens } from "./store/token-reserve.ts";
 
 export interface Owner {
-  readonly engine: Engine;
-  readonly boards: BoardEngine;
+  readonly engines: Engines;
   /** Takes up what another configuration says of limits, limiters and boards. */
   takeUp(config: LoadedConfig): void;
   /** Whether all that the configuration declares is taken up. What was refused may be taken up later. */
@@ -52,8 +51,7 @@ export async function createOwner({ config, clock, store, log }: OwnerOptions): 
   declarations.takeUpAtStart(config);
 
   return {
-    engine,
-    boards,
+    engines: { limiters: engine, boards },
     takeUp(next) {
       engine.setMaxWaiters(next.settings.maxWaiters);
       engine.setMaxLimiters(next.settings.maxLimiters);

@@ -4,9 +4,9 @@ import { type Clock, createSystemClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { formatProblem } from "./config/problem.ts";
 import { runningConfigMessage } from "./config/running-config.ts";
-import { restartFields, settingsInForce } from "./config/settings.ts";
-import type { FrontAddresses } from "./front/front.ts";
-import { createLocalFront } from "./front/local-front.ts";
+import { addressText, restartFields, settingsInForce } from "./config/settings.ts";
+import type { FrontAddresses, ServerState } from "./front/front.ts";
+import { openFront } from "./front/open-front.ts";
 import { createSecretKey } from "./ids.ts";
 import type { Log } from "./log.ts";
 import { openStore } from "./open-store.ts";
@@ -17,6 +17,8 @@ import { VERSION } from "./version.ts";
 
 /** What runs, and where it listens. */
 export interface Server extends FrontAddresses {
+  /** Threads that carry the connections; 0: the main thread does. */
+  readonly workers: number;
   /** Takes up another configuration; what needs a restart is logged and left as it is. */
   reconfigure(config: LoadedConfig): void;
   /** Whether all that the configuration declares is taken up. What was refused may be taken up later. */
@@ -57,34 +59,33 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function serve({ config, log, clock, ending }: TimedOptions, store: Store): Promise<Server> {
+async function serve(options: TimedOptions, store: Store): Promise<Server> {
+  const { config, log, clock, ending, onFatal = () => {} } = options;
   let { settings } = config;
   let latest = config;
   const startedAt = clock.wallTime(clock.now());
   let loadedAt = startedAt;
-  sayNotes(config, log);
-  const owner = await createOwner({ config, clock, store, log });
-  const { engine, boards } = owner;
   const { incompleteFor } = store;
   const learningEnds = incompleteFor > 0 ? clock.wallTime(clock.now() + incompleteFor) : undefined;
-  const front = createLocalFront({
-    clock,
-    log,
-    engine,
-    boards,
-    secretKey: store.secretKey ?? createSecretKey(),
-    settings: () => settings,
-    running: () =>
-      runningConfigMessage({
-        started: config,
-        latest,
-        settings,
-        startedAt,
-        loadedAt,
-        version: VERSION,
-        status: { draining: stopping !== undefined, learningEnds, storeProblem: problem },
-      }),
+  let serving = false;
+  let draining = false;
+  let problem: string | undefined;
+
+  function state(): ServerState {
+    const status = { draining, learningEnds, storeProblem: problem };
+    const running = { started: config, latest, settings, startedAt, loadedAt, version: VERSION, status };
+    return { serving: serving && problem === undefined, settings, running: runningConfigMessage(running) };
+  }
+
+  sayNotes(config, log);
+  const owner = await createOwner({ config, clock, store, log });
+  const { engines } = owner;
+  const secretKey = store.secretKey ?? createSecretKey();
+  const front = await openFront({ clock, log, engines, secretKey, state: state(), onFatal }).catch(async (error) => {
+    await owner.close();
+    throw error;
   });
+  const show = () => front.show(state());
   const stopWatchingDescriptors = watchDescriptors({ clock, log, maxConnections: settings.limits.maxConnections });
   let stopping: Promise<void> | undefined;
   let ended: Promise<void> | undefined;
@@ -104,17 +105,15 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
   }
 
   const leasesOutlive = settings.store !== undefined && settings.store.leases !== "none";
-  let serving = false;
-  let problem: string | undefined;
-  const sayHealth = () => front.setServing(serving && problem === undefined);
   store.onHealth((current) => {
     problem = current;
-    sayHealth();
+    show();
   });
 
   async function drain(): Promise<void> {
     serving = false;
-    sayHealth();
+    draining = true;
+    show();
     const deadline = clock.now() + settings.drainTimeout;
     owner.stopGranting();
     front.drain(clock.wallTime(deadline), leasesOutlive ? "lost" : "cancelled");
@@ -128,11 +127,13 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
 
   try {
     ending?.throwIfAborted();
-    const addresses = await front.listen();
+    const { grpc, web } = settings.listeners;
+    const addresses = await front.listen({ grpc: addressText(grpc), web: addressText(web) });
     serving = true;
-    sayHealth();
+    show();
     return {
       ...addresses,
+      workers: front.workers,
       reconfigure(next) {
         const fields = restartFields(settings, next.settings);
         if (fields.length > 0) log.warn({ fields }, "these fields have changed and need a restart to take effect");
@@ -141,6 +142,7 @@ async function serve({ config, log, clock, ending }: TimedOptions, store: Store)
         settings = settingsInForce(settings, next.settings);
         latest = next;
         loadedAt = clock.wallTime(clock.now());
+        show();
         owner.takeUp(next);
       },
       get isInForce() {

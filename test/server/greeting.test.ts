@@ -3,7 +3,7 @@ import { type LoadedConfig, loadConfig, parseConfig } from "../../src/server/con
 import { type DataChoice, readDataChoice } from "../../src/server/config/data-choice.ts";
 import { greeting } from "../../src/server/greeting.ts";
 
-const server = { grpc: { host: "127.0.0.1", port: 50051 }, web: { host: "::1", port: 8080 } };
+const server = { grpc: { host: "127.0.0.1", port: 50051 }, web: { host: "::1", port: 8080 }, workers: 0 };
 const SERVES = "backpressure serves gRPC on 127.0.0.1:50051, Connect and gRPC-Web on http://[::1]:8080";
 
 function loaded(data: DataChoice | undefined, file?: string): LoadedConfig {
@@ -20,6 +20,7 @@ describe("on a terminal", () => {
   it("says where it serves, where it keeps what, and what to try", () => {
     expect(lines(loaded({ folder: "/home/me/.local/state/backpressure", by: "default" }))).toEqual([
       SERVES,
+      "threads: one, which decides and carries the connections",
       "data: /home/me/.local/state/backpressure (--data DIR for another folder, --data none for memory alone)",
       "configuration: the default (limiter sample, board default); --config FILE for one of your own",
       "try, in another terminal:",
@@ -41,12 +42,12 @@ describe("on a terminal", () => {
       "data: memory alone, which ends with the server; --data DIR keeps it across restarts",
     ],
   ])("names %s", (_what, data, file, line) => {
-    expect(lines(loaded(data, file)).slice(1, 3)).toEqual([line, "configuration: b.yaml"]);
+    expect(lines(loaded(data, file)).slice(2, 4)).toEqual([line, "configuration: b.yaml"]);
   });
 
   it("suggests a limiter that needs no key", () => {
     const file = "limiters: [{ name: tenants, keyed: true, max_rps: 1 }, { name: gpu, max_concurrent: 1 }]";
-    expect(lines(loaded(undefined, file))[4]).toContain(" run gpu -- ");
+    expect(lines(loaded(undefined, file))[5]).toContain(" run gpu -- ");
   });
 });
 
@@ -55,7 +56,7 @@ it("elsewhere it is one JSON object, of the form of the log", () => {
     greeting({ server, config, isTerminal: false, program: "npx backpressure", now: 5 });
   const text = json(loaded(readDataChoice("/chosen", "option")));
   expect(text).toMatch(/^\{.*\}\n$/);
-  const about = { level: 30, time: 5, grpc: "127.0.0.1:50051", web: "http://[::1]:8080", msg: SERVES };
+  const about = { level: 30, time: 5, grpc: "127.0.0.1:50051", web: "http://[::1]:8080", workers: 0, msg: SERVES };
   expect(JSON.parse(text)).toEqual({ ...about, data: "/chosen", config: null });
   const { data, config } = JSON.parse(json(loaded(undefined, "limiters: []")));
   expect([data, config]).toEqual([null, `${process.cwd()}/b.yaml`]);

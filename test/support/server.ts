@@ -22,13 +22,19 @@ export interface TestServer extends Pick<Server, "stop" | "stopNow">, AsyncDispo
 /** Free ports, wherever else a configuration may say. */
 export const FREE_PORTS = 'listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" }\n';
 
+/** The line of a configuration that says how many workers servers of this run have: `BACKPRESSURE_TEST_WORKERS`, or none. */
+export const WORKERS = `workers: ${Number(process.env.BACKPRESSURE_TEST_WORKERS ?? 0)}\n`;
+
 /** `yaml` is the configuration but for the listeners; pages of `corsOrigins` may call it. */
 export async function startTestServer(
   yaml: string,
   { corsOrigins = [] as readonly string[] } = {},
 ): Promise<TestServer> {
   const listeners = { grpc: "127.0.0.1:0", web: "127.0.0.1:0", cors_origins: corsOrigins };
-  const config = parseConfig(`listeners: ${JSON.stringify(listeners)}\n${yaml}`, { path: undefined, overrides: [] });
+  const config = parseConfig(`listeners: ${JSON.stringify(listeners)}\n${WORKERS}${yaml}`, {
+    path: undefined,
+    overrides: [],
+  });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   const log = createMemoryLog();
   const server = await startServer({ config, log });

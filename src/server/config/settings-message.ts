@@ -33,6 +33,7 @@ export function settingsMessage(settings: ServerSettings): Config {
       heartbeat: microsToDuration(liveness.heartbeat),
     },
     drain: { timeout: microsToDuration(settings.drainTimeout) },
+    workers: settings.workers,
     logging: { level: LEVELS[settings.logLevel] },
     ...(store && {
       store: { folder: store.folder, leases: DURABILITIES[store.leases], maxMegabytes: store.maxMegabytes },

@@ -18,6 +18,8 @@ export interface ServerSettings {
   readonly maxLimiters: number;
   readonly maxBoards: number;
   readonly logLevel: LogLevel;
+  /** Threads that carry connections; 0: the main thread does. */
+  readonly workers: number;
   /** Undefined: nothing is kept. */
   readonly store: StoreSettings | undefined;
 }
@@ -63,7 +65,15 @@ interface Liveness {
 const SECOND = 1_000_000;
 
 /** The settings of a configuration that keeps the contract's rules. */
-export function serverSettings({ listeners, limits, liveness, drain, logging, store }: Config): ServerSettings {
+export function serverSettings({
+  listeners,
+  limits,
+  liveness,
+  drain,
+  logging,
+  store,
+  workers,
+}: Config): ServerSettings {
   return {
     listeners: {
       grpc: parseAddress(listeners?.grpc || "127.0.0.1:50051"),
@@ -87,6 +97,7 @@ export function serverSettings({ listeners, limits, liveness, drain, logging, st
     maxLimiters: limits?.maxLimiters ?? 10_000,
     maxBoards: limits?.maxBoards ?? 1_000,
     logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
+    workers: workers ?? 0,
     store: store?.folder
       ? {
           folder: store.folder,
@@ -121,6 +132,7 @@ const RESTART_FIELDS: Readonly<Record<string, Read>> = {
   "liveness.keepalive_time": ({ liveness }) => liveness.keepaliveTime,
   "liveness.keepalive_timeout": ({ liveness }) => liveness.keepaliveTimeout,
   "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
+  workers: ({ workers }) => workers,
 };
 
 const LIVE_FIELDS: Readonly<Record<string, Read>> = {
@@ -135,6 +147,9 @@ const LIVE_FIELDS: Readonly<Record<string, Read>> = {
 export const SETTING_FIELDS: ReadonlyMap<string, { readonly live: boolean }> = new Map(
   Object.keys({ ...RESTART_FIELDS, ...LIVE_FIELDS }).map((field) => [field, { live: field in LIVE_FIELDS }]),
 );
+
+/** Fields whose default follows from the machine: the server and a reader of its file may have different ones. */
+export const MACHINE_FIELDS: ReadonlySet<string> = new Set(["workers"]);
 
 /** The settings of a server that runs with `running` once it has taken up `next`: what needs a restart stays. */
 export function settingsInForce(running: ServerSettings, next: ServerSettings): ServerSettings {

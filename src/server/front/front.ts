@@ -1,5 +1,7 @@
 /** A front: all that stands between the engines' ports and the ports that clients connect to. */
 
+import type { ServerSettings } from "../config/settings.ts";
+import type { GetConfigResponse } from "../gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import type { StreamEnd } from "../service/rpc.ts";
 import type { BoundAddress } from "../transport/port/options.ts";
 
@@ -9,11 +11,28 @@ export interface FrontAddresses {
   readonly web: BoundAddress;
 }
 
+/** Where a front is to listen, as `host:port`; a port of 0 is one that is free. */
+export interface FrontListeners {
+  readonly grpc: string;
+  readonly web: string;
+}
+
+/** What a front is to know of its server, and to say of it. */
+export interface ServerState {
+  /** What health says. */
+  readonly serving: boolean;
+  readonly settings: ServerSettings;
+  /** What clients are shown of the configuration. */
+  readonly running: GetConfigResponse;
+}
+
 export interface Front {
+  /** Threads that carry the connections; 0: the main thread does. */
+  readonly workers: number;
   /** Opens both ports. Rejects with what is wrong, where, and what to do. */
-  listen(): Promise<FrontAddresses>;
-  /** Sets what health says. Until this is called the server does not serve. */
-  setServing(serving: boolean): void;
+  listen(at: FrontListeners): Promise<FrontAddresses>;
+  /** The state has changed. */
+  show(state: ServerState): void;
   /**
    * Takes nothing new from here on, and tells every stream so. `endTime` (ms since 1970): until when leases may finish.
    * `waiterLeaves`: "lost" where the next start knows the places of waiters, which then come back to them.

@@ -1,10 +1,8 @@
 /** The front in this thread: services over the engines' ports, and the transports that carry them. */
 
 import type { Clock } from "../clock.ts";
-import { addressText, type ServerSettings } from "../config/settings.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { GetConfigResponse } from "../gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import { createIds } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { createAdmissionService } from "../service/admission-service.ts";
@@ -15,11 +13,11 @@ import { createHealth } from "../service/health.ts";
 import { createLimiterService } from "../service/limiter-service.ts";
 import { createReflection } from "../service/reflection.ts";
 import { createGrpcTransport } from "../transport/grpc/transport.ts";
-import type { TransportOptions } from "../transport/port/options.ts";
+import type { ConnectionPlaces } from "../transport/port/connection-places.ts";
 import { readPageFiles } from "../transport/web/pages/files.ts";
 import { createPages } from "../transport/web/pages/pages.ts";
 import { createWebTransport } from "../transport/web/transport.ts";
-import type { Front } from "./front.ts";
+import type { Front, FrontAddresses, FrontListeners, ServerState } from "./front.ts";
 
 export interface LocalFrontOptions {
   readonly clock: Clock;
@@ -28,27 +26,32 @@ export interface LocalFrontOptions {
   readonly boards: BoardEngine;
   /** 32 bytes under which the secrets of leases are made. */
   readonly secretKey: Uint8Array;
-  /** The settings in force; asked for anew where they may change while the server runs. */
-  readonly settings: () => ServerSettings;
-  /** The same as clients are shown them. */
-  readonly running: () => GetConfigResponse;
+  /** Of each port, for its connections. */
+  readonly places: { readonly grpc: ConnectionPlaces; readonly web: ConnectionPlaces };
+  readonly state: ServerState;
 }
 
-export function createLocalFront(options: LocalFrontOptions): Front {
-  const { clock, log, engine, boards, secretKey, settings, running } = options;
-  const { limits, liveness, listeners } = settings();
+export interface LocalFront extends Front {
+  /** `isShared`: other threads listen on the same ports. */
+  listen(at: FrontListeners, isShared?: boolean): Promise<FrontAddresses>;
+}
+
+export function createLocalFront(options: LocalFrontOptions): LocalFront {
+  const { clock, log, engine, boards, secretKey, places } = options;
+  let { state } = options;
+  const { limits, liveness, listeners } = state.settings;
   const ids = createIds(secretKey);
-  const heartbeat = () => settings().liveness.heartbeat;
+  const heartbeat = () => state.settings.liveness.heartbeat;
   const admission = createAdmissionService({ clock, ids, engine, heartbeat });
   const board = createBoardService({ clock, ids, boards, heartbeat });
   const contract = [
     admission.service,
     createLimiterService({ clock, engine }),
     board.service,
-    createConfigService({ clock, engine, boards, running }),
+    createConfigService({ clock, engine, boards, running: () => state.running }),
   ];
   const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
-  const calls = createCallsUnderWay({ clock, bound: () => settings().drainTimeout });
+  const calls = createCallsUnderWay({ clock, bound: () => state.settings.drainTimeout });
   const services = [
     ...contract,
     health.service,
@@ -57,17 +60,22 @@ export function createLocalFront(options: LocalFrontOptions): Front {
       clock,
     ),
   ].map(calls.watch);
-  const transport: TransportOptions = { services, limits, liveness, log, clock };
-  const grpc = createGrpcTransport(transport);
+  const transport = { services, limits, liveness, log, clock };
+  const grpc = createGrpcTransport({ ...transport, places: places.grpc });
   const cors = { origins: listeners.corsOrigins, headers: listeners.corsHeaders };
-  const web = createWebTransport({ ...transport, cors, pages: createPages(readPageFiles()) });
+  const web = createWebTransport({ ...transport, places: places.web, cors, pages: createPages(readPageFiles()) });
+  health.set(state.serving);
 
   return {
-    listen: async () => ({
-      grpc: await grpc.listen(addressText(listeners.grpc)),
-      web: await web.listen(addressText(listeners.web)),
+    workers: 0,
+    listen: async (at, isShared) => ({
+      grpc: await grpc.listen(at.grpc, isShared),
+      web: await web.listen(at.web, isShared),
     }),
-    setServing: (serving) => health.set(serving),
+    show(next) {
+      state = next;
+      health.set(state.serving);
+    },
     drain(endTime, waiterLeaves) {
       admission.drain(endTime, waiterLeaves);
       board.drain(endTime);

@@ -6,6 +6,7 @@ import { connect } from "../../../src/client/index.ts";
 import { parseConfig } from "../../../src/server/config/config.ts";
 import { createLog } from "../../../src/server/log.ts";
 import { type Server, startServer } from "../../../src/server/server.ts";
+import { WORKERS } from "../../support/server.ts";
 
 export interface RealServer extends Server {
   /** Where gRPC is served: host:port. */
@@ -17,7 +18,7 @@ export interface RealServer extends Server {
 /** Starts a server that ends with the test; `yaml` is added to its configuration, `corsOrigins` may call it. */
 export async function startRealServer(yaml = "", corsOrigins: readonly string[] = []): Promise<RealServer> {
   const listeners = { grpc: "127.0.0.1:0", web: "127.0.0.1:0", cors_origins: corsOrigins };
-  const text = `listeners: ${JSON.stringify(listeners)}\n${yaml}`;
+  const text = `listeners: ${JSON.stringify(listeners)}\n${WORKERS}${yaml}`;
   const config = parseConfig(text, { path: undefined, overrides: [] });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   const server = await startServer({ config, log: createLog("silent") });

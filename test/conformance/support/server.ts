@@ -8,6 +8,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { createSystemClock } from "../../../src/server/clock.ts";
 import { createLog } from "../../../src/server/log.ts";
 import { createGrpcTransport } from "../../../src/server/transport/grpc/transport.ts";
+import { createConnectionPlaces } from "../../../src/server/transport/port/connection-places.ts";
 import type { TransportOptions } from "../../../src/server/transport/port/options.ts";
 import { createWebTransport } from "../../../src/server/transport/web/transport.ts";
 import { readContract, type ServerCompatRequest } from "./contract.ts";
@@ -26,6 +27,7 @@ const wanted = fromBinary(contract.message("ServerCompatRequest"), asked) as Ser
 messages.registry = contract.registry;
 const options: TransportOptions = {
   services: [createConformanceService(contract)],
+  places: createConnectionPlaces(1_000),
   limits: {
     maxMessageBytes: wanted.messageReceiveLimit || MAX_MESSAGE_BYTES,
     maxStreamsPerConnection: 1000,

@@ -120,6 +120,7 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
       return await Promise.race([server.stop().then(() => true), sleep(2_000, false)]);
     },
   },
+  workers: { value: 1, probe: ({ server }) => server.workers === 1 },
   "store.folder": {
     value: folderOf("folder"),
     brings: ["store.leases", "store.max_megabytes"],
@@ -155,8 +156,8 @@ const BASE: Yaml = {
 function withFields(fields: Yaml): Yaml {
   const yaml = structuredClone(BASE);
   for (const [path, value] of Object.entries(fields)) {
-    const [section = "", field = ""] = path.split(".");
-    yaml[section] = { ...(yaml[section] as Yaml | undefined), [field]: value };
+    const [section = "", field] = path.split(".");
+    yaml[section] = field === undefined ? value : { ...(yaml[section] as Yaml | undefined), [field]: value };
   }
   return yaml;
 }

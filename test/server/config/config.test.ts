@@ -38,6 +38,7 @@ const DEFAULTS = {
   maxLimiters: 10_000,
   maxBoards: 1_000,
   logLevel: "info",
+  workers: 0,
 };
 
 describe("a configuration", () => {
@@ -71,6 +72,7 @@ limits:
 liveness: {keepalive_time: 1h, keepalive_timeout: 250ms, heartbeat: 1m30s}
 drain: {timeout: 0}
 logging: {level: warn}
+workers: 3
 `);
     expect(settings).toEqual({
       listeners: {
@@ -91,6 +93,7 @@ logging: {level: warn}
       maxLimiters: 0,
       maxBoards: 7,
       logLevel: "warn",
+      workers: 3,
     });
   });
 

@@ -27,6 +27,7 @@ describe("a change that takes a restart is named by its field", () => {
       ["liveness.keepalive_time", "liveness.keepalive_timeout", "liveness.heartbeat"],
       { liveness: { keepaliveTime: second, keepaliveTimeout: second, heartbeat: second } },
     ],
+    [["workers"], { workers: 3 }],
   ])("%j", (fields, next) => {
     const running = serverSettings(create(ConfigSchema));
     expect(restartFields(running, serverSettings(create(ConfigSchema, next)))).toEqual(fields);

@@ -6,7 +6,7 @@ import { type GetConfigResponse, Origin } from "../../gen/ggen/backpressure/conf
 import type { ConfigOrigin, LoadedConfig } from "../config.ts";
 import { DATA_OPTION, DATA_VARIABLE } from "../data-choice.ts";
 import { OVERRIDES, type Override } from "../environment.ts";
-import { SETTING_FIELDS, type ServerSettings } from "../settings.ts";
+import { MACHINE_FIELDS, SETTING_FIELDS, type ServerSettings } from "../settings.ts";
 import { settingsMessage } from "../settings-message.ts";
 import type { Difference, TakeUp } from "./difference.ts";
 import { fieldValues } from "./field-values.ts";
@@ -26,6 +26,7 @@ export function diffSettings(file: FileSettings, running: GetConfigResponse, tak
   return [...SETTING_FIELDS].flatMap(([field, { live }]): Difference[] => {
     const about = { kind: "setting", name: "", field, running: now.get(field) } as const;
     const origin = running.origins.find((each) => each.field === field);
+    if (MACHINE_FIELDS.has(field) && origin === undefined && !file.plain.origins.has(field)) return [];
     if (origin?.origin === Origin.ENVIRONMENT && origin.variable !== DATA_VARIABLE) {
       // What the file leaves to its default is no difference.
       if (!file.plain.origins.has(field) || plain.get(field) === now.get(field)) return [];
@@ -65,6 +66,7 @@ function settingValues(config: Config | undefined): ReadonlyMap<string, string |
   if (config === undefined) return values;
   const sections = toJson(ConfigSchema, config, { useProtoFieldName: true }) as JsonObject;
   for (const section of ConfigSchema.fields) {
+    if (SETTING_FIELDS.has(section.name)) values.set(section.name, String(sections[section.name]));
     if (section.fieldKind !== "message" || sections[section.name] === undefined) continue;
     const message = config[section.localName as keyof Config] as never;
     for (const [name, text] of fieldValues<DescMessage>(section.message, message, NONE)) {

@@ -20,7 +20,7 @@ import { createGrpcBeneath } from "./underlying-stream.ts";
 
 const TIMEOUT_HEADER = "grpc-timeout";
 
-export function createGrpcTransport({ services, limits, liveness, log, clock }: TransportOptions): Transport {
+export function createGrpcTransport({ services, places, limits, liveness, log, clock }: TransportOptions): Transport {
   // What a caller sends must not write lines of its own to standard error.
   setLogger({ error: (message: string) => log.debug({ message }, "grpc-js") });
   const grpc = new Server({
@@ -62,6 +62,7 @@ export function createGrpcTransport({ services, limits, liveness, log, clock }: 
 
   return createPort({
     server: createServer({ noDelay: true }, inject),
+    places,
     limits,
     log,
     clock,

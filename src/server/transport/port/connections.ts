@@ -3,6 +3,7 @@
 import type { Server, Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
+import type { ConnectionPlaces } from "./connection-places.ts";
 
 export interface Connections {
   readonly size: number;
@@ -15,38 +16,46 @@ export interface Connections {
 const QUIET_TIME = 10_000_000;
 
 /**
- * Watches over the sockets of a server that listens. A socket beyond the limit is closed by Node before this server sees
- * it, and an `accept` that fails (no more file descriptors) leaves the server alive.
+ * Watches over the sockets of a server that listens, whose other listeners for connections are there already. A socket beyond the
+ * limit is closed before they see it, and an `accept` that fails (no more file descriptors) leaves the server alive.
  */
 export function watchConnections(options: {
   readonly server: Server;
+  readonly places: ConnectionPlaces;
   readonly maxConnections: number;
   readonly log: Log;
   readonly clock: Clock;
 }): Connections {
-  const { server, maxConnections, log, clock } = options;
+  const { server, places, maxConnections, log, clock } = options;
   const sockets = new Set<Socket>();
   let emptied: (() => void)[] = [];
 
-  server.maxConnections = maxConnections;
   const warnOfDrops = rarely(clock, (times) =>
     log.warn({ dropped: times, maxConnections }, "connections were closed at once: as many are open as may be"),
   );
   const warnOfErrors = rarely(clock, (times, err) => log.warn({ err, times }, "a connection could not be accepted"));
-  server.on("drop", () => warnOfDrops(undefined));
   server.on("error", (error) => {
     if (server.listening) warnOfErrors(error);
   });
-  server.prependListener("connection", (socket: Socket) => {
+  const serve = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    if (!places.take()) {
+      warnOfDrops(undefined);
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
     // What is wrong with a socket ends it, and its protocol notices that; unheard, it would end the process.
     socket.on("error", () => {});
     socket.once("close", () => {
       sockets.delete(socket);
+      places.leave();
       if (sockets.size > 0) return;
       for (const resolve of emptied) resolve();
       emptied = [];
     });
+    for (const listener of serve) listener.call(server, socket);
   });
 
   return {

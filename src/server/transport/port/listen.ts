@@ -16,8 +16,11 @@ const ADVICE: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the host name does not resolve now; use an IP address of this machine",
 };
 
-/** Listens on `host:port` or `[v6]:port`; resolves with what was bound, rejects with a sentence for the operator. */
-export function listen(server: Server, address: string): Promise<BoundAddress> {
+/**
+ * Listens on `host:port` or `[v6]:port`; resolves with what was bound, rejects with a sentence for the operator. `isShared`: others
+ * that say so may listen there, too.
+ */
+export function listen(server: Server, address: string, isShared = false): Promise<BoundAddress> {
   const { promise, resolve, reject } = Promise.withResolvers<BoundAddress>();
   const refuse = (why: string, cause?: unknown) => reject(new Error(`cannot listen on ${address}: ${why}`, { cause }));
   const [, v6, name, digits] = ADDRESS.exec(address) ?? [];
@@ -29,7 +32,7 @@ export function listen(server: Server, address: string): Promise<BoundAddress> {
   }
   const onError = (error: NodeJS.ErrnoException) => refuse(ADVICE[error.code ?? ""] ?? error.message, error);
   server.once("error", onError);
-  server.listen({ host, port }, () => {
+  server.listen({ host, port, reusePort: isShared }, () => {
     server.removeListener("error", onError);
     const bound = server.address() as AddressInfo;
     resolve({ host: bound.address, port: bound.port });

@@ -3,6 +3,7 @@
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { RpcService } from "../../service/rpc.ts";
+import type { ConnectionPlaces } from "./connection-places.ts";
 
 /** What a port will bear. */
 export interface TransportLimits {
@@ -26,6 +27,8 @@ export interface Liveness {
 
 export interface TransportOptions {
   readonly services: readonly RpcService[];
+  /** Of this port: how many connections there may be is counted here. */
+  readonly places: ConnectionPlaces;
   readonly limits: TransportLimits;
   readonly liveness: Liveness;
   readonly log: Log;
@@ -39,8 +42,11 @@ export interface BoundAddress {
 
 /** One port. `drain` and `close` may be called any number of times, and before `listen`. */
 export interface Transport {
-  /** Opens the port: `127.0.0.1:50051`, `[::1]:0`. Rejects with what is wrong, where, and what to do. */
-  listen(address: string): Promise<BoundAddress>;
+  /**
+   * Opens the port: `127.0.0.1:50051`, `[::1]:0`. Rejects with what is wrong, where, and what to do. `isShared`: other threads
+   * may open the same port, where the system can share one (`port-sharing.ts`).
+   */
+  listen(address: string, isShared?: boolean): Promise<BoundAddress>;
   /** Takes no new connections and asks those that are open to go elsewhere; calls that are open go on. */
   drain(): void;
   /** Ends everything now. Resolves when no socket is left. */

@@ -10,7 +10,7 @@ const LAST_WORDS = 50_000;
 /** µs that a connection may take to end after that. */
 const LINGER = 500_000;
 
-export interface PortOptions extends Pick<TransportOptions, "limits" | "log" | "clock"> {
+export interface PortOptions extends Pick<TransportOptions, "places" | "limits" | "log" | "clock"> {
   /** Accepts the connections; nothing listens yet. */
   readonly server: Server;
   /** Sends the open connections away, each after its last call. Called once. */
@@ -19,8 +19,8 @@ export interface PortOptions extends Pick<TransportOptions, "limits" | "log" | "
   readonly end: () => void;
 }
 
-export function createPort({ server, limits, log, clock, drain, end }: PortOptions): Transport {
-  const connections = watchConnections({ server, maxConnections: limits.maxConnections, log, clock });
+export function createPort({ server, places, limits, log, clock, drain, end }: PortOptions): Transport {
+  const connections = watchConnections({ server, places, maxConnections: limits.maxConnections, log, clock });
   let draining = false;
   let ended = false;
   let closed: Promise<void> | undefined;
@@ -47,7 +47,7 @@ export function createPort({ server, limits, log, clock, drain, end }: PortOptio
     endOnce();
   };
   return {
-    listen: (address) => listen(server, address),
+    listen: (address, isShared) => listen(server, address, isShared),
     drain: drainOnce,
     close: () => {
       closed ??= close();

@@ -28,7 +28,7 @@ const HEADERS_TIMEOUT = 10_000;
 const CHECK_INTERVAL = 2_000;
 
 export function createWebTransport(options: WebTransportOptions): Transport {
-  const { services, limits, liveness, log, clock, cors, pages = () => false } = options;
+  const { services, places, limits, liveness, log, clock, cors, pages = () => false } = options;
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
   const guard = createRequestGuard(clock);
@@ -83,6 +83,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
 
   return createPort({
     server: http1,
+    places,
     limits,
     log,
     clock,

@@ -9,9 +9,11 @@ import {
 import { createLog } from "../../../../src/server/log.ts";
 import { createRpcService } from "../../../../src/server/service/rpc.ts";
 import { createGrpcTransport } from "../../../../src/server/transport/grpc/transport.ts";
+import { createConnectionPlaces } from "../../../../src/server/transport/port/connection-places.ts";
 
 const transport = createGrpcTransport({
   services: [createRpcService(AdmissionService, { tryAcquire: () => create(TryAcquireResponseSchema) })],
+  places: createConnectionPlaces(1_000),
   limits: {
     maxMessageBytes: 64 * 1024,
     maxStreamsPerConnection: 1000,

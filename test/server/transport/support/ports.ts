@@ -4,6 +4,7 @@ import { onTestFinished } from "vitest";
 import { type Clock, createSystemClock } from "../../../../src/server/clock.ts";
 import type { RpcService } from "../../../../src/server/service/rpc.ts";
 import { createGrpcTransport } from "../../../../src/server/transport/grpc/transport.ts";
+import { createConnectionPlaces } from "../../../../src/server/transport/port/connection-places.ts";
 import type {
   Liveness,
   Transport,
@@ -52,9 +53,11 @@ export function startWeb(
 }
 
 function transportOptions(services: readonly RpcService[], options: PortOptions, log: MemoryLog): TransportOptions {
+  const limits = { ...LIMITS, ...options.limits };
   return {
     services,
-    limits: { ...LIMITS, ...options.limits },
+    places: createConnectionPlaces(limits.maxConnections),
+    limits,
     liveness: { keepaliveTime: 10_000_000, keepaliveTimeout: 5_000_000, ...options.liveness },
     clock: options.clock ?? createSystemClock(),
     log,

@@ -1,0 +1,45 @@
+/** Opens the front that the settings ask for: in this thread, or in threads of its own. */
+
+import type { Clock } from "../clock.ts";
+import type { Engines } from "../engine/remote/messages.ts";
+import type { Log } from "../log.ts";
+import { createConnectionPlaces } from "../transport/port/connection-places.ts";
+import { canSharePorts } from "../transport/port/port-sharing.ts";
+import type { Front, ServerState } from "./front.ts";
+import { startWorkerFronts } from "./workers/worker-fronts.ts";
+
+export interface OpenFrontOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly engines: Engines;
+  /** 32 bytes under which the secrets of leases are made. */
+  readonly secretKey: Uint8Array;
+  readonly state: ServerState;
+  /** Called when the front can serve no more; the message says why. */
+  readonly onFatal: (message: string) => void;
+}
+
+/** Nothing listens yet. */
+export async function openFront(options: OpenFrontOptions): Promise<Front> {
+  const { clock, log, engines, secretKey, state } = options;
+  const { workers, limits } = state.settings;
+  if (workers > 0) return startWorkerFronts({ ...options, count: await workersThatCanListen(workers, log) });
+  // Loaded where it is needed: with workers the main thread carries nothing.
+  const { createLocalFront } = await import("./local-front.ts");
+  const places = () => createConnectionPlaces(limits.maxConnections);
+  return createLocalFront({
+    ...{ clock, log, secretKey, state },
+    engine: engines.limiters,
+    boards: engines.boards,
+    places: { grpc: places(), web: places() },
+  });
+}
+
+async function workersThatCanListen(workers: number, log: Log): Promise<number> {
+  if (workers === 1 || (await canSharePorts())) return workers;
+  log.warn(
+    { workers },
+    "this system cannot share a port between threads (Linux can, with Node 22.12 or later): one transport worker carries all connections",
+  );
+  return 1;
+}

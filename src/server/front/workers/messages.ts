@@ -1,0 +1,55 @@
+/** What is said between the main thread and a thread that carries connections, beside the link to the engines. */
+
+import type { MessagePort } from "node:worker_threads";
+import type { ServerSettings } from "../../config/settings.ts";
+import type { LogFields } from "../../log.ts";
+import type { StreamEnd } from "../../service/rpc.ts";
+import type { FrontListeners } from "../front.ts";
+
+/** A `ServerState` as it is sent. */
+export interface SentState {
+  readonly serving: boolean;
+  readonly settings: ServerSettings;
+  /** A GetConfigResponse. */
+  readonly running: Uint8Array;
+  /** Whether lines of the level `debug` are written. */
+  readonly isDebugging: boolean;
+}
+
+/** What a thread is started with. */
+export interface WorkerJob {
+  /** To the engines. */
+  readonly link: MessagePort;
+  readonly secretKey: Uint8Array;
+  readonly state: SentState;
+  /** For each port, the connections of each thread. */
+  readonly connections: { readonly grpc: Int32Array; readonly web: Int32Array };
+  /** Which of the threads it is, from 0. */
+  readonly index: number;
+}
+
+/** What a thread is asked, and answers when it is done. */
+export type Question =
+  | { readonly kind: "listen"; readonly at: FrontListeners; readonly isShared: boolean }
+  | { readonly kind: "count-calls" | "send-away" | "close" };
+
+export type ToWorker =
+  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
+  | { readonly kind: "show"; readonly state: SentState }
+  | { readonly kind: "drain"; readonly endTime: number; readonly waiterLeaves: StreamEnd }
+  | { readonly kind: "close-ports" };
+
+export type FromWorker =
+  /** It can be asked. */
+  | { readonly kind: "ready" }
+  | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
+  | { readonly kind: "failed"; readonly id: number; readonly message: string }
+  | LogLine;
+
+/** A line for the one log of the server. */
+export interface LogLine {
+  readonly kind: "log";
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly fields: LogFields;
+  readonly message: string;
+}

@@ -1,0 +1,73 @@
+/** A thread that carries connections: a front of its own, over a link to the engines in the main thread. */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { fromBinary } from "@bufbuild/protobuf";
+import { createSystemClock } from "../../clock.ts";
+import { carryOver } from "../../engine/remote/port-carrier.ts";
+import { createRemoteEngines } from "../../engine/remote/remote-engines.ts";
+import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/config_service_pb.ts";
+import { createSharedPlaces } from "../../transport/port/connection-places.ts";
+import type { ServerState } from "../front.ts";
+import { createLocalFront } from "../local-front.ts";
+import type { FromWorker, Question, SentState, ToWorker, WorkerJob } from "./messages.ts";
+import { createWorkerLog } from "./worker-log.ts";
+
+const { link, secretKey, state, connections, index } = workerData as WorkerJob;
+let { isDebugging } = state;
+const { limiters, boards } = createRemoteEngines({ carrier: carryOver(link) });
+const { maxConnections } = state.settings.limits;
+const front = createLocalFront({
+  clock: createSystemClock(),
+  log: createWorkerLog(post, () => isDebugging),
+  engine: limiters,
+  boards,
+  secretKey,
+  places: {
+    grpc: createSharedPlaces(maxConnections, { counts: connections.grpc, own: index }),
+    web: createSharedPlaces(maxConnections, { counts: connections.web, own: index }),
+  },
+  state: received(state),
+});
+
+parentPort?.on("message", (message: ToWorker) => {
+  switch (message.kind) {
+    case "ask":
+      answer(message.question).then(
+        (value) => post({ kind: "answer", id: message.id, value }),
+        (error: Error) => post({ kind: "failed", id: message.id, message: error.message }),
+      );
+      break;
+    case "show":
+      isDebugging = message.state.isDebugging;
+      front.show(received(message.state));
+      break;
+    case "drain":
+      front.drain(message.endTime, message.waiterLeaves);
+      break;
+    case "close-ports":
+      front.closePorts();
+      break;
+  }
+});
+post({ kind: "ready" });
+
+async function answer(question: Question): Promise<unknown> {
+  switch (question.kind) {
+    case "listen":
+      return front.listen(question.at, question.isShared);
+    case "count-calls":
+      return front.callsUnderWay();
+    case "send-away":
+      return front.sendAway();
+    case "close":
+      return front.close();
+  }
+}
+
+function received({ serving, settings, running }: SentState): ServerState {
+  return { serving, settings, running: fromBinary(GetConfigResponseSchema, running) };
+}
+
+function post(message: FromWorker): void {
+  parentPort?.postMessage(message);
+}

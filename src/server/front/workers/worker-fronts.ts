@@ -1,0 +1,185 @@
+/** The front of a server with threads that carry connections: each is a front of its own on the same ports. */
+
+import { MessageChannel } from "node:worker_threads";
+import { toBinary } from "@bufbuild/protobuf";
+import type { Clock } from "../../clock.ts";
+import type { Engines } from "../../engine/remote/messages.ts";
+import { carryOver } from "../../engine/remote/port-carrier.ts";
+import { type ServedLink, serveLink } from "../../engine/remote/serve-link.ts";
+import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/config_service_pb.ts";
+import type { Log } from "../../log.ts";
+import { ensureFree } from "../../transport/port/port-sharing.ts";
+import type { Front, FrontAddresses, FrontListeners, ServerState } from "../front.ts";
+import type { Question, SentState, ToWorker } from "./messages.ts";
+import { createRestarts } from "./restarts.ts";
+import { startWorkerThread, type WorkerThread } from "./worker-thread.ts";
+
+export interface WorkerFrontsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly engines: Engines;
+  readonly secretKey: Uint8Array;
+  readonly state: ServerState;
+  /** How many threads. */
+  readonly count: number;
+  /** Called when threads fail again and again. */
+  readonly onFatal: (message: string) => void;
+}
+
+/** µs for which a thread may end its connections before it is ended itself. */
+const CLOSE_TIMEOUT = 5_000_000;
+
+/** Resolves when all threads run; rejects, with none left, if one does not start. */
+export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<Front> {
+  const { clock, log, engines, secretKey, count, onFatal } = options;
+  const connections = { grpc: sharedCounts(count), web: sharedCounts(count) };
+  const restarts = createRestarts();
+  const threads = new Set<WorkerThread>();
+  const pauses = new Set<() => void>();
+  let { state } = options;
+  let listening: Extract<Question, { kind: "listen" }> | undefined;
+  let drained: Extract<ToWorker, { kind: "drain" }> | undefined;
+  /** From here on a thread that ends is not started anew. */
+  let ending = false;
+
+  function sent(): SentState {
+    const { serving, settings, running } = state;
+    return { serving, settings, running: toBinary(GetConfigResponseSchema, running), isDebugging: log.isDebugging };
+  }
+
+  async function start(index: number): Promise<WorkerThread> {
+    const { port1, port2 } = new MessageChannel();
+    let thread: WorkerThread | undefined;
+    const link: ServedLink = serveLink({
+      engines,
+      carrier: carryOver(port1),
+      clock,
+      onLost(why) {
+        if (why === "closed") return;
+        log.error({ worker: index + 1 }, "a transport worker does not read what it is answered, and is ended");
+        void thread?.terminate();
+      },
+      onBug: (err) => log.error({ err }, "a command has failed in the engine"),
+    });
+    const job = { link: port2, secretKey, state: sent(), connections, index };
+    const onEnd = (why: Error) => {
+      link.lose();
+      if (thread !== undefined) threads.delete(thread);
+      const lost = Atomics.exchange(connections.grpc, index, 0) + Atomics.exchange(connections.web, index, 0);
+      if (thread !== undefined && !ending) replace(index, why, lost);
+    };
+    thread = await startWorkerThread({ job, log, onEnd });
+    threads.add(thread);
+    return thread;
+  }
+
+  /** Starts another thread in the place of one that has failed. */
+  function replace(index: number, err: Error, lost: number): void {
+    const pause = restarts.failed(clock.now());
+    const worker = index + 1;
+    if (pause === undefined) {
+      log.error({ err, worker, connections: lost }, "a transport worker has failed, as others have before");
+      onFatal(`transport workers fail again and again; the last one with: ${err.message}`);
+      return;
+    }
+    log.error(
+      { err, worker, connections: lost },
+      "a transport worker has failed. Its connections are lost; their leases and places wait for their ttl, and clients that " +
+        "connect again find them. Another worker is started",
+    );
+    const cancel = clock.schedule(clock.now() + pause, false, () => {
+      pauses.delete(cancel);
+      start(index).then(
+        (thread) => join(index, thread),
+        (error: Error) => {
+          if (!ending) replace(index, error, 0);
+        },
+      );
+    });
+    pauses.add(cancel);
+  }
+
+  /** Brings a thread that comes later to where the others are. */
+  function join(index: number, thread: WorkerThread): void {
+    if (ending || listening === undefined) {
+      void thread.terminate();
+      return;
+    }
+    if (drained !== undefined) thread.say(drained);
+    thread.ask(listening).then(
+      () => log.info({ worker: index + 1 }, "a transport worker has taken the place of the one that failed"),
+      (err: Error) => {
+        log.error({ err, worker: index + 1 }, "a transport worker cannot listen, and is ended");
+        void thread.terminate();
+      },
+    );
+  }
+
+  /** Of a thread that fails meanwhile there is no answer. */
+  async function askAll(question: Question): Promise<readonly unknown[]> {
+    const answers = await Promise.allSettled([...threads].map((thread) => thread.ask(question)));
+    return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  }
+
+  async function close(): Promise<void> {
+    ending = true;
+    for (const cancel of pauses) cancel();
+    const all = [...threads];
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.schedule(clock.now() + CLOSE_TIMEOUT, false, late.resolve);
+    await Promise.race([askAll({ kind: "close" }), late.promise]);
+    cancel();
+    await Promise.all(all.map((thread) => thread.terminate()));
+  }
+
+  const starts = await Promise.allSettled(Array.from({ length: count }, (_, index) => start(index)));
+  const failed = starts.find((one) => one.status === "rejected");
+  if (failed !== undefined) {
+    await close();
+    throw new Error(`a transport worker does not start: ${failed.reason.message}`, { cause: failed.reason });
+  }
+  return {
+    workers: count,
+    async listen(at) {
+      const isShared = count > 1;
+      if (isShared) await Promise.all([ensureFree(at.grpc), ensureFree(at.web)]);
+      const [first, ...others] = threads;
+      const addresses = (await first?.ask({ kind: "listen", at, isShared })) as FrontAddresses;
+      listening = { kind: "listen", at: withPorts(at, addresses), isShared };
+      await Promise.all(others.map((thread) => thread.ask(listening as Question)));
+      return addresses;
+    },
+    show(next) {
+      state = next;
+      const message = { kind: "show", state: sent() } as const;
+      for (const thread of threads) thread.say(message);
+    },
+    drain(endTime, waiterLeaves) {
+      drained = { kind: "drain", endTime, waiterLeaves };
+      for (const thread of threads) thread.say(drained);
+    },
+    async callsUnderWay() {
+      const counts = (await askAll({ kind: "count-calls" })) as readonly number[];
+      return counts.reduce((sum, one) => sum + one, 0);
+    },
+    async sendAway() {
+      ending = true;
+      await askAll({ kind: "send-away" });
+    },
+    closePorts() {
+      ending = true;
+      for (const thread of threads) thread.say({ kind: "close-ports" });
+    },
+    close,
+  };
+}
+
+function sharedCounts(count: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** The ports that the first thread was given, where any would do. */
+function withPorts(at: FrontListeners, { grpc, web }: FrontAddresses): FrontListeners {
+  const fixed = (address: string, port: number) => `${address.slice(0, address.lastIndexOf(":"))}:${port}`;
+  return { grpc: fixed(at.grpc, grpc.port), web: fixed(at.web, web.port) };
+}
