@@ -1,40 +1,63 @@
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { configDefaults, defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
  * The folder in which a test file lies says what it needs, and so its project; one in any other folder is a unit test. Each
  * name stands here once, so that each file belongs to one project.
  */
 const FOLDERS = {
-  /** Random commands against models, and inputs as large as a bound allows: seconds of computing. */
-  model: ["model"],
-  /** The battery that holds each engine to the words of the port: in memory, over a disk, and in another thread. */
-  contract: ["contract"],
-  /** Real servers and connections, in the process of the test. */
-  sockets: ["sockets", "e2e", "transport", "middleware"],
-  /** Servers, command lines and clients in processes of their own, and files that change under a watch. */
-  processes: ["processes", "examples"],
-  /** Chromium. */
-  browser: ["browser"],
   /** Real proxies; the suite of Connect and gRPC. */
   proxies: ["proxies"],
   conformance: ["conformance"],
   /** The README, run as it stands. */
   readme: ["readme"],
+  /** Chromium. */
+  browser: ["browser"],
+  /** Servers, command lines and clients in processes of their own, and files that change under a watch. */
+  processes: ["processes", "examples"],
+  /** Real servers and connections, in the process of the test. */
+  sockets: ["sockets", "e2e", "transport", "middleware"],
+  /** The battery that holds each engine to the words of the port: in memory, over a disk, and in another thread. */
+  contract: ["contract"],
+  /** Random commands against models, and inputs as large as a bound allows: seconds of computing. */
+  model: ["model"],
   /** Minutes of attacks and faults, which want the machine for themselves: `npm run test:reliability`. */
   reliability: ["reliability"],
 };
+
+type Kind = keyof typeof FOLDERS;
+
+/** Kinds whose tests compute from their beginning to their end. All others wait for half of their time or more. */
+const COMPUTING: readonly Kind[] = ["contract", "model"];
+
+/**
+ * What waits runs first, two workers a core; what computes has the cores for itself afterwards, so that its load delays nothing that
+ * is timed. Vitest runs groups one after the other, and gives the files of one group the same number of workers.
+ */
+const WAITS = { maxWorkers: 2 * availableParallelism(), sequence: { groupOrder: 0 } };
+const COMPUTES = { maxWorkers: availableParallelism(), sequence: { groupOrder: 1 } };
+
+/** Begins with the kinds that have the longest files, in the order of `FOLDERS`, so that none of these is left at the end. */
+class LongestKindFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const order = Object.keys(FOLDERS);
+    const placeOf = ({ project }: TestSpecification) => order.indexOf(project.name);
+    return (await super.sort(files)).sort((a, b) => placeOf(a) - placeOf(b));
+  }
+}
 
 function inFolders(folders: readonly string[]): string[] {
   return folders.map((folder) => `test/**/${folder}/*.test.ts`);
 }
 
-function project(name: keyof typeof FOLDERS): TestProjectConfiguration {
+function project(name: Kind): TestProjectConfiguration {
   // On a shared machine a stall of a second is no fault of the server's: what has a bound in time may fail once, and is
   // reported. What a seed decides has `retry: 0`.
   const retry = name === "reliability" ? 1 : 0;
-  return { extends: true, test: { name, include: inFolders(FOLDERS[name]), retry } };
+  const workers = COMPUTING.includes(name) ? COMPUTES : WAITS;
+  return { extends: true, test: { name, include: inFolders(FOLDERS[name]), retry, ...workers } };
 }
 
 const unit: TestProjectConfiguration = {
@@ -49,6 +72,7 @@ const unit: TestProjectConfiguration = {
     setupFiles: ["test/support/unit-tests-only.ts"],
     restoreMocks: true,
     unstubGlobals: true,
+    ...COMPUTES,
   },
 };
 
@@ -56,9 +80,9 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestKindFirst },
     // A server that a test starts without a folder keeps nothing in the home of the developer.
     env: { XDG_STATE_HOME: join(tmpdir(), "backpressure-state-of-tests") },
-    projects: [unit, ...(Object.keys(FOLDERS) as (keyof typeof FOLDERS)[]).map(project)],
+    projects: [unit, ...(Object.keys(FOLDERS) as Kind[]).map(project)],
   },
 });
