@@ -38,6 +38,8 @@ const COMPUTING: readonly Kind[] = ["contract", "model"];
  */
 const WAITS = { maxWorkers: 2 * availableParallelism(), sequence: { groupOrder: 0 } };
 const COMPUTES = { maxWorkers: availableParallelism(), sequence: { groupOrder: 1 } };
+/** One file at a time. */
+const ALONE = { fileParallelism: false };
 
 /** Begins with the kinds that have the longest files, in the order of `FOLDERS`, so that none of these is left at the end. */
 class LongestKindFirst extends BaseSequencer {
@@ -56,7 +58,7 @@ function project(name: Kind): TestProjectConfiguration {
   // On a shared machine a stall of a second is no fault of the server's: what has a bound in time may fail once, and is
   // reported. What a seed decides has `retry: 0`.
   const retry = name === "reliability" ? 1 : 0;
-  const workers = COMPUTING.includes(name) ? COMPUTES : WAITS;
+  const workers = name === "reliability" ? ALONE : COMPUTING.includes(name) ? COMPUTES : WAITS;
   return { extends: true, test: { name, include: inFolders(FOLDERS[name]), retry, ...workers } };
 }
 
