@@ -216,6 +216,19 @@ module.exports = {
       "A transport carries calls; which one it is, is decided where a client is connected.",
     ),
     only(
+      "client-session",
+      "client/session/",
+      ["client/session/", "client/rpc/", "client/wire/", "client/api/", "client/gen/"],
+      "A session is a transport of Node's client: what is held by it, and why, it does not know.",
+    ),
+    {
+      name: "no-session-in-pages",
+      comment: "A page has no call that streams both ways, and its bundle has no room for what it cannot use.",
+      severity: "error",
+      from: { path: "^src/client/", pathNot: "^src/client/(session/|connect-node\\.ts$)" },
+      to: { path: "^src/client/session/" },
+    },
+    only(
       "client-hold",
       "client/hold/",
       ["client/hold/", "client/rpc/", "client/wire/", "client/api/"],

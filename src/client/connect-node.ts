@@ -1,14 +1,27 @@
 /** Connecting from Node: gRPC over HTTP/2. */
 
 import { emitWarning } from "node:process";
+import { setImmediate } from "node:timers";
 import type { Client, ClientOptions, CreateClientOptions } from "./api/client.ts";
 import { createClientOn, type Place } from "./create-client.ts";
+import { SessionService } from "./gen/ggen/backpressure/v1/session_service_pb.ts";
 import { createLimiters } from "./resources/limiters.ts";
 import { openBoards } from "./resources/open-boards.ts";
+import { ANSWER_WITHIN } from "./rpc/calls.ts";
+import { createSystemClock } from "./rpc/clock.ts";
+import { createSessionTransport } from "./session/session-transport.ts";
 import { type ConnectionOptions, openNodeTransport } from "./transport/node-transport.ts";
 
 /** How to connect from Node. */
-export interface ConnectOptions extends ClientOptions, ConnectionOptions {}
+export interface ConnectOptions extends ClientOptions, ConnectionOptions {
+  /**
+   * Whether leases and cards are asked for, held and ended in one session, which is one call: a message carries many commands, and
+   * one renewal all that is held. `false`: each has a call of its own, and what is held a stream. Default `false`.
+   */
+  readonly sessions?: boolean | undefined;
+}
+
+const SESSION_PATH = `/${SessionService.typeName}/${SessionService.method.session.name}`;
 
 const NODE: Place = {
   platform: {
@@ -25,8 +38,20 @@ const NODE: Place = {
  * @param address `host:port`, `http://host:port`, or `https://host[:port]` for TLS; a `TypeError` says what is wrong.
  */
 export function connect(address: string, options: ConnectOptions = {}): Client {
-  const { transport, close } = openNodeTransport(address, options);
-  return createClientOn(NODE, { ...options, transport, address }, close);
+  const { transport, rest, close } = openNodeTransport(address, options, SESSION_PATH);
+  if (options.sessions !== true) return createClientOn(NODE, { ...options, transport, address }, close);
+  const { answerWithin = ANSWER_WITHIN } = options;
+  const sessions = createSessionTransport({
+    transport,
+    clock: createSystemClock(),
+    defer: (callback) => void setImmediate(callback),
+    openWithin: answerWithin / 2,
+    onRest: rest,
+  });
+  return createClientOn(NODE, { ...options, transport: sessions, address }, () => {
+    sessions.close();
+    close();
+  });
 }
 
 /** A client over a Connect transport that the caller brings, and closes. */

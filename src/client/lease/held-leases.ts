@@ -28,7 +28,7 @@ export function createHeldLeases(ports: HeldLeasePorts): HeldLeases {
     ...held,
     admit(options) {
       const { grant } = options;
-      if (grant.secret === "") return { kind: "spent", grant };
+      if (!grant.held) return { kind: "spent", grant };
       const lease = new HeldLease(ports, { ...options, onOver: () => held.delete(lease) });
       held.add(lease);
       return { kind: "held", lease };

@@ -12,6 +12,8 @@ import { type KeepAlive, keepAlive } from "./keep-alive.ts";
 export interface ConnectionPool extends NonNullable<GrpcTransportOptions["sessionManager"]> {
   /** Calls open on each connection, for tests. */
   load(): readonly number[];
+  /** Says whether the process may end though calls of `restingPath` are open. */
+  rest(isAtRest: boolean): void;
   /** Closes all connections, and the calls on them. */
   close(): void;
 }
@@ -26,12 +28,16 @@ export interface ConnectionPoolOptions {
   readonly pingTimeout: number;
   /** Calls at once on one connection, if the server allows as many. */
   readonly maxStreams: number;
+  /** The path of calls that stay open while nothing is asked over them. */
+  readonly restingPath?: string | undefined;
 }
 
 interface Connection {
   readonly manager: Http2SessionManager;
   /** Calls that are open or about to be. */
   open: number;
+  /** How many of them are of the path that may rest. */
+  restable: number;
   limit: Limit;
   session: Http2Session | undefined;
   keepAlive: KeepAlive | undefined;
@@ -49,10 +55,17 @@ type Limit =
 const MAX_STREAMS_SETTING = 0xf0b5;
 
 export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
-  const { clock, origin, pingInterval, pingTimeout, maxStreams } = options;
+  const { clock, origin, pingInterval, pingTimeout, maxStreams, restingPath } = options;
   const connections: Connection[] = [];
   const connectionOf = new WeakMap<ClientHttp2Stream, Connection>();
   let isClosed = false;
+  let isAtRest = false;
+
+  /** Keeps the process alive while a call is open that does not rest. */
+  function keepProcess({ session, open, restable }: Connection): void {
+    if (open > (isAtRest ? restable : 0)) session?.ref();
+    else session?.unref();
+  }
 
   /** Takes a place on a connection that has one; opens another if none has. */
   async function takePlace(): Promise<Connection> {
@@ -73,7 +86,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     // and is replaced for another call meanwhile, is replaced twice. The first replacement is then left without a listener
     // for errors, whose reset ends the process, and the call that it was made for waits forever.
     const manager = new Http2SessionManager(origin, undefined, { remoteCustomSettings: [MAX_STREAMS_SETTING] });
-    return { manager, open: 0, limit: unknownLimit(), session: undefined, keepAlive: undefined };
+    return { manager, open: 0, restable: 0, limit: unknownLimit(), session: undefined, keepAlive: undefined };
   }
 
   function watch(connection: Connection, session: Http2Session | undefined): void {
@@ -116,10 +129,15 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
         if (isClosed) throw new ConnectError("the connections were closed", Code.Canceled);
         const stream = await connection.manager.request(method, path, headers, requestOptions);
         connectionOf.set(stream, connection);
+        const restable = path === restingPath ? 1 : 0;
+        connection.restable += restable;
         stream.once("close", () => {
           connection.open -= 1;
+          connection.restable -= restable;
+          keepProcess(connection);
         });
         watch(connection, stream.session);
+        keepProcess(connection);
         connection.keepAlive?.wake();
         return stream;
       } catch (error) {
@@ -133,6 +151,10 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       if (stream.session === connection?.session) connection?.keepAlive?.heard();
     },
     load: () => connections.map(({ open }) => open),
+    rest(now) {
+      isAtRest = now;
+      for (const connection of connections) if (connection.restable > 0) keepProcess(connection);
+    },
     close() {
       isClosed = true;
       for (const { manager } of connections) manager.abort();

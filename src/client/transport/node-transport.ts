@@ -18,6 +18,8 @@ export interface ConnectionOptions {
 
 export interface NodeTransport {
   readonly transport: Transport;
+  /** Says whether the process may end though calls of `restingPath` are open. */
+  readonly rest: (isAtRest: boolean) => void;
   /** Closes the connections, and fails what is under way on them. */
   readonly close: () => void;
 }
@@ -25,11 +27,20 @@ export interface NodeTransport {
 /** What any server bears on one connection. */
 const MOST_STREAMS = 1000;
 
-/** Connects when the first call needs it. Throws a `TypeError` that says what is wrong with the address. */
-export function openNodeTransport(address: string, options: ConnectionOptions = {}): NodeTransport {
+/**
+ * Connects when the first call needs it. Calls of `restingPath` stay open while nothing is asked over them. Throws a `TypeError`
+ * that says what is wrong with the address.
+ */
+export function openNodeTransport(
+  address: string,
+  options: ConnectionOptions = {},
+  restingPath?: string,
+): NodeTransport {
   const { pingInterval = 10_000, pingTimeout = 5000, maxStreamsPerConnection = MOST_STREAMS } = options;
   const origin = originOf(address);
   const maxStreams = Math.min(MOST_STREAMS, maxStreamsPerConnection);
-  const pool = createConnectionPool({ clock: createSystemClock(), origin, pingInterval, pingTimeout, maxStreams });
-  return { transport: createGrpcTransport({ baseUrl: origin, sessionManager: pool }), close: pool.close };
+  const clock = createSystemClock();
+  const pool = createConnectionPool({ clock, origin, pingInterval, pingTimeout, maxStreams, restingPath });
+  const transport = createGrpcTransport({ baseUrl: origin, sessionManager: pool });
+  return { transport, rest: pool.rest, close: pool.close };
 }

@@ -13,7 +13,8 @@ import { isNetworkFailure } from "./network-failure.ts";
 import { reasonFromName } from "./reason.ts";
 import { durationToMs } from "./time.ts";
 
-const DOMAIN = "ggen.backpressure";
+/** The domain of the service in `ErrorInfo`. */
+export const DOMAIN = "ggen.backpressure";
 
 const CODES: Record<Code, StatusCode> = {
   [Code.Canceled]: "CANCELLED",

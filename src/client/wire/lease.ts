@@ -23,8 +23,10 @@ import { durationToMs, timestampToDate } from "./time.ts";
 /** What a holder knows of its lease. */
 export interface Grant {
   readonly id: string;
-  /** Empty where nothing is held. */
+  /** Empty where nothing is held, and where a session holds it. */
   readonly secret: string;
+  /** Whether anything is held: a grant without permits leaves nothing behind. */
+  readonly held: boolean;
   readonly claims: readonly GrantedClaim[];
   readonly holder: string;
   readonly grantTime: Date;
@@ -38,6 +40,7 @@ export function grantFromWire({ lease, secret, validFor }: Granted): Grant {
   return {
     id: lease?.id ?? "",
     secret,
+    held: lease?.claims.some(({ permits }) => permits > 0) ?? false,
     claims: lease?.claims.map(grantedClaimFromWire) ?? [],
     holder: lease?.holder ?? "",
     grantTime: lease?.grantTime ? timestampToDate(lease.grantTime) : new Date(Number.NaN),

@@ -2,6 +2,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Transport } from "@connectrpc/connect";
 import type { Client, ClientOptions } from "../../../src/client/api/client.ts";
 import { assembleClient } from "../../../src/client/assemble.ts";
 import type { GrantedSchema } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
@@ -22,6 +23,8 @@ export interface Fixture {
 }
 
 export interface FixtureOptions extends ClientOptions {
+  /** What carries the client's calls to the service. */
+  readonly over?: (transport: Transport, clock: FakeClock) => Transport;
   readonly page?: Page;
   /** Default: those of the file. */
   readonly parts?: Parts;
@@ -41,7 +44,13 @@ export const TTL = 6000;
 export const VALID_FOR = 3000;
 export const RENEW_AFTER = 1000;
 
-export function createFixture({ page, parts = partsOfFile, fraction = 0.5, ...options }: FixtureOptions = {}): Fixture {
+export function createFixture({
+  over = (transport) => transport,
+  page,
+  parts = partsOfFile,
+  fraction = 0.5,
+  ...options
+}: FixtureOptions = {}): Fixture {
   const service = createFakeService();
   const clock = createFakeClock();
   const warnings: string[] = [];
@@ -60,7 +69,7 @@ export function createFixture({ page, parts = partsOfFile, fraction = 0.5, ...op
         fraction: () => fraction,
       },
       platform: { warn: (message) => warnings.push(message), page },
-      transport: service.transport,
+      transport: over(service.transport, clock),
       address: "fake:50051",
       parts,
       disconnect: () => {

@@ -3,11 +3,18 @@
  * server would.
  */
 
-import type { DescMethodServerStreaming, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
 import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { BoardService } from "../../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { LimiterService } from "../../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { SessionService } from "../../../src/client/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
 
@@ -32,11 +39,31 @@ interface StreamCall<M extends DescMethodServerStreaming> {
   fail(error: Error): void;
 }
 
-type Methods = typeof AdmissionService.method & typeof BoardService.method & typeof LimiterService.method;
-type CallOf<M> = M extends DescMethodUnary ? UnaryCall<M> : M extends DescMethodServerStreaming ? StreamCall<M> : never;
+/** A stream both ways that is open. */
+interface DuplexCall<M extends DescMethodBiDiStreaming>
+  extends Omit<StreamCall<DescMethodServerStreaming>, "request" | "say"> {
+  readonly requests: Mailbox<MessageShape<M["input"]>>;
+  /** Resolves when the client has closed its side. */
+  readonly finished: Promise<void>;
+  say(message: MessageInitShape<M["output"]>): void;
+}
+
+type Methods = typeof AdmissionService.method &
+  typeof BoardService.method &
+  typeof LimiterService.method &
+  typeof SessionService.method;
+type CallOf<M> = M extends DescMethodUnary
+  ? UnaryCall<M>
+  : M extends DescMethodServerStreaming
+    ? StreamCall<M>
+    : M extends DescMethodBiDiStreaming
+      ? DuplexCall<M>
+      : never;
+
+export type FakeSession = CallOf<typeof SessionService.method.session>;
 
 /** A mailbox for each method of the services. */
-export type FakeService = { readonly [K in Exclude<keyof Methods, "session">]: Mailbox<CallOf<Methods[K]>> } & {
+export type FakeService = { readonly [K in keyof Methods]: Mailbox<CallOf<Methods[K]>> } & {
   readonly transport: Transport;
   /** The request ids that were withdrawn, which is answered at once. */
   readonly withdrawn: string[];
@@ -49,7 +76,7 @@ export function createFakeService(): FakeService {
   const withdrawn: string[] = [];
   let untilWithdrawn = Promise.resolve();
   const transport = createRouterTransport(({ rpc }) => {
-    for (const service of [AdmissionService, BoardService, LimiterService]) {
+    for (const service of [AdmissionService, BoardService, LimiterService, SessionService]) {
       for (const method of service.methods) {
         const mailbox = createMailbox<unknown>();
         mailboxes[method.localName] = mailbox;
@@ -66,7 +93,9 @@ export function createFakeService(): FakeService {
             return promise;
           });
         } else if (method.methodKind === "server_streaming") {
-          rpc(method as DescMethodServerStreaming, (request, { signal }) => stream(request, signal, mailbox));
+          rpc(method as DescMethodServerStreaming, (request, { signal }) => stream({ request }, signal, mailbox));
+        } else if (method.methodKind === "bidi_streaming") {
+          rpc(method as DescMethodBiDiStreaming, (requests, { signal }) => stream(receive(requests), signal, mailbox));
         }
       }
     }
@@ -98,8 +127,17 @@ export function connectionLost(): ConnectError {
 
 type News = { readonly message: Record<string, unknown> } | { readonly error: Error } | { readonly end: true };
 
+/** Puts what the client sends into a mailbox. */
+function receive<T>(messages: AsyncIterable<T>) {
+  const requests = createMailbox<T>();
+  async function read(): Promise<void> {
+    for await (const message of messages) requests.put(message);
+  }
+  return { requests, finished: read() };
+}
+
 async function* stream(
-  request: unknown,
+  asked: object,
   signal: AbortSignal,
   mailbox: Mailbox<unknown>,
 ): AsyncGenerator<Record<string, unknown>> {
@@ -110,7 +148,7 @@ async function* stream(
     news.put({ end: true });
   });
   mailbox.put({
-    request,
+    ...asked,
     signal,
     cancelled: cancelled.promise,
     say: (message: Record<string, unknown>) => news.put({ message }),

@@ -1,0 +1,124 @@
+/** The commands of a session that are on their way or wait, and what becomes of each. */
+
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  type SessionAnswer,
+  type SessionCommand,
+  SessionCommandSchema,
+} from "../gen/ggen/backpressure/v1/session_service_pb.ts";
+import { ELSEWHERE, errorOfStatus, reasonIn } from "./errors.ts";
+
+export type Command = Exclude<SessionCommand["command"], { case: undefined }>;
+export type Answer = Exclude<SessionAnswer["answer"], { case: undefined }>;
+
+export interface Asker {
+  /** Called with each answer but a failure. */
+  onAnswer(answer: Answer): void;
+  /** The server has refused it, or nothing is known of it; with `ELSEWHERE` it was not decided. */
+  onFailed(error: Error): void;
+}
+
+interface Open {
+  readonly command: Command;
+  readonly message: SessionCommand;
+  /** Undefined: its asker has gone. */
+  asker: Asker | undefined;
+  isSent: boolean;
+}
+
+export interface Commands {
+  /** How many have no last answer. */
+  readonly open: number;
+  /** Returns its id. */
+  add(command: Command, asker: Asker): bigint;
+  /** Returns the next to send, at most so many. */
+  take(most: number): SessionCommand[];
+  /** Whether any is to be sent. */
+  readonly hasUnsent: boolean;
+  /** Its asker has gone. Returns whether the server may have it. */
+  forget(id: bigint): boolean;
+  answer(answer: SessionAnswer): void;
+  /** None will be answered any more. */
+  failAll(error: Error): void;
+  /** None was decided: all are to be sent again, in their order. */
+  sendAgain(): void;
+}
+
+/** `onUnclaimed` is called with the last answer of a command whose asker has gone. */
+export function createCommands(onUnclaimed: (answer: Answer, command: Command) => void): Commands {
+  const open = new Map<bigint, Open>();
+  let unsent: Open[] = [];
+  let lastId = 0n;
+
+  function answerOne({ asker, command }: Open, answer: Answer): void {
+    if (answer.case !== "failed") {
+      if (asker === undefined) onUnclaimed(answer, command);
+      else asker.onAnswer(answer);
+    } else if (answer.value.code === 0) {
+      asker?.onAnswer(answer);
+    } else {
+      const error = errorOfStatus(answer.value);
+      asker?.onFailed(reasonIn(error) === "TOO_MANY_COMMANDS" ? ELSEWHERE : error);
+    }
+  }
+
+  return {
+    get open() {
+      return open.size;
+    },
+    add(command, asker) {
+      lastId += 1n;
+      const message = create(SessionCommandSchema, { id: lastId, command });
+      const added = { command, message, asker, isSent: false };
+      open.set(lastId, added);
+      unsent.push(added);
+      return lastId;
+    },
+    take(most) {
+      const taken: SessionCommand[] = [];
+      for (const command of unsent.splice(0, most)) {
+        if (command.asker === undefined) continue;
+        command.isSent = true;
+        taken.push(command.message);
+      }
+      return taken;
+    },
+    get hasUnsent() {
+      return unsent.length > 0;
+    },
+    forget(id) {
+      const command = open.get(id);
+      if (command === undefined) return false;
+      command.asker = undefined;
+      if (!command.isSent) open.delete(id);
+      return command.isSent;
+    },
+    answer({ id, answer }) {
+      const command = open.get(id);
+      if (command === undefined) return;
+      if (answer.case === "waiting" || answer.case === "pullWaiting") {
+        command.asker?.onAnswer(answer);
+        return;
+      }
+      open.delete(id);
+      // An answer that only a newer client knows.
+      if (answer.case === undefined) command.asker?.onFailed(new ConnectError("the answer is unknown", Code.Internal));
+      else answerOne(command, answer);
+    },
+    failAll(error) {
+      const failed = [...open.values()];
+      open.clear();
+      unsent = [];
+      for (const { asker } of failed) asker?.onFailed(error);
+    },
+    sendAgain() {
+      unsent = [];
+      for (const [id, command] of open) {
+        command.isSent = false;
+        if (command.asker === undefined) open.delete(id);
+        else unsent.push(command);
+      }
+    },
+  };
+}
