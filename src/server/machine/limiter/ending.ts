@@ -5,7 +5,7 @@ import { dropBuckets } from "./chores.ts";
 import type { Ended } from "./command.ts";
 import { startClock } from "./grant.ts";
 import { closeIfIdle } from "./instances.ts";
-import { heldLimiters, type Lease, type LeaseEnd } from "./lease.ts";
+import { type HeldClaim, heldLimiters, isFirstHeld, type Lease, type LeaseEnd } from "./lease.ts";
 import { flowOf, type Limiter } from "./limiter.ts";
 import { unsettle } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
@@ -32,12 +32,14 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
   state.deadlines.clear(lease);
   state.pastLeases.set(lease.id, end, now);
   if (lease.requestId !== "") state.requests.delete(lease.requestId);
-  const limiters = heldLimiters(lease);
-  for (const limiter of limiters) {
+  const { claims, attachment } = lease;
+  for (let index = 0; index < claims.length; index++) {
+    if (!isFirstHeld(claims, index)) continue;
+    const { limiter } = (claims[index] as HeldClaim).instance;
     limiter.leases -= 1;
-    if (lease.attachment.kind === "orphaned") limiter.orphanedLeases -= 1;
+    if (attachment.kind === "orphaned") limiter.orphanedLeases -= 1;
   }
-  for (const { instance, permits, slots } of lease.claims) {
+  for (const { instance, permits, slots } of claims) {
     if (permits === 0) continue;
     const { limiter } = instance;
     instance.permitsInUse -= permits;
@@ -52,11 +54,13 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
     closeIfIdle(state, instance);
   }
   state.changes.push({ kind: "lease-ended", lease, end });
-  if (lease.attachment.kind === "attached") {
+  if (attachment.kind === "attached") {
     const news = { kind: "ended", leaseId: lease.id, end, already: false } as const;
-    state.events.push({ to: lease.attachment.stream, about: lease.id, news });
+    state.events.push({ to: attachment.stream, about: lease.id, news });
   }
-  for (const limiter of limiters) removeIfDrained(state, limiter);
+  for (let index = 0; index < claims.length; index++) {
+    if (isFirstHeld(claims, index)) removeIfDrained(state, (claims[index] as HeldClaim).instance.limiter);
+  }
 }
 
 /** The lease's connection is lost: the ttl runs. */

@@ -6,7 +6,7 @@ import { Slots } from "../structures/slots.ts";
 import type { Claim } from "./claim.ts";
 import type { Granted } from "./command.ts";
 import { closeIfIdle, holdersOf } from "./instances.ts";
-import { type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
+import { type HeldClaim, isFirstHeld, type Lease } from "./lease.ts";
 import {
   chargedPermits,
   chargedTokens,
@@ -107,7 +107,9 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
   }
   if (held) {
     state.leases.set(lease.id, lease);
-    for (const limiter of heldLimiters(lease)) limiter.leases += 1;
+    for (let index = 0; index < claims.length; index++) {
+      if (isFirstHeld(claims, index)) (claims[index] as HeldClaim).instance.limiter.leases += 1;
+    }
     if (lease.requestId !== "") state.requests.set(lease.requestId, lease);
     startClock(state, lease);
     state.changes.push({ kind: "lease-put", lease });

@@ -17,10 +17,18 @@ const FULLEST = 3 / 4;
 
 export class EndTable implements Entries<LeaseEnd> {
   /** Two words of fingerprint a place. */
-  #prints = new Uint32Array(2 * SMALLEST);
+  #prints: Uint32Array;
   /** 0: the place is free. */
-  #codes = new Uint8Array(SMALLEST);
+  #codes: Uint8Array;
   #size = 0;
+
+  /** `expected`: how many there will be; a table that has room from the start is never copied. */
+  constructor(expected = 0) {
+    let places = SMALLEST;
+    while (places * FULLEST <= expected) places *= 2;
+    this.#prints = new Uint32Array(2 * places);
+    this.#codes = new Uint8Array(places);
+  }
 
   get size(): number {
     return this.#size;
@@ -62,7 +70,8 @@ export class EndTable implements Entries<LeaseEnd> {
     this.#prints = new Uint32Array(2 * prints.length);
     this.#codes = new Uint8Array(2 * codes.length);
     this.#size = 0;
-    for (const [place, code] of codes.entries()) {
+    for (let place = 0; place < codes.length; place++) {
+      const code = codes[place] as number;
       if (code !== 0) this.#put(prints[2 * place] as number, prints[2 * place + 1] as number, code);
     }
   }

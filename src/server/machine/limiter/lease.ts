@@ -46,12 +46,19 @@ export function expiresAt(lease: Lease): number | undefined {
 }
 
 /** The limiters of which the lease holds permits, each once. */
-export function heldLimiters({ claims }: Lease): Limiter[] {
-  const limiters: Limiter[] = [];
-  for (const { permits, instance } of claims) {
-    if (permits > 0 && !limiters.includes(instance.limiter)) limiters.push(instance.limiter);
+export function heldLimiters({ claims }: Lease): readonly Limiter[] {
+  return claims.filter((_, index) => isFirstHeld(claims, index)).map(({ instance }) => instance.limiter);
+}
+
+/** Whether a claim is the first of its lease that holds permits of its limiter. */
+export function isFirstHeld(claims: readonly HeldClaim[], index: number): boolean {
+  const { permits, instance } = claims[index] as HeldClaim;
+  if (permits === 0) return false;
+  for (let before = 0; before < index; before++) {
+    const other = claims[before] as HeldClaim;
+    if (other.permits > 0 && other.instance.limiter === instance.limiter) return false;
   }
-  return limiters;
+  return true;
 }
 
 /** The reason that a holder hears whose lease has ended so, and a client that asks for it. */

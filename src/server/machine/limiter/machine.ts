@@ -48,16 +48,17 @@ export function createMachine(options: MachineOptions): Machine {
       return state.changes;
     },
     step<C extends Command>(command: C, now: number) {
-      state.events = [];
-      state.changes = [];
+      // What was handed out stays its receiver's; most steps have nothing to say to streams, and then no list is made.
+      if (state.events.length > 0) state.events = [];
+      if (state.changes.length > 0) state.changes = [];
       state.now = Math.max(state.now, now);
       if (state.deadlines.earliest <= state.now) settleTime(state);
       const outcome = carryOut(state, command) as OutcomeOf<C>;
       if (state.unsettled.length > 0) settleQueues(state);
       return {
         outcome,
-        events: state.events,
-        changes: state.changes,
+        events: state.events.length > 0 ? state.events : NOTHING,
+        changes: state.changes.length > 0 ? state.changes : NOTHING,
         wakeAt: state.deadlines.earliest,
         precise: state.preciseDeadlines > 0,
       };
@@ -71,18 +72,18 @@ function carryOut(state: State, command: Command): Outcome {
       return acquire(state, command);
     case "try-acquire":
       return tryAcquire(state, command);
-    case "resume":
-      return resume(state, command);
+    case "release":
+      return release(state, command);
+    case "renew":
+      return renew(state, command);
     case "leave":
       return leave(state, command);
+    case "resume":
+      return resume(state, command);
     case "end-learning":
       return endLearning(state);
     case "stop-granting":
       return stopGranting(state);
-    case "renew":
-      return renew(state, command);
-    case "release":
-      return release(state, command);
     case "withdraw":
       return withdraw(state, command);
     case "abandon":
@@ -105,3 +106,4 @@ function carryOut(state: State, command: Command): Outcome {
 }
 
 const DONE = { kind: "done" } as const;
+const NOTHING: readonly never[] = [];

@@ -94,7 +94,7 @@ export function createState(options: MachineOptions): State {
     leases: new Map(),
     waiters: new ArrivalIndex(),
     requests: new Map(),
-    pastLeases: new GenerationMap({ ...recall, newEntries: () => new EndTable() }),
+    pastLeases: new GenerationMap({ ...recall, newEntries: (expected) => new EndTable(expected) }),
     pastRequests: new GenerationMap({ ...recall, askedInVain: true }),
     deadlines: new IndexedHeap(),
     keysAtOnce: options.keysAtOnce ?? 32,

@@ -9,7 +9,7 @@ import { BloomFilter } from "./bloom-filter.ts";
 
 export class GenerationMap<V> {
   readonly #keepFor: number;
-  readonly #newEntries: () => Entries<V>;
+  readonly #newEntries: (expected: number) => Entries<V>;
   readonly #maxEntries: number;
   readonly #maxGeneration: number;
   /** The oldest first; never empty. */
@@ -19,19 +19,19 @@ export class GenerationMap<V> {
 
   /**
    * An entry is kept for at least `keepFor` (µs), unless `maxEntries` come after it; at most twice `maxEntries` are kept.
-   * `newEntries`: what a generation is kept in; unset: a `Map`. `askedInVain`: that most ids which are asked for have never
+   * `newEntries`: what a generation is kept in, with as many entries as the one before had; unset: a `Map`. `askedInVain`: that most ids which are asked for have never
    * been set, so that saying so has to be cheap.
    */
   constructor(options: {
     readonly keepFor: number;
     readonly maxEntries: number;
-    readonly newEntries?: () => Entries<V>;
+    readonly newEntries?: (expected: number) => Entries<V>;
     readonly askedInVain?: boolean;
   }) {
     this.#keepFor = options.keepFor;
     this.#newEntries = options.newEntries ?? (() => new Map());
     this.#traces = options.askedInVain ? new BloomFilter() : undefined;
-    this.#generations = [this.#open(0)];
+    this.#generations = [this.#open(0, 0)];
     this.#maxEntries = options.maxEntries;
     this.#maxGeneration = Math.ceil(options.maxEntries / GENERATIONS);
   }
@@ -50,18 +50,19 @@ export class GenerationMap<V> {
     let youngest = this.#generations.at(-1) as Generation<V>;
     if (youngest.entries.size >= this.#maxGeneration || now - youngest.from >= this.#keepFor / GENERATIONS) {
       this.#drop(now);
-      youngest = this.#open(now);
+      youngest = this.#open(now, youngest.entries.size);
       this.#generations.push(youngest);
     }
-    this.#size -= youngest.entries.size;
-    youngest.entries.set(id, value);
+    const { entries } = youngest;
+    const before = entries.size;
+    entries.set(id, value);
     this.#traces?.add(id, youngest.bit);
-    this.#size += youngest.entries.size;
+    this.#size += entries.size - before;
     youngest.until = now;
   }
 
-  #open(now: number): Generation<V> {
-    return { entries: this.#newEntries(), bit: this.#traces?.open(this.#size) ?? ALL, from: now, until: now };
+  #open(now: number, expected: number): Generation<V> {
+    return { entries: this.#newEntries(expected), bit: this.#traces?.open(this.#size) ?? ALL, from: now, until: now };
   }
 
   /** Drops what is old enough, or has enough after it. */

@@ -21,19 +21,23 @@ export class Meter {
    */
   readonly #counts: number[];
   #step: number;
+  /** Where that step stands in the ring, and µs: when it ends. */
+  #index: number;
+  #stepEnd: number;
 
   constructor(now: number, window: Window = TEN_SECONDS) {
     this.#window = window;
     this.#startedAt = now;
     this.#counts = zeros(window.steps + 1);
     this.#step = Math.floor(now / window.step);
+    this.#index = this.#step % this.#counts.length;
+    this.#stepEnd = (this.#step + 1) * window.step;
   }
 
   count(now: number): void {
     this.#turn(now);
     this.total += 1;
-    const index = this.#step % this.#counts.length;
-    this.#counts[index] = (this.#counts[index] as number) + 1;
+    this.#counts[this.#index] = (this.#counts[this.#index] as number) + 1;
   }
 
   /** Events a second: over the window, or since the start; over one step at least. */
@@ -53,12 +57,15 @@ export class Meter {
   }
 
   #turn(now: number): void {
+    // Most events fall into the step of the one before, which takes no division to know.
+    if (now < this.#stepEnd) return;
     const step = Math.floor(now / this.#window.step);
-    if (step === this.#step) return;
     const ring = this.#counts.length;
     const passed = Math.min(step - this.#step, ring);
     for (let i = 0; i < passed; i++) this.#counts[(step - i) % ring] = 0;
     this.#step = step;
+    this.#index = step % ring;
+    this.#stepEnd = (step + 1) * this.#window.step;
   }
 }
 
@@ -128,8 +135,8 @@ export class Durations {
   }
 
   #turn(now: number): void {
+    if (now - this.#startedAt < this.#period) return;
     const periods = Math.floor((now - this.#startedAt) / this.#period);
-    if (periods === 0) return;
     this.#previous = periods === 1 ? this.#current : createPeriod();
     this.#current = createPeriod();
     // Not from now on: a period begun late would remember longer than two periods.
