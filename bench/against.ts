@@ -11,6 +11,8 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { createRate } from "../src/server/machine/limiter/rate.ts";
+import { ONE_LIMITER } from "./load/subjects.ts";
+import { pairs } from "./load/verbs.ts";
 import type * as Sides from "./machine/sides.ts";
 import { deliveredShare } from "./rate/grants.ts";
 import { grantOverSockets } from "./rate/over-sockets.ts";
@@ -18,7 +20,7 @@ import { type MeasuredServer, pinLoad, pinning, startMeasured } from "./servers/
 import { inTurns, type Side } from "./support/in-turns.ts";
 import { atLeast, type Figure, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
-import { connectLoad } from "./unary/load.ts";
+import { underLoad } from "./support/under-load.ts";
 
 const KINDS = ["machine", "unary", "durable", "rate"] as const;
 type Kind = (typeof KINDS)[number];
@@ -60,12 +62,8 @@ async function measureMachine(): Promise<Figure[]> {
 
 /** µs of a server's CPU, of all its threads, for a pair. */
 async function cpuOf(server: MeasuredServer, inFlight: number): Promise<Side> {
-  const load = cleanup.use(await connectLoad(server.address, { connections: CONNECTIONS, inFlight }));
-  return async () => {
-    const { cpu } = await server.usage();
-    const { done } = await load.run(SHARE);
-    return ((await server.usage()).cpu - cpu) / done;
-  };
+  const options = { address: server.address, clients: CONNECTIONS, limiter: "db", ...ONE_LIMITER };
+  return underLoad(server, cleanup.use(await pairs(options)), { inFlight, duration: SHARE }).side;
 }
 
 /** Both servers with the same configuration, each with a folder of its own. */

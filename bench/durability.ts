@@ -3,11 +3,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runClosed } from "./load/arrivals.ts";
+import { ONE_LIMITER } from "./load/subjects.ts";
+import { pairs } from "./load/verbs.ts";
 import { type MeasuredServer, pinLoad, pinning, startMeasured } from "./servers/measured.ts";
 import { inTurns, type Side } from "./support/in-turns.ts";
 import { atLeast, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
-import { connectLoad, type Load } from "./unary/load.ts";
 
 const CONNECTIONS = 4;
 const FEW = 64;
@@ -26,30 +28,31 @@ async function serve(leases?: "process" | "disk"): Promise<MeasuredServer> {
   return cleanup.use(await startMeasured(`store: { folder: ${folder}, leases: ${leases} }\n${LIMITER}`));
 }
 
-function pairs(load: Load): Side {
+/** Pairs a second. */
+async function pairsOf(server: MeasuredServer, inFlight: number): Promise<Side> {
+  const options = { address: server.address, clients: CONNECTIONS, limiter: "db", ...ONE_LIMITER };
+  const work = cleanup.use(await pairs(options));
   return async () => {
-    const { done, took } = await load.run(SHARE);
-    return (done * 1000) / took;
+    const { operations, took } = await runClosed(work, { inFlight, duration: SHARE, warmUp: 0 });
+    return (operations * 1000) / took;
   };
 }
 
 pinLoad();
 const [memory, process, disk] = [await serve(), await serve("process"), await serve("disk")];
-const loadOf = async (server: MeasuredServer, inFlight: number) =>
-  cleanup.use(await connectLoad(server.address, { connections: CONNECTIONS, inFlight }));
 const few = await inTurns(
   {
-    memory: pairs(await loadOf(memory, FEW)),
-    process: pairs(await loadOf(process, FEW)),
-    disk: pairs(await loadOf(disk, FEW)),
+    memory: await pairsOf(memory, FEW),
+    process: await pairsOf(process, FEW),
+    disk: await pairsOf(disk, FEW),
   },
   TURNS,
 );
 const many = await inTurns(
   {
-    memory: pairs(await loadOf(memory, MANY)),
-    process: pairs(await loadOf(process, MANY)),
-    disk: pairs(await loadOf(disk, MANY)),
+    memory: await pairsOf(memory, MANY),
+    process: await pairsOf(process, MANY),
+    disk: await pairsOf(disk, MANY),
   },
   TURNS,
 );

@@ -74,6 +74,7 @@ async function play(count: number, main?: string): Promise<Round> {
   const calls = await load.calls();
   const turns = await turnsOf(server);
   const lost = leases.filter(({ signal }) => signal.aborted).length;
+  await Promise.all(leases.map((lease) => lease.release()));
   return { turns, lost, took, calls };
 }
 

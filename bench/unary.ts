@@ -1,132 +1,115 @@
 /**
- * TryAcquire, TryAcquire with Release, and Acquire through the whole gRPC stack, against grpc-js alone that answers the same with
- * the same messages, or bytes.
+ * TryAcquire, TryAcquire with Release, and Acquire through the whole gRPC stack, against grpc-js alone and node:http2 alone, which
+ * answer the same calls with the same messages.
  */
 
+import { answersOfPermit, answersOfToken } from "./load/answers.ts";
+import type { Work } from "./load/arrivals.ts";
+import { ONE_LIMITER } from "./load/subjects.ts";
+import { acquires, pairs, tryAcquires, type VerbOptions } from "./load/verbs.ts";
 import { type MeasuredServer, pinLoad, pinning, startBare, startMeasured } from "./servers/measured.ts";
 import { inTurns, type Side } from "./support/in-turns.ts";
 import { atLeast, type Figure, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
-import {
-  ACQUIRE,
-  acquire,
-  answersOf,
-  connectLoad,
-  pair,
-  RELEASE,
-  TRY_ACQUIRE,
-  tryAcquire,
-  type Work,
-} from "./unary/load.ts";
+import { type LoadRound, type UnderLoad, underLoad } from "./support/under-load.ts";
 
 const IN_FLIGHT = 64;
 const CONNECTIONS = 4;
 /** A connection may send 1,000 cancels a second for ever. */
 const CANCELLING_CONNECTIONS = 32;
 /** ms of one side in one round. */
-const SHARE = 1_500;
-const TURNS = { rounds: 11, warmUp: 2 };
+const SHARE = 700;
+const TURNS = { rounds: 7, warmUp: 2 };
 const LIMITERS = "limiters: [{ name: db, max_rps: 1000000, max_concurrent: 1000 }, { name: api, max_rps: 1000000 }]\n";
-
-/** A server under one kind of work. */
-interface Loaded {
-  /** µs of the server's CPU for each. */
-  readonly side: Side;
-  /** Round by round, with those of the warm-up. */
-  readonly rate: number[];
-  /** Shares of the time for which the server and the load were at work. */
-  readonly serverBusy: number[];
-  readonly loadBusy: number[];
-}
-
-const NONE = new Uint8Array(0);
 
 await using cleanup = new AsyncDisposableStack();
 
-async function underLoad(server: MeasuredServer, work: Work, connections: number): Promise<Loaded> {
-  const load = cleanup.use(await connectLoad(server.address, { connections, inFlight: IN_FLIGHT, work }));
-  const loaded = { rate: [] as number[], serverBusy: [] as number[], loadBusy: [] as number[] };
-  return {
-    ...loaded,
-    async side() {
-      const before = await server.usage();
-      const own = process.cpuUsage();
-      const { done, took } = await load.run(SHARE);
-      const { user, system } = process.cpuUsage(own);
-      const cpu = (await server.usage()).cpu - before.cpu;
-      loaded.rate.push((done * 1000) / took);
-      loaded.serverBusy.push(cpu / (took * 1000));
-      loaded.loadBusy.push((user + system) / (took * 1000));
-      return cpu / done;
-    },
-  };
-}
-
 pinLoad();
 const real = cleanup.use(await startMeasured(LIMITERS));
-const [alone = NONE] = await answersOf(real.address, tryAcquire);
-const [tried = NONE, released = NONE] = await answersOf(real.address, pair);
-const [granted = NONE] = await answersOf(real.address, acquire);
-const bare = async (mode: "messages" | "bytes", answers: Readonly<Record<string, Uint8Array>>) =>
-  cleanup.use(await startBare(mode, answers));
-const echoed = { [TRY_ACQUIRE]: tried, [RELEASE]: released, [ACQUIRE]: granted };
-const messages = await bare("messages", echoed);
-const messagesAlone = await bare("messages", { [TRY_ACQUIRE]: alone });
-const bytes = await bare("bytes", echoed);
-
-const sides = {
-  tryOurs: await underLoad(real, tryAcquire, CONNECTIONS),
-  tryTheirs: await underLoad(messagesAlone, tryAcquire, CONNECTIONS),
-  pairOurs: await underLoad(real, pair, CONNECTIONS),
-  pairTheirs: await underLoad(messages, pair, CONNECTIONS),
-  pairBytes: await underLoad(bytes, pair, CONNECTIONS),
-  acquireOurs: await underLoad(real, acquire, CANCELLING_CONNECTIONS),
-  acquireTheirs: await underLoad(messages, acquire, CANCELLING_CONNECTIONS),
+const [held, spent] = [await answersOfPermit(real.address, "db"), await answersOfToken(real.address, "api")];
+const servers = {
+  ours: { held: real, spent: real },
+  messages: {
+    held: cleanup.use(await startBare("messages", held)),
+    spent: cleanup.use(await startBare("messages", spent)),
+  },
+  bytes: { held: cleanup.use(await startBare("bytes", held)), spent: cleanup.use(await startBare("bytes", spent)) },
+  http2: { held: cleanup.use(await startBare("http2", held)), spent: cleanup.use(await startBare("http2", spent)) },
 };
-type Name = keyof typeof sides;
-const names = Object.keys(sides) as Name[];
-const cpu = await inTurns(
-  Object.fromEntries(names.map((name) => [name, sides[name].side])) as Record<Name, Side>,
-  TURNS,
-);
-const measured = (figures: readonly number[]) => figures.slice(TURNS.warmUp);
-const percent = (shares: readonly number[]) => spreadOf(measured(shares).map((share) => share * 100));
+type Where = keyof typeof servers;
 
-function ofWork(what: string, ours: Name, theirs: Name, target: number): Figure[] {
-  const toTheirs = `to grpc-js that answers with the messages`;
-  return [
-    {
-      what: `${what} per second of server CPU, ${toTheirs}`,
-      unit: "×",
-      spread: ratioOf(cpu[theirs], cpu[ours]),
-      target: atLeast(target),
-    },
-    { what: "— a second", unit: "×", spread: ratioOf(measured(sides[ours].rate), measured(sides[theirs].rate)) },
-    ...ofSide("— here", ours),
-    ...ofSide("— there", theirs),
-  ];
+/** Each verb with its limiter: one with a rate alone leaves nothing behind that would have to be released. */
+const VERBS = {
+  TryAcquire: { verb: tryAcquires, limiter: "api", answers: "spent", clients: CONNECTIONS, target: 0.9 },
+  "TryAcquire + Release": { verb: pairs, limiter: "db", answers: "held", clients: CONNECTIONS, target: 0.8 },
+  "Acquire, granted and cancelled": {
+    verb: acquires,
+    limiter: "db",
+    answers: "held",
+    clients: CANCELLING_CONNECTIONS,
+    target: 0.7,
+  },
+} as const satisfies Record<string, VerbRow>;
+type Verb = keyof typeof VERBS;
+
+interface VerbRow {
+  readonly verb: (options: VerbOptions) => Promise<Work>;
+  readonly limiter: string;
+  readonly answers: "held" | "spent";
+  readonly clients: number;
+  /** Of the decisions for a second of the CPU of grpc-js with the messages. */
+  readonly target: number;
 }
 
-function ofSide(where: string, name: Name): Figure[] {
-  const { rate, serverBusy, loadBusy } = sides[name];
+const keyOf = (verb: Verb, where: Where) => `${verb} ${where}` as const;
+const loads = new Map<string, UnderLoad>();
+for (const verb of Object.keys(VERBS) as Verb[]) {
+  const { verb: start, limiter, answers, clients } = VERBS[verb];
+  for (const where of Object.keys(servers) as Where[]) {
+    const server: MeasuredServer = servers[where][answers];
+    const work = cleanup.use(await start({ address: server.address, clients, limiter, ...ONE_LIMITER }));
+    loads.set(keyOf(verb, where), underLoad(server, work, { inFlight: IN_FLIGHT, duration: SHARE }));
+  }
+}
+const sides = Object.fromEntries([...loads].map(([key, { side }]) => [key, side])) as Record<string, Side>;
+const cpu = await inTurns(sides, TURNS);
+const cpuOf = (verb: Verb, where: Where) => cpu[keyOf(verb, where)] ?? [];
+const measured = (verb: Verb, where: Where, read: (round: LoadRound) => number) =>
+  spreadOf((loads.get(keyOf(verb, where))?.rounds ?? []).slice(TURNS.warmUp).map(read));
+
+const NAMES: Readonly<Record<Where, string>> = {
+  ours: "this server",
+  messages: "grpc-js that answers with the messages",
+  bytes: "grpc-js that answers with bytes",
+  http2: "node:http2 that answers with bytes",
+};
+
+function figuresOf(verb: Verb): Figure[] {
+  const ratio = (where: Where) => ratioOf(cpuOf(verb, where), cpuOf(verb, "ours"));
+  const { target } = VERBS[verb];
   return [
-    { what: `${where}, server CPU`, unit: "µs", spread: spreadOf(cpu[name]) },
-    { what: `${where}, a second`, unit: "/s", spread: spreadOf(measured(rate)) },
-    { what: `${where}, server at work`, unit: "%", spread: percent(serverBusy) },
-    { what: `${where}, load at work`, unit: "%", spread: percent(loadBusy) },
+    {
+      what: `${verb}: decided for a second of server CPU, to ${NAMES.messages}`,
+      unit: "×",
+      spread: ratio("messages"),
+      target: atLeast(target),
+    },
+    { what: `— to ${NAMES.bytes}`, unit: "×", spread: ratio("bytes") },
+    { what: `— to ${NAMES.http2}`, unit: "×", spread: ratio("http2") },
+    ...(Object.keys(servers) as Where[]).flatMap((where): Figure[] => [
+      { what: `— ${NAMES[where]}: server CPU for each`, unit: "µs", spread: spreadOf(cpuOf(verb, where)) },
+      { what: "— — the load's CPU", unit: "µs", spread: measured(verb, where, ({ clientCpu }) => clientCpu) },
+      { what: "— — a second", unit: "/s", spread: measured(verb, where, ({ rate }) => rate) },
+      { what: "— — server at work", unit: "%", spread: measured(verb, where, ({ serverBusy }) => serverBusy * 100) },
+    ]),
   ];
 }
 
 report({
   name: "unary",
-  figures: [
-    ...ofWork("TryAcquire", "tryOurs", "tryTheirs", 0.9),
-    ...ofWork("TryAcquire + Release", "pairOurs", "pairTheirs", 0.8),
-    { what: "— to grpc-js that echoes bytes", unit: "×", spread: ratioOf(cpu.pairBytes, cpu.pairOurs) },
-    ...ofWork("Acquire, granted and cancelled", "acquireOurs", "acquireTheirs", 0.7),
-  ],
+  figures: (Object.keys(VERBS) as Verb[]).flatMap(figuresOf),
   notes: [
     `${IN_FLIGHT} in flight over ${CONNECTIONS} connections (Acquire: ${CANCELLING_CONNECTIONS}), ${SHARE / 1000} s a round and side; ${pinning()}.`,
-    `Answers of ${alone.byteLength}, ${tried.byteLength}, ${released.byteLength} and ${granted.byteLength} bytes. A pair is two calls.`,
+    "A pair is one of the decided, and two calls.",
   ],
 });

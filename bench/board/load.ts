@@ -10,7 +10,7 @@ import {
 } from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { createIds } from "../../src/server/ids.ts";
 import { pathOf } from "../../test/support/grpc-client.ts";
-import { connectUnary, type UnaryConnection } from "../unary/unary-connection.ts";
+import { answerOf, connectLoad as connectTo, type LoadConnection } from "../load/connection.ts";
 
 const { addCard, tryPullCard, finishCard } = BoardService.method;
 const [ADD, TRY_PULL, FINISH] = [pathOf(addCard), pathOf(tryPullCard), pathOf(finishCard)];
@@ -29,13 +29,13 @@ export interface Load extends Disposable {
 }
 
 export async function connectLoad(address: string): Promise<Load> {
-  const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => connectUnary(address)));
+  const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => connectTo(address)));
 
-  function inFlight(count: number, one: (connection: UnaryConnection, done: () => void) => void): Promise<void> {
+  function inFlight(count: number, one: (connection: LoadConnection, done: () => void) => void): Promise<void> {
     let begun = 0;
     let done = 0;
     return new Promise((resolve) => {
-      const next = (connection: UnaryConnection) => {
+      const next = (connection: LoadConnection) => {
         if (begun === count) return;
         begun += 1;
         one(connection, () => {
@@ -44,7 +44,7 @@ export async function connectLoad(address: string): Promise<Load> {
           else next(connection);
         });
       };
-      for (let i = 0; i < IN_FLIGHT; i++) next(connections[i % CONNECTIONS] as UnaryConnection);
+      for (let i = 0; i < IN_FLIGHT; i++) next(connections[i % CONNECTIONS] as LoadConnection);
     });
   }
 
@@ -56,21 +56,27 @@ export async function connectLoad(address: string): Promise<Load> {
   };
 }
 
-function passThrough(connection: UnaryConnection, done: () => void): void {
+function passThrough(connection: LoadConnection, done: () => void): void {
   const cardId = ids.next();
   add(connection, cardId, () => {
     const pull = create(TryPullCardRequestSchema, { board: BOARD, stage: "Work", worker: "bench-worker-1", cardId });
     connection.call(TRY_PULL, toBinary(TryPullCardRequestSchema, pull), (bytes) => {
-      const { result } = fromBinary(TryPullCardResponseSchema, bytes);
+      const { result } = fromBinary(TryPullCardResponseSchema, answerOf(bytes));
       if (result.case !== "pulled") throw new Error("TryPullCard was refused");
       const fencingToken = result.value.card?.lease?.fencingToken;
       const finish = create(FinishCardRequestSchema, { board: BOARD, cardId, fencingToken });
-      connection.call(FINISH, toBinary(FinishCardRequestSchema, finish), done);
+      connection.call(FINISH, toBinary(FinishCardRequestSchema, finish), (finished) => {
+        answerOf(finished);
+        done();
+      });
     });
   });
 }
 
-function add(connection: UnaryConnection, id: string, done: () => void): void {
+function add(connection: LoadConnection, id: string, done: () => void): void {
   const request = create(AddCardRequestSchema, { board: BOARD, card: { id, title: "A card of the benchmark" } });
-  connection.call(ADD, toBinary(AddCardRequestSchema, request), done);
+  connection.call(ADD, toBinary(AddCardRequestSchema, request), (added) => {
+    answerOf(added);
+    done();
+  });
 }

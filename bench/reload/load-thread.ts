@@ -12,8 +12,8 @@ import {
 } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { createGrpcClient } from "../../test/support/grpc-client.ts";
-import { RELEASE, TRY_ACQUIRE } from "../unary/load.ts";
-import { connectUnary } from "../unary/unary-connection.ts";
+import { answerOf, connectLoad } from "../load/connection.ts";
+import { RELEASE, TRY_ACQUIRE } from "../load/verbs.ts";
 
 export interface LoadJob {
   /** host:port */
@@ -34,7 +34,7 @@ const EVERY = 10;
 
 const { address, limiters, watchers, calls } = workerData as LoadJob;
 const pairs = Math.max(1, Math.round((calls / 2 / 1_000) * EVERY));
-const connection = await connectUnary(address);
+const connection = await connectLoad(address);
 let done = 0;
 let since = performance.now();
 let turn = 0;
@@ -44,7 +44,7 @@ function pair(): void {
   const request = create(TryAcquireRequestSchema, { claims: [{ limiter: limiters[turn] as string }] });
   connection.call(TRY_ACQUIRE, toBinary(TryAcquireRequestSchema, request), (bytes) => {
     done += 1;
-    const { result } = fromBinary(TryAcquireResponseSchema, bytes);
+    const { result } = fromBinary(TryAcquireResponseSchema, answerOf(bytes));
     if (result.case !== "granted") return;
     const { lease, secret } = result.value;
     const release = create(ReleaseRequestSchema, { leaseId: lease?.id ?? "", secret });

@@ -16,7 +16,11 @@ export interface MeasuredServer extends AsyncDisposable {
 }
 
 const PROBE = new URL("probe.ts", import.meta.url).href;
-const BARE = fileURLToPath(new URL("bare-server.ts", import.meta.url));
+const BARE = {
+  messages: [fileURLToPath(new URL("bare-server.ts", import.meta.url)), "messages"],
+  bytes: [fileURLToPath(new URL("bare-server.ts", import.meta.url)), "bytes"],
+  http2: [fileURLToPath(new URL("bare-http2.ts", import.meta.url))],
+} as const;
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
 
@@ -36,15 +40,15 @@ export async function startMeasured(
 }
 
 /**
- * grpc-js alone, with the flags for Node that the real server has: it answers each of these paths with this.
- * `messages`: it decodes and encodes, too.
+ * A server that decides nothing, with the flags for Node that the real server has: it answers each of these paths with this.
+ * `messages`: grpc-js, which decodes and encodes; `bytes`: grpc-js without that; `http2`: node:http2 alone.
  */
 export async function startBare(
-  mode: "messages" | "bytes",
+  mode: keyof typeof BARE,
   answers: Readonly<Record<string, Uint8Array>>,
 ): Promise<MeasuredServer> {
   const encoded = Object.entries(answers).map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
-  const child = spawn(process.execPath, [...NODE_FLAGS, "--import", PROBE, BARE, mode, JSON.stringify(encoded)], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "--import", PROBE, ...BARE[mode], JSON.stringify(encoded)], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   pin(child, SERVER_CORE);

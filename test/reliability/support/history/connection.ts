@@ -14,7 +14,7 @@ import {
   MESSAGE_PREFIX,
   PREFACE,
   TYPE,
-} from "../../../../bench/unary/http2-frames.ts";
+} from "../../../../bench/load/http2-frames.ts";
 
 export interface Connection extends Disposable {
   open(path: string, message: Uint8Array, listener: CallListener): Call;

@@ -1,4 +1,4 @@
-/** HTTP/2 frames, as few and as cheap as unary calls need. RFC 9113, RFC 7541. */
+/** HTTP/2 frames, as few and as cheap as calls with one request need. RFC 9113, RFC 7541. */
 
 export const TYPE = {
   data: 0,
@@ -10,6 +10,7 @@ export const TYPE = {
   windowUpdate: 8,
   continuation: 9,
 } as const;
+export const SETTING = { maxConcurrentStreams: 3 } as const;
 export const FLAG = { ack: 1, endStream: 1, endHeaders: 4, padded: 8 } as const;
 export const HEAD = 9;
 /** A byte that says whether a gRPC message is compressed, and its length. */
