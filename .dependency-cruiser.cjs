@@ -334,6 +334,12 @@ module.exports = {
       "What several commands read of the server; nothing is shown here.",
     ),
     only(
+      "cli-top",
+      "cli/top/",
+      ["cli/(top|reading|output|session|text)/", "client/", "explain/", "text/"],
+      "The screen of `top`: what it knows, how it is drawn, what keys do.",
+    ),
+    only(
       "cli-running",
       "cli/running/",
       ["cli/(running|output|session|text)/", "client/", "text/"],

@@ -29,6 +29,11 @@ const HOLD: readonly CommandEntry[] = [
 
 const OPERATE: readonly CommandEntry[] = [
   {
+    name: "top",
+    description: "limiters and boards as they change, those in trouble first",
+    load: async () => (await import("./commands/top.ts")).defineTop,
+  },
+  {
     name: "explain",
     description: "say why a limiter stands still, and what may be done",
     load: async () => (await import("./commands/explain.ts")).defineExplain,

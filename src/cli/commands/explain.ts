@@ -5,6 +5,7 @@ import { LimiterService } from "../../client/gen/ggen/backpressure/v1/limiter_se
 import { explain } from "../../explain/explanation.ts";
 import { lookAt } from "../../explain/look.ts";
 import { explanationJson, explanationLines } from "../output/explanation-lines.ts";
+import { createLookPorts } from "../reading/look-ports.ts";
 import { openCalls } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
@@ -32,7 +33,6 @@ export const defineExplain: DefineCommand = (command, handle) => {
 };
 
 async function run({ terminal, address, json }: Context, name: string, { key = "" }: ExplainFlags): Promise<number> {
-  const { createLookPorts } = await import("../reading/look-ports.ts");
   using calls = await openCalls(LimiterService, address);
   const explanation = explain(await lookAt(createLookPorts(calls), name, key));
   if (json) terminal.print(JSON.stringify(explanationJson(explanation)));

@@ -26,6 +26,11 @@ export function terminalIsDumb(): boolean {
   return process.env.TERM === "dumb";
 }
 
+/** Whether the terminal may be written to in colours (no-color.org). */
+export function coloursAreWanted(): boolean {
+  return !process.env.NO_COLOR;
+}
+
 /** Returns the default name of a holder or worker, for operators: `alice@build-7`. */
 export function userAtHost(): string {
   return `${userName()}@${hostname()}`;

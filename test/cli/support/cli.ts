@@ -2,6 +2,7 @@
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
@@ -12,9 +13,14 @@ export interface CliResult {
 }
 
 export interface CliProcess extends AsyncDisposable {
-  /** Resolves as soon as standard output, or standard error, has this in it; rejects if the process ends before. */
-  until(stream: "stdout" | "stderr", text: string): Promise<void>;
+  /**
+   * Resolves as soon as standard output, or standard error, has this in it, behind the last `after` where one is given;
+   * rejects if the process ends before.
+   */
+  until(stream: "stdout" | "stderr", text: string, after?: string): Promise<void>;
   kill(signal: NodeJS.Signals): void;
+  /** Signals the process that it has started: on a terminal that is the command line itself. */
+  signalChild(signal: NodeJS.Signals): void;
   type(text: string): void;
   closeInput(): void;
   /** Reads its standard output no more. */
@@ -73,12 +79,19 @@ function start(file: string, args: readonly string[], { address, env, input = "i
     exited: once(child, "exit"),
     closeOutput: () => void child.stdout.destroy(),
     kill: (signal) => void child.kill(signal),
+    signalChild(signal) {
+      const { pid } = child;
+      const [started] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+      process.kill(Number(started), signal);
+    },
     type: (text) => void child.stdin?.write(text),
     closeInput: () => void child.stdin?.end(),
-    until(stream, text) {
+    until(stream, text, after = "") {
       return new Promise((resolve, reject) => {
         const check = () => {
-          if (!written[stream].includes(text)) return;
+          const said = written[stream];
+          const from = after === "" ? 0 : said.lastIndexOf(after);
+          if (from === -1 || !said.includes(text, from)) return;
           look.delete(check);
           resolve();
         };

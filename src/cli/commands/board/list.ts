@@ -5,7 +5,8 @@ import type { Board } from "../../../client/api/board.ts";
 import { BoardService, ListBoardsResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { boardFromWire } from "../../../client/wire/board.ts";
 import { formatNumber } from "../../../text/number.ts";
-import { countWords, spanWords } from "../../output/board-figures.ts";
+import { spanWords } from "../../output/board-figures.ts";
+import { stagesWords } from "../../output/top-tables.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";
 import { EXIT } from "../../session/exit-codes.ts";
@@ -43,10 +44,4 @@ async function list({ terminal, address, json }: BoardContext): Promise<number> 
     for (const line of formatTable(COLUMNS, boards.map(boardFromWire), terminal.size()?.columns)) terminal.print(line);
   }
   return EXIT.ok;
-}
-
-/** `Ready 5/5 full, InProgress 1/3`: those in which there is work. */
-function stagesWords({ stages }: Board): string {
-  const busy = stages.slice(0, -1).filter(({ status }) => status.cards > 0);
-  return busy.map((stage) => `${stage.name} ${countWords(stage)}`).join(", ") || "-";
 }

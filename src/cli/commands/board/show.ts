@@ -2,14 +2,12 @@
 
 import { Option } from "commander";
 import { BoardService, GetBoardResponseSchema } from "../../../client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import { boardFromWire } from "../../../client/wire/board.ts";
-import { cardFromWire } from "../../../client/wire/card.ts";
 import { cardCountValue } from "../../options/values.ts";
-import { type BoardView, drawBoard } from "../../output/board-drawing.ts";
+import { drawBoard } from "../../output/board-drawing.ts";
+import { readBoardView } from "../../reading/board-view.ts";
 import type { BoardContext, DefineBoardCommand } from "../../session/board-context.ts";
 import { openCalls } from "../../session/connection.ts";
 import { EXIT } from "../../session/exit-codes.ts";
-import type { Calls } from "../../session/grpc-connection.ts";
 import { jsonLine } from "../../text/json-line.ts";
 
 interface ShowFlags {
@@ -46,19 +44,7 @@ export async function show({ terminal, address, json, board }: BoardContext, { c
     terminal.print(jsonLine(GetBoardResponseSchema, response));
     return EXIT.ok;
   }
-  const view = await read(calls, board, cards);
+  const view = await readBoardView(calls, board, cards);
   for (const line of drawBoard(view, { width: terminal.size()?.columns, most: cards })) terminal.print(line);
   return EXIT.ok;
-}
-
-/** The first cards of each stage: of all together there may be more than one answer holds, and most of them completed. */
-async function read(calls: Calls<typeof BoardService>, name: string, most: number): Promise<BoardView> {
-  const board = boardFromWire((await calls.unary((rpc, options) => rpc.getBoard({ name }, options))).board);
-  const stages = most === 0 ? [] : board.stages.slice(0, -1).filter(({ status }) => status.cards > 0);
-  const pages = await Promise.all(
-    stages.map((stage) =>
-      calls.unary((rpc, options) => rpc.listCards({ board: name, stage: stage.name, pageSize: most }, options)),
-    ),
-  );
-  return { board, cards: pages.flatMap((page) => page.cards.map(cardFromWire)) };
 }
