@@ -373,13 +373,13 @@ module.exports = {
     only(
       "dashboard-store",
       "dashboard/store/",
-      ["dashboard/(store|api|model)/", "client/(wire|api)/"],
+      ["dashboard/(store|api|model)/", "client/(wire|api)/", "explain/"],
       "What the page knows, and how long that is true: it knows nothing of how it is shown.",
     ),
     only(
       "dashboard-ui",
       "dashboard/ui/",
-      ["dashboard/(ui|store|api|model)/", "client/api/", "explain/", "text/"],
+      ["dashboard/(ui|store|api|model|charts)/", "client/api/", "explain/", "text/"],
       "Parts that several views have.",
     ),
   ],

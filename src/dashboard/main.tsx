@@ -9,6 +9,7 @@ import { createNavigation } from "./store/navigation.ts";
 import { createNotices } from "./store/notices.ts";
 import { createOverview } from "./store/overview.ts";
 import { createProbe } from "./store/probe.ts";
+import { createRecent } from "./store/recent.ts";
 import { type Page, PageContext } from "./ui/context.ts";
 import { Layout } from "./ui/layout.tsx";
 import { CurrentView } from "./views/current-view.tsx";
@@ -28,6 +29,7 @@ const page: Page = {
   limiters,
   overview,
   probe,
+  recent: createRecent({ rpc, limiters }),
   notices: createNotices(),
   announcement: createAnnouncer(overview.census),
 };

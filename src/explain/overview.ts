@@ -11,7 +11,7 @@ export interface Seen {
 }
 
 /** The worst first: those that may need an operator, then those that only work at their limit. */
-export const STATES: readonly State[] = ["stuck", "shedding", "full", "paused", "draining", "calm"];
+const STATES: readonly State[] = ["stuck", "shedding", "full", "paused", "draining", "calm"];
 const RANK = new Map(STATES.map((state, rank) => [state, rank]));
 
 /** Compares by trouble: state, then the oldest wait, then how many wait, then the name. */
@@ -24,7 +24,7 @@ export function byTrouble(a: Seen, b: Seen): number {
   );
 }
 
-function byName(a: Seen, b: Seen): number {
+export function byName(a: Seen, b: Seen): number {
   return a.limiter.name < b.limiter.name ? -1 : a.limiter.name > b.limiter.name ? 1 : 0;
 }
 

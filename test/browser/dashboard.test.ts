@@ -20,7 +20,7 @@ async function start(yaml: string) {
 test("the server's own page says at first glance that all is calm, and names all limiters", async () => {
   const server = await start(TWO);
   const page = await dashboard.open(server.url);
-  await page.getByRole("heading", { name: "All is calm: nothing waits at 2 limiters." }).waitFor();
+  await page.getByRole("heading", { name: "All is calm. None of 2 limiters needs you." }).waitFor();
   expect(await page.locator("tbody tr").allInnerTexts()).toEqual([
     expect.stringMatching(/Calm\s+db\s+0 of 2\s/),
     expect.stringMatching(/Calm\s+mail\s+rate only\s/),

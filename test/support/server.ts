@@ -1,5 +1,6 @@
 /** The real server, in this process, on free ports. */
 
+import { type Clock, createSystemClock } from "../../src/server/clock.ts";
 import { parseConfig } from "../../src/server/config/config.ts";
 import { type Server, startServer } from "../../src/server/server.ts";
 import { createMemoryLog, type MemoryLog } from "../server/transport/support/memory-log.ts";
@@ -25,10 +26,17 @@ export const FREE_PORTS = 'listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" 
 /** The line of a configuration that says how many workers servers of this run have: `BACKPRESSURE_TEST_WORKERS`, or none. */
 export const WORKERS = `workers: ${Number(process.env.BACKPRESSURE_TEST_WORKERS ?? 0)}\n`;
 
-/** `yaml` is the configuration but for the listeners; pages of `corsOrigins` may call it. */
+export interface TestServerOptions {
+  /** Pages of these may call it. Unset: none. */
+  readonly corsOrigins?: readonly string[];
+  /** Unset: the system's. */
+  readonly clock?: Clock;
+}
+
+/** `yaml` is the configuration but for the listeners. */
 export async function startTestServer(
   yaml: string,
-  { corsOrigins = [] as readonly string[] } = {},
+  { corsOrigins = [], clock = createSystemClock() }: TestServerOptions = {},
 ): Promise<TestServer> {
   const listeners = { grpc: "127.0.0.1:0", web: "127.0.0.1:0", cors_origins: corsOrigins };
   const config = parseConfig(`listeners: ${JSON.stringify(listeners)}\n${WORKERS}${yaml}`, {
@@ -37,7 +45,7 @@ export async function startTestServer(
   });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   const log = createMemoryLog();
-  const server = await startServer({ config, log });
+  const server = await startServer({ config, log, clock });
   const address = `${server.grpc.host}:${server.grpc.port}`;
   const url = `http://${server.web.host}:${server.web.port}`;
   await using cleanup = new AsyncDisposableStack();

@@ -4,6 +4,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 
 /** Returns the server's own words, or what is known of a call that it has not answered. */
 export function failureText(error: unknown): string {
+  // What was typed cannot be sent.
+  if (error instanceof RangeError) return error.message;
   const failure = ConnectError.from(error);
   // Not sent, or not answered: the browser's words for that say nothing.
   if (failure.cause instanceof TypeError || failure.code === Code.Unknown) return "The server cannot be reached.";

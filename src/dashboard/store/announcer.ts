@@ -1,31 +1,31 @@
-/** Says aloud, to readers of screens, which limiters have come into trouble and out of it. */
+/** Says aloud, to readers of screens, which limiters have come to need an operator, and which do no more. */
 
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
-import type { Census } from "../model/census.ts";
+import { type Census, needy } from "../model/census.ts";
 
 /** Named at most; more are counted. */
 const MOST_NAMED = 3;
 
 export function createAnnouncer(census: ReadonlySignal<Census>): ReadonlySignal<string> {
   const words = signal("");
-  let stuck: ReadonlySet<string> | undefined;
+  let before: ReadonlySet<string> | undefined;
   effect(() => {
-    const { standings } = census.value;
-    if (standings.length === 0) return;
-    const now = new Set(standings.filter(({ trouble }) => trouble === "stuck").map(({ name }) => name));
-    if (stuck !== undefined) {
-      const come = [...now].filter((name) => !stuck?.has(name));
-      const gone = [...stuck].filter((name) => !now.has(name));
-      const parts = [say(come, "stuck"), say(gone, "no longer stuck")].filter((part) => part !== "");
+    const { all } = census.value;
+    if (all.length === 0) return;
+    const now = new Set(needy(all));
+    if (before !== undefined) {
+      const come = [...now].filter((name) => !before?.has(name));
+      const gone = [...before].filter((name) => !now.has(name));
+      const parts = [say(come, "needs you", "need you"), say(gone, "is well again", "are well again")].filter(Boolean);
       if (parts.length > 0) words.value = parts.join(" ");
     }
-    stuck = now;
+    before = now;
   });
   return words;
 }
 
-function say(names: readonly string[], what: string): string {
+function say(names: readonly string[], one: string, several: string): string {
   if (names.length === 0) return "";
-  if (names.length > MOST_NAMED) return `${names.length} limiters are ${what}.`;
-  return `${names.join(", ")} ${names.length === 1 ? "is" : "are"} ${what}.`;
+  if (names.length > MOST_NAMED) return `${names.length} limiters ${several}.`;
+  return `${names.join(", ")} ${names.length === 1 ? one : several}.`;
 }

@@ -26,7 +26,7 @@ export function createOverview({ limiters, connection, navigation }: OverviewOpt
   });
   const order = computed(() => {
     const { filter, sort } = navigation.route.value;
-    return arrange(census.value.standings, filter, sort);
+    return arrange(census.value.all, filter, sort);
   });
   return { census, order };
 }

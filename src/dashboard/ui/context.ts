@@ -10,6 +10,7 @@ import type { Navigation } from "../store/navigation.ts";
 import type { Notices } from "../store/notices.ts";
 import type { Overview } from "../store/overview.ts";
 import type { Probe } from "../store/probe.ts";
+import type { Recent } from "../store/recent.ts";
 
 export interface Page {
   readonly rpc: Rpc;
@@ -19,6 +20,7 @@ export interface Page {
   readonly notices: Notices;
   readonly overview: Overview;
   readonly probe: Probe;
+  readonly recent: Recent;
   /** What is said to readers of screens. */
   readonly announcement: ReadonlySignal<string>;
 }

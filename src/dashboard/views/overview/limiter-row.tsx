@@ -1,11 +1,13 @@
 /** A limiter in a line. */
 
+import { needsOperator } from "../../../explain/overview.ts";
+import { causeWords } from "../../../explain/words.ts";
 import { formatRoughly } from "../../../text/duration.ts";
 import { formatNumber } from "../../../text/number.ts";
-import { standingOf } from "../../model/census.ts";
+import { seenAt } from "../../model/census.ts";
 import { formatRoute } from "../../model/route.ts";
 import { usePage } from "../../ui/context.ts";
-import { Bar, TroubleMark } from "../../ui/marks.tsx";
+import { Bar, Sparkline, StateMark } from "../../ui/marks.tsx";
 
 export interface LimiterRowProps {
   readonly name: string;
@@ -15,16 +17,19 @@ export interface LimiterRowProps {
 }
 
 export function LimiterRow({ name, rowIndex, onFocus, onBlur }: LimiterRowProps) {
-  const { limiters, connection } = usePage();
+  const { limiters, connection, recent } = usePage();
   void limiters.version.value;
+  void recent.version.value;
   const heard = limiters.byName.get(name);
   if (heard === undefined) return null;
-  const { limiter, trouble, heldBackBy, oldestWait, needsAttention } = standingOf(heard, connection.now.value);
+  const seen = seenAt(heard, connection.now.value);
+  const { limiter, standing } = seen;
   const { status } = limiter;
+  const { oldestWaitMs } = standing;
   return (
-    <tr aria-rowindex={rowIndex} class={needsAttention ? "needy" : undefined}>
+    <tr aria-rowindex={rowIndex} class={needsOperator(seen) ? "needy" : undefined}>
       <td>
-        <TroubleMark trouble={trouble} />
+        <StateMark state={standing.state} />
       </td>
       <th scope="row">
         <a
@@ -48,12 +53,21 @@ export function LimiterRow({ name, rowIndex, onFocus, onBlur }: LimiterRowProps)
         )}
       </td>
       <td class="number">{formatNumber(status.waiters)}</td>
-      <td class="number">{status.waiters === 0 ? <span class="faint">–</span> : formatRoughly(oldestWait)}</td>
+      <td class="number">{oldestWaitMs === undefined ? <span class="faint">–</span> : formatRoughly(oldestWaitMs)}</td>
       <td class="number wide">
         {formatNumber(status.admissionRate)} / {formatNumber(status.completionRate)}
       </td>
-      <td class="wide">{heldBackBy}</td>
-      <td class="widest" />
+      <td class="wide">{causeWords(standing.cause)}</td>
+      <td class="widest">
+        <Sparkline values={recent.of(name)} label={`waiting in the last ten minutes: ${trend(recent.of(name))}`} />
+      </td>
     </tr>
   );
+}
+
+/** A line in words. */
+function trend(values: readonly number[]): string {
+  return values.length === 0
+    ? "unknown"
+    : `${formatNumber(Math.max(...values))} at most, ${formatNumber(values.at(-1) ?? 0)} now`;
 }

@@ -41,8 +41,8 @@ export function LimiterTable() {
           <th scope="col" class="wide">
             Held back by
           </th>
-          <th scope="col" class="widest">
-            Waiting, ten minutes
+          <th scope="col" class="widest" title="how many waited in the last ten minutes">
+            Ten minutes
           </th>
         </tr>
       </thead>

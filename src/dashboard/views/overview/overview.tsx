@@ -1,6 +1,7 @@
 /** The first screen: is anything stuck, what, and since when? */
 
 import { useEffect, useRef } from "preact/hooks";
+import { totalsSentence } from "../../../explain/overview.ts";
 import { formatRoughly } from "../../../text/duration.ts";
 import { formatNumber } from "../../../text/number.ts";
 import type { Census } from "../../model/census.ts";
@@ -11,6 +12,7 @@ import { LimiterTable } from "./limiter-table.tsx";
 export function OverviewPage() {
   const { overview, limiters, navigation, connection } = usePage();
   const census = overview.census.value;
+  const { totals } = census;
   const shown = overview.order.value.length;
   const filter = useRef<HTMLInputElement>(null);
   useFilterKey(filter);
@@ -19,13 +21,13 @@ export function OverviewPage() {
   }
   return (
     <>
-      <h1 class={census.needing > 0 ? "sentence alarming" : "sentence"}>{sentence(census)}</h1>
+      <h1 class={totals.needing > 0 ? "sentence alarming" : "sentence"}>{sentence(census)}</h1>
       <Figures
         figures={[
-          { label: "waiting", value: formatNumber(census.waiting) },
-          { label: "oldest wait", value: census.waiting === 0 ? "–" : formatRoughly(census.oldestWait) },
-          { label: "refused a minute", value: formatNumber(census.refused) },
-          { label: "leases held", value: formatNumber(census.holding) },
+          { label: "waiting", value: formatNumber(totals.waiting) },
+          { label: "oldest wait", value: totals.oldestWaitMs === undefined ? "–" : formatRoughly(totals.oldestWaitMs) },
+          { label: "refused a minute", value: formatNumber(totals.refusedPerMinute) },
+          { label: "leases held", value: formatNumber(totals.holding) },
         ]}
       />
       <p class="tools">
@@ -39,7 +41,7 @@ export function OverviewPage() {
           />
         </label>{" "}
         <span class="faint">
-          {shown === census.standings.length ? `${shown} limiters` : `${shown} of ${census.standings.length} limiters`}
+          {shown === totals.limiters ? `${shown} limiters` : `${shown} of ${totals.limiters} limiters`}
         </span>
       </p>
       <LimiterTable />
@@ -47,13 +49,11 @@ export function OverviewPage() {
   );
 }
 
-function sentence({ needing, standings, counts }: Census): string {
-  if (standings.length === 0) return "There is no limiter yet.";
-  const all = `${formatNumber(standings.length)} limiter${standings.length === 1 ? "" : "s"}`;
-  if (needing === 0 && counts.full === 0) return `All is calm: nothing waits at ${all}.`;
-  if (needing === 0)
-    return `None of ${all} needs you; the queue${counts.full === 1 ? "" : "s"} of ${counts.full} move${counts.full === 1 ? "s" : ""}.`;
-  return `${formatNumber(needing)} of ${all} need${needing === 1 ? "s" : ""} you.`;
+/** How many need an operator; where none does, whether there are queues at all. */
+function sentence({ totals, full }: Census): string {
+  const words = totalsSentence(totals);
+  if (totals.limiters === 0 || totals.needing > 0) return words;
+  return full === 0 ? `All is calm. ${words}` : `${words} ${formatNumber(full)} ${full === 1 ? "is" : "are"} full.`;
 }
 
 function useFilterKey(filter: { readonly current: HTMLInputElement | null }): void {
