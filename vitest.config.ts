@@ -78,6 +78,25 @@ const unit: TestProjectConfiguration = {
   },
 };
 
+/**
+ * What is tested of the client over streams is tested once more over sessions: the tests of what it makes of calls in the unit
+ * tests, over a session in memory, and its tests with real servers.
+ */
+const IN_SESSIONS = {
+  unit: ["acquire", "answer-within", "board-{pull,work,work-loop}", "lease", "on-unavailable", "try-acquire"],
+};
+
+const unitInSessions: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    ...unit.test,
+    name: "unit-sessions",
+    include: IN_SESSIONS.unit.map((name) => `test/client/${name}.test.ts`),
+    exclude: [],
+    env: { CARRIER: "sessions" },
+  },
+};
+
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -85,6 +104,6 @@ export default defineConfig({
     sequence: { sequencer: LongestKindFirst },
     // A server that a test starts without a folder keeps nothing in the home of the developer.
     env: { XDG_STATE_HOME: join(tmpdir(), "backpressure-state-of-tests") },
-    projects: [unit, ...(Object.keys(FOLDERS) as Kind[]).map(project)],
+    projects: [unit, unitInSessions, ...(Object.keys(FOLDERS) as Kind[]).map(project)],
   },
 });

@@ -4,6 +4,7 @@ import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts"
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";
+import { itOfStreams } from "../support/carrier.ts";
 import { createFixture, settle, VALID_FOR } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
 import { pulled, pulledEvent } from "./support/pulled-card.ts";
@@ -199,7 +200,7 @@ describe("pull", () => {
     expect(work.valid).toBe(false);
   });
 
-  it("rejects when the card turns out to be gone while it is being confirmed", async () => {
+  itOfStreams("rejects when the card turns out to be gone while it is being confirmed", async () => {
     const { board, service, clock } = setup();
     const pulling = board.pull("InProgress");
     const call = await service.pullCard.next();
@@ -213,7 +214,7 @@ describe("pull", () => {
     await call.cancelled;
   });
 
-  it("withdraws its request when it is taken back while its card is being confirmed", async () => {
+  itOfStreams("withdraws its request when it is taken back while its card is being confirmed", async () => {
     const { board, service, clock } = setup();
     const controller = new AbortController();
     const pulling = board.pull("InProgress", { signal: controller.signal });

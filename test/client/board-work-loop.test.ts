@@ -5,6 +5,7 @@ import type { Card } from "../../src/client/api/card.ts";
 import type { WorkHandler, WorkLoopOptions } from "../../src/client/api/work-loop.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, invalidRequest, refusalError } from "../../src/server/wire/error-wire.ts";
+import { itOfStreams } from "../support/carrier.ts";
 import { createFixture, RENEW_AFTER, settle, VALID_FOR } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
 import { pulledEvent } from "./support/pulled-card.ts";
@@ -258,7 +259,7 @@ describe("a work loop that loses its work", () => {
     await service.pullCard.next();
   });
 
-  it("goes on with its card over another connection when its own was lost", async () => {
+  itOfStreams("goes on with its card over another connection when its own was lost", async () => {
     const { begun, handler } = puppet();
     const { give, service, reported, clock } = start(handler);
     const stream = await give();
@@ -477,7 +478,7 @@ describe("a work loop that is stopped", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it("hands out no card that it gives back, at whatever instant between two steps it is stopped", async () => {
+  itOfStreams("hands out no card that it gives back, at whatever instant between two steps it is stopped", async () => {
     let handedOut = 0;
     const ticks = 100;
     for (let tick = 0; tick < ticks; tick += 1) {

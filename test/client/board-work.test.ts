@@ -7,6 +7,7 @@ import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts"
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { invalidRequest, refusalError } from "../../src/server/wire/error-wire.ts";
+import { itOfStreams } from "../support/carrier.ts";
 import { aborted } from "./support/aborted.ts";
 import { createFixture, RENEW_AFTER, settle, TTL, VALID_FOR } from "./support/client-fixture.ts";
 import { createFakePage } from "./support/fake-page.ts";
@@ -64,21 +65,24 @@ describe("work on a card", () => {
     expect(work.valid).toBe(false);
   });
 
-  it("is renewed with the other cards of its board in one call, and apart from those of other boards", async () => {
-    const { board, client, clock, service } = await begin();
-    const others = [board.pull("InProgress"), client.board("hiring").pull("InProgress")];
-    for (const id of ["card-2", "card-3"]) (await service.pullCard.next()).say(pulledEvent(id));
-    await Promise.all(others);
-    clock.advance(RENEW_AFTER);
-    const requests = [await service.renewCards.next(), await service.renewCards.next()].map(({ request }) => [
-      request.board,
-      request.cards.map(({ cardId }) => cardId),
-    ]);
-    expect(requests).toEqual([
-      ["release", ["card-1", "card-2"]],
-      ["hiring", ["card-3"]],
-    ]);
-  });
+  itOfStreams(
+    "is renewed with the other cards of its board in one call, and apart from those of other boards",
+    async () => {
+      const { board, client, clock, service } = await begin();
+      const others = [board.pull("InProgress"), client.board("hiring").pull("InProgress")];
+      for (const id of ["card-2", "card-3"]) (await service.pullCard.next()).say(pulledEvent(id));
+      await Promise.all(others);
+      clock.advance(RENEW_AFTER);
+      const requests = [await service.renewCards.next(), await service.renewCards.next()].map(({ request }) => [
+        request.board,
+        request.cards.map(({ cardId }) => cardId),
+      ]);
+      expect(requests).toEqual([
+        ["release", ["card-1", "card-2"]],
+        ["hiring", ["card-3"]],
+      ]);
+    },
+  );
 
   it.each([
     [Reason.STALE_FENCING_TOKEN, "STALE_FENCING_TOKEN"],
@@ -122,7 +126,7 @@ describe("work on a card", () => {
     expect(await aborted(work.signal)).toMatchObject({ reason: "LEASE_ENDED" });
   });
 
-  it("is taken up again when its connection is lost, and is as good as before meanwhile", async () => {
+  itOfStreams("is taken up again when its connection is lost, and is as good as before meanwhile", async () => {
     const { work, stream, clock, service, events } = await begin();
     stream.fail(connectionLost());
     await settle();
@@ -153,7 +157,7 @@ describe("work on a card", () => {
     expect(work.signal.reason.message).toContain("could not be made good");
   });
 
-  it("is ended under the way while its stream is away, and asks for no other then", async () => {
+  itOfStreams("is ended under the way while its stream is away, and asks for no other then", async () => {
     const { work, stream, clock, service } = await begin();
     stream.fail(connectionLost());
     await settle();
@@ -200,7 +204,7 @@ describe("work on a card", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it("can be left though the server is not there: that never rejects", async () => {
+  itOfStreams("can be left though the server is not there: that never rejects", async () => {
     const { work, service, clock, stream } = await begin();
     const leaving = work[Symbol.asyncDispose]();
     for (let elapsed = 0; elapsed < TTL + 1; elapsed += TTL / 2) {
@@ -257,7 +261,7 @@ describe("an end of work", () => {
     expect(block.request).toMatchObject({ ...CREDENTIAL, reason: "needs a decision" });
   });
 
-  it("resolves when the server has ended the stream too, or a second later", async () => {
+  itOfStreams("resolves when the server has ended the stream too, or a second later", async () => {
     const { work, service, stream, clock } = await begin();
     let isFinished = false;
     const finishing = work.finish().then(() => {
@@ -293,7 +297,7 @@ describe("an end of work", () => {
     expect(service.sendBackCard.untaken).toHaveLength(0);
   });
 
-  it("rejects where the work had ended otherwise, and leaves nothing to do", async () => {
+  itOfStreams("rejects where the work had ended otherwise, and leaves nothing to do", async () => {
     const { work, service, stream, clock } = await begin();
     const finishing = work.finish();
     (await service.finishCard.next()).fail(STALE);
@@ -319,7 +323,7 @@ describe("an end of work", () => {
     expect(await finishing).toMatchObject({ state: "finished" });
   });
 
-  it("is sent again where no answer came, and the stream stays until the server has answered", async () => {
+  itOfStreams("is sent again where no answer came, and the stream stays until the server has answered", async () => {
     const { work, service, stream, clock } = await begin();
     const finishing = work.finish("done");
     (await service.finishCard.next()).fail(connectionLost());
@@ -333,7 +337,7 @@ describe("an end of work", () => {
     await finishing;
   });
 
-  it("is given up when the card's ttl is over: another worker may have it by then", async () => {
+  itOfStreams("is given up when the card's ttl is over: another worker may have it by then", async () => {
     const { work, service, stream, clock } = await begin();
     const finishing = work.finish("done").catch((error: unknown) => error);
     const since = clock.now().monotonic;
@@ -350,17 +354,20 @@ describe("an end of work", () => {
     expect(service.giveBackCard.untaken).toHaveLength(0);
   });
 
-  it("of giving back cancels the stream after a first failure, which gives the card back too, and is content with that", async () => {
-    const { work, service, stream, clock } = await begin();
-    const ending = work.giveBack("no time");
-    (await service.giveBackCard.next()).fail(connectionLost());
-    await stream.cancelled;
-    await settle();
-    clock.advance(75);
-    (await service.giveBackCard.next()).fail(STALE);
-    (await service.getCard.next()).answer({ card: { id: "card-1", state: CardState.WAITING } });
-    expect(await ending).toMatchObject({ state: "waiting" });
-  });
+  itOfStreams(
+    "of giving back cancels the stream after a first failure, which gives the card back too, and is content with that",
+    async () => {
+      const { work, service, stream, clock } = await begin();
+      const ending = work.giveBack("no time");
+      (await service.giveBackCard.next()).fail(connectionLost());
+      await stream.cancelled;
+      await settle();
+      clock.advance(75);
+      (await service.giveBackCard.next()).fail(STALE);
+      (await service.getCard.next()).answer({ card: { id: "card-1", state: CardState.WAITING } });
+      expect(await ending).toMatchObject({ state: "waiting" });
+    },
+  );
 
   it("that breaks a rule leaves the work as it is", async () => {
     const { work, service, stream } = await begin();
@@ -437,7 +444,7 @@ describe("a client that is closed", () => {
 });
 
 describe("a page that goes away", () => {
-  it("says what it can of the cards that it held, and loses them", async () => {
+  itOfStreams("says what it can of the cards that it held, and loses them", async () => {
     const page = createFakePage();
     const { client, service } = createFixture({ page });
     const board = client.board("release");

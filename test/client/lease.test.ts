@@ -6,6 +6,7 @@ import { LeaseEnd, WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";
+import { carrier, itOfStreams } from "../support/carrier.ts";
 import { aborted } from "./support/aborted.ts";
 import { createFixture, granted, RENEW_AFTER, settle, TTL, VALID_FOR } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
@@ -75,7 +76,7 @@ describe("a lease", () => {
     expect(lease.valid).toBe(false);
   });
 
-  it("is withdrawn when it is taken back while it is being confirmed", async () => {
+  itOfStreams("is withdrawn when it is taken back while it is being confirmed", async () => {
     const { client, service, clock } = createFixture();
     const controller = new AbortController();
     const acquiring = client.acquire("db", { signal: controller.signal });
@@ -150,17 +151,17 @@ describe("a lease", () => {
     expect(await aborted(lease.signal)).toMatchObject({ reason });
   });
 
-  it.each(["LEASE_NOT_FOUND", "LEASE_SECRET_MISMATCH"] as const)(
-    "is lost when a renewal is answered with a refusal (%s)",
-    async (reason) => {
-      const fixture = createFixture();
-      const { lease } = await hold(fixture);
-      fixture.clock.advance(RENEW_AFTER);
-      const refused = { case: "refused" as const, value: { reason: Reason[reason] } };
-      (await fixture.service.renew.next()).answer({ results: [{ result: refused }] });
-      expect(await aborted(lease.signal)).toMatchObject({ reason });
-    },
-  );
+  // A lease of a session has no secret of its own.
+  it.each(
+    carrier === "sessions" ? (["LEASE_NOT_FOUND"] as const) : (["LEASE_NOT_FOUND", "LEASE_SECRET_MISMATCH"] as const),
+  )("is lost when a renewal is answered with a refusal (%s)", async (reason) => {
+    const fixture = createFixture();
+    const { lease } = await hold(fixture);
+    fixture.clock.advance(RENEW_AFTER);
+    const refused = { case: "refused" as const, value: { reason: Reason[reason] } };
+    (await fixture.service.renew.next()).answer({ results: [{ result: refused }] });
+    expect(await aborted(lease.signal)).toMatchObject({ reason });
+  });
 
   it.each(["LEASE_REVOKED", "LEASE_EXPIRED", "LEASE_DISPLACED", "LIMITER_DELETED"] as const)(
     "is lost at once when its stream ends with %s",
@@ -321,23 +322,26 @@ describe("releasing a lease", () => {
     expect(lease.signal.aborted).toBe(false);
   });
 
-  it("waits for the server to end the stream, and cancels it after a second if that does not come", async () => {
-    const { service, clock, ...fixture } = createFixture();
-    const { lease, stream } = await hold({ service, clock, ...fixture });
-    let isReleased = false;
-    const releasing = lease.release().then(() => {
-      isReleased = true;
-    });
-    (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
-    await settle();
-    clock.advance(999);
-    await settle();
-    expect(stream.signal.aborted).toBe(false);
-    expect(isReleased).toBe(false);
-    clock.advance(1);
-    await stream.cancelled;
-    await releasing;
-  });
+  itOfStreams(
+    "waits for the server to end the stream, and cancels it after a second if that does not come",
+    async () => {
+      const { service, clock, ...fixture } = createFixture();
+      const { lease, stream } = await hold({ service, clock, ...fixture });
+      let isReleased = false;
+      const releasing = lease.release().then(() => {
+        isReleased = true;
+      });
+      (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
+      await settle();
+      clock.advance(999);
+      await settle();
+      expect(stream.signal.aborted).toBe(false);
+      expect(isReleased).toBe(false);
+      clock.advance(1);
+      await stream.cancelled;
+      await releasing;
+    },
+  );
 
   it("leaves room for the next stream when it is done", async () => {
     const { client, service, ...fixture } = createFixture({ maxStreams: 1 });
@@ -362,18 +366,21 @@ describe("releasing a lease", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it("is said again where no answer came, after the stream was cancelled in case that frees it at once", async () => {
-    const { service, clock, ...fixture } = createFixture();
-    const { lease, stream } = await hold({ service, clock, ...fixture });
-    const releasing = lease.release();
-    (await service.release.next()).fail(connectionLost());
-    await stream.cancelled;
-    clock.advance(100);
-    (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
-    await expect(releasing).resolves.toBe("released");
-  });
+  itOfStreams(
+    "is said again where no answer came, after the stream was cancelled in case that frees it at once",
+    async () => {
+      const { service, clock, ...fixture } = createFixture();
+      const { lease, stream } = await hold({ service, clock, ...fixture });
+      const releasing = lease.release();
+      (await service.release.next()).fail(connectionLost());
+      await stream.cancelled;
+      clock.advance(100);
+      (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
+      await expect(releasing).resolves.toBe("released");
+    },
+  );
 
-  it("answers `unconfirmed` when the server cannot be reached before the ttl has passed", async () => {
+  itOfStreams("answers `unconfirmed` when the server cannot be reached before the ttl has passed", async () => {
     const fixture = createFixture({ retry: { maxAttempts: 100 } });
     const { service, clock } = fixture;
     const { lease } = await hold(fixture);
@@ -402,17 +409,20 @@ describe("releasing a lease", () => {
     await expect(releasing).resolves.toBe("unconfirmed");
   });
 
-  it("tells the server of a lease whose validity has run out, so that its permits are free before the ttl", async () => {
-    const { service, clock, ...fixture } = createFixture();
-    const { lease, stream } = await hold({ service, clock, ...fixture });
-    stream.fail(connectionLost());
-    await settle();
-    clock.suspend(VALID_FOR);
-    await aborted(lease.signal);
-    const releasing = lease.release("ignored");
-    (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
-    await expect(releasing).resolves.toBe("released");
-  });
+  itOfStreams(
+    "tells the server of a lease whose validity has run out, so that its permits are free before the ttl",
+    async () => {
+      const { service, clock, ...fixture } = createFixture();
+      const { lease, stream } = await hold({ service, clock, ...fixture });
+      stream.fail(connectionLost());
+      await settle();
+      clock.suspend(VALID_FOR);
+      await aborted(lease.signal);
+      const releasing = lease.release("ignored");
+      (await service.release.next()).answer({ end: LeaseEnd.RELEASED });
+      await expect(releasing).resolves.toBe("released");
+    },
+  );
 
   it("sends nothing for a lease whose end the server has said, least of all where it lives on elsewhere", async () => {
     const { service, ...fixture } = createFixture();

@@ -116,6 +116,7 @@ describe("tryAcquire", () => {
     await settle();
     controller.abort(new Error("too late"));
     await expect(trying).rejects.toThrow("too late");
+    await settle();
     expect(service.withdrawn).toEqual([call.request.requestId]);
     expect(service.tryAcquire.untaken).toHaveLength(0);
   });

@@ -10,8 +10,11 @@ import { createLimiters } from "../../../src/client/resources/limiters.ts";
 import { openBoards } from "../../../src/client/resources/open-boards.ts";
 import type { Parts } from "../../../src/client/resources/parts.ts";
 import type { Page } from "../../../src/client/rpc/page.ts";
+import { createSessionTransport } from "../../../src/client/session/session-transport.ts";
+import { carrier } from "../../support/carrier.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createFakeService, type FakeService } from "./fake-service.ts";
+import { withSessions } from "./session-bridge.ts";
 
 export interface Fixture {
   readonly client: Client;
@@ -45,7 +48,7 @@ export const VALID_FOR = 3000;
 export const RENEW_AFTER = 1000;
 
 export function createFixture({
-  over = (transport) => transport,
+  over = carrier === "sessions" ? bySession : (transport) => transport,
   page,
   parts = partsOfFile,
   fraction = 0.5,
@@ -79,6 +82,17 @@ export function createFixture({
     { ...options, answerWithin },
   );
   return { client, service, clock, warnings, isConnected: () => connected };
+}
+
+/** By a session over the service's calls, which sets no timer that a test would find. */
+function bySession(transport: Transport): Transport {
+  return createSessionTransport({
+    transport: withSessions(transport),
+    clock: createFakeClock(),
+    defer: queueMicrotask,
+    openWithin: 1000,
+    onRest: () => {},
+  });
 }
 
 /** A grant of one permit of limiter `db`, as the server would send it. */
