@@ -4,7 +4,7 @@ import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts"
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";
-import { itOfStreams } from "../support/carrier.ts";
+import { itOfStreams } from "../support/it-of-streams.ts";
 import { createFixture, settle, VALID_FOR } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
 import { pulled, pulledEvent } from "./support/pulled-card.ts";

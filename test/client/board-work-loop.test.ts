@@ -5,7 +5,7 @@ import type { Card } from "../../src/client/api/card.ts";
 import type { WorkHandler, WorkLoopOptions } from "../../src/client/api/work-loop.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { draining, invalidRequest, refusalError } from "../../src/server/wire/error-wire.ts";
-import { itOfStreams } from "../support/carrier.ts";
+import { itOfStreams } from "../support/it-of-streams.ts";
 import { createFixture, RENEW_AFTER, settle, VALID_FOR } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";
 import { pulledEvent } from "./support/pulled-card.ts";

@@ -7,7 +7,7 @@ import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts"
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { invalidRequest, refusalError } from "../../src/server/wire/error-wire.ts";
-import { itOfStreams } from "../support/carrier.ts";
+import { itOfStreams } from "../support/it-of-streams.ts";
 import { aborted } from "./support/aborted.ts";
 import { createFixture, RENEW_AFTER, settle, TTL, VALID_FOR } from "./support/client-fixture.ts";
 import { createFakePage } from "./support/fake-page.ts";

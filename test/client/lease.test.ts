@@ -6,7 +6,8 @@ import { LeaseEnd, WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { refusal } from "../../src/server/machine/reasons.ts";
 import { refusalError } from "../../src/server/wire/error-wire.ts";
-import { carrier, itOfStreams } from "../support/carrier.ts";
+import { carrier } from "../support/carrier.ts";
+import { itOfStreams } from "../support/it-of-streams.ts";
 import { aborted } from "./support/aborted.ts";
 import { createFixture, granted, RENEW_AFTER, settle, TTL, VALID_FOR } from "./support/client-fixture.ts";
 import { connectionLost } from "./support/fake-service.ts";

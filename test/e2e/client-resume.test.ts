@@ -6,11 +6,12 @@ import type { WaitingNotice } from "../../src/client/api/admission-controller.ts
 import type { ClientEvent } from "../../src/client/api/events.ts";
 import type { Lease } from "../../src/client/api/lease.ts";
 import { LeaseState } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
-import { type Client, type ConnectOptions, connect, createClient } from "../../src/client/index.ts";
+import { type Client, type ConnectOptions, createClient } from "../../src/client/index.ts";
 import { aborted } from "../client/support/aborted.ts";
 import { createMailbox, type Mailbox } from "../client/support/mailbox.ts";
 import { startTcpProxy } from "../client/support/tcp-proxy.ts";
 import { held, hold, queue } from "../support/acquire.ts";
+import { connect } from "../support/connect.ts";
 import { leasesOf, statusOf, untilStatus, waitersOf } from "../support/look.ts";
 import { startTestServer } from "../support/server.ts";
 

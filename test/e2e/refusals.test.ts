@@ -8,7 +8,8 @@ import {
   AcquireRequestSchema,
   AdmissionService,
 } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { AdmissionError, connect } from "../../src/client/index.ts";
+import { AdmissionError } from "../../src/client/index.ts";
+import { connect } from "../support/connect.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const SERVER = `

@@ -6,9 +6,9 @@
 import { expect, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { BoardService } from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
-import { connect } from "../../src/client/index.ts";
 import { acquire, held, hold, queue } from "../support/acquire.ts";
 import { add, BOARD, cardOf, work } from "../support/board.ts";
+import { connect } from "../support/connect.ts";
 import { statusOf } from "../support/look.ts";
 import { startTestServer } from "../support/server.ts";
 

@@ -3,7 +3,7 @@
  * stands then: `node --expose-gc forgetful-worker.ts host:port board stage worker|person`.
  */
 
-import { connect } from "../../../src/client/index.ts";
+import { connect } from "../../support/connect.ts";
 
 const [address = "", name = "", stage = "", how] = process.argv.slice(2);
 const board = connect(address).board(name);

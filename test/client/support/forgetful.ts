@@ -3,7 +3,7 @@
  * `node --expose-gc forgetful.ts host:port forget|keep|release|member`.
  */
 
-import { connect } from "../../../src/client/index.ts";
+import { connect } from "../../support/connect.ts";
 
 const [address = "", how] = process.argv.slice(2);
 const client = connect(address);

@@ -2,10 +2,10 @@
 
 import { onTestFinished } from "vitest";
 import type { Client } from "../../../src/client/api/client.ts";
-import { connect } from "../../../src/client/index.ts";
 import { parseConfig } from "../../../src/server/config/config.ts";
 import { createLog } from "../../../src/server/log.ts";
 import { type Server, startServer } from "../../../src/server/server.ts";
+import { connect } from "../../support/connect.ts";
 import { WORKERS } from "../../support/server.ts";
 
 export interface RealServer extends Server {

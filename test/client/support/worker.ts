@@ -3,7 +3,7 @@
  * there to be killed.
  */
 
-import { connect } from "../../../src/client/index.ts";
+import { connect } from "../../support/connect.ts";
 
 const [address = "", board = "", stage = ""] = process.argv.slice(2);
 const work = await connect(address)

@@ -3,8 +3,9 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { type Client, type ConnectOptions, connect } from "../../../src/client/index.ts";
+import type { Client, ConnectOptions } from "../../../src/client/index.ts";
 import { startTcpProxy } from "../../client/support/tcp-proxy.ts";
+import { connect } from "../../support/connect.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 
 /** ms. A loaded machine may be late by a second or so, and the bounds that this replaced were 10 s and more. */
