@@ -48,6 +48,7 @@ export function createSubject(about: Partial<BoardConfig> = {}): Subject {
       detached: false,
       keepOnCancel: false,
       cardId: undefined,
+      session: undefined,
     } as const;
     return machine.step(command, now).outcome;
   }
@@ -74,7 +75,10 @@ export function createSubject(about: Partial<BoardConfig> = {}): Subject {
     },
     finish({ cardId, token }) {
       now += 1;
-      const step = machine.step({ kind: "finish", board: config.name, cardId, token, words: "", failed: false }, now);
+      const step = machine.step(
+        { kind: "finish", board: config.name, cardId, token, words: "", failed: false, session: undefined },
+        now,
+      );
       if (step.outcome.kind !== "card") throw unexpected(step.outcome);
       return step.events;
     },

@@ -35,7 +35,15 @@ export function createSubject(about: Partial<LimiterConfig>): Subject {
   return {
     tryAcquire(id, claims) {
       now += 1;
-      const command = { kind: "try-acquire", id, claims, holder: "bench", ttl: undefined, requestId: "" } as const;
+      const command = {
+        kind: "try-acquire",
+        id,
+        claims,
+        holder: "bench",
+        ttl: undefined,
+        requestId: "",
+        session: undefined,
+      } as const;
       expectKind(machine.step(command, now).outcome, "granted");
     },
     acquire(id, claims, expected, requestId = "") {
@@ -53,6 +61,7 @@ export function createSubject(about: Partial<LimiterConfig>): Subject {
           stream,
           monitored: true,
           keepOnCancel: false,
+          session: undefined,
         },
         now,
       );
@@ -60,7 +69,10 @@ export function createSubject(about: Partial<LimiterConfig>): Subject {
     },
     release(leaseId) {
       now += 1;
-      expectKind(machine.step({ kind: "release", leaseId, workOutcome: "success" }, now).outcome, "ended");
+      expectKind(
+        machine.step({ kind: "release", leaseId, workOutcome: "success", session: undefined }, now).outcome,
+        "ended",
+      );
     },
     survey() {
       takeMoved(machine.state);

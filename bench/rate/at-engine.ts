@@ -39,6 +39,7 @@ export async function grantAtEngine(
         stream,
         monitored: true,
         keepOnCancel: false,
+        session: undefined,
       },
       (outcome) => {
         if (outcome.kind === "refused") throw new Error(outcome.reason);

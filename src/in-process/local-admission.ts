@@ -114,6 +114,7 @@ export function createLocalAdmission(configs: readonly LimiterConfig[]): LocalAd
         stream,
         monitored: true,
         keepOnCancel: false,
+        session: undefined,
       } as const;
       const hear = (answer: AnswerTo<Acquire>) => {
         if (answer.kind === "granted") {

@@ -21,7 +21,7 @@ export function createLocalLease({ lease, engine, signal }: LocalLeaseOptions): 
     signal?.removeEventListener("abort", onAbort);
     end ??= new Promise((resolve) => {
       engine.submit(
-        { kind: "release", leaseId: lease.id, workOutcome },
+        { kind: "release", leaseId: lease.id, workOutcome, session: undefined },
         (answer) => resolve(answer.kind === "ended" ? answer.end : "unconfirmed"),
         () => resolve("unconfirmed"),
       );

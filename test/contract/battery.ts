@@ -7,6 +7,7 @@ import { DURABILITY } from "./cases/durability.ts";
 import { LIVENESS } from "./cases/liveness.ts";
 import { LOOKING } from "./cases/looking.ts";
 import { REQUESTS } from "./cases/requests.ts";
+import { SESSIONS } from "./cases/sessions.ts";
 import { UNAVAILABILITY } from "./cases/unavailability.ts";
 import type { Case } from "./stage.ts";
 
@@ -15,6 +16,7 @@ export const BATTERY: Readonly<Record<string, readonly Case[]>> = {
   durability: DURABILITY,
   "request ids": REQUESTS,
   liveness: LIVENESS,
+  sessions: SESSIONS,
   "limits that change": CHANGES,
   boards: BOARDS,
   "reads, pages and watches": LOOKING,

@@ -34,6 +34,28 @@ test("leases and places of a lost link wait for their ttl, and are taken up agai
   expect(await after.held()).toEqual(["a", "c"]);
 });
 
+test("a session of a lost link is away, and is taken up again over the next with all that it held", async () => {
+  const first = await thread.stage();
+  const before = createScript(first);
+  await before.create({ maxConcurrent: 2, ttl: 2 * SECOND });
+  const session = await before.openSession("s");
+  for (const id of ["a", "b"]) await before.acquire(id, [claimOn()], session);
+  await before.acquire("c", [claimOn()], { ...session, requestId: "0123456789abcdef" });
+  await first.lose();
+
+  await using second = first.linkAnew();
+  const after = createScript(second);
+  await after.calm();
+  const { items } = await after.engine.leases({ limiter: "", key: "", after: "", limit: 10 });
+  expect(items.map(({ attachment }) => attachment)).toEqual(["orphaned", "orphaned"]);
+  const { session: again, answer } = await after.resumeSession("s");
+  expect(answer).toMatchObject({ leaseIds: ["a", "b"] });
+  const asked = { ...again, requestId: "0123456789abcdef" };
+  expect(await after.acquire("d", [claimOn()], asked)).toMatchObject({ waiterId: "c" });
+  await after.pass(3 * SECOND);
+  expect(await after.held()).toEqual(["a", "b"]);
+});
+
 test("work of a lost link waits for its ttl, and is taken up again over the next", async () => {
   const first = await thread.stage();
   const before = createScript(first);

@@ -83,7 +83,15 @@ describe.each([
     declarations.takeUpAtStart(fileWithStage("old", others));
     await turn();
     const claims = [{ limiter: "old", key: "", permits: 1, tokens: 1, slots: false }];
-    const lease = { kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "" } as const;
+    const lease = {
+      kind: "try-acquire",
+      id: "lease",
+      claims,
+      holder: "h",
+      ttl: undefined,
+      requestId: "",
+      session: undefined,
+    } as const;
     engine.submit(lease, (outcome) => expect(outcome.kind).toBe("granted"), alwaysThere);
     const heard: unknown[] = [];
     const stream = boards.openStream((news) => heard.push(news.kind), alwaysThere);
@@ -102,6 +110,7 @@ describe.each([
       keepOnCancel: false,
       detached: false,
       cardId: undefined,
+      session: undefined,
     } as const;
     boards.submit({ kind: "add-card", board: "b", id: "c", content }, ({ kind }) => heard.push(kind), alwaysThere);
     boards.submit(pull, ({ kind }) => heard.push(kind), alwaysThere);
@@ -132,7 +141,7 @@ describe("a file is not in force", () => {
     expect(declarations.isInForce).toBe(true);
     const claims = [{ limiter: "db", key: "", permits: 1, tokens: 1, slots: false }];
     engine.submit(
-      { kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "" },
+      { kind: "try-acquire", id: "lease", claims, holder: "h", ttl: undefined, requestId: "", session: undefined },
       (outcome) => expect(outcome.kind).toBe("granted"),
       alwaysThere,
     );
@@ -144,7 +153,7 @@ describe("a file is not in force", () => {
     // The limiter is looked at by now, and refused again.
     await turn();
     engine.submit(
-      { kind: "release", leaseId: "lease", workOutcome: "success" },
+      { kind: "release", leaseId: "lease", workOutcome: "success", session: undefined },
       (outcome) => expect(outcome.kind).toBe("ended"),
       alwaysThere,
     );

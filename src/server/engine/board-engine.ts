@@ -29,6 +29,10 @@ export const BOARD_OVERTAKES: Readonly<Record<BoardAsk["kind"], boolean>> = {
   "delete-card": false,
   pull: false,
   "resume-work": false,
+  "open-session": false,
+  "resume-session": false,
+  "renew-session": true,
+  "leave-session": true,
   "leave-pull": true,
   "withdraw-pull": true,
   "abandon-pull": true,
@@ -46,7 +50,7 @@ export type PullNews =
   /** Its place in the queue is nearer than when its stream last heard of it. */
   | { readonly kind: "moved"; readonly place: PlaceView };
 
-/** Hears the news of one stream; `about`: the id of the pull that they are about, which is that of its work, too. */
+/** Hears the news of one stream; `about`: the id of the pull, which is that of its work, too, or of a session. */
 export type PullListener = (news: PullNews, about: string) => void;
 
 export interface BoardEngine {

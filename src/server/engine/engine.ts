@@ -3,7 +3,7 @@
  *
  * **Values.** Only plain values cross it: they go on changing on neither side, and survive being written as JSON, where a field
  * that is undefined is one that is missing. Spans are µs, instants ms since 1970; no clock of a process is shared. Each command
- * is answered once; each piece of news names the waiter or lease that it is about.
+ * is answered once; each piece of news names the waiter, lease or session that it is about.
  *
  * **Order.** Commands are decided in the order in which they are submitted, each at one instant and as a whole. What is said of
  * one waiter or lease is said in the order in which it was decided: the answer before any news of the same step, and both
@@ -15,12 +15,16 @@
  *   may still come;
  * - the answer to a command that gives back or shows life (`OVERTAKES`), and the ends of leases that come of it: forgotten by
  *   a crash, those leases live on for their ttl. They overtake nothing that grants the same lease.
+ * A renewal of a session may be said before a grant of that session is: it confirms only leases that its client knows of.
  * Everything else keeps its order: grants and places, revocations, displacements, and every change of a limiter. Reads and
  * watches show what is decided, kept or not.
  *
  * **Unavailable.** A command is answered or fails with `EngineUnavailable`, a read resolves or rejects with it, and a stream or
  * a watch ends with it, though never before the call that has opened it returns. An engine that loses a stream so takes it for one whose connection was lost: its leases and places
  * wait for their ttl. So an end of a stream that cannot be submitted needs no second attempt.
+ *
+ * **Sessions.** Many waiters and leases may stand on one stream: a session's. Each of its commands names both, so that one which
+ * comes over an older stream is refused. A lease of a session is not left by itself (`leave`), only with the session.
  */
 
 import type { Command } from "../machine/limiter/command.ts";
@@ -39,6 +43,10 @@ export const OVERTAKES: Readonly<Record<Ask["kind"], boolean>> = {
   acquire: false,
   "try-acquire": false,
   resume: false,
+  "open-session": false,
+  "resume-session": false,
+  "renew-session": true,
+  "leave-session": true,
   leave: true,
   renew: true,
   release: true,
@@ -57,7 +65,7 @@ export type StreamNews =
   /** Its place in the queue is nearer than when its stream last heard of it. */
   | { readonly kind: "moved"; readonly waiter: WaiterView };
 
-/** Hears the news of one stream; `about`: the id of the waiter or lease that they are about. */
+/** Hears the news of one stream; `about`: the id of the waiter, lease or session that they are about. */
 export type StreamListener = (news: StreamNews, about: string) => void;
 
 export interface Engine {

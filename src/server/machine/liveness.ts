@@ -3,10 +3,11 @@
  * work on cards, for waiters and pullers.
  */
 
+import { type InSession, isAway, join, memberEnd, part, type Session, type SessionHouse } from "./session.ts";
+import type { StreamEnd, StreamId } from "./stream.ts";
 import type { Due } from "./structures/indexed-heap.ts";
 
-/** Names the stream of one call within its engine. */
-export type StreamId = number;
+export type { StreamEnd, StreamId } from "./stream.ts";
 
 /** A stream is open. */
 export interface Attached {
@@ -24,6 +25,8 @@ export interface Attached {
 /** How the holder shows that it lives. */
 export type Attachment =
   | Attached
+  /** The session that it is held in has its stream, and shows life for all that it holds. */
+  | InSession
   /** The stream's connection is lost; the ttl runs. */
   | { readonly kind: "orphaned" }
   /** It never had a stream. */
@@ -41,12 +44,6 @@ export function takenUpOver(stream: StreamId, monitored: boolean): Attached {
 
 export const ORPHANED: Attachment = { kind: "orphaned" };
 export const DETACHED: Attachment = { kind: "detached" };
-
-/**
- * How a stream has ended without the machine's doing. `lost`: its connection is gone. `cancelled`: it was reset over a
- * connection that lives, by its client or by a proxy in between.
- */
-export type StreamEnd = "cancelled" | "lost";
 
 /** What is held, as far as its holder's life goes: a lease, or work on a card. */
 export interface Held extends Due {
@@ -82,13 +79,13 @@ export interface Queuer extends Due {
 /** Another stream took the place, or what was held; this one ends. */
 export interface Displaced {
   readonly kind: "displaced";
-  readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED";
+  readonly reason: "WAITER_DISPLACED" | "LEASE_DISPLACED" | "SESSION_DISPLACED";
 }
 
 /** What of a machine's state tells time and streams. */
-export interface Clockwork<T> {
+export interface Clockwork<T> extends SessionHouse {
   readonly now: number;
-  readonly deadlines: { set(item: T, at: number): void; clear(item: T): void };
+  readonly deadlines: SessionHouse["deadlines"] & { set(item: T, at: number): void; clear(item: T): void };
   readonly events: { push(event: { to: StreamId; about: string; news: Displaced }): unknown };
 }
 
@@ -104,38 +101,89 @@ export interface Streaming {
   readonly keepOnCancel: boolean;
 }
 
-/** Whether this stream is the one over which it is held. */
+/** Whether this stream is the one over which it is held, and it alone. */
 export function isHeldOver({ attachment }: Held, stream: StreamId): boolean {
   return attachment.kind === "attached" && attachment.stream === stream;
 }
 
+/** The open stream that hears of it; undefined: there is none. */
+export function streamOf({ attachment }: Pick<Held, "attachment">): StreamId | undefined {
+  if (attachment.kind === "attached") return attachment.stream;
+  return attachment.kind === "in-session" ? attachment.term.session.stream : undefined;
+}
+
+/** The id of the session that it is held in; undefined: none. */
+export function sessionIdOf({ attachment }: Pick<Held, "attachment">): string | undefined {
+  return attachment.kind === "in-session" ? attachment.term.session.id : undefined;
+}
+
+/** When it ends unless its holder shows itself; undefined while nothing runs out. */
+export function expiresAt({ id, attachment, heapIndex, dueAt }: Held): number | undefined {
+  if (heapIndex !== -1) return dueAt;
+  return attachment.kind === "in-session" ? memberEnd(attachment.term, id) : undefined;
+}
+
+/** How its holder shows that it lives, to those who look. */
+export function attachmentKind({ attachment }: Pick<Held, "attachment">): "attached" | "orphaned" | "detached" {
+  if (attachment.kind !== "in-session") return attachment.kind;
+  return isAway(attachment.term.session) ? "orphaned" : "attached";
+}
+
 /** Whether a lease, or work, lives on for its ttl when its stream has ended. */
 export function outlivesStream({ ttl, keepsOnCancel, attachment }: Held, how: StreamEnd): boolean {
-  const isLastWord = !keepsOnCancel && attachment.kind === "attached" && attachment.first;
+  const isLastWord = !keepsOnCancel && cameOver(attachment);
   return ttl !== 0 && (how === "lost" || !isLastWord);
 }
 
-/** Starts its ttl anew, unless its open stream shows that its holder lives. */
+/** Whether its grant went out over the stream that it has. */
+function cameOver(attachment: Attachment): boolean {
+  if (attachment.kind === "attached") return attachment.first;
+  return attachment.kind === "in-session" && attachment.first && attachment.term.session.first;
+}
+
+/** Starts its ttl anew, unless its open stream, or its session, shows that its holder lives. */
 export function restartTtl<H extends Held>(state: Clockwork<NoInfer<H>>, held: H): void {
   const { ttl, keepsOnCancel, attachment } = held;
+  if (attachment.kind === "in-session") {
+    state.deadlines.clear(held);
+    return;
+  }
   const lasts = attachment.kind === "attached" && (ttl === 0 || (attachment.monitored && !keepsOnCancel));
   if (ttl === undefined || lasts) state.deadlines.clear(held);
   else state.deadlines.set(held, state.now + ttl);
+}
+
+/** Puts what is held into a session, which shows life for it from now on. What has no ttl needs none. */
+export function holdIn(state: SessionHouse, held: Held, session: Session, first: boolean): void {
+  const { id, ttl, keepsOnCancel } = held;
+  if (ttl === undefined) held.attachment = DETACHED;
+  else held.attachment = { kind: "in-session", term: join(state, session, { id, ttl, keepsOnCancel }), first };
+}
+
+/** Takes what is held out of its session, if it is in one. */
+export function leaveSessionOf(state: SessionHouse, { id, attachment }: Held): void {
+  if (attachment.kind === "in-session") part(state, attachment.term, id);
 }
 
 /** Gives what is held to another call; the stream of the call before, if it had one, is notified. */
 export function attach<H extends Held>(
   state: Clockwork<NoInfer<H>>,
   held: H,
-  attachment: Attachment,
+  by: Attachment | Session,
   keepsOnCancel: boolean,
 ): void {
-  const before = held.attachment;
-  held.attachment = attachment;
+  const before = streamOf(held);
   held.promises += 1;
   held.keepsOnCancel ||= keepsOnCancel;
-  if (before.kind === "attached" && !isHeldOver(held, before.stream)) {
-    state.events.push({ to: before.stream, about: held.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });
+  if (by.kind !== "session") {
+    leaveSessionOf(state, held);
+    held.attachment = by;
+  } else if (sessionIdOf(held) !== by.id) {
+    leaveSessionOf(state, held);
+    holdIn(state, held, by, false);
+  }
+  if (before !== undefined && before !== streamOf(held)) {
+    state.events.push({ to: before, about: held.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });
   }
 }
 

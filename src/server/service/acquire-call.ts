@@ -37,7 +37,7 @@ export function openAcquire(
     openStream: (hear, lose) => engine.openStream(hear, lose),
     closeStream: (engineStream) => engine.closeStream(engineStream),
     ask: (engineStream, answer, fail) =>
-      engine.submit({ ...question, stream: engineStream, monitored: stream.probed }, answer, fail),
+      engine.submit({ ...question, stream: engineStream, monitored: stream.probed, session: undefined }, answer, fail),
     turnOf,
     async readPlace(id) {
       const waiter = await engine.waiter(id);

@@ -74,7 +74,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
 
     tryAcquire(request, call) {
       if (stopping) throw draining();
-      return askFor(engine, verbs.tryAcquire.toCommand(request), call, verbs.tryAcquire.toMessage);
+      return askFor(engine, verbs.tryAcquire.toCommand(request, undefined), call, verbs.tryAcquire.toMessage);
     },
 
     async renew({ leases }) {
@@ -90,7 +90,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       const { leaseId, secret, requestId } = request;
       if (requestId === "" && secret === "") throw invalidRequest([NO_SECRET]);
       if (requestId === "" && !ids.isSecretOf(leaseId, secret)) return refuseSecret(leaseId);
-      return askAtOnce(engine, verbs.release.toCommand(request), verbs.release.toMessage);
+      return askAtOnce(engine, verbs.release.toCommand(request, undefined), verbs.release.toMessage);
     },
   });
 

@@ -37,7 +37,7 @@ import { draining, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { timestampToMs } from "../wire/time-wire.ts";
 import { askBoards, giveBackPull } from "./ask.ts";
-import { createBoardVerbs } from "./board-verbs.ts";
+import { createBoardVerbs, type TryPull } from "./board-verbs.ts";
 import { watchBoard } from "./board-watching.ts";
 import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
@@ -97,7 +97,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
   }
 
   /** Pulls without waiting, on a stream that lives no longer than the answer takes. A caller that leaves before takes nothing. */
-  function pullNow(command: Omit<PullCard, "stream" | "monitored">, call: UnaryCall): Promise<ShownPull | Refusal> {
+  function pullNow(command: TryPull, call: UnaryCall): Promise<ShownPull | Refusal> {
     return new Promise((settle, reject) => {
       let answered = false;
       const resolve = (outcome: ShownPull | Refusal) => {
@@ -116,7 +116,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
         boards.closeStream(stream);
         resolve(outcome);
       };
-      boards.submit({ ...command, stream, monitored: true }, answer, reject);
+      boards.submit({ ...command, stream, monitored: true, keepOnCancel: false }, answer, reject);
       if (answered) return;
       call.onGone(() => {
         if (!answered) giveBackPull(boards, { kind: "abandon-pull", id: command.id, requestId: command.requestId });
@@ -226,7 +226,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
 
     async tryPullCard(request, call) {
       if (stopping) throw draining();
-      return verbs.tryPull.toMessage(await pullNow(verbs.tryPull.toCommand(request), call));
+      return verbs.tryPull.toMessage(await pullNow(verbs.tryPull.toCommand(request, undefined), call));
     },
 
     async renewCards({ board, cards }) {
@@ -239,11 +239,11 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
 
     async finishCard(request) {
-      return create(FinishCardResponseSchema, { card: await askCard(verbs.finish.toCommand(request)) });
+      return create(FinishCardResponseSchema, { card: await askCard(verbs.finish.toCommand(request, undefined)) });
     },
 
     async giveBackCard(request) {
-      const command = verbs.giveBack.toCommand(request);
+      const command = verbs.giveBack.toCommand(request, undefined);
       if (command.kind !== "withdraw-pull") {
         return create(GiveBackCardResponseSchema, { card: await askCard(command) });
       }
@@ -254,7 +254,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
 
     async sendBackCard(request) {
-      return create(SendBackCardResponseSchema, { card: await askCard(verbs.sendBack.toCommand(request)) });
+      return create(SendBackCardResponseSchema, { card: await askCard(verbs.sendBack.toCommand(request, undefined)) });
     },
 
     async blockCard({ board, cardId, reason, fencingToken }) {

@@ -22,6 +22,7 @@ import type { EndWork, PullCard, RenewWork, ResumeWork, WithdrawPull } from "../
 import type { ShownPull } from "../machine/board/show.ts";
 import type { PlaceView } from "../machine/board/view.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
+import type { SessionRef } from "../machine/session.ts";
 import { pulledToWire, workToWire } from "../wire/card-wire.ts";
 import { type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { reasonToWire, refusalToWire } from "../wire/lease-wire.ts";
@@ -29,7 +30,12 @@ import { durationToMicros } from "../wire/time-wire.ts";
 import { type StreamOver, waitOf } from "./verbs.ts";
 
 /** What is asked of the engine, but for the stream, which its carrier gives. */
-export type PullQuestion = Omit<PullCard, "stream" | "monitored"> | Omit<ResumeWork, "stream" | "monitored">;
+export type PullQuestion =
+  | Omit<PullCard, "stream" | "monitored" | "session">
+  | Omit<ResumeWork, "stream" | "monitored">;
+
+/** A pull that does not wait; its carrier knows of a stream and a promise. */
+export type TryPull = Omit<PullCard, "stream" | "monitored" | "keepOnCancel">;
 
 /** What the client of a pull receives: the answer, and what comes after it. */
 export type PullTidings = PullNews | BoardAnswerTo<PullCard>;
@@ -100,7 +106,9 @@ export function createBoardVerbs(ids: Pick<Ids, "next">) {
   };
 
   const tryPull = {
-    toCommand(request: TryPullCardRequest): Omit<PullCard, "stream" | "monitored"> {
+    /** What has no ttl is a person's, and belongs to no session. */
+    toCommand(request: TryPullCardRequest, session: SessionRef | undefined): TryPull {
+      const own = request.ttl === undefined ? undefined : session;
       return {
         kind: "pull",
         id: ids.next(),
@@ -110,9 +118,9 @@ export function createBoardVerbs(ids: Pick<Ids, "next">) {
         maxWait: 0,
         ttl: request.ttl && durationToMicros(request.ttl),
         requestId: request.requestId,
-        keepOnCancel: false,
-        detached: true,
+        detached: own === undefined,
         cardId: request.cardId === "" ? undefined : request.cardId,
+        session: own,
       };
     },
 
@@ -143,16 +151,20 @@ export function createBoardVerbs(ids: Pick<Ids, "next">) {
     },
   };
 
-  const finish = { toCommand: (request: FinishCardRequest): EndWork => endOf("finish", request, request.result) };
+  const finish = {
+    toCommand: (request: FinishCardRequest, session: SessionRef | undefined): EndWork =>
+      endOf("finish", request, request.result, session),
+  };
   const sendBack = {
-    toCommand: (request: SendBackCardRequest): EndWork => endOf("send-back", request, request.reason),
+    toCommand: (request: SendBackCardRequest, session: SessionRef | undefined): EndWork =>
+      endOf("send-back", request, request.reason, session),
   };
 
   const giveBack = {
     /** With a request id it is withdrawn, whatever has become of it. */
-    toCommand(request: GiveBackCardRequest): EndWork | WithdrawPull {
+    toCommand(request: GiveBackCardRequest, session: SessionRef | undefined): EndWork | WithdrawPull {
       const { requestId, reason, failed } = request;
-      if (requestId === "") return { ...endOf("give-back", request, reason), failed };
+      if (requestId === "") return { ...endOf("give-back", request, reason, session), failed };
       if (failed) throw invalidRequest([NO_ATTEMPT]);
       return { kind: "withdraw-pull", requestId, words: reason };
     },
@@ -167,8 +179,13 @@ interface EndRequest {
   readonly fencingToken: bigint;
 }
 
-function endOf(kind: EndWork["kind"], { board, cardId, fencingToken }: EndRequest, words: string): EndWork {
-  return { kind, board, cardId, token: Number(fencingToken), words, failed: false };
+function endOf(
+  kind: EndWork["kind"],
+  { board, cardId, fencingToken }: EndRequest,
+  words: string,
+  session: SessionRef | undefined,
+): EndWork {
+  return { kind, board, cardId, token: Number(fencingToken), words, failed: false, session };
 }
 
 function waitingEvent({ pullersAhead, missing }: PlaceView): PullEvent | undefined {

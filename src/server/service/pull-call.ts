@@ -35,7 +35,7 @@ export function openPull({ verbs, boards, heartbeats }: PullPorts, { stream, que
     openStream: (hear, lose) => boards.openStream(hear, lose),
     closeStream: (engineStream) => boards.closeStream(engineStream),
     ask: (engineStream, answer, fail) =>
-      boards.submit({ ...question, stream: engineStream, monitored: stream.probed }, answer, fail),
+      boards.submit({ ...question, stream: engineStream, monitored: stream.probed, session: undefined }, answer, fail),
     turnOf,
     async readPlace(id) {
       const place = await boards.place(id);

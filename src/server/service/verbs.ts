@@ -23,6 +23,7 @@ import type { Ids } from "../ids.ts";
 import type { Acquire, Release, Renew, Resume, TryAcquire, Withdraw } from "../machine/limiter/command.ts";
 import { END_REASONS } from "../machine/limiter/lease.ts";
 import { refusal } from "../machine/reasons.ts";
+import type { SessionRef } from "../machine/session.ts";
 import { refusalError, type WireError } from "../wire/error-wire.ts";
 import {
   claimsFromWire,
@@ -35,7 +36,7 @@ import {
 import { durationToMicros, optionalDuration, optionalTimestamp } from "../wire/time-wire.ts";
 
 /** What is asked of the engine, but for the stream, which its carrier gives. */
-export type AcquireQuestion = Omit<Acquire, "stream" | "monitored"> | Omit<Resume, "stream" | "monitored">;
+export type AcquireQuestion = Omit<Acquire, "stream" | "monitored" | "session"> | Omit<Resume, "stream" | "monitored">;
 
 /** What the client of an Acquire receives: the answer, and what comes after it. */
 export type AcquireNews = StreamNews | AnswerTo<Acquire>;
@@ -97,7 +98,7 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
   };
 
   const tryAcquire = {
-    toCommand({ claims, holder, ttl, requestId }: TryAcquireRequest): TryAcquire {
+    toCommand({ claims, holder, ttl, requestId }: TryAcquireRequest, session: SessionRef | undefined): TryAcquire {
       return {
         kind: "try-acquire",
         id: ids.next(),
@@ -105,6 +106,7 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
         holder,
         ttl: ttl && durationToMicros(ttl),
         requestId,
+        session,
       };
     },
 
@@ -141,10 +143,10 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
 
   const release = {
     /** With a request id it is withdrawn, whatever has become of it. */
-    toCommand({ leaseId, requestId, outcome }: ReleaseRequest): Release | Withdraw {
+    toCommand({ leaseId, requestId, outcome }: ReleaseRequest, session: SessionRef | undefined): Release | Withdraw {
       const workOutcome = workOutcomeFromWire(outcome);
       if (requestId !== "") return { kind: "withdraw", requestId, workOutcome };
-      return { kind: "release", leaseId, workOutcome };
+      return { kind: "release", leaseId, workOutcome, session };
     },
 
     /** Throws a refusal. */

@@ -107,6 +107,45 @@ export const FAULTS: readonly Fault[] = [
       })),
   },
   {
+    what: "a session that is taken up again forgets a lease",
+    found: "takes up again all leases of a session at once, and gives its waiters their places",
+    start: () =>
+      stageWith((engine) => {
+        const submit: Submit = (command, answer, fail) =>
+          engine.submit(
+            command,
+            (said) => {
+              if (said.kind === "session-resumed") answer({ ...said, leaseIds: said.leaseIds.slice(1) });
+              else answer(said);
+            },
+            fail,
+          );
+        return { submit };
+      }),
+  },
+  {
+    what: "the older stream of a session does not hear that it was displaced",
+    found: "says to the older stream of a session that it has lost it, and takes nothing from that stream any more",
+    start: () =>
+      stageWith((engine) =>
+        hearing(engine, (news, about, listener) => {
+          if (news.kind !== "displaced") listener(news, about);
+        }),
+      ),
+  },
+  {
+    what: "a renewal of a session is not passed on",
+    found: "renews all that a session holds by one command, each for its own ttl",
+    start: () =>
+      stageWith((engine) => {
+        const submit: Submit = (command, answer, fail) => {
+          if (command.kind === "renew-session") answer({ kind: "session-renewed", validFor: 1_000_000 } as never);
+          else engine.submit(command, answer, fail);
+        };
+        return { submit };
+      }),
+  },
+  {
     what: "commands are not failed when the engine is lost",
     found: "fails every command, and rejects every read, from then on",
     start: () => stageWith((engine) => ({ submit: (command, answer) => engine.submit(command, answer, () => {}) })),

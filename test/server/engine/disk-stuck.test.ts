@@ -66,7 +66,14 @@ function setUp() {
         alwaysThere,
       );
       const claims = [CLAIM];
-      const asked = { holder: "", ttl: undefined, requestId: "", monitored: true, keepOnCancel: false } as const;
+      const asked = {
+        holder: "",
+        ttl: undefined,
+        requestId: "",
+        monitored: true,
+        keepOnCancel: false,
+        session: undefined,
+      };
       this.submit(id, { kind: "acquire", id, claims, maxWait, stream, ...asked });
     },
     async held() {
@@ -78,7 +85,7 @@ function setUp() {
 const CLAIM = { limiter: "db", key: "", permits: 1, tokens: 0, slots: false };
 
 function tryAcquire(id: string, requestId: string): Ask {
-  return { kind: "try-acquire", id, claims: [CLAIM], holder: "", ttl: undefined, requestId };
+  return { kind: "try-acquire", id, claims: [CLAIM], holder: "", ttl: undefined, requestId, session: undefined };
 }
 
 test("a refusal is answered at once, though grants before it wait for the disk", async () => {
@@ -105,7 +112,7 @@ test("a waiter is refused with WAIT_TIMEOUT at its time, and hears nothing after
   scene.tryAcquire("second");
   scene.store.stick();
   scene.tryAcquire("taken", "a-request-of-some-caller");
-  scene.submit("release", { kind: "release", leaseId: "first", workOutcome: "success" });
+  scene.submit("release", { kind: "release", leaseId: "first", workOutcome: "success", session: undefined });
   scene.tryAcquire("third");
   scene.wait("waiter", 2 * SECOND);
   scene.clock.advance(3 * SECOND);
@@ -167,6 +174,7 @@ test("boards: refusals and renewals wait for no disk, and a caller that is gone 
       cardId: undefined,
       stream: boards.openStream(() => {}, alwaysThere),
       monitored: true,
+      session: undefined,
     });
   const stages = [queue("todo", undefined, { autoPull: false }), work("doing", 2), queue("done")];
   submit("create", { kind: "create-board", config: boardOf({ stages }) });

@@ -36,6 +36,7 @@ function setUp(config: LimiterConfig, { store = createMemoryStore(), lateness = 
     stream,
     monitored: true,
     keepOnCancel: false,
+    session: undefined,
   });
   const ask = (id: string, stream: number) =>
     engine.submit(acquire(id, stream), (outcome) => said.push(`${id} is ${outcome.kind}`), alwaysThere);
@@ -48,7 +49,11 @@ describe("order", () => {
     const streams = ["a", "b", "c"].map((name) => open(name)) as [number, number, number];
     ask("a", streams[0]);
     ask("b", streams[1]);
-    engine.submit({ kind: "release", leaseId: "a", workOutcome: "success" }, () => said.push("released"), alwaysThere);
+    engine.submit(
+      { kind: "release", leaseId: "a", workOutcome: "success", session: undefined },
+      () => said.push("released"),
+      alwaysThere,
+    );
     ask("c", streams[2]);
     expect(said).toEqual(["a is granted", "b is waiting", "released", "a: ended", "b: granted", "c is waiting"]);
   });
@@ -57,7 +62,7 @@ describe("order", () => {
     const { engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 2 }));
     const giveBack = () =>
       engine.submit(
-        { kind: "release", leaseId: "c", workOutcome: "success" },
+        { kind: "release", leaseId: "c", workOutcome: "success", session: undefined },
         () => said.push("c given back"),
         alwaysThere,
       );
@@ -109,7 +114,7 @@ describe("order", () => {
     ask("b", open("b"));
     holdsUp = true;
     engine.submit(
-      { kind: "release", leaseId: "b", workOutcome: "success" },
+      { kind: "release", leaseId: "b", workOutcome: "success", session: undefined },
       ({ kind }) => said.push(kind),
       alwaysThere,
     );
@@ -203,7 +208,11 @@ describe("news", () => {
     };
     for (let i = 0; i <= 100; i++) ask(`${i}`, open(`${i}`, onNews));
     for (let i = 0; i < 50; i++)
-      engine.submit({ kind: "release", leaseId: `${i}`, workOutcome: "success" }, () => {}, alwaysThere);
+      engine.submit(
+        { kind: "release", leaseId: `${i}`, workOutcome: "success", session: undefined },
+        () => {},
+        alwaysThere,
+      );
     said.length = 0;
     clock.advance(250_000);
     expect(said).toEqual(Array.from({ length: 50 }, (_, i) => `${i + 51}: moved`));
@@ -214,7 +223,11 @@ describe("news", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }), { lateness: 100_000 });
     for (let i = 0; i <= 100; i++) ask(`${i}`, open(`${i}`));
     const release = (i: number) =>
-      engine.submit({ kind: "release", leaseId: `${i}`, workOutcome: "success" }, () => {}, alwaysThere);
+      engine.submit(
+        { kind: "release", leaseId: `${i}`, workOutcome: "success", session: undefined },
+        () => {},
+        alwaysThere,
+      );
     for (let i = 0; i < 30; i++) release(i);
     clock.advance(350_000);
     release(30);
@@ -226,7 +239,11 @@ describe("news", () => {
     const { clock, engine, said, open, ask } = setUp(limiterOf({ maxConcurrent: 1 }));
     const releaseUpTo = (first: number, last: number) => {
       for (let i = first; i <= last; i++) {
-        engine.submit({ kind: "release", leaseId: `${i}`, workOutcome: "success" }, () => {}, alwaysThere);
+        engine.submit(
+          { kind: "release", leaseId: `${i}`, workOutcome: "success", session: undefined },
+          () => {},
+          alwaysThere,
+        );
       }
     };
     let surveyed = false;
@@ -247,7 +264,7 @@ describe("news", () => {
     const { clock, engine, open, ask } = setUp(limiterOf({ maxConcurrent: 5, rate: rateOf(1, 20) }));
     engine.submit({ kind: "create-limiter", config: limiterOf({ name: "idle" }) }, () => {}, alwaysThere);
     ask("a", open("a"));
-    engine.submit({ kind: "release", leaseId: "a", workOutcome: "success" }, () => {}, alwaysThere);
+    engine.submit({ kind: "release", leaseId: "a", workOutcome: "success", session: undefined }, () => {}, alwaysThere);
     const heard: LimiterView[] = [];
     engine.watch(({ changed }) => heard.push(...changed), alwaysThere);
     clock.advance(15 * SECOND);

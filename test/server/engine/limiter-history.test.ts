@@ -26,10 +26,18 @@ function setUp(names: readonly string[], { maxLimiters = 10 } = {}) {
     take(limiter: string): string {
       ids += 1;
       const claims = [{ limiter, key: "", permits: 1, tokens: 1, slots: false }];
-      step({ kind: "try-acquire", id: String(ids), claims, holder: "", ttl: HOUR * 20, requestId: "" });
+      step({
+        kind: "try-acquire",
+        id: String(ids),
+        claims,
+        holder: "",
+        ttl: HOUR * 20,
+        requestId: "",
+        session: undefined,
+      });
       return String(ids);
     },
-    giveBack: (leaseId: string) => step({ kind: "release", leaseId, workOutcome: "success" }),
+    giveBack: (leaseId: string) => step({ kind: "release", leaseId, workOutcome: "success", session: undefined }),
     /** Of each sample, `permitsInUse`. */
     inUse(name: string, from = 0): number[] {
       const limiter = state.limiters.get(name);

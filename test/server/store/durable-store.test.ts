@@ -22,9 +22,9 @@ function createChanges(...configs: readonly LimiterConfig[]) {
   const tryAcquire = (id: string, about: { ttl?: number; requestId?: string; limiter?: string } = {}) => {
     const { ttl, requestId = "", limiter = "db" } = about;
     const claims = [{ limiter, key: "", permits: 1, tokens: 1, slots: false }];
-    return step({ kind: "try-acquire", id, claims, holder: id, ttl, requestId });
+    return step({ kind: "try-acquire", id, claims, holder: id, ttl, requestId, session: undefined });
   };
-  const release = (leaseId: string) => step({ kind: "release", leaseId, workOutcome: "success" });
+  const release = (leaseId: string) => step({ kind: "release", leaseId, workOutcome: "success", session: undefined });
   return { declared: step({ kind: "declare", configs, undeclared: [] }), step, changes, tryAcquire, release };
 }
 
@@ -97,7 +97,8 @@ describe("how safe a change is", () => {
     const { step } = createChanges(limiterOf({ maxConcurrent: 1, paused: true }));
     const acquire = (id: string, requestId: string) => {
       const claims = [{ limiter: "db", key: "", permits: 1, tokens: 1, slots: false }];
-      const waiting = { maxWait: undefined, ttl: undefined, stream: 1, monitored: true, keepOnCancel: false };
+      const attached = { stream: 1, monitored: true, keepOnCancel: false, session: undefined };
+      const waiting = { maxWait: undefined, ttl: undefined, ...attached };
       return step({ kind: "acquire", id, claims, holder: "", requestId, ...waiting });
     };
     expect(await kept(folder, store, acquire("a", ""))).toEqual({ awaited: false, durability: "none" });

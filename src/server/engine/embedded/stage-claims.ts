@@ -91,6 +91,7 @@ export function createStageClaims(
       stream: claim.stream,
       monitored: true,
       keepOnCancel: false,
+      session: undefined,
     } as const;
     limiters.submit(
       command,

@@ -6,7 +6,7 @@
 import type { StreamId } from "../../machine/liveness.ts";
 import type { AnyAnswer, AnyAsk, AnyNews, Of } from "./messages.ts";
 
-export type LeaveAsk = Extract<AnyAsk, { kind: "leave" | "leave-pull" }>;
+export type LeaveAsk = Extract<AnyAsk, { kind: "leave" | "leave-pull" | "leave-session" }>;
 
 /** A stream at the engine. */
 export interface OwnStream {
@@ -26,10 +26,12 @@ export interface FrontStreams {
   close(number: number): void;
   /** An answer to a command of this stream has left. */
   answered(number: number, answer: AnyAnswer): void;
+  /** This stream is that of a session from now on, which stands for all that is under it. */
+  opens(number: number, sessionId: string): void;
   /** News about something of this stream have left. */
   told(number: number, about: string, news: AnyNews): void;
-  /** The front has left this. */
-  left(number: number, id: string): void;
+  /** The front has left something by itself. */
+  left(number: number, leave: LeaveAsk): void;
   all(): Iterable<OwnStream>;
   /** What is under them. */
   subjects(): Iterable<Left>;
@@ -50,6 +52,14 @@ interface Subject {
 export function createFrontStreams(): FrontStreams {
   const streams = new Map<number, Stream>();
   const subjects = new Map<string, Subject>();
+
+  function put(number: number, stream: Stream, id: string, leave: LeaveAsk): void {
+    const before = subjects.get(id)?.stream;
+    if (before === number) return;
+    if (before !== undefined) detach(before, id);
+    subjects.set(id, { stream: number, leave });
+    stream.subjects += 1;
+  }
 
   function detach(number: number, id: string): void {
     const stream = streams.get(number);
@@ -80,17 +90,23 @@ export function createFrontStreams(): FrontStreams {
     answered(number, answer) {
       const stream = streams.get(number);
       const leave = stream && leaveOf(answer, stream.own);
-      if (stream === undefined || leave === undefined) return;
-      const before = subjects.get(leave.id)?.stream;
-      if (before === number) return;
-      if (before !== undefined) detach(before, leave.id);
-      subjects.set(leave.id, { stream: number, leave });
-      stream.subjects += 1;
+      if (stream !== undefined && leave !== undefined) put(number, stream, leave.id, leave);
+    },
+    opens(number, sessionId) {
+      const stream = streams.get(number);
+      if (stream !== undefined) put(number, stream, keyOf(stream.of, sessionId), leaveOfSession(stream, sessionId));
     },
     told(number, about, news) {
-      if (ENDS.has(news.kind) || holdsNothing(news)) detach(number, about);
+      if (!ENDS.has(news.kind) && !holdsNothing(news)) return;
+      const stream = streams.get(number);
+      const isSession = news.kind === "displaced" && news.reason === "SESSION_DISPLACED";
+      detach(number, isSession && stream !== undefined ? keyOf(stream.of, about) : about);
     },
-    left: detach,
+    left(number, leave) {
+      const stream = streams.get(number);
+      if (stream === undefined) return;
+      detach(number, leave.kind === "leave-session" ? keyOf(stream.of, leave.sessionId) : leave.id);
+    },
     all: () => streams.values(),
     subjects: left,
     clear() {
@@ -101,7 +117,7 @@ export function createFrontStreams(): FrontStreams {
 }
 
 /** Returns how that is left which an answer has put under a stream; undefined: it has put nothing there. */
-export function leaveOf(answer: AnyAnswer, stream: StreamId): LeaveAsk | undefined {
+export function leaveOf(answer: AnyAnswer, stream: StreamId): Exclude<LeaveAsk, { kind: "leave-session" }> | undefined {
   const leave = { kind: "leave", stream, how: "lost" } as const;
   const leavePull = { kind: "leave-pull", stream, how: "lost", unheard: false } as const;
   switch (answer.kind) {
@@ -116,6 +132,16 @@ export function leaveOf(answer: AnyAnswer, stream: StreamId): LeaveAsk | undefin
     default:
       return undefined;
   }
+}
+
+function leaveOfSession({ of, own }: OwnStream, sessionId: string): LeaveAsk {
+  const leave = { kind: "leave-session", sessionId, stream: own, how: "lost" } as const;
+  return of === "limiters" ? leave : { ...leave, unheard: [] };
+}
+
+/** A session may have a stream at both engines. */
+function keyOf(of: Of, sessionId: string): string {
+  return `${of} ${sessionId}`;
 }
 
 /** News after which nothing of what they are about is under the stream. */

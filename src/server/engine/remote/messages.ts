@@ -65,7 +65,7 @@ export type FromFront = { readonly of: Of } & (
 export type FromOwner =
   | { readonly kind: "answer"; readonly id: number; readonly value?: unknown }
   | { readonly kind: "failed"; readonly id: number; readonly decided: EngineUnavailable["decided"] }
-  /** `about`: the id of the waiter, lease or pull. */
+  /** `about`: the id of the waiter, lease, pull or session. */
   | { readonly kind: "news"; readonly stream: number; readonly about: string; readonly news: AnyNews }
   | { readonly kind: "limiters-changed"; readonly changes: LimiterChanges }
   | { readonly kind: "boards-changed"; readonly boards: readonly string[] }

@@ -5,6 +5,7 @@
 
 import type { Clock } from "../../clock.ts";
 import type { StreamId } from "../../machine/liveness.ts";
+import type { SessionRef } from "../../machine/session.ts";
 import { createSlices } from "../embedded/slices.ts";
 import { EngineUnavailable } from "../engine.ts";
 import { type Carrier, createChannel, type LossReason } from "./channel.ts";
@@ -87,12 +88,17 @@ export function serveLink({ engines, carrier, clock, onLost, onBug }: ServeLinkO
   function submit({ of, id, command }: Extract<FromFront, { kind: "submit" }>): void {
     const over = "stream" in command ? command.stream : undefined;
     const stream = over === undefined ? undefined : streams.get(over);
-    const own = over === undefined ? command : { ...command, stream: stream?.own ?? NO_STREAM };
+    const own = withOwnStreams(command, stream?.own ?? NO_STREAM);
+    if (over !== undefined && (command.kind === "open-session" || command.kind === "resume-session")) {
+      streams.opens(over, command.sessionId);
+    }
     const answer = (value: AnyAnswer) => {
       channel.say({ kind: "answer", id, value });
-      if (over === undefined || stream === undefined) return;
-      if (command.kind === "leave" || command.kind === "leave-pull") streams.left(over, command.id);
-      else if (lost) leaveAtOnce(of, leaveOf(value, stream.own));
+      // What belongs to a session is left with it.
+      if (over === undefined || stream === undefined || sessionOf(command) !== undefined) return;
+      if (command.kind === "leave" || command.kind === "leave-pull" || command.kind === "leave-session") {
+        streams.left(over, command);
+      } else if (lost) leaveAtOnce(of, leaveOf(value, stream.own));
       else streams.answered(over, value);
     };
     try {
@@ -100,6 +106,14 @@ export function serveLink({ engines, carrier, clock, onLost, onBug }: ServeLinkO
     } catch (error) {
       failBecause(id, error);
     }
+  }
+
+  /** The same command, with the engine's numbers of streams for the front's. */
+  function withOwnStreams(command: AnyAsk, own: StreamId): AnyAsk {
+    const renamed = "stream" in command ? { ...command, stream: own } : command;
+    const session = sessionOf(command);
+    if (session === undefined) return renamed;
+    return { ...renamed, session: { id: session.id, stream: streams.get(session.stream)?.own ?? NO_STREAM } } as AnyAsk;
   }
 
   function read({ of, id, method, args }: Extract<FromFront, { kind: "read" }>): void {
@@ -172,6 +186,10 @@ export function serveLink({ engines, carrier, clock, onLost, onBug }: ServeLinkO
       loseBecause("closed");
     },
   };
+}
+
+function sessionOf(command: AnyAsk): SessionRef | undefined {
+  return "session" in command ? command.session : undefined;
 }
 
 /** No engine gives this number to a stream. */

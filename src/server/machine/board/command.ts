@@ -2,6 +2,7 @@
 
 import type { Displaced, StreamEnd, StreamId, Streaming } from "../liveness.ts";
 import type { Refusal, WaitReason } from "../reasons.ts";
+import type { SessionRef, SessionStream } from "../session.ts";
 import type { Board, BoardConfig, Card, CardContent, Puller, Work } from "./model.ts";
 
 export interface CreateBoard {
@@ -71,6 +72,37 @@ export interface PullCard extends Streaming {
   readonly detached: boolean;
   /** Only this card; undefined: the best. Only with `maxWait` 0. */
   readonly cardId: string | undefined;
+  /** Its stream, of which it then has what the request says of its own; undefined: the stream is for this pull alone. */
+  readonly session: SessionRef | undefined;
+}
+
+/** Opens a session, in which nothing is held yet. */
+export interface OpenBoardSession extends SessionStream {
+  readonly kind: "open-session";
+  /** Fresh, or that of a session of limiters. */
+  readonly sessionId: string;
+}
+
+/** Takes a session up again that has lost its stream, or displaces an older stream. */
+export interface ResumeBoardSession extends SessionStream {
+  readonly kind: "resume-session";
+  readonly sessionId: string;
+}
+
+/** Shows that its client lives, for all that it holds. */
+export interface RenewBoardSession {
+  readonly kind: "renew-session";
+  readonly session: SessionRef;
+}
+
+/** The stream of a session has ended without the machine's doing. */
+export interface LeaveBoardSession {
+  readonly kind: "leave-session";
+  readonly sessionId: string;
+  readonly stream: StreamId;
+  readonly how: StreamEnd;
+  /** The ids of the pulls of which the server knows that the stream has not passed on what is held. */
+  readonly unheard: readonly string[];
 }
 
 /** Attaches a stream to work that has lost its own, or displaces an older stream. */
@@ -146,6 +178,8 @@ export interface EndWork {
   readonly words: string;
   /** Of a give-back: it counts as an attempt. */
   readonly failed: boolean;
+  /** That of its worker, whose stream then hears nothing more of it; undefined: it comes from elsewhere. */
+  readonly session: SessionRef | undefined;
 }
 
 export interface BlockCard {
@@ -178,6 +212,10 @@ export type BoardCommand =
   | DeleteCard
   | PullCard
   | ResumeWork
+  | OpenBoardSession
+  | ResumeBoardSession
+  | RenewBoardSession
+  | LeaveBoardSession
   | LeavePull
   | WithdrawPull
   | AbandonPull
@@ -235,6 +273,25 @@ export interface WorkRenewed {
   readonly work: Work;
 }
 
+/** What of a session that was taken up again lives still. */
+export interface BoardSessionResumed {
+  readonly kind: "session-resumed";
+  readonly cards: readonly SessionCard[];
+}
+
+/** Work that a session has on a card. */
+export interface SessionCard {
+  readonly board: string;
+  readonly cardId: string;
+  readonly token: number;
+}
+
+export interface BoardSessionRenewed {
+  readonly kind: "session-renewed";
+  /** µs for which its client may rely on all that it holds, from when it asked; undefined: nothing of it is bound to a time. */
+  readonly validFor: number | undefined;
+}
+
 export interface Nothing {
   readonly kind: "done";
 }
@@ -250,6 +307,10 @@ export interface BoardOutcomes {
   /** Where the stage has a limiter, `pull-waiting` even with `maxWait` 0: what comes of it is said on the stream. */
   pull: Pulled | PullWaiting | Refusal;
   "resume-work": Pulled | Refusal;
+  "open-session": Nothing;
+  "resume-session": BoardSessionResumed | Refusal;
+  "renew-session": BoardSessionRenewed | Refusal;
+  "leave-session": Nothing;
   "leave-pull": Nothing;
   /** The card that was given back; nothing where there was none. */
   "withdraw-pull": CardChanged | Nothing;
@@ -272,7 +333,7 @@ export type BoardOutcome = BoardOutcomes[BoardCommand["kind"]];
 /** What the step means for a stream other than the caller's. */
 export interface BoardEvent {
   readonly to: StreamId;
-  /** The id of the pull that it is about, which is that of its work, too. */
+  /** The id of the pull that it is about, which is that of its work, too; or of a session. */
   readonly about: string;
   readonly news: BoardNews;
 }

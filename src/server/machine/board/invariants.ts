@@ -4,6 +4,7 @@
  * than from what is kept beside them.
  */
 
+import { assertSessions } from "../session-invariants.ts";
 import type { Due } from "../structures/indexed-heap.ts";
 import { counts, holds, holdsHeap } from "../structures/invariant.ts";
 import { assertCard } from "./card-invariants.ts";
@@ -19,6 +20,7 @@ export function assertBoards(state: BoardState): void {
     holds(board.config.name === name, subjectOf(board), "it is kept under its name");
     assertBoard(state, board);
   }
+  assertSessions(state, state.works, state.pullers.values());
   for (const puller of state.pullers.values()) assertPuller(state, puller);
   for (const work of state.works.values()) assertWork(state, work);
   assertRequests(state);
@@ -145,7 +147,8 @@ function assertDeadlines(state: BoardState): void {
   holds(deadlines.earliest > state.now, "machine", "nothing is overdue");
   const inHeap = new Set<Due>(deadlines.items());
   let there = 0;
-  for (const due of [...state.pullers.values(), ...state.works.values(), ...state.boards.values()]) {
+  const terms = [...state.sessions.values()].flatMap((session) => [...session.terms.values()]);
+  for (const due of [...state.pullers.values(), ...state.works.values(), ...terms, ...state.boards.values()]) {
     if (due.heapIndex === -1) continue;
     there += 1;
     holds(inHeap.has(due), due.kind, "what has a place in the heap stands there");

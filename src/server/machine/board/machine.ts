@@ -3,6 +3,7 @@
  * machine for limiters is: the same commands at the same instants always have the same outcomes.
  */
 
+import { type Term, takeExpired } from "../session.ts";
 import { createBoard, declareBoards, deleteBoard, updateBoard } from "./board-commands.ts";
 import { addCard, deleteCard, updateCard } from "./card-commands.ts";
 import { forgetCompleted } from "./cards.ts";
@@ -11,6 +12,7 @@ import { pullCard, resumeWork } from "./pull-commands.ts";
 import { giveUpPuller, settleBoards } from "./puller-queue.ts";
 import type { BoardRecords } from "./record.ts";
 import { type RestoredBoards, restoreBoards } from "./restore.ts";
+import { leaveSession, openSession, renewSession, resumeSession } from "./session-commands.ts";
 import { type BoardMachineOptions, type BoardState, createBoardState } from "./state.ts";
 import {
   abandonPull,
@@ -83,6 +85,9 @@ function settleTime(state: BoardState): void {
       case "work":
         expireWork(state, due);
         break;
+      case "term":
+        expire(state, due);
+        break;
       case "board":
         forgetCompleted(state, due);
         break;
@@ -96,6 +101,13 @@ function settleTime(state: BoardState): void {
   for (const puller of givingUp) if (state.pullers.has(puller.id)) giveUpPuller(state, puller);
   // What was kept for them is free.
   settleBoards(state);
+}
+
+function expire(state: BoardState, term: Term): void {
+  for (const id of takeExpired(state, term)) {
+    const work = state.works.get(id);
+    if (work !== undefined) expireWork(state, work);
+  }
 }
 
 function carryOut(state: BoardState, command: BoardCommand): BoardOutcome {
@@ -118,6 +130,14 @@ function carryOut(state: BoardState, command: BoardCommand): BoardOutcome {
       return pullCard(state, command);
     case "resume-work":
       return resumeWork(state, command);
+    case "open-session":
+      return openSession(state, command);
+    case "resume-session":
+      return resumeSession(state, command);
+    case "renew-session":
+      return renewSession(state, command);
+    case "leave-session":
+      return leaveSession(state, command);
     case "leave-pull":
       return leavePull(state, command);
     case "withdraw-pull":

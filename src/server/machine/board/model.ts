@@ -2,6 +2,7 @@
 
 import type { Held, Queuer } from "../liveness.ts";
 import type { WaitReason } from "../reasons.ts";
+import type { Session } from "../session.ts";
 import type { Fifo, FifoNode } from "../structures/fifo.ts";
 import type { Due } from "../structures/indexed-heap.ts";
 import type { Durations, Meter } from "../structures/meter.ts";
@@ -168,6 +169,8 @@ export interface Puller extends Queuer, FifoNode<Puller> {
   now: boolean;
   /** The work will have no stream of its own. */
   readonly detached: boolean;
+  /** Whose stream it waits on; undefined: it has one of its own. */
+  session: Session<Puller> | undefined;
   /** What it will take once the stage's limiter has admitted it; it then stands aside in its queue. */
   claiming: Pull | undefined;
   /** Why that limiter has not admitted it, as last heard; undefined: it has yet to answer. */

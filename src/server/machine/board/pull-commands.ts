@@ -2,6 +2,7 @@
 
 import { type Attachment, attach, DETACHED, displaceQueuer, restartTtl, takenUpOver, takePlace } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
+import { changeSession, enter, type Session } from "../session.ts";
 import { fullness } from "./cards.ts";
 import type { BoardOutcomes, PullCard, Pulled, ResumeWork } from "./command.ts";
 import type { Pull, Puller, Stage, Work } from "./model.ts";
@@ -10,13 +11,18 @@ import { claim, dequeuePuller, enqueuePuller, placeOfStage } from "./puller-queu
 import { type BoardState, type PastPull, samePull, touch, unsettle } from "./state.ts";
 
 export function pullCard(state: BoardState, command: PullCard): BoardOutcomes["pull"] {
+  const session = enter(state, command.session);
+  if (session?.kind === "refused") return session;
   const known = recall(state, command);
-  if (known?.kind === "puller") return takeOver(state, known, command);
-  if (known?.kind === "work") return takeUp(state, known, attachmentOf(command), command.keepOnCancel);
+  if (known?.kind === "puller") return takeOver(state, known, command, session);
+  if (known?.kind === "work") {
+    const keeps = session?.keepsOnCancel ?? command.keepOnCancel;
+    return takeUp(state, known, session ?? attachmentOf(command), keeps);
+  }
   if (known !== undefined) return known;
   const stage = findStage(state, command.board, command.stage);
   if (stage.kind === "refused") return stage;
-  return command.maxWait === 0 ? pullNow(state, stage, command) : pullOrWait(state, stage, command);
+  return command.maxWait === 0 ? pullNow(state, stage, command, session) : pullOrWait(state, stage, command, session);
 }
 
 export function resumeWork(state: BoardState, command: ResumeWork): BoardOutcomes["resume-work"] {
@@ -34,10 +40,16 @@ function recall(state: BoardState, command: PullCard): Puller | Work | Pulled | 
   const { requestId } = command;
   if (requestId === "") return undefined;
   const live = state.requests.get(requestId);
-  if (live?.kind === "puller") return samePull(live, command) ? live : refusal("REQUEST_ID_REUSED");
+  if (live?.kind === "puller") {
+    const { stage, worker, detached, session } = live;
+    const same = samePull({ stage, worker, detached, inSession: session !== undefined }, command);
+    return same ? live : refusal("REQUEST_ID_REUSED");
+  }
   if (live?.kind === "work") {
     const { card, worker, attachment } = live;
-    const same = samePull({ stage: card.stage, worker, detached: attachment.kind === "detached" }, command);
+    const inSession = attachment.kind === "in-session";
+    const detached = attachment.kind === "detached";
+    const same = samePull({ stage: card.stage, worker, detached, inSession }, command);
     return same ? live : refusal("REQUEST_ID_REUSED");
   }
   const past = state.pastRequests.get(requestId);
@@ -61,7 +73,12 @@ function findStage(state: BoardState, boardName: string, stageName: string): (St
   return stage.index === 0 ? refusal("FIRST_STAGE", { at }) : stage;
 }
 
-function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutcomes["pull"] {
+function pullNow(
+  state: BoardState,
+  stage: Stage,
+  command: PullCard,
+  session: Session<Puller> | undefined,
+): BoardOutcomes["pull"] {
   const at = placeOfStage(stage);
   const waitersAhead = stage.pullers.presentCount;
   if (waitersAhead > 0) return refusal("WAITERS_AHEAD", { at, waitersAhead });
@@ -72,14 +89,20 @@ function pullNow(state: BoardState, stage: Stage, command: PullCard): BoardOutco
   if (pull === "STAGE_FULL") return refusal(pull, { at, numbers: fullness(stage) });
   if (pull === "NO_CARD") return refusal(pull, { at });
   if (claims(stage)) {
-    const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
+    const puller = enqueuePuller(state, stage, command, { ttl: ttlOf(stage, command), session });
     claim(state, puller, pull);
     return { kind: "pull-waiting", puller };
   }
-  return take(state, stage, pull, command);
+  return take(state, stage, pull, command, session);
 }
 
-function take(state: BoardState, stage: Stage, pull: Pull, command: PullCard): Pulled {
+function take(
+  state: BoardState,
+  stage: Stage,
+  pull: Pull,
+  command: PullCard,
+  session: Session<Puller> | undefined,
+): Pulled {
   const { id, worker, requestId, stream, monitored, detached, keepOnCancel } = command;
   const origin = {
     id,
@@ -88,7 +111,8 @@ function take(state: BoardState, stage: Stage, pull: Pull, command: PullCard): P
     stream,
     monitored,
     detached,
-    keepsOnCancel: keepOnCancel,
+    keepsOnCancel: session?.keepsOnCancel ?? keepOnCancel,
+    session,
     leaseId: undefined,
   };
   return carryOut(state, stage, pull, { ...origin, ttl: ttlOf(stage, command) });
@@ -99,29 +123,42 @@ function claims({ config }: Stage): boolean {
   return config.kind === "work" && config.limiter !== "";
 }
 
-function pullOrWait(state: BoardState, stage: Stage, command: PullCard): BoardOutcomes["pull"] {
+function pullOrWait(
+  state: BoardState,
+  stage: Stage,
+  command: PullCard,
+  session: Session<Puller> | undefined,
+): BoardOutcomes["pull"] {
   const direct = stage.pullers.presentCount === 0 ? findPull(stage) : undefined;
-  if (typeof direct === "object" && !claims(stage)) return take(state, stage, direct, command);
+  if (typeof direct === "object" && !claims(stage)) return take(state, stage, direct, command, session);
   if (typeof direct !== "object" && stage.pullers.size >= stage.board.config.maxPullers) {
     const numbers = { maxPullers: stage.board.config.maxPullers };
     return refusal("QUEUE_FULL", { at: placeOfStage(stage), waitersAhead: stage.pullers.size, numbers });
   }
   // A puller that can be served is, before the step ends: its stream hears that.
-  const puller = enqueuePuller(state, stage, command, ttlOf(stage, command));
+  const puller = enqueuePuller(state, stage, command, { ttl: ttlOf(stage, command), session });
   unsettle(state, stage.board);
   return { kind: "pull-waiting", puller };
 }
 
 /** A retry has found its place: it waits on there, on the new stream. */
-function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOutcomes["pull"] {
+function takeOver(
+  state: BoardState,
+  puller: Puller,
+  command: PullCard,
+  session: Session<Puller> | undefined,
+): BoardOutcomes["pull"] {
   const { stream, stage } = puller;
-  displaceQueuer(state, puller);
+  // A session knows by itself that it has asked twice.
+  if (stream !== command.stream) displaceQueuer(state, puller);
   if (command.maxWait === 0) {
     dequeuePuller(state, puller);
-    return pullNow(state, stage, command);
+    return pullNow(state, stage, command, session);
   }
   puller.now = false;
   takePlace(state, puller, command, state.now + (command.maxWait ?? Number.POSITIVE_INFINITY));
+  if (session !== undefined) puller.keepsOnCancel = session.keepsOnCancel;
+  changeSession(state, puller, session);
   if (stream === undefined) {
     stage.pullers.comeBack(puller);
     unsettle(state, stage.board);
@@ -129,8 +166,11 @@ function takeOver(state: BoardState, puller: Puller, command: PullCard): BoardOu
   return { kind: "pull-waiting", puller };
 }
 
-function takeUp(state: BoardState, work: Work, attachment: Attachment, keepOnCancel: boolean): Pulled {
-  attach(state, work, attachment, keepOnCancel);
+/** `by`: what has it from now on. */
+function takeUp(state: BoardState, work: Work, by: Attachment | Session, keepOnCancel: boolean): Pulled {
+  // Without a ttl it ends with the stream that it has, whatever else it was promised to.
+  if (by.kind === "detached" && work.ttl === 0) work.promises += 1;
+  else attach(state, work, by, keepOnCancel);
   work.heard = true;
   restartTtl(state, work);
   touch(state, work.card);

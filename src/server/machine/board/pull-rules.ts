@@ -55,14 +55,15 @@ export function carryOut(state: BoardState, stage: Stage, pull: Pull, puller: Pu
     rememberSpent(state, stage, pull.card, puller);
     return { kind: "pulled", card: pull.card, work: undefined, resumed: false };
   }
-  const attachment = puller.detached ? DETACHED : grantedOver(puller.stream as number, puller.monitored);
-  return beginWork(state, pull.card, { ...puller, attachment });
+  const { detached, session, stream, monitored } = puller;
+  const by = detached ? DETACHED : (session ?? grantedOver(stream as number, monitored));
+  return beginWork(state, pull.card, { ...puller, by });
 }
 
 /** What of a puller goes into its work. */
 export type PullerOrigin = Pick<
   Puller,
-  "id" | "leaseId" | "worker" | "ttl" | "requestId" | "stream" | "monitored" | "keepsOnCancel" | "detached"
+  "id" | "leaseId" | "worker" | "ttl" | "requestId" | "stream" | "monitored" | "keepsOnCancel" | "detached" | "session"
 >;
 
 /** Keeps a pull for a puller that the stage's limiter has yet to admit: no other takes its card or its room. */

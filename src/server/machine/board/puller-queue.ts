@@ -1,6 +1,7 @@
 /** Pullers: first come, first served in each stage; one card that comes free wakes one of them. */
 
 import { refusal } from "../reasons.ts";
+import { stopWaiting } from "../session.ts";
 import { forgetCompleted } from "./cards.ts";
 import type { PullCard } from "./command.ts";
 import type { Board, Pull, Puller, Stage } from "./model.ts";
@@ -8,7 +9,12 @@ import { carryOut, findPull, findPullOf, pullByThemselves, reserve, unreserve } 
 import { type BoardState, unsettle } from "./state.ts";
 
 /** Puts a puller behind all others of its stage. */
-export function enqueuePuller(state: BoardState, stage: Stage, command: PullCard, ttl: number | undefined): Puller {
+export function enqueuePuller(
+  state: BoardState,
+  stage: Stage,
+  command: PullCard,
+  { ttl, session }: Pick<Puller, "ttl" | "session">,
+): Puller {
   state.arrival += 1;
   const puller: Puller = {
     kind: "puller",
@@ -19,10 +25,11 @@ export function enqueuePuller(state: BoardState, stage: Stage, command: PullCard
     requestId: command.requestId,
     stream: command.stream,
     monitored: command.monitored,
-    keepsOnCancel: command.keepOnCancel,
+    keepsOnCancel: session?.keepsOnCancel ?? command.keepOnCancel,
     deadline: state.now + (command.maxWait ?? Number.POSITIVE_INFINITY),
     now: command.maxWait === 0,
     detached: command.detached,
+    session,
     claiming: undefined,
     missing: undefined,
     leaseId: undefined,
@@ -38,6 +45,7 @@ export function enqueuePuller(state: BoardState, stage: Stage, command: PullCard
   };
   stage.pullers.append(puller);
   state.pullers.set(puller.id, puller);
+  session?.waiting.add(puller);
   if (puller.requestId !== "") state.requests.set(puller.requestId, puller);
   if (!puller.now && puller.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(puller, puller.deadline);
   state.changed.add(stage.board);
@@ -164,6 +172,7 @@ export function placeOfStage(stage: Stage): { board: string; stage: string } {
 }
 
 function forgetPuller(state: BoardState, puller: Puller): void {
+  stopWaiting(state, puller);
   puller.stage.pullers.remove(puller);
   state.pullers.delete(puller.id);
   state.deadlines.clear(puller);

@@ -1,5 +1,6 @@
 /** Looking at boards: copies for people and pages, none of which changes what the machine decides. */
 
+import { expiresAt } from "../liveness.ts";
 import { bytesOf, MAX_PAGE_BYTES, type Page, takePage } from "../page.ts";
 import type { Durations } from "../structures/meter.ts";
 import { viewInstant, type WallTime } from "../wall-time.ts";
@@ -238,8 +239,8 @@ function viewWork({ work, lastWork }: Card, wallTime: WallTime): WorkView | unde
   const either = work ?? lastWork;
   if (either === undefined) return undefined;
   const { worker, token, ttl } = either;
-  const expiresAt = work === undefined || work.heapIndex === -1 ? undefined : wallTime(work.dueAt);
-  return { worker, token, pulledAt: wallTime(either.pulledAt), ttl, expiresAt, live: work !== undefined };
+  const endsAt = work && viewInstant(expiresAt(work), wallTime);
+  return { worker, token, pulledAt: wallTime(either.pulledAt), ttl, expiresAt: endsAt, live: work !== undefined };
 }
 
 function flowTime(times: Durations, now: number): FlowTime {

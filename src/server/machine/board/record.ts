@@ -1,5 +1,6 @@
 /** What a board machine has to find again after a restart, as plain data. Instants are µs since 1970. */
 
+import { sessionIdOf } from "../liveness.ts";
 import type { Board, BoardConfig, Card, CardContent, CardState, PastWork } from "./model.ts";
 
 export interface BoardRecords {
@@ -50,6 +51,8 @@ export interface WorkRecord {
   readonly keepsOnCancel?: boolean | undefined;
   /** Records of before this was kept have no such field: their workers may have begun. */
   readonly heard?: boolean | undefined;
+  /** The session that it is held in, which has no record of its own. Undefined: none, as in records of before this was kept. */
+  readonly session?: string | undefined;
 }
 
 export function boardRecord({ config, declaration, revision, ...board }: Board, epoch: number): BoardRecord {
@@ -77,6 +80,7 @@ export function cardRecord(card: Card, epoch: number): CardRecord {
       detached: work.attachment.kind === "detached",
       keepsOnCancel: work.keepsOnCancel,
       heard: work.heard,
+      session: sessionIdOf(work),
     },
     lastWork: lastWork && { ...lastWork, pulledAt: lastWork.pulledAt + epoch },
     attempt,

@@ -1,6 +1,7 @@
 /** Taking up again after a restart: every card stands where it stood, and each worker has its ttl to come back. */
 
-import { DETACHED, ORPHANED, restartTtl } from "../liveness.ts";
+import { DETACHED, holdIn, ORPHANED, restartTtl } from "../liveness.ts";
+import { createSession } from "../session.ts";
 import { makeBoard } from "./board-commands.ts";
 import { forgetCompleted, noteCompleted, rank } from "./cards.ts";
 import type { BoardChange } from "./command.ts";
@@ -122,7 +123,7 @@ function restoreCard(state: BoardState, stage: Stage, record: CardRecord): void 
 function restoreWork(
   state: BoardState,
   card: Card,
-  { claimed, leaseId, detached, pulledAt, heard = true, keepsOnCancel = false, ...rest }: WorkRecord,
+  { claimed, leaseId, detached, pulledAt, heard = true, keepsOnCancel = false, session: id, ...rest }: WorkRecord,
 ): void {
   const work: Work = {
     kind: "work",
@@ -140,5 +141,10 @@ function restoreWork(
   card.work = work;
   state.works.set(work.id, work);
   if (work.requestId !== "") state.requests.set(work.requestId, work);
+  if (id !== undefined) {
+    const session = state.sessions.get(id) ?? createSession(id, state.now);
+    state.sessions.set(id, session);
+    holdIn(state, work, session, false);
+  }
   restartTtl(state, work);
 }

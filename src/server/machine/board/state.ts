@@ -1,5 +1,6 @@
 /** The board machine's state, which one owner changes in place, and what a step has to say about it. */
 
+import type { Session, Term } from "../session.ts";
 import { GenerationMap } from "../structures/generation-map.ts";
 import { IndexedHeap } from "../structures/indexed-heap.ts";
 import type { BoardChange, BoardEvent, ClaimEffect, PullCard } from "./command.ts";
@@ -43,11 +44,12 @@ export interface BoardState {
   /** By the id of the pull. */
   readonly pullers: Map<string, Puller>;
   readonly works: Map<string, Work>;
+  readonly sessions: Map<string, Session<Puller>>;
   /** What a request id stands for. */
   readonly requests: Map<string, Puller | Work>;
   readonly pastRequests: GenerationMap<PastPull>;
   /** Ttls, bounds of waiting, completed cards to forget. */
-  readonly deadlines: IndexedHeap<Puller | Work | Board>;
+  readonly deadlines: IndexedHeap<Puller | Work | Term | Board>;
   readonly unsettled: Board[];
   /** Boards that have changed since the last look at them. */
   readonly changed: Set<Board>;
@@ -71,6 +73,7 @@ export function createBoardState(options: BoardMachineOptions): BoardState {
     maxBoards: options.maxBoards ?? Number.POSITIVE_INFINITY,
     pullers: new Map(),
     works: new Map(),
+    sessions: new Map(),
     requests: new Map(),
     pastRequests: new GenerationMap({
       keepFor: options.rememberFor ?? TEN_MINUTES,
@@ -105,15 +108,20 @@ export function touch(state: BoardState, card: Card): void {
   state.changes.push({ kind: "card-put", card });
 }
 
-/** Whether a pull of these words is the same as another. */
+/** Whether a pull of these words is the same as another. In a session work has no stream of its own, however it was pulled. */
 export function samePull(
-  { stage, worker, detached }: Pick<Puller, "stage" | "worker" | "detached">,
+  {
+    stage,
+    worker,
+    detached,
+    inSession,
+  }: Pick<Puller, "stage" | "worker" | "detached"> & { readonly inSession: boolean },
   command: PullCard,
 ): boolean {
   return (
     stage.board.config.name === command.board &&
     stage.config.name === command.stage &&
     worker === command.worker &&
-    detached === command.detached
+    (inSession || command.session !== undefined || detached === command.detached)
   );
 }

@@ -1,7 +1,8 @@
 /** What becomes of cards that are worked on, and of their workers. */
 
-import { isHeldOver, keepsPlace, outlivesStream, restartTtl } from "../liveness.ts";
+import { isHeldOver, keepsPlace, outlivesStream, restartTtl, type StreamEnd, sessionIdOf } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
+import { enter } from "../session.ts";
 import { setState } from "./cards.ts";
 import type {
   AbandonPull,
@@ -27,6 +28,8 @@ import { endWork, failWork, orphanWork, placeOf, returnWork, tellOver, undoWork,
  * the answer may repeat it, and is answered with the card as it stands by then.
  */
 export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes["finish"] {
+  const session = enter(state, command.session);
+  if (session?.kind === "refused") return session;
   const card = findCard(state, command.board, command.cardId);
   if (card.kind === "refused") return card;
   const work = workUnder(card, command.token);
@@ -54,7 +57,8 @@ export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes
       endWork(state, work, "sent-back", command.kind);
       break;
   }
-  tellOver(state, work, undefined);
+  // The worker's own session has the answer.
+  if (session === undefined || sessionIdOf(work) !== session.id) tellOver(state, work, undefined);
   return { kind: "card", card };
 }
 
@@ -111,11 +115,14 @@ export function leavePull(state: BoardState, command: LeavePull): BoardOutcomes[
   const puller = state.pullers.get(command.id);
   if (puller?.stream === command.stream) leaveQueue(state, puller, command.how);
   const work = state.works.get(command.id);
-  if (work !== undefined && isHeldOver(work, command.stream)) leaveWork(state, work, command);
+  if (work === undefined || !isHeldOver(work, command.stream)) return DONE;
+  if (command.unheard) work.heard = false;
+  leaveWork(state, work, command.how);
   return DONE;
 }
 
-function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): void {
+/** A puller has lost its stream: it leaves the queue, or its place is kept for it. */
+export function leaveQueue(state: BoardState, puller: Puller, how: StreamEnd): void {
   const { stage, requestId, keepsOnCancel } = puller;
   const ttl = puller.ttl ?? stage.board.config.ttl;
   if (puller.now || !keepsPlace({ ttl, keepsOnCancel, requestId }, how)) {
@@ -133,8 +140,8 @@ function leaveQueue(state: BoardState, puller: Puller, how: LeavePull["how"]): v
   state.deadlines.set(puller, Math.min(puller.deadline, state.now + ttl));
 }
 
-function leaveWork(state: BoardState, work: Work, { how, unheard }: LeavePull): void {
-  if (unheard) work.heard = false;
+/** Work has lost its stream: it ends, or its ttl runs. */
+export function leaveWork(state: BoardState, work: Work, how: StreamEnd): void {
   if (outlivesStream(work, how)) orphanWork(state, work);
   else if (how === "lost") vanish(state, work);
   else returnWork(state, work);

@@ -18,7 +18,9 @@ export function assertWork(state: BoardState, work: Work): void {
     "its card is there",
   );
   holds(work.token <= board.fencingToken, subject, "no fencing token is above the last");
-  const showsLife = attachment.kind === "attached" && (ttl === 0 || (attachment.monitored && !keepsOnCancel));
+  const showsLife =
+    attachment.kind === "in-session" ||
+    (attachment.kind === "attached" && (ttl === 0 || (attachment.monitored && !keepsOnCancel)));
   const lasts = ttl === undefined || showsLife;
   holds((work.heapIndex === -1) === lasts, subject, "its time runs exactly if its worker must show itself");
   if (lasts) return;

@@ -1,7 +1,8 @@
 /** Work on a card: it begins with a pull, and ends exactly once. */
 
-import { type Attachment, ORPHANED, restartTtl } from "../liveness.ts";
+import { type Attachment, DETACHED, holdIn, leaveSessionOf, ORPHANED, restartTtl, streamOf } from "../liveness.ts";
 import { type Reason, refusal } from "../reasons.ts";
+import type { Session } from "../session.ts";
 import { setState } from "./cards.ts";
 import type { Pulled } from "./command.ts";
 import type { Card, CardState, Puller, Work, WorkEnd } from "./model.ts";
@@ -9,13 +10,15 @@ import { type BoardState, touch } from "./state.ts";
 
 /** What of a pull goes into the work. */
 export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId" | "keepsOnCancel"> & {
-  readonly attachment: Attachment;
+  /** What shows its worker's life. */
+  readonly by: Attachment | Session;
   readonly leaseId: string | undefined;
 };
 
 /** Begins work on a card. */
 export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pulled {
   const { board } = card.stage;
+  const { by } = origin;
   board.fencingToken += 1;
   const work: Work = {
     kind: "work",
@@ -30,7 +33,7 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
     keepsOnCancel: origin.keepsOnCancel,
     heard: true,
     promises: 1,
-    attachment: origin.attachment,
+    attachment: by.kind === "session" ? DETACHED : by,
     dueAt: 0,
     heapIndex: -1,
   };
@@ -38,6 +41,7 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
   card.attempt += 1;
   state.works.set(work.id, work);
   if (work.requestId !== "") state.requests.set(work.requestId, work);
+  if (by.kind === "session") holdIn(state, work, by, true);
   restartTtl(state, work);
   setState(state, card, "active");
   return { kind: "pulled", card, work, resumed: false };
@@ -58,6 +62,7 @@ function takeBack(state: BoardState, work: Work, next: CardState, end: WorkEnd):
   const { card } = work;
   state.works.delete(work.id);
   state.deadlines.clear(work);
+  leaveSessionOf(state, work);
   if (work.requestId !== "") state.requests.delete(work.requestId);
   card.work = undefined;
   const { worker, token, pulledAt, ttl } = work;
@@ -68,9 +73,10 @@ function takeBack(state: BoardState, work: Work, next: CardState, end: WorkEnd):
 
 /** Tells the work's stream, if it has one, why it has ended; undefined: as its worker wished. */
 export function tellOver(state: BoardState, work: Work, reason: Reason | undefined): void {
-  if (work.attachment.kind !== "attached") return;
+  const stream = streamOf(work);
+  if (stream === undefined) return;
   const news = reason === undefined ? OVER : refusal(reason, { at: placeOf(work.card) });
-  state.events.push({ to: work.attachment.stream, about: work.id, news });
+  state.events.push({ to: stream, about: work.id, news });
 }
 
 const OVER = { kind: "work-over" } as const;

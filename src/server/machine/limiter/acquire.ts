@@ -1,7 +1,18 @@
 /** Asking: Acquire, TryAcquire and Resume. */
 
-import { type Attachment, attach, DETACHED, displaceQueuer, grantedOver, takenUpOver, takePlace } from "../liveness.ts";
+import {
+  type Attachment,
+  attach,
+  attachmentKind,
+  DETACHED,
+  displaceQueuer,
+  grantedOver,
+  sessionIdOf,
+  takenUpOver,
+  takePlace,
+} from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
+import { changeSession, enter, type Session } from "../session.ts";
 import {
   type ClaimTarget,
   inVain,
@@ -15,7 +26,7 @@ import {
 import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./command.ts";
 import { estimateOf, waitersAhead } from "./estimate.ts";
 import { type Grantee, grant, startClock } from "./grant.ts";
-import { END_REASONS, heldLimiters, type Lease } from "./lease.ts";
+import { END_REASONS, heldLimiters, type Lease, noteRevoked } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
 import { dequeue, enqueue, stepBack } from "./queue.ts";
 import { recall } from "./requests.ts";
@@ -26,34 +37,46 @@ import type { State } from "./state.ts";
 const DETACHED_TTL = 30_000_000;
 
 export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
+  const session = enter(state, command.session);
+  if (session?.kind === "refused") return session;
   const known = recall(state, command);
-  if (known?.kind === "waiter") return takeOver(state, known, command);
-  if (known !== undefined) return known.kind === "lease" ? takeUp(state, known, command) : known;
+  if (known?.kind === "waiter") return takeOver(state, known, command, session);
+  if (known?.kind === "lease") {
+    return takeUp(state, known, session ?? takenUpOver(command.stream, command.monitored), command.keepOnCancel);
+  }
+  if (known !== undefined) return known;
   const targets = resolve(state, command.claims);
   if (!Array.isArray(targets)) return refuse(state, targets);
   const no = refusalNow(state, targets);
-  if (no === undefined) return grantNow(state, command, targets, grantedOver(command.stream, command.monitored));
-  return waitInstead(state, command, targets, no);
+  return no === undefined
+    ? grantNow(state, command, targets, session)
+    : waitInstead(state, command, targets, no, session);
 }
 
 export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acquire"] {
+  const session = enter(state, command.session);
+  if (session?.kind === "refused") return session;
   const known = recall(state, command);
   if (known?.kind === "lease") {
-    known.promises += 1;
-    startClock(state, known);
-    return { kind: "granted", lease: known, held: true, resumed: true };
+    // Without a ttl it ends with the session's stream, whatever else it was promised to.
+    const leavesSession = sessionIdOf(known) !== undefined && known.ttl > 0;
+    return session !== undefined || leavesSession
+      ? takeUp(state, known, session ?? DETACHED, false)
+      : promiseAgain(state, known);
   }
   if (known?.kind === "waiter") return refusal("REQUEST_ID_REUSED");
   if (known !== undefined) return known;
   const targets = resolve(state, command.claims);
   if (!Array.isArray(targets)) return refuse(state, targets);
   const no = refusalNow(state, targets);
-  return no === undefined ? grantNow(state, command, targets, DETACHED) : refuse(state, no);
+  return no === undefined ? grantNow(state, command, targets, session) : refuse(state, no);
 }
 
 export function resume(state: State, command: Resume): Outcomes["resume"] {
   const lease = state.leases.get(command.leaseId);
-  if (lease !== undefined) return takeUp(state, lease, command);
+  if (lease !== undefined) {
+    return takeUp(state, lease, takenUpOver(command.stream, command.monitored), command.keepOnCancel);
+  }
   const end = state.pastLeases.get(command.leaseId);
   return refusal(end === undefined ? "LEASE_NOT_FOUND" : END_REASONS[end]);
 }
@@ -62,8 +85,9 @@ function grantNow(
   state: State,
   command: Acquire | TryAcquire,
   targets: readonly ClaimTarget[],
-  attachment: Attachment,
+  session: Session<Waiter> | undefined,
 ): Granted {
+  const isStream = command.kind === "acquire";
   const grantee: Grantee = {
     id: command.id,
     call: command.kind,
@@ -72,15 +96,21 @@ function grantNow(
     requestId: command.requestId,
     ttl: ttlOf(command, targets),
     trustCancel: trustCancels(targets),
-    keepsOnCancel: command.kind === "acquire" && command.keepOnCancel,
+    keepsOnCancel: session?.keepsOnCancel ?? (isStream && command.keepOnCancel),
     arrivedAt: state.now,
-    attachment,
+    by: session ?? (isStream ? grantedOver(command.stream, command.monitored) : DETACHED),
   };
   return grant(state, grantee, openAll(state, targets));
 }
 
 /** Joins the queues, if the caller will wait, there is room, and the limiters do not know that it is in vain. */
-function waitInstead(state: State, command: Acquire, targets: readonly ClaimTarget[], no: Refusal): Waiting | Refusal {
+function waitInstead(
+  state: State,
+  command: Acquire,
+  targets: readonly ClaimTarget[],
+  no: Refusal,
+  session: Session<Waiter> | undefined,
+): Waiting | Refusal {
   const maxWait = Math.min(command.maxWait ?? Number.POSITIVE_INFINITY, boundOf(targets));
   if (maxWait === 0) return refuse(state, no);
   if (no.reason === "KEYS_EXHAUSTED") return refuse(state, no);
@@ -98,10 +128,11 @@ function waitInstead(state: State, command: Acquire, targets: readonly ClaimTarg
     arrivedAt: state.now,
     ttl: ttlOf(command, targets),
     trustCancel: trustCancels(targets),
-    keepsOnCancel: command.keepOnCancel,
+    keepsOnCancel: session?.keepsOnCancel ?? command.keepOnCancel,
     requestId: command.requestId,
     stream: command.stream,
     monitored: command.monitored,
+    session,
     deadline: state.now + maxWait,
     sentAhead: 0,
     stretch: undefined,
@@ -114,9 +145,15 @@ function waitInstead(state: State, command: Acquire, targets: readonly ClaimTarg
 }
 
 /** A retry has found its waiter: it waits on in the same place, on the new stream, for as long as the retry says. */
-function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acquire"] {
+function takeOver(
+  state: State,
+  waiter: Waiter,
+  command: Acquire,
+  session: Session<Waiter> | undefined,
+): Outcomes["acquire"] {
   const { stream } = waiter;
-  displaceQueuer(state, waiter);
+  // A session knows by itself that it has asked twice.
+  if (stream !== command.stream) displaceQueuer(state, waiter);
   const targets = waiter.places.map(({ claim, instance }, index) => {
     return { claim, index, limiter: instance.limiter, instance };
   });
@@ -129,20 +166,33 @@ function takeOver(state: State, waiter: Waiter, command: Acquire): Outcomes["acq
     dequeue(state, waiter);
     const no = refusalNow(state, targets);
     if (no !== undefined) return refuse(state, no);
-    return grantNow(state, command, targets, grantedOver(command.stream, command.monitored));
+    return grantNow(state, command, targets, session);
   }
   takePlace(state, waiter, command, deadline);
+  if (session !== undefined) waiter.keepsOnCancel = session.keepsOnCancel;
+  changeSession(state, waiter, session);
   waiter.trustCancel = trustCancels(targets);
   state.changes.push({ kind: "waiter-put", waiter });
   if (stream === undefined) stepBack(state, waiter);
   return waiting(state, waiter);
 }
 
-function takeUp(state: State, lease: Lease, { stream, monitored, keepOnCancel }: Acquire | Resume): Granted {
-  if (lease.attachment.kind === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
-  const isNews = keepOnCancel && !lease.keepsOnCancel;
-  attach(state, lease, takenUpOver(stream, monitored), keepOnCancel);
-  if (isNews) state.changes.push({ kind: "lease-put", lease });
+/** A retry has found its lease, which stays attached as it is. */
+function promiseAgain(state: State, lease: Lease): Granted {
+  lease.promises += 1;
+  startClock(state, lease);
+  return { kind: "granted", lease, held: true, resumed: true };
+}
+
+/** `by`: what has it from now on. */
+function takeUp(state: State, lease: Lease, by: Attachment | Session, keepOnCancel: boolean): Granted {
+  const before = sessionIdOf(lease);
+  const keeps = by.kind === "session" ? by.keepsOnCancel : keepOnCancel;
+  const isPromised = keeps && !lease.keepsOnCancel;
+  if (attachmentKind(lease) === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
+  attach(state, lease, by, keeps);
+  noteRevoked(lease);
+  if (isPromised || before !== sessionIdOf(lease)) state.changes.push({ kind: "lease-put", lease });
   startClock(state, lease);
   return { kind: "granted", lease, held: true, resumed: true };
 }
@@ -173,7 +223,7 @@ function boundOf(targets: readonly ClaimTarget[]): number {
 /** The lease's ttl: what the request says or the least of the limiters', within what all of them allow. */
 function ttlOf(command: Acquire | TryAcquire, targets: readonly ClaimTarget[]): number {
   let ttl = command.ttl ?? leastTtl(targets);
-  if (command.kind === "try-acquire" && ttl === 0) ttl = DETACHED_TTL;
+  if (command.kind === "try-acquire" && command.session === undefined && ttl === 0) ttl = DETACHED_TTL;
   for (const { limiter } of targets) ttl = Math.min(ttl, limiter.config.maxTtl);
   return ttl;
 }

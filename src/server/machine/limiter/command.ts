@@ -2,6 +2,7 @@
 
 import type { Displaced, StreamEnd, StreamId, Streaming } from "../liveness.ts";
 import type { Refusal, WaitReason } from "../reasons.ts";
+import type { SessionRef, SessionStream } from "../session.ts";
 import type { Claim } from "./claim.ts";
 import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
@@ -19,6 +20,8 @@ export interface Acquire extends Streaming {
   readonly ttl: number | undefined;
   /** Empty: no retry will come. */
   readonly requestId: string;
+  /** Its stream, of which it then has what the request says of its own; undefined: the stream is for this request alone. */
+  readonly session: SessionRef | undefined;
 }
 
 export interface TryAcquire {
@@ -29,6 +32,8 @@ export interface TryAcquire {
   readonly holder: string;
   readonly ttl: number | undefined;
   readonly requestId: string;
+  /** What shows life for the lease; undefined: it has to be renewed by itself. */
+  readonly session: SessionRef | undefined;
 }
 
 /** Attaches a stream to a lease that has lost its own, or displaces an older stream. */
@@ -37,7 +42,34 @@ export interface Resume extends Streaming {
   readonly leaseId: string;
 }
 
-/** The stream of a waiter or a lease has ended without the machine's doing. */
+/** Opens a session, in which nothing is held yet. */
+export interface OpenSession extends SessionStream {
+  readonly kind: "open-session";
+  /** Fresh. */
+  readonly sessionId: string;
+}
+
+/** Takes a session up again that has lost its stream, or displaces an older stream. */
+export interface ResumeSession extends SessionStream {
+  readonly kind: "resume-session";
+  readonly sessionId: string;
+}
+
+/** Shows that its client lives, for all that it holds. */
+export interface RenewSession {
+  readonly kind: "renew-session";
+  readonly session: SessionRef;
+}
+
+/** The stream of a session has ended without the machine's doing. */
+export interface LeaveSession {
+  readonly kind: "leave-session";
+  readonly sessionId: string;
+  readonly stream: StreamId;
+  readonly how: StreamEnd;
+}
+
+/** The stream of a waiter or a lease has ended without the machine's doing. Of a lease in a session: nothing. */
 export interface Leave {
   readonly kind: "leave";
   /** The waiter's or lease's id. */
@@ -55,6 +87,8 @@ export interface Release {
   readonly kind: "release";
   readonly leaseId: string;
   readonly workOutcome: WorkOutcome;
+  /** Only a lease of this session, whose stream then hears nothing more of it; undefined: any lease. */
+  readonly session: SessionRef | undefined;
 }
 
 /** Gives up what was asked under a request id, whatever has become of it, and also if it has yet to arrive. */
@@ -131,6 +165,10 @@ export type Command =
   | Acquire
   | TryAcquire
   | Resume
+  | OpenSession
+  | ResumeSession
+  | RenewSession
+  | LeaveSession
   | Leave
   | Renew
   | Release
@@ -177,6 +215,19 @@ export interface Renewed {
   readonly lease: Lease;
 }
 
+/** What of a session that was taken up again lives still. */
+export interface SessionResumed {
+  readonly kind: "session-resumed";
+  /** In the order of their grants. */
+  readonly leaseIds: readonly string[];
+}
+
+export interface SessionRenewed {
+  readonly kind: "session-renewed";
+  /** µs for which its client may rely on all that it holds, from when it asked; undefined: nothing of it is bound to a time. */
+  readonly validFor: number | undefined;
+}
+
 export interface Revoking {
   readonly kind: "revoking";
   readonly lease: Lease;
@@ -221,6 +272,10 @@ export interface Outcomes {
   acquire: Granted | Waiting | Refusal;
   "try-acquire": Granted | Refusal;
   resume: Granted | Refusal;
+  "open-session": Done;
+  "resume-session": SessionResumed | Refusal;
+  "renew-session": SessionRenewed | Refusal;
+  "leave-session": Done;
   leave: Done;
   renew: Renewed | Ended | Refusal;
   release: Ended | Refusal;
@@ -243,7 +298,7 @@ export type Outcome = Outcomes[Command["kind"]];
 /** What the step means for a stream other than the caller's. */
 export interface MachineEvent {
   readonly to: StreamId;
-  /** The id of the waiter or lease that it is about. */
+  /** The id of the waiter, lease or session that it is about. */
   readonly about: string;
   readonly news: MachineNews;
 }

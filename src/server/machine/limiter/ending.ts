@@ -1,6 +1,6 @@
 /** How leases end: each leaves the live set exactly once, by one of five ends. */
 
-import { DETACHED, ORPHANED } from "../liveness.ts";
+import { attachmentKind, DETACHED, leaveSessionOf, ORPHANED, streamOf } from "../liveness.ts";
 import { dropBuckets } from "./chores.ts";
 import type { Ended } from "./command.ts";
 import { startClock } from "./grant.ts";
@@ -21,9 +21,16 @@ export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
 
 /** Ends a lease of which its holder never heard, and forgets that it was asked for. */
 export function undoGrant(state: State, lease: Lease): void {
-  // No stream is left to be notified.
-  if (lease.attachment.kind === "attached") lease.attachment = DETACHED;
+  // Its stream knows nothing of it.
+  detach(state, lease);
   takeBack(state, lease, "cancelled");
+}
+
+/** Takes a lease from its open stream, if it has one, or from that of its session, which then hears nothing of its end. */
+export function detach(state: State, lease: Lease): void {
+  if (streamOf(lease) === undefined) return;
+  leaveSessionOf(state, lease);
+  lease.attachment = DETACHED;
 }
 
 function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
@@ -32,13 +39,15 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
   state.deadlines.clear(lease);
   state.pastLeases.set(lease.id, end, now);
   if (lease.requestId !== "") state.requests.delete(lease.requestId);
-  const { claims, attachment } = lease;
+  const { claims } = lease;
   for (let index = 0; index < claims.length; index++) {
     if (!isFirstHeld(claims, index)) continue;
     const { limiter } = (claims[index] as HeldClaim).instance;
     limiter.leases -= 1;
-    if (attachment.kind === "orphaned") limiter.orphanedLeases -= 1;
+    if (attachmentKind(lease) === "orphaned") limiter.orphanedLeases -= 1;
   }
+  const stream = streamOf(lease);
+  leaveSessionOf(state, lease);
   for (const { instance, permits, slots } of claims) {
     if (permits === 0) continue;
     const { limiter } = instance;
@@ -54,9 +63,9 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
     closeIfIdle(state, instance);
   }
   state.changes.push({ kind: "lease-ended", lease, end });
-  if (attachment.kind === "attached") {
+  if (stream !== undefined) {
     const news = { kind: "ended", leaseId: lease.id, end, already: false } as const;
-    state.events.push({ to: attachment.stream, about: lease.id, news });
+    state.events.push({ to: stream, about: lease.id, news });
   }
   for (let index = 0; index < claims.length; index++) {
     if (isFirstHeld(claims, index)) removeIfDrained(state, (claims[index] as HeldClaim).instance.limiter);

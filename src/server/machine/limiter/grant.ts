@@ -1,7 +1,8 @@
 /** The grant: the one instant at which permits and tokens are charged, together and for all claims. */
 
-import { type Attachment, restartTtl } from "../liveness.ts";
+import { type Attachment, DETACHED, holdIn, restartTtl } from "../liveness.ts";
 import type { Reason } from "../reasons.ts";
+import type { Session } from "../session.ts";
 import { Slots } from "../structures/slots.ts";
 import type { Claim } from "./claim.ts";
 import type { Granted } from "./command.ts";
@@ -66,12 +67,14 @@ export interface Grantee {
   readonly trustCancel: boolean;
   readonly keepsOnCancel: boolean;
   readonly arrivedAt: number;
-  readonly attachment: Attachment;
+  /** What shows its holder's life. */
+  readonly by: Attachment | Session;
 }
 
 /** Charges all claims, which fit, and makes the lease; one that holds nothing is not kept. */
 export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]): Granted {
   const { now } = state;
+  const { by } = grantee;
   const claims = open.map((one) => charge(state, one));
   const held = claims.some((claim) => claim.permits > 0);
   state.serial += 1;
@@ -88,7 +91,7 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
     trustCancel: grantee.trustCancel,
     keepsOnCancel: grantee.keepsOnCancel,
     requestId: grantee.requestId,
-    attachment: grantee.attachment,
+    attachment: by.kind === "session" ? DETACHED : by,
     promises: 1,
     revokedAt: undefined,
     dueAt: 0,
@@ -111,6 +114,7 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
       if (isFirstHeld(claims, index)) (claims[index] as HeldClaim).instance.limiter.leases += 1;
     }
     if (lease.requestId !== "") state.requests.set(lease.requestId, lease);
+    if (by.kind === "session") holdIn(state, lease, by, true);
     startClock(state, lease);
     state.changes.push({ kind: "lease-put", lease });
   } else if (lease.requestId !== "") {

@@ -4,6 +4,9 @@
  * from the counters that they check.
  */
 
+import { attachmentKind } from "../liveness.ts";
+import type { Term } from "../session.ts";
+import { assertSessions } from "../session-invariants.ts";
 import { counts, holds, holdsHeap } from "../structures/invariant.ts";
 import { assertInstance, type Held } from "./instance-invariants.ts";
 import { heldLimiters, type Lease } from "./lease.ts";
@@ -16,6 +19,7 @@ export function assertMachine(state: State): void {
   holds(state.unsettled.length === 0, "machine", "no queue is left unsettled");
   const names = [...state.limiterNames.after("")];
   holds(names.join() === [...state.limiters.keys()].sort().join(), "machine", "limiters are found by name, in order");
+  assertSessions(state, state.leases, state.waiters.values());
   for (const lease of state.leases.values()) assertLease(state, lease);
   for (const waiter of state.waiters.values()) assertWaiter(state, waiter);
   assertOrder(state);
@@ -37,10 +41,14 @@ function assertLease(state: State, lease: Lease): void {
   for (const limiter of limiters) {
     holds(state.limiters.get(limiter.config.name) === limiter, lease, "a limiter stays while something of it is held");
   }
-  const lasts =
-    attachment.kind === "attached" &&
-    ((attachment.monitored && !lease.keepsOnCancel) || ttl === 0) &&
-    lease.revokedAt === undefined;
+  if (attachment.kind === "in-session") {
+    const { revoked } = attachment.term.session;
+    holds(revoked.has(lease.id) === (lease.revokedAt !== undefined), lease, "its session knows that it was asked back");
+  }
+  const showsLife =
+    attachment.kind === "in-session" ||
+    (attachment.kind === "attached" && ((attachment.monitored && !lease.keepsOnCancel) || ttl === 0));
+  const lasts = showsLife && lease.revokedAt === undefined;
   holds((lease.heapIndex === -1) === lasts, lease, "its time runs exactly if its holder must show itself");
   // After a restart it has longer to be taken up again.
   const renewed = attachment.kind === "attached" && lease.revokedAt === undefined;
@@ -170,7 +178,7 @@ function assertDeadlines(state: State): void {
   const heap = [...deadlines.items()];
   let there = 0;
   let precise = 0;
-  const look = (due: Lease | Waiter | Limiter | Instance) => {
+  const look = (due: Lease | Waiter | Limiter | Instance | Term) => {
     if (due.heapIndex === -1) return;
     there += 1;
     holds(heap[due.heapIndex] === due, due, "what has a place in the heap stands there");
@@ -181,6 +189,7 @@ function assertDeadlines(state: State): void {
   }
   for (const lease of state.leases.values()) look(lease);
   for (const waiter of state.waiters.values()) look(waiter);
+  for (const { terms } of state.sessions.values()) for (const term of terms.values()) look(term);
   for (const limiter of state.limiters.values()) {
     look(limiter);
     for (const instance of limiter.instances.values()) {
@@ -245,7 +254,7 @@ function tally(state: State): Map<Limiter, Tally> {
         tallies.set(limiter, own);
       }
       own.leases += 1;
-      if (lease.attachment.kind === "orphaned") own.orphaned += 1;
+      if (attachmentKind(lease) === "orphaned") own.orphaned += 1;
     }
     for (const { instance, permits, slots } of lease.claims) {
       if (permits === 0) continue;

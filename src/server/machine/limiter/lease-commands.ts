@@ -1,11 +1,12 @@
 /** Holding: what becomes of waiters and leases once they are there. */
 
-import { DETACHED, isHeldOver, keepsPlace, outlivesStream } from "../liveness.ts";
+import { expiresAt, isHeldOver, keepsPlace, outlivesStream, sessionIdOf, streamOf } from "../liveness.ts";
 import { refusal } from "../reasons.ts";
+import { enter } from "../session.ts";
 import type { Abandon, CancelWaiter, Ended, Leave, Outcomes, Release, Renew, Revoke, Withdraw } from "./command.ts";
-import { endLease, orphan, pastEnd, undoGrant } from "./ending.ts";
+import { detach, endLease, orphan, pastEnd, undoGrant } from "./ending.ts";
 import { startClock } from "./grant.ts";
-import { expiresAt, heldLimiters, type Lease, type WorkOutcome } from "./lease.ts";
+import { heldLimiters, type Lease, noteRevoked, type WorkOutcome } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
 import { dequeue, stepAside } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
@@ -21,7 +22,8 @@ export function leave(state: State, command: Leave): Outcomes["leave"] {
   return { kind: "done" };
 }
 
-function leaveQueue(state: State, waiter: Waiter, how: Leave["how"]): void {
+/** A waiter has lost its stream: it leaves the queue, or its place is kept for it. */
+export function leaveQueue(state: State, waiter: Waiter, how: Leave["how"]): void {
   if (keepsPlace(waiter, how)) stepAside(state, waiter, Math.min(waiter.deadline, state.now + waiter.ttl));
   else dequeue(state, waiter);
 }
@@ -32,7 +34,7 @@ function leaveLease(state: State, lease: Lease, how: Leave["how"]): void {
     return;
   }
   // Its stream has no reader left.
-  lease.attachment = DETACHED;
+  detach(state, lease);
   endLease(state, lease, "cancelled");
 }
 
@@ -44,8 +46,15 @@ export function renew(state: State, command: Renew): Outcomes["renew"] {
 }
 
 export function release(state: State, command: Release): Outcomes["release"] {
+  const session = enter(state, command.session);
+  if (session?.kind === "refused") return session;
   const lease = state.leases.get(command.leaseId);
   if (lease === undefined) return pastEnd(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
+  if (session !== undefined) {
+    if (sessionIdOf(lease) !== session.id) return refusal("LEASE_NOT_FOUND");
+    // It has the answer.
+    detach(state, lease);
+  }
   return releaseLease(state, lease, command.workOutcome);
 }
 
@@ -99,12 +108,12 @@ export function revoke(state: State, command: Revoke): Outcomes["revoke"] {
   if (lease.revokedAt === undefined) {
     lease.revokedAt = state.now;
     state.deadlines.set(lease, Math.min(expiresAt(lease) ?? Number.POSITIVE_INFINITY, state.now + lease.ttl));
+    noteRevoked(lease);
     state.changes.push({ kind: "lease-put", lease });
   }
   const revoking = { kind: "revoking", lease, message: command.message } as const;
-  if (lease.attachment.kind === "attached") {
-    state.events.push({ to: lease.attachment.stream, about: lease.id, news: revoking });
-  }
+  const stream = streamOf(lease);
+  if (stream !== undefined) state.events.push({ to: stream, about: lease.id, news: revoking });
   return revoking;
 }
 

@@ -40,9 +40,9 @@ export interface Lease extends Held {
   revokedAt: number | undefined;
 }
 
-/** When the lease ends unless its holder shows itself; undefined while nothing runs out. */
-export function expiresAt(lease: Lease): number | undefined {
-  return lease.heapIndex === -1 ? undefined : lease.dueAt;
+/** A lease that was asked back has a deadline of its own, whatever its session, which remembers that. */
+export function noteRevoked({ id, revokedAt, attachment }: Lease): void {
+  if (revokedAt !== undefined && attachment.kind === "in-session") attachment.term.session.revoked.add(id);
 }
 
 /** The limiters of which the lease holds permits, each once. */

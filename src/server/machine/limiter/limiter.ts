@@ -4,6 +4,7 @@
 
 import type { Queuer } from "../liveness.ts";
 import type { Reason, RefusalNumbers } from "../reasons.ts";
+import type { Session } from "../session.ts";
 import type { Member } from "../structures/arrival-index.ts";
 import { Fifo, type FifoNode } from "../structures/fifo.ts";
 import { type Due, IndexedHeap } from "../structures/indexed-heap.ts";
@@ -143,6 +144,8 @@ export interface Waiter extends Queuer, Member<Waiter> {
   readonly ttl: number;
   /** Whether its limiters believe a cancel; else it is a lost connection to them. */
   trustCancel: boolean;
+  /** Whose stream it waits on; undefined: it has one of its own. */
+  session: Session<Waiter> | undefined;
   /** `ahead` as last sent on its stream. */
   sentAhead: number;
 }

@@ -9,6 +9,7 @@ import { abandon, cancelWaiter, leave, release, renew, revoke, withdraw } from "
 import { createLimiter, declare, deleteLimiter, updateLimiter } from "./limiter-commands.ts";
 import type { Records } from "./record.ts";
 import { endLearning, restore, stopGranting } from "./restore.ts";
+import { leaveSession, openSession, renewSession, resumeSession } from "./session-commands.ts";
 import { settleQueues, settleTime } from "./settle.ts";
 import { createState, type MachineOptions, type State } from "./state.ts";
 
@@ -76,6 +77,14 @@ function carryOut(state: State, command: Command): Outcome {
       return release(state, command);
     case "renew":
       return renew(state, command);
+    case "open-session":
+      return openSession(state, command);
+    case "resume-session":
+      return resumeSession(state, command);
+    case "renew-session":
+      return renewSession(state, command);
+    case "leave-session":
+      return leaveSession(state, command);
     case "leave":
       return leave(state, command);
     case "resume":

@@ -1,5 +1,6 @@
 /** Standing in line: a request stands in the queue of each instance that it claims, and is served when first in all. */
 
+import { stopWaiting } from "../session.ts";
 import { Fifo } from "../structures/fifo.ts";
 import { demandOf } from "./estimate.ts";
 import { closeIfIdle } from "./instances.ts";
@@ -11,6 +12,7 @@ export function enqueue(state: State, waiter: Waiter, open: readonly OpenClaim[]
   state.arrival += 1;
   state.waiters.add(waiter);
   if (waiter.requestId !== "") state.requests.set(waiter.requestId, waiter);
+  waiter.session?.waiting.add(waiter);
   if (waiter.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(waiter, waiter.deadline);
   waiter.places = open.map((one) => append(state, waiter, one));
   state.changes.push({ kind: "waiter-put", waiter });
@@ -48,6 +50,7 @@ export function dequeue(state: State, waiter: Waiter): void {
 export function takeOut(state: State, waiter: Waiter): void {
   state.waiters.delete(waiter);
   if (waiter.requestId !== "") state.requests.delete(waiter.requestId);
+  stopWaiting(state, waiter);
   state.deadlines.clear(waiter);
   for (const place of waiter.places) {
     if (place.present) count(place, -1);

@@ -3,6 +3,7 @@
  * 1970, since the machine's own time begins anew with each process; the keeper converts them.
  */
 
+import { sessionIdOf } from "../liveness.ts";
 import type { Claim } from "./claim.ts";
 import { caughtUp, type EarlierRate } from "./earlier-rates.ts";
 import type { Lease, LeaseEnd } from "./lease.ts";
@@ -70,6 +71,8 @@ export interface LeaseRecord {
   readonly requestId: string;
   readonly detached: boolean;
   readonly revoked: boolean;
+  /** The session that it is held in, which has no record of its own. Undefined: none, as in records of before this was kept. */
+  readonly session?: string | undefined;
 }
 
 export interface HeldRecord {
@@ -95,6 +98,8 @@ export interface WaiterRecord {
   readonly requestId: string;
   /** Undefined: when it is cancelled. */
   readonly deadline: number | undefined;
+  /** As for a lease. */
+  readonly session?: string | undefined;
 }
 
 /** `grant` alone: the grant held nothing, and this is what it was. */
@@ -163,6 +168,7 @@ export function leaseRecord(lease: Lease, epoch: number): LeaseRecord {
     requestId,
     detached: lease.attachment.kind === "detached",
     revoked: lease.revokedAt !== undefined,
+    session: sessionIdOf(lease),
   };
 }
 
@@ -179,6 +185,7 @@ export function waiterRecord(waiter: Waiter, epoch: number): WaiterRecord {
     keepsOnCancel,
     requestId,
     deadline: deadline === Number.POSITIVE_INFINITY ? undefined : deadline + epoch,
+    session: waiter.session?.id,
   };
 }
 

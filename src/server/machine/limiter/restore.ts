@@ -1,13 +1,14 @@
 /** Taking up again after a restart: what was held is held on, and the rest is free at once. */
 
-import { DETACHED, ORPHANED } from "../liveness.ts";
+import { DETACHED, holdIn, ORPHANED } from "../liveness.ts";
+import { createSession, type Session } from "../session.ts";
 import { Slots } from "../structures/slots.ts";
 import { beginCatchUp } from "./chores.ts";
 import type { Outcomes } from "./command.ts";
 import { caughtUp, type EarlierRate } from "./earlier-rates.ts";
 import { removeIfDrained } from "./ending.ts";
 import { closeIfIdle, dropBucket, holdersOf, openInstance } from "./instances.ts";
-import { type HeldClaim, heldLimiters, type Lease } from "./lease.ts";
+import { type HeldClaim, heldLimiters, type Lease, noteRevoked } from "./lease.ts";
 import {
   canEverFit,
   createInstance,
@@ -163,6 +164,7 @@ function restoreLeases(state: State, { leases, adopted }: Records): void {
   const living = leases.filter((record) => survives(state, record, adopted)).sort((a, b) => a.serial - b.serial);
   for (const { serial } of leases) state.serial = Math.max(state.serial, serial);
   const slots = new Map<Instance, Set<number>>();
+  restoreSessions(state, living);
   for (const [index, record] of living.entries()) {
     restoreLease(state, record, { stretch: 1 + (SPREAD * index) / living.length, slots });
   }
@@ -173,6 +175,30 @@ function restoreLeases(state: State, { leases, adopted }: Records): void {
   for (const { id } of leases) {
     if (!state.leases.has(id)) state.changes.push({ kind: "record-dropped", of: "lease", id });
   }
+}
+
+/** Sessions are away, each for a ttl and as long as its place among the others says. */
+function restoreSessions(state: State, leases: readonly LeaseRecord[]): void {
+  const ttls = new Map<string, number>();
+  for (const { session, ttl } of leases) {
+    if (session !== undefined) ttls.set(session, Math.min(ttl, ttls.get(session) ?? Number.POSITIVE_INFINITY));
+  }
+  let index = 0;
+  for (const [id, ttl] of ttls) {
+    const aliveAt = state.now + Math.floor((SPREAD * ttl * index) / ttls.size);
+    state.sessions.set(id, createSession(id, aliveAt));
+    index += 1;
+  }
+}
+
+function sessionOf(state: State, id: string | undefined): Session<Waiter> | undefined {
+  if (id === undefined) return undefined;
+  let session = state.sessions.get(id);
+  if (session === undefined) {
+    session = createSession(id, state.now);
+    state.sessions.set(id, session);
+  }
+  return session;
 }
 
 /** A lease that was to end with its stream has ended; one that holds nothing of a limiter that is there is none. */
@@ -203,6 +229,10 @@ function restoreLease(
     limiter.leases += 1;
     if (lease.attachment.kind === "orphaned") limiter.orphanedLeases += 1;
   }
+  const session = sessionOf(state, record.session);
+  if (session !== undefined) holdIn(state, lease, session, false);
+  noteRevoked(lease);
+  if (session !== undefined && lease.revokedAt === undefined) return;
   state.deadlines.set(lease, state.now + (lease.ttl === 0 ? ADOPTION : Math.ceil(lease.ttl * stretch)));
 }
 
@@ -217,7 +247,7 @@ function withFreeSlots(claim: HeldClaim, taken: Map<Instance, Set<number>>): Hel
 }
 
 function toLease(state: State, record: LeaseRecord): Lease {
-  const { claims, detached, revoked, grantedAt, keepsOnCancel = false, ...rest } = record;
+  const { claims, detached, revoked, grantedAt, keepsOnCancel = false, session: _, ...rest } = record;
   return {
     kind: "lease",
     ...rest,
@@ -281,7 +311,14 @@ function waitsOn(state: State, { id, requestId, ttl, claims, deadline }: WaiterR
 
 /** It is away, and has its place until its ttl is over. */
 function restoreWaiter(state: State, record: WaiterRecord): void {
-  const { arrival: _, arrivedAt, deadline = Number.POSITIVE_INFINITY, keepsOnCancel = false, ...rest } = record;
+  const {
+    arrival: _,
+    arrivedAt,
+    deadline = Number.POSITIVE_INFINITY,
+    keepsOnCancel = false,
+    session,
+    ...rest
+  } = record;
   const open = rest.claims.map((claim) => {
     return { claim, instance: openInstance(state, state.limiters.get(claim.limiter) as Limiter, claim.key) };
   });
@@ -294,6 +331,7 @@ function restoreWaiter(state: State, record: WaiterRecord): void {
     deadline,
     stream: undefined,
     monitored: false,
+    session: sessionOf(state, session),
     sentAhead: 0,
     stretch: undefined,
     seat: 0,

@@ -9,11 +9,13 @@
 
 import { grantedOver } from "../liveness.ts";
 import { type Reason, refusal } from "../reasons.ts";
+import { type Term, takeExpired } from "../session.ts";
 import { Meter } from "../structures/meter.ts";
 import { doChores } from "./chores.ts";
 import { endLease } from "./ending.ts";
 import { grant, obstacle } from "./grant.ts";
 import { clearHeadDeadline, forgetAsNew, setHeadDeadline } from "./instances.ts";
+import type { Lease } from "./lease.ts";
 import type { Instance, Place, Waiter } from "./limiter.ts";
 import { dequeue, takeOut, unsettle } from "./queue.ts";
 import type { State } from "./state.ts";
@@ -27,7 +29,10 @@ export function settleTime(state: State): void {
   for (let due = state.deadlines.takeDue(state.now); due; due = state.deadlines.takeDue(state.now)) {
     switch (due.kind) {
       case "lease":
-        endLease(state, due, due.revokedAt === undefined ? "expired" : "revoked");
+        runOut(state, due);
+        break;
+      case "term":
+        expire(state, due);
         break;
       case "instance":
         clearHeadDeadline(state, due);
@@ -54,6 +59,17 @@ export function settleTime(state: State): void {
     giveUp(state, waiter);
     settleQueues(state);
   }
+}
+
+function expire(state: State, term: Term): void {
+  for (const id of takeExpired(state, term)) {
+    const lease = state.leases.get(id);
+    if (lease !== undefined) runOut(state, lease);
+  }
+}
+
+function runOut(state: State, lease: Lease): void {
+  endLease(state, lease, lease.revokedAt === undefined ? "expired" : "revoked");
 }
 
 /** Grants whatever can be granted, until nothing more can. */
@@ -124,7 +140,7 @@ function admit(state: State, waiter: Waiter): void {
       trustCancel: waiter.trustCancel,
       keepsOnCancel: waiter.keepsOnCancel,
       arrivedAt: waiter.arrivedAt,
-      attachment: grantedOver(stream, waiter.monitored),
+      by: waiter.session ?? grantedOver(stream, waiter.monitored),
     },
     waiter.places,
   );

@@ -1,5 +1,6 @@
 /** Outcomes and news as plain copies: what is live goes on changing, an answer does not. */
 
+import { expiresAt } from "../liveness.ts";
 import { viewInstant, type WallTime } from "../wall-time.ts";
 import type {
   Command,
@@ -11,7 +12,6 @@ import type {
   Renewed,
   Revoking,
 } from "./command.ts";
-import { expiresAt } from "./lease.ts";
 import { viewLimiter } from "./read.ts";
 import type { State } from "./state.ts";
 import { type LeaseView, type LimiterView, validFor, viewLease } from "./view.ts";

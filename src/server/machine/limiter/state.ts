@@ -1,5 +1,6 @@
 /** The machine's state, which one owner changes in place, and what a step has to say about it. */
 
+import type { Session, Term } from "../session.ts";
 import { ArrivalIndex } from "../structures/arrival-index.ts";
 import { GenerationMap } from "../structures/generation-map.ts";
 import { IndexedHeap } from "../structures/indexed-heap.ts";
@@ -51,12 +52,13 @@ export interface State {
   /** In the order of their grants. */
   readonly leases: Map<string, Lease>;
   readonly waiters: ArrivalIndex<Waiter>;
+  readonly sessions: Map<string, Session<Waiter>>;
   /** What a request id stands for. */
   readonly requests: Map<string, Waiter | Lease>;
   readonly pastLeases: GenerationMap<LeaseEnd>;
   readonly pastRequests: GenerationMap<PastRequest>;
   /** Everything that happens by itself: ttls, bounds of waiting, tokens for a head, idle instances to forget. */
-  readonly deadlines: IndexedHeap<Waiter | Lease | Instance | Limiter | Chores>;
+  readonly deadlines: IndexedHeap<Waiter | Lease | Term | Instance | Limiter | Chores>;
   readonly keysAtOnce: number;
   /** What is left to do for the keys of limiters that were changed or are gone. */
   readonly chores: Chores;
@@ -93,6 +95,7 @@ export function createState(options: MachineOptions): State {
     declaredLimiters: 0,
     leases: new Map(),
     waiters: new ArrivalIndex(),
+    sessions: new Map(),
     requests: new Map(),
     pastLeases: new GenerationMap({ ...recall, newEntries: (expected) => new EndTable(expected) }),
     pastRequests: new GenerationMap({ ...recall, askedInVain: true }),

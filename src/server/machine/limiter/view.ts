@@ -3,11 +3,11 @@
  * Spans are µs, and instants ms since 1970.
  */
 
-import type { Attachment } from "../liveness.ts";
+import { attachmentKind, expiresAt } from "../liveness.ts";
 import type { Reason, WaitReason } from "../reasons.ts";
 import { viewInstant, type WallTime } from "../wall-time.ts";
 import type { Claim } from "./claim.ts";
-import { expiresAt, type HeldClaim, type Lease } from "./lease.ts";
+import type { HeldClaim, Lease } from "./lease.ts";
 import type { LimiterConfig } from "./limiter.ts";
 
 export interface LimiterView {
@@ -87,7 +87,7 @@ export interface LeaseView {
   readonly grantedAt: number;
   /** 0: it ends with its stream. */
   readonly ttl: number;
-  readonly attachment: Attachment["kind"];
+  readonly attachment: ReturnType<typeof attachmentKind>;
   /** When it ends unless its holder shows itself; undefined while nothing runs out. */
   readonly expiresAt: number | undefined;
   readonly revoking: boolean;
@@ -126,7 +126,7 @@ export function viewLease(lease: Lease, wallTime: WallTime): LeaseView {
     claims: lease.claims.map(viewHeldClaim),
     grantedAt: wallTime(lease.grantedAt),
     ttl: lease.ttl,
-    attachment: lease.attachment.kind,
+    attachment: attachmentKind(lease),
     expiresAt: viewInstant(expiresAt(lease), wallTime),
     revoking: lease.revokedAt !== undefined,
   };
@@ -139,10 +139,15 @@ export function viewLease(lease: Lease, wallTime: WallTime): LeaseView {
  */
 export function validFor(lease: Lease, now: number): number | undefined {
   if (lease.ttl === 0) return undefined;
-  const half = Math.floor(lease.ttl / 2);
+  const half = reliableFor(lease.ttl);
   if (lease.revokedAt === undefined) return half;
   const left = (expiresAt(lease) ?? now) - now;
   return Math.max(0, Math.min(half, left - (lease.ttl - half)));
+}
+
+/** µs of a ttl that a holder may rely on what it holds. */
+export function reliableFor(ttl: number): number {
+  return Math.floor(ttl / 2);
 }
 
 function viewHeldClaim({ instance, permits, tokens, fencingToken, slots }: HeldClaim): HeldClaimView {

@@ -7,6 +7,7 @@ export type Subject =
   | { readonly kind: "lease" | "waiter"; readonly id: string }
   | LimiterSubject
   | { readonly kind: "instance"; readonly limiter: LimiterSubject; readonly key: string }
+  | { readonly kind: "term"; readonly ttl: number; readonly session: { readonly id: string } }
   | string;
 
 interface LimiterSubject {
@@ -39,6 +40,8 @@ function describe(subject: Subject): string {
     case "lease":
     case "waiter":
       return `${subject.kind} ${subject.id}`;
+    case "term":
+      return `session ${subject.session.id}, ttl ${subject.ttl}`;
     case "limiter":
       return `limiter ${subject.config.name}`;
     case "instance":

@@ -184,7 +184,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
     const attempt = () => {
       const id = `${name}:${serial}:${timeline.now}`;
       call(
-        { kind: "try-acquire", id, claims, holder: name, ttl: TTL, requestId },
+        { kind: "try-acquire", id, claims, holder: name, ttl: TTL, requestId, session: undefined },
         (outcome, sentAt) => {
           if (outcome.kind !== "granted") begin();
           else hold(outcome.lease.id, sentAt);
@@ -213,6 +213,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
           stream,
           monitored: true,
           keepOnCancel,
+          session: undefined,
         }),
         hear,
       );
@@ -291,7 +292,7 @@ export function createHolder({ timeline, dice, server, ledger, limiters, faulty 
   }
 
   function release(): void {
-    call({ kind: "release", leaseId, workOutcome: "success" }, begin, () => later(RETRY, release));
+    call({ kind: "release", leaseId, workOutcome: "success", session: undefined }, begin, () => later(RETRY, release));
   }
 
   /** `why`: what the server said. A lease that is still valid must not be gone. */

@@ -42,7 +42,7 @@ function ask(engine: Engine, command: Ask): Promise<unknown> {
 function acquireOf(id: string, stream: number): Ask {
   const claims = [{ limiter: "db", key: "", permits: 1, tokens: 0, slots: false }];
   const asked = { holder: id, maxWait: undefined, ttl: undefined, requestId: `request-of-${id}` };
-  return { kind: "acquire", id, claims, ...asked, stream, monitored: true, keepOnCancel: false };
+  return { kind: "acquire", id, claims, ...asked, stream, monitored: true, keepOnCancel: false, session: undefined };
 }
 
 async function attachments({ limiters }: { readonly limiters: Engine }): Promise<readonly string[]> {
@@ -85,7 +85,7 @@ describe("a link", () => {
         ),
       ),
     ).toMatchObject({ kind: "waiting" });
-    await ask(first.remote.limiters, { kind: "release", leaseId: "b", workOutcome: "success" });
+    await ask(first.remote.limiters, { kind: "release", leaseId: "b", workOutcome: "success", session: undefined });
     first.served.lose();
     await calm();
     expect((await attachments(owner)).toSorted()).toEqual(["a orphaned", "w orphaned", "x attached"]);

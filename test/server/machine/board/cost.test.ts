@@ -36,12 +36,13 @@ function createBoard(size: number) {
       keepOnCancel: false,
       detached: true,
       cardId: undefined,
+      session: undefined,
       ...about,
     });
   };
   const finish = (cardId: string) => {
     const token = state.boards.get("b")?.cards.get(cardId)?.work?.token ?? 0;
-    step({ kind: "finish", board: "b", cardId, token, words: "", failed: false });
+    step({ kind: "finish", board: "b", cardId, token, words: "", failed: false, session: undefined });
   };
   const stages = [queue("In"), work("Work"), work("Check"), work("Last"), queue("Out")];
   step({ kind: "create-board", config: boardOf({ stages, keepCompleted: size }) });

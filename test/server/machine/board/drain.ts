@@ -72,7 +72,7 @@ export function drain({ state, step, limiter }: Drainable): void {
       const { work } = card;
       if (work === undefined) continue;
       progress += 1;
-      step({ kind: "finish", ...at(card), token: work.token, words: "", failed: false });
+      step({ kind: "finish", ...at(card), token: work.token, words: "", failed: false, session: undefined });
     }
   }
 
@@ -95,6 +95,7 @@ export function drain({ state, step, limiter }: Drainable): void {
           keepOnCancel: false,
           detached: false,
           cardId: undefined,
+          session: undefined,
         });
         if (outcome.kind === "pulled" || outcome.kind === "pull-waiting") progress += 1;
       }

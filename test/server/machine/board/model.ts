@@ -188,6 +188,11 @@ export class BoardModel {
             first: false,
           });
         });
+      case "open-session":
+      case "resume-session":
+      case "renew-session":
+      case "leave-session":
+        throw new Error(`the model knows no ${command.kind}`);
       case "leave-pull":
         return this.#leave(command);
       case "abandon-pull": {

@@ -155,6 +155,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
       keepOnCancel: dice.chance(40),
       detached,
       cardId: maxWait === 0 && dice.chance(25) ? cardFor(dice, (card) => card.board === board).cardId : undefined,
+      session: undefined,
     };
     const { id, stream, monitored } = fresh;
     const again = retried && {
@@ -256,6 +257,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
           token: tokenOf(at, dice),
           words: dice.pick(["", "words"]),
           failed: dice.chance(50),
+          session: undefined,
         };
       }
       case "withdraw": {

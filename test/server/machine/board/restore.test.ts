@@ -39,6 +39,7 @@ function createLife(config: Partial<BoardConfig> = {}) {
         keepOnCancel,
         detached: false,
         cardId: undefined,
+        session: undefined,
       };
       return life.step({ kind: "pull", id, stream, board: "b", stage, worker: "w", ...rest });
     },
@@ -50,6 +51,7 @@ function createLife(config: Partial<BoardConfig> = {}) {
         token: life.card(cardId)?.work?.token ?? 0,
         words: "",
         failed: false,
+        session: undefined,
       });
     },
     /** `config`: as which the board is found; undefined: as it was; null: not at all. */
@@ -81,7 +83,16 @@ it("knows the lease on its stage's limiter under the id of the claim that was gr
   const life = createLife({ stages });
   life.add("one");
   const rest = { maxWait: undefined, ttl: 10 * SECOND, requestId: "", monitored: true, keepOnCancel: false };
-  const pull = { id: "p", stream: 1, board: "b", stage: "Work", worker: "w", detached: false, cardId: undefined };
+  const pull = {
+    id: "p",
+    stream: 1,
+    board: "b",
+    stage: "Work",
+    worker: "w",
+    detached: false,
+    cardId: undefined,
+    session: undefined,
+  };
   life.step({ kind: "pull", ...pull, ...rest });
   // Its first claim came to nothing.
   life.step({ kind: "delete-card", board: "b", cardId: "one", revision: undefined });
@@ -106,7 +117,15 @@ describe("a card whose stage is lost", () => {
       "blocked",
       "its stage InProgress was lost, in which it was active",
     ]);
-    const finish = { kind: "finish", board: "b", cardId: "a", token, words: "", failed: false } as const;
+    const finish = {
+      kind: "finish",
+      board: "b",
+      cardId: "a",
+      token,
+      words: "",
+      failed: false,
+      session: undefined,
+    } as const;
     expect(life.step(finish)).toMatchObject({ kind: "refused" });
     life.restart(0, without("InProgress"));
     expect(life.card("a")?.state).toBe("blocked");

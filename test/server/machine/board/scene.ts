@@ -121,6 +121,7 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
   function pull(stage: string, about: PullOptions = {}): Pulling {
     serial += 1;
     const id = `pull-${serial}`;
+    const stream = about.session?.stream ?? serial;
     const outcome = step({
       kind: "pull",
       id,
@@ -130,19 +131,20 @@ export function createBoardScene(about: Partial<BoardConfig> = {}, options: Boar
       maxWait: undefined,
       ttl: undefined,
       requestId: "",
-      stream: serial,
+      stream,
       monitored: true,
       keepOnCancel: false,
       detached: false,
       cardId: undefined,
+      session: undefined,
       ...about,
     });
-    return { id, stream: serial, outcome };
+    return { id, stream, outcome };
   }
 
   function conclude(kind: "finish" | "give-back" | "send-back", cardId: string, words = "", failed = false): string {
     const token = card(cardId).work?.token ?? 0;
-    return say(step({ kind, board: "b", cardId, token, words, failed }));
+    return say(step({ kind, board: "b", cardId, token, words, failed, session: undefined }));
   }
 
   const heardBy = ({ stream }: { readonly stream: number }) =>

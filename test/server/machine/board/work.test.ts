@@ -20,7 +20,7 @@ function atWork(options: Parameters<BoardScene["pull"]>[1] = {}, about: Paramete
 }
 
 function end(scene: BoardScene, kind: EndWork["kind"], token: number, failed = false): BoardOutcomeOf<EndWork> {
-  return scene.step({ kind, board: "b", cardId: "a", token, words: "words", failed });
+  return scene.step({ kind, board: "b", cardId: "a", token, words: "words", failed, session: undefined });
 }
 
 /** The same, and a block by the card's worker. */

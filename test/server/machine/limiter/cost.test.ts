@@ -37,7 +37,10 @@ describe("cost", () => {
     ["come back to the middle of the queue", (machine) => ask("waiter", half(machine) + 1)],
     ["come back before all others", () => ask("away", 0)],
     ["be lost from the head, before all that are away", () => leave("away", 0, "lost")],
-    ["release, which admits the head", () => ({ kind: "release", leaseId: "holder-1", workOutcome: "success" })],
+    [
+      "release, which admits the head",
+      () => ({ kind: "release", leaseId: "holder-1", workOutcome: "success", session: undefined }),
+    ],
     ["cancel, which admits the head", () => leave("holder", 3, "cancelled")],
     ["be lost while holding", () => leave("holder", 5, "lost")],
     ["resume", () => ({ kind: "resume", leaseId: "holder-5", stream: 1, monitored: true, keepOnCancel: false })],
@@ -67,6 +70,26 @@ describe("cost", () => {
 /** A heap of many is so much deeper than one of few, and a step moves things in it a few times. */
 const SLACK = 8 * Math.log2(MANY / FEW);
 
+describe("a session's cost", () => {
+  it.each(["renew-session", "try in vain"])("does not grow with what it holds: %s", (what) => {
+    const [little = 0, much = 0] = [FEW, MANY].map((count) => {
+      const machine = createMachine({ maxWaiters: 10 });
+      machine.step({ kind: "create-limiter", config: limiterOf({ name: "db", maxConcurrent: count }) }, 0);
+      const session = { id: "s", stream: 1 };
+      machine.step({ kind: "open-session", sessionId: "s", stream: 1, monitored: true, keepOnCancel: true }, 0);
+      const rest = { claims: [claimOn("db")], holder: "", ttl: undefined, requestId: "", session };
+      for (let i = 0; i < count; i++) machine.step({ kind: "try-acquire", id: `${i}`, ...rest }, i);
+      const looks = countLooks(machine.state);
+      const command: Command =
+        what === "renew-session"
+          ? { kind: "renew-session", session }
+          : { kind: "try-acquire", id: "newcomer", ...rest };
+      return looks.during(() => machine.step(command, count));
+    });
+    expect(much).toBe(little);
+  });
+});
+
 const KINDS = ["holder", "away", "waiter", "newcomer"] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -86,6 +109,7 @@ function ask(kind: Kind, index: number): Acquire {
     requestId: `request of ${id}`,
     monitored: true,
     keepOnCancel: false,
+    session: undefined,
   };
   return { kind: "acquire", id, claims, stream, ...rest };
 }

@@ -49,7 +49,7 @@ function createLife({ keysAtOnce, rows }: { readonly keysAtOnce?: number; readon
     ask(key: string, tokens = 1, limiter = "api") {
       serial += 1;
       const claims = [claimOn(limiter, { key, tokens, permits: 1 })];
-      const common = { id: `${serial}`, claims, holder: "h", ttl: undefined, requestId: "" };
+      const common = { id: `${serial}`, claims, holder: "h", ttl: undefined, requestId: "", session: undefined };
       return step({ kind: "try-acquire", ...common }, now).outcome;
     },
     create: (config: LimiterConfig) => step({ kind: "create-limiter", config }, now),
@@ -265,7 +265,10 @@ describe("a crash while the keys catch up", () => {
     const claims = [claimOn("api", { key: "a", tokens: 2 })];
     const kept = [
       machine.step({ kind: "create-limiter", config }, 0),
-      machine.step({ kind: "try-acquire", id: "1", claims, holder: "h", ttl: undefined, requestId: "" }, 0),
+      machine.step(
+        { kind: "try-acquire", id: "1", claims, holder: "h", ttl: undefined, requestId: "", session: undefined },
+        0,
+      ),
       machine.step({ kind: "update-limiter", config: keyed(amountOf(1, SECOND, 1)), revision: undefined }, 0),
     ].flatMap(({ changes }) => changes);
     // As an engine keeps several commands that it was asked for at once.

@@ -7,8 +7,9 @@ import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
 import type { Acquire, Command, Leave, Resume, TryAcquire } from "../../../../src/server/machine/limiter/command.ts";
 import type { LeaseEnd } from "../../../../src/server/machine/limiter/lease.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
-import type { Attached, Attachment } from "../../../../src/server/machine/liveness.ts";
+import type { Attachment } from "../../../../src/server/machine/liveness.ts";
 import type { Reason } from "../../../../src/server/machine/reasons.ts";
+import type { SessionStream } from "../../../../src/server/machine/session.ts";
 
 export interface ModelLimiter {
   config: LimiterConfig;
@@ -26,6 +27,21 @@ interface Aim {
   readonly tokens: number;
 }
 
+export interface ModelSession {
+  readonly kind: "session";
+  readonly id: string;
+  stream: number | undefined;
+  monitored: boolean;
+  first: boolean;
+  keepsOnCancel: boolean;
+  aliveAt: number;
+}
+
+/** As the machine has it, but for a lease in a session, which it shares with others. */
+type ModelAttachment =
+  | Exclude<Attachment, { kind: "in-session" }>
+  | { readonly kind: "in-session"; readonly session: ModelSession; readonly first: boolean; readonly since: number };
+
 export interface ModelLease {
   readonly id: string;
   readonly call: "acquire" | "try-acquire";
@@ -35,7 +51,8 @@ export interface ModelLease {
   readonly trustCancel: boolean;
   keepsOnCancel: boolean;
   readonly requestId: string;
-  attachment: Attachment;
+  attachment: ModelAttachment;
+  /** What the model counts of a lease in a session only once it is asked back. */
   expiresAt: number;
   revoking: boolean;
   /** How many calls it was promised to. */
@@ -53,6 +70,7 @@ export interface ModelWaiter {
   readonly arrivedAt: number;
   stream: number | undefined;
   monitored: boolean;
+  session: ModelSession | undefined;
   deadline: number;
   /** While it is away. */
   keptUntil: number;
@@ -70,6 +88,8 @@ export type Said =
   | Refused
   | { kind: "ended"; id: string; end: LeaseEnd; already: boolean }
   | { kind: "renewed"; id: string }
+  | { kind: "session-resumed"; leaseIds: string[] }
+  | { kind: "session-renewed"; validFor: number | undefined }
   | { kind: "revoking"; id: string; message: string }
   | { kind: "displaced"; reason: string }
   | { kind: "limiter"; name: string; revision: number }
@@ -98,7 +118,7 @@ export interface SaidClaim {
 
 export interface ModelStep {
   outcome: Said;
-  events: { to: number; said: Said }[];
+  events: { to: number; about: string; said: Said }[];
   /** Every grant of the step, in order. */
   grants: { id: string; aims: readonly Aim[] }[];
 }
@@ -111,6 +131,7 @@ export class Model {
   /** In the order of arrival. */
   waiters: ModelWaiter[] = [];
   leases: ModelLease[] = [];
+  sessions: ModelSession[] = [];
   readonly ends = new Map<string, LeaseEnd>();
   readonly #pastRequests = new Map<
     string,
@@ -131,17 +152,32 @@ export class Model {
     this.#events = [];
     this.#grants = [];
     this.#passTime();
+    this.#forgetSessions();
     const outcome = this.#carryOut(command);
     this.#admitAll();
+    this.#forgetSessions();
     return { outcome, events: this.#events, grants: this.#grants };
   }
 
   /** When something happens by itself at the earliest, if no command comes. */
   next(): number {
-    const expiries = this.leases.map((lease) => lease.expiresAt);
+    const expiries = this.leases.map((lease) => this.endsAt(lease));
     const timeouts = this.waiters.map((waiter) => this.#givesUpAt(waiter));
     const grants = this.waiters.map((waiter) => this.#grantableAt(waiter));
     return Math.min(NEVER, ...expiries, ...timeouts, ...grants);
+  }
+
+  /** When a lease runs out unless its holder shows itself. */
+  endsAt(lease: ModelLease): number {
+    const { attachment, ttl, keepsOnCancel, revoking, expiresAt } = lease;
+    if (attachment.kind !== "in-session" || revoking) return expiresAt;
+    const { stream, monitored, aliveAt } = attachment.session;
+    const lasts = ttl === 0 || (stream !== undefined && monitored && !keepsOnCancel);
+    return lasts ? NEVER : Math.max(aliveAt, attachment.since) + ttl;
+  }
+
+  heldIn(session: ModelSession): ModelLease[] {
+    return this.leases.filter(({ attachment }) => attachment.kind === "in-session" && attachment.session === session);
   }
 
   inUse(limiter: ModelLimiter, key: string): number {
@@ -178,13 +214,46 @@ export class Model {
         return this.#ask(command);
       case "resume": {
         const lease = this.#lease(command.leaseId);
-        if (lease) return this.#attach(lease, command);
+        if (lease) return this.#attach(lease, command, undefined);
         const end = this.ends.get(command.leaseId);
         return refused(end === undefined ? "LEASE_NOT_FOUND" : reasonOf(end));
       }
       case "leave":
         this.#leave(command);
         return { kind: "done" };
+      case "open-session": {
+        const { sessionId } = command;
+        const stream = { stream: undefined, monitored: false, keepsOnCancel: false, first: true };
+        this.sessions.push({ kind: "session", id: sessionId, ...stream, aliveAt: this.#now });
+        this.#takeUp(this.sessions.at(-1) as ModelSession, command);
+        return { kind: "done" };
+      }
+      case "resume-session": {
+        const session = this.sessions.find(({ id }) => id === command.sessionId);
+        if (session === undefined) return refused("SESSION_NOT_FOUND");
+        session.first = false;
+        this.#takeUp(session, command);
+        return { kind: "session-resumed", leaseIds: this.heldIn(session).map(({ id }) => id) };
+      }
+      case "renew-session": {
+        const session = this.#enter(command.session);
+        if (session?.kind === "refused") return session;
+        const spans = session === undefined ? [] : this.heldIn(session).flatMap((lease) => this.#reliable(lease));
+        return { kind: "session-renewed", validFor: spans.length === 0 ? undefined : Math.min(...spans) };
+      }
+      case "leave-session": {
+        const { sessionId, stream, how } = command;
+        const session = this.sessions.find(({ id }) => id === sessionId);
+        if (session === undefined || session.stream !== stream) return { kind: "done" };
+        for (const waiter of this.waiters.filter((each) => each.session === session)) this.#leaveQueue(waiter, how);
+        session.stream = undefined;
+        session.aliveAt = this.#now;
+        for (const lease of this.heldIn(session)) {
+          const { first } = lease.attachment as { first: boolean };
+          if (this.#endsWith(lease, how, first && session.first)) this.#end(lease, "cancelled");
+        }
+        return { kind: "done" };
+      }
       case "renew": {
         const lease = this.#lease(command.leaseId);
         if (lease === undefined) return this.#howItEnded(command.leaseId);
@@ -195,8 +264,14 @@ export class Model {
       case "stop-granting":
         return { kind: "done" };
       case "release": {
+        const session = this.#enter(command.session);
+        if (session?.kind === "refused") return session;
         const lease = this.#lease(command.leaseId);
         if (lease === undefined) return this.#howItEnded(command.leaseId);
+        if (session !== undefined) {
+          if (!this.heldIn(session).includes(lease)) return refused("LEASE_NOT_FOUND");
+          lease.attachment = { kind: "detached" };
+        }
         this.#end(lease, "released");
         return { kind: "ended", id: lease.id, end: "released", already: false };
       }
@@ -222,7 +297,7 @@ export class Model {
         const waiter = this.waiters.find((each) => each.requestId === requestId);
         if (waiter) {
           this.#drop(waiter);
-          this.#tell(waiter.stream, refused("REQUEST_WITHDRAWN"));
+          this.#tell(waiter.stream, waiter.id, refused("REQUEST_WITHDRAWN"));
         }
         const past = waiter === undefined ? this.#pastRequests.get(requestId) : undefined;
         if (past?.end !== undefined) return { kind: "ended", id: "", end: past.end, already: true };
@@ -237,17 +312,17 @@ export class Model {
           this.#end(lease, "revoked");
           return { kind: "ended", id: lease.id, end: "revoked", already: false };
         }
-        if (!lease.revoking) lease.expiresAt = Math.min(lease.expiresAt, this.#now + lease.ttl);
+        if (!lease.revoking) lease.expiresAt = Math.min(this.endsAt(lease), this.#now + lease.ttl);
         lease.revoking = true;
         const said: Said = { kind: "revoking", id: lease.id, message: command.message };
-        this.#tell(streamOf(lease), said);
+        this.#tell(streamOf(lease), lease.id, said);
         return said;
       }
       case "cancel-waiter": {
         const waiter = this.waiters.find((each) => each.id === command.waiterId);
         if (waiter === undefined) return refused("WAITER_NOT_FOUND");
         this.#drop(waiter);
-        this.#tell(waiter.stream, refused("WAITER_CANCELLED", waiter.asked[0]));
+        this.#tell(waiter.stream, waiter.id, refused("WAITER_CANCELLED", waiter.asked[0]));
         return { kind: "done" };
       }
       case "create-limiter": {
@@ -288,7 +363,9 @@ export class Model {
   // Asking
 
   #ask(command: Acquire | TryAcquire): Said {
-    const retried = this.#retried(command);
+    const session = this.#enter(command.session);
+    if (session?.kind === "refused") return session;
+    const retried = this.#retried(command, session);
     if (retried) return retried;
     const aims: Aim[] = [];
     for (const [index, claim] of command.claims.entries()) {
@@ -301,27 +378,30 @@ export class Model {
       aims.push({ limiter, key: claim.key, permits, tokens });
     }
     const no = this.#refusalNow(command.claims, aims) ?? this.#keysExhausted(aims);
-    if (no === undefined) return this.#grantTo(command, aims);
+    if (no === undefined) return this.#grantTo(command, aims, session);
     if (command.kind === "try-acquire") return no;
     const maxWait = Math.min(command.maxWait ?? NEVER, ...aims.map(({ limiter }) => limiter.config.maxWait ?? NEVER));
     if (maxWait === 0) return no;
-    return this.#noRoom(command.claims, aims, maxWait) ?? this.#join(command, aims);
+    return this.#noRoom(command.claims, aims, maxWait) ?? this.#join(command, aims, session);
   }
 
   /** The request id has been used: what it stands for. */
-  #retried(command: Acquire | TryAcquire): Said | undefined {
+  #retried(command: Acquire | TryAcquire, session: ModelSession | undefined): Said | undefined {
     const { requestId } = command;
     if (requestId === "") return undefined;
     const fitting = (call: string, asked: readonly Claim[]) => call === command.kind && same(asked, command.claims);
     const waiter = this.waiters.find((each) => each.requestId === requestId);
     if (waiter) {
       if (command.kind !== "acquire" || !fitting("acquire", waiter.asked)) return refused("REQUEST_ID_REUSED");
-      return this.#takeOver(waiter, command);
+      return this.#takeOver(waiter, command, session);
     }
     const lease = this.leases.find((each) => each.requestId === requestId);
     if (lease) {
       if (!fitting(lease.call, lease.asked)) return refused("REQUEST_ID_REUSED");
-      if (command.kind === "acquire") return this.#attach(lease, command);
+      if (command.kind === "acquire") return this.#attach(lease, command, session);
+      if (session !== undefined || (lease.attachment.kind === "in-session" && lease.ttl > 0)) {
+        return this.#attach(lease, undefined, session);
+      }
       lease.promises += 1;
       this.#startClock(lease);
       const claims = lease.holds.map((aim, index) => saidClaim(aim, lease.asked[index] as Claim));
@@ -335,18 +415,21 @@ export class Model {
     return { kind: "granted", id: past.id, held: false, resumed: true, claims: past.claims };
   }
 
-  #takeOver(waiter: ModelWaiter, command: Acquire): Said {
-    this.#tell(waiter.stream, { kind: "displaced", reason: "WAITER_DISPLACED" });
+  #takeOver(waiter: ModelWaiter, command: Acquire, session: ModelSession | undefined): Said {
+    if (waiter.stream !== command.stream) {
+      this.#tell(waiter.stream, waiter.id, { kind: "displaced", reason: "WAITER_DISPLACED" });
+    }
     const bounds = waiter.aims.map(({ limiter }) => waiter.arrivedAt + (limiter.config.maxWait ?? NEVER));
     waiter.deadline = Math.min(this.#now + (command.maxWait ?? NEVER), ...bounds);
     if (waiter.deadline <= this.#now) {
       this.#drop(waiter);
-      return this.#refusalNow(waiter.asked, waiter.aims) ?? this.#grantTo(command, waiter.aims);
+      return this.#refusalNow(waiter.asked, waiter.aims) ?? this.#grantTo(command, waiter.aims, session);
     }
     waiter.stream = command.stream;
     waiter.monitored = command.monitored;
     waiter.trustCancel = trusts(waiter.aims);
-    waiter.keepsOnCancel = keeps(command);
+    waiter.keepsOnCancel = keeps(command, session);
+    waiter.session = session;
     return { kind: "waiting", id: waiter.id, waitersAhead: "as surveyed", estimatedWait: "by hold times" };
   }
 
@@ -416,7 +499,7 @@ export class Model {
     return undefined;
   }
 
-  #join(command: Acquire, aims: readonly Aim[]): Said {
+  #join(command: Acquire, aims: readonly Aim[], session: ModelSession | undefined): Said {
     const estimates = aims.map((aim) => this.#estimate(aim));
     const waitersAhead = Math.max(...aims.map((aim) => this.#present(aim).length));
     const bounds = aims.map(({ limiter }) => limiter.config.maxWait ?? NEVER);
@@ -426,7 +509,8 @@ export class Model {
       aims,
       ttl: ttlOf(command, aims),
       trustCancel: trusts(aims),
-      keepsOnCancel: keeps(command),
+      keepsOnCancel: keeps(command, session),
+      session,
       requestId: command.requestId,
       arrivedAt: this.#now,
       stream: command.stream,
@@ -453,9 +537,12 @@ export class Model {
       const next = this.waiters.find((waiter) => this.#grantableAt(waiter) <= this.#now);
       if (next === undefined) return;
       this.#drop(next);
-      const { stream, monitored } = next;
-      const attachment: Attachment = { kind: "attached", stream: stream as number, monitored, first: true };
-      this.#tell(next.stream, this.#grant({ ...next, call: "acquire" }, attachment));
+      const { stream, monitored, session } = next;
+      const attachment: ModelAttachment =
+        session === undefined
+          ? { kind: "attached", stream: stream as number, monitored, first: true }
+          : { kind: "in-session", session, first: true, since: this.#now };
+      this.#tell(next.stream, next.id, this.#grant({ ...next, call: "acquire" }, attachment));
     }
   }
 
@@ -468,18 +555,20 @@ export class Model {
     return this.#now + Math.max(...aims.map((aim) => this.#tokenWait(aim)));
   }
 
-  #grantTo(command: Acquire | TryAcquire, aims: readonly Aim[]): Said {
-    const attachment: Attachment =
+  #grantTo(command: Acquire | TryAcquire, aims: readonly Aim[], session: ModelSession | undefined): Said {
+    const alone: ModelAttachment =
       command.kind === "acquire"
         ? { kind: "attached", stream: command.stream, monitored: command.monitored, first: true }
         : { kind: "detached" };
+    const attachment: ModelAttachment =
+      session === undefined ? alone : { kind: "in-session", session, first: true, since: this.#now };
     const { id, requestId, kind, claims } = command;
-    const ends = { ttl: ttlOf(command, aims), trustCancel: trusts(aims), keepsOnCancel: keeps(command) };
+    const ends = { ttl: ttlOf(command, aims), trustCancel: trusts(aims), keepsOnCancel: keeps(command, session) };
     const grantee = { id, call: kind, asked: claims, aims, ...ends, requestId };
     return this.#grant(grantee, attachment);
   }
 
-  #grant(grantee: Grantee, attachment: Attachment): Said {
+  #grant(grantee: Grantee, attachment: ModelAttachment): Said {
     const { id, call, asked, requestId, ttl, trustCancel, keepsOnCancel } = grantee;
     const holds = grantee.aims.map((aim) => ({
       ...aim,
@@ -519,16 +608,25 @@ export class Model {
   #startClock(lease: ModelLease): void {
     if (lease.revoking) return;
     const { attachment, keepsOnCancel, ttl } = lease;
+    if (attachment.kind === "in-session") return;
     const lasts = attachment.kind === "attached" && ((attachment.monitored && !keepsOnCancel) || ttl === 0);
     lease.expiresAt = lasts ? NEVER : this.#now + lease.ttl;
   }
 
-  #attach(lease: ModelLease, { stream, monitored, keepOnCancel }: Acquire | Resume): Said {
+  /** `command` undefined: a call without a stream has asked again. */
+  #attach(lease: ModelLease, command: Acquire | Resume | undefined, session: ModelSession | undefined): Said {
     const before = streamOf(lease);
-    if (before !== stream) this.#tell(before, { kind: "displaced", reason: "LEASE_DISPLACED" });
-    lease.attachment = { kind: "attached", stream, monitored, first: false };
+    const stays = session !== undefined && this.heldIn(session).includes(lease);
+    if (session !== undefined && !stays) {
+      lease.attachment = { kind: "in-session", session, first: false, since: this.#now };
+    } else if (session === undefined && command !== undefined) {
+      lease.attachment = { kind: "attached", stream: command.stream, monitored: command.monitored, first: false };
+    } else if (session === undefined) {
+      lease.attachment = { kind: "detached" };
+    }
+    if (before !== streamOf(lease)) this.#tell(before, lease.id, { kind: "displaced", reason: "LEASE_DISPLACED" });
     lease.promises += 1;
-    if (keepOnCancel) lease.keepsOnCancel = true;
+    if (session?.keepsOnCancel ?? command?.keepOnCancel) lease.keepsOnCancel = true;
     this.#startClock(lease);
     const claims = lease.holds.map((aim, index) => saidClaim(aim, lease.asked[index] as Claim));
     return { kind: "granted", id: lease.id, held: true, resumed: true, claims };
@@ -536,19 +634,73 @@ export class Model {
 
   #leave({ id, stream, how }: Leave): void {
     const waiter = this.waiters.find((each) => each.id === id && each.stream === stream);
-    if (waiter) {
-      waiter.stream = undefined;
-      waiter.keptUntil = this.#now + waiter.ttl;
-      const leaves = how === "cancelled" && waiter.trustCancel && !waiter.keepsOnCancel;
-      if (leaves || waiter.requestId === "" || waiter.ttl === 0) this.#drop(waiter);
-    }
+    if (waiter) this.#leaveQueue(waiter, how);
     const lease = this.#lease(id);
-    if (lease === undefined || streamOf(lease) !== stream) return;
-    const { first } = lease.attachment as Attached;
+    if (lease?.attachment.kind !== "attached" || lease.attachment.stream !== stream) return;
+    const { first } = lease.attachment;
     lease.attachment = { kind: "orphaned" };
-    if (lease.ttl === 0 || (how === "cancelled" && lease.trustCancel && !lease.keepsOnCancel && first))
-      this.#end(lease, "cancelled");
+    if (this.#endsWith(lease, how, first)) this.#end(lease, "cancelled");
     else this.#startClock(lease);
+  }
+
+  #leaveQueue(waiter: ModelWaiter, how: Leave["how"]): void {
+    if (waiter.stream === undefined) return;
+    waiter.stream = undefined;
+    waiter.keptUntil = this.#now + waiter.ttl;
+    const leaves = how === "cancelled" && waiter.trustCancel && !waiter.keepsOnCancel;
+    if (leaves || waiter.requestId === "" || waiter.ttl === 0) this.#drop(waiter);
+  }
+
+  #endsWith({ ttl, trustCancel, keepsOnCancel }: ModelLease, how: Leave["how"], first: boolean): boolean {
+    return ttl === 0 || (how === "cancelled" && trustCancel && !keepsOnCancel && first);
+  }
+
+  // Sessions
+
+  /** The session of a command, which shows life by that. */
+  #enter(ref: Acquire["session"]): ModelSession | Refused | undefined {
+    if (ref === undefined) return undefined;
+    const session = this.sessions.find(({ id }) => id === ref.id);
+    if (session === undefined) return refused("SESSION_NOT_FOUND");
+    if (session.stream !== ref.stream) return refused("SESSION_DISPLACED");
+    session.aliveAt = this.#now;
+    return session;
+  }
+
+  #takeUp(session: ModelSession, { stream, monitored, keepOnCancel }: SessionStream): void {
+    if (session.stream !== undefined && session.stream !== stream) {
+      this.#tell(session.stream, session.id, { kind: "displaced", reason: "SESSION_DISPLACED" });
+      for (const waiter of this.waiters.filter((each) => each.session === session)) this.#leaveQueue(waiter, "lost");
+    }
+    Object.assign(session, { stream, monitored, aliveAt: this.#now });
+    if (!keepOnCancel) return;
+    session.keepsOnCancel = true;
+    for (const lease of this.heldIn(session)) {
+      if (!lease.keepsOnCancel && lease.attachment.kind === "in-session") {
+        lease.attachment = { ...lease.attachment, since: this.#now };
+      }
+      lease.keepsOnCancel = true;
+    }
+  }
+
+  /** µs for which its holder may rely on a lease. */
+  #reliable(lease: ModelLease): number[] {
+    if (lease.ttl === 0) return [];
+    const half = Math.floor(lease.ttl / 2);
+    const left = lease.revoking ? lease.expiresAt - this.#now - (lease.ttl - half) : half;
+    return [Math.max(0, Math.min(half, left))];
+  }
+
+  #forgetSessions(): void {
+    this.sessions = this.sessions.filter((session) => this.#lasts(session));
+  }
+
+  #lasts(session: ModelSession): boolean {
+    return (
+      session.stream !== undefined ||
+      this.heldIn(session).length > 0 ||
+      this.waiters.some((waiter) => waiter.session === session)
+    );
   }
 
   #end(lease: ModelLease, end: LeaseEnd): void {
@@ -556,7 +708,7 @@ export class Model {
     this.ends.set(lease.id, end);
     const { call, asked, id, requestId } = lease;
     if (requestId !== "") this.#pastRequests.set(requestId, { call, asked, end, id, claims: [] });
-    this.#tell(streamOf(lease), { kind: "ended", id, end, already: false });
+    this.#tell(streamOf(lease), lease.id, { kind: "ended", id, end, already: false });
     for (const limiter of this.limiters.values()) this.#removeIfDrained(limiter);
   }
 
@@ -570,14 +722,14 @@ export class Model {
   /** What falls due by now happens now: first what frees, then grants, and then the waiters that are left give up. */
   #passTime(): void {
     for (const lease of this.leases) {
-      if (lease.expiresAt <= this.#now) this.#end(lease, lease.revoking ? "revoked" : "expired");
+      if (this.endsAt(lease) <= this.#now) this.#end(lease, lease.revoking ? "revoked" : "expired");
     }
     this.#admitAll();
     const late = this.waiters.filter((waiter) => this.#givesUpAt(waiter) <= this.#now);
     for (const waiter of late) {
       if (!this.waiters.includes(waiter)) continue;
       this.#drop(waiter);
-      this.#tell(waiter.stream, refused("WAIT_TIMEOUT", waiter.asked[0]));
+      this.#tell(waiter.stream, waiter.id, refused("WAIT_TIMEOUT", waiter.asked[0]));
       this.#admitAll();
     }
   }
@@ -632,7 +784,7 @@ export class Model {
       const aim = waiter.aims.find((each) => each.limiter === limiter && hopeless(each));
       if (aim === undefined) continue;
       this.#drop(waiter);
-      this.#tell(waiter.stream, refused(reason, { limiter: limiter.config.name, key: aim.key }));
+      this.#tell(waiter.stream, waiter.id, refused(reason, { limiter: limiter.config.name, key: aim.key }));
     }
   }
 
@@ -704,8 +856,8 @@ export class Model {
     this.waiters = this.waiters.filter((other) => other !== waiter);
   }
 
-  #tell(to: number | undefined, said: Said): void {
-    if (to !== undefined) this.#events.push({ to, said });
+  #tell(to: number | undefined, about: string, said: Said): void {
+    if (to !== undefined) this.#events.push({ to, about, said });
   }
 }
 
@@ -718,7 +870,8 @@ type Grantee = Pick<ModelLease, "id" | "call" | "asked" | "ttl" | "trustCancel" 
 function ttlOf(command: Acquire | TryAcquire, aims: readonly Aim[]): number {
   const configs = aims.map(({ limiter }) => limiter.config);
   const asked = command.ttl ?? Math.min(...configs.map((config) => config.ttl));
-  const wanted = command.kind === "try-acquire" && asked === 0 ? DETACHED_TTL : asked;
+  const alone = command.kind === "try-acquire" && command.session === undefined;
+  const wanted = alone && asked === 0 ? DETACHED_TTL : asked;
   return Math.min(wanted, ...configs.map((config) => config.maxTtl));
 }
 
@@ -731,8 +884,8 @@ function fullLevel({ rate }: LimiterConfig): bigint {
 }
 
 /** Its holder renews it, and an end of its stream is a loss. */
-function keeps(command: Acquire | TryAcquire): boolean {
-  return command.kind === "acquire" && command.keepOnCancel;
+function keeps(command: Acquire | TryAcquire, session: ModelSession | undefined): boolean {
+  return session?.keepsOnCancel ?? (command.kind === "acquire" && command.keepOnCancel);
 }
 
 /** No limiter takes a cancel for a lost stream. */
@@ -754,6 +907,7 @@ function saidClaim({ limiter, key, permits, tokens }: Aim, { slots }: Claim): Sa
 }
 
 function streamOf({ attachment }: ModelLease): number | undefined {
+  if (attachment.kind === "in-session") return attachment.session.stream;
   return attachment.kind === "attached" ? attachment.stream : undefined;
 }
 

@@ -150,11 +150,14 @@ describe("not a fault of this one", () => {
       const machine = createMachine({ maxWaiters: waiters });
       machine.step({ kind: "create-limiter", config: limiterOf({ name: "stage", maxConcurrent: 1 }) }, 0);
       for (let stream = 0; stream <= waiters; stream++) {
-        const asked = { claims: [claimOn("stage")], holder: "", maxWait: undefined, ttl: undefined, requestId: "" };
+        const rest = { holder: "", maxWait: undefined, ttl: undefined, requestId: "", session: undefined };
+        const asked = { claims: [claimOn("stage")], ...rest };
         machine.step({ kind: "acquire", id: `${stream}`, stream, monitored: true, keepOnCancel: false, ...asked }, 0);
       }
       const looks = countLooks(machine.state);
-      return looks.during(() => machine.step({ kind: "release", leaseId: "0", workOutcome: "success" }, 0));
+      return looks.during(() =>
+        machine.step({ kind: "release", leaseId: "0", workOutcome: "success", session: undefined }, 0),
+      );
     };
     expect(looksWith(10_000)).toBe(looksWith(10));
   });

@@ -3,6 +3,7 @@
 import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
 import type { Acquire, Command, TryAcquire } from "../../../../src/server/machine/limiter/command.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
+import type { SessionRef } from "../../../../src/server/machine/session.ts";
 import { limiterOf, rateOf } from "../../../support/limiter-config.ts";
 import { claimOn, MILLISECOND, MINUTE, SECOND } from "../builders.ts";
 import { createDice, type Dice } from "../dice.ts";
@@ -32,6 +33,7 @@ type Sort =
   | "cancel"
   | "change"
   | "declare"
+  | "session"
   | "wake";
 
 /** Of a thousand commands, how many are of each sort; the rest are wakes. */
@@ -50,6 +52,7 @@ const QUIET: Mix = [
   ["cancel", 10],
   ["change", 50],
   ["declare", 3],
+  ["session", 70],
 ];
 
 /** Queues are long, and move seldom. */
@@ -65,6 +68,7 @@ const CROWDED: Mix = [
   ["cancel", 10],
   ["change", 20],
   ["declare", 1],
+  ["session", 40],
 ];
 
 export interface RandomCommandsOptions {
@@ -93,9 +97,10 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     const claims = retried && dice.chance(85) ? retried.claims : claimsOf(dice, isKeyed);
     const kind = retried && dice.chance(90) ? retried.kind : dice.chance(70) ? "acquire" : "try-acquire";
     const ttl = dice.pick([undefined, undefined, 100 * MILLISECOND, SECOND, 20 * SECOND]);
+    const session = dice.chance(40) ? sessionRef(dice) : undefined;
     const command: Acquire | TryAcquire =
       kind === "try-acquire"
-        ? { kind, id, claims, holder: `holder ${id}`, ttl, requestId }
+        ? { kind, id, claims, holder: `holder ${id}`, ttl, requestId, session }
         : {
             kind,
             id,
@@ -104,18 +109,55 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
             maxWait: dice.pick([undefined, undefined, undefined, undefined, undefined, 0, 1, 5 * MILLISECOND, SECOND]),
             ttl: dice.chance(8) ? 0 : ttl,
             requestId,
-            stream,
-            monitored: dice.chance(85),
+            stream: session?.stream ?? stream,
+            monitored: modelSession(session)?.monitored ?? dice.chance(85),
             keepOnCancel: dice.chance(40),
+            session,
           };
     if (requestId !== "") asked.push(command);
     gone.push(id);
     return command;
   }
 
+  /** Most often of a stream that is open, sometimes of one that was displaced or has ended. */
+  function sessionRef(dice: Dice): SessionRef | undefined {
+    const open = model.sessions.flatMap(({ id, stream }) => (stream === undefined ? [] : [{ id, stream }]));
+    if (open.length === 0) return undefined;
+    const ref = dice.pick(open);
+    return dice.chance(97) ? ref : { id: dice.chance(50) ? ref.id : "no session", stream: ref.stream - 1 };
+  }
+
+  function modelSession(ref: SessionRef | undefined) {
+    return model.sessions.find(({ id, stream }) => id === ref?.id && stream === ref.stream);
+  }
+
+  function ofSession(dice: Dice): Command {
+    const monitored = dice.chance(85);
+    const keepOnCancel = dice.chance(30);
+    const any = model.sessions.length === 0 ? undefined : dice.pick(model.sessions);
+    if (any === undefined || (model.sessions.length < 4 && dice.chance(30))) {
+      serial += 1;
+      return { kind: "open-session", sessionId: `session-${serial}`, stream: serial, monitored, keepOnCancel };
+    }
+    const what = dice.pick(["resume", "leave", "leave", "renew", "renew"] as const);
+    const stream = any.stream ?? 0;
+    const sessionId = dice.chance(95) ? any.id : "no session";
+    if (what === "renew") return { kind: "renew-session", session: { id: sessionId, stream } };
+    if (what === "resume") return { kind: "resume-session", sessionId, stream: ++serial, monitored, keepOnCancel };
+    const how = dice.pick(["cancelled", "lost", "lost"] as const);
+    return { kind: "leave-session", sessionId, stream: dice.chance(95) ? stream : stream - 1, how };
+  }
+
   /** Most often one that lives, sometimes any that ever was. */
   function leaseId(dice: Dice): string {
     return model.leases.length > 0 && dice.chance(90) ? dice.pick(model.leases).id : dice.pick(gone);
+  }
+
+  function release(dice: Dice): Command {
+    const session = dice.chance(30) ? sessionRef(dice) : undefined;
+    const own = model.sessions.flatMap((each) => (each.id === session?.id ? model.heldIn(each) : []));
+    const id = own.length > 0 && dice.chance(80) ? dice.pick(own).id : leaseId(dice);
+    return { kind: "release", leaseId: id, workOutcome: "success", session };
   }
 
   function leave(dice: Dice): Command {
@@ -161,7 +203,7 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
       case "ask":
         return ask(dice);
       case "release":
-        return { kind: "release", leaseId: leaseId(dice), workOutcome: "success" };
+        return release(dice);
       case "withdraw": {
         // Mostly of what was asked, sometimes before it is asked.
         const next = `request-${serial + 1}`;
@@ -194,6 +236,8 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
         return change(dice);
       case "declare":
         return declare(dice);
+      case "session":
+        return ofSession(dice);
       case "wake":
         return { kind: "wake" };
     }

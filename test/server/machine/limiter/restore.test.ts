@@ -49,10 +49,11 @@ function createLife(): Life {
     acquire(id, claims, options = {}) {
       stream += 1;
       const [maxWait, ttl, requestId] = [undefined, 10 * SECOND, ""];
-      const rest = { maxWait, ttl, requestId, stream, monitored: true, keepOnCancel: false, ...options };
+      const attached = { stream, monitored: true, keepOnCancel: false, session: undefined };
+      const rest = { maxWait, ttl, requestId, ...attached, ...options };
       return life.step({ kind: "acquire", id, claims, holder: "h", ...rest });
     },
-    release: (leaseId) => void life.step({ kind: "release", leaseId, workOutcome: "success" }),
+    release: (leaseId) => void life.step({ kind: "release", leaseId, workOutcome: "success", session: undefined }),
     mark: () => rows.mark(ranBefore + life.now - base),
     restart(downtime = 0, { learning = false, adopted } = {}) {
       life.now += downtime;
@@ -85,6 +86,32 @@ describe("leases", () => {
     );
     life.release("a");
     expect(kindOf(life.acquire("d", [claimOn("db", { permits: 3 })], { maxWait: 0 }))).toBe("granted");
+  });
+
+  it("of sessions, and waiters, are taken up again with their session, which is away", () => {
+    const life = createLife();
+    life.create({ name: "db", maxConcurrent: 2 });
+    const open = { monitored: true, keepOnCancel: true };
+    for (const stream of [71, 72]) {
+      life.step({ kind: "open-session", sessionId: `session ${stream}`, stream, ...open });
+    }
+    const of = (stream: number) => ({ stream, session: { id: `session ${stream}`, stream } });
+    life.acquire("a", [claimOn("db")], of(71));
+    life.acquire("b", [claimOn("db")], of(72));
+    life.acquire("w", [claimOn("db")], { ...of(72), requestId: "request-of-w" });
+    life.restart(SECOND);
+    const resume = (sessionId: string) =>
+      life.step({ kind: "resume-session", sessionId, stream: 80, monitored: true, keepOnCancel: false });
+    expect(resume("session 72")).toEqual({ kind: "session-resumed", leaseIds: ["b"] });
+    const again = { stream: 80, session: { id: "session 72", stream: 80 }, requestId: "request-of-w" };
+    expect(life.acquire("x", [claimOn("db")], again)).toMatchObject({ kind: "waiting", waiterId: "w" });
+    life.now += 9 * SECOND;
+    life.step({ kind: "renew-session", session: again.session });
+    life.now += 5 * SECOND;
+    life.step(wake);
+    // The promise to renew is kept, and the other session has not come back.
+    expect([...life.machine.state.leases.keys()]).toEqual(["b", "w"]);
+    expect(resume("session 71")).toMatchObject({ reason: "SESSION_NOT_FOUND" });
   });
 
   it("that must be renewed must be so again, whatever the resume says, and so must those of waiters", () => {

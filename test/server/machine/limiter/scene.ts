@@ -31,8 +31,10 @@ interface Admission {
   readonly lease: Lease;
 }
 
-type AcquireOptions = Partial<Pick<Acquire, "maxWait" | "ttl" | "requestId" | "monitored" | "keepOnCancel">>;
-type TryOptions = Partial<Pick<TryAcquire, "ttl" | "requestId">>;
+type AcquireOptions = Partial<
+  Pick<Acquire, "maxWait" | "ttl" | "requestId" | "monitored" | "keepOnCancel" | "session">
+>;
+type TryOptions = Partial<Pick<TryAcquire, "ttl" | "requestId" | "session">>;
 
 export interface Scene {
   /** µs. */
@@ -119,9 +121,9 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
       if (limiter === undefined) throw new Error(`no limiter ${fields.name}`);
       return step({ kind: "update-limiter", config: { ...limiter.config, ...fields }, revision: undefined });
     },
-    acquire(claims, { maxWait, ttl, requestId = "", monitored = true, keepOnCancel = false } = {}) {
+    acquire(claims, { maxWait, ttl, requestId = "", monitored = true, keepOnCancel = false, session } = {}) {
       serial += 1;
-      const stream = serial;
+      const stream = session?.stream ?? serial;
       const id = `${serial}`;
       const outcome = step({
         kind: "acquire",
@@ -134,16 +136,17 @@ export function createScene(options: Partial<MachineOptions> = {}): Scene {
         stream,
         monitored,
         keepOnCancel,
+        session,
       });
       return { id, stream, outcome };
     },
-    tryAcquire(claims, { ttl, requestId = "" } = {}) {
+    tryAcquire(claims, { ttl, requestId = "", session } = {}) {
       serial += 1;
       const id = `${serial}`;
-      const outcome = step({ kind: "try-acquire", id, claims, holder: `holder ${id}`, ttl, requestId });
+      const outcome = step({ kind: "try-acquire", id, claims, holder: `holder ${id}`, ttl, requestId, session });
       return { id, stream: 0, outcome };
     },
-    release: (leaseId) => step({ kind: "release", leaseId, workOutcome: "success" }),
+    release: (leaseId) => step({ kind: "release", leaseId, workOutcome: "success", session: undefined }),
     leave({ id, stream }, how) {
       step({ kind: "leave", id, stream, how });
     },

@@ -12,6 +12,7 @@ const ACQUIRE = {
   requestId: "",
   monitored: true,
   keepOnCancel: false,
+  session: undefined,
 } as const;
 
 describe("what a step has come to", () => {
@@ -21,7 +22,7 @@ describe("what a step has come to", () => {
     const wake = machine.step({ kind: "wake" }, 1);
     const granted = machine.step({ ...ACQUIRE, id: "first", stream: 1 }, 2);
     machine.step({ ...ACQUIRE, id: "second", stream: 2 }, 3);
-    const released = machine.step({ kind: "release", leaseId: "first", workOutcome: "success" }, 4);
+    const released = machine.step({ kind: "release", leaseId: "first", workOutcome: "success", session: undefined }, 4);
     const renewed = machine.step({ kind: "renew", leaseId: "second" }, 5);
     expect([wake.events, wake.changes]).toEqual([[], []]);
     expect(created.changes.map(({ kind }) => kind)).toEqual(["limiter-put"]);

@@ -20,7 +20,16 @@ const script = fc.array(fc.integer(), { minLength: STEPS, maxLength: STEPS, size
 
 /** What restarts must have come upon, or they would prove little. */
 const EXPECTED = [
-  ["lease attached", "lease orphaned", "lease detached", "revoked", "slots", "waiter", "waiter away"],
+  [
+    "lease attached",
+    "lease orphaned",
+    "lease detached",
+    "lease in-session",
+    "revoked",
+    "revoked in a session",
+    "slots",
+  ],
+  ["waiter", "waiter away", "waiter of a session"],
   ["bucket", "deleting", "past ended", "past spent", "came back", "keyed refused", "keyed anew"],
 ].flat();
 

@@ -12,7 +12,15 @@ it("of the request ids that are remembered, beyond 400,000 the oldest go", async
   const step = (command: Command): readonly Change[] => machine.step(command, 0).changes;
   step({ kind: "declare", configs: [limiterOf({ rate: rateOf(1_000, 1_000) })], undeclared: [] });
   const claims = [{ limiter: "db", key: "", permits: 1, tokens: 1, slots: false }];
-  const granted = step({ kind: "try-acquire", id: "a", claims, holder: "a", ttl: undefined, requestId: "r" });
+  const granted = step({
+    kind: "try-acquire",
+    id: "a",
+    claims,
+    holder: "a",
+    ttl: undefined,
+    requestId: "r",
+    session: undefined,
+  });
   const past = granted.find(({ kind }) => kind === "request-past");
   const many = Array.from({ length: 400_002 }, (_, n) => ({ ...past, requestId: `${n}` }) as Change);
   await kept(folder, store, many);

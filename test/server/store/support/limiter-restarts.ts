@@ -13,6 +13,7 @@ import type { Instance, Waiter } from "../../../../src/server/machine/limiter/li
 import { createMachine, type Machine, type State } from "../../../../src/server/machine/limiter/machine.ts";
 import type { PastRequest } from "../../../../src/server/machine/limiter/past-request.ts";
 import { levelOf, refill } from "../../../../src/server/machine/limiter/token-bucket.ts";
+import { attachmentKind, expiresAt, sessionIdOf } from "../../../../src/server/machine/liveness.ts";
 import { MINUTE, SECOND } from "../../machine/builders.ts";
 import { createDice, type Dice } from "../../machine/dice.ts";
 import type { Model } from "../../machine/limiter/model.ts";
@@ -189,12 +190,14 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
         stream,
         monitored: true,
         keepOnCancel: false,
+        session: undefined,
       });
       note("came back");
     }
     for (let n = 0; state.waiters.size > 0; n += 1) {
       if (n > 500) throw new Error(`${state.waiters.size} wait for ever`);
-      for (const leaseId of [...state.leases.keys()]) step({ kind: "release", leaseId, workOutcome: "success" });
+      for (const leaseId of [...state.leases.keys()])
+        step({ kind: "release", leaseId, workOutcome: "success", session: undefined });
       if (state.waiters.size > 0 && wakeAt !== Number.POSITIVE_INFINITY) time = Math.max(time, wakeAt + run.base);
       step({ kind: "wake" });
     }
@@ -214,13 +217,16 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
   const leases = [...old.leases.values()].filter(({ ttl }) => ttl > 0);
   expect([...now.leases.values()].map((lease) => showLease(lease))).toEqual(leases.map((lease) => showLease(lease)));
   for (const { id, grantedAt } of leases) expectInstant(now.leases.get(id)?.grantedAt, grantedAt);
-  for (const [index, { dueAt, ttl, call, attachment }] of [...now.leases.values()].entries()) {
+  for (const [index, lease] of [...now.leases.values()].entries()) {
+    const { ttl, call } = lease;
     // One that was granted without a stream may have had one when it was last kept.
-    expect(call === "try-acquire" ? ["detached", "orphaned"] : ["orphaned"]).toContain(attachment.kind);
+    const kinds = call === "try-acquire" || sessionIdOf(lease) !== undefined ? ["detached", "orphaned"] : ["orphaned"];
+    expect(kinds).toContain(attachmentKind(lease));
     const least = now.now + ttl;
-    const most = now.now + ttl * (1 + (0.2 * index) / leases.length);
-    expect(dueAt).toBeGreaterThanOrEqual(least);
-    expect(dueAt).toBeLessThanOrEqual(Math.ceil(most) + 1);
+    const share = sessionIdOf(lease) === undefined ? index / leases.length : 1;
+    const most = now.now + ttl * (1 + 0.2 * share);
+    expect(expiresAt(lease)).toBeGreaterThanOrEqual(least);
+    expect(expiresAt(lease)).toBeLessThanOrEqual(Math.ceil(most) + 1);
   }
 
   const inTime = ({ deadline, requestId, ttl }: Waiter) =>
@@ -273,11 +279,13 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
   }
   for (const lease of leases) {
     note(`lease ${lease.attachment.kind}`);
+    if (lease.attachment.kind === "in-session" && lease.revokedAt !== undefined) note("revoked in a session");
     if (lease.revokedAt !== undefined) note("revoked");
     if (lease.claims.some(({ slots }) => slots.length > 0)) note("slots");
     if (lease.claims.some(({ instance: { limiter } }) => !now.limiters.has(limiter.config.name))) note("names only");
   }
   for (const waiter of waiters) note(waiter.stream === undefined ? "waiter away" : "waiter");
+  for (const { session } of waiters) if (session !== undefined) note("waiter of a session");
 }
 
 /** All request ids that a lease or a waiter of the run had. */
@@ -299,13 +307,14 @@ function showLease(lease: Lease) {
   } = lease;
   return {
     ...rest,
+    session: sessionIdOf(lease),
     claims: claims.map(({ instance, ...held }) => ({ ...held, at: [instance.limiter.config.name, instance.key] })),
     revoked: revokedAt !== undefined,
   };
 }
 
 function showWaiter(waiter: Waiter, epoch: number) {
-  const { id, holder, claims, places, ttl, trustCancel, keepsOnCancel, requestId, deadline } = waiter;
+  const { id, holder, claims, places, ttl, trustCancel, keepsOnCancel, requestId, session, deadline } = waiter;
   const at = places.map(({ instance }) => [instance.limiter.config.name, instance.key]);
   return {
     id,
@@ -316,6 +325,7 @@ function showWaiter(waiter: Waiter, epoch: number) {
     trustCancel,
     keepsOnCancel,
     requestId,
+    session: session?.id,
     deadline: deadline + epoch,
   };
 }
@@ -343,6 +353,11 @@ function modelOf(state: () => State): Model {
     get waiters() {
       return [...state().waiters.values()];
     },
+    get sessions() {
+      return [...state().sessions.values()];
+    },
+    heldIn: ({ id }: { readonly id: string }) =>
+      [...state().leases.values()].filter((lease) => sessionIdOf(lease) === id),
     get limiters() {
       return state().limiters;
     },

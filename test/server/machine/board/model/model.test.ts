@@ -245,6 +245,8 @@ function say(said: BoardOutcome | BoardNews): Said {
     }
     case "board-deleted":
       return { kind: "board-deleted", cards: said.cards };
+    case "session-resumed":
+    case "session-renewed":
     case "work-over":
     case "done":
       return { kind: said.kind };

@@ -11,9 +11,10 @@ import { expect, it } from "vitest";
 import type { Command, MachineEvent, MachineNews, Outcome } from "../../../../../src/server/machine/limiter/command.ts";
 import { caughtUp } from "../../../../../src/server/machine/limiter/earlier-rates.ts";
 import { assertMachine } from "../../../../../src/server/machine/limiter/invariants.ts";
-import { expiresAt, type Lease } from "../../../../../src/server/machine/limiter/lease.ts";
+import type { Lease } from "../../../../../src/server/machine/limiter/lease.ts";
 import { createMachine, type Machine, type Step } from "../../../../../src/server/machine/limiter/machine.ts";
 import { refill } from "../../../../../src/server/machine/limiter/token-bucket.ts";
+import { expiresAt } from "../../../../../src/server/machine/liveness.ts";
 import { assertReaching } from "../../assert-reaching.ts";
 import { Model, type ModelStep, type Said } from "../model.ts";
 import { createRandomCommands } from "../random-commands.ts";
@@ -32,6 +33,7 @@ const EXPECTED = [
   "released cancelled expired revoked deleted",
   "granted waiting revoking renewed limiter limiter-deleted declared granted-to-a-waiter granted-again granted-for-nothing",
   "keyed-anew keyed-refused",
+  "SESSION_NOT_FOUND SESSION_DISPLACED session-resumed session-renewed resumed-with-leases",
 ].flatMap((line) => line.split(" "));
 const reached = new Set<string>();
 
@@ -119,6 +121,7 @@ function note({ outcome, events }: Step<Outcome>): void {
     reached.add(said.kind);
     if ("reason" in said) reached.add(said.reason);
     if ("end" in said) reached.add(said.end);
+    if (said.kind === "session-resumed" && said.leaseIds.length > 1) reached.add("resumed-with-leases");
     if (said.kind === "declared" && said.refused.length > 0) reached.add("keyed-refused");
     if (said.kind !== "granted") continue;
     if (said !== outcome) reached.add("granted-to-a-waiter");
@@ -136,12 +139,18 @@ function compareOutcome(outcome: Outcome, expected: Said): void {
   compare("outcome", general(said), general(expected));
 }
 
-/** The order between different streams is left open; the events of one stream come in order. */
+/** The order between different streams is left open, and between different subjects; those of one subject come in order. */
 function compareEvents(events: readonly MachineEvent[], expected: ModelStep["events"]): void {
   if (events.length === 0 && expected.length === 0) return;
-  const byStream = (all: ModelStep["events"]) =>
-    all.map(({ to, said }) => ({ to, said: general(said) })).toSorted((a, b) => a.to - b.to);
-  compare("events", byStream(events.map(({ to, news }) => ({ to, said: say(news) }))), byStream(expected));
+  const bySubject = (all: ModelStep["events"]) =>
+    all
+      .map(({ to, about, said }) => ({ to, about, said: general(said) }))
+      .toSorted((a, b) => a.to - b.to || a.about.localeCompare(b.about));
+  compare(
+    "events",
+    bySubject(events.map(({ to, about, news }) => ({ to, about, said: say(news) }))),
+    bySubject(expected),
+  );
 }
 
 /** Fencing tokens rise with each grant of a limiter, for each key in the model's order. */
@@ -181,29 +190,38 @@ function compareStates(machine: Machine, model: Model, now: number): void {
     ttl: lease.ttl,
     trustCancel: lease.trustCancel,
     keepsOnCancel: lease.keepsOnCancel,
-    attachment: lease.attachment,
+    attachment: attachmentOf(lease),
     expiresAt: expiresAt(lease) ?? Number.POSITIVE_INFINITY,
     revoking: lease.revokedAt !== undefined,
   }));
-  const modelLeases = model.leases.map(
-    ({ id, ttl, trustCancel, keepsOnCancel, attachment, expiresAt: at, revoking }) => ({
-      id,
-      ttl,
-      trustCancel,
-      keepsOnCancel,
-      attachment,
-      expiresAt: at,
-      revoking,
-    }),
-  );
+  const modelLeases = model.leases.map((lease) => {
+    const { id, ttl, trustCancel, keepsOnCancel, attachment, revoking } = lease;
+    const alike =
+      attachment.kind === "in-session"
+        ? { kind: attachment.kind, session: attachment.session.id, first: attachment.first }
+        : attachment;
+    return { id, ttl, trustCancel, keepsOnCancel, attachment: alike, expiresAt: model.endsAt(lease), revoking };
+  });
   const byId = (a: { id: string }, b: { id: string }) => Number(a.id) - Number(b.id);
   compare("leases", leases.toSorted(byId), modelLeases.toSorted(byId));
-  const waiters = Array.from(state.waiters.values(), ({ id, stream, deadline }) => ({ id, stream, deadline }));
-  compare(
-    "waiters",
-    waiters,
-    model.waiters.map(({ id, stream, deadline }) => ({ id, stream, deadline })),
+  const waiters = Array.from(state.waiters.values(), ({ id, stream, deadline, session, keepsOnCancel }) => {
+    return { id, stream, deadline, session: session?.id, keepsOnCancel };
+  });
+  const modelWaiters = model.waiters.map(({ id, stream, deadline, session, keepsOnCancel }) => {
+    return { id, stream, deadline, session: session?.id, keepsOnCancel };
+  });
+  compare("waiters", waiters, modelWaiters);
+  const sessions = Array.from(
+    state.sessions.values(),
+    ({ kind, id, stream, monitored, first, keepsOnCancel, aliveAt }) => {
+      return { kind, id, stream, monitored, first, keepsOnCancel, aliveAt };
+    },
   );
+  const modelSessions = model.sessions.map(({ kind, id, stream, monitored, first, keepsOnCancel, aliveAt }) => {
+    return { kind, id, stream, monitored, first, keepsOnCancel, aliveAt };
+  });
+  const byName = (a: { id: string }, b: { id: string }) => a.id.localeCompare(b.id);
+  compare("sessions", sessions.toSorted(byName), modelSessions.toSorted(byName));
   compare("limiters", [...state.limiters.keys()], [...model.limiters.keys()]);
   for (const [name, limiter] of state.limiters) {
     const expected = model.limiters.get(name);
@@ -266,10 +284,19 @@ function say(outcome: Outcome | MachineNews): Said {
     }
     case "displaced":
       return { kind: "displaced", reason: outcome.reason };
+    case "session-resumed":
+      return { kind: "session-resumed", leaseIds: [...outcome.leaseIds] };
+    case "session-renewed":
+      return { kind: "session-renewed", validFor: outcome.validFor };
     case "withdrawn":
     case "done":
       return { kind: outcome.kind };
   }
+}
+
+function attachmentOf({ attachment }: Lease) {
+  if (attachment.kind !== "in-session") return attachment;
+  return { kind: attachment.kind, session: attachment.term.session.id, first: attachment.first };
 }
 
 function claims(lease: Lease) {

@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Claim } from "../../../../../src/server/machine/limiter/claim.ts";
-import { expiresAt } from "../../../../../src/server/machine/limiter/lease.ts";
 import { refill } from "../../../../../src/server/machine/limiter/token-bucket.ts";
+import { expiresAt } from "../../../../../src/server/machine/liveness.ts";
 import { rateOf } from "../../../../support/limiter-config.ts";
 import { claimOn, MILLISECOND, SECOND } from "../../builders.ts";
 import { createScene, type Scene } from "../scene.ts";
@@ -111,7 +111,7 @@ function play(scene: Scene, acts: readonly Act[]): void {
       }
       case "return": {
         const away = pick(waiters.filter(({ stream }) => stream === undefined));
-        if (away !== undefined) scene.acquire(away.claims, away);
+        if (away !== undefined) scene.acquire(away.claims, { ...away, session: undefined });
         break;
       }
       case "pass":
