@@ -11,3 +11,7 @@ export function failureText(error: unknown): string {
   if (failure.cause instanceof TypeError || failure.code === Code.Unknown) return "The server cannot be reached.";
   return failure.rawMessage;
 }
+
+export function isNotFound(error: unknown): boolean {
+  return ConnectError.from(error).code === Code.NotFound;
+}

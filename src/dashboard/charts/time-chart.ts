@@ -8,6 +8,8 @@ export interface Line {
   readonly colour: string;
   readonly dashed?: boolean;
   readonly filled?: boolean;
+  /** Points without a line. */
+  readonly scattered?: boolean;
   readonly values: readonly number[];
 }
 
@@ -54,11 +56,11 @@ export function mountChart(place: HTMLElement, first: ChartData): Chart {
         ],
         series: [
           {},
-          ...data.lines.map(({ label, colour: name, dashed = false, filled = false }) => ({
+          ...data.lines.map(({ label, colour: name, dashed = false, filled = false, scattered = false }) => ({
             label,
             stroke: colour(name),
-            width: 2,
-            points: { show: false },
+            width: scattered ? 0 : 2,
+            points: scattered ? { show: true, size: 6, fill: colour(name) } : { show: false },
             ...(dashed && { dash: [6, 4] }),
             ...(filled && { fill: `color-mix(in srgb, ${colour(name)} 25%, transparent)` }),
           })),

@@ -9,6 +9,7 @@ export interface ChartLine {
   readonly colour: string;
   readonly dashed?: boolean;
   readonly filled?: boolean;
+  readonly scattered?: boolean;
   readonly values: readonly number[];
 }
 

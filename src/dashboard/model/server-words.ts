@@ -1,0 +1,69 @@
+/** How the server stands, and its settings, in words. */
+
+/** What is read here of `GetConfigResponse` in JSON. */
+interface Known {
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly origins?: readonly { readonly field: string; readonly origin?: string; readonly variable?: string }[];
+}
+
+interface Status {
+  readonly draining?: boolean;
+  /** Such as `12.5s`. */
+  readonly learningFor?: string;
+  readonly storeProblem?: string;
+}
+
+/** `health`: what `grpc.health.v1` says; undefined: not known yet. */
+export function serverSentence(
+  health: string | undefined,
+  { draining = false, learningFor, storeProblem = "" }: Status = {},
+): { readonly isWell: boolean; readonly words: string } {
+  if (storeProblem !== "")
+    return { isWell: false, words: `The data folder takes nothing, and nothing is granted: ${storeProblem}` };
+  if (draining)
+    return { isWell: false, words: "The server is about to stop: it finishes what is held, and admits nothing new." };
+  if (learningFor !== undefined) {
+    const seconds = Math.ceil(Number.parseFloat(learningFor));
+    return {
+      isWell: false,
+      words: `The server grants nothing for ${seconds} s more: it may not know every lease from before its start.`,
+    };
+  }
+  if (health === "NOT_SERVING") return { isWell: false, words: "The server does not serve." };
+  return { isWell: true, words: "The server serves." };
+}
+
+export interface Setting {
+  readonly field: string;
+  readonly value: string;
+  /** Where its value comes from. */
+  readonly from: string;
+}
+
+/** Returns all settings by the path of their field, as the file writes it. */
+export function settingsOf({ config = {}, origins = [] }: Known): readonly Setting[] {
+  const from = new Map(origins.map((origin) => [origin.field, originWords(origin)]));
+  return flatten(config, "").map(([field, value]) => ({ field, value, from: from.get(field) ?? "default" }));
+}
+
+function originWords({ origin, variable = "" }: { readonly origin?: string; readonly variable?: string }): string {
+  switch (origin) {
+    case "ORIGIN_FILE":
+      return "the file";
+    case "ORIGIN_ENVIRONMENT":
+      return variable;
+    case "ORIGIN_OPTION":
+      return variable;
+    default:
+      return "";
+  }
+}
+
+function flatten(value: Readonly<Record<string, unknown>>, path: string): [string, string][] {
+  return Object.entries(value).flatMap(([name, part]): [string, string][] => {
+    const field = `${path}${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+    if (Array.isArray(part)) return [[field, part.map(String).join(", ")]];
+    if (typeof part === "object" && part !== null) return flatten(part as Record<string, unknown>, `${field}.`);
+    return [[field, String(part)]];
+  });
+}

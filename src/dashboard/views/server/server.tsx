@@ -1,0 +1,73 @@
+/** The server as a whole: whether it serves, since when, and with which configuration. */
+
+import { signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { formatRoughly } from "../../../text/duration.ts";
+import { formatInstant, formatNumber } from "../../../text/number.ts";
+import type { ServerConfig } from "../../api/server-calls.ts";
+import { serverSentence, settingsOf } from "../../model/server-words.ts";
+import { createPoll } from "../../store/poll.ts";
+import { usePage } from "../../ui/context.ts";
+import { type Figure, Figures } from "../../ui/figures.tsx";
+
+/** ms. */
+const PACE = 500;
+const PATIENCE = 2_000;
+
+export function ServerPage() {
+  const { rpc, probe, connection, overview } = usePage();
+  const config = useMemo(() => signal<ServerConfig | undefined>(undefined), []);
+  useEffect(() => {
+    const read = async () => {
+      config.value = await rpc.server.config();
+    };
+    return createPoll({ read, pace: PACE, patience: PATIENCE }).close;
+  }, [rpc, config]);
+  const known = config.value;
+  if (known === undefined) return <h1>Server</h1>;
+  const { totals } = overview.census.value;
+  const since = known.startTime === undefined ? undefined : new Date(known.startTime);
+  const { isWell, words } = serverSentence(probe.health.value, known.status);
+  const figures: Figure[] = [
+    { label: "version", value: known.serverVersion ?? "unknown" },
+    { label: "has run for", value: since ? formatRoughly(Math.max(0, connection.now.value - since.getTime())) : "–" },
+    { label: "limiters", value: formatNumber(totals.limiters) },
+    { label: "leases held", value: formatNumber(totals.holding) },
+  ];
+  return (
+    <>
+      <h1 class={isWell ? undefined : "alarming"}>{words}</h1>
+      <Figures figures={figures} />
+      <h2>Configuration</h2>
+      <p>
+        {known.file === undefined ? "The default configuration: no file was given." : `From ${known.file}`}
+        {known.loadTime !== undefined && `, in force since ${formatInstant(new Date(known.loadTime))}`}.
+      </p>
+      {(known.restartFields ?? []).length > 0 && (
+        <p class="alarming">
+          The file says otherwise by now of {known.restartFields?.join(", ")}, which takes a restart to come into force.
+        </p>
+      )}
+      <div class="scroller whole">
+        <table class="settings">
+          <thead>
+            <tr>
+              <th scope="col">Setting</th>
+              <th scope="col">Value</th>
+              <th scope="col">From</th>
+            </tr>
+          </thead>
+          <tbody>
+            {settingsOf(known).map(({ field, value, from }) => (
+              <tr key={field}>
+                <th scope="row">{field}</th>
+                <td>{value}</td>
+                <td>{from}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
