@@ -293,11 +293,11 @@ module.exports = {
         "cli",
         "cli/",
         ["cli/", "client/", "explain/", "text/"],
-        "The command line is a client; only `serve`, `check`, `diff` and `health` reach into the server.",
+        "The command line is a client; only `serve`, `check`, `diff`, `doctor` and `health` reach into the server.",
       ),
       from: {
         path: "^src/cli/",
-        pathNot: "^src/cli/(commands/(serve|check|diff|health)|session/server-signals)\\.ts$",
+        pathNot: "^src/cli/(commands/(serve|check|diff|doctor|health)|session/server-signals)\\.ts$",
       },
     },
     only(
@@ -332,6 +332,12 @@ module.exports = {
       "cli/reading/",
       ["cli/(reading|session)/", "client/", "explain/"],
       "What several commands read of the server; nothing is shown here.",
+    ),
+    only(
+      "cli-doctor",
+      "cli/doctor/",
+      ["cli/(doctor|reading|session)/", "client/", "explain/", "text/"],
+      "An examination: what is observed, and what is made of it. How it is shown is its command's affair.",
     ),
     only(
       "cli-top",

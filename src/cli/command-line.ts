@@ -36,7 +36,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       const { address, json = false } = command.optsWithGlobals<GlobalFlags>();
       const isAddressGiven = command.getOptionValueSourceWithGlobals("address") === "cli" || addressIsSet();
       exitCode = await work(
-        { terminal, address, isAddressGiven, json, behindDashes },
+        { terminal, address, isAddressGiven, version: readVersion(), json, behindDashes },
         ...(given.slice(0, -1) as Arguments),
       );
     };

@@ -90,6 +90,11 @@ const SERVE: readonly CommandEntry[] = [
     load: async () => (await import("./commands/diff.ts")).defineDiff,
   },
   {
+    name: "doctor",
+    description: "say what is wrong with a server, and what to do",
+    load: async () => (await import("./commands/doctor.ts")).defineDoctor,
+  },
+  {
     name: "health",
     description: "say whether the server serves",
     load: async () => (await import("./commands/health.ts")).defineHealth,

@@ -9,6 +9,8 @@ export interface Context {
   readonly address: string;
   /** Whether one of them does; if not, it is the default. */
   readonly isAddressGiven: boolean;
+  /** The version of this program. */
+  readonly version: string;
   /** Whether answers are for scripts. */
   readonly json: boolean;
   /** What stands behind `--` on the command line; undefined: there is no `--`. */

@@ -18,6 +18,7 @@ const COMMANDS = [
   "serve",
   "check",
   "diff",
+  "doctor",
   "health",
 ];
 
@@ -47,6 +48,7 @@ describe("backpressure", () => {
     ["check"],
     ["diff"],
     ["health"],
+    ["doctor"],
     ["limiters set"],
     ["board"],
     ["board pull"],

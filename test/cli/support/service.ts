@@ -9,6 +9,8 @@ export interface Service extends AsyncDisposable {
   readonly client: Client;
   /** Ends the server at once, with all connections. */
   stop(): Promise<void>;
+  /** Has the server finish what is held, and end. */
+  drain(): Promise<void>;
   /** The limiter's leases. */
   leases(limiter: string): Promise<readonly LeaseInfo[]>;
   /** Resolves when that many wait for the limiter. */
@@ -33,6 +35,7 @@ export async function startService(yaml = ""): Promise<Service> {
     address: server.address,
     client,
     stop: server.stopNow,
+    drain: server.stop,
     async leases(limiter) {
       const leases: LeaseInfo[] = [];
       for await (const lease of client.limiters.leases({ limiter })) leases.push(lease);

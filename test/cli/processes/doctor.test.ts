@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { cli } from "../support/cli.ts";
+import { closedPort } from "../support/closed-port.ts";
+import { startService } from "../support/service.ts";
+
+describe("doctor", () => {
+  it("finds nothing but what is so, and exits with 0", async () => {
+    await using service = await startService("limiters: [{ name: db, max_concurrent: 2 }]");
+    const { code, stdout } = await cli(["doctor"], { address: service.address });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^✓ ${service.address} answers in \\S+ms\n✓ it serves, with \\d services\n`));
+    expect(stdout).toContain("\n✓ the clocks here and there agree\n");
+    expect(stdout).toContain("\n! it keeps nothing: all is in memory\n");
+    expect(stdout).toContain("\n  → give it a folder: --data DIR, or store.folder in its file\n");
+    expect(stdout).toContain("\n✓ nothing looks wrong with 1 limiter\n");
+    expect(stdout).toMatch(/\n0 problems, 1 warning, 0 notes\n$/);
+  });
+
+  it("finds a server that drains, and a stage that no card can enter, and exits with 1", async () => {
+    await using service = await startService(`
+limiters: [{ name: db, max_concurrent: 1 }]
+drain: { timeout: 60s }
+boards: [{ name: b, stages: [{ name: Todo }, { name: Build, limiter: gone }, { name: Done }] }]`);
+    const lease = await service.client.acquire("db");
+    const stopped = service.drain();
+    const { code, stdout } = await cli(["--json", "doctor"], { address: service.address });
+    expect(code).toBe(1);
+    const { ok, findings } = JSON.parse(stdout);
+    expect(ok).toBe(false);
+    const problems = findings.filter(({ level }: { level: string }) => level === "problem");
+    expect(problems.map(({ check }: { check: string }) => check)).toEqual(["health", "draining", "stage-limiter"]);
+    await lease.release();
+    await stopped;
+  });
+
+  it("says why a server is not reached, and exits with 1", async () => {
+    const address = await closedPort();
+    const { code, stdout, stderr } = await cli(["doctor"], { address });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+    expect(stdout).toMatch(
+      new RegExp(
+        `^✗ ${address} does not answer\n {2}nothing listens there: the connection is refused\n {2}→ start the server`,
+      ),
+    );
+  });
+
+  it("refuses an address that is none", async () => {
+    expect((await cli(["--address", "nowhere", "doctor"])).code).toBe(2);
+  });
+});
