@@ -108,7 +108,9 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       connection.limit = { kind: "known", calls: Math.max(1, Math.min(maxStreams, maxConcurrentStreams, bound)) };
       if (before.kind === "unknown") before.known.resolve();
     });
-    session.once("close", () => giveUp(connection, new Error("the connection was closed before it was of any use")));
+    session.once("close", () =>
+      giveUp(connection, new ConnectError("the connection was closed before it was of any use", Code.Unavailable)),
+    );
   }
 
   /** A call that waits to know the limit fails as the one that went ahead; the next call tries anew. */

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type ClientHttp2Session, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,8 @@ import { type ConnectionPool, createConnectionPool } from "../../../src/client/t
 import { createMailbox } from "../support/mailbox.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 
+/** Of calls that the pool lets rest. */
+const RESTING_PATH = "/resting";
 const IDLE_CALLER = fileURLToPath(new URL("../support/idle-caller.ts", import.meta.url));
 
 /** A server that keeps every call open until the test ends it, and counts them for each connection. */
@@ -51,6 +53,7 @@ function createPool(origin: string, maxStreams = 1000, pingInterval = 10_000) {
     pingInterval,
     pingTimeout: 5000,
     maxStreams,
+    restingPath: RESTING_PATH,
   });
   onTestFinished(() => pool.close());
   return pool;
@@ -115,6 +118,43 @@ describe("a pool of connections", () => {
     expect(calls.map(({ status }) => status)).toEqual(Array(5).fill("rejected"));
     await expect(open(pool)).rejects.toThrow("ECONNREFUSED");
     expect(pool.load()).toEqual([0]);
+  });
+
+  it("fails all calls, as unavailable, that wait for a connection which closes before the server has said anything", async () => {
+    const server = createTcpServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket.destroy());
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const pool = createPool(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    // One goes ahead; the others wait for what comes of it.
+    const [, ...waiting] = await Promise.allSettled(Array.from({ length: 3 }, () => open(pool)));
+    for (const call of waiting) {
+      expect(call).toMatchObject({ status: "rejected", reason: { code: Code.Unavailable } });
+    }
+  });
+
+  it("gives the process up to its end while nothing but a resting call is open, and takes it back for any other", async () => {
+    const { origin, streams } = await startHoldingServer(100);
+    const pool = createPool(origin);
+    const [resting] = await Promise.all([pool.request("POST", RESTING_PATH, {}, {}), streams.next()]);
+    resting.on("error", () => {});
+    const session = resting.session as ClientHttp2Session;
+    const keeps = () => (session.socket as Socket & { _handle: { hasRef(): boolean } })._handle.hasRef();
+    const seen = [keeps()];
+    pool.rest(true);
+    seen.push(keeps());
+    const other = await open(pool);
+    seen.push(keeps());
+    const closed = once(other, "close");
+    other.close();
+    await closed;
+    seen.push(keeps());
+    pool.rest(false);
+    seen.push(keeps());
+    expect(seen).toEqual([true, false, true, false, true]);
   });
 
   it("connects no more when it is closed while a call makes sure of its connection", async () => {
