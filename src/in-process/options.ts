@@ -89,7 +89,10 @@ const MOST_CLAIMS = 8;
 
 /** The claims that a caller makes: a limiter's name with options, or several; throws a `RangeError` for what are none. */
 export function checkClaims(wanted: string | readonly ClientClaim[], options: ClaimOptions): readonly Claim[] {
-  if (typeof wanted === "string") return [checkClaim({ ...options, limiter: wanted })];
+  if (typeof wanted === "string") {
+    const { key, permits, tokens, slots } = options;
+    return [checkClaim({ limiter: wanted, key, permits, tokens, slots })];
+  }
   if (wanted.length === 0 || wanted.length > MOST_CLAIMS) {
     throw new RangeError(`1 to ${MOST_CLAIMS} claims can be made together, not ${wanted.length}`);
   }

@@ -4,7 +4,6 @@ import type { AdmissionController, AdmitOptions, TryAdmitOptions } from "../clie
 import type { GuardedWork, Lease, OutcomeOptions } from "../client/api/lease.ts";
 import type { Limit, LimitedFunction } from "../client/api/limit.ts";
 import type { Refusal } from "../client/api/refusal.ts";
-import { callSite } from "../client/hold/call-site.ts";
 import { limiterConfig, type RateLimiterOptions } from "./options.ts";
 import { createRateLimitersOf } from "./rate-limiters.ts";
 
@@ -46,19 +45,19 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const config = limiterConfig(options);
   const { name, keyed, maxConcurrent } = config;
   const limiters = createRateLimitersOf([config]);
-  const { status } = limiters;
+  const { status, siteOf } = limiters;
 
   async function inFlight(key?: string): Promise<number> {
     return (await status(name, key)).permitsInUse;
   }
 
   const limiter: RateLimiter = {
-    acquire: (given = {}) => limiters.acquireAt(callSite(limiter.acquire), name, given),
-    tryAcquire: (given = {}) => limiters.tryAcquireAt(callSite(limiter.tryAcquire), name, given),
+    acquire: (given = {}) => limiters.acquireAt(siteOf(limiter.acquire), name, given),
+    tryAcquire: (given = {}) => limiters.tryAcquireAt(siteOf(limiter.tryAcquire), name, given),
     withLease: <T>(...rest: [GuardedWork<T>] | [WithLocalLeaseOptions & KeyOptions, GuardedWork<T>]) =>
-      limiters.withLeaseAt(callSite(limiter.withLease), name, ...rest),
+      limiters.withLeaseAt(siteOf(limiter.withLease), name, ...rest),
     // biome-ignore lint/suspicious/noExplicitAny: the overloads say which of the two it is.
-    limit: (...rest: any[]) => limiters.limitAt(callSite(limiter.limit as never), name, rest) as any,
+    limit: (...rest: any[]) => limiters.limitAt(siteOf(limiter.limit as never), name, rest) as any,
     waiters: async (key) => (await status(name, key)).waiters,
     inFlight,
     async utilization(key) {

@@ -5,7 +5,6 @@ import type { Claim, ClaimOptions } from "../client/api/claim.ts";
 import type { GuardedWork, Lease, OutcomeOptions } from "../client/api/lease.ts";
 import type { Limit, LimitedFunction } from "../client/api/limit.ts";
 import type { Refusal } from "../client/api/refusal.ts";
-import { callSite } from "../client/hold/call-site.ts";
 import { createLimit, limitFunction } from "../client/lease/limit.ts";
 import { workUnder } from "../client/lease/with-lease.ts";
 import type { LimiterConfig } from "../server/machine/limiter/limiter.ts";
@@ -48,17 +47,17 @@ export interface RateLimiters {
 export function createRateLimiters(options: Readonly<Record<string, Omit<RateLimiterOptions, "name">>>): RateLimiters {
   const configs = Object.entries(options).map(([name, one]) => limiterConfig({ ...one, name }));
   const byName = new Map(configs.map((config) => [config.name, config]));
-  const { acquireAt, tryAcquireAt, withLeaseAt, limitAt, status } = createRateLimitersOf(configs);
+  const { siteOf, acquireAt, tryAcquireAt, withLeaseAt, limitAt, status } = createRateLimitersOf(configs);
 
   const limiters: RateLimiters = {
     acquire: (wanted: Wanted, given: AskOptions & ClaimOptions = {}) =>
-      acquireAt(callSite(limiters.acquire), wanted, given),
+      acquireAt(siteOf(limiters.acquire), wanted, given),
     tryAcquire: (wanted: Wanted, given: TryAdmitOptions & ClaimOptions = {}) =>
-      tryAcquireAt(callSite(limiters.tryAcquire), wanted, given),
+      tryAcquireAt(siteOf(limiters.tryAcquire), wanted, given),
     withLease: <T>(wanted: Wanted, ...rest: WorkArguments<T>) =>
-      withLeaseAt(callSite(limiters.withLease), wanted, ...rest),
+      withLeaseAt(siteOf(limiters.withLease), wanted, ...rest),
     // biome-ignore lint/suspicious/noExplicitAny: the overloads say which of the two it is.
-    limit: (wanted: Wanted, ...rest: any[]) => limitAt(callSite(limiters.limit as never), wanted, rest) as any,
+    limit: (wanted: Wanted, ...rest: any[]) => limitAt(siteOf(limiters.limit as never), wanted, rest) as any,
     controller(name, { key } = {}) {
       const config = byName.get(name);
       const { maxConcurrent, keyed } = config ?? {};
@@ -91,8 +90,25 @@ type WorkArguments<T> = [GuardedWork<T>] | [Given, GuardedWork<T>];
 export function createRateLimitersOf(configs: readonly LimiterConfig[]) {
   const admission = createLocalAdmission(configs);
 
-  async function acquireAt(site: string, wanted: Wanted, given: Given): Promise<Lease> {
-    return admission.acquire(checkClaims(wanted, given), given, site);
+  function acquireAt(site: string, wanted: Wanted, given: Given): Promise<Lease> {
+    try {
+      return admission.acquire(checkClaims(wanted, given), given, site);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Not an async function, which would take a promise more. */
+  function tryAcquireAt(
+    site: string,
+    wanted: Wanted,
+    given: Pick<AskOptions, "signal"> & ClaimOptions,
+  ): Promise<Lease | Refusal> {
+    try {
+      return Promise.resolve(admission.tryAcquire(checkClaims(wanted, given), given, site));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async function withLeaseAt<T>(site: string, wanted: Wanted, ...rest: WorkArguments<T>): Promise<T> {
@@ -101,11 +117,10 @@ export function createRateLimitersOf(configs: readonly LimiterConfig[]) {
   }
 
   return {
+    siteOf: admission.siteOf,
     acquireAt,
     withLeaseAt,
-    async tryAcquireAt(site: string, wanted: Wanted, given: Pick<AskOptions, "signal"> & ClaimOptions) {
-      return admission.tryAcquire(checkClaims(wanted, given), given, site);
-    },
+    tryAcquireAt,
     limitAt(site: string, wanted: Wanted, rest: readonly unknown[]) {
       const fn = rest.find((one) => typeof one === "function") as ((...args: unknown[]) => unknown) | undefined;
       const { signal, outcomeOf, ...given } = (rest.find((one) => typeof one === "object") ?? {}) as Given;

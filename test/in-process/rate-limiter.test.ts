@@ -68,6 +68,28 @@ describe("createRateLimiter", () => {
     expect(await limiter.utilization()).toBe(0);
   });
 
+  test("the signal of a lease that was asked for before is the one that aborts", async () => {
+    const limiter = createRateLimiter({ maxConcurrent: 1 });
+    const abort = new AbortController();
+    const lease = (await limiter.tryAcquire({ signal: abort.signal })) as Lease;
+    const { signal } = lease;
+    expect(lease.signal).toBe(signal);
+    abort.abort("enough");
+    expect(signal.reason).toBe("enough");
+    expect(lease.valid).toBe(false);
+    expect((await limiter.tryAcquire()).granted).toBe(true);
+  });
+
+  test("a request that is made where another hears that it waits is answered all the same", async () => {
+    const limiter = createRateLimiter({ maxConcurrent: 1 });
+    const first = await limiter.acquire();
+    const asked: Promise<unknown>[] = [];
+    const second = limiter.acquire({ onWaiting: () => asked.push(limiter.tryAcquire()) });
+    expect(await asked[0]).toMatchObject({ granted: false, reason: "WAITERS_AHEAD" });
+    await first.release();
+    await (await second).release();
+  });
+
   test("waiters are notified of their place, and that it comes nearer", async () => {
     const limiter = createRateLimiter({ maxConcurrent: 1 });
     const first = await limiter.acquire();

@@ -48,14 +48,16 @@ export function createLease(held: LeaseCore, guard: LeakGuard, site: string): Le
 }
 
 function leakOf(held: LeaseCore): Leak {
-  const { id, claims } = held.grant;
+  return { message: leakMessage(held.grant), giveBack: () => void held.release("ignored") };
+}
+
+/** What a developer is told of a lease that was forgotten. */
+export function leakMessage({ id, claims }: Pick<Lease, "id" | "claims">): string {
   const names = claims.map(({ limiter }) => limiter).join(", ");
-  return {
-    message:
-      `a lease on ${names} (${id}) was collected as garbage before it was released; hold it with ` +
-      "`await using`, or call release()",
-    giveBack: () => void held.release("ignored"),
-  };
+  return (
+    `a lease on ${names} (${id}) was collected as garbage before it was released; hold it with ` +
+    "`await using`, or call release()"
+  );
 }
 
 /** A handle for a grant that holds nothing: it has been released already. */

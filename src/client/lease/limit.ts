@@ -75,10 +75,15 @@ export function createLimit({ admit, signal, outcomeOf, ...bounds }: LimitParts)
     }
   }
 
-  async function runUnder<T>(lease: Lease, work: GuardedWork<T>): Promise<T> {
+  function runUnder<T>(lease: Lease, work: GuardedWork<T>): Promise<T> {
+    return workUnder(lease, (held, taken) => count(() => work(held, taken)), { outcomeOf });
+  }
+
+  /** Its lease is released after that: the next call may run before this one has heard of it. */
+  async function count<T>(work: () => T | PromiseLike<T>): Promise<T> {
     active += 1;
     try {
-      return await workUnder(lease, work, { outcomeOf });
+      return await work();
     } finally {
       active -= 1;
     }
