@@ -334,6 +334,12 @@ module.exports = {
       "What several commands read of the server; nothing is shown here.",
     ),
     only(
+      "cli-completion",
+      "cli/completion/",
+      ["cli/(completion|session|text)/", "client/"],
+      "What may stand at the cursor: it reads the commands' definitions, and runs none.",
+    ),
+    only(
       "cli-doctor",
       "cli/doctor/",
       ["cli/(doctor|reading|session)/", "client/", "explain/", "text/"],

@@ -3,8 +3,16 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { COMMAND_GROUPS, type CommandEntry } from "./command-list.ts";
+import { COMPLETE } from "./completion/scripts.ts";
 import type { Handle, Work } from "./session/context.ts";
-import { ADDRESS_VARIABLE, addressIsSet, terminalIsDumb } from "./session/environment.ts";
+import {
+  ADDRESS_VARIABLE,
+  addressIsSet,
+  BOARD_VARIABLE,
+  DEFAULT_BOARD,
+  terminalIsDumb,
+  variable,
+} from "./session/environment.ts";
 import { EXIT, EXIT_CODES_HELP } from "./session/exit-codes.ts";
 import { failureOf, reportFailure } from "./session/failure.ts";
 import { Interrupted } from "./session/signals.ts";
@@ -41,6 +49,11 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       );
     };
 
+  if (args[0] === COMPLETE) {
+    // For the shell's script: the terminal would show its tabs as something else.
+    for (const line of await candidates(args.slice(1))) process.stdout.write(`${line}\n`);
+    return EXIT.ok;
+  }
   try {
     // As other programs have it: `help limiters` is `limiters --help`.
     const asked = args[0] === "help" ? [...args.slice(1), "--help"] : args;
@@ -56,6 +69,21 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     else reportFailure(failure, terminal, json);
     return failure.exitCode;
   }
+}
+
+/** What may stand at the cursor of a shell. */
+async function candidates(args: readonly string[]): Promise<readonly string[]> {
+  const { complete } = await import("./completion/complete.ts");
+  const handle: Handle = () => async () => {};
+  return complete(args, {
+    program: createProgram(handle),
+    load: async (command) => {
+      const entry = COMMAND_GROUPS.flatMap(([, group]) => group).find(({ name }) => name === command.name());
+      if (entry !== undefined) (await entry.load())(command, handle);
+    },
+    address: variable(ADDRESS_VARIABLE) ?? DEFAULT_ADDRESS,
+    board: variable(BOARD_VARIABLE) ?? DEFAULT_BOARD,
+  });
 }
 
 interface GlobalFlags {

@@ -101,10 +101,19 @@ const SERVE: readonly CommandEntry[] = [
   },
 ];
 
+const SETUP: readonly CommandEntry[] = [
+  {
+    name: "completion",
+    description: "print the script that has a shell complete commands and names",
+    load: async () => (await import("./commands/completion.ts")).defineCompletion,
+  },
+];
+
 /** As `--help` shows them. */
 export const COMMAND_GROUPS = [
   ["Hold:", HOLD],
   ["Work on boards:", WORK],
   ["Look and step in:", OPERATE],
   ["Serve:", SERVE],
+  ["Set up:", SETUP],
 ] as const;

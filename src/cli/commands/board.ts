@@ -3,7 +3,7 @@
 import { Option } from "commander";
 import type { BoardContext, DefineBoardCommand, HandleOnBoard } from "../session/board-context.ts";
 import type { DefineCommand } from "../session/context.ts";
-import { BOARD_VARIABLE } from "../session/environment.ts";
+import { BOARD_VARIABLE, DEFAULT_BOARD } from "../session/environment.ts";
 import { UsageError } from "../session/failure.ts";
 import { defineAdd } from "./board/add.ts";
 import { defineBlock, defineUnblock } from "./board/block.ts";
@@ -41,8 +41,6 @@ const COMMANDS: readonly (readonly [name: string, description: string, define: D
   ["block", "keep a card from being pulled until it is unblocked", defineBlock],
   ["unblock", "let the card be taken again", defineUnblock],
 ];
-
-const DEFAULT_BOARD = "default";
 
 const HELP = `
 Cards are only ever pulled: no command puts one into a later stage, and no stage takes more than its limit.

@@ -8,6 +8,14 @@ export const ADDRESS_VARIABLE = "BACKPRESSURE_ADDRESS";
 /** The variable that names the board where no flag does: a command that runs for a card finds its board there. */
 export const BOARD_VARIABLE = "BACKPRESSURE_BOARD";
 
+/** The board where nothing names one: that of the default configuration. */
+export const DEFAULT_BOARD = "default";
+
+/** Returns the variable's value; undefined: it is not set, or empty. */
+export function variable(name: typeof ADDRESS_VARIABLE | typeof BOARD_VARIABLE): string | undefined {
+  return process.env[name] || undefined;
+}
+
 /** Variables for a command that is run; undefined: not set. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 

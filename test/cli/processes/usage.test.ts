@@ -20,6 +20,7 @@ const COMMANDS = [
   "diff",
   "doctor",
   "health",
+  "completion",
 ];
 
 describe("backpressure", () => {
@@ -49,6 +50,7 @@ describe("backpressure", () => {
     ["diff"],
     ["health"],
     ["doctor"],
+    ["completion"],
     ["limiters set"],
     ["board"],
     ["board pull"],

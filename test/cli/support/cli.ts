@@ -52,7 +52,12 @@ export function startCli(args: readonly string[], options?: CliOptions): CliProc
  */
 export function startCliOnTerminal(args: readonly string[], options?: CliOptions): CliProcess {
   const words = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
-  return start("script", ["-qefc", `exec ${words.join(" ")}`, "/dev/null"], {
+  return startOnTerminal(words.join(" "), options);
+}
+
+/** Starts a command of the shell on a terminal in the same way. */
+export function startOnTerminal(command: string, options?: CliOptions): CliProcess {
+  return start("script", ["-qefc", `exec ${command}`, "/dev/null"], {
     ...options,
     env: { ...options?.env, SHELL: "/bin/sh" },
     input: "pipe",
