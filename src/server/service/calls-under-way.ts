@@ -105,17 +105,12 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
   function watchedStream(handle: ServerStreamHandler<unknown, unknown>): ServerStreamHandler<unknown, unknown> {
     return (request, stream) => {
       if (over) throw sentAway();
-      const watched = new WatchedStream(stream, () => underWay.delete(one));
-      const one: UnderWay = {
-        dueAt: dueAt(stream.timeout),
-        fail: (error) => stream.fail(error),
-        abandon: () => watched.abandon(),
-      };
-      add(one);
+      const watched = new WatchedStream(stream, underWay, dueAt(stream.timeout));
+      add(watched);
       try {
         handle(request, watched);
       } catch (error) {
-        underWay.delete(one);
+        underWay.delete(watched);
         throw error;
       }
     };
@@ -128,10 +123,12 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
     watch: (service) => decorate(service, { unary: watched, stream: watchedStream }),
     sendAway() {
       over = true;
-      for (const { fail } of underWay) fail(sentAway());
+      for (const one of underWay) one.fail(sentAway());
     },
   };
 }
+
+const NOTHING = () => {};
 
 /** The answer, or what is thrown, as its caller hears it. */
 function answerNow(handle: UnaryHandler<unknown, unknown>, request: unknown, call: UnaryCall): unknown {
@@ -187,15 +184,17 @@ class WatchedCall implements UnaryCall {
   }
 }
 
-/** The same stream. `answered` is called when it speaks or ends, each time. */
-class WatchedStream<O> implements ServerStream<O> {
+/** The same stream, which is no longer under way when it speaks or ends. */
+class WatchedStream<O> implements ServerStream<O>, UnderWay {
+  readonly dueAt: number;
   readonly #stream: ServerStream<O>;
-  readonly #answered: () => void;
-  #onEnd: Parameters<ServerStream<O>["onEnd"]>[0] = () => {};
+  readonly #underWay: Set<UnderWay>;
+  #onEnd: Parameters<ServerStream<O>["onEnd"]>[0] = NOTHING;
 
-  constructor(stream: ServerStream<O>, answered: () => void) {
+  constructor(stream: ServerStream<O>, underWay: Set<UnderWay>, dueAt: number) {
     this.#stream = stream;
-    this.#answered = answered;
+    this.#underWay = underWay;
+    this.dueAt = dueAt;
   }
 
   get peer(): string {
@@ -223,7 +222,7 @@ class WatchedStream<O> implements ServerStream<O> {
   }
 
   send(message: O): boolean {
-    this.#answered();
+    this.#underWay.delete(this);
     return this.#stream.send(message);
   }
 
@@ -232,19 +231,19 @@ class WatchedStream<O> implements ServerStream<O> {
   }
 
   end(): void {
-    this.#answered();
+    this.#underWay.delete(this);
     this.#stream.end();
   }
 
   fail(error: WireError): void {
-    this.#answered();
+    this.#underWay.delete(this);
     this.#stream.fail(error);
   }
 
   onEnd(listener: Parameters<ServerStream<O>["onEnd"]>[0]): void {
     this.#onEnd = listener;
     this.#stream.onEnd((how) => {
-      this.#answered();
+      this.#underWay.delete(this);
       listener(how);
     });
   }

@@ -54,9 +54,16 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
     toCommand(request: AcquireRequest, timeout: number | undefined): AcquireQuestion {
       const { resume, holder, requestId, keepOnCancel } = request;
       if (resume) return { kind: "resume", leaseId: resume.leaseId, keepOnCancel };
-      const asked = { holder, requestId, keepOnCancel, ttl: request.ttl && durationToMicros(request.ttl) };
-      const maxWait = waitOf(request, timeout);
-      return { kind: "acquire", id: ids.next(), claims: claimsFromWire(request.claims), maxWait, ...asked };
+      return {
+        kind: "acquire",
+        id: ids.next(),
+        claims: claimsFromWire(request.claims),
+        maxWait: waitOf(request, timeout),
+        holder,
+        requestId,
+        keepOnCancel,
+        ttl: request.ttl && durationToMicros(request.ttl),
+      };
     },
 
     /** Undefined: there is nothing to say but how it ends. */

@@ -159,5 +159,5 @@ function begin(
     },
     refuse: () => stream.fail(tooManyStreams(places.most)),
   });
-  beneath.stream.on("close", leave);
+  stream.placed(leave);
 }

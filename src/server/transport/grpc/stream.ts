@@ -24,6 +24,8 @@ export interface GrpcStreamOptions {
   readonly clock: Clock;
 }
 
+const NOTHING = () => {};
+
 type AnyCall = ServerWritableStream<Message, Buffer> | ServerDuplexStream<Message, Buffer>;
 
 export class GrpcServerStream implements ServerStream<Message> {
@@ -38,24 +40,26 @@ export class GrpcServerStream implements ServerStream<Message> {
   #unsentBytes = 0;
   #behind = false;
   #ended = false;
-  #onWritable: () => void = () => {};
-  #onEnd: (how: StreamEnd) => void = () => {};
+  #onWritable: () => void = NOTHING;
+  #onEnd: (how: StreamEnd) => void = NOTHING;
+  #giveBackPlace: () => void = NOTHING;
 
   constructor(call: AnyCall, options: GrpcStreamOptions, window = SERVER_STREAM_WINDOW) {
     this.#call = call;
     this.#options = options;
     this.#window = window;
-    const { stream, connection } = options.beneath;
+    const { beneath } = options;
+    const { stream, connection } = beneath;
     const leave = () => this.#leave(connection.howStreamEnded());
     this.#reader = options.readers.watch(() => {
       this.#leave("lost");
       if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
     });
-    // Streams close once; `once` would cost twice as much.
-    stream.on("close", () => {
+    beneath.onClose = () => {
       this.#reader.stop();
       leave();
-    });
+      this.#giveBackPlace();
+    };
     // Its deadline has passed; the stream stays open until its client has heard of it.
     call.on("cancelled", leave);
   }
@@ -70,6 +74,11 @@ export class GrpcServerStream implements ServerStream<Message> {
 
   header(name: string): string | undefined {
     return headerOf(this.#call, name);
+  }
+
+  /** It has, or waits for, a place on its connection, which `giveBack` gives back. */
+  placed(giveBack: () => void): void {
+    this.#giveBackPlace = giveBack;
   }
 
   send(message: Message): boolean {
