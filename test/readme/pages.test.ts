@@ -7,7 +7,9 @@ import { expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const { files: SHIPPED }: { files: readonly string[] } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-const DOCS = readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`);
+const DOCS = readdirSync(join(ROOT, "docs"))
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => `docs/${name}`);
 const PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md", "bench/README.md", ...DOCS];
 
 interface Link {

@@ -37,10 +37,19 @@ const ROUNDS = 120;
 /** Intervals for which `gpu-pool` has been stuck at the end. */
 const STUCK_FOR = 48;
 
-export async function startBusyServer(yaml = ""): Promise<BusyServer> {
+export interface BusyServerOptions {
+  /** What else is configured. */
+  readonly yaml?: string;
+  /** What has happened before. */
+  readonly before?: (client: ContractClient, clock: JumpingClock) => Promise<void>;
+}
+
+export async function startBusyServer(options: BusyServerOptions = {}): Promise<BusyServer> {
+  const { yaml = "", before } = options;
   const clock = createJumpingClock();
   const server = await startTestServer(LIMITERS + yaml, { clock });
   const client = server.grpc();
+  await before?.(client, clock);
   const take = async (limiter: string, holder: string) => {
     await client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter }], holder });
   };

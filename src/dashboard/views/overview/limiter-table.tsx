@@ -81,6 +81,12 @@ interface RowFocus {
 /** Keeps the focus on the row of its limiter when the order changes, and moves it by `j` and `k`. */
 function useRowFocus(body: { readonly current: HTMLElement | null }, order: readonly string[]): RowFocus {
   const [name, setName] = useState("");
+  // Keys may come faster than the page is drawn.
+  const latest = useRef("");
+  const set = (next: string) => {
+    latest.current = next;
+    setName(next);
+  };
   // A row that changes its place in the document loses the focus on the way: that is no wish of its reader.
   const moving = useRef(false);
   moving.current = true;
@@ -94,11 +100,12 @@ function useRowFocus(body: { readonly current: HTMLElement | null }, order: read
       const step = key === "j" ? 1 : key === "k" ? -1 : 0;
       if (step === 0 || ctrlKey || metaKey || altKey) return;
       if (target instanceof HTMLElement && target.matches("input, textarea, select")) return;
-      const at = order.indexOf(name);
+      const at = order.indexOf(latest.current);
       const next = order[at < 0 ? 0 : Math.min(order.length - 1, Math.max(0, at + step))];
       if (next === undefined) return;
-      setName(next);
+      set(next);
       requestAnimationFrame(() => {
+        if (latest.current !== next) return;
         const link = linkOf(body.current, next);
         link?.focus({ preventScroll: true });
         link?.scrollIntoView({ block: "nearest" });
@@ -106,12 +113,12 @@ function useRowFocus(body: { readonly current: HTMLElement | null }, order: read
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
-  }, [body, order, name]);
+  }, [body, order]);
   return {
     name,
-    onFocus: setName,
+    onFocus: set,
     onBlur() {
-      if (!moving.current) setName("");
+      if (!moving.current) set("");
     },
   };
 }

@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { arrange, needy, takeCensus } from "../../src/dashboard/model/census.ts";
+import { formatRoute, parseRoute, type View } from "../../src/dashboard/model/route.ts";
+import { serverSentence, settingsOf } from "../../src/dashboard/model/server-words.ts";
+import { stageLimitPreview } from "../../src/dashboard/model/stage-limit.ts";
+import { slotsOf } from "../../src/dashboard/ui/windowed.ts";
+import { limiterOf } from "./support/limiter.ts";
+
+describe("addresses", () => {
+  test.each<[string, View]>([
+    ["", { kind: "overview" }],
+    ["#/", { kind: "overview" }],
+    ["#/limiters/team/db", { kind: "limiter", name: "team/db" }],
+    ["#/boards", { kind: "boards" }],
+    ["#/boards/release%202", { kind: "board", name: "release 2" }],
+    ["#/server", { kind: "server" }],
+    ["#/nowhere/%E0%A4%A", { kind: "overview" }],
+  ])("%j is read", (hash, view) => {
+    expect(parseRoute(hash).view).toEqual(view);
+  });
+
+  test("what is shown is the same after it was written and read", () => {
+    for (const name of ["db", "team/db", "a?b#c", "ü 100 %"]) {
+      const view: View = { kind: "limiter", name };
+      expect(parseRoute(formatRoute({ view })).view).toEqual(view);
+    }
+    const route = { view: { kind: "overview" }, filter: "pay & ?", sort: "-waiting" } as const;
+    expect(parseRoute(formatRoute(route))).toEqual(route);
+  });
+});
+
+describe("the order of limiters", () => {
+  const at = 1_000_000;
+  const known = [
+    { at, limiter: limiterOf({ name: "calm", description: "The database" }) },
+    { at, limiter: limiterOf({ name: "full", maxConcurrent: 2 }, { waiters: 3, oldestWaitMs: 500, permitsInUse: 2 }) },
+    {
+      at,
+      limiter: limiterOf({ name: "stuck", maxConcurrent: 1 }, { waiters: 1, oldestWaitMs: 5_000, permitsInUse: 1 }),
+    },
+    { at, limiter: limiterOf({ name: "paused", paused: true }, { waiters: 1, oldestWaitMs: 100 }) },
+  ];
+
+  test("what waits grows older between two words of the server, and a queue that stands becomes stuck", () => {
+    expect(needy(takeCensus(known, at).all)).toEqual(["paused"]);
+    const later = takeCensus(known, at + 6_000);
+    expect(needy(later.all)).toEqual(["stuck", "paused"]);
+    expect(later.totals).toMatchObject({ limiters: 4, needing: 2, waiting: 5, oldestWaitMs: 11_000 });
+  });
+
+  test.each([
+    ["", ["stuck", "full", "paused", "calm"]],
+    ["name", ["calm", "full", "paused", "stuck"]],
+    ["-name", ["stuck", "paused", "full", "calm"]],
+    ["-waiting", ["full", "paused", "stuck", "calm"]],
+    ["-nothing", ["stuck", "full", "paused", "calm"]],
+  ])("sorted by %j", (sort, names) => {
+    const { all } = takeCensus(known, at + 6_000);
+    expect(arrange(all, "", sort)).toEqual(names);
+  });
+
+  test("the filter looks at names, descriptions and states, and wants all words", () => {
+    const { all } = takeCensus(known, at + 6_000);
+    expect(arrange(all, "DATA", "")).toEqual(["calm"]);
+    expect(arrange(all, "stuck", "")).toEqual(["stuck"]);
+    expect(arrange(all, "calm nothing", "")).toEqual([]);
+  });
+});
+
+describe("rows of a long table", () => {
+  const gap = (from: number, rows: number) => ({ kind: "gap", from, rows });
+  const row = (index: number) => ({ kind: "row", index });
+
+  test.each([
+    [{ from: 0, to: 3 }, -1, [row(0), row(1), row(2), gap(3, 7)]],
+    [{ from: 4, to: 6 }, -1, [gap(0, 4), row(4), row(5), gap(6, 4)]],
+    [{ from: 4, to: 6 }, 1, [gap(0, 1), row(1), gap(2, 2), row(4), row(5), gap(6, 4)]],
+    [{ from: 4, to: 6 }, 9, [gap(0, 4), row(4), row(5), gap(6, 3), row(9)]],
+    [{ from: 4, to: 6 }, 5, [gap(0, 4), row(4), row(5), gap(6, 4)]],
+    [{ from: 8, to: 20 }, -1, [gap(0, 8), row(8), row(9)]],
+  ])("of ten rows %j are seen and %i has the focus", (range, focused, slots) => {
+    expect(slotsOf(10, range, focused)).toEqual(slots);
+  });
+});
+
+describe("the server in words", () => {
+  test.each([
+    ["SERVING", {}, "The server serves."],
+    ["NOT_SERVING", {}, "The server does not serve."],
+    [
+      "NOT_SERVING",
+      { draining: true },
+      "The server is about to stop: it finishes what is held, and admits nothing new.",
+    ],
+    [
+      "SERVING",
+      { learningFor: "12.5s" },
+      "The server grants nothing for 13 s more: it may not know every lease from before its start.",
+    ],
+    ["SERVING", { storeProblem: "disk full" }, "The data folder takes nothing, and nothing is granted: disk full"],
+  ])("health %s, %j", (health, status, words) => {
+    expect(serverSentence(health, status).words).toBe(words);
+  });
+
+  test("settings stand under the paths of the file, each with where it comes from", () => {
+    const config = { limits: { maxWaiters: 7 }, listeners: { corsOrigins: ["a", "b"] } };
+    const origins = [{ field: "limits.max_waiters", origin: "ORIGIN_FILE" }];
+    expect(settingsOf({ config, origins })).toEqual([
+      { field: "limits.max_waiters", value: "7", from: "the file" },
+      { field: "listeners.cors_origins", value: "a, b", from: "default" },
+    ]);
+  });
+});
+
+test.each([
+  [3, 2, "3 cards in Review stay there, and none is pulled into it until there are fewer than 2."],
+  [2, 2, "Review is full with the 2 cards that it has."],
+  [1, 3, "Review has 1 card, and room for 2 more."],
+  [1, undefined, "Review takes whatever is pulled into it."],
+])("with %i cards, a limit of %s", (cards, limit, words) => {
+  expect(stageLimitPreview("Review", cards, limit)).toBe(words);
+});
