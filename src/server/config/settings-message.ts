@@ -26,6 +26,7 @@ export function settingsMessage(settings: ServerSettings): Config {
       maxWaiters: settings.maxWaiters,
       maxLimiters: settings.maxLimiters,
       maxBoards: settings.maxBoards,
+      maxCommandsPerSession: settings.maxCommandsPerSession,
     },
     liveness: {
       keepaliveTime: microsToDuration(liveness.keepaliveTime),

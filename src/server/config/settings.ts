@@ -17,6 +17,8 @@ export interface ServerSettings {
   /** Limiters and boards that exist beside those of the file. */
   readonly maxLimiters: number;
   readonly maxBoards: number;
+  /** Commands without a last answer. */
+  readonly maxCommandsPerSession: number;
   readonly logLevel: LogLevel;
   /** Threads that carry connections; 0: the main thread does. */
   readonly workers: number;
@@ -96,6 +98,7 @@ export function serverSettings({
     maxWaiters: limits?.maxWaiters ?? 100_000,
     maxLimiters: limits?.maxLimiters ?? 10_000,
     maxBoards: limits?.maxBoards ?? 1_000,
+    maxCommandsPerSession: limits?.maxCommandsPerSession ?? 10_000,
     logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
     workers: workers ?? 0,
     store: store?.folder
@@ -139,6 +142,7 @@ const LIVE_FIELDS: Readonly<Record<string, Read>> = {
   "limits.max_waiters": ({ maxWaiters }) => maxWaiters,
   "limits.max_limiters": ({ maxLimiters }) => maxLimiters,
   "limits.max_boards": ({ maxBoards }) => maxBoards,
+  "limits.max_commands_per_session": ({ maxCommandsPerSession }) => maxCommandsPerSession,
   "drain.timeout": ({ drainTimeout }) => drainTimeout,
   "logging.level": ({ logLevel }) => logLevel,
 };
@@ -153,8 +157,8 @@ export const MACHINE_FIELDS: ReadonlySet<string> = new Set(["workers"]);
 
 /** The settings of a server that runs with `running` once it has taken up `next`: what needs a restart stays. */
 export function settingsInForce(running: ServerSettings, next: ServerSettings): ServerSettings {
-  const { drainTimeout, maxWaiters, maxLimiters, maxBoards, logLevel } = next;
-  return { ...running, drainTimeout, maxWaiters, maxLimiters, maxBoards, logLevel };
+  const { drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel } = next;
+  return { ...running, drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel };
 }
 
 const DURABILITIES: Readonly<Partial<Record<Durability, LeaseDurability>>> = {

@@ -10,8 +10,10 @@ import { createBoardService } from "../service/board-service.ts";
 import { createCallsUnderWay } from "../service/calls-under-way.ts";
 import { createConfigService } from "../service/config-service.ts";
 import { createHealth } from "../service/health.ts";
+import { createHeartbeats } from "../service/heartbeats.ts";
 import { createLimiterService } from "../service/limiter-service.ts";
 import { createReflection } from "../service/reflection.ts";
+import { createSessionService } from "../service/session/session-service.ts";
 import { createGrpcTransport } from "../transport/grpc/transport.ts";
 import type { ConnectionPlaces } from "../transport/port/connection-places.ts";
 import { readPageFiles } from "../transport/web/pages/files.ts";
@@ -44,14 +46,18 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
   const heartbeat = () => state.settings.liveness.heartbeat;
   const admission = createAdmissionService({ clock, ids, engine, heartbeat });
   const board = createBoardService({ clock, ids, boards, heartbeat });
+  const calls = createCallsUnderWay({ clock, bound: () => state.settings.drainTimeout });
+  const heartbeats = createHeartbeats(clock, heartbeat);
+  const maxCommands = () => state.settings.maxCommandsPerSession;
+  const sessions = createSessionService({ clock, ids, engine, boards, heartbeats, calls, maxCommands });
   const contract = [
     admission.service,
     createLimiterService({ clock, engine }),
     board.service,
+    sessions.service,
     createConfigService({ clock, engine, boards, running: () => state.running }),
   ];
   const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
-  const calls = createCallsUnderWay({ clock, bound: () => state.settings.drainTimeout });
   const services = [
     ...contract,
     health.service,
@@ -79,6 +85,7 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
     drain(endTime, waiterLeaves) {
       admission.drain(endTime, waiterLeaves);
       board.drain(endTime);
+      sessions.drain(endTime, waiterLeaves);
     },
     callsUnderWay: async () => calls.count,
     sendAway: async () => calls.sendAway(),

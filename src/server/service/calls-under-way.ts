@@ -23,6 +23,11 @@ export interface CallsUnderWay {
   readonly count: number;
   /** Returns the same service, whose calls are known here until they are answered. */
   watch(service: RpcService): RpcService;
+  /** Knows of something that waits, until it is overdue or removed. */
+  add(one: UnderWay): void;
+  remove(one: UnderWay): void;
+  /** µs: when what is asked now is overdue. `timeout`: µs that its caller gives it. */
+  dueAt(timeout: number | undefined): number;
   /** Rejects pending and future calls with UNAVAILABLE. Their commands may still take effect. */
   sendAway(): void;
 }
@@ -33,13 +38,13 @@ export interface CallsUnderWayOptions {
   readonly bound: () => number;
 }
 
-interface UnderWay {
+export interface UnderWay {
   /** µs: when it is answered without what it waits for. */
   readonly dueAt: number;
-  /** Ends it for its caller. */
-  fail(error: WireError): void;
-  /** Tells its service that the caller is to hear no more of it. */
-  abandon(): void;
+  /** That time has passed, and it is no longer known here. It takes nothing any more, and its caller hears so. */
+  overdue(): void;
+  /** The server ends. */
+  sendAway(error: WireError): void;
 }
 
 /** µs between two looks at what is overdue. */
@@ -66,8 +71,7 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
     for (const one of underWay) {
       if (one.dueAt > now) continue;
       underWay.delete(one);
-      one.abandon();
-      one.fail(notKept());
+      one.overdue();
     }
     if (underWay.size === 0 || over) return;
     looking = true;
@@ -86,7 +90,14 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
       const answer = answerNow(handle, request, watchedCall);
       if (!(answer instanceof Promise)) return answer;
       return new Promise((resolve, reject) => {
-        const one: UnderWay = { dueAt: dueAt(call.timeout), fail: reject, abandon: () => watchedCall.abandon() };
+        const one: UnderWay = {
+          dueAt: dueAt(call.timeout),
+          overdue() {
+            watchedCall.abandon();
+            reject(notKept());
+          },
+          sendAway: reject,
+        };
         add(one);
         answer.then(
           (value) => {
@@ -120,10 +131,13 @@ export function createCallsUnderWay({ clock, bound }: CallsUnderWayOptions): Cal
     get count() {
       return underWay.size;
     },
+    add,
+    remove: (one) => void underWay.delete(one),
+    dueAt,
     watch: (service) => decorate(service, { unary: watched, stream: watchedStream }),
     sendAway() {
       over = true;
-      for (const one of underWay) one.fail(sentAway());
+      for (const one of underWay) one.sendAway(sentAway());
     },
   };
 }
@@ -249,7 +263,12 @@ class WatchedStream<O> implements ServerStream<O>, UnderWay {
   }
 
   /** Its service gives back what it has, as after a cancel. */
-  abandon(): void {
+  overdue(): void {
     this.#onEnd("cancelled");
+    this.#stream.fail(notKept());
+  }
+
+  sendAway(error: WireError): void {
+    this.#stream.fail(error);
   }
 }

@@ -57,6 +57,9 @@ export interface BidiStream<I, O> extends ServerStream<O> {
   onMessage(listener: (message: I) => void): void;
   /** The one listener that is called when no more requests will come. */
   onHalfClose(listener: () => void): void;
+  /** Reads no requests until `resume`: flow control holds the client back. */
+  pause(): void;
+  resume(): void;
 }
 
 /** Answers, or throws: a `WireError` goes to the caller, anything else is a bug. */
@@ -83,6 +86,8 @@ export interface RpcService {
    * a connection that is full of them.
    */
   readonly aside: boolean;
+  /** Whether it checks its requests by itself: then one that breaks a rule of the contract reaches it. */
+  readonly checksItself: boolean;
 }
 
 export type RpcMethod =
@@ -125,7 +130,7 @@ export function decorate(service: RpcService, decorator: Decorator): RpcService 
 export function createRpcService<S extends DescService>(
   descriptor: S,
   handlers: Handlers<S>,
-  { aside = false }: { readonly aside?: boolean } = {},
+  { aside = false, checksItself = false }: { readonly aside?: boolean; readonly checksItself?: boolean } = {},
 ): RpcService {
   const functions = handlers as Record<string, unknown>;
   const methods = descriptor.methods.map((method): RpcMethod => {
@@ -135,5 +140,5 @@ export function createRpcService<S extends DescService>(
     }
     return { kind: method.methodKind, descriptor: method, handle } as RpcMethod;
   });
-  return { descriptor, methods, aside };
+  return { descriptor, methods, aside, checksItself };
 }

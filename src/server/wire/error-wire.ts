@@ -131,6 +131,19 @@ export function tooManyStreams(most: number): WireError {
   return reasonError("TOO_MANY_STREAMS", message, { metadata: { max_streams: String(most) } });
 }
 
+/** The session has `most` commands without a last answer. */
+export function tooManyCommands(most: number): WireError {
+  const message =
+    `this session has ${most} commands without a last answer, which is its bound (max_commands_per_session); wait for some of ` +
+    "their answers, or cancel some";
+  return reasonError("TOO_MANY_COMMANDS", message, { metadata: { max_commands: String(most) } });
+}
+
+/** The client of a session has cancelled a command. */
+export function cancelled(): WireError {
+  return new WireError(Code.Canceled, "the command was cancelled by its client");
+}
+
 /** The call came over HTTP/`came`, which cannot carry its answer; it takes HTTP/`needed`. */
 export function httpVersionTooOld(came: string, needed: "1.1" | "2"): WireError {
   const message =

@@ -176,8 +176,8 @@ export const SESSIONS: readonly Case[] = [
       expect(answer).toEqual({
         kind: "session-resumed",
         cards: [
-          { board: "b", cardId: "one", token: one },
-          { board: "b", cardId: "two", token: two },
+          { workId: "p", board: "b", cardId: "one", token: one },
+          { workId: "q", board: "b", cardId: "two", token: two },
         ],
       });
       script.fresh();

@@ -37,6 +37,7 @@ import {
   refusesLargeHeaders,
   refusesLargeMessages,
   refusesSecondBoard,
+  refusesSecondCommand,
   refusesSecondLimiter,
   refusesSecondStream,
   refusesSecondWaiter,
@@ -105,6 +106,7 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
   "limits.max_waiters": { value: 1, probe: refusesSecondWaiter },
   "limits.max_limiters": { value: 1, probe: refusesSecondLimiter },
   "limits.max_boards": { value: 1, probe: refusesSecondBoard },
+  "limits.max_commands_per_session": { value: 1, probe: refusesSecondCommand },
   "liveness.keepalive_time": { value: "100ms", probe: pings },
   "liveness.keepalive_timeout": {
     value: "100ms",

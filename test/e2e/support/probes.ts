@@ -10,6 +10,7 @@ import { acquire, hold, queue } from "../../support/acquire.ts";
 import { type CallFailure, Code, failureOf } from "../../support/call-failure.ts";
 import type { ContractClient } from "../../support/contract-client.ts";
 import { createGrpcClient } from "../../support/grpc-client.ts";
+import { acquireOf, leaseOf, openSession } from "./session.ts";
 
 /** Where it listens. */
 export interface Probed {
@@ -104,6 +105,18 @@ export function refusesSecondBoard(server: Probed): Promise<boolean> {
     await make("first");
     return (await reasonOf(make("second"))) === "TOO_MANY_BOARDS";
   });
+}
+
+/** Whether a session may have one command without a last answer. */
+export async function refusesSecondCommand({ address }: Probed): Promise<boolean> {
+  const session = openSession(address);
+  await session.open();
+  leaseOf(await session.ask(acquireOf("db")));
+  await session.waits(acquireOf("db"));
+  const [id = 0n] = session.send(acquireOf("db"));
+  const { answer } = await session.find(() => session.answers().find((one) => one.id === id));
+  session.lose();
+  return answer.case === "failed" && answer.value.code === Code.ResourceExhausted;
 }
 
 /** Why a call is refused; undefined: it is not. */

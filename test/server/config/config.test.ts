@@ -37,6 +37,7 @@ const DEFAULTS = {
   maxWaiters: 100_000,
   maxLimiters: 10_000,
   maxBoards: 1_000,
+  maxCommandsPerSession: 10_000,
   logLevel: "info",
   workers: 0,
 };
@@ -69,6 +70,7 @@ limits:
   max_waiters: 1e3
   max_limiters: 0
   max_boards: 7
+  max_commands_per_session: 8
 liveness: {keepalive_time: 1h, keepalive_timeout: 250ms, heartbeat: 1m30s}
 drain: {timeout: 0}
 logging: {level: warn}
@@ -92,6 +94,7 @@ workers: 3
       maxWaiters: 1_000,
       maxLimiters: 0,
       maxBoards: 7,
+      maxCommandsPerSession: 8,
       logLevel: "warn",
       workers: 3,
     });

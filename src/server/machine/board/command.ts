@@ -276,11 +276,12 @@ export interface WorkRenewed {
 /** What of a session that was taken up again lives still. */
 export interface BoardSessionResumed {
   readonly kind: "session-resumed";
-  readonly cards: readonly SessionCard[];
+  readonly cards: readonly SessionWork[];
 }
 
 /** Work that a session has on a card. */
-export interface SessionCard {
+export interface SessionWork {
+  readonly workId: string;
   readonly board: string;
   readonly cardId: string;
   readonly token: number;

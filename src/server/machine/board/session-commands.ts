@@ -33,9 +33,9 @@ export function resumeSession(state: BoardState, command: ResumeBoardSession): B
   const session = state.sessions.get(command.sessionId);
   if (session === undefined) return refusal("SESSION_NOT_FOUND");
   takeUp(state, session, command);
-  const cards = heldIn(state, session).map(({ card, token }) => {
+  const cards = heldIn(state, session).map(({ id, card, token }) => {
     const { board, card: cardId } = placeOf(card);
-    return { board, cardId, token };
+    return { workId: id, board, cardId, token };
   });
   return { kind: "session-resumed", cards };
 }

@@ -17,7 +17,6 @@ import { tooManyStreams } from "../../wire/error-wire.ts";
 import type { ReaderGuard } from "../http2/reader-guard.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { pathOf } from "../rpc/method-paths.ts";
-import { bidiWindow } from "../rpc/window.ts";
 import { decoderOf, encoderOf } from "./codec.ts";
 import { statusOf } from "./status.ts";
 import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./stream.ts";
@@ -132,7 +131,7 @@ function bidiStreaming(
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcBidiStream(call, { method, encode, beneath, dispatcher, readers, clock }, bidiWindow(aside));
+    const stream = new GrpcBidiStream(call, { method, encode, beneath, dispatcher, readers, clock });
     begin(stream, method, beneath, aside, dispatcher, () => handle(stream));
   };
 }

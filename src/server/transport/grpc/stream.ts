@@ -9,7 +9,7 @@ import type { BidiStream, Caller, ServerStream, StreamEnd, UnaryCall } from "../
 import type { WireError } from "../../wire/error-wire.ts";
 import type { ReaderGuard, WatchedReader } from "../http2/reader-guard.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
-import { SERVER_STREAM_WINDOW } from "../rpc/window.ts";
+import { STREAM_WINDOW } from "../rpc/window.ts";
 import { headerOf, timeLeftOf, type WithMetadata } from "./due.ts";
 import { statusOf } from "./status.ts";
 import { OK_TRAILERS } from "./trailers.ts";
@@ -33,7 +33,6 @@ export class GrpcServerStream implements ServerStream<Message> {
   caller: Caller | undefined;
   readonly #call: AnyCall;
   readonly #options: GrpcStreamOptions;
-  readonly #window: number;
   readonly #reader: WatchedReader;
   #unsent = 0;
   /** Since the reader was last up to date; it has time for all of them. */
@@ -44,10 +43,9 @@ export class GrpcServerStream implements ServerStream<Message> {
   #onEnd: (how: StreamEnd) => void = NOTHING;
   #giveBackPlace: () => void = NOTHING;
 
-  constructor(call: AnyCall, options: GrpcStreamOptions, window = SERVER_STREAM_WINDOW) {
+  constructor(call: AnyCall, options: GrpcStreamOptions) {
     this.#call = call;
     this.#options = options;
-    this.#window = window;
     const { beneath } = options;
     const { stream, connection } = beneath;
     const leave = () => this.#leave(connection.howStreamEnded());
@@ -93,7 +91,7 @@ export class GrpcServerStream implements ServerStream<Message> {
       return true;
     }
     this.#unsent += 1;
-    if (this.#unsent < this.#window) return true;
+    if (this.#unsent < STREAM_WINDOW) return true;
     this.#behind = true;
     this.onBehind();
     return false;
@@ -142,6 +140,10 @@ export class GrpcServerStream implements ServerStream<Message> {
     return this.#ended;
   }
 
+  protected get isBehind(): boolean {
+    return this.#behind;
+  }
+
   protected onBehind(): void {}
   protected onCaughtUp(): void {}
 
@@ -167,9 +169,10 @@ export class GrpcServerStream implements ServerStream<Message> {
 export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Message, Message> {
   readonly #call: ServerDuplexStream<Message, Buffer>;
   readonly #options: GrpcStreamOptions;
+  #paused = false;
 
-  constructor(call: ServerDuplexStream<Message, Buffer>, options: GrpcStreamOptions, window: number) {
-    super(call, options, window);
+  constructor(call: ServerDuplexStream<Message, Buffer>, options: GrpcStreamOptions) {
+    super(call, options);
     this.#call = call;
     this.#options = options;
   }
@@ -203,12 +206,24 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
     this.#call.resume();
   }
 
+  pause(): void {
+    if (this.#paused || this.ended) return;
+    this.#paused = true;
+    this.#call.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (!this.isBehind) this.#call.resume();
+  }
+
   protected override onBehind(): void {
     this.#call.pause();
   }
 
   protected override onCaughtUp(): void {
-    this.#call.resume();
+    if (!this.#paused) this.#call.resume();
   }
 }
 

@@ -39,11 +39,16 @@ export function createDispatcher(services: readonly RpcService[], log: Log): Dis
     log.debug({ method: name, code, status, error: message }, "a call is refused");
   }
 
+  const unchecked = new Set(
+    services.flatMap(({ descriptor, checksItself }) => (checksItself ? descriptor.methods : [])),
+  );
+
   return {
     began(method) {
       if (log.isDebugging) log.debug({ method: nameOf(method) }, "a call");
     },
     check(method, message) {
+      if (unchecked.has(method)) return;
       const violations = violationsOf(method.input, message);
       if (violations.length > 0) throw invalidRequest(violations);
     },

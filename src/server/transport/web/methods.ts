@@ -19,7 +19,6 @@ import type {
 } from "../../service/rpc.ts";
 import { tooManyStreams } from "../../wire/error-wire.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
-import { bidiWindow, SERVER_STREAM_WINDOW } from "../rpc/window.ts";
 import { connectErrorOf } from "./error.ts";
 import { exchangeKey } from "./exchange.ts";
 import { requireHttpVersion } from "./http-version.ts";
@@ -79,7 +78,7 @@ function serverStreaming(
   dispatcher: Dispatcher,
 ): MethodImpl<DescMethodServerStreaming> {
   return (request, context) => {
-    const stream = new WebStream({ method, context, dispatcher, window: SERVER_STREAM_WINDOW });
+    const stream = new WebStream({ method, context, dispatcher });
     begin(stream, context, method, aside, dispatcher, () => {
       dispatcher.check(method, request);
       handle(request, stream);
@@ -95,7 +94,7 @@ function bidiStreaming(
   dispatcher: Dispatcher,
 ): MethodImpl<DescMethodBiDiStreaming> {
   return (requests, context) => {
-    const stream = new WebStream({ method, context, dispatcher, window: bidiWindow(aside), requests });
+    const stream = new WebStream({ method, context, dispatcher, requests });
     begin(stream, context, method, aside, dispatcher, () => handle(stream));
     return stream;
   };

@@ -5,6 +5,7 @@ import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { BidiStream, Caller, StreamEnd } from "../../service/rpc.ts";
 import type { WireError } from "../../wire/error-wire.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
+import { STREAM_WINDOW } from "../rpc/window.ts";
 import { connectErrorOf } from "./error.ts";
 import { exchangeKey, type WebExchange } from "./exchange.ts";
 
@@ -12,8 +13,6 @@ export interface WebStreamOptions {
   readonly method: DescMethod;
   readonly context: HandlerContext;
   readonly dispatcher: Dispatcher;
-  /** How many messages may be unsent before the reader counts as behind. */
-  readonly window: number;
   /** The requests of a stream in both directions. */
   readonly requests?: AsyncIterable<Message>;
 }
@@ -41,6 +40,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
   #onWritable: () => void = () => {};
   #onEnd: (how: StreamEnd) => void = () => {};
   #onHalfClose: () => void = () => {};
+  #paused = false;
   #readOn: () => void = () => {};
 
   constructor(options: WebStreamOptions) {
@@ -81,7 +81,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
     } else {
       this.#queue.push(message);
     }
-    if (this.#queue.length + Number(this.#writing) < this.#options.window) return true;
+    if (this.#queue.length + Number(this.#writing) < STREAM_WINDOW) return true;
     this.#behind = true;
     return false;
   }
@@ -119,7 +119,9 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
       try {
         for await (const message of this.#options.requests ?? []) {
           // Nothing is read for a reader that does not keep up, so that nothing piles up between the two.
-          if (this.#behind) await new Promise<void>((resolve) => (this.#readOn = resolve));
+          while ((this.#behind || this.#paused) && !this.#ended) {
+            await new Promise<void>((resolve) => (this.#readOn = resolve));
+          }
           if (this.#ended) return;
           dispatcher.check(method, message);
           listener(message);
@@ -142,6 +144,16 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
 
   onHalfClose(listener: () => void): void {
     this.#onHalfClose = listener;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#readOn();
   }
 
   next(): Promise<IteratorResult<Message, undefined>> {

@@ -1,0 +1,202 @@
+/** A session at the engine of limiters: its commands there, and what that engine says of its waiters and leases. */
+
+import { isAnswer } from "../../../reasons/reasons.ts";
+import type { AnswerTo, Engine, EngineUnavailable, StreamNews } from "../../engine/engine.ts";
+import type {
+  AcquireRequest,
+  ReleaseRequest,
+  TryAcquireRequest,
+} from "../../gen/ggen/backpressure/v1/admission_service_pb.ts";
+import type { SessionAnswer, SessionNotice } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
+import type { Status } from "../../gen/google/rpc/status_pb.ts";
+import type { Ids } from "../../ids.ts";
+import type { Acquire, TryAcquire } from "../../machine/limiter/command.ts";
+import { refusal } from "../../machine/reasons.ts";
+import type { SessionRef } from "../../machine/session.ts";
+import { refusalError, type WireError } from "../../wire/error-wire.ts";
+import { refusalToWire } from "../../wire/lease-wire.ts";
+import { OK, statusToWire } from "../../wire/status-wire.ts";
+import { giveBack } from "../ask.ts";
+import { failureOf } from "../failure.ts";
+import type { StreamEnd } from "../rpc.ts";
+import { type AcquireNews, createVerbs } from "../verbs.ts";
+import type { OpenCommand } from "./open-commands.ts";
+import type { Answer, SessionOutbox } from "./outbox.ts";
+
+/** What a side of a session needs of its call. */
+export interface SideOptions {
+  readonly sessionId: string;
+  /** Whether the server notices by itself that the stream's connection is dead. */
+  readonly monitored: boolean;
+  readonly keepOnCancel: boolean;
+  readonly ids: Ids;
+  readonly outbox: SessionOutbox;
+  /** Says the last answer to a command. */
+  readonly close: (command: OpenCommand, answer: Answer) => SessionAnswer | undefined;
+  /** The same of one that has failed. */
+  readonly fail: (command: OpenCommand, error: WireError) => void;
+  /** The command waits, in the place of this id. Returns why it is wanted no more, if it is not. */
+  readonly waits: (command: OpenCommand, subject: string) => WireError | undefined;
+  readonly at: (subject: string) => OpenCommand | undefined;
+  /** Another stream has taken the session up. */
+  readonly displaced: () => void;
+  readonly lose: (error: EngineUnavailable) => void;
+}
+
+export type LimiterSide = ReturnType<typeof createLimiterSide>;
+
+export function createLimiterSide(engine: Engine, options: SideOptions) {
+  const { sessionId, monitored, keepOnCancel, ids, outbox, close, fail, waits, at } = options;
+  const stream = engine.openStream(hear, options.lose);
+  const session: SessionRef = { id: sessionId, stream };
+  // What a session holds is its own: no secret is needed, and making one costs more than a grant.
+  const verbs = createVerbs({ next: ids.next, secretOf: () => "" });
+
+  function hear(news: StreamNews, about: string): void {
+    if (news.kind === "displaced" && news.reason === "SESSION_DISPLACED") {
+      options.displaced();
+      return;
+    }
+    const command = at(about);
+    if (command !== undefined) answerAcquire(command, news);
+    else if (news.kind === "revoking") notice(about, verbs.acquire.toMessage(news));
+    else tellEnd(about, news);
+  }
+
+  function notice(leaseId: string, event: ReturnType<typeof verbs.acquire.toMessage>): void {
+    if (event?.case === "revoking") outbox.notice(noticeOf(leaseId, event));
+  }
+
+  function tellEnd(leaseId: string, news: StreamNews): void {
+    const end = verbs.acquire.toEnd(news);
+    if (end === undefined) return;
+    outbox.notice(noticeOf(leaseId, { case: "ended", value: end === "ok" ? OK : statusToWire(end) }));
+  }
+
+  function answerAcquire(command: OpenCommand, news: AcquireNews): void {
+    const event = verbs.acquire.toMessage(news);
+    if (event?.case === "waiting") outbox.place(command.id, event, command);
+    else if (event?.case === "granted") close(command, event);
+    else if (news.kind === "refused") fail(command, refusalError(news));
+    else if (news.kind === "displaced") fail(command, refusalError(refusal(news.reason)));
+  }
+
+  function leaveQueue(subject: string, how: StreamEnd): void {
+    giveBack(engine, { kind: "leave", id: subject, stream, how });
+  }
+
+  return {
+    open(answered: () => void, failed: (error: EngineUnavailable) => void): void {
+      engine.submit({ kind: "open-session", sessionId, stream, monitored, keepOnCancel }, answered, failed);
+    },
+
+    /** Undefined: nothing is left of it. */
+    resume(
+      answered: (leaseIds: readonly string[] | undefined) => void,
+      failed: (error: EngineUnavailable) => void,
+    ): void {
+      engine.submit(
+        { kind: "resume-session", sessionId, stream, monitored, keepOnCancel },
+        (answer) => answered(answer.kind === "refused" ? undefined : answer.leaseIds),
+        failed,
+      );
+    },
+
+    /** µs; undefined: nothing is bound to a time. */
+    renew(answered: (validFor: number | undefined) => void, failed: (error: EngineUnavailable) => void): void {
+      engine.submit(
+        { kind: "renew-session", session },
+        (answer) => answered(answer.kind === "refused" ? undefined : answer.validFor),
+        failed,
+      );
+    },
+
+    acquire(command: OpenCommand, request: AcquireRequest): void {
+      const question = verbs.acquire.toCommand(request, undefined) as Omit<Acquire, "stream" | "monitored" | "session">;
+      command.subject = question.id;
+      engine.submit(
+        { ...question, stream, monitored, keepOnCancel, session },
+        (answer) => {
+          if (command.phase === "over") return;
+          if (answer.kind === "waiting") {
+            const unwanted = waits(command, answer.waiterId);
+            if (unwanted !== undefined) {
+              leaveQueue(answer.waiterId, "cancelled");
+              fail(command, unwanted);
+              return;
+            }
+          }
+          answerAcquire(command, answer);
+        },
+        (error) => fail(command, failureOf(error)),
+      );
+    },
+
+    tryAcquire(command: OpenCommand, request: TryAcquireRequest): void {
+      const asked: TryAcquire = verbs.tryAcquire.toCommand(request, session);
+      command.subject = asked.id;
+      engine.submit(
+        asked,
+        (answer) => close(command, tryAnswer(answer)),
+        (error) => fail(command, failureOf(error)),
+      );
+    },
+
+    release(command: OpenCommand, request: ReleaseRequest): void {
+      const { leaseId, secret, requestId } = request;
+      const own = secret === "";
+      if (requestId === "" && !own && !ids.isSecretOf(leaseId, secret)) {
+        engine.knowsLease(leaseId).then(
+          (known) => fail(command, refusalError(refusal(known ? "LEASE_SECRET_MISMATCH" : "LEASE_NOT_FOUND"))),
+          (error) => fail(command, failureOf(error)),
+        );
+        return;
+      }
+      engine.submit(
+        verbs.release.toCommand(request, own ? session : undefined),
+        (answer) => {
+          if (answer.kind === "refused") fail(command, refusalError(answer));
+          else close(command, { case: "released", value: verbs.release.toMessage(answer) });
+        },
+        (error) => fail(command, failureOf(error)),
+      );
+    },
+
+    leaveQueue,
+
+    /** The client is to hear nothing more of a command: it takes nothing. */
+    abandon({ subject, requestId }: OpenCommand): void {
+      giveBack(engine, { kind: "abandon", id: subject, requestId });
+      leaveQueue(subject, "cancelled");
+    },
+
+    leave(how: StreamEnd): void {
+      engine.submit({ kind: "leave-session", sessionId, stream, how }, NOTHING, NOTHING);
+      engine.closeStream(stream);
+    },
+
+    /** The session is another stream's, or the engine is lost. */
+    forget: () => engine.closeStream(stream),
+  };
+
+  function tryAnswer(answer: AnswerTo<TryAcquire>): Answer {
+    if (answer.kind === "refused" && !isAnswer(answer.reason)) {
+      return { case: "failed", value: statusToWire(refusalError(answer)) };
+    }
+    if (answer.kind === "refused") return { case: "refused", value: refusalToWire(answer) };
+    return verbs.acquire.toMessage(answer) as Answer;
+  }
+}
+
+function noticeOf(
+  leaseId: string,
+  notice: Extract<SessionNotice["notice"], { case: "revoking" }> | { case: "ended"; value: Status },
+): SessionNotice {
+  return {
+    $typeName: "ggen.backpressure.v1.SessionNotice",
+    subject: { case: "leaseId", value: leaseId },
+    notice,
+  };
+}
+
+const NOTHING = () => {};
