@@ -29,7 +29,7 @@ function figuresOf(what: string, rounds: Readonly<Record<string, readonly number
     const own: Figure = { what: `${what}: ${name}`, unit: "ns", spread: spreadOf(theirs) };
     if (name === OURS) return [own];
     const keepsQueue = LIBRARIES.some((library) => library.name === name && library.keepsQueue);
-    const ratio = { what: `— ${OURS}, to ${name}`, unit: "×", spread: ratioOf(ours, theirs) };
+    const ratio = { what: `${what}: ${OURS}, to ${name}`, unit: "×", spread: ratioOf(ours, theirs) };
     // A library without a queue does less work, and is shown for orientation.
     return [own, keepsQueue ? { ...ratio, target: atMost(1) } : ratio];
   });

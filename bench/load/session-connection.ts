@@ -20,14 +20,14 @@ export type SessionAnswer =
   | { readonly kind: "released" }
   | { readonly kind: "failed" };
 
-const SESSION_PATH = "/ggen.backpressure.v1.SessionService/Session";
+export const SESSION_PATH = "/ggen.backpressure.v1.SessionService/Session";
 
 /** The fields of session_service.proto that a load needs. */
 const REQUEST = { open: 1, commands: 2 } as const;
 const OPEN = { keepOnCancel: 2 } as const;
 const COMMAND = { id: 1, acquire: 2, release: 4 } as const;
 const RELEASE = { leaseId: 1 } as const;
-const RESPONSE = { opened: 1, answers: 2 } as const;
+const RESPONSE = { answers: 2 } as const;
 const ANSWER = { id: 1, granted: 3, refused: 4, released: 5, failed: 15 } as const;
 const GRANTED = { lease: 1 } as const;
 const LEASE = { id: 1 } as const;
@@ -37,6 +37,44 @@ const MOST_COMMANDS = 1_000;
 const RELEASED: SessionAnswer = { kind: "released" };
 const FAILED: SessionAnswer = { kind: "failed" };
 const asIs = (bytes: Buffer) => bytes;
+
+/** The first message of a session. */
+export function openMessage(): Buffer {
+  return bytesField(REQUEST.open, varintField(OPEN.keepOnCancel, 1));
+}
+
+/** Of a message: a command for a lease. `request`: the bytes of an AcquireRequest. */
+export function acquireCommand(id: number, request: Uint8Array): Buffer {
+  return commandOf(id, bytesField(COMMAND.acquire, request));
+}
+
+/** Of a message: a command that releases a lease of the session. */
+export function releaseCommand(id: number, leaseId: string): Buffer {
+  return commandOf(id, bytesField(COMMAND.release, stringField(RELEASE.leaseId, leaseId)));
+}
+
+function commandOf(id: number, command: Buffer): Buffer {
+  return bytesField(REQUEST.commands, Buffer.concat([varintField(COMMAND.id, id), command]));
+}
+
+/** Calls back with each answer of a message that is a command's last, and its id. */
+export function readAnswers(message: Buffer, onAnswer: (id: number, answer: SessionAnswer) => void): void {
+  readFields(message, (field, _, content) => {
+    if (field === RESPONSE.answers && content !== undefined) readAnswer(content, onAnswer);
+  });
+}
+
+function readAnswer(bytes: Buffer, onAnswer: (id: number, answer: SessionAnswer) => void): void {
+  let id = 0;
+  let answer: SessionAnswer | undefined;
+  readFields(bytes, (field, value, content) => {
+    if (field === ANSWER.id) id = value;
+    else if (field === ANSWER.granted) answer = { kind: "granted", leaseId: leaseIdOf(content) };
+    else if (field === ANSWER.released) answer = RELEASED;
+    else if (field === ANSWER.refused || field === ANSWER.failed) answer = FAILED;
+  });
+  if (answer !== undefined) onAnswer(id, answer);
+}
 
 /** `address`: host:port. Each session has a connection of its own. */
 export function openSession(address: string): SessionConnection {
@@ -50,7 +88,7 @@ export function openSession(address: string): SessionConnection {
   let isOver = false;
   let unsent: Buffer[] = [];
 
-  function ask(command: Buffer, ended: (answer: SessionAnswer) => void): void {
+  function ask(command: (id: number) => Buffer, ended: (answer: SessionAnswer) => void): void {
     if (isOver) {
       queueMicrotask(() => ended(FAILED));
       return;
@@ -58,7 +96,7 @@ export function openSession(address: string): SessionConnection {
     const id = freeIds.pop() ?? nextId();
     waiting.set(id, ended);
     if (unsent.length === 0) setImmediate(flush);
-    unsent.push(bytesField(REQUEST.commands, Buffer.concat([varintField(COMMAND.id, id), command])));
+    unsent.push(command(id));
   }
 
   function nextId(): number {
@@ -74,17 +112,9 @@ export function openSession(address: string): SessionConnection {
     }
   }
 
-  function takeAnswer(bytes: Buffer): void {
-    let id = 0;
-    let answer: SessionAnswer | undefined;
-    readFields(bytes, (field, value, content) => {
-      if (field === ANSWER.id) id = value;
-      else if (field === ANSWER.granted) answer = { kind: "granted", leaseId: leaseIdOf(content) };
-      else if (field === ANSWER.released) answer = RELEASED;
-      else if (field === ANSWER.refused || field === ANSWER.failed) answer = FAILED;
-    });
+  function takeAnswer(id: number, answer: SessionAnswer): void {
     const ended = waiting.get(id);
-    if (answer === undefined || ended === undefined) return;
+    if (ended === undefined) return;
     waiting.delete(id);
     freeIds.push(id);
     ended(answer);
@@ -100,18 +130,17 @@ export function openSession(address: string): SessionConnection {
 
   opening.promise.catch(() => {});
   call.on("data", (message: Buffer) => {
-    readFields(message, (field, _, content) => {
-      if (field === RESPONSE.answers && content !== undefined) takeAnswer(content);
-      else if (field === RESPONSE.opened) opening.resolve();
-    });
+    // The first thing that a server says is that the session is open.
+    opening.resolve();
+    readAnswers(message, takeAnswer);
   });
   call.on("error", lose);
   call.on("end", () => lose(new Error("the server has ended the session")));
-  call.write(bytesField(REQUEST.open, varintField(OPEN.keepOnCancel, 1)));
+  call.write(openMessage());
   return {
     opened: opening.promise,
-    acquire: (request, ended) => ask(bytesField(COMMAND.acquire, request), ended),
-    release: (leaseId, ended) => ask(bytesField(COMMAND.release, stringField(RELEASE.leaseId, leaseId)), ended),
+    acquire: (request, ended) => ask((id) => acquireCommand(id, request), ended),
+    release: (leaseId, ended) => ask((id) => releaseCommand(id, leaseId), ended),
     close() {
       call.cancel();
       client.close();

@@ -21,6 +21,7 @@ const BARE = {
   bytes: [fileURLToPath(new URL("bare-server.ts", import.meta.url)), "bytes"],
   http2: [fileURLToPath(new URL("bare-http2.ts", import.meta.url))],
 } as const;
+const BARE_SESSION = fileURLToPath(new URL("bare-session.ts", import.meta.url));
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
 
@@ -48,7 +49,19 @@ export async function startBare(
   answers: Readonly<Record<string, Uint8Array>>,
 ): Promise<MeasuredServer> {
   const encoded = Object.entries(answers).map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
-  const child = spawn(process.execPath, [...NODE_FLAGS, "--import", PROBE, ...BARE[mode], JSON.stringify(encoded)], {
+  return startProgram([...BARE[mode], JSON.stringify(encoded)]);
+}
+
+/** grpc-js alone at the path of a session: `bytes` says these messages again, `messages` answers each command with their like. */
+export async function startBareSession(
+  mode: "messages" | "bytes",
+  answers: readonly Buffer[],
+): Promise<MeasuredServer> {
+  return startProgram([BARE_SESSION, mode, JSON.stringify(answers.map((bytes) => bytes.toString("base64")))]);
+}
+
+async function startProgram(parts: readonly string[]): Promise<MeasuredServer> {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "--import", PROBE, ...parts], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   pin(child, SERVER_CORE);

@@ -5,6 +5,8 @@ import { collect } from "../support/collect.ts";
 export interface Usage {
   /** µs of CPU, of all threads, since the start. */
   readonly cpu: number;
+  /** Of the main thread alone, where the engine is. */
+  readonly mainCpu: number;
   /** Bytes. */
   readonly rss: number;
   /** The most that it ever was. */
@@ -23,6 +25,13 @@ process.on("message", ({ kind }: ProbeQuestion) => {
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed, external } = process.memoryUsage();
   const peakRss = process.resourceUsage().maxRSS * 1_024;
-  const usage: Usage = { cpu: user + system, rss, peakRss, heap: heapUsed + external };
+  const main = process.threadCpuUsage();
+  const usage: Usage = {
+    cpu: user + system,
+    mainCpu: main.user + main.system,
+    rss,
+    peakRss,
+    heap: heapUsed + external,
+  };
   process.send?.(usage);
 });

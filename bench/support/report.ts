@@ -78,7 +78,7 @@ function tell(figure: Figure): string[] {
   ];
 }
 
-function digits(value: number): string {
+export function digits(value: number): string {
   return Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(4);
 }
 
