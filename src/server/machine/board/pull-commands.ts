@@ -161,6 +161,7 @@ function takeOver(
   changeSession(state, puller, session);
   if (stream === undefined) {
     stage.pullers.comeBack(puller);
+    state.changed.add(stage.board);
     unsettle(state, stage.board);
   }
   return { kind: "pull-waiting", puller };

@@ -130,6 +130,8 @@ export function leaveQueue(state: BoardState, puller: Puller, how: StreamEnd): v
     return;
   }
   puller.stream = undefined;
+  // Watchers see how many wait.
+  state.changed.add(stage.board);
   if (puller.claiming === undefined) {
     stage.pullers.leave(puller);
   } else {

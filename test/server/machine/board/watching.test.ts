@@ -104,6 +104,24 @@ describe("a watcher", () => {
   });
 });
 
+describe("a board", () => {
+  it("has changed for its watchers when a puller goes away whose place is kept, and when it comes back", () => {
+    const scene = createBoardScene({ stages: [queue("In"), work("Work"), queue("Out")] });
+    const changed = () => {
+      const has = scene.state.changed.has(scene.board);
+      scene.state.changed.clear();
+      return has;
+    };
+    const asking = { worker: "w", requestId: "0123456789abcdef0123456789abcdef" };
+    const puller = scene.pull("Work", asking);
+    expect(changed()).toBe(true);
+    scene.leave(puller, "lost");
+    expect(changed()).toBe(true);
+    scene.pull("Work", asking);
+    expect(changed()).toBe(true);
+  });
+});
+
 describe("the log of changes", () => {
   const changesAfter = (log: ChangeLog, sequence: number) =>
     [...log.after(sequence)].map(({ id, removed }) => [id, removed]);
