@@ -10,7 +10,7 @@ import { inTurns, type Side } from "./support/in-turns.ts";
 import { atMost, type Figure, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
 
-const TURNS = { rounds: 11, warmUp: 3 };
+const TURNS = { rounds: 9, warmUp: 2 };
 const OURS = "createRateLimiter";
 
 function sidesOf(side: (library: Library) => Side | undefined): Record<string, Side> {

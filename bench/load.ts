@@ -13,13 +13,13 @@ async function run(command: LoadCommand): Promise<void> {
       ? await runClosed(work, { inFlight: loop.inFlight, duration, warmUp })
       : await runOpen(work, { rate: loop.rate, arrivals: loop.arrivals, duration, warmUp, mostInFlight: 100_000 });
   const { user, system } = process.cpuUsage(own);
-  const { operations, refused, failed, behind, latency } = outcome;
-  const perSecond = (operations * 1_000) / duration;
+  const { operations, refused, failed, behind, took, latency } = outcome;
+  const perSecond = (operations * 1_000) / took;
   const record = {
     verb,
     ...options,
     loop,
-    seconds: duration / 1_000,
+    seconds: took / 1_000,
     operations,
     refused,
     failed,
@@ -27,7 +27,7 @@ async function run(command: LoadCommand): Promise<void> {
     operationsPerSecond: perSecond,
     decisionsPerSecond: perSecond * work.decisions,
     /** With the warm-up. An open loop looks at the clock again and again. */
-    clientCpuMicrosPerDecision: ((user + system) * duration) / (duration + warmUp) / (operations * work.decisions),
+    clientCpuMicrosPerDecision: ((user + system) * took) / (took + warmUp) / (operations * work.decisions),
     latencyMicros: latency,
   };
   process.stdout.write(`${JSON.stringify(record, undefined, 2)}\n`);

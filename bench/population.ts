@@ -1,4 +1,4 @@
-/** Who asks, and for what: 1 to 10,000 limiters, keys that are spread or hot, 1 to 1,000 connections; server CPU for a pair of each. */
+/** Many limiters, keys and clients: 1 to 10,000 limiters, keys that are spread or hot, 1 to 1,000 connections; server CPU for a pair of each. */
 
 import { ONE_LIMITER, type SubjectOptions } from "./load/subjects.ts";
 import { pairs } from "./load/verbs.ts";

@@ -41,5 +41,5 @@ for (const { name, variable, verb, batch } of PEERS) {
     run("load.ts", "--address", address, "--verb", verb, "--batch", batch, "--duration", "5");
   }
 }
-run("page/write-page.ts");
+run("write-page.ts");
 process.stdout.write(`\n${seconds()} s in all; docs/performance.md has what was found\n`);

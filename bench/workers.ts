@@ -33,10 +33,10 @@ function load(server: MeasuredServer, work: Work): Loaded {
     rate,
     async side() {
       const before = await server.usage();
-      const { operations } = await runClosed(work, { inFlight: IN_FLIGHT, duration: SHARE, warmUp: 0 });
+      const { operations, took } = await runClosed(work, { inFlight: IN_FLIGHT, duration: SHARE, warmUp: 0 });
       const after = await server.usage();
       engine.push((after.mainCpu - before.mainCpu) / operations);
-      rate.push((operations * 1_000) / SHARE);
+      rate.push((operations * 1_000) / took);
       return (after.cpu - before.cpu) / operations;
     },
   };

@@ -1,14 +1,14 @@
-/** Writes docs/performance.md and its pictures from what the benchmarks have recorded: `node bench/page/write-page.ts`. */
+/** Writes docs/performance.md and its pictures from what the benchmarks have recorded: `node bench/write-page.ts`. */
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type RunRecord, readRecord } from "../support/record.ts";
-import { digits } from "../support/report.ts";
-import { readSeries } from "../support/series.ts";
-import { barChart, lineChart } from "./chart.ts";
-import { GOALS } from "./goals.ts";
+import { barChart, lineChart } from "./page/chart.ts";
+import { GOALS } from "./page/goals.ts";
+import { type RunRecord, readRecord } from "./support/record.ts";
+import { digits } from "./support/report.ts";
+import { readSeries } from "./support/series.ts";
 
-const DOCS = fileURLToPath(new URL("../../docs", import.meta.url));
+const DOCS = fileURLToPath(new URL("../docs", import.meta.url));
 const PARTS = ["unary", "sessions", "hand-off", "workers", "curves", "population", "in-process", "scale"] as const;
 
 const TITLES: Readonly<Record<(typeof PARTS)[number], string>> = {
@@ -103,12 +103,17 @@ const measured = [...records.values()].filter((record) => record !== undefined);
 const [first] = measured;
 if (first === undefined) throw new Error("nothing has been measured: npm run bench");
 draw();
+const most = Math.max(...measured.map(({ load }) => load));
+const busy =
+  most > 2 * first.cores
+    ? `**The machine was busy with other work (a load average of up to ${most.toFixed(0)}): ratios scatter widely, and latencies and rates mean little.**`
+    : "The machine had nothing else to do.";
 const page = `# Performance, as measured
 
 Written by \`npm run bench\` (and \`npm run bench:scale\`) from what its benchmarks have recorded in \`bench/results/\`, on ${first.cores} cores
 (${first.cpu}), Node ${first.node}; [bench/README.md](../bench/README.md) says what each benchmark answers. Sides of a comparison take turns in short
 rounds of one run, and the ratio of the round in the middle is shown with the lowest and the highest. Servers run on one core, the load
-on the other. On a machine with other work (a load average above 2) ratios hold, and latencies and rates do not.
+on the other. ${busy}
 
 ## Figures to reach
 

@@ -92,7 +92,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: "bottleneck",
     keepsQueue: true,
-    share: 200,
+    share: 50,
     useOne: (permits) => {
       const limiter = new Bottleneck({ maxConcurrent: permits });
       return () => limiter.schedule(async () => {});

@@ -17,7 +17,7 @@ export interface Outcome {
   readonly operations: number;
   readonly refused: number;
   readonly failed: number;
-  /** ms that were measured, without the warm-up. */
+  /** ms from the end of the warm-up to the end of the last operation. */
   readonly took: number;
   /** A closed loop's latency leaves out what would have been asked while it waited; an open loop's counts from the schedule. */
   readonly latency: Latency | undefined;
@@ -46,7 +46,7 @@ export interface OpenLoop extends Span {
   readonly mostInFlight: number;
 }
 
-/** Keeps so many operations under way, and measures those that ended within the time. */
+/** Keeps so many operations under way for the time, and measures those that began in it, to the end of the last. */
 export function runClosed(work: Work, { inFlight, duration, warmUp }: ClosedLoop): Promise<Outcome> {
   const tally = createTally();
   const begun = performance.now();
@@ -58,12 +58,11 @@ export function runClosed(work: Work, { inFlight, duration, warmUp }: ClosedLoop
       const started = performance.now();
       if (started >= until) {
         running -= 1;
-        if (running === 0) resolve(tally.outcome({ took: duration, behind: 0 }));
+        if (running === 0) resolve(tally.outcome({ took: performance.now() - from, behind: 0 }));
         return;
       }
       work.begin((how) => {
-        const ended = performance.now();
-        if (ended >= from && ended < until) tally.count(how, ended - started);
+        if (started >= from) tally.count(how, performance.now() - started);
         // A server that refuses connections must not be asked in a loop without end within one turn.
         if (how === "failed") setTimeout(next, 10);
         else next();
@@ -91,7 +90,7 @@ export function runOpen(work: Work, loop: OpenLoop): Promise<Outcome> {
       work.begin((how) => {
         underWay -= 1;
         if (intended >= from) tally.count(how, performance.now() - intended);
-        if (due >= until && underWay === 0) resolve(tally.outcome({ took: duration, behind }));
+        if (due >= until && underWay === 0) resolve(tally.outcome({ took: performance.now() - from, behind }));
       });
     };
     const look = () => {
@@ -103,7 +102,7 @@ export function runOpen(work: Work, loop: OpenLoop): Promise<Outcome> {
       if (now >= until) {
         behind = Math.max(0, Math.ceil((until - due) / mean));
         due = until;
-        if (underWay === 0) resolve(tally.outcome({ took: duration, behind }));
+        if (underWay === 0) resolve(tally.outcome({ took: performance.now() - from, behind }));
         return;
       }
       // Timers count in whole milliseconds: what is due sooner is looked for in each turn of the event loop.

@@ -61,7 +61,7 @@ export function lineChart({ title, x, y, series }: Chart): string {
     text(WIDTH / 2, HEIGHT - 14, x.title),
     `<g transform="rotate(-90 18 ${HEIGHT / 2})">${text(18, HEIGHT / 2, y.title)}</g>`,
   ];
-  return svg(HEIGHT, [...grid, ...titles, ...lines]);
+  return svg(title, HEIGHT, [...grid, ...titles, ...lines]);
 }
 
 /** Bars one below the other, each of several parts; `colours`: what the parts are. */
@@ -81,7 +81,7 @@ export function barChart(title: string, colours: readonly string[], unit: string
     return `${text(left - 8, top + 13, name, "end")}${boxes.join("")}${text(at + 6, top + 13, `${figures} ${unit}`, "start")}`;
   });
   const legend = colours.map((name, i) => text(left + i * 160, 46, name, "start", COLOURS[i]));
-  return svg(80 + bars.length * row, [text(WIDTH / 2, 22, title, "middle", "#111", 15), ...legend, ...rows]);
+  return svg(title, 80 + bars.length * row, [text(WIDTH / 2, 22, title, "middle", "#111", 15), ...legend, ...rows]);
 }
 
 interface Scale {
@@ -128,7 +128,7 @@ function text(x: number, y: number, words: string, anchor = "middle", colour = "
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${colour}"${font}>${escaped}</text>`;
 }
 
-function svg(height: number, parts: readonly string[]): string {
+function svg(title: string, height: number, parts: readonly string[]): string {
   const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" ${FONT}>`;
-  return `${head}\n<rect width="100%" height="100%" fill="#fff"/>\n${parts.join("\n")}\n</svg>\n`;
+  return `${head}\n<title>${title}</title>\n<rect width="100%" height="100%" fill="#fff"/>\n${parts.join("\n")}\n</svg>\n`;
 }

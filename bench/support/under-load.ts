@@ -32,9 +32,7 @@ export function underLoad(server: MeasuredServer, work: Work, loop: Omit<ClosedL
     async side() {
       const before = await server.usage();
       const own = process.cpuUsage();
-      const begun = performance.now();
-      const { operations, refused, failed, latency } = await runClosed(work, { ...loop, warmUp: 0 });
-      const took = performance.now() - begun;
+      const { operations, refused, failed, took, latency } = await runClosed(work, { ...loop, warmUp: 0 });
       const { user, system } = process.cpuUsage(own);
       const cpu = (await server.usage()).cpu - before.cpu;
       if (latency === undefined || refused + failed > 0) throw new Error(`${failed} failed, ${refused} were refused`);

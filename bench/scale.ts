@@ -1,0 +1,125 @@
+/**
+ * Scale: 100,000 acquires that wait in sessions, 10,000 on streams, a million keys that come and go, 10,000 limiters that are watched, a
+ * day of virtual time. Memory and cost for a decision stay what they are.
+ */
+
+import { connect } from "../src/client/index.ts";
+import { ONE_LIMITER } from "./load/subjects.ts";
+import { pairs } from "./load/verbs.ts";
+import { liveADay } from "./scale/day.ts";
+import { comeAndGo, LIVING, type Stretch } from "./scale/keys.ts";
+import { waitInSessions } from "./scale/session-waiters.ts";
+import { waitOnStreams } from "./scale/stream-waiters.ts";
+import { type MeasuredServer, pinLoad, pinning, startMeasured } from "./servers/measured.ts";
+import { inTurns } from "./support/in-turns.ts";
+import { atMost, type Figure, report } from "./support/report.ts";
+import { ratioOf, spreadOf } from "./support/spread.ts";
+import { underLoad } from "./support/under-load.ts";
+
+const SESSION_WAITERS = 100_000;
+const STREAM_WAITERS = 10_000;
+const WATCHED = 10_000;
+const WATCHERS = 3;
+const ROUNDS = 3;
+
+function say(what: string): void {
+  process.stderr.write(`${what}…\n`);
+}
+
+/** Bytes of resident memory for each, on a fresh server each round. */
+async function memoryOfEach(count: number, wait: (server: MeasuredServer) => Promise<Disposable>): Promise<number[]> {
+  const bytes: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const limiter = `{ name: db, max_concurrent: 1, max_waiters: ${count + 10} }`;
+    await using server = await startMeasured(`limits: { max_waiters: ${count + 10} }\nlimiters: [${limiter}]\n`);
+    // What is made once is made before the measurement.
+    using _first = await waitOnStreams(server.address, "db", 2);
+    const before = await server.usageCollected();
+    using _crowd = await wait(server);
+    const after = await server.usageCollected();
+    bytes.push((after.rss - before.rss) / count);
+  }
+  return bytes;
+}
+
+async function sessionWaiters(): Promise<Figure[]> {
+  say(`${SESSION_WAITERS} acquires wait in sessions`);
+  try {
+    const bytes = await memoryOfEach(SESSION_WAITERS, ({ address }) => waitInSessions(address, "db", SESSION_WAITERS));
+    return [{ what: "a waiter in a session: memory", unit: "bytes", spread: spreadOf(bytes), target: atMost(600) }];
+  } catch (error) {
+    say(`skipped: ${(error as Error).message}`);
+    return [];
+  }
+}
+
+async function streamWaiters(): Promise<Figure[]> {
+  say(`${STREAM_WAITERS} acquires wait on streams`);
+  const bytes = await memoryOfEach(STREAM_WAITERS, ({ address }) => waitOnStreams(address, "db", STREAM_WAITERS));
+  const kib = bytes.map((each) => each / 1_024);
+  return [{ what: "a waiter on a stream: memory", unit: "KiB", spread: spreadOf(kib), target: atMost(14) }];
+}
+
+/** Each stretch against the second, in which everything is as large as it becomes. */
+function flat(what: string, stretches: readonly Stretch[]): Figure[] {
+  const [, second, ...later] = stretches;
+  if (second === undefined) throw new RangeError("too few stretches");
+  return [
+    { what: `${what}: cost of a decision`, unit: "ns", spread: spreadOf([second, ...later].map(({ cost }) => cost)) },
+    {
+      what: "— the last stretch to the second",
+      unit: "×",
+      spread: spreadOf([(later.at(-1) ?? second).cost / second.cost]),
+      target: atMost(1.3),
+    },
+    {
+      what: "— heap after the last, to that after the second",
+      unit: "×",
+      spread: spreadOf([(later.at(-1) ?? second).heap / second.heap]),
+      target: atMost(1.1),
+    },
+    { what: "— heap after the last", unit: "MB", spread: spreadOf([(later.at(-1) ?? second).heap / 1e6]) },
+  ];
+}
+
+async function watched(): Promise<Figure[]> {
+  say(`${WATCHED} limiters are watched`);
+  await using cleanup = new AsyncDisposableStack();
+  const limiters = Array.from({ length: WATCHED }, (_, i) => `- { name: many-${i}, max_concurrent: 1000 }\n`).join("");
+  const start = async () => {
+    const server = cleanup.use(await startMeasured(`limiters:\n${limiters}`));
+    const subject = { ...ONE_LIMITER, limiter: "many", limiters: WATCHED };
+    const work = cleanup.use(await pairs({ address: server.address, clients: 4, ...subject }));
+    return { server, side: underLoad(server, work, { inFlight: 64, duration: 1_000 }).side };
+  };
+  const [none, some] = [await start(), await start()];
+  for (let i = 0; i < WATCHERS; i += 1) {
+    const client = cleanup.use(connect(some.server.address));
+    const read = async () => {
+      for await (const _ of client.limiters.watch());
+    };
+    // The watch ends with its client.
+    read().catch(() => {});
+  }
+  const cpu = await inTurns({ none: none.side, some: some.side }, { rounds: 7, warmUp: 2 });
+  return [
+    { what: `${WATCHED} limiters, any of them asked: server CPU for a pair`, unit: "µs", spread: spreadOf(cpu.none) },
+    { what: `— with ${WATCHERS} watchers of all of them`, unit: "×", spread: ratioOf(cpu.some, cpu.none) },
+  ];
+}
+
+pinLoad();
+const figures = [...(await sessionWaiters()), ...(await streamWaiters()), ...(await watched())];
+say("a million keys come and go");
+figures.push(...flat(`${LIVING} keys of a limiter, always new ones`, comeAndGo(5)));
+say("a day goes by");
+figures.push(...flat("a day of virtual time at the engine", await liveADay(4)));
+report({
+  name: "scale",
+  figures,
+  notes: [
+    `${pinning()}. Memory is resident memory after a collection, on a fresh server each of ${ROUNDS} rounds.`,
+    "Keys: a million are there at any time, and each decision is about a new one; stretches of a million decisions. " +
+      "The day: ten acquires a second, of which some wait, some give up, three in four are released and one expires; stretches of four hours.",
+  ],
+});
