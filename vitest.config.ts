@@ -97,6 +97,35 @@ const unitInSessions: TestProjectConfiguration = {
   },
 };
 
+/**
+ * What clients see of a server with transport workers: these files run a second time. All the others may:
+ * `BACKPRESSURE_TEST_WORKERS=2 npx vitest run --project sockets`.
+ */
+const WITH_WORKERS = [
+  "board-liveness",
+  "board-pull",
+  "board-watch",
+  "client-resume",
+  "fair",
+  "lease-ends",
+  "limiter-watch",
+  "liveness-resume",
+  "refusals",
+  "server-status",
+  "waiting",
+  "withdrawn",
+];
+
+const workers: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: "workers",
+    include: WITH_WORKERS.map((name) => `test/e2e/${name}.test.ts`),
+    env: { BACKPRESSURE_TEST_WORKERS: "2" },
+    ...WAITS,
+  },
+};
+
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -104,6 +133,6 @@ export default defineConfig({
     sequence: { sequencer: LongestKindFirst },
     // A server that a test starts without a folder keeps nothing in the home of the developer.
     env: { XDG_STATE_HOME: join(tmpdir(), "backpressure-state-of-tests") },
-    projects: [unit, unitInSessions, ...(Object.keys(FOLDERS) as Kind[]).map(project)],
+    projects: [unit, unitInSessions, ...(Object.keys(FOLDERS) as Kind[]).map(project), workers],
   },
 });

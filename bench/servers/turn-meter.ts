@@ -5,6 +5,8 @@
  * figure alone.
  */
 
+import { isMainThread } from "node:worker_threads";
+
 export interface Turns {
   /** ms, the longest first: what the clock says. */
   readonly longest: readonly number[];
@@ -32,24 +34,29 @@ const worked = () => {
   return (user + system) / 1_000;
 };
 
-let last = performance.now();
-let lastWorked = worked();
-setInterval(() => {
-  const now = performance.now();
-  const nowWorked = worked();
-  note(longest, now - last);
-  note(busiest, nowWorked - lastWorked);
-  last = now;
-  lastWorked = nowWorked;
-}, 1).unref();
+/** In the threads that it starts this module is loaded, too: they decide nothing. */
+function meter(): void {
+  let last = performance.now();
+  let lastWorked = worked();
+  setInterval(() => {
+    const now = performance.now();
+    const nowWorked = worked();
+    note(longest, now - last);
+    note(busiest, nowWorked - lastWorked);
+    last = now;
+    lastWorked = nowWorked;
+  }, 1).unref();
 
-new PerformanceObserver((list) => {
-  for (const { duration } of list.getEntries()) note(collections, duration);
-}).observe({ entryTypes: ["gc"] });
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) note(collections, duration);
+  }).observe({ entryTypes: ["gc"] });
 
-process.on("message", (question) => {
-  if (question !== "turns") return;
-  const turns: Turns = { longest: [...longest], busiest: [...busiest], collections: [...collections] };
-  for (const list of [longest, busiest, collections]) list.length = 0;
-  process.send?.(turns);
-});
+  process.on("message", (question) => {
+    if (question !== "turns") return;
+    const turns: Turns = { longest: [...longest], busiest: [...busiest], collections: [...collections] };
+    for (const list of [longest, busiest, collections]) list.length = 0;
+    process.send?.(turns);
+  });
+}
+
+if (isMainThread) meter();

@@ -14,6 +14,7 @@ import { add, BOARD } from "../support/board.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { limiterOf, statusOf } from "../support/look.ts";
 import { FREE_PORTS } from "../support/server.ts";
+import { WORKERS_YAML } from "../support/workers.ts";
 
 const { tryAcquire } = AdmissionService.method;
 
@@ -22,7 +23,10 @@ function folder() {
   const path = mkdtempSync(join(tmpdir(), "backpressure-declared-"));
   let running: Server | undefined;
   const load = (yaml: string) => {
-    const reading = parseConfig(`${FREE_PORTS}store: { folder: ${path} }\n${yaml}`, { path: undefined, overrides: [] });
+    const reading = parseConfig(`${FREE_PORTS}${WORKERS_YAML}store: { folder: ${path} }\n${yaml}`, {
+      path: undefined,
+      overrides: [],
+    });
     if (reading.kind === "invalid") throw new Error(JSON.stringify(reading.problems));
     return reading;
   };

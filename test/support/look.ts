@@ -7,6 +7,7 @@ import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limite
 import { Health } from "../../src/client/gen/grpc/health/v1/health_pb.ts";
 import { createSystemClock } from "../../src/server/clock.ts";
 import type { ContractClient } from "./contract-client.ts";
+import { WORKERS } from "./workers.ts";
 
 export async function limiterOf(client: ContractClient, name: string): Promise<Limiter> {
   const { limiter } = await client.call(LimiterService.method.getLimiter, { name });
@@ -42,10 +43,12 @@ export async function untilStatus(
 
 /**
  * Resolves when the server has answered one more question on this client's connection, one that decides nothing itself: by
- * then everything has come over it that was decided before, since the server writes in the order in which it decides.
+ * then everything has come over it that was decided before, since the server writes in the order in which it decides. Where workers
+ * carry the connections, health is their own, and the thread that decides has to be asked.
  */
 export async function roundTrip(client: ContractClient): Promise<void> {
-  await client.call(Health.method.check, {});
+  if (WORKERS === 0) await client.call(Health.method.check, {});
+  else await client.call(LimiterService.method.listLimiters, { pageSize: 1 });
 }
 
 /** µs since 1970. */

@@ -7,6 +7,7 @@ import { createMemoryLog, type MemoryLog } from "../server/transport/support/mem
 import { type ConnectClientOptions, createConnectClient } from "./connect-client.ts";
 import type { ContractClient } from "./contract-client.ts";
 import { createGrpcClient } from "./grpc-client.ts";
+import { WORKERS_YAML } from "./workers.ts";
 
 export interface TestServer extends Pick<Server, "stop" | "stopNow">, AsyncDisposable {
   /** Where gRPC is served: host:port. */
@@ -23,9 +24,6 @@ export interface TestServer extends Pick<Server, "stop" | "stopNow">, AsyncDispo
 /** Free ports, wherever else a configuration may say. */
 export const FREE_PORTS = 'listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" }\n';
 
-/** The line of a configuration that says how many workers servers of this run have: `BACKPRESSURE_TEST_WORKERS`, or none. */
-export const WORKERS = `workers: ${Number(process.env.BACKPRESSURE_TEST_WORKERS ?? 0)}\n`;
-
 export interface TestServerOptions {
   /** Pages of these may call it. Unset: none. */
   readonly corsOrigins?: readonly string[];
@@ -39,7 +37,7 @@ export async function startTestServer(
   { corsOrigins = [], clock = createSystemClock() }: TestServerOptions = {},
 ): Promise<TestServer> {
   const listeners = { grpc: "127.0.0.1:0", web: "127.0.0.1:0", cors_origins: corsOrigins };
-  const config = parseConfig(`listeners: ${JSON.stringify(listeners)}\n${WORKERS}${yaml}`, {
+  const config = parseConfig(`listeners: ${JSON.stringify(listeners)}\n${WORKERS_YAML}${yaml}`, {
     path: undefined,
     overrides: [],
   });

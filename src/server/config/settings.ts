@@ -1,5 +1,6 @@
 /** What the configuration says about the server itself, every default filled in. The defaults of `config.proto`. */
 
+import { availableParallelism } from "node:os";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { type Config, LogLevel as ConfigLevel, Durability } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { LogLevel } from "../log.ts";
@@ -100,7 +101,7 @@ export function serverSettings({
     maxBoards: limits?.maxBoards ?? 1_000,
     maxCommandsPerSession: limits?.maxCommandsPerSession ?? 10_000,
     logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
-    workers: workers ?? 0,
+    workers: workers ?? defaultWorkers(availableParallelism()),
     store: store?.folder
       ? {
           folder: store.folder,
@@ -109,6 +110,14 @@ export function serverSettings({
         }
       : undefined,
   };
+}
+
+/** More than so many are for a server that was measured: each takes memory, and all of them wait for the one that decides. */
+const MOST_BY_DEFAULT = 8;
+
+/** Returns how many threads carry connections on a machine of so many cores, where the file does not say. */
+export function defaultWorkers(cores: number): number {
+  return Math.min(MOST_BY_DEFAULT, Math.max(0, cores - 1));
 }
 
 /** The fields, by their paths in the file, whose change takes a restart of a server that runs with other settings. */

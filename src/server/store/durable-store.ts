@@ -83,10 +83,11 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     endOfTurn,
     later: (callback) => void clock.schedule(clock.now() + RETRY, false, callback),
     onHealth(problem: WriteError | undefined) {
+      // Before the log: a reader of these lines asks for health.
+      tellHealth(problem?.message);
       if (problem)
         log.error({ folder, err: problem }, "the data folder is full: nothing is granted until there is room");
       else log.info({ folder }, "the data folder has room again");
-      tellHealth(problem?.message);
     },
     onFatal(problem) {
       const message = `the data folder ${folder} cannot be written any more: ${problem.message}`;

@@ -6,7 +6,7 @@ import { parseConfig } from "../../../src/server/config/config.ts";
 import { createLog } from "../../../src/server/log.ts";
 import { type Server, startServer } from "../../../src/server/server.ts";
 import { connect } from "../../support/connect.ts";
-import { WORKERS } from "../../support/server.ts";
+import { WORKERS_YAML } from "../../support/workers.ts";
 
 export interface RealServer extends Server {
   /** Where gRPC is served: host:port. */
@@ -18,7 +18,7 @@ export interface RealServer extends Server {
 /** Starts a server that ends with the test; `yaml` is added to its configuration, `corsOrigins` may call it. */
 export async function startRealServer(yaml = "", corsOrigins: readonly string[] = []): Promise<RealServer> {
   const listeners = { grpc: "127.0.0.1:0", web: "127.0.0.1:0", cors_origins: corsOrigins };
-  const text = `listeners: ${JSON.stringify(listeners)}\n${WORKERS}${yaml}`;
+  const text = `listeners: ${JSON.stringify(listeners)}\n${WORKERS_YAML}${yaml}`;
   const config = parseConfig(text, { path: undefined, overrides: [] });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   const server = await startServer({ config, log: createLog("silent") });

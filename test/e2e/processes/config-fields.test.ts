@@ -147,6 +147,7 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
 const IN_A_PROCESS = ["logging.level"];
 
 const BASE: Yaml = {
+  workers: 0,
   listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" },
   limiters: [
     { name: "db", max_concurrent: 1 },

@@ -20,7 +20,7 @@ async function heapOf({ process }: ServerProcess): Promise<number> {
 }
 
 test("the memory of thousands of malformed requests comes back", async () => {
-  await using server = await startServerProcess(MALFORMED_FOR, {
+  await using server = await startServerProcess(`workers: 0\n${MALFORMED_FOR}`, {
     nodeArguments: ["--expose-gc", "--import", HEAP_REPORTER],
   });
   await using watcher = createGrpcClient(server.address);

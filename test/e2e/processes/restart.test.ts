@@ -223,7 +223,7 @@ test("where leases are not kept, a start grants nothing until those of before ha
 });
 
 test("so does one after a run that was stopped in order and one that was not, with leases of the same ttl", async () => {
-  await using server = await startForgetful("1s");
+  await using server = await startForgetful("3s");
   await server.start();
   {
     await using client = createGrpcClient(server.address);

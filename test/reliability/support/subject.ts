@@ -19,11 +19,14 @@ export const PROBE = new URL("../../../bench/servers/probe.ts", import.meta.url)
 /** So many collections until the last of what ended with an error is let go (`session-keeper.ts`). */
 const COLLECTIONS = 5;
 
+/** Its connections are in the main thread, whose memory is asked for. */
 export async function startSubject(
   yaml: string,
   { nodeArguments = [] }: { readonly nodeArguments?: readonly string[] } = {},
 ): Promise<Subject> {
-  const server = await startServerProcess(yaml, { nodeArguments: ["--import", PROBE, ...nodeArguments] });
+  const server = await startServerProcess(`workers: 0\n${yaml}`, {
+    nodeArguments: ["--import", PROBE, ...nodeArguments],
+  });
   const faults: object[] = [];
   const listen = async () => {
     for (;;) faults.push(await server.logged(/for a reason that is no caller's/));

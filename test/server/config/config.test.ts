@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
 import { type ConfigOrigin, type LoadedConfig, loadConfig, parseConfig } from "../../../src/server/config/config.ts";
 import { readEnvironment } from "../../../src/server/config/environment.ts";
 import { formatProblem } from "../../../src/server/config/problem.ts";
+import { defaultWorkers } from "../../../src/server/config/settings.ts";
 import { limiterOf, rateOf } from "../../support/limiter-config.ts";
 
 const SECOND = 1_000_000;
@@ -39,7 +41,7 @@ const DEFAULTS = {
   maxBoards: 1_000,
   maxCommandsPerSession: 10_000,
   logLevel: "info",
-  workers: 0,
+  workers: defaultWorkers(availableParallelism()),
 };
 
 describe("a configuration", () => {

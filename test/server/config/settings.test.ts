@@ -1,6 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it, test } from "vitest";
-import { addressText, restartFields, serverSettings, urlText } from "../../../src/server/config/settings.ts";
+import {
+  addressText,
+  defaultWorkers,
+  restartFields,
+  serverSettings,
+  urlText,
+} from "../../../src/server/config/settings.ts";
 import { ConfigSchema, LogLevel } from "../../../src/server/gen/ggen/backpressure/config/v1/config_pb.ts";
 
 describe("a change that takes a restart is named by its field", () => {
@@ -27,11 +33,15 @@ describe("a change that takes a restart is named by its field", () => {
       ["liveness.keepalive_time", "liveness.keepalive_timeout", "liveness.heartbeat"],
       { liveness: { keepaliveTime: second, keepaliveTimeout: second, heartbeat: second } },
     ],
-    [["workers"], { workers: 3 }],
+    [["workers"], { workers: 60 }],
   ])("%j", (fields, next) => {
     const running = serverSettings(create(ConfigSchema));
     expect(restartFields(running, serverSettings(create(ConfigSchema, next)))).toEqual(fields);
   });
+});
+
+test("by default one core decides, and up to eight others carry the connections", () => {
+  expect([1, 2, 4, 9, 64].map(defaultWorkers)).toEqual([0, 1, 3, 8, 8]);
 });
 
 test.each([

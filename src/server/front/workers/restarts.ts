@@ -9,7 +9,7 @@ export interface Restarts {
 const SHORTEST_PAUSE = 100_000;
 const LONGEST_PAUSE = 5_000_000;
 /** Failures within so many µs that are borne: what fails so often will not mend by itself. */
-const MOST_FAILURES = 10;
+const MOST_FAILURES = 5;
 const WINDOW = 60_000_000;
 
 export function createRestarts(): Restarts {

@@ -89,7 +89,8 @@ export type Config = Message<"ggen.backpressure.config.v1.Config"> & {
 
   /**
    * Threads that carry the connections, 0 to 64, beside the one that decides. 0: that one carries them, too. Where the system
-   * cannot share a port between threads (all but Linux) one carries all. Taken up at the next start. Unset: 0.
+   * cannot share a port between threads (all but Linux) one carries all. Taken up at the next start. Unset: one less than the
+   * cores that the server may use, at most 8.
    *
    * @generated from field: optional uint32 workers = 9;
    */
