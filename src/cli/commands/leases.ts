@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { Option } from "commander";
 import { ListLeasesResponseSchema } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { createSystemClock } from "../../client/rpc/clock.ts";
-import { leaseTable } from "../output/lease-table.ts";
+import { leaseTable, readAt } from "../output/lease-table.ts";
 import { openLimiterCalls } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
@@ -35,11 +35,12 @@ async function list({ terminal, address, json }: Context, { limiter, key }: Leas
   if (key !== undefined && limiter === undefined)
     throw new UsageError("--key needs --limiter: keys are a limiter's own");
   using calls = await openLimiterCalls(address);
+  let now = createSystemClock().now().wall;
   const leases = await allPages(async (query) => {
     const page = await calls.unary((rpc, options) => rpc.listLeases({ ...query, limiter, key }, options));
+    now = readAt(page) ?? now;
     return { items: page.leases, nextPageToken: page.nextPageToken };
   });
-  const now = createSystemClock().now().wall;
   if (json) terminal.print(jsonLine(ListLeasesResponseSchema, create(ListLeasesResponseSchema, { leases })));
   else if (leases.length === 0) terminal.warn("No leases are held.");
   else for (const line of leaseTable(leases, { now, width: terminal.size()?.columns })) terminal.print(line);

@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { Option } from "commander";
 import { ListWaitersResponseSchema } from "../../client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { createSystemClock } from "../../client/rpc/clock.ts";
-import { waiterTable } from "../output/lease-table.ts";
+import { readAt, waiterTable } from "../output/lease-table.ts";
 import { openLimiterCalls } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
@@ -24,11 +24,12 @@ export const defineWaiters: DefineCommand = (command, handle) => {
 
 async function list({ terminal, address, json }: Context, limiter: string, { key }: WaitersFlags): Promise<number> {
   using calls = await openLimiterCalls(address);
+  let now = createSystemClock().now().wall;
   const waiters = await allPages(async (query) => {
     const page = await calls.unary((rpc, options) => rpc.listWaiters({ ...query, limiter, key }, options));
+    now = readAt(page) ?? now;
     return { items: page.waiters, nextPageToken: page.nextPageToken };
   });
-  const now = createSystemClock().now().wall;
   if (json) terminal.print(jsonLine(ListWaitersResponseSchema, create(ListWaitersResponseSchema, { waiters })));
   else if (waiters.length === 0) terminal.warn(`No waiters for ${limiter}.`);
   else for (const line of waiterTable(waiters, { now, width: terminal.size()?.columns })) terminal.print(line);

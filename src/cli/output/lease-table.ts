@@ -34,7 +34,8 @@ export function leaseTable(leases: readonly Lease[], { now, width }: TableOption
 
 export function waiterTable(waiters: readonly Waiter[], { now, width }: TableOptions): string[] {
   const columns: readonly Column<Waiter>[] = [
-    { heading: "AHEAD", cell: ({ waitersAhead }) => `${waitersAhead}`, align: "right" },
+    // One that has lost its connection blocks no other.
+    { heading: "AHEAD", cell: ({ waitersAhead, away }) => (away ? "away" : `${waitersAhead}`), align: "right" },
     { heading: "WAITER", cell: ({ id }) => id },
     { heading: "HOLDER", cell: ({ holder }) => holder || "-", cut: true },
     { heading: "WANTS", cell: ({ claims }) => claims.map(wantedWords).join(", "), cut: true },
@@ -48,6 +49,11 @@ export function waiterTable(waiters: readonly Waiter[], { now, width }: TableOpt
     { heading: "GIVES UP IN", cell: ({ deadline }) => until(deadline, now), align: "right", leaveOut: 2 },
   ];
   return formatTable(columns, waiters, width);
+}
+
+/** When a page was read, by the server's clock (ms since 1970); undefined: an older server, which does not say. */
+export function readAt({ readTime }: { readonly readTime?: Timestamp | undefined }): number | undefined {
+  return readTime && timestampDate(readTime).getTime();
 }
 
 /** `in 8s`, for people; instants are by the server's clock, which may differ from that here. */

@@ -4,8 +4,11 @@ import { isMessage } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { DurationSchema, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { type Limiter, LimiterSchema, type LimiterStatus } from "../../client/gen/ggen/backpressure/v1/limiter_pb.ts";
+import { limiterFromWire } from "../../client/wire/limiter.ts";
 import { reasonFromWire } from "../../client/wire/reason.ts";
 import { durationToMs } from "../../client/wire/time.ts";
+import { standingOf } from "../../explain/standing.ts";
+import { causeWords } from "../../explain/words.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { formatInstant, formatNumber } from "../../text/number.ts";
 import { type Field, formatFields } from "../text/fields.ts";
@@ -28,7 +31,8 @@ export function limiterFields(limiter: Limiter, key: string | undefined): string
   ]);
 }
 
-function statusFields({ maxRps, maxConcurrent }: Limiter, status: LimiterStatus, isOfAllKeys: boolean): Field[] {
+function statusFields(limiter: Limiter, status: LimiterStatus, isOfAllKeys: boolean): Field[] {
+  const { maxRps, maxConcurrent } = limiter;
   const { leases, orphanedLeases, keys, refusals } = status;
   const orphaned = orphanedLeases === 0n ? "" : `, ${formatNumber(Number(orphanedLeases))} of them orphaned`;
   const refused = refusals.map(({ reason, count }) => `${reasonFromWire(reason)} ${formatNumber(Number(count))}`);
@@ -39,16 +43,24 @@ function statusFields({ maxRps, maxConcurrent }: Limiter, status: LimiterStatus,
   return [
     ...fields,
     ["leases", `${formatNumber(Number(leases))}${orphaned}`],
-    ["waiting", formatNumber(Number(status.waiters))],
+    ["waiting", waitingWords(limiter, status)],
     ["asked for", `${formatNumber(status.arrivalRate)}/s`],
     ["admitted (λ)", `${formatNumber(status.admissionRate)}/s`],
     ["completed (μ)", `${formatNumber(status.completionRate)}/s`],
     ["held", `${spanWords(status.meanHoldTime)} on average`],
     ["waited", `${spanWords(status.waitTimeP50)} p50, ${spanWords(status.waitTimeP99)} p99`],
     ["granted", formatNumber(Number(status.grantedCount))],
-    ["refused", refused.length === 0 ? "0" : refused.join(", ")],
+    ["refused", refused.length === 0 ? "0" : `${refused.join(", ")} (${formatNumber(status.refusalRate)}/s now)`],
     ["overloaded", formatNumber(Number(status.overloadedCount))],
   ];
+}
+
+/** `3, the oldest for 12m (concurrency)`. */
+function waitingWords(limiter: Limiter, { waiters, oldestWait }: LimiterStatus): string {
+  const count = formatNumber(Number(waiters));
+  if (oldestWait === undefined) return count;
+  const cause = causeWords(standingOf(limiterFromWire(limiter)).cause);
+  return `${count}, the oldest for ${spanWords(oldestWait)}${cause && ` (${cause})`}`;
 }
 
 /** In the words of the configuration file, whichever the contract has. */

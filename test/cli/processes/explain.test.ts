@@ -89,3 +89,38 @@ describe("explain", () => {
     expect((await run("explain", "idle", "--key", "a")).code).toBe(2);
   });
 });
+
+describe("a queue that stands", () => {
+  it("is stuck after ten seconds, and the holder that does not release is named", { timeout: 60_000 }, async () => {
+    await service.client.limiters.create({ name: "stuck", maxConcurrent: 1 });
+    await using lease = await service.client.acquire("stuck", { holder: "trainer@host-3" });
+    const giveUp = new AbortController();
+    const waiting = service.client.acquire("stuck", { signal: giveUp.signal }).catch(() => {});
+    await service.untilWaiting("stuck", 1);
+    let explanation: { state: string } = { state: "" };
+    while (explanation.state !== "stuck") {
+      explanation = JSON.parse((await run("--json", "explain", "stuck")).stdout);
+      expect(["full", "stuck"]).toContain(explanation.state);
+    }
+    expect(explanation).toMatchObject({
+      cause: { kind: "no-release" },
+      details: [
+        expect.stringMatching(
+          new RegExp(`^The longest held is trainer@host-3's, for 1\\d.*s \\(lease ${lease.id}\\)\\.$`),
+        ),
+      ],
+    });
+    // The same in other words.
+    expect((await run("top", "--once")).stdout).toMatch(
+      /^1 of \d limiters needs you\.\n.*\nStuck +stuck +1\/1 +1 .* no release\n/,
+    );
+    expect((await run("limiters", "get", "stuck")).stdout).toMatch(
+      /^waiting +1, the oldest for 1\S+s \(no release\)$/m,
+    );
+    const { code, stdout } = await run("doctor");
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✗ stuck \(for 1\S+s\): requests wait and nothing is granted$/m);
+    giveUp.abort();
+    await waiting;
+  });
+});
