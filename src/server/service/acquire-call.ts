@@ -27,49 +27,34 @@ interface AcquireOptions {
   readonly openCalls: Set<OpenCall>;
 }
 
-/** Asks, and talks through the stream until it ends. */
-export function openAcquire(
-  { verbs, engine, heartbeats }: AcquirePorts,
-  { stream, question, openCalls }: AcquireOptions,
-): void {
-  const kind: HeldCallKind<AcquireNews, AcquireEvent> = {
+/** Returns what asks, and talks through the stream until it ends. */
+export function createAcquireCalls({ verbs, engine, heartbeats }: AcquirePorts): (options: AcquireOptions) => void {
+  const kind: HeldCallKind<AcquireQuestion, AcquireNews, AcquireEvent, AcquireResponse> = {
     ...verbs.acquire,
+    grant: "granted",
+    askedId: (question) => (question.kind === "acquire" ? question.id : undefined),
     openStream: (hear, lose) => engine.openStream(hear, lose),
-    closeStream: (engineStream) => engine.closeStream(engineStream),
-    ask: (engineStream, answer, fail) =>
-      engine.submit({ ...question, stream: engineStream, monitored: stream.probed, session: undefined }, answer, fail),
+    closeStream: (stream) => engine.closeStream(stream),
+    ask: (question, { stream, monitored }, answer, fail) =>
+      engine.submit({ ...question, stream, monitored, session: undefined }, answer, fail),
     turnOf,
     async readPlace(id) {
       const waiter = await engine.waiter(id);
       return waiter && { kind: "moved", waiter };
     },
-    heartbeat: HEARTBEAT,
-    toDraining,
-    giveBack(id, engineStream, { how, unheard }) {
+    heartbeat: { case: "heartbeat", value: create(HeartbeatSchema) },
+    toDraining: (endTime) => ({
+      case: "draining",
+      value: create(DrainingSchema, { endTime: msToTimestamp(endTime) }),
+    }),
+    toResponse: (event) => ({ $typeName: "ggen.backpressure.v1.AcquireResponse", event }),
+    giveBack(question, id, { stream, how, unheard }) {
       // A lease that the holder knows nothing of, and cannot come back for, is none.
       if (unheard && mayNotComeBack(question, how)) giveBack(engine, { kind: "abandon", id, requestId: "" });
-      giveBack(engine, { kind: "leave", id, stream: engineStream, how });
+      giveBack(engine, { kind: "leave", id, stream, how });
     },
   };
-  openHeldCall({
-    kind,
-    stream,
-    toResponse,
-    heartbeats,
-    openCalls,
-    askedId: question.kind === "acquire" ? question.id : undefined,
-    grant: "granted",
-  });
-}
-
-const HEARTBEAT: AcquireEvent = { case: "heartbeat", value: create(HeartbeatSchema) };
-
-function toDraining(endTime: number): AcquireEvent {
-  return { case: "draining", value: create(DrainingSchema, { endTime: msToTimestamp(endTime) }) };
-}
-
-function toResponse(event: AcquireEvent): AcquireResponse {
-  return { $typeName: "ggen.backpressure.v1.AcquireResponse", event };
+  return (options) => openHeldCall(kind, heartbeats, options);
 }
 
 function turnOf(news: AcquireNews): Turn | undefined {

@@ -8,7 +8,7 @@ import type { Ids } from "../ids.ts";
 import type { Renew } from "../machine/limiter/command.ts";
 import { type Refusal, refusal } from "../machine/reasons.ts";
 import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
-import { openAcquire } from "./acquire-call.ts";
+import { createAcquireCalls } from "./acquire-call.ts";
 import { askAtOnce, askFor } from "./ask.ts";
 import { failureOf } from "./failure.ts";
 import { createHeartbeats } from "./heartbeats.ts";
@@ -43,7 +43,7 @@ export interface AdmissionRpcs {
 export function createAdmissionService({ clock, ids, engine, heartbeat }: AdmissionServiceOptions): AdmissionRpcs {
   const openCalls = new Set<OpenCall>();
   const verbs = createVerbs(ids);
-  const ports = { verbs, engine, heartbeats: createHeartbeats(clock, heartbeat) };
+  const openAcquire = createAcquireCalls({ verbs, engine, heartbeats: createHeartbeats(clock, heartbeat) });
   let stopping = false;
 
   async function wrongSecret(leaseId: string): Promise<Refusal> {
@@ -60,10 +60,10 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
       const options = { stream, question, openCalls };
       if (question.kind === "acquire") {
         if (stopping) throw draining();
-        openAcquire(ports, options);
+        openAcquire(options);
       } else if (ids.isSecretOf(question.leaseId, request.resume?.secret ?? "")) {
         // A lease that lives may be taken up again by its holder to the end.
-        openAcquire(ports, options);
+        openAcquire(options);
       } else {
         wrongSecret(question.leaseId).then(
           (no) => stream.fail(refusalError(no)),

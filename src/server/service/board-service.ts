@@ -42,7 +42,7 @@ import { watchBoard } from "./board-watching.ts";
 import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
-import { openPull } from "./pull-call.ts";
+import { createPullCalls } from "./pull-call.ts";
 import { createRpcService, type RpcService, type UnaryCall } from "./rpc.ts";
 
 export interface BoardServiceOptions {
@@ -64,7 +64,7 @@ const MAX_CARDS_WITH_BOARD = 1_000;
 export function createBoardService({ clock, ids, boards, heartbeat }: BoardServiceOptions): BoardRpcs {
   const openCalls = new Set<OpenCall>();
   const verbs = createBoardVerbs(ids);
-  const ports = { verbs, boards, heartbeats: createHeartbeats(clock, heartbeat) };
+  const openPull = createPullCalls({ verbs, boards, heartbeats: createHeartbeats(clock, heartbeat) });
   let stopping = false;
 
   const ask = <A extends BoardAsk>(command: A) => askBoards(boards, command);
@@ -221,7 +221,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       const question = verbs.pull.toCommand(request, stream.timeout);
       // Work that lives may be taken up again by its worker to the end.
       if (stopping && question.kind === "pull") throw draining();
-      openPull(ports, { stream, question, openCalls });
+      openPull({ stream, question, openCalls });
     },
 
     async tryPullCard(request, call) {

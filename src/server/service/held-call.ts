@@ -24,6 +24,8 @@ export interface OpenCall {
 
 /** How a stream has ended without the server's doing. */
 export interface Gone {
+  /** The engine's. */
+  readonly stream: StreamId;
   readonly how: StreamEnd;
   /** Whether the message that tells what is held has not left this process. */
   readonly unheard: boolean;
@@ -36,13 +38,22 @@ export type Turn =
   /** What it asked for is granted, and held under this id; undefined: nothing is held. */
   | { readonly kind: "holds"; readonly id: string | undefined };
 
-/** What differs between an Acquire and a pull. `N`: what the engine says, `E`: what the client receives of it. */
-export interface HeldCallKind<N, E> {
+/** What differs between an Acquire and a pull. `Q`: what is asked, `N`: what the engine says, `E`: what the client receives of it, in `O`. */
+export interface HeldCallKind<Q, N, E extends Said, O> {
+  /** The event that tells what is held. */
+  readonly grant: E["case"];
+  /** The id that is asked under; undefined: something that lives already is asked for. */
+  askedId(question: Q): string | undefined;
   /** Opens the engine's stream for this call. */
   openStream(hear: (news: N) => void, lose: (error: EngineUnavailable) => void): StreamId;
   closeStream(stream: StreamId): void;
   /** Asks the engine. */
-  ask(stream: StreamId, answer: (answer: N) => void, fail: (error: EngineUnavailable) => void): void;
+  ask(
+    question: Q,
+    by: { readonly stream: StreamId; readonly monitored: boolean },
+    answer: (answer: N) => void,
+    fail: (error: EngineUnavailable) => void,
+  ): void;
   /** Undefined: it stands as before. */
   turnOf(news: N): Turn | undefined;
   /** Undefined: there is nothing to say but how it ends. */
@@ -55,8 +66,10 @@ export interface HeldCallKind<N, E> {
   readonly heartbeat: E;
   /** Says that the server stops, and until when (ms since 1970) its holder may finish. */
   toDraining(endTime: number): E;
+  /** Puts an event into the message that carries it. */
+  toResponse(event: E): O;
   /** What has this id goes back to the engine, as the stream has ended. */
-  giveBack(id: string, stream: StreamId, gone: Gone): void;
+  giveBack(question: Q, id: string, gone: Gone): void;
 }
 
 /** One of the contract's events. */
@@ -64,18 +77,11 @@ interface Said {
   readonly case: string;
 }
 
-export interface HeldCallOptions<N, E extends Said, O> {
-  readonly kind: HeldCallKind<N, E>;
+export interface HeldCallOptions<Q, O> {
   readonly stream: ServerStream<O>;
-  /** Puts an event into the message that carries it. */
-  readonly toResponse: (event: E) => O;
-  readonly heartbeats: Heartbeats;
+  readonly question: Q;
   /** Where the call stands while it is open. */
   readonly openCalls: Set<OpenCall>;
-  /** The id that was asked under; undefined: something that lives already was asked for. */
-  readonly askedId: string | undefined;
-  /** The event that tells what is held. */
-  readonly grant: E["case"];
 }
 
 type Phase =
@@ -86,8 +92,11 @@ type Phase =
   | { readonly kind: "over" };
 
 /** Asks, and talks through the stream until it ends. */
-export function openHeldCall<N, E extends Said, O>(options: HeldCallOptions<N, E, O>): void {
-  const { kind, stream, toResponse, heartbeats, openCalls, askedId, grant } = options;
+export function openHeldCall<Q, N, E extends Said, O>(
+  kind: HeldCallKind<Q, N, E, O>,
+  heartbeats: Heartbeats,
+  { stream, question, openCalls }: HeldCallOptions<Q, O>,
+): void {
   let phase: Phase = { kind: "asked" };
   // Before the answer there is nothing that could be given back, and it is not known whether it waits.
   let goneEarly: StreamEnd | undefined;
@@ -97,7 +106,7 @@ export function openHeldCall<N, E extends Said, O>(options: HeldCallOptions<N, E
   const engineStream = kind.openStream(hear, lose);
 
   function say(event: E): void {
-    outbox.put(event.case, toResponse(event));
+    outbox.put(event.case, kind.toResponse(event));
     heart.touch();
   }
 
@@ -144,9 +153,9 @@ export function openHeldCall<N, E extends Said, O>(options: HeldCallOptions<N, E
 
   function leave(how: StreamEnd): void {
     const id = phase.kind === "waiting" || phase.kind === "holding" ? phase.id : undefined;
-    const unheard = goneEarly !== undefined || outbox.keeps(grant);
+    const unheard = goneEarly !== undefined || outbox.keeps(kind.grant);
     close();
-    if (id !== undefined) kind.giveBack(id, engineStream, { how, unheard });
+    if (id !== undefined) kind.giveBack(question, id, { stream: engineStream, how, unheard });
   }
 
   const call: OpenCall = {
@@ -168,13 +177,15 @@ export function openHeldCall<N, E extends Said, O>(options: HeldCallOptions<N, E
       if (goneEarly !== undefined) return;
       goneEarly = how;
       // The answer may wait for the disk for long: what was decided by now is given back at once.
-      if (askedId !== undefined) kind.giveBack(askedId, engineStream, { how, unheard: true });
+      const id = kind.askedId(question);
+      if (id !== undefined) kind.giveBack(question, id, { stream: engineStream, how, unheard: true });
     } else if (phase.kind !== "over") {
       leave(how);
     }
   });
   kind.ask(
-    engineStream,
+    question,
+    { stream: engineStream, monitored: stream.probed },
     (answer) => {
       hear(answer);
       if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);

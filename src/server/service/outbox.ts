@@ -17,38 +17,52 @@ export interface Outbox<K, O> {
 }
 
 export function createOutbox<K, O>(stream: ServerStream<O>): Outbox<K, O> {
-  /** Made for the first reader that is behind: most never are. */
-  let kept: Map<K, O> | undefined;
-  let writable = true;
+  return new StreamOutbox(stream);
+}
 
-  stream.onWritable(() => {
-    writable = true;
-    for (const [kind, message] of kept ?? NOTHING) {
-      if (!writable) return;
-      kept?.delete(kind);
-      writable = stream.send(message);
+/** A class, since each stream has one: closures would take five times the memory. */
+class StreamOutbox<K, O> implements Outbox<K, O> {
+  readonly #stream: ServerStream<O>;
+  /** Made for the first message that is kept: most readers are never behind. */
+  #kept: Map<K, O> | undefined;
+  #writable = true;
+
+  constructor(stream: ServerStream<O>) {
+    this.#stream = stream;
+    stream.onWritable(() => this.#sendKept());
+  }
+
+  put(kind: K, message: O): void {
+    if (this.#writable) {
+      this.#writable = this.#stream.send(message);
+      return;
     }
-  });
+    this.#kept ??= new Map();
+    this.#kept.delete(kind);
+    this.#kept.set(kind, message);
+  }
 
-  return {
-    put(kind, message) {
-      if (writable) {
-        writable = stream.send(message);
-      } else {
-        kept ??= new Map();
-        kept.delete(kind);
-        kept.set(kind, message);
-      }
-    },
-    keeps: (kind) => kept?.has(kind) ?? false,
-    drop(kind) {
-      kept?.delete(kind);
-    },
-    flush() {
-      for (const [, message] of kept ?? NOTHING) stream.send(message);
-      kept = undefined;
-    },
-  };
+  keeps(kind: K): boolean {
+    return this.#kept?.has(kind) ?? false;
+  }
+
+  drop(kind: K): void {
+    this.#kept?.delete(kind);
+  }
+
+  flush(): void {
+    for (const message of this.#kept?.values() ?? NOTHING) this.#stream.send(message);
+    this.#kept = undefined;
+  }
+
+  #sendKept(): void {
+    this.#writable = true;
+    for (const [kind, message] of this.#kept ?? NOTHING) {
+      if (!this.#writable) return;
+      this.#kept?.delete(kind);
+      this.#writable = this.#stream.send(message);
+    }
+  }
 }
 
 const NOTHING: readonly never[] = [];

@@ -28,14 +28,16 @@ interface PullOptions {
   readonly openCalls: Set<OpenCall>;
 }
 
-/** Asks, and talks through the stream until it ends. */
-export function openPull({ verbs, boards, heartbeats }: PullPorts, { stream, question, openCalls }: PullOptions): void {
-  const kind: HeldCallKind<PullTidings, PullEvent> = {
+/** Returns what asks, and talks through the stream until it ends. */
+export function createPullCalls({ verbs, boards, heartbeats }: PullPorts): (options: PullOptions) => void {
+  const kind: HeldCallKind<PullQuestion, PullTidings, PullEvent, PullCardResponse> = {
     ...verbs.pull,
+    grant: "pulled",
+    askedId: (question) => (question.kind === "pull" ? question.id : undefined),
     openStream: (hear, lose) => boards.openStream(hear, lose),
-    closeStream: (engineStream) => boards.closeStream(engineStream),
-    ask: (engineStream, answer, fail) =>
-      boards.submit({ ...question, stream: engineStream, monitored: stream.probed, session: undefined }, answer, fail),
+    closeStream: (stream) => boards.closeStream(stream),
+    ask: (question, { stream, monitored }, answer, fail) =>
+      boards.submit({ ...question, stream, monitored, session: undefined }, answer, fail),
     turnOf,
     async readPlace(id) {
       const place = await boards.place(id);
@@ -46,18 +48,10 @@ export function openPull({ verbs, boards, heartbeats }: PullPorts, { stream, que
       case: "draining",
       value: create(PullDrainingSchema, { endTime: msToTimestamp(endTime) }),
     }),
-    giveBack: (id, engineStream, gone) =>
-      giveBackPull(boards, { kind: "leave-pull", id, stream: engineStream, ...gone }),
-  };
-  openHeldCall({
-    kind,
-    stream,
     toResponse: (event) => create(PullCardResponseSchema, { event }),
-    heartbeats,
-    openCalls,
-    askedId: question.kind === "pull" ? question.id : undefined,
-    grant: "pulled",
-  });
+    giveBack: (_, id, gone) => giveBackPull(boards, { kind: "leave-pull", id, ...gone }),
+  };
+  return (options) => openHeldCall(kind, heartbeats, options);
 }
 
 function turnOf(news: PullTidings): Turn | undefined {
