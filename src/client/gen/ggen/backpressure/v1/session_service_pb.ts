@@ -164,7 +164,8 @@ export type SessionCommand = Message<"ggen.backpressure.v1.SessionCommand"> & {
     case: "renew";
   } | {
     /**
-     * As the cancel of an Acquire or PullCard stream. The command that it names is answered with `failed`, CANCELLED, or with
+     * As the cancel of an Acquire or PullCard stream: with `keep_on_cancel` a request with a `request_id` keeps its place for its ttl,
+     * and `release` or `give_back` by that id withdraws it. The command that it names is answered with `failed`, CANCELLED, or with
      * its grant where that was decided before.
      *
      * @generated from field: ggen.backpressure.v1.CancelCommand cancel = 6;
@@ -271,14 +272,16 @@ export type SessionResponse = Message<"ggen.backpressure.v1.SessionResponse"> & 
   opened?: SessionOpened | undefined;
 
   /**
-   * In the order in which they were decided.
+   * In the order in which they were decided, but that refusals and the answers to `release` and `renew` do not wait until what was
+   * decided before them is kept.
    *
    * @generated from field: repeated ggen.backpressure.v1.SessionAnswer answers = 2;
    */
   answers: SessionAnswer[];
 
   /**
-   * What has become of leases and cards that were granted before.
+   * What has become of leases and cards that were granted before, by these answers at the latest. What the session itself has
+   * released or ended is not among it.
    *
    * @generated from field: repeated ggen.backpressure.v1.SessionNotice notices = 3;
    */
