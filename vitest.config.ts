@@ -84,6 +84,12 @@ const unit: TestProjectConfiguration = {
  */
 const IN_SESSIONS = {
   unit: ["acquire", "answer-within", "board-{pull,work,work-loop}", "lease", "on-unavailable", "try-acquire"],
+  sockets: [
+    "client/processes/{board-node,leak,node}",
+    "client/sockets/{boards,limit}",
+    "e2e/{client-resume,connection-cuts,refusals,silent-holders}",
+    "e2e/processes/answer-within",
+  ],
 };
 
 const unitInSessions: TestProjectConfiguration = {
@@ -94,6 +100,16 @@ const unitInSessions: TestProjectConfiguration = {
     include: IN_SESSIONS.unit.map((name) => `test/client/${name}.test.ts`),
     exclude: [],
     env: { CARRIER: "sessions" },
+  },
+};
+
+const socketsInSessions: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: "sockets-sessions",
+    include: IN_SESSIONS.sockets.map((name) => `test/${name}.test.ts`),
+    env: { CARRIER: "sessions" },
+    ...WAITS,
   },
 };
 
@@ -133,6 +149,6 @@ export default defineConfig({
     sequence: { sequencer: LongestKindFirst },
     // A server that a test starts without a folder keeps nothing in the home of the developer.
     env: { XDG_STATE_HOME: join(tmpdir(), "backpressure-state-of-tests") },
-    projects: [unit, unitInSessions, ...(Object.keys(FOLDERS) as Kind[]).map(project), workers],
+    projects: [unit, unitInSessions, socketsInSessions, ...(Object.keys(FOLDERS) as Kind[]).map(project), workers],
   },
 });

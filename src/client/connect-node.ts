@@ -2,6 +2,7 @@
 
 import { emitWarning } from "node:process";
 import { setImmediate } from "node:timers";
+import type { Transport } from "@connectrpc/connect";
 import type { Client, ClientOptions, CreateClientOptions } from "./api/client.ts";
 import { createClientOn, type Place } from "./create-client.ts";
 import { SessionService } from "./gen/ggen/backpressure/v1/session_service_pb.ts";
@@ -10,17 +11,22 @@ import { openBoards } from "./resources/open-boards.ts";
 import { ANSWER_WITHIN } from "./rpc/calls.ts";
 import { createSystemClock } from "./rpc/clock.ts";
 import { createSessionTransport } from "./session/session-transport.ts";
+import { type Closable, createShared } from "./session/shared.ts";
+import { originOf } from "./transport/node-address.ts";
 import { type ConnectionOptions, openNodeTransport } from "./transport/node-transport.ts";
 
 /** How to connect from Node. */
 export interface ConnectOptions extends ClientOptions, ConnectionOptions {
   /**
    * Whether leases and cards are asked for, held and ended in one session, which is one call: a message carries many commands, and
-   * one renewal all that is held. `false`: each has a call of its own, and what is held a stream. Default `false`.
+   * one renewal all that is held. Clients of one process that connect to one server with the same options share it. `false`: each has
+   * a call of its own, and what is held a stream. Default `false`.
    */
   readonly sessions?: boolean | undefined;
 }
 
+/** The clients of a process that connect to one server in one way share their session. */
+const SESSIONS = createShared<Transport>();
 const SESSION_PATH = `/${SessionService.typeName}/${SessionService.method.session.name}`;
 
 const NODE: Place = {
@@ -38,9 +44,18 @@ const NODE: Place = {
  * @param address `host:port`, `http://host:port`, or `https://host[:port]` for TLS; a `TypeError` says what is wrong.
  */
 export function connect(address: string, options: ConnectOptions = {}): Client {
+  if (options.sessions !== true) {
+    const { transport, close } = openNodeTransport(address, options);
+    return createClientOn(NODE, { ...options, transport, address }, close);
+  }
+  const { answerWithin = ANSWER_WITHIN, pingInterval, pingTimeout, maxStreamsPerConnection } = options;
+  const key = JSON.stringify([originOf(address), answerWithin, pingInterval, pingTimeout, maxStreamsPerConnection]);
+  const { item, leave } = SESSIONS.take(key, () => openSessionTransport(address, options, answerWithin));
+  return createClientOn(NODE, { ...options, transport: item, address }, leave);
+}
+
+function openSessionTransport(address: string, options: ConnectOptions, answerWithin: number): Closable<Transport> {
   const { transport, rest, close } = openNodeTransport(address, options, SESSION_PATH);
-  if (options.sessions !== true) return createClientOn(NODE, { ...options, transport, address }, close);
-  const { answerWithin = ANSWER_WITHIN } = options;
   const sessions = createSessionTransport({
     transport,
     clock: createSystemClock(),
@@ -48,10 +63,13 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
     openWithin: answerWithin / 2,
     onRest: rest,
   });
-  return createClientOn(NODE, { ...options, transport: sessions, address }, () => {
-    sessions.close();
-    close();
-  });
+  return {
+    item: sessions,
+    close() {
+      sessions.close();
+      close();
+    },
+  };
 }
 
 /** A client over a Connect transport that the caller brings, and closes. */

@@ -19,6 +19,7 @@ import type { Clock } from "../rpc/clock.ts";
 import { createCarriage } from "./carriage.ts";
 import { type Answer, type Asker, type Command, createCommands } from "./commands.ts";
 import { ELSEWHERE, reasonIn } from "./errors.ts";
+import { createQuiet } from "./quiet.ts";
 import { openSessionCall, type SessionCall } from "./session-call.ts";
 
 export interface Session {
@@ -70,9 +71,6 @@ export interface SessionOptions {
 
 /** The most commands in one message. */
 const MOST_COMMANDS = 1000;
-/** ms for which an empty session is kept open. */
-const IDLE_FOR = 10_000;
-
 type Phase =
   | { readonly kind: "away" }
   | {
@@ -96,9 +94,8 @@ export function createSession(options: SessionOptions): Session {
   let isDue = false;
   let isFlushing = false;
   let renewal: { readonly id: bigint; readonly askers: Asker[] } | undefined;
-  let isAtRest = true;
-  let idleSince: number | undefined;
-  let idleTimer: (() => void) | undefined;
+  let isBeatDue = false;
+  const quiet = createQuiet({ clock, onRest, onIdle: finish, beat });
 
   function submit(command: Command, asker: Asker): bigint {
     const id = commands.add(command, asker);
@@ -124,9 +121,12 @@ export function createSession(options: SessionOptions): Session {
     let first: SessionRequest | undefined = create(SessionRequestSchema, { open: { resume, keepOnCancel: true } });
 
     function take(): SessionRequest | undefined {
-      const message = first ?? (isDue && commands.hasUnsent ? create(SessionRequestSchema) : undefined);
+      const hasMore = isBeatDue || (isDue && commands.hasUnsent);
+      const message = first ?? (hasMore ? create(SessionRequestSchema) : undefined);
       if (message === undefined) return undefined;
       first = undefined;
+      isBeatDue = false;
+      quiet.sent();
       message.commands = commands.take(MOST_COMMANDS);
       isDue = commands.hasUnsent;
       if (message.commands.some(({ id }) => id === renewal?.id)) renewal = undefined;
@@ -161,6 +161,7 @@ export function createSession(options: SessionOptions): Session {
     phase.stopWaiting();
     phase = { kind: "open", call: phase.call };
     carriage.opened();
+    quiet.opened();
     credential = opened.credential;
     holding.resumed(opened);
   }
@@ -208,33 +209,18 @@ export function createSession(options: SessionOptions): Session {
   }
 
   function look(): void {
-    const rests = commands.open === 0 && holding.attached === 0;
-    if (rests !== isAtRest) {
-      isAtRest = rests;
-      onRest(rests);
-    }
-    const isIdle = rests && holding.living === 0 && phase.kind === "open";
-    if (!isIdle) {
-      idleSince = undefined;
-    } else if (idleSince === undefined) {
-      idleSince = clock.now().monotonic;
-      finishAfter(IDLE_FOR);
-    }
+    const isAtRest = commands.open === 0 && holding.attached === 0;
+    quiet.look({ isAtRest, isEmpty: isAtRest && holding.living === 0 && phase.kind === "open" });
   }
 
-  /** The timer is set once and not for each idle moment: a client may have thousands of them a second. */
-  function finishAfter(delay: number): void {
-    idleTimer ??= clock.scheduleInBackground(delay, () => {
-      idleTimer = undefined;
-      if (idleSince === undefined) return;
-      const left = idleSince + IDLE_FOR - clock.now().monotonic;
-      if (left > 0) finishAfter(left);
-      else finish();
-    });
+  function beat(): boolean {
+    if (phase.kind !== "open") return false;
+    isBeatDue = true;
+    phase.call.wake();
+    return true;
   }
 
   function finish(): void {
-    idleSince = undefined;
     credential = undefined;
     if (phase.kind !== "away") phase.call.finish();
     phase = AWAY;
@@ -279,7 +265,7 @@ export function createSession(options: SessionOptions): Session {
     },
     close() {
       if (phase.kind === "opening") phase.stopWaiting();
-      idleTimer?.();
+      quiet.stop();
       finish();
     },
   };

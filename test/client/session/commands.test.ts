@@ -274,7 +274,7 @@ describe("a command that is not wanted any more", () => {
   });
 });
 
-describe("a session that has nothing to do", () => {
+describe("a session in which little is asked", () => {
   it("is closed after ten seconds, and another is opened by the next command", async () => {
     const fixture = createSessionFixture();
     const { lease, session, nextOf, answer } = await holdInSession(fixture);
@@ -294,6 +294,22 @@ describe("a session that has nothing to do", () => {
     void fixture.client.acquire("db");
     const { first } = await nextSession(fixture);
     expect(first.open?.resume).toBeUndefined();
+  });
+
+  it("but waits says so every twenty seconds, since a proxy may end a call whose client is silent", async () => {
+    const fixture = createSessionFixture();
+    const waiting = fixture.client.acquire("db");
+    const { session, nextOf, answer } = await openSession(fixture);
+    answer((await nextOf("acquire")).id, { case: "waiting", value: { waitersAhead: 0 } });
+    await settle();
+    for (let i = 0; i < 3; i += 1) {
+      fixture.clock.advance(19_999);
+      await settle();
+      expect(session.requests.untaken).toEqual([]);
+      fixture.clock.advance(1);
+      expect((await session.requests.next()).commands).toEqual([]);
+    }
+    void waiting.catch(() => {});
   });
 
   it("is kept while a lease without a stream is held", async () => {
