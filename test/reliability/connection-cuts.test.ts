@@ -16,15 +16,19 @@ const RUNS = inTier({ C: 10, N: 200 });
 const PERMITS = 3;
 /** ms */
 const LASTS = 2_000;
-const YAML = `limiters: [{ name: db, max_concurrent: ${PERMITS}, ttl: 60s }]\nlogging: { level: warn }`;
+/** No outage of a run comes near it. */
+const TTL = "60s";
+/** What is lost comes back within the control. */
+const SHORT_TTL = "4s";
 
 interface Found extends CutsFound {
   readonly seed: number;
 }
 
 /** One run after another against one server, whose books are looked at after each. */
-async function run(connectCut: (address: string) => Client, runs: number): Promise<readonly Found[]> {
-  await using server = await startServerProcess(YAML);
+async function run(connectCut: (address: string) => Client, runs: number, ttl = TTL): Promise<readonly Found[]> {
+  const limiter = `{ name: db, max_concurrent: ${PERMITS}, ttl: ${ttl} }`;
+  await using server = await startServerProcess(`limiters: [${limiter}]\nlogging: { level: warn }`);
   await using direct = connect(server.address, { answerWithin: 30_000 });
   const { address } = server;
   const found: Found[] = [];
@@ -54,11 +58,11 @@ test.each<Carrier>(["sessions", "streams"])(
 );
 
 test("control: a client that does not take its session up again loses its leases", { timeout: 60_000 }, async () => {
-  const complaints = complaintsOf(await run(connectTampered(forgetSession), 1));
+  const complaints = complaintsOf(await run(connectTampered(forgetSession), 1, SHORT_TTL));
   expect(complaints.join("\n")).toMatch(/was lost/);
 });
 
 test("control: a client that does not say that it asks again is granted twice", { timeout: 60_000 }, async () => {
-  const complaints = complaintsOf(await run(connectTampered(forgetRequests), 1));
+  const complaints = complaintsOf(await run(connectTampered(forgetRequests), 1, SHORT_TTL));
   expect(complaints.join("\n")).toMatch(/the server has granted \d+ leases, clients have had \d+/);
 });

@@ -34,6 +34,8 @@ const CLIENTS = 2;
 const WORKERS = 8;
 /** ms to hold a lease at most. */
 const LONGEST_HOLD = 40;
+/** ms: many times what the others before a waiter take. */
+const LONGEST_WAIT = 8_000;
 /** ms for the last releases to have arrived. */
 const SETTLING = 3_000;
 
@@ -74,7 +76,7 @@ export async function runCuts(options: CutsOptions): Promise<CutsFound> {
 /** Now and then without waiting. Undefined: not now. */
 async function ask(client: Client, dice: Dice, complaints: string[]): Promise<Lease | undefined> {
   try {
-    if (!dice.chance(20)) return await client.acquire("db");
+    if (!dice.chance(20)) return await client.acquire("db", { maxWait: LONGEST_WAIT });
     const answer = await client.tryAcquire("db");
     if (answer.granted) return answer;
     await sleep(dice.roll(10));
