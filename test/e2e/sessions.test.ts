@@ -81,9 +81,9 @@ describe("a session", () => {
       const details = (value as Status).details.flatMap((any) => anyUnpack(any, BadRequestSchema) ?? []);
       return details[0]?.fieldViolations[0]?.field;
     };
-    expect(await fieldOf(acquireOf(""))).toBe("acquire.claims[0].limiter");
-    expect(await fieldOf(acquireOf("db", { keepOnCancel: true }))).toBe("acquire.keep_on_cancel");
-    expect(await fieldOf({ case: "acquire", value: { resume: { leaseId: "l", secret: "s" } } })).toBe("acquire.resume");
+    expect(await fieldOf(acquireOf(""))).toBe("claims[0].limiter");
+    expect(await fieldOf(acquireOf("db", { keepOnCancel: true }))).toBe("keep_on_cancel");
+    expect(await fieldOf({ case: "acquire", value: { resume: { leaseId: "l", secret: "s" } } })).toBe("resume");
     expect(await fieldOf({ case: "tryAcquire", value: { claims: [{ limiter: "db", permits: 0, tokens: 0 }] } })).toBe(
       "claims[0]",
     );
@@ -203,6 +203,20 @@ describe("a session", () => {
       { subject: { value: forced }, notice: { case: "ended", value: { code: Code.Aborted } } },
     ]);
     expect(reasonOf(said[1]?.notice.value as Status)).toBe("LEASE_REVOKED");
+  });
+
+  it("hears anew, when it is taken up again, that a lease is asked back", async () => {
+    await using server = await startTestServer(LIMITERS);
+    const first = openSession(server.address);
+    const { credential: resume } = await first.open({ keepOnCancel: true });
+    const leaseId = leaseOf(await first.ask(acquireOf("db")));
+    first.call.cancel();
+    await first.ended;
+    await server.grpc().call(LimiterService.method.revokeLease, { leaseId });
+    const second = openSession(server.address);
+    await second.open({ resume, keepOnCancel: true });
+    const said = await second.find(() => (second.notices().length > 0 ? second.notices() : undefined));
+    expect(said).toMatchObject([{ subject: { value: leaseId }, notice: { case: "revoking" } }]);
   });
 
   it("needs no secret for its own leases, and one for those of others", async () => {

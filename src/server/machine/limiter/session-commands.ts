@@ -31,6 +31,11 @@ export function resumeSession(state: State, command: ResumeSession): Outcomes["r
   if (session === undefined) return refusal("SESSION_NOT_FOUND");
   takeUp(state, session, command);
   const leases = heldIn(state, session).sort((a, b) => a.serial - b.serial);
+  // Its client may have been away when an operator asked for one.
+  for (const lease of leases) {
+    if (lease.revokedAt === undefined) continue;
+    state.events.push({ to: command.stream, about: lease.id, news: { kind: "revoking", lease, message: "" } });
+  }
   return { kind: "session-resumed", leaseIds: leases.map(({ id }) => id) };
 }
 

@@ -43,24 +43,25 @@ export function checkMessage({ open, commands }: SessionRequest, isFirst: boolea
   return commands.length > MAX_COMMANDS ? [TOO_MANY] : NONE;
 }
 
+/** Names fields as the call of the command's name does. */
 export function checkCommand(command: SessionCommand["command"]): readonly FieldViolation[] {
   switch (command.case) {
     case "acquire":
-      return check("acquire", AcquireRequestSchema, command.value, command.value);
+      return check(AcquireRequestSchema, command.value, command.value);
     case "tryAcquire":
-      return check("try_acquire", TryAcquireRequestSchema, command.value);
+      return check(TryAcquireRequestSchema, command.value);
     case "release":
-      return check("release", ReleaseRequestSchema, command.value);
+      return check(ReleaseRequestSchema, command.value);
     case "pull":
-      return check("pull", PullCardRequestSchema, command.value, command.value);
+      return check(PullCardRequestSchema, command.value, command.value);
     case "tryPull":
-      return check("try_pull", TryPullCardRequestSchema, command.value);
+      return check(TryPullCardRequestSchema, command.value);
     case "finish":
-      return check("finish", FinishCardRequestSchema, command.value);
+      return check(FinishCardRequestSchema, command.value);
     case "giveBack":
-      return check("give_back", GiveBackCardRequestSchema, command.value);
+      return check(GiveBackCardRequestSchema, command.value);
     case "sendBack":
-      return check("send_back", SendBackCardRequestSchema, command.value);
+      return check(SendBackCardRequestSchema, command.value);
     case "renew":
     case "cancel":
       return NONE;
@@ -71,15 +72,14 @@ export function checkCommand(command: SessionCommand["command"]): readonly Field
 
 /** `said`: what the session says for all of its commands. */
 function check<D extends DescMessage>(
-  field: string,
   schema: D,
   message: MessageShape<D>,
   said?: { readonly keepOnCancel: boolean; readonly resume?: unknown },
 ): readonly FieldViolation[] {
   const violations = violationsOf(schema, message);
-  if (violations.length > 0) return violationsIn(field, violations);
-  if (said?.keepOnCancel === true) return [forAll(`${field}.keep_on_cancel`)];
-  return said?.resume === undefined ? NONE : [forAll(`${field}.resume`)];
+  if (violations.length > 0) return violations;
+  if (said?.keepOnCancel === true) return [forAll("keep_on_cancel")];
+  return said?.resume === undefined ? NONE : [forAll("resume")];
 }
 
 function forAll(field: string): FieldViolation {

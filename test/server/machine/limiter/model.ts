@@ -233,7 +233,11 @@ export class Model {
         if (session === undefined) return refused("SESSION_NOT_FOUND");
         session.first = false;
         this.#takeUp(session, command);
-        return { kind: "session-resumed", leaseIds: this.heldIn(session).map(({ id }) => id) };
+        const held = this.heldIn(session);
+        for (const { id, revoking } of held) {
+          if (revoking) this.#tell(session.stream, id, { kind: "revoking", id, message: "" });
+        }
+        return { kind: "session-resumed", leaseIds: held.map(({ id }) => id) };
       }
       case "renew-session": {
         const session = this.#enter(command.session);
