@@ -3,6 +3,7 @@
 import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { acquire, hold } from "../support/acquire.ts";
 import { leasesOf, limiterOf, statusOf, waitersOf } from "../support/look.ts";
 import { startTestServer } from "../support/server.ts";
@@ -116,7 +117,7 @@ test("a limit that is changed on the page says before what will come of it, and 
   await next.next("granted");
 });
 
-test("a limiter is paused and resumed, and another operator's change in between is not undone", async () => {
+test("a limiter is paused and resumed", async () => {
   const { server, client } = await start("limiters: [{ name: db, max_concurrent: 3 }]");
   const page = await dashboard.open(server.url, "#/limiters/db");
   await page.getByRole("button", { name: "Pause", exact: true }).click();
@@ -128,4 +129,18 @@ test("a limiter is paused and resumed, and another operator's change in between 
   await page.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
   await page.getByText("db grants again.").waitFor();
   expect((await limiterOf(client, "db")).paused).toBe(false);
+});
+
+test("a change that another operator has made in between is not undone: the act fails and says so", async () => {
+  const { server, client } = await start("limiters: [{ name: db, max_concurrent: 3 }]");
+  const page = await dashboard.open(server.url, "#/limiters/db");
+  await page.getByRole("button", { name: "Change limits" }).click();
+  await page.getByLabel("Concurrency limit").fill("5");
+  await client.call(LimiterService.method.updateLimiter, { limiter: { name: "db", maxConcurrent: 7 } });
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page
+    .getByRole("alert")
+    .getByText(/^Not done: .*changed/)
+    .waitFor();
+  expect((await limiterOf(client, "db")).maxConcurrent).toBe(7);
 });

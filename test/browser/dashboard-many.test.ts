@@ -153,3 +153,34 @@ test("with all of 2,000 changing the page keeps its frames, and its memory", { t
   expect(measured.work).toBeLessThan(16);
   expect(after - before).toBeLessThan(5);
 });
+
+test("ten minutes of a page that is open leave its memory as it was", { timeout: 90_000 }, async () => {
+  const { server, client } = await start();
+  const page = await dashboard.open(server.url);
+  await rows(page).first().waitFor();
+  // Its timers run as fast as they are told to; the server and its streams are what they are.
+  await page.clock.install();
+  await page.reload();
+  const devtools = await page.context().newCDPSession(page);
+  const heap = async () => {
+    await devtools.send("HeapProfiler.collectGarbage");
+    return (await devtools.send("Runtime.getHeapUsage")).usedSize / 1e6;
+  };
+  const pass = async (minutes: number) => {
+    for (let second = 0; second < minutes * 60; second += 10) {
+      await Promise.all(
+        NAMES.slice(0, 500).map((limiter) =>
+          client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter }], ttl: { nanos: 100_000_000 } }),
+        ),
+      );
+      await page.clock.runFor(10_000);
+    }
+  };
+  await pass(2);
+  await rows(page).first().waitFor();
+  const before = await heap();
+  await pass(10);
+  const after = await heap();
+  console.log(JSON.stringify({ heapBefore: before, heapAfter: after }));
+  expect(after - before).toBeLessThan(3);
+});

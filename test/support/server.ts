@@ -27,23 +27,26 @@ export const FREE_PORTS = 'listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" 
 export interface TestServerOptions {
   /** Pages of these may call it. Unset: none. */
   readonly corsOrigins?: readonly string[];
-  /** Unset: the system's. */
+  /** Unset: the system's. Another is of this thread, so the server has no workers then. */
   readonly clock?: Clock;
 }
 
 /** `yaml` is the configuration but for the listeners. */
 export async function startTestServer(
   yaml: string,
-  { corsOrigins = [], clock = createSystemClock() }: TestServerOptions = {},
+  { corsOrigins = [], clock }: TestServerOptions = {},
 ): Promise<TestServer> {
   const listeners = { grpc: "127.0.0.1:0", web: "127.0.0.1:0", cors_origins: corsOrigins };
-  const config = parseConfig(`listeners: ${JSON.stringify(listeners)}\n${WORKERS_YAML}${yaml}`, {
-    path: undefined,
-    overrides: [],
-  });
+  const config = parseConfig(
+    `listeners: ${JSON.stringify(listeners)}\n${clock === undefined ? WORKERS_YAML : "workers: 0\n"}${yaml}`,
+    {
+      path: undefined,
+      overrides: [],
+    },
+  );
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   const log = createMemoryLog();
-  const server = await startServer({ config, log, clock });
+  const server = await startServer({ config, log, clock: clock ?? createSystemClock() });
   const address = `${server.grpc.host}:${server.grpc.port}`;
   const url = `http://${server.web.host}:${server.web.port}`;
   await using cleanup = new AsyncDisposableStack();
