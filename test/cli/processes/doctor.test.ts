@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { startRestartingServer } from "../../support/restarting-server.ts";
 import { cli } from "../support/cli.ts";
 import { closedPort } from "../support/closed-port.ts";
 import { startService } from "../support/service.ts";
@@ -31,6 +32,17 @@ boards: [{ name: b, stages: [{ name: Todo }, { name: Build, limiter: gone }, { n
     expect(problems.map(({ check }: { check: string }) => check)).toEqual(["health", "draining", "stage-limiter"]);
     await lease.release();
     await stopped;
+  });
+
+  it("finds a server that learns after its start, and what keeps no leases", async () => {
+    await using server = await startRestartingServer("limiters: [{ name: db, max_concurrent: 1 }]", "leases: none");
+    await cli(["try", "db"], { address: server.address });
+    await server.stop();
+    await server.start();
+    const { code, stdout } = await cli(["doctor"], { address: server.address });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✗ it grants nothing for another \S+$/m);
+    expect(stdout).toContain("\n! it keeps limiters and cards, and no leases\n");
   });
 
   it("says why a server is not reached, and exits with 1", async () => {

@@ -49,6 +49,21 @@ describe("top", () => {
     expect((await top.result).code).toBe(0);
   });
 
+  it("fits into the terminal, whichever size that is given", async () => {
+    await using service = await startService(YAML);
+    await using top = startCliOnTerminal(["top"], { address: service.address });
+    await top.until("stdout", "HELD BACK BY");
+    top.resize(40, 8);
+    await top.until("stdout", "\u001b[2J", "HELD BACK BY");
+    await top.until("stdout", "STATE  LIMITER  IN USE  WAITING", "\u001b[2J");
+    await top.until("stdout", "\u001b[8;1H", "\u001b[2J");
+    top.type("q");
+    const { stdout } = await top.result;
+    const narrow = stdout.slice(stdout.lastIndexOf("\u001b[2J"));
+    expect(narrow).not.toContain("HELD BACK BY");
+    expect(narrow).not.toContain("\u001b[9;1H");
+  });
+
   it("shows boards, and the cards of one", async () => {
     await using service = await startService(
       `${YAML}\nboards: [{ name: release, stages: [{ name: Todo }, { name: Build }, { name: Done }] }]`,

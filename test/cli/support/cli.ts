@@ -1,8 +1,8 @@
 /** The command line as a process of its own. */
 
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
@@ -21,6 +21,8 @@ export interface CliProcess extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
   /** Signals the process that it has started: on a terminal that is the command line itself. */
   signalChild(signal: NodeJS.Signals): void;
+  /** Gives the terminal that it runs on another size. */
+  resize(columns: number, rows: number): void;
   type(text: string): void;
   closeInput(): void;
   /** Reads its standard output no more. */
@@ -84,10 +86,10 @@ function start(file: string, args: readonly string[], { address, env, input = "i
     exited: once(child, "exit"),
     closeOutput: () => void child.stdout.destroy(),
     kill: (signal) => void child.kill(signal),
-    signalChild(signal) {
-      const { pid } = child;
-      const [started] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
-      process.kill(Number(started), signal);
+    signalChild: (signal) => void process.kill(startedBy(child.pid), signal),
+    resize(columns, rows) {
+      const terminal = readlinkSync(`/proc/${startedBy(child.pid)}/fd/0`);
+      execFileSync("stty", ["-F", terminal, "cols", `${columns}`, "rows", `${rows}`]);
     },
     type: (text) => void child.stdin?.write(text),
     closeInput: () => void child.stdin?.end(),
@@ -112,6 +114,12 @@ function start(file: string, args: readonly string[], { address, env, input = "i
       await result;
     },
   };
+}
+
+/** The process that another has started. */
+function startedBy(pid: number | undefined): number {
+  const [started] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+  return Number(started);
 }
 
 /** Runs it to its end. */
