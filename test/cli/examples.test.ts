@@ -9,7 +9,9 @@ import { parseConfig } from "../../src/server/config/config.ts";
 import { readFences } from "../readme/support/fences.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const PAGES = ["README.md", ...readdirSync(new URL("docs", ROOT)).map((name) => `docs/${name}`)];
+const PAGES = ["README.md", ...readdirSync(new URL("docs", ROOT)).map((name) => `docs/${name}`)].filter((name) =>
+  name.endsWith(".md"),
+);
 const read = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
 
 /** Parses a command, and does nothing; rejects if it is wrong. */
