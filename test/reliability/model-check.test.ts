@@ -1,10 +1,12 @@
 /** The lease protocol as a model: every state that it can come to is looked at, and each bug that is put into it is found. */
 
 import { afterAll, describe, expect, type TestContext, test } from "vitest";
-import { requireSpin, type Search, search, type Verdict } from "./support/model/spin.ts";
+import { type Model, requireSpin, type Search, search, type Verdict } from "./support/model/spin.ts";
 import {
   BUGS,
   NIGHTLY_WORLDS,
+  SESSION,
+  SESSION_BUGS,
   SMALL,
   SMALL_WORLDS,
   type Switches,
@@ -14,7 +16,9 @@ import {
 import { openRecord } from "./support/record.ts";
 import { tier } from "./support/tier.ts";
 
-type Room = Omit<Search, "switches" | "signal">;
+type Room = Omit<Search, "model" | "switches" | "signal">;
+
+const LEASE: Model = "lease.pml";
 
 const SMALL_ROOM: Room = { tableBits: 20, maxMegabytes: 400 };
 /** For 1.7 million states. */
@@ -26,25 +30,34 @@ const TIMEOUT = 300_000;
 const record = openRecord("model-check");
 let found = 0;
 
-async function expectSound(switches: Switches, room: Room, { signal }: TestContext): Promise<Verdict> {
-  const verdict = await search({ switches, ...room, signal });
+interface Looked {
+  readonly model?: Model;
+  readonly switches: Switches;
+}
+
+async function expectSound(looked: Looked, room: Room, { signal }: TestContext): Promise<Verdict> {
+  const verdict = await search({ model: LEASE, ...looked, ...room, signal });
   expect(verdict.errors, `${verdict.trail}\n${verdict.said}`).toBe(0);
   expect(verdict.complete, verdict.said).toBe(true);
   return verdict;
 }
 
-async function checkWhole({ name, switches }: World, room: Room, context: TestContext): Promise<void> {
+async function checkWhole(
+  { name, ...looked }: World & { readonly model?: Model },
+  room: Room,
+  context: TestContext,
+): Promise<void> {
   requireSpin(context);
-  const { states, depth, unreached } = await expectSound(switches, room, context);
+  const { states, depth, unreached } = await expectSound(looked, room, context);
   // Nothing stands in the model in vain.
   expect(unreached).toEqual([]);
   record({ figure: `${name}: all states`, value: states, unit: "states" });
   record({ figure: `${name}: the farthest of them`, value: depth, unit: "steps" });
 }
 
-/** What the shortest way to an error ends with, in the small world. */
-async function findFault(switches: Switches, { signal }: TestContext): Promise<string | undefined> {
-  const verdict = await search({ switches: { ...SMALL, ...switches }, ...SMALL_ROOM, signal });
+/** What the shortest way to an error ends with. */
+async function findFault({ model = LEASE, switches }: Looked, { signal }: TestContext): Promise<string | undefined> {
+  const verdict = await search({ model, switches, ...SMALL_ROOM, signal });
   expect(verdict.errors, verdict.said).toBe(1);
   return verdict.trail.split("\n").at(-1);
 }
@@ -53,25 +66,41 @@ async function findFault(switches: Switches, { signal }: TestContext): Promise<s
 describe.concurrent("the lease protocol", { timeout: TIMEOUT, retry: 0 }, () => {
   afterAll(() => {
     if (found === 0) return;
-    record({ figure: "found", value: found, unit: `of ${BUGS.length} bugs in the model` });
+    record({ figure: "found", value: found, unit: `of ${BUGS.length + SESSION_BUGS.length} bugs in the model` });
   });
 
   test(`${WHOLE.name}: in no order is anything broken`, (context) => checkWhole(WHOLE, ROOM, context));
 
   test.for(SMALL_WORLDS)("$name: in no order is anything broken", async ({ switches }, context) => {
     requireSpin(context);
-    await expectSound(switches, SMALL_ROOM, context);
+    await expectSound({ switches }, SMALL_ROOM, context);
   });
 
   test.for(BUGS)("control: $name ($breaks)", async ({ switches, breaks }, context) => {
     requireSpin(context);
-    expect(await findFault({ ...switches, CHECKS: breaks }, context)).toBe(`broken: ${breaks}`);
+    expect(await findFault({ switches: { ...SMALL, ...switches, CHECKS: breaks } }, context)).toBe(`broken: ${breaks}`);
+    found += 1;
+  });
+
+  test(`${SESSION.name}: in no order is anything broken`, (context) =>
+    checkWhole({ ...SESSION, model: "session.pml" }, SMALL_ROOM, context));
+
+  test.for(SESSION_BUGS)("control: $name ($breaks)", async ({ switches, breaks }, context) => {
+    requireSpin(context);
+    const looked: Looked = { model: "session.pml", switches: { ...switches, CHECKS: breaks } };
+    expect(await findFault(looked, context)).toBe(`broken: ${breaks}`);
     found += 1;
   });
 
   test("control: a search that has no room for all states does not count", async (context) => {
     requireSpin(context);
-    const verdict = await search({ switches: {}, tableBits: 16, maxMegabytes: 20, signal: context.signal });
+    const verdict = await search({
+      model: LEASE,
+      switches: {},
+      tableBits: 16,
+      maxMegabytes: 20,
+      signal: context.signal,
+    });
     expect(verdict).toMatchObject({ errors: 0, complete: false });
   });
 });

@@ -12,8 +12,6 @@ import { requireTool } from "../../../support/require-tool.ts";
 import type { Switches } from "./variants.ts";
 
 const INSTALL = "apt-get install spin gcc";
-/** Its parts lie beside it. */
-const MODEL = "lease.pml";
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
 /** Skips the test, by name, where there is no spin, or no compiler for what it writes; in CI it fails instead. */
@@ -37,7 +35,11 @@ export interface Verdict {
   readonly said: string;
 }
 
+/** Its parts lie beside it. */
+export type Model = "lease.pml" | "session.pml";
+
 export interface Search {
+  readonly model: Model;
   readonly switches: Switches;
   /** log2 of the room for states that is taken at once. */
   readonly tableBits: number;
@@ -53,7 +55,7 @@ const SEARCH = ["-w", "-DBFS", "-DSAFETY", "-DNOFAIR", "-DNOCOMP", "-DNOBOUNDCHE
 const SMALL_TABLE = 20;
 
 /** Looks at all that the model can come to under these switches, up to the first error. */
-export async function search({ switches, tableBits, maxMegabytes, signal }: Search): Promise<Verdict> {
+export async function search({ model, switches, tableBits, maxMegabytes, signal }: Search): Promise<Verdict> {
   const folder = mkdtempSync(join(tmpdir(), "backpressure-model-"));
   const defined = Object.entries(switches).map(([name, value]) =>
     value === true ? `-D${name}` : `-D${name}=${value}`,
@@ -61,13 +63,13 @@ export async function search({ switches, tableBits, maxMegabytes, signal }: Sear
   const run = (command: string, args: readonly string[]) => capture(command, args, { cwd: folder, signal });
   try {
     for (const part of globSync("*.pml", { cwd: FOLDER })) copyFileSync(join(FOLDER, part), join(folder, part));
-    await run("spin", ["-a", ...defined, MODEL]);
+    await run("spin", ["-a", ...defined, model]);
     const optimise = tableBits > SMALL_TABLE ? "-O1" : "-O0";
     await run("gcc", [optimise, ...SEARCH, `-DMEMLIM=${maxMegabytes}`, "-o", "pan", "pan.c"]);
     const said = await run(join(folder, "pan"), [`-w${tableBits}`]);
     // Its steps have the same numbers with names as without.
-    const hasTrail = existsSync(join(folder, `${MODEL}.trail`));
-    const trail = hasTrail ? await run("spin", ["-t", "-T", "-DTRAIL", ...defined, MODEL]) : "";
+    const hasTrail = existsSync(join(folder, `${model}.trail`));
+    const trail = hasTrail ? await run("spin", ["-t", "-T", "-DTRAIL", ...defined, model]) : "";
     return { ...verdictOf(said), trail: stepsOf(trail), said };
   } finally {
     rmSync(folder, { recursive: true });

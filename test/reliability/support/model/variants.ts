@@ -1,7 +1,18 @@
-/** The worlds in which the lease protocol is looked at, and the bugs of which each must be found. `lease.pml` is the model. */
+/**
+ * The worlds in which the lease protocol is looked at, and the bugs of which each must be found. `lease.pml` is the model of single
+ * leases, `session.pml` of a session's.
+ */
 
-/** What can be broken, as `state.pml` names it. */
-export type Fault = "TOO_MANY_AT_WORK" | "TOO_MANY_LEASES" | "SECOND_STREAM" | "TOKEN_NOT_HIGHER" | "PERMITS_LOST";
+/** What can be broken, as `state.pml` and `session.pml` name it. */
+export type Fault =
+  | "TOO_MANY_AT_WORK"
+  | "TOO_MANY_LEASES"
+  | "SECOND_STREAM"
+  | "TOKEN_NOT_HIGHER"
+  | "PERMITS_LOST"
+  | "LEASE_LOST"
+  | "LEASE_UNKNOWN"
+  | "OVERTAKEN";
 
 /** Set in the model, each with its value; true: it is defined. */
 export type Switches = Readonly<Record<string, number | string | true>>;
@@ -121,6 +132,46 @@ export const BUGS: readonly Bug[] = [
   {
     name: "a lease that is asked back is relied on to its very end",
     switches: { REVOKE: true, TO_ITS_END: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+];
+
+export const SESSION: World = { name: "a session of two leases and a waiter, and a rival", switches: {} };
+
+export const SESSION_BUGS: readonly Bug[] = [
+  {
+    name: "a sign of life renews one lease of a session",
+    switches: { RENEWS_ONE: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "a resume of a session does not list all of its leases",
+    switches: { LISTS_ONE: true },
+    breaks: "LEASE_LOST",
+  },
+  {
+    name: "leases of a session that is away have no deadline",
+    switches: { NO_DEADLINE: true },
+    breaks: "PERMITS_LOST",
+  },
+  {
+    name: "the end of a stream before frees a session's leases",
+    switches: { ANY_STREAM_FREES: true },
+    breaks: "TOO_MANY_AT_WORK",
+  },
+  {
+    name: "a command that comes late over a stream before is served",
+    switches: { OLD_STREAM_SERVED: true },
+    breaks: "LEASE_UNKNOWN",
+  },
+  {
+    name: "a waiter of a session is overtaken",
+    switches: { PLACE_LOST: true },
+    breaks: "OVERTAKEN",
+  },
+  {
+    name: "a restart frees a session's leases",
+    switches: { FREES_ON_RESTART: true },
     breaks: "TOO_MANY_AT_WORK",
   },
 ];
