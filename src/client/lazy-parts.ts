@@ -42,6 +42,7 @@ export const LAZY_PARTS: Parts = {
     return lazily(load, {
       list: "many",
       get: "once",
+      history: "once",
       create: "once",
       update: "once",
       delete: "once",

@@ -69,6 +69,7 @@ export type {
   LimiterChanges,
   LimiterConfig,
   LimiterEvent,
+  LimiterSample,
   LimiterSettings,
   LimiterStatus,
   Obstacle,

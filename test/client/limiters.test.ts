@@ -34,6 +34,21 @@ describe("limiters", () => {
     expect(service.listLimiters.untaken).toHaveLength(0);
   });
 
+  it("tell how they stood in the last hour, from when on that is asked", async () => {
+    const { client, service } = createFixture();
+    const reading = client.limiters.history("db", { from: AT });
+    const call = await service.getLimiterHistory.next();
+    expect(call.request).toMatchObject({ name: "db", fromTime: TIMESTAMP });
+    const sample = { time: TIMESTAMP, span: durationFromMs(15_000), permitsInUse: 2n, permitsLimit: 3n, waiters: 4n };
+    call.answer({ samples: [{ ...sample, oldestWait: durationFromMs(1_500), admissionRate: 0.5 }, sample] });
+    const rates = { arrivalRate: 0, admissionRate: 0, completionRate: 0, refusalRate: 0 };
+    const shown = { time: AT, spanMs: 15_000, permitsInUse: 2, permitsLimit: 3, waiters: 4, ...rates };
+    expect(await reading).toEqual([
+      { ...shown, oldestWaitMs: 1_500, admissionRate: 0.5 },
+      { ...shown, oldestWaitMs: undefined },
+    ]);
+  });
+
   it("show their configuration and what goes on, in numbers, milliseconds and dates", async () => {
     const { client, service } = createFixture();
     const getting = client.limiters.get("db", { key: "eu" });

@@ -131,6 +131,28 @@ export interface Obstacle {
   readonly waitersAhead: number;
 }
 
+/** How a limiter stood at the end of an interval, and what went through it meanwhile; over all its keys. */
+export interface LimiterSample {
+  /** When the interval ended. */
+  readonly time: Date;
+  /** How long it was: 15 s, or a little more. */
+  readonly spanMs: number;
+  readonly permitsInUse: number;
+  /** 0 without a concurrency limit; of a keyed limiter that of one key times the keys in use. */
+  readonly permitsLimit: number;
+  readonly waiters: number;
+  /** How long the oldest of them had waited. Undefined where none waited. */
+  readonly oldestWaitMs: number | undefined;
+  /** Requests a second, as a mean over the interval, as the three below. */
+  readonly arrivalRate: number;
+  /** λ: grants a second. */
+  readonly admissionRate: number;
+  /** μ: leases that ended, a second. */
+  readonly completionRate: number;
+  /** Refusals a second. */
+  readonly refusalRate: number;
+}
+
 /** News of limiters: first a snapshot, then what changes; a snapshot again where a connection was lost. */
 export type LimiterEvent =
   | { readonly kind: "snapshot"; readonly limiters: readonly Limiter[] }

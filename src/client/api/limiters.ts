@@ -6,6 +6,7 @@ import type {
   LimiterChanges,
   LimiterConfig,
   LimiterEvent,
+  LimiterSample,
   Revocation,
   WaiterInfo,
 } from "./limiter.ts";
@@ -31,6 +32,14 @@ export interface Limiters {
   list(options?: ListOptions): AsyncIterable<Limiter>;
   /** One; of a keyed limiter, `key` asks for the status of that key alone. LIMITER_NOT_FOUND. */
   get(name: string, options?: CallOptions & { readonly key?: string | undefined }): Promise<Limiter>;
+  /**
+   * How one stood in the last hour, from `from` on: a sample for each 15 s, the latest last. The server keeps it in memory, so it
+   * begins anew with a restart. LIMITER_NOT_FOUND.
+   */
+  history(
+    name: string,
+    options?: CallOptions & { readonly from?: Date | undefined },
+  ): Promise<readonly LimiterSample[]>;
   /** Makes one; again with the same content is harmless. LIMITER_EXISTS, INVALID_REQUEST. */
   create(config: LimiterConfig, options?: CallOptions): Promise<Limiter>;
   /** Changes what is given, if the etag (where one is given) still stands. LIMITER_NOT_FOUND, ETAG_MISMATCH. */

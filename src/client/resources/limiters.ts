@@ -8,6 +8,8 @@ import type { CallPorts } from "../rpc/ports.ts";
 import { createUnaryCalls } from "../rpc/unary-calls.ts";
 import { leaseEndFromWire, leaseInfoFromWire, waiterInfoFromWire } from "../wire/lease.ts";
 import { changesToWire, configToWire, limiterFromWire } from "../wire/limiter.ts";
+import { sampleFromWire } from "../wire/sample.ts";
+import { dateToTimestamp } from "../wire/time.ts";
 
 export function createLimiters(ports: CallPorts): Limiters {
   const rpc = ports.calls.of(LimiterService);
@@ -46,6 +48,13 @@ export function createLimiters(ports: CallPorts): Limiters {
     async get(name, options) {
       const request = { name, key: options?.key };
       return limiterFromWire((await call(options, (rpcOptions) => rpc.getLimiter(request, rpcOptions))).limiter);
+    },
+
+    async history(name, options) {
+      const request = { name, fromTime: options?.from && dateToTimestamp(options.from) };
+      return (await call(options, (rpcOptions) => rpc.getLimiterHistory(request, rpcOptions))).samples.map(
+        sampleFromWire,
+      );
     },
 
     async create(config, options) {

@@ -1,7 +1,7 @@
 /** Durations and instants: ms and `Date`s in the client, well-known types on the wire. */
 
 import { create } from "@bufbuild/protobuf";
-import { type Duration, DurationSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { type Duration, DurationSchema, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 
 /** ms: the longest timer of JavaScript, 24.8 days. Libraries take a longer one for 1 ms. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -41,4 +41,10 @@ export function durationToMs(duration: Duration): number {
 
 export function timestampToDate(timestamp: Timestamp): Date {
   return new Date(Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1e6));
+}
+
+export function dateToTimestamp(date: Date): Timestamp {
+  const ms = date.getTime();
+  const seconds = Math.floor(ms / 1000);
+  return create(TimestampSchema, { seconds: BigInt(seconds), nanos: (ms - seconds * 1000) * 1e6 });
 }

@@ -1,19 +1,19 @@
 /** One limiter in full: why it stands as it does, who holds, who waits, and its last hour. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
-import type { LeaseInfo, WaiterInfo } from "../../client/api/limiter.ts";
+import type { LeaseInfo, LimiterSample, WaiterInfo } from "../../client/api/limiter.ts";
 import { leaseInfoFromWire, waiterInfoFromWire } from "../../client/wire/lease.ts";
 import { limiterFromWire } from "../../client/wire/limiter.ts";
+import { sampleFromWire } from "../../client/wire/sample.ts";
 import { type Explanation, explain } from "../../explain/explanation.ts";
 import { type LookPorts, lookAt } from "../../explain/look.ts";
-import { type HistoryPoint, historyFromWire } from "../api/history.ts";
 import type { Rpc } from "../api/rpc.ts";
 import { createPoll } from "./poll.ts";
 
 export interface LimiterDetail {
   /** Undefined: nothing has come yet, or the limiter is gone. */
   readonly reading: ReadonlySignal<LimiterReading | undefined>;
-  readonly history: ReadonlySignal<readonly HistoryPoint[]>;
+  readonly history: ReadonlySignal<readonly LimiterSample[]>;
   /** Something of the limiter has changed: reads anew, soon. */
   stir(): void;
   close(): void;
@@ -36,7 +36,7 @@ const HISTORY_INTERVAL = 15_000;
 
 export function createLimiterDetail(rpc: Pick<Rpc, "limiters">, name: string): LimiterDetail {
   const reading = signal<LimiterReading | undefined>(undefined);
-  const history = signal<readonly HistoryPoint[]>([]);
+  const history = signal<readonly LimiterSample[]>([]);
   const ports = createLookPorts(rpc);
 
   async function read(): Promise<void> {
@@ -52,7 +52,7 @@ export function createLimiterDetail(rpc: Pick<Rpc, "limiters">, name: string): L
 
   async function readHistory(): Promise<void> {
     const { samples } = await rpc.limiters.getLimiterHistory({ name });
-    history.value = samples.map(historyFromWire);
+    history.value = samples.map(sampleFromWire);
   }
 
   const poll = createPoll({ read, pace: PACE, patience: PATIENCE });

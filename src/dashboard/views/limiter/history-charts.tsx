@@ -1,12 +1,11 @@
 /** The last hour of a limiter. */
 
 import { useMemo } from "preact/hooks";
-import type { Limiter } from "../../../client/api/limiter.ts";
-import type { HistoryPoint } from "../../api/history.ts";
+import type { Limiter, LimiterSample } from "../../../client/api/limiter.ts";
 import { Chart, type ChartLine } from "../../ui/chart.tsx";
 
 export interface HistoryChartsProps {
-  readonly points: readonly HistoryPoint[];
+  readonly points: readonly LimiterSample[];
   readonly limiter: Pick<Limiter, "maxConcurrent">;
 }
 
@@ -32,8 +31,8 @@ export function HistoryCharts({ points, limiter: { maxConcurrent } }: HistoryCha
   );
 }
 
-function linesOf(points: readonly HistoryPoint[], limits: boolean) {
-  const column = (field: Exclude<keyof HistoryPoint, "time">) => points.map((point) => point[field]);
+function linesOf(points: readonly LimiterSample[], limits: boolean) {
+  const column = (field: Exclude<keyof LimiterSample, "time">) => points.map((point) => point[field] ?? 0);
   const waiting: ChartLine = { label: "waiting", colour: "--alarm", values: column("waiters") };
   return {
     times: points.map(({ time }) => time),
@@ -50,6 +49,8 @@ function linesOf(points: readonly HistoryPoint[], limits: boolean) {
       { label: "ended", colour: "--calm", values: column("completionRate") },
       { label: "refused", colour: "--alarm", values: column("refusalRate") },
     ],
-    wait: [{ label: "oldest wait", colour: "--alarm", filled: true, values: column("oldestWait") }],
+    wait: [
+      { label: "oldest wait", colour: "--alarm", filled: true, values: column("oldestWaitMs").map((ms) => ms / 1_000) },
+    ],
   };
 }
