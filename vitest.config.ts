@@ -128,8 +128,8 @@ const WITH_WORKERS = [
   "liveness-resume",
   "refusals",
   "server-status",
+  "sessions",
   "waiting",
-  "withdrawn",
 ];
 
 const workers: TestProjectConfiguration = {
