@@ -1,19 +1,19 @@
 /**
  * Throughput against latency: TryAcquire at rates that a schedule decides, whatever the server does, so that a latency counts from
- * when the call was due. This server, grpc-js alone and node:http2 alone, in turns.
+ * when the call was due. This server, by unary calls and in sessions, grpc-js alone and node:http2 alone, in turns.
  */
 
 import { answersOfToken } from "./load/answers.ts";
 import { runOpen, type Work } from "./load/arrivals.ts";
 import type { Latency } from "./load/latency.ts";
 import { ONE_LIMITER } from "./load/subjects.ts";
-import { tryAcquires } from "./load/verbs.ts";
+import { sessionTries, tryAcquires } from "./load/verbs.ts";
 import { pinLoad, pinning, startBare, startMeasured } from "./servers/measured.ts";
 import { type Figure, report } from "./support/report.ts";
 import { writeSeries } from "./support/series.ts";
 import { spreadOf } from "./support/spread.ts";
 
-const RATES = [500, 1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 24_000];
+const RATES = [500, 1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 24_000, 48_000, 96_000];
 /** All that the distributions are shown of. */
 const SHOWN_RATE = 4_000;
 const ROUNDS = 3;
@@ -45,6 +45,11 @@ for (const [name, { address }] of Object.entries(servers)) {
   works.push([name, cleanup.use(await tryAcquires({ address, clients: CLIENTS, limiter: "api", ...ONE_LIMITER }))]);
 }
 
+works.push([
+  "this server, in sessions",
+  cleanup.use(await sessionTries({ address: real.address, clients: CLIENTS, limiter: "api", ...ONE_LIMITER })),
+]);
+
 const points = new Map<string, Point[]>(works.map(([name]) => [name, []]));
 for (const rate of RATES) {
   const tried = new Map<string, Point[]>();
@@ -52,7 +57,7 @@ for (const rate of RATES) {
     for (const [name, work] of works) {
       const last = points.get(name)?.at(-1);
       if (last !== undefined && (last.behind > 0 || last.latency.p50 > HOPELESS)) continue;
-      const loop = { rate, arrivals: "even", duration: SHARE, warmUp: WARM_UP, mostInFlight: 5_000 } as const;
+      const loop = { rate, arrivals: "even", duration: SHARE, warmUp: WARM_UP, mostInFlight: 20_000 } as const;
       const { latency, behind, refused, failed } = await runOpen(work, loop);
       if (latency === undefined || refused + failed > 0)
         throw new Error(`${name}: ${failed} failed, ${refused} refused`);

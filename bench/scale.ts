@@ -26,9 +26,16 @@ function say(what: string): void {
   process.stderr.write(`${what}…\n`);
 }
 
-/** Bytes of resident memory for each, on a fresh server each round. */
-async function memoryOfEach(count: number, wait: (server: MeasuredServer) => Promise<Disposable>): Promise<number[]> {
-  const bytes: number[] = [];
+/** Bytes for each, round by round. */
+interface Memory {
+  readonly resident: readonly number[];
+  /** On the heap and in buffers: what a collection has left. */
+  readonly heap: readonly number[];
+}
+
+/** On a fresh server each round. */
+async function memoryOfEach(count: number, wait: (server: MeasuredServer) => Promise<Disposable>): Promise<Memory> {
+  const [resident, heap] = [[] as number[], [] as number[]];
   for (let round = 0; round < ROUNDS; round += 1) {
     const limiter = `{ name: db, max_concurrent: 1, max_waiters: ${count + 10} }`;
     await using server = await startMeasured(`limits: { max_waiters: ${count + 10} }\nlimiters: [${limiter}]\n`);
@@ -37,16 +44,21 @@ async function memoryOfEach(count: number, wait: (server: MeasuredServer) => Pro
     const before = await server.usageCollected();
     using _crowd = await wait(server);
     const after = await server.usageCollected();
-    bytes.push((after.rss - before.rss) / count);
+    resident.push((after.rss - before.rss) / count);
+    heap.push((after.heap - before.heap) / count);
   }
-  return bytes;
+  return { resident, heap };
 }
 
 async function sessionWaiters(): Promise<Figure[]> {
   say(`${SESSION_WAITERS} acquires wait in sessions`);
   try {
-    const bytes = await memoryOfEach(SESSION_WAITERS, ({ address }) => waitInSessions(address, "db", SESSION_WAITERS));
-    return [{ what: "a waiter in a session: memory", unit: "bytes", spread: spreadOf(bytes), target: atMost(600) }];
+    const wait = ({ address }: MeasuredServer) => waitInSessions(address, "db", SESSION_WAITERS);
+    const { resident, heap } = await memoryOfEach(SESSION_WAITERS, wait);
+    return [
+      { what: "a waiter in a session: memory", unit: "bytes", spread: spreadOf(resident), target: atMost(600) },
+      { what: "— heap", unit: "bytes", spread: spreadOf(heap) },
+    ];
   } catch (error) {
     say(`skipped: ${(error as Error).message}`);
     return [];
@@ -55,9 +67,13 @@ async function sessionWaiters(): Promise<Figure[]> {
 
 async function streamWaiters(): Promise<Figure[]> {
   say(`${STREAM_WAITERS} acquires wait on streams`);
-  const bytes = await memoryOfEach(STREAM_WAITERS, ({ address }) => waitOnStreams(address, "db", STREAM_WAITERS));
-  const kib = bytes.map((each) => each / 1_024);
-  return [{ what: "a waiter on a stream: memory", unit: "KiB", spread: spreadOf(kib), target: atMost(14) }];
+  const wait = ({ address }: MeasuredServer) => waitOnStreams(address, "db", STREAM_WAITERS);
+  const { resident, heap } = await memoryOfEach(STREAM_WAITERS, wait);
+  const inKib = (bytes: readonly number[]) => spreadOf(bytes.map((each) => each / 1_024));
+  return [
+    { what: "a waiter on a stream: memory", unit: "KiB", spread: inKib(resident), target: atMost(14) },
+    { what: "— heap", unit: "KiB", spread: inKib(heap) },
+  ];
 }
 
 /** Each stretch against the second, in which everything is as large as it becomes. */

@@ -11,6 +11,8 @@ export interface SessionConnection {
   readonly opened: Promise<void>;
   /** Asks for a lease. `request`: the bytes of an AcquireRequest. Calls back with the lease's id once it is granted. */
   acquire(request: Uint8Array, ended: (answer: SessionAnswer) => void): void;
+  /** The same without waiting. `request`: the bytes of a TryAcquireRequest. */
+  tryAcquire(request: Uint8Array, ended: (answer: SessionAnswer) => void): void;
   release(leaseId: string, ended: (answer: SessionAnswer) => void): void;
   close(): void;
 }
@@ -25,7 +27,7 @@ export const SESSION_PATH = "/ggen.backpressure.v1.SessionService/Session";
 /** The fields of session_service.proto that a load needs. */
 const REQUEST = { open: 1, commands: 2 } as const;
 const OPEN = { keepOnCancel: 2 } as const;
-const COMMAND = { id: 1, acquire: 2, release: 4 } as const;
+const COMMAND = { id: 1, acquire: 2, tryAcquire: 3, release: 4 } as const;
 const RELEASE = { leaseId: 1 } as const;
 const RESPONSE = { answers: 2 } as const;
 const ANSWER = { id: 1, granted: 3, refused: 4, released: 5, failed: 15 } as const;
@@ -140,6 +142,7 @@ export function openSession(address: string): SessionConnection {
   return {
     opened: opening.promise,
     acquire: (request, ended) => ask((id) => acquireCommand(id, request), ended),
+    tryAcquire: (request, ended) => ask((id) => commandOf(id, bytesField(COMMAND.tryAcquire, request)), ended),
     release: (leaseId, ended) => ask((id) => releaseCommand(id, leaseId), ended),
     close() {
       call.cancel();

@@ -110,6 +110,18 @@ export async function sessionPairs(options: VerbOptions): Promise<Work> {
   };
 }
 
+/** TryAcquire in sessions, one a client. */
+export async function sessionTries(options: VerbOptions): Promise<Work> {
+  const sessions = Array.from({ length: options.clients }, () => openSession(options.address));
+  await Promise.all(sessions.map(({ opened }) => opened));
+  const [session, request] = [inTurn(sessions), pickerOf(subjectsOf(options).map(tryRequest), options.spread)];
+  return {
+    decisions: 1,
+    begin: (ended) => session().tryAcquire(request(), ({ kind }) => ended(kind === "granted" ? "done" : "failed")),
+    ...closing(sessions),
+  };
+}
+
 export function connectAll({ address, clients }: VerbOptions): Promise<LoadConnection[]> {
   return Promise.all(Array.from({ length: clients }, () => connectLoad(address)));
 }

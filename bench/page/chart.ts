@@ -15,7 +15,7 @@ export interface Bar {
 }
 
 const [WIDTH, HEIGHT] = [760, 420];
-const PLOT = { left: 80, right: 20, top: 40, bottom: 60 };
+const PLOT = { left: 96, right: 40, top: 40, bottom: 60 };
 const COLOURS = ["#1b6ca8", "#d1495b", "#2e933c", "#8a5a9e", "#c98a1b", "#4d4d4d"];
 const FONT = 'font-family="system-ui, sans-serif" font-size="12"';
 
