@@ -1,5 +1,8 @@
 /** The dashboard as a whole: where it comes from, what it shows first, and what it says when its server is gone. */
 
+import { once } from "node:events";
+import { createServer, request as forward } from "node:http";
+import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
@@ -43,4 +46,39 @@ test("a lease that another client takes is on the page within a second, and off 
   const { lease, secret } = result.value;
   await client.call(AdmissionService.method.release, { leaseId: lease?.id ?? "", secret });
   await cell.getByText("0 of 2").waitFor({ timeout: 1_000 });
+});
+
+test("what clients call themselves is text on the page, whatever it says", async () => {
+  const markup = "<img src=x onerror=document.title='taken'>";
+  const server = await start(`limiters: [{ name: db, max_concurrent: 2, description: ${JSON.stringify(markup)} }]`);
+  await server.grpc().call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "db" }], holder: markup });
+  const page = await dashboard.open(server.url, "#/limiters/db");
+  await page.locator("tr[data-lease] th").getByText(markup).waitFor();
+  await page.locator("p").getByText(markup, { exact: true }).waitFor();
+  expect(await page.title()).toBe("db · backpressure");
+  expect(await page.locator("main img").count()).toBe(0);
+});
+
+test("the page works below a prefix of a proxy", async () => {
+  const server = await start(TWO);
+  const proxy = createServer((request, response) => {
+    const path = request.url?.replace(/^\/ops\/backpressure/, "") ?? "/";
+    const { method, headers } = request;
+    request.pipe(
+      forward(`${server.url}${path}`, { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      }).on("error", () => response.destroy()),
+    );
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const page = await dashboard.open(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/ops/backpressure`);
+  await page.getByRole("link", { name: "mail" }).click();
+  await page.getByRole("heading", { name: "mail" }).waitFor();
+  await page.getByText("live", { exact: true }).waitFor();
 });
