@@ -20,7 +20,8 @@ export interface ConnectOptions extends ClientOptions, ConnectionOptions {
   /**
    * Whether leases and cards are asked for, held and ended in one session, which is one call: a message carries many commands, and
    * one renewal all that is held. Clients of one process that connect to one server with the same options share it. `false`: each has
-   * a call of its own, and what is held a stream. Default `false`.
+   * a call of its own, and what is held a stream. So it is, too, with a server that has no sessions, or behind a proxy that does not
+   * carry them. Default `true`.
    */
   readonly sessions?: boolean | undefined;
 }
@@ -44,7 +45,7 @@ const NODE: Place = {
  * @param address `host:port`, `http://host:port`, or `https://host[:port]` for TLS; a `TypeError` says what is wrong.
  */
 export function connect(address: string, options: ConnectOptions = {}): Client {
-  if (options.sessions !== true) {
+  if (options.sessions === false) {
     const { transport, close } = openNodeTransport(address, options);
     return createClientOn(NODE, { ...options, transport, address }, close);
   }
