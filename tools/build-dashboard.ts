@@ -1,6 +1,6 @@
 /**
- * Builds the dashboard: scripts and styles named after their content, each with a gzipped twin, the page that loads them, and
- * `files.json`, the list of all that the server reads (`src/server/transport/web/pages/`).
+ * Builds the dashboard: scripts and styles named after their content, and the page that loads them, each gzipped, as browsers take
+ * them; and `files.json`, the list of all that the server reads (`src/server/transport/web/pages/`).
  *
  * `node tools/build-dashboard.ts` builds it for a server that runs from the sources, as `npm start` does before it starts one.
  */
@@ -46,7 +46,7 @@ export async function buildDashboard(folder: string): Promise<Dashboard> {
   const list = [...files].map(([path, contents]) => write(folder, path, contents, true));
   list.push(write(folder, "index.html", Buffer.from(pageOf(metafile)), false));
   replace(join(folder, LIST), JSON.stringify(list, undefined, 1));
-  dropOld(folder, new Set(list.flatMap(({ path }) => [path, `${path}.gz`])));
+  dropOld(folder, new Set(list.map(({ path }) => `${path}.gz`)));
   return { metafile, files };
 }
 
@@ -88,7 +88,6 @@ function pageOf({ outputs }: Metafile): string {
 }
 
 function write(folder: string, path: string, contents: Uint8Array, immutable: boolean): BuiltFile {
-  replace(join(folder, path), contents);
   replace(join(folder, `${path}.gz`), gzipSync(contents, { level: 9 }));
   const etag = createHash("sha256").update(contents).digest("base64url").slice(0, 22);
   return { path, type: typeOf(path), etag, immutable };

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 
 export interface PageFile {
   /** Below the address of the page. */
@@ -31,9 +32,8 @@ export function readPageFiles(folder = FOLDER): readonly PageFile[] {
   const list = join(folder, "files.json");
   if (!existsSync(list)) return [];
   const entries: Omit<PageFile, "contents" | "gzipped">[] = JSON.parse(readFileSync(list, "utf8"));
-  return entries.map((entry) => ({
-    ...entry,
-    contents: readFileSync(join(folder, entry.path)),
-    gzipped: readFileSync(join(folder, `${entry.path}.gz`)),
-  }));
+  return entries.map((entry) => {
+    const gzipped = readFileSync(join(folder, `${entry.path}.gz`));
+    return { ...entry, contents: gunzipSync(gzipped), gzipped };
+  });
 }
