@@ -5,7 +5,7 @@ import type { LoadedConfig } from "./config/config.ts";
 import { formatProblem } from "./config/problem.ts";
 import { runningConfigMessage } from "./config/running-config.ts";
 import { addressText, restartFields, settingsInForce } from "./config/settings.ts";
-import type { FrontAddresses, ServerState } from "./front/front.ts";
+import type { Front, FrontAddresses, ServerState } from "./front/front.ts";
 import { openFront } from "./front/open-front.ts";
 import { createSecretKey } from "./ids.ts";
 import type { Log } from "./log.ts";
@@ -41,26 +41,39 @@ export interface ServerOptions {
   readonly ending?: AbortSignal;
 }
 
-type TimedOptions = ServerOptions & { readonly clock: Clock };
+interface ServeOptions extends ServerOptions {
+  readonly clock: Clock;
+  readonly onFatal: (message: string) => void;
+  readonly onFront: (front: Front) => void;
+}
 
 /** µs between two looks at whether the last call is answered, and the last lease has finished. */
 const DRAIN_LOOK = 50_000;
 
 /** Starts a server; rejects, with nothing left open, if a port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { config, log, clock = createSystemClock(), acceptLoss = false, onFatal = () => {} } = options;
+  const { config, log, clock = createSystemClock(), acceptLoss = false, onFatal: say = () => {} } = options;
+  let front: Front | undefined;
+  // Node may abort a process that ends while its threads read: they end first.
+  const onFatal = (message: string) => {
+    if (front === undefined || front.workers === 0) say(message);
+    else void front.abandon().then(() => say(message));
+  };
+  const onFront = (opened: Front) => {
+    front = opened;
+  };
   const store = await openStore({ settings: config.settings, clock, log, acceptLoss, onFatal });
   try {
     options.ending?.throwIfAborted();
-    return await serve({ ...options, clock }, store);
+    return await serve({ ...options, clock, onFatal, onFront }, store);
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function serve(options: TimedOptions, store: Store): Promise<Server> {
-  const { config, log, clock, ending, onFatal = () => {} } = options;
+async function serve(options: ServeOptions, store: Store): Promise<Server> {
+  const { config, log, clock, ending, onFatal, onFront } = options;
   let { settings } = config;
   let latest = config;
   const startedAt = clock.wallTime(clock.now());
@@ -85,6 +98,7 @@ async function serve(options: TimedOptions, store: Store): Promise<Server> {
     await owner.close();
     throw error;
   });
+  onFront(front);
   const show = () => front.show(state());
   const stopWatchingDescriptors = watchDescriptors({ clock, log, maxConnections: settings.limits.maxConnections });
   let stopping: Promise<void> | undefined;

@@ -46,4 +46,6 @@ export interface Front {
   closePorts(): void;
   /** Ends everything now. Resolves when no socket is left. */
   close(): Promise<void>;
+  /** The thread or the process is about to end. Ends everything where it stands; resolves when nothing of it runs any more. */
+  abandon(): Promise<void>;
 }

@@ -96,5 +96,8 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
     async close() {
       await Promise.all([grpc.close(), web.close()]);
     },
+    async abandon() {
+      await Promise.all([grpc.destroy(), web.destroy()]);
+    },
   };
 }

@@ -114,7 +114,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a lease has two streams",
     file: `${MACHINE}/liveness.ts`,
-    find: 'state.events.push({ to: before.stream, about: held.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });',
+    find: 'state.events.push({ to: before, about: held.id, news: { kind: "displaced", reason: "LEASE_DISPLACED" } });',
     replace: "",
     tests: [LEAKS, FINITE, MODEL],
   },

@@ -37,13 +37,17 @@ export type ToWorker =
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   | { readonly kind: "show"; readonly state: SentState }
   | { readonly kind: "drain"; readonly endTime: number; readonly waiterLeaves: StreamEnd }
-  | { readonly kind: "close-ports" };
+  | { readonly kind: "close-ports" }
+  /** It is to end itself. */
+  | { readonly kind: "end" };
 
 export type FromWorker =
   /** It can be asked. */
   | { readonly kind: "ready" }
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "failed"; readonly id: number; readonly message: string }
+  /** It ends because of an error that nothing has caught. */
+  | { readonly kind: "broken"; readonly error: Error }
   | LogLine;
 
 /** A line for the one log of the server. */

@@ -47,9 +47,22 @@ parentPort?.on("message", (message: ToWorker) => {
     case "close-ports":
       front.closePorts();
       break;
+    case "end":
+      void endSoon(0);
+      break;
   }
 });
+process.on("uncaughtException", (thrown) => {
+  post({ kind: "broken", error: thrown instanceof Error ? thrown : new Error(String(thrown)) });
+  void endSoon(1);
+});
 post({ kind: "ready" });
+
+/** Ends this thread once it reads from no connection any more: see `WorkerThread.end`. */
+async function endSoon(code: number): Promise<void> {
+  await front.abandon();
+  setImmediate(() => process.exit(code));
+}
 
 async function answer(question: Question): Promise<unknown> {
   switch (question.kind) {

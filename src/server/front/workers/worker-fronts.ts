@@ -57,7 +57,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       onLost(why) {
         if (why === "closed") return;
         log.error({ worker: index + 1 }, "a transport worker does not read what it is answered, and is ended");
-        void thread?.terminate();
+        void thread?.end();
       },
       onBug: (err) => log.error({ err }, "a command has failed in the engine"),
     });
@@ -102,7 +102,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
   /** Brings a thread that comes later to where the others are. */
   function join(index: number, thread: WorkerThread): void {
     if (ending || listening === undefined) {
-      void thread.terminate();
+      void thread.end();
       return;
     }
     if (drained !== undefined) thread.say(drained);
@@ -110,7 +110,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       () => log.info({ worker: index + 1 }, "a transport worker has taken the place of the one that failed"),
       (err: Error) => {
         log.error({ err, worker: index + 1 }, "a transport worker cannot listen, and is ended");
-        void thread.terminate();
+        void thread.end();
       },
     );
   }
@@ -129,7 +129,13 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
     const cancel = clock.schedule(clock.now() + CLOSE_TIMEOUT, false, late.resolve);
     await Promise.race([askAll({ kind: "close" }), late.promise]);
     cancel();
-    await Promise.all(all.map((thread) => thread.terminate()));
+    await Promise.all(all.map((thread) => thread.end()));
+  }
+
+  async function abandon(): Promise<void> {
+    ending = true;
+    for (const cancel of pauses) cancel();
+    await Promise.all([...threads].map((thread) => thread.end()));
   }
 
   const starts = await Promise.allSettled(Array.from({ length: count }, (_, index) => start(index)));
@@ -171,6 +177,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       for (const thread of threads) thread.say({ kind: "close-ports" });
     },
     close,
+    abandon,
   };
 }
 

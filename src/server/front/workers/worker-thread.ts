@@ -7,9 +7,9 @@ import type { FromWorker, Question, ToWorker, WorkerJob } from "./messages.ts";
 export interface WorkerThread {
   /** Rejects if it cannot be done, or the thread ends before. */
   ask(question: Question): Promise<unknown>;
-  say(message: Exclude<ToWorker, { kind: "ask" }>): void;
-  /** Ends it at once. Harmless to call twice. */
-  terminate(): Promise<void>;
+  say(message: Exclude<ToWorker, { kind: "ask" | "end" }>): void;
+  /** Ends it, and all that it carries. Harmless to call twice. */
+  end(): Promise<void>;
 }
 
 export interface WorkerThreadOptions {
@@ -24,6 +24,9 @@ interface Asked {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
+
+/** ms for a thread to end itself, after which it is ended wherever it is. */
+const END_TIMEOUT = 1_000;
 
 /** The sources run as they are, the package is compiled. */
 const WORKER = new URL(
@@ -40,6 +43,7 @@ export function startWorkerThread({ job, log, onEnd }: WorkerThreadOptions): Pro
   });
   const asked = new Map<number, Asked>();
   const ready = Promise.withResolvers<WorkerThread>();
+  const exited = Promise.withResolvers<void>();
   let lastId = 0;
   let why: Error | undefined;
   let ended = false;
@@ -54,6 +58,9 @@ export function startWorkerThread({ job, log, onEnd }: WorkerThreadOptions): Pro
         break;
       case "failed":
         take(message.id)?.reject(new Error(message.message));
+        break;
+      case "broken":
+        why = message.error;
         break;
       case "log":
         log[message.level](message.fields, message.message);
@@ -70,6 +77,7 @@ export function startWorkerThread({ job, log, onEnd }: WorkerThreadOptions): Pro
     asked.clear();
     onEnd(reason);
     ready.reject(reason);
+    exited.resolve();
   });
 
   function take(id: number): Asked | undefined {
@@ -91,8 +99,17 @@ export function startWorkerThread({ job, log, onEnd }: WorkerThreadOptions): Pro
         post({ kind: "ask", id: lastId, question });
       }),
     say: post,
-    async terminate() {
-      await worker.terminate();
+    /**
+     * A thread that is ended while it still reads from HTTP/2 connections may take the whole process with it: no JavaScript hears
+     * of the headers of a request any more, and when its data comes Node fails an assertion. So the thread first ends its
+     * connections, and then itself; only one that does not is ended from outside.
+     */
+    async end() {
+      if (ended) return;
+      post({ kind: "end" });
+      const timer = setTimeout(() => void worker.terminate(), END_TIMEOUT);
+      await exited.promise;
+      clearTimeout(timer);
     },
   };
   return ready.promise;

@@ -1,6 +1,6 @@
 /** The commands of a session that have no last answer yet. */
 
-import type { SessionAnswer } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
+import type { SessionAnswer, SessionCommand } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
 
 /** Which of a session's engines decides it. */
 export type Side = "limiters" | "boards";
@@ -63,4 +63,33 @@ export function createOpenCommands(): OpenCommands {
     },
     waiting: () => [...bySubject.values()],
   };
+}
+
+const BOARD_COMMANDS: ReadonlySet<string | undefined> = new Set(["pull", "tryPull", "finish", "giveBack", "sendBack"]);
+
+export function openCommandOf(id: bigint, command: SessionCommand["command"]): OpenCommand {
+  return {
+    id,
+    side: BOARD_COMMANDS.has(command.case) ? "boards" : "limiters",
+    phase: "asked",
+    subject: "",
+    requestId: requestIdOf(command),
+    dueAt: 0,
+    cancelled: false,
+    board: "",
+    immediate: false,
+    place: undefined,
+  };
+}
+
+function requestIdOf(command: SessionCommand["command"]): string {
+  switch (command.case) {
+    case "acquire":
+    case "tryAcquire":
+    case "pull":
+    case "tryPull":
+      return command.value.requestId;
+    default:
+      return "";
+  }
 }

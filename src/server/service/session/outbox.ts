@@ -17,8 +17,9 @@ import type { BidiStream } from "../rpc.ts";
 
 export type Answer = SessionAnswer["answer"];
 
-/** A command's place in a queue, as it was last answered. */
+/** A command that waits. */
 export interface Placed {
+  /** Its place in the queue, while that has not left. */
   place: SessionAnswer | undefined;
 }
 
@@ -59,8 +60,8 @@ export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutbox
   let notices: SessionNotice[] = [];
   let opened: SessionOpened | undefined;
   let endTime: number | undefined;
-  /** Answers that may be replaced by a later one. */
-  const places = new Set<SessionAnswer>();
+  /** Answers that a later one may replace, with the commands that wait. */
+  const places = new Map<SessionAnswer, Placed>();
   let writable = true;
 
   stream.onWritable(() => {
@@ -92,7 +93,10 @@ export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutbox
   }
 
   function stillMeant(answer: SessionAnswer): boolean {
+    const placed = places.get(answer);
+    if (placed === undefined) return true;
     places.delete(answer);
+    placed.place = undefined;
     return answer.answer.case !== undefined;
   }
 
@@ -118,17 +122,16 @@ export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutbox
     answer(id, answer, command) {
       const before = command?.place;
       // It stays among the places, where it is left out when its turn comes.
-      if (before !== undefined && places.has(before)) before.answer = NOTHING;
+      if (before !== undefined) before.answer = NOTHING;
       return push(id, answer);
     },
     place(id, answer, command) {
-      const before = command.place;
-      if (before !== undefined && places.has(before)) {
-        before.answer = answer;
+      if (command.place !== undefined) {
+        command.place.answer = answer;
         return;
       }
       command.place = push(id, answer);
-      places.add(command.place);
+      places.set(command.place, command);
     },
     notice(notice) {
       notices.push(notice);

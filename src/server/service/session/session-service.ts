@@ -17,7 +17,7 @@ export function createSessionService(ports: SessionPorts): SessionRpcs {
 
   const service = createRpcService(
     SessionService,
-    { session: (stream) => void open.add(openSessionCall(ports, stream, options)) },
+    { session: (stream) => void open.add(openSessionCall(ports, { ...options, stream })) },
     { checksItself: true },
   );
 

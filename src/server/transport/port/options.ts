@@ -51,4 +51,6 @@ export interface Transport {
   drain(): void;
   /** Ends everything now. Resolves when no socket is left. */
   close(): Promise<void>;
+  /** The same without last words: from here on nothing is read or written. */
+  destroy(): Promise<void>;
 }

@@ -53,5 +53,11 @@ export function createPort({ server, places, limits, log, clock, drain, end }: P
       closed ??= close();
       return closed;
     },
+    destroy() {
+      draining = true;
+      server.close();
+      connections.destroyAll();
+      return connections.whenEmpty();
+    },
   };
 }

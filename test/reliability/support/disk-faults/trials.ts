@@ -37,8 +37,9 @@ export async function failWhileServing(fault: Fault, { subject, dice }: Trial): 
   await using _ = await injectFault({ ...whereOf(subject), fault, from: 1 + dice.roll(LATEST) });
   const ended = await Promise.race([server.exited, load.answers(GOES_ON)]);
   if (ended === undefined) ledger.breach(`${fault.name}: it goes on`);
-  else if (ended.code !== 1) ledger.breach(`${fault.name}: it ends with ${ended.code ?? ended.signal}`);
   const said = await subject.end();
+  if (ended !== undefined && ended.code !== 1)
+    ledger.breach(`${fault.name}: it ends with ${ended.code ?? ended.signal}: ${said}`);
   if (!said.includes(`the data folder ${folder} cannot be written any more: `))
     ledger.breach(`${fault.name}: it does not say why: ${said}`);
   await load.stop();

@@ -237,7 +237,7 @@ export class Model {
         for (const { id, revoking } of held) {
           if (revoking) this.#tell(session.stream, id, { kind: "revoking", id, message: "" });
         }
-        return { kind: "session-resumed", leaseIds: held.map(({ id }) => id) };
+        return { kind: "session-resumed", leaseIds: held.map(({ id }) => id).sort() };
       }
       case "renew-session": {
         const session = this.#enter(command.session);

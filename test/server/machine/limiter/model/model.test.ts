@@ -285,7 +285,8 @@ function say(outcome: Outcome | MachineNews): Said {
     case "displaced":
       return { kind: "displaced", reason: outcome.reason };
     case "session-resumed":
-      return { kind: "session-resumed", leaseIds: [...outcome.leaseIds] };
+      // Queues of several limiters that are served at one instant are served in any order.
+      return { kind: "session-resumed", leaseIds: [...outcome.leaseIds].sort() };
     case "session-renewed":
       return { kind: "session-renewed", validFor: outcome.validFor };
     case "withdrawn":

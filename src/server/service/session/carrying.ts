@@ -1,0 +1,226 @@
+/** Carries out the commands of a session, and knows those that have no last answer yet. */
+
+import { create } from "@bufbuild/protobuf";
+import type { Clock } from "../../clock.ts";
+import type { ReleaseRequest } from "../../gen/ggen/backpressure/v1/admission_service_pb.ts";
+import {
+  type SessionAnswer,
+  type SessionCommand,
+  SessionRenewedSchema,
+} from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
+import { refusal } from "../../machine/reasons.ts";
+import {
+  cancelled,
+  draining,
+  type FieldViolation,
+  invalidRequest,
+  notKept,
+  refusalError,
+  tooManyCommands,
+  WireError,
+} from "../../wire/error-wire.ts";
+import { OK, statusToWire } from "../../wire/status-wire.ts";
+import { optionalDuration } from "../../wire/time-wire.ts";
+import type { CallsUnderWay, UnderWay } from "../calls-under-way.ts";
+import { failureOf } from "../failure.ts";
+import type { StreamEnd } from "../rpc.ts";
+import { checkCommand } from "./check.ts";
+import { createOpenCommands, type OpenCommand, openCommandOf } from "./open-commands.ts";
+import type { Answer, SessionOutbox } from "./outbox.ts";
+import type { Sides } from "./sides.ts";
+
+export interface CarryingPorts {
+  readonly clock: Clock;
+  readonly calls: Pick<CallsUnderWay, "add" | "remove" | "dueAt">;
+  /** Commands without a last answer that a session may have; asked for anew with each. */
+  readonly maxCommands: () => number;
+}
+
+export interface CarryingOptions {
+  readonly outbox: SessionOutbox;
+  /** The session's sides, once it is open. */
+  readonly sides: () => Sides;
+  /** The server takes nothing new. */
+  readonly isStopping: () => boolean;
+}
+
+export interface Carrying {
+  /** Carries out one command. Returns what breaks the session. */
+  carryOut(command: SessionCommand): FieldViolation | undefined;
+  /** The command that waits in the place of this id. */
+  at(subject: string): OpenCommand | undefined;
+  /** See `SideOptions`. */
+  waits(command: OpenCommand, subject: string): WireError | undefined;
+  close(command: OpenCommand, answer: Answer): SessionAnswer | undefined;
+  fail(command: OpenCommand, error: WireError): void;
+  /** The server stops: commands that wait leave their queues as if the stream had ended in this way. */
+  drain(waiterLeaves: StreamEnd): void;
+  /** The session is over: nothing is known of its commands any more. */
+  stop(): void;
+}
+
+export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, options: CarryingOptions): Carrying {
+  const { outbox, sides, isStopping } = options;
+  const commands = createOpenCommands();
+  /** Those of which the engine has yet to say the first word, the oldest first. */
+  const asked = new Set<OpenCommand>();
+
+  const underWay: UnderWay = {
+    get dueAt() {
+      const [oldest] = asked;
+      return oldest?.dueAt ?? Number.POSITIVE_INFINITY;
+    },
+    overdue() {
+      const now = clock.now();
+      for (const command of [...asked]) {
+        if (command.dueAt > now) break;
+        if (command.subject !== "") sides().at(command.side)?.abandon(command);
+        fail(command, notKept());
+      }
+      if (asked.size > 0) calls.add(underWay);
+    },
+    sendAway(error) {
+      for (const command of [...asked]) fail(command, error);
+    },
+  };
+
+  function answerNow(id: bigint, status: Extract<Answer, { case: "failed" }>["value"]): void {
+    outbox.answer(id, { case: "failed", value: status }, undefined);
+  }
+
+  function submit(one: OpenCommand, command: SessionCommand["command"]): void {
+    if (isStopping() && NEW.has(command.case)) {
+      fail(one, draining());
+      return;
+    }
+    const { limiters, boards, touch } = sides();
+    if (command.case !== "release" || isOfSession(command.value)) touch(one.side);
+    switch (command.case) {
+      case "acquire":
+        limiters.acquire(one, command.value);
+        return;
+      case "tryAcquire":
+        limiters.tryAcquire(one, command.value);
+        return;
+      case "release":
+        limiters.release(one, command.value);
+        return;
+      case "renew":
+        renew(one);
+        return;
+      case "pull":
+        boards().pull(one, command.value);
+        return;
+      case "tryPull":
+        boards().tryPull(one, command.value);
+        return;
+      case "finish":
+        boards().finish(one, command.value);
+        return;
+      case "giveBack":
+        boards().giveBack(one, command.value);
+        return;
+      case "sendBack":
+        boards().sendBack(one, command.value);
+        return;
+    }
+  }
+
+  function renew(one: OpenCommand): void {
+    sides().renew(
+      (validFor) =>
+        close(one, { case: "renewed", value: create(SessionRenewedSchema, { validFor: optionalDuration(validFor) }) }),
+      (error) => fail(one, failureOf(error)),
+    );
+  }
+
+  function cancel(id: bigint): void {
+    const command = commands.get(id);
+    if (command === undefined || command.subject === "") return;
+    if (command.phase === "waiting") {
+      sides().at(command.side)?.leaveQueue(command.subject, "cancelled");
+      fail(command, cancelled());
+    } else {
+      command.cancelled = true;
+    }
+  }
+
+  function close(command: OpenCommand, answer: Answer): SessionAnswer | undefined {
+    if (command.phase === "over") return undefined;
+    asked.delete(command);
+    commands.close(command);
+    if (asked.size === 0) calls.remove(underWay);
+    return outbox.answer(command.id, answer, command);
+  }
+
+  function fail(command: OpenCommand, error: WireError): void {
+    close(command, { case: "failed", value: statusToWire(error) });
+  }
+
+  return {
+    carryOut({ id, command }) {
+      if (commands.get(id) !== undefined) return IN_USE;
+      const violations = checkCommand(command);
+      if (violations.length > 0) {
+        answerNow(id, statusToWire(invalidRequest(violations)));
+        return undefined;
+      }
+      if (command.case === "cancel") {
+        cancel(command.value.commandId);
+        answerNow(id, OK);
+        return undefined;
+      }
+      const bound = maxCommands();
+      if (commands.size >= bound) {
+        answerNow(id, statusToWire(tooManyCommands(bound)));
+        return undefined;
+      }
+      const one = openCommandOf(id, command);
+      commands.add(one);
+      try {
+        submit(one, command);
+      } catch (thrown) {
+        // What the rules of the contract cannot say.
+        if (!(thrown instanceof WireError)) throw thrown;
+        fail(one, thrown);
+      }
+      if (one.phase === "asked") {
+        one.dueAt = calls.dueAt(undefined);
+        asked.add(one);
+        if (asked.size === 1) calls.add(underWay);
+      }
+      return undefined;
+    },
+    at: commands.at,
+    waits(command, subject) {
+      const before = commands.waits(command, subject);
+      asked.delete(command);
+      if (before !== undefined && before !== command) fail(before, refusalError(refusal("WAITER_DISPLACED")));
+      if (command.cancelled) return cancelled();
+      return isStopping() ? draining() : undefined;
+    },
+    close,
+    fail,
+    drain(waiterLeaves) {
+      for (const command of commands.waiting()) {
+        const how = command.side === "boards" ? "cancelled" : waiterLeaves;
+        sides().at(command.side)?.leaveQueue(command.subject, how);
+        fail(command, draining());
+      }
+    },
+    stop: () => calls.remove(underWay),
+  };
+}
+
+const IN_USE: FieldViolation = {
+  field: "commands.id",
+  description: "names a command that has no last answer yet; ids are unique among those",
+  reason: "session_command.id",
+};
+/** Whether it names a lease of the session, and no lease or request of another. */
+function isOfSession({ secret, requestId }: ReleaseRequest): boolean {
+  return secret === "" && requestId === "";
+}
+
+/** What takes something new. */
+const NEW: ReadonlySet<string | undefined> = new Set(["acquire", "tryAcquire", "pull", "tryPull"]);
