@@ -16,8 +16,12 @@ export async function viewFolder(address: string): Promise<FolderView> {
   const waiters = [];
   for await (const { status, ...limiter } of client.limiters.list()) {
     limiters.push({ ...limiter, tokens: Math.floor(status.tokensAvailable) });
-    // The estimate grows with the age of the leases.
-    for await (const { estimatedWaitMs: _, ...waiter } of client.limiters.waiters(limiter.name)) waiters.push(waiter);
+    // The estimate grows with the age of the leases; every start has its waiters away, and held back by that.
+    for await (const { estimatedWaitMs: _, away: __, obstacles: ___, ...waiter } of client.limiters.waiters(
+      limiter.name,
+    )) {
+      waiters.push(waiter);
+    }
   }
   const leases = [];
   // Every start orphans leases, and gives them their ttl.
