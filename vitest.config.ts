@@ -80,7 +80,8 @@ const unit: TestProjectConfiguration = {
 
 /**
  * What is tested of the client over streams is tested once more over sessions: the tests of what it makes of calls in the unit
- * tests, over a session in memory, and its tests with real servers.
+ * tests, over a session in memory, and its tests with real servers. What runs servers a second time is named `…-again`, and is
+ * left to CI (`npm run test:again`).
  */
 const IN_SESSIONS = {
   unit: ["acquire", "answer-within", "board-{pull,work,work-loop}", "lease", "on-unavailable", "try-acquire"],
@@ -106,7 +107,7 @@ const unitInSessions: TestProjectConfiguration = {
 const socketsInSessions: TestProjectConfiguration = {
   extends: true,
   test: {
-    name: "sockets-sessions",
+    name: "sessions-again",
     include: IN_SESSIONS.sockets.map((name) => `test/${name}.test.ts`),
     env: { CARRIER: "sessions" },
     ...WAITS,
@@ -135,7 +136,7 @@ const WITH_WORKERS = [
 const workers: TestProjectConfiguration = {
   extends: true,
   test: {
-    name: "workers",
+    name: "workers-again",
     include: WITH_WORKERS.map((name) => `test/e2e/${name}.test.ts`),
     env: { BACKPRESSURE_TEST_WORKERS: "2" },
     ...WAITS,
