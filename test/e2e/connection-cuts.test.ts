@@ -23,6 +23,7 @@ test("no lease is lost, none is doubled, and no permit leaks, however connection
     connect: connectOver(carrier),
     direct,
     lasts: 1500,
+    carrier,
   });
   expect({ seed, complaints: found.complaints }).toEqual({ seed, complaints: [] });
   expect(found.cuts).toBeGreaterThan(0);

@@ -26,7 +26,11 @@ interface Found extends CutsFound {
 }
 
 /** One run after another against one server, whose books are looked at after each. */
-async function run(connectCut: (address: string) => Client, runs: number, ttl = TTL): Promise<readonly Found[]> {
+async function run(
+  connectCut: (address: string) => Client,
+  runs: number,
+  { ttl = TTL, carrier = "sessions" }: { readonly ttl?: string; readonly carrier?: Carrier } = {},
+): Promise<readonly Found[]> {
   const limiter = `{ name: db, max_concurrent: ${PERMITS}, ttl: ${ttl} }`;
   await using server = await startServerProcess(`limiters: [${limiter}]\nlogging: { level: warn }`);
   await using direct = connect(server.address, { answerWithin: 30_000 });
@@ -34,7 +38,7 @@ async function run(connectCut: (address: string) => Client, runs: number, ttl = 
   const found: Found[] = [];
   for (let number = 0; number < runs; number += 1) {
     const own = seed + number;
-    const options = { seed: own, address, permits: PERMITS, connect: connectCut, direct, lasts: LASTS };
+    const options = { seed: own, address, permits: PERMITS, connect: connectCut, direct, lasts: LASTS, carrier };
     found.push({ ...(await runCuts(options)), seed: own });
   }
   return found;
@@ -48,7 +52,7 @@ test.each<Carrier>(["sessions", "streams"])(
   `%s: ${RUNS} runs of connections that break, and the server's books are those of the holders after each`,
   { timeout: RUNS * 10_000 + 30_000, retry: 0 },
   async (carrier) => {
-    const found = await run(connectOver(carrier), RUNS);
+    const found = await run(connectOver(carrier), RUNS, { carrier });
     record({ figure: `${carrier}: connections that broke`, value: sum(found, ({ cuts }) => cuts), unit: "", seed });
     record({ figure: `${carrier}: leases held meanwhile`, value: sum(found, ({ held }) => held), unit: "", seed });
     record({ figure: `${carrier}: lost, doubled or leaked`, value: complaintsOf(found).length, unit: "", seed });
@@ -58,11 +62,12 @@ test.each<Carrier>(["sessions", "streams"])(
 );
 
 test("control: a client that does not take its session up again loses its leases", { timeout: 60_000 }, async () => {
-  const complaints = complaintsOf(await run(connectTampered(forgetSession), 1, SHORT_TTL));
-  expect(complaints.join("\n")).toMatch(/was lost/);
+  const complaints = complaintsOf(await run(connectTampered(forgetSession), 1, { ttl: SHORT_TTL }));
+  // Its holder hears of it in time, or finds it gone at the release.
+  expect(complaints.join("\n")).toMatch(/was lost|was unconfirmed/);
 });
 
 test("control: a client that does not say that it asks again is granted twice", { timeout: 60_000 }, async () => {
-  const complaints = complaintsOf(await run(connectTampered(forgetRequests), 1, SHORT_TTL));
+  const complaints = complaintsOf(await run(connectTampered(forgetRequests), 1, { ttl: SHORT_TTL }));
   expect(complaints.join("\n")).toMatch(/the server has granted \d+ leases, clients have had \d+/);
 });
