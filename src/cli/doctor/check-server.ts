@@ -53,7 +53,7 @@ export function isLoopback(address: string): boolean {
 
 function checkTransport({ address }: Observations): Finding[] {
   if (address.startsWith("https://") || isLoopback(address)) return [];
-  const why = "secrets of leases go over the network as they are, and whoever reaches the port may call it";
+  const why = "secrets of leases go over the network as they are, and any client that reaches the port may call it";
   const todo = "keep it in a closed network, or put TLS before it and connect to https://";
   return [{ level: "note", check: "transport", what: `the connection to ${address} is not encrypted`, why, todo }];
 }

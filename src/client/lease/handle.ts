@@ -51,7 +51,7 @@ function leakOf(held: LeaseCore): Leak {
   return { message: leakMessage(held.grant), giveBack: () => void held.release("ignored") };
 }
 
-/** What a developer is told of a lease that was forgotten. */
+/** The warning to a developer about a lease that was forgotten. */
 export function leakMessage({ id, claims }: Pick<Lease, "id" | "claims">): string {
   const names = claims.map(({ limiter }) => limiter).join(", ");
   return (

@@ -56,7 +56,7 @@ export interface CardCalls {
   giveBack(request: MessageInitShape<typeof GiveBackCardRequestSchema>, bounds: Bounds): Promise<GiveBackCardResponse>;
   sendBack(request: MessageInitShape<typeof SendBackCardRequestSchema>, bounds: Bounds): Promise<SendBackCardResponse>;
   renew(request: MessageInitShape<typeof RenewCardsRequestSchema>, bounds: Bounds): Promise<RenewCardsResponse>;
-  /** Gives a card back that nobody wants; until the server has confirmed that, the card is one of the session. */
+  /** Gives a card back that no worker in this client uses; until the server has confirmed that, the card is one of the session. */
   abandon(card: CardMember): void;
 }
 

@@ -1,4 +1,4 @@
-/** Ends what a session holds and nobody wants any more, when its ttl has passed since it was last wanted. */
+/** Ends what a session holds and the client uses no more, when its ttl has passed since a holder or worker last renewed it. */
 
 import type { Clock } from "../rpc/clock.ts";
 import type { Member, Members } from "./members.ts";

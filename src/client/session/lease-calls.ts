@@ -54,7 +54,7 @@ export interface LeaseCalls {
   tryAcquire(request: MessageInitShape<typeof TryAcquireRequestSchema>, bounds: Bounds): Promise<TryAcquireResponse>;
   release(request: MessageInitShape<typeof ReleaseRequestSchema>, bounds: Bounds): Promise<ReleaseResponse>;
   renew(request: MessageInitShape<typeof RenewRequestSchema>, bounds: Bounds): Promise<RenewResponse>;
-  /** Ends a lease that nobody wants; until the server has confirmed that, the lease is one of the session. */
+  /** Ends a lease that no holder in this client uses; until the server has confirmed that, the lease is one of the session. */
   giveBack(lease: LeaseMember): void;
 }
 

@@ -11,7 +11,7 @@ import type { Session } from "./session.ts";
 export interface StreamPorts<G, E> {
   readonly session: Session;
   readonly members: Pick<Members<G, E>, "get" | "attach">;
-  /** Ends a member that nobody wants. */
+  /** Ends a member that the client does not use. */
   readonly giveBack: (member: Member<G, E>) => void;
 }
 

@@ -83,8 +83,8 @@ export function WaiterTable({ limiter, waiters, ahead, onDone }: WaiterTableProp
           }}
         >
           <p>
-            Its client is told that an operator took it out (WAITER_CANCELLED), and those behind it move up. Nothing
-            that is held changes.
+            Its client hears that an operator took it out (WAITER_CANCELLED), and those behind it move up. Nothing that
+            is held changes.
           </p>
         </ActDialog>
       )}

@@ -29,7 +29,7 @@ export interface FrontStreams {
   /** This stream is that of a session from now on, which stands for all that is under it. */
   opens(number: number, sessionId: string): void;
   /** News about something of this stream have left. */
-  told(number: number, about: string, news: AnyNews): void;
+  said(number: number, about: string, news: AnyNews): void;
   /** The front has left something by itself. */
   left(number: number, leave: LeaveAsk): void;
   all(): Iterable<OwnStream>;
@@ -96,7 +96,7 @@ export function createFrontStreams(): FrontStreams {
       const stream = streams.get(number);
       if (stream !== undefined) put(number, stream, keyOf(stream.of, sessionId), leaveOfSession(stream, sessionId));
     },
-    told(number, about, news) {
+    said(number, about, news) {
       if (!ENDS.has(news.kind) && !holdsNothing(news)) return;
       const stream = streams.get(number);
       const isSession = news.kind === "displaced" && news.reason === "SESSION_DISPLACED";

@@ -163,7 +163,7 @@ export function createRemoteEngines({ carrier, maxPending = MAX_PENDING }: Remot
   };
 }
 
-/** Empties it first: what is told of its end may begin anew at once. */
+/** Empties it first: what hears of its end may begin anew at once. */
 function takeAll<T>(those: Set<T> | Map<unknown, T>): readonly T[] {
   const all = [...those.values()];
   those.clear();

@@ -137,7 +137,7 @@ export function serveLink({ engines, carrier, clock, onLost, onBug }: ServeLinkO
     const own = anyEngines[of].openStream(
       (news, about) => {
         channel.say({ kind: "news", stream, about, news });
-        streams.told(stream, about, news);
+        streams.said(stream, about, news);
       },
       ({ decided }) => channel.say({ kind: "stream-failed", stream, decided }),
     );

@@ -68,7 +68,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       const lost = Atomics.exchange(connections.grpc, index, 0) + Atomics.exchange(connections.web, index, 0);
       if (thread !== undefined && !ending) replace(index, why, lost);
     };
-    thread = await startWorkerThread({ job, log, onEnd });
+    thread = await startWorkerThread({ clock, job, log, onEnd });
     threads.add(thread);
     return thread;
   }

@@ -1,6 +1,7 @@
 /** The main thread's side of one thread that carries connections. */
 
 import { Worker } from "node:worker_threads";
+import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { FromWorker, Question, ToWorker, WorkerJob } from "./messages.ts";
 
@@ -13,6 +14,7 @@ export interface WorkerThread {
 }
 
 export interface WorkerThreadOptions {
+  readonly clock: Clock;
   readonly job: WorkerJob;
   /** Writes the thread's lines. */
   readonly log: Log;
@@ -25,8 +27,8 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
-/** ms for a thread to end itself, after which it is ended wherever it is. */
-const END_TIMEOUT = 1_000;
+/** µs for a thread to end itself, after which it is ended wherever it is. */
+const END_TIMEOUT = 1_000_000;
 
 /** The sources run as they are, the package is compiled. */
 const WORKER = new URL(
@@ -35,7 +37,7 @@ const WORKER = new URL(
 );
 
 /** Resolves when the thread can be asked; rejects if it ends before, after `onEnd`. */
-export function startWorkerThread({ job, log, onEnd }: WorkerThreadOptions): Promise<WorkerThread> {
+export function startWorkerThread({ clock, job, log, onEnd }: WorkerThreadOptions): Promise<WorkerThread> {
   const worker = new Worker(WORKER, {
     name: `transport ${job.index + 1}`,
     workerData: job,
@@ -107,9 +109,9 @@ export function startWorkerThread({ job, log, onEnd }: WorkerThreadOptions): Pro
     async end() {
       if (ended) return;
       post({ kind: "end" });
-      const timer = setTimeout(() => void worker.terminate(), END_TIMEOUT);
+      const cancel = clock.schedule(clock.now() + END_TIMEOUT, false, () => void worker.terminate());
       await exited.promise;
-      clearTimeout(timer);
+      cancel();
     },
   };
   return ready.promise;

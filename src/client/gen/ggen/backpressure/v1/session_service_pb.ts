@@ -602,7 +602,7 @@ export const SessionService: GenService<{
    * Acquire stream means for its one lease, by the same rules: see Acquire, and `keep_on_cancel`. A client that is done
    * releases what it holds and closes its side; the server then ends the stream OK. What it has left is treated as a cancel.
    *
-   * A session has no existence of its own: once its stream has ended it lasts for as long as anything of it lives.
+   * Once its stream has ended, a session lasts for as long as a lease, a place or a card of it lives.
    *
    * A client that does not read is sent no more than what its commands are waiting for: the newest place of each waiter, and
    * each answer once. A client that asks more than it waits for is held back by flow control, and takes turns with others.
