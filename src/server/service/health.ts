@@ -22,17 +22,26 @@ const WHOLE = "";
 
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse_ServingStatus;
 
-/** All the named services are as healthy as the server, and nothing else is known. */
+/**
+ * All the named services are as healthy as the server. The health service itself serves as long as it answers, whatever the server
+ * does: a supervisor asks for it before it kills, since a server that drains, or whose disk is full, still renews leases.
+ */
 export function createHealth(serviceNames: readonly string[]): Health {
   const names = new Set([WHOLE, ...serviceNames]);
   const watchers = new Set<() => void>();
   let status: HealthCheckResponse_ServingStatus = NOT_SERVING;
 
+  function statusOf(service: string): HealthCheckResponse_ServingStatus {
+    if (service === HealthService.typeName) return SERVING;
+    return names.has(service) ? status : SERVICE_UNKNOWN;
+  }
+
   const service = createRpcService(
     HealthService,
     {
       check({ service }) {
-        if (!names.has(service)) {
+        const status = statusOf(service);
+        if (status === SERVICE_UNKNOWN) {
           throw new WireError(
             Code.NotFound,
             `no service is named ${JSON.stringify(service)}; List says which there are`,
@@ -41,11 +50,13 @@ export function createHealth(serviceNames: readonly string[]): Health {
         return create(HealthCheckResponseSchema, { status });
       },
       list() {
-        const statuses = Object.fromEntries([...names].map((name) => [name, { status }]));
+        const statuses = Object.fromEntries(
+          [...names, HealthService.typeName].map((name) => [name, { status: statusOf(name) }]),
+        );
         return create(HealthListResponseSchema, { statuses });
       },
       watch({ service }, stream) {
-        const tell = teller(stream, () => (names.has(service) ? status : SERVICE_UNKNOWN));
+        const tell = teller(stream, () => statusOf(service));
         watchers.add(tell);
         stream.onEnd(() => watchers.delete(tell));
         tell();

@@ -26,8 +26,16 @@ test("the server and its services do not serve until they do, and no longer when
     expect(Object.entries(statuses).map(([name, { status }]) => [name, status])).toEqual([
       ["", expected],
       ["a.Service", expected],
+      ["grpc.health.v1.Health", SERVING],
     ]);
   }
+});
+
+test("the health service itself serves while it answers, so that nobody kills a server that drains or whose disk is full", async () => {
+  const { health, client } = await start();
+  health.set(false);
+  expect((await client.check({ service: "" })).status).toBe(NOT_SERVING);
+  expect((await client.check({ service: "grpc.health.v1.Health" })).status).toBe(SERVING);
 });
 
 test("a service that there is not is NOT_FOUND", async () => {
