@@ -18,6 +18,8 @@ const CONNECTIONS = 12;
 const TIMEOUT = 120_000;
 const LIMITERS = "limiters: [{ name: db, max_concurrent: 1000, ttl: 30s }, { name: rate, max_rps: 1000000 }]\n";
 
+const SAID = { throws: /a bug in a worker/, "fills its memory": /of \d+ MB of its heap are in use/, hangs: /never/ };
+
 function startServer(nodeArguments: readonly string[] = []): Promise<ServerProcess> {
   return startServerProcess(`workers: 2\n${LIMITERS}`, { nodeArguments: [...nodeArguments, "--import", CRASH] });
 }
@@ -26,12 +28,11 @@ function crash({ process }: ServerProcess, index: number, how: Crash["how"]): vo
   process.send({ index, how } satisfies Crash);
 }
 
-interface User {
+interface User extends AsyncDisposable {
   readonly calls: number;
   readonly failedCalls: number;
   /** Whether the stream that held its lease has ended. */
   readonly lost: boolean;
-  stop(): Promise<void>;
 }
 
 /** Holds a lease by a stream, and makes one short call after the other over the same connection. */
@@ -53,11 +54,12 @@ async function startUser(client: ContractClient): Promise<User> {
     }
   };
   const calling = callAgain();
-  const stop = () => {
-    stopped = true;
-    return calling;
-  };
-  return Object.assign(user, { stop });
+  return Object.assign(user, {
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      await calling;
+    },
+  });
 }
 
 async function leasesIn(state: LeaseState, { address }: ServerProcess): Promise<number> {
@@ -71,16 +73,19 @@ test.each<Crash["how"]>(["throws", "fills its memory"])(
   async (how) => {
     await using server = await startServer(["--max-old-space-size=160"]);
     await using cleanup = new AsyncDisposableStack();
-    const users = await Promise.all(
-      Array.from({ length: CONNECTIONS }, () => startUser(cleanup.use(createGrpcClient(server.address)))),
-    );
+    const clients = Array.from({ length: CONNECTIONS }, () => cleanup.use(createGrpcClient(server.address)));
+    // Put away before their clients, also if the test fails: calls over a closed client fail at once, without end.
+    const calling = cleanup.use(new AsyncDisposableStack());
+    const users = await Promise.all(clients.map(async (client) => calling.use(await startUser(client))));
     crash(server, 0, how);
-    expect(await server.logged(/a transport worker has failed/)).toMatchObject({ level: 50, worker: 1 });
+    const failed = await server.logged(/a transport worker has failed/);
+    expect(failed).toMatchObject({ level: 50, worker: 1 });
+    expect(JSON.stringify(failed)).toMatch(SAID[how]);
     await server.logged(/has taken the place/);
     const before = users.map(({ calls }) => calls);
     const goOn = () => users.every(({ calls, lost }, i) => lost || calls > (before[i] ?? 0) + 10);
     await expect.poll(goOn, { timeout: 20_000 }).toBe(true);
-    for (const { stop } of users) await stop();
+    await calling.disposeAsync();
     const lost = users.filter((user) => user.lost);
     expect(lost.length).toBeGreaterThan(0);
     expect(lost.length).toBeLessThan(CONNECTIONS);

@@ -11,6 +11,20 @@ export interface Crash {
   readonly how: "throws" | "fills its memory" | "hangs";
 }
 
+const memory: unknown[] = [];
+const FAILURES: Readonly<Record<Crash["how"], () => void>> = {
+  throws() {
+    throw new Error("a bug in a worker");
+  },
+  /** As a leak does: some of it each turn. */
+  "fills its memory": function fill() {
+    memory.push(new Array(50_000).fill(memory.length / 2));
+    setImmediate(fill);
+  },
+  hangs() {
+    for (;;);
+  },
+};
 const channel = new BroadcastChannel("crash of a worker");
 channel.unref();
 
@@ -20,10 +34,6 @@ if (isMainThread) {
   channel.onmessage = (event) => {
     const { index, how } = (event as { readonly data: Crash }).data;
     if (workerData?.index !== index) return;
-    setImmediate(() => {
-      if (how === "throws") throw new Error("a bug in a worker");
-      const memory: unknown[] = [];
-      for (;;) if (how === "fills its memory") memory.push(new Array(1_000_000).fill(memory.length / 2));
-    });
+    setImmediate(FAILURES[how]);
   };
 }

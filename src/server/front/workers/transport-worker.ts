@@ -9,6 +9,7 @@ import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/c
 import { createSharedPlaces } from "../../transport/port/connection-places.ts";
 import type { ServerState } from "../front.ts";
 import { createLocalFront } from "../local-front.ts";
+import { watchHeap } from "./heap-watch.ts";
 import type { FromWorker, Question, SentState, ToWorker, WorkerJob } from "./messages.ts";
 import { createWorkerLog } from "./worker-log.ts";
 
@@ -52,11 +53,14 @@ parentPort?.on("message", (message: ToWorker) => {
       break;
   }
 });
-process.on("uncaughtException", (thrown) => {
-  post({ kind: "broken", error: thrown instanceof Error ? thrown : new Error(String(thrown)) });
-  void endSoon(1);
-});
+process.on("uncaughtException", (thrown) => breakOff(thrown instanceof Error ? thrown : new Error(String(thrown))));
+watchHeap(breakOff);
 post({ kind: "ready" });
+
+function breakOff(error: Error): void {
+  post({ kind: "broken", error });
+  void endSoon(1);
+}
 
 /** Ends this thread once it reads from no connection any more: see `WorkerThread.end`. */
 async function endSoon(code: number): Promise<void> {
