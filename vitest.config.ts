@@ -127,6 +127,7 @@ const WITH_WORKERS = [
   "lease-ends",
   "limiter-watch",
   "liveness-resume",
+  "metrics",
   "refusals",
   "server-status",
   "sessions",

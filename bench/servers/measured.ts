@@ -33,7 +33,7 @@ export async function startMeasured(
   // One core is one thread, unless the workers are what is measured. An older checkout knows no such field.
   const text = options.main !== undefined || /^workers:/m.test(yaml) ? yaml : `workers: 0\n${yaml}`;
   const server = await startServerProcess(text, { nodeArguments: ["--import", PROBE], ...options });
-  pin(server.process, SERVER_CORE);
+  pinServer(server.process);
   return {
     address: server.address,
     url: server.url,
@@ -82,6 +82,11 @@ async function startProgram(parts: readonly string[]): Promise<MeasuredServer> {
 /** Keeps this process, which makes the load, off the servers' core. */
 export function pinLoad(): void {
   pin(process, LOAD_CORE);
+}
+
+/** Gives a server the core that is the servers'. */
+export function pinServer(server: ChildProcess): void {
+  pin(server, SERVER_CORE);
 }
 
 /** Says whether processes can be kept apart here; without `taskset` they share all cores. */

@@ -80,6 +80,7 @@ async function serveUntilEnd({ configPath, data, acceptLoss, signals }: RunOptio
     log,
     onChange: (next) => server.reconfigure(next),
     isInForce: () => server.isInForce,
+    onRead: (isTaken) => server.noteRead(isTaken),
   });
   signals.onReload(() => watch.reload());
   const stopped = untilStopped(server, signals, log);

@@ -8,11 +8,15 @@ import { createEmbeddedEngine } from "./engine/embedded/embedded-engine.ts";
 import { EngineUnavailable } from "./engine/engine.ts";
 import type { Engines } from "./engine/remote/messages.ts";
 import type { Log } from "./log.ts";
+import type { BoardState } from "./machine/board/state.ts";
+import type { State } from "./machine/limiter/state.ts";
 import type { Store } from "./store/store.ts";
 import { reserveTokens } from "./store/token-reserve.ts";
 
 export interface Owner {
   readonly engines: Engines;
+  /** Bring the machines' states up to now, for whoever measures them and changes nothing. Throw once the owner is closed. */
+  readonly look: { readonly limiters: () => State; readonly boards: () => BoardState };
   /** Takes up what another configuration says of limits, limiters and boards. */
   takeUp(config: LoadedConfig): void;
   /** Whether all that the configuration declares is taken up. What was refused may be taken up later. */
@@ -52,6 +56,7 @@ export async function createOwner({ config, clock, store, log }: OwnerOptions): 
 
   return {
     engines: { limiters: engine, boards },
+    look: { limiters: engine.look, boards: boards.look },
     takeUp(next) {
       engine.setMaxWaiters(next.settings.maxWaiters);
       engine.setMaxLimiters(next.settings.maxLimiters);

@@ -9,18 +9,24 @@ import type { Front, FrontAddresses, ServerState } from "./front/front.ts";
 import { openFront } from "./front/open-front.ts";
 import { createSecretKey } from "./ids.ts";
 import type { Log } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
 import { openStore } from "./open-store.ts";
 import { createOwner } from "./owner.ts";
 import type { Store } from "./store/store.ts";
 import { watchDescriptors } from "./transport/port/descriptors.ts";
+import type { BoundAddress } from "./transport/port/options.ts";
 import { VERSION } from "./version.ts";
 
 /** What runs, and where it listens. */
 export interface Server extends FrontAddresses {
   /** Threads that carry the connections; 0: the main thread does. */
   readonly workers: number;
+  /** Where metrics alone are served; undefined: the web port serves them. */
+  readonly metrics: BoundAddress | undefined;
   /** Takes up another configuration; what needs a restart is logged and left as it is. */
   reconfigure(config: LoadedConfig): void;
+  /** The configuration file was read again: whether it could be taken up, or is in force already. For metrics. */
+  noteRead(isTaken: boolean): void;
   /** Whether all that the configuration declares is taken up. What was refused may be taken up later. */
   readonly isInForce: boolean;
   /** Refuses new work, lets calls and leases finish within the drain's time, then ends. Harmless to call twice. */
@@ -83,6 +89,8 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
   let serving = false;
   let draining = false;
   let problem: string | undefined;
+  let reloadFailures = 0;
+  let lastReadTaken = true;
 
   function state(): ServerState {
     const status = { draining, learningEnds, storeProblem: problem };
@@ -94,7 +102,24 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
   const owner = await createOwner({ config, clock, store, log });
   const { engines } = owner;
   const secretKey = store.secretKey ?? createSecretKey();
-  const front = await openFront({ clock, log, engines, secretKey, state: state(), onFatal }).catch(async (error) => {
+  const metrics = createMetrics({
+    ...{ clock, log, owner, store },
+    front: () => front.figures(),
+    settings: () => settings.metrics,
+    server: () => ({
+      serving: serving && problem === undefined,
+      draining,
+      learningFor: learningEnds === undefined ? 0 : Math.max(0, (learningEnds - clock.wallTime(clock.now())) * 1_000),
+      storeFailed: problem !== undefined,
+      loadedAt,
+      lastReadTaken,
+      reloadFailures,
+    }),
+  });
+  const scraper = settings.metrics.listen === undefined ? metrics.scraper : undefined;
+  const opening = openFront({ clock, log, engines, secretKey, state: state(), scraper, onFatal });
+  const front = await opening.catch(async (error) => {
+    await metrics.close();
     await owner.close();
     throw error;
   });
@@ -110,6 +135,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     // Before the streams end: else each stream's end would free a place, and the next step could grant it to another.
     await owner.close();
     await front.close();
+    await metrics.close();
     await store.close();
   }
 
@@ -143,11 +169,13 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     ending?.throwIfAborted();
     const { grpc, web } = settings.listeners;
     const addresses = await front.listen({ grpc: addressText(grpc), web: addressText(web) });
+    const metricsAddress = await metrics.listen();
     serving = true;
     show();
     return {
       ...addresses,
       workers: front.workers,
+      metrics: metricsAddress,
       reconfigure(next) {
         const fields = restartFields(settings, next.settings);
         if (fields.length > 0) log.warn({ fields }, "these fields have changed and need a restart to take effect");
@@ -158,6 +186,10 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
         loadedAt = clock.wallTime(clock.now());
         show();
         owner.takeUp(next);
+      },
+      noteRead(isTaken) {
+        lastReadTaken = isTaken;
+        if (!isTaken) reloadFailures += 1;
       },
       get isInForce() {
         return owner.isInForce;

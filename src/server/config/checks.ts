@@ -3,7 +3,7 @@
 import type { Config } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import { readOrigin } from "../wire/web-origin.ts";
 import type { Complaints } from "./complaints.ts";
-import type { ServerSettings } from "./settings.ts";
+import type { Address, ServerSettings } from "./settings.ts";
 import { quote } from "./yaml/value.ts";
 
 export function checkTogether(config: Config, settings: ServerSettings, complaints: Complaints): void {
@@ -13,14 +13,25 @@ export function checkTogether(config: Config, settings: ServerSettings, complain
   noteIneffective(settings, complaints);
 }
 
-function checkAddresses({ listeners: { grpc, web } }: ServerSettings, complaints: Complaints): void {
-  if (complaints.concern("listeners") || grpc.port === 0) return;
-  if (grpc.port === web.port && grpc.host === web.host) {
-    complaints.fault(
-      "listeners.web",
-      `must differ from listeners.grpc, which is port ${grpc.port} of ${grpc.host} too`,
-    );
-  }
+function checkAddresses({ listeners, metrics }: ServerSettings, complaints: Complaints): void {
+  const { grpc, web } = listeners;
+  if (complaints.concern("listeners")) return;
+  checkDiffers({ field: "listeners.web", address: web }, { field: "listeners.grpc", address: grpc }, complaints);
+  if (metrics.listen === undefined || complaints.concern("metrics.listen")) return;
+  const own = { field: "metrics.listen", address: metrics.listen };
+  checkDiffers(own, { field: "listeners.grpc", address: grpc }, complaints);
+  checkDiffers(own, { field: "listeners.web", address: web }, complaints);
+}
+
+interface ListenerField {
+  readonly field: string;
+  readonly address: Address;
+}
+
+function checkDiffers({ field, address }: ListenerField, other: ListenerField, complaints: Complaints): void {
+  const { host, port } = other.address;
+  if (port === 0 || address.port !== port || address.host !== host) return;
+  complaints.fault(field, `must differ from ${other.field}, which is port ${port} of ${host} too`);
 }
 
 /** Reports stages with a keyed limiter: the claim of a stage's puller has no key. */

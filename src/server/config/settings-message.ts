@@ -13,7 +13,7 @@ import { microsToDuration } from "../wire/time-wire.ts";
 import { addressText, type ServerSettings } from "./settings.ts";
 
 export function settingsMessage(settings: ServerSettings): Config {
-  const { listeners, limits, liveness, store } = settings;
+  const { listeners, limits, liveness, store, metrics } = settings;
   return create(ConfigSchema, {
     listeners: {
       grpc: addressText(listeners.grpc),
@@ -36,6 +36,11 @@ export function settingsMessage(settings: ServerSettings): Config {
     drain: { timeout: microsToDuration(settings.drainTimeout) },
     workers: settings.workers,
     logging: { level: LEVELS[settings.logLevel] },
+    metrics: {
+      maxLimiters: metrics.maxLimiters,
+      keys: metrics.keys.map(({ limiter, key }) => ({ limiter, key })),
+      listen: metrics.listen === undefined ? "" : addressText(metrics.listen),
+    },
     ...(store && {
       store: { folder: store.folder, leases: DURABILITIES[store.leases], maxMegabytes: store.maxMegabytes },
     }),

@@ -25,6 +25,16 @@ export interface ServerSettings {
   readonly workers: number;
   /** Undefined: nothing is kept. */
   readonly store: StoreSettings | undefined;
+  readonly metrics: MetricsSettings;
+}
+
+export interface MetricsSettings {
+  /** Limiters with series of their own. */
+  readonly maxLimiters: number;
+  /** Keys with series of their own. */
+  readonly keys: readonly { readonly limiter: string; readonly key: string }[];
+  /** Undefined: the web port serves them. */
+  readonly listen: Address | undefined;
 }
 
 export interface StoreSettings {
@@ -76,6 +86,7 @@ export function serverSettings({
   logging,
   store,
   workers,
+  metrics,
 }: Config): ServerSettings {
   return {
     listeners: {
@@ -109,6 +120,11 @@ export function serverSettings({
           maxMegabytes: store.maxMegabytes ?? 1_024,
         }
       : undefined,
+    metrics: {
+      maxLimiters: metrics?.maxLimiters ?? 1_000,
+      keys: (metrics?.keys ?? []).map(({ limiter, key }) => ({ limiter, key })),
+      listen: metrics?.listen ? parseAddress(metrics.listen) : undefined,
+    },
   };
 }
 
@@ -145,6 +161,7 @@ const RESTART_FIELDS: Readonly<Record<string, Read>> = {
   "liveness.keepalive_timeout": ({ liveness }) => liveness.keepaliveTimeout,
   "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
   workers: ({ workers }) => workers,
+  "metrics.listen": ({ metrics }) => metrics.listen,
 };
 
 const LIVE_FIELDS: Readonly<Record<string, Read>> = {
@@ -154,6 +171,8 @@ const LIVE_FIELDS: Readonly<Record<string, Read>> = {
   "limits.max_commands_per_session": ({ maxCommandsPerSession }) => maxCommandsPerSession,
   "drain.timeout": ({ drainTimeout }) => drainTimeout,
   "logging.level": ({ logLevel }) => logLevel,
+  "metrics.max_limiters": ({ metrics }) => metrics.maxLimiters,
+  "metrics.keys": ({ metrics }) => metrics.keys,
 };
 
 /** The paths of all fields of the file that are settings of the server, and whether a change takes effect at once. */
@@ -167,7 +186,8 @@ export const MACHINE_FIELDS: ReadonlySet<string> = new Set(["workers"]);
 /** The settings of a server that runs with `running` once it has taken up `next`: what needs a restart stays. */
 export function settingsInForce(running: ServerSettings, next: ServerSettings): ServerSettings {
   const { drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel } = next;
-  return { ...running, drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel };
+  const metrics = { ...next.metrics, listen: running.metrics.listen };
+  return { ...running, drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel, metrics };
 }
 
 const DURABILITIES: Readonly<Partial<Record<Durability, LeaseDurability>>> = {

@@ -4,6 +4,8 @@ import type { ServerSettings } from "../config/settings.ts";
 import type { GetConfigResponse } from "../gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import type { StreamEnd } from "../service/rpc.ts";
 import type { BoundAddress } from "../transport/port/options.ts";
+import type { CallFigures } from "../transport/rpc/call-times.ts";
+import type { ThreadFigures } from "./thread-meter.ts";
 
 /** Where a front listens. */
 export interface FrontAddresses {
@@ -26,6 +28,15 @@ export interface ServerState {
   readonly running: GetConfigResponse;
 }
 
+/** What a front has counted, over all its threads. */
+export interface FrontFigures {
+  readonly calls: CallFigures;
+  /** Open now, on each port. */
+  readonly connections: { readonly grpc: number; readonly web: number };
+  /** The threads that carry connections, by name; none where the main thread does. */
+  readonly threads: readonly (readonly [name: string, figures: ThreadFigures])[];
+}
+
 export interface Front {
   /** Threads that carry the connections; 0: the main thread does. */
   readonly workers: number;
@@ -40,6 +51,8 @@ export interface Front {
   drain(endTime: number, waiterLeaves: StreamEnd): void;
   /** Resolves with the number of calls without an answer. */
   callsUnderWay(): Promise<number>;
+  /** Resolves with what was counted of calls and connections. A thread that does not answer in time is shown as it was last. */
+  figures(): Promise<FrontFigures>;
   /** Rejects pending and future calls with UNAVAILABLE, and resolves then. Their commands may still take effect. */
   sendAway(): Promise<void>;
   /** Takes no new connections and asks those that are open to go elsewhere; calls that are open go on. */

@@ -5,6 +5,7 @@ import type { BoardEngine } from "../engine/board-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createIds } from "../ids.ts";
 import type { Log } from "../log.ts";
+import type { Scraper } from "../scrape.ts";
 import { createAdmissionService } from "../service/admission-service.ts";
 import { createBoardService } from "../service/board-service.ts";
 import { createCallsUnderWay } from "../service/calls-under-way.ts";
@@ -16,6 +17,9 @@ import { createReflection } from "../service/reflection.ts";
 import { createSessionService } from "../service/session/session-service.ts";
 import { createGrpcTransport } from "../transport/grpc/transport.ts";
 import type { ConnectionPlaces } from "../transport/port/connection-places.ts";
+import { createCallTimes } from "../transport/rpc/call-times.ts";
+import type { Pages } from "../transport/web/handler.ts";
+import { createMetricsPage } from "../transport/web/metrics-page.ts";
 import { readPageFiles } from "../transport/web/pages/files.ts";
 import { createPages } from "../transport/web/pages/pages.ts";
 import { createWebTransport } from "../transport/web/transport.ts";
@@ -31,6 +35,8 @@ export interface LocalFrontOptions {
   /** Of each port, for its connections. */
   readonly places: { readonly grpc: ConnectionPlaces; readonly web: ConnectionPlaces };
   readonly state: ServerState;
+  /** What the web port serves at `/metrics`; undefined: nothing. */
+  readonly scraper: Scraper | undefined;
 }
 
 export interface LocalFront extends Front {
@@ -39,7 +45,7 @@ export interface LocalFront extends Front {
 }
 
 export function createLocalFront(options: LocalFrontOptions): LocalFront {
-  const { clock, log, engine, boards, secretKey, places } = options;
+  const { clock, log, engine, boards, secretKey, places, scraper } = options;
   let { state } = options;
   const { limits, liveness, listeners } = state.settings;
   const ids = createIds(secretKey);
@@ -66,10 +72,14 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
       clock,
     ),
   ].map(calls.watch);
-  const transport = { services, limits, liveness, log, clock };
+  const times = createCallTimes(clock);
+  const transport = { services, limits, liveness, times, log, clock };
   const grpc = createGrpcTransport({ ...transport, places: places.grpc });
   const cors = { origins: listeners.corsOrigins, headers: listeners.corsHeaders };
-  const web = createWebTransport({ ...transport, places: places.web, cors, pages: createPages(readPageFiles()) });
+  const dashboard = createPages(readPageFiles());
+  const metrics = scraper === undefined ? undefined : createMetricsPage({ scraper, clock, log });
+  const pages: Pages = (request, response) => metrics?.(request, response) || dashboard(request, response);
+  const web = createWebTransport({ ...transport, places: places.web, cors, pages });
   health.set(state.serving);
 
   return {
@@ -88,6 +98,11 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
       sessions.drain(endTime, waiterLeaves);
     },
     callsUnderWay: async () => calls.count,
+    figures: async () => ({
+      calls: times.read(),
+      connections: { grpc: places.grpc.open, web: places.web.open },
+      threads: [],
+    }),
     sendAway: async () => calls.sendAway(),
     closePorts() {
       grpc.drain();

@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { Engines } from "../engine/remote/messages.ts";
 import type { Log } from "../log.ts";
+import type { Scraper } from "../scrape.ts";
 import { createConnectionPlaces } from "../transport/port/connection-places.ts";
 import { canSharePorts } from "../transport/port/port-sharing.ts";
 import type { Front, ServerState } from "./front.ts";
@@ -15,20 +16,22 @@ export interface OpenFrontOptions {
   /** 32 bytes under which the secrets of leases are made. */
   readonly secretKey: Uint8Array;
   readonly state: ServerState;
+  /** What the web port serves at `/metrics`; undefined: nothing. */
+  readonly scraper: Scraper | undefined;
   /** Called when the front can serve no more; the message says why. */
   readonly onFatal: (message: string) => void;
 }
 
 /** Nothing listens yet. */
 export async function openFront(options: OpenFrontOptions): Promise<Front> {
-  const { clock, log, engines, secretKey, state } = options;
+  const { clock, log, engines, secretKey, state, scraper } = options;
   const { workers, limits } = state.settings;
   if (workers > 0) return startWorkerFronts({ ...options, count: await workersThatCanListen(workers, log) });
   // Loaded where it is needed: with workers the main thread carries nothing.
   const { createLocalFront } = await import("./local-front.ts");
   const places = () => createConnectionPlaces(limits.maxConnections);
   return createLocalFront({
-    ...{ clock, log, secretKey, state },
+    ...{ clock, log, secretKey, state, scraper },
     engine: engines.limiters,
     boards: engines.boards,
     places: { grpc: places(), web: places() },

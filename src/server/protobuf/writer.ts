@@ -105,6 +105,34 @@ export class Writer {
     else throw new RangeError(`invalid int64: ${value}`);
   }
 
+  double(tag: number, value: number): void {
+    this.#reserve(13);
+    this.#varint(tag);
+    this.#double(value);
+  }
+
+  /** A whole number below 2⁵³. */
+  fixed64(tag: number, value: number): void {
+    this.#reserve(13);
+    this.#varint(tag);
+    this.#fixed64(value);
+  }
+
+  /** Lists of numbers in one field each. */
+  doubles(tag: number, values: readonly number[]): void {
+    this.#reserve(10 + 8 * values.length);
+    this.#varint(tag);
+    this.#varint(8 * values.length);
+    for (const value of values) this.#double(value);
+  }
+
+  fixed64s(tag: number, values: readonly number[]): void {
+    this.#reserve(10 + 8 * values.length);
+    this.#varint(tag);
+    this.#varint(8 * values.length);
+    for (const value of values) this.#fixed64(value);
+  }
+
   /** A list of numbers in one field; one without any is left out. */
   uint32s(tag: number, values: readonly number[]): void {
     if (values.length === 0) return;
@@ -122,6 +150,22 @@ export class Writer {
       this.#bytes.set(data, this.#pos);
       this.#pos += data.byteLength;
     }
+  }
+
+  /** Bytes as they stand, which are whole fields. */
+  raw(fields: Uint8Array): void {
+    this.#reserve(fields.byteLength);
+    this.#bytes.set(fields, this.#pos);
+    this.#pos += fields.byteLength;
+  }
+
+  #double(value: number): void {
+    this.#pos = this.#bytes.writeDoubleLE(value, this.#pos);
+  }
+
+  #fixed64(value: number): void {
+    this.#bytes.writeUInt32LE(value >>> 0, this.#pos);
+    this.#pos = this.#bytes.writeUInt32LE(Math.floor(value / UINT32), this.#pos + 4);
   }
 
   #ascii(text: string): boolean {

@@ -1,6 +1,8 @@
 /** The store that outlives the process: rows in a data folder, written by a thread of its own. */
 
 import { readFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import { createSecretKey } from "../ids.ts";
@@ -8,12 +10,14 @@ import type { Log } from "../log.ts";
 import type { Change } from "../machine/limiter/command.ts";
 import { caughtUp } from "../machine/limiter/earlier-rates.ts";
 import type { Instance } from "../machine/limiter/limiter.ts";
+import { boundsInSeconds, Histogram } from "../machine/structures/histogram.ts";
 import { createKeeper, type WriteError } from "./keeper.ts";
 import { cardsNowhere, createFinding, keysOfLeases, NOTHING_FOUND } from "./records/found.ts";
 import { isPastRequest, ownRow, requestKey } from "./records/keys.ts";
 import { toKept } from "./records/to-kept.ts";
 import { type Durability, INCOMPLETE_KEY, type LeaseDurability, type RowChange, type RowTaker } from "./row.ts";
 import { createRunningTime } from "./running-time.ts";
+import { DATABASE, LOG } from "./sqlite/names.ts";
 import { openStoreWorker } from "./sqlite/open-worker.ts";
 import type { Store } from "./store.ts";
 
@@ -44,6 +48,11 @@ const LONGEST_TTL = 86_400_000_000;
 
 /** µs after the end of the learning, which begins a little later than the store. */
 const PAST_LEARNING = 5_000_000;
+
+const COMMIT_BOUNDS = boundsInSeconds(
+  ...[0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5],
+  ...[1, 2.5, 5, 10],
+);
 
 const SECRET_KEY = "secret-key";
 const RESERVED = "reserved-tokens";
@@ -78,8 +87,15 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   let tellHealth: (problem: string | undefined) => void = () => {};
   let closed: Promise<void> | undefined;
   let atEnd: string | undefined;
+  const commits = new Histogram(COMMIT_BOUNDS);
   const keeper = createKeeper({
-    writer: worker,
+    writer: {
+      async commit(changes, durability) {
+        const begun = clock.now();
+        await worker.commit(changes, durability);
+        commits.record(clock.now() - begun);
+      },
+    },
     endOfTurn,
     later: (callback) => void clock.schedule(clock.now() + RETRY, false, callback),
     onHealth(problem: WriteError | undefined) {
@@ -229,11 +245,23 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
     onHealth(listener) {
       tellHealth = listener;
     },
+    figures: async () => ({ commits: commits.copy(), bytes: await sizeOf(folder) }),
     close() {
       closed ??= close();
       return closed;
     },
   };
+}
+
+/** Bytes of the database and its log. */
+async function sizeOf(folder: string): Promise<number> {
+  const sizes = [DATABASE, LOG].map((name) =>
+    stat(join(folder, name)).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Called with each commit: why SQLite's log cannot be written into the database. Logs when that begins and ends. */

@@ -18,6 +18,7 @@ export function createMemoryStore(): Store {
     reserve: () => Promise.resolve(),
     keep: () => undefined,
     onHealth: () => {},
+    figures: () => Promise.resolve(undefined),
     close: () => Promise.resolve(),
   };
 }

@@ -2,7 +2,16 @@
 
 import type { BoardChange } from "../machine/board/command.ts";
 import type { Change } from "../machine/limiter/command.ts";
+import type { HistogramCounts } from "../machine/structures/histogram.ts";
 import type { Found } from "./records/found.ts";
+
+/** What was measured of a store. */
+export interface StoreFigures {
+  /** How long commits have taken that were kept. */
+  readonly commits: HistogramCounts;
+  /** Bytes that it takes on the disk. */
+  readonly bytes: number;
+}
 
 export interface Store {
   /** What was kept before this start. */
@@ -24,6 +33,8 @@ export interface Store {
   keep(changes: readonly (Change | BoardChange)[]): Promise<void> | undefined;
   /** Calls back with each change of the store's health: why nothing can be kept now; undefined: all is well. */
   onHealth(listener: (problem: string | undefined) => void): void;
+  /** Undefined: nothing is kept. */
+  figures(): Promise<StoreFigures | undefined>;
   /** Leaves everything kept. Doing it twice is harmless. */
   close(): Promise<void>;
 }

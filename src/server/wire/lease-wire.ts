@@ -29,7 +29,7 @@ import {
   type Refusal as WireRefusal,
 } from "../gen/ggen/backpressure/v1/reason_pb.ts";
 import type { Claim } from "../machine/limiter/claim.ts";
-import type { LeaseEnd, WorkOutcome } from "../machine/limiter/lease.ts";
+import type { LeaseEnd, WorkOutcome } from "../machine/limiter/outcomes.ts";
 import type { ShownGrant } from "../machine/limiter/show.ts";
 import type { HeldClaimView, LeaseView, ObstacleView, WaiterView } from "../machine/limiter/view.ts";
 import type { Reason, Refusal } from "../machine/reasons.ts";

@@ -10,6 +10,7 @@ import { createLog } from "../../../src/server/log.ts";
 import { createGrpcTransport } from "../../../src/server/transport/grpc/transport.ts";
 import { createConnectionPlaces } from "../../../src/server/transport/port/connection-places.ts";
 import type { TransportOptions } from "../../../src/server/transport/port/options.ts";
+import { createCallTimes, type Timed } from "../../../src/server/transport/rpc/call-times.ts";
 import { createWebTransport } from "../../../src/server/transport/web/transport.ts";
 import { readContract, type ServerCompatRequest } from "./contract.ts";
 import { readMessages, withLength } from "./messages.ts";
@@ -25,7 +26,8 @@ const { value: asked } = await readMessages(process.stdin).next();
 if (!asked) throw new Error("standard input has ended before the request");
 const wanted = fromBinary(contract.message("ServerCompatRequest"), asked) as ServerCompatRequest;
 messages.registry = contract.registry;
-const options: TransportOptions = {
+const clock = createSystemClock();
+const options: TransportOptions & Timed = {
   services: [createConformanceService(contract)],
   places: createConnectionPlaces(1_000),
   limits: {
@@ -37,7 +39,8 @@ const options: TransportOptions = {
   liveness: { keepaliveTime: 10_000_000, keepaliveTimeout: 5_000_000 },
   // Standard output is the runner's.
   log: createLog("silent"),
-  clock: createSystemClock(),
+  times: createCallTimes(clock),
+  clock,
 };
 const transport =
   port === "grpc"

@@ -31,6 +31,7 @@ import {
   beats,
   closesSecondConnection,
   givesUpSilentConnection,
+  hasSeries,
   isSoonFull,
   type Probed,
   pings,
@@ -86,7 +87,7 @@ interface SettingRow {
 }
 
 const ORIGIN = "https://app.example.com";
-const [GRPC, WEB] = [await freePort(), await freePort()];
+const [GRPC, WEB, METRICS] = [await freePort(), await freePort(), await freePort()];
 const folder = mkdtempSync(join(tmpdir(), "backpressure-fields-"));
 const folderOf = (name: string) => join(folder, name);
 
@@ -120,6 +121,21 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
       await using client = createGrpcClient(address);
       await hold(client, "db");
       return await Promise.race([server.stop().then(() => true), sleep(2_000, false)]);
+    },
+  },
+  "metrics.max_limiters": { value: 1, probe: (running) => hasSeries(running, 'limiter="_other"') },
+  "metrics.keys": {
+    value: [{ limiter: "tenants", key: "acme" }],
+    with: { limiters: [{ name: "tenants", keyed: true, max_concurrent: 1 }] },
+    probe: (running) => hasSeries(running, 'limiter="tenants",key="acme"'),
+  },
+  "metrics.listen": {
+    value: `127.0.0.1:${METRICS}`,
+    async probe({ server, url }) {
+      const isElsewhere = server.metrics?.port === METRICS;
+      expect((await fetch(`${url}/metrics`)).status).toBe(isElsewhere ? 404 : 200);
+      if (isElsewhere) expect((await fetch(`http://127.0.0.1:${METRICS}/metrics`)).status).toBe(200);
+      return isElsewhere;
     },
   },
   workers: { value: 1, probe: ({ server }) => server.workers === 1 },
@@ -374,7 +390,11 @@ function leavesOf(desc: DescMessage, path = ""): string[] {
   });
 }
 
-const LEAVES = new Set(["google.protobuf.Duration", "ggen.backpressure.v1.Rate"]);
+const LEAVES = new Set([
+  "google.protobuf.Duration",
+  "ggen.backpressure.v1.Rate",
+  "ggen.backpressure.config.v1.MetricsKey",
+]);
 
 function isSet(field: DescField): boolean {
   return !OUTPUT_FIELDS.has(field) && !BOARD_OUTPUT_FIELDS.has(field);

@@ -10,6 +10,7 @@ import { acquire, hold, queue } from "../../support/acquire.ts";
 import { type CallFailure, Code, failureOf } from "../../support/call-failure.ts";
 import type { ContractClient } from "../../support/contract-client.ts";
 import { createGrpcClient } from "../../support/grpc-client.ts";
+import { scrape } from "../../support/scrape.ts";
 import { acquireOf, leaseOf, openSession } from "./session.ts";
 
 /** Where it listens. */
@@ -185,4 +186,10 @@ function closesWithin(socket: Socket, ms: number): Promise<boolean> {
   socket.resume();
   const closed = new Promise<boolean>((resolve) => socket.once("close", () => resolve(true)));
   return Promise.race([closed, sleep(ms, false)]);
+}
+
+/** Whether metrics have a series with these labels. */
+export async function hasSeries({ url }: Probed, labels: string): Promise<boolean> {
+  const { text } = await scrape(url);
+  return text.includes(`{${labels}}`);
 }

@@ -42,6 +42,7 @@ const DEFAULTS = {
   maxCommandsPerSession: 10_000,
   logLevel: "info",
   workers: defaultWorkers(availableParallelism()),
+  metrics: { maxLimiters: 1_000, keys: [], listen: undefined },
 };
 
 describe("a configuration", () => {
@@ -77,6 +78,7 @@ liveness: {keepalive_time: 1h, keepalive_timeout: 250ms, heartbeat: 1m30s}
 drain: {timeout: 0}
 logging: {level: warn}
 workers: 3
+metrics: {max_limiters: 0, keys: [{limiter: tenants, key: acme}], listen: "[::]:9464"}
 `);
     expect(settings).toEqual({
       listeners: {
@@ -99,6 +101,7 @@ workers: 3
       maxCommandsPerSession: 8,
       logLevel: "warn",
       workers: 3,
+      metrics: { maxLimiters: 0, keys: [{ limiter: "tenants", key: "acme" }], listen: { host: "::", port: 9_464 } },
     });
   });
 
@@ -229,6 +232,7 @@ describe("the files that are delivered", () => {
       ...DEFAULTS,
       listeners: { ...DEFAULTS.listeners, corsOrigins: ["https://ops.example.com"], corsHeaders: ["x-request-id"] },
       store: STORE,
+      metrics: { ...DEFAULTS.metrics, keys: [{ limiter: "tenant-export", key: "acme" }] },
     });
     expect(limiters.map(({ name }) => name)).toEqual([
       "payments-db",

@@ -17,6 +17,8 @@ export interface WatchOptions {
   readonly onChange: (next: LoadedConfig) => void;
   /** Whether all of the last one is in force: if not, `reload` hands it out again. Default: true. */
   readonly isInForce?: () => boolean;
+  /** Called with each file that was read: whether it is taken up, or in force already. */
+  readonly onRead?: (isTaken: boolean) => void;
   readonly clock?: Clock;
   /** Default: in a thread of its own. */
   readonly parse?: typeof parseElsewhere;
@@ -34,7 +36,7 @@ const QUIET = 100_000;
 const MOST_LOGGED = 100;
 
 export function watchConfig(options: WatchOptions): ConfigWatch {
-  const { running, log, onChange, isInForce = () => true, clock = createSystemClock() } = options;
+  const { running, log, onChange, isInForce = () => true, onRead = () => {}, clock = createSystemClock() } = options;
   const { parse = parseElsewhere } = options;
   const { origin } = running;
   const { path } = origin;
@@ -103,9 +105,11 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     if (next.kind === "invalid") {
       refuse(next.problems);
     } else if (next.text === current.text && !isInForce()) {
+      onRead(true);
       log.info({ path }, "the configuration file has not changed; what of it is not in force is tried again");
       onChange(next);
     } else if (next.text === current.text) {
+      onRead(true);
       log.info({ path }, "the configuration file says what is in force already");
     } else if (next.text.trim() === "" && current.limiters.length > 0) {
       // A full disk may leave an empty file, which would delete all limiters.
@@ -113,12 +117,14 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       refuse([{ place: { kind: "file", path: path as string }, field: "", message }]);
     } else {
       current = next;
+      onRead(true);
       log.info({ path, limiters: next.limiters.length }, "the configuration file has changed and is taken up");
       onChange(next);
     }
   }
 
   function refuse(problems: readonly Problem[]): void {
+    onRead(false);
     for (const problem of problems.slice(0, MOST_LOGGED)) log.error({ field: problem.field }, formatProblem(problem));
     if (problems.length > MOST_LOGGED) {
       log.error(

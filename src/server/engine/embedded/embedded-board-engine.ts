@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../clock.ts";
 import type { BoardCommand, BoardEvent, BoardsDeclared } from "../../machine/board/command.ts";
-import { createBoardMachine } from "../../machine/board/machine.ts";
+import { type BoardState, createBoardMachine } from "../../machine/board/machine.ts";
 import type { BoardConfig } from "../../machine/board/model.ts";
 import { deltaSince, flowSince, pageBoards, pageCards, viewBoard, viewCard } from "../../machine/board/read.ts";
 import {
@@ -47,6 +47,8 @@ export interface EmbeddedBoardEngine extends BoardEngine {
   ): Promise<BoardsDeclared | undefined>;
   /** Changes that; those that exist already stay. */
   setMaxBoards(maxBoards: number): void;
+  /** Brings the machine's state up to now, for whoever measures it and changes nothing. Throws once it is closed. */
+  look(): BoardState;
 }
 
 /** µs: how often watchers and pullers hear what has changed. */
@@ -99,9 +101,10 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
   }
 
   /** What is looked at is looked at as of now. */
-  function look(): void {
+  function look(): BoardState {
     if (closed) throw new EngineUnavailable("no");
     settle();
+    return state;
   }
 
   function settle(): void {
@@ -184,6 +187,7 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
       const puller = state.pullers.get(pullId);
       return puller && viewPlace(puller);
     },
+    look,
     setMaxBoards(most) {
       state.maxBoards = most;
     },

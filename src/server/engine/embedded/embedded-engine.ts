@@ -45,6 +45,8 @@ export interface EmbeddedEngine extends Engine, Pick<Declaring, "declare" | "dec
   setMaxLimiters(maxLimiters: number): void;
   /** Grants nothing from here on; what is held goes on. */
   stopGranting(): void;
+  /** Brings the machine's state up to now, for whoever measures it and changes nothing. Throws once it is closed. */
+  look(): State;
 }
 
 /** µs: how often those in a queue hear that it has moved, and watchers what has changed. */
@@ -108,9 +110,10 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   }
 
   /** What is looked at is looked at as of now. */
-  function look(): void {
+  function look(): State {
     if (closed) throw new EngineUnavailable("no");
     settle();
+    return state;
   }
 
   function settle(): void {
@@ -179,6 +182,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       return limiter && (history?.samples(limiter, from) ?? []);
     },
     watch: (listener) => watch.add(listener),
+    look,
     declare: declaring.declare,
     declareAtOnce: declaring.declareAtOnce,
     setMaxLimiters(maxLimiters) {

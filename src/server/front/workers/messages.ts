@@ -3,6 +3,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { LogFields } from "../../log.ts";
+import type { ExpositionFormat } from "../../scrape.ts";
 import type { StreamEnd } from "../../service/rpc.ts";
 import type { FrontListeners } from "../front.ts";
 
@@ -26,12 +27,14 @@ export interface WorkerJob {
   readonly connections: { readonly grpc: Int32Array; readonly web: Int32Array };
   /** Which of the threads it is, from 0. */
   readonly index: number;
+  /** Whether its web port serves metrics. */
+  readonly servesMetrics: boolean;
 }
 
 /** What a thread is asked, and answers when it is done. */
 export type Question =
   | { readonly kind: "listen"; readonly at: FrontListeners; readonly isShared: boolean }
-  | { readonly kind: "count-calls" | "send-away" | "close" };
+  | { readonly kind: "count-calls" | "figures" | "send-away" | "close" };
 
 export type ToWorker =
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
@@ -48,6 +51,8 @@ export type FromWorker =
   | { readonly kind: "failed"; readonly id: number; readonly message: string }
   /** It ends because of an error that nothing has caught. */
   | { readonly kind: "broken"; readonly error: Error }
+  /** Somebody reads metrics: the port asks for piece after piece. */
+  | { readonly kind: "scrape"; readonly format: ExpositionFormat; readonly port: MessagePort }
   | LogLine;
 
 /** A line for the one log of the server. */

@@ -9,16 +9,24 @@ import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/c
 import { createSharedPlaces } from "../../transport/port/connection-places.ts";
 import type { ServerState } from "../front.ts";
 import { createLocalFront } from "../local-front.ts";
+import { createThreadMeter } from "../thread-meter.ts";
+import type { WorkerFigures } from "./figures.ts";
 import { watchHeap } from "./heap-watch.ts";
 import type { FromWorker, Question, SentState, ToWorker, WorkerJob } from "./messages.ts";
+import { createRemoteScraper } from "./scrape-link.ts";
 import { createWorkerLog } from "./worker-log.ts";
 
-const { link, secretKey, state, connections, index } = workerData as WorkerJob;
+const { link, secretKey, state, connections, index, servesMetrics } = workerData as WorkerJob;
 let { isDebugging } = state;
 const { limiters, boards } = createRemoteEngines({ carrier: carryOver(link) });
 const { maxConnections } = state.settings.limits;
+const clock = createSystemClock();
+const meter = createThreadMeter(clock);
+const scraper = createRemoteScraper((format, port) => {
+  parentPort?.postMessage({ kind: "scrape", format, port } satisfies FromWorker, [port]);
+});
 const front = createLocalFront({
-  clock: createSystemClock(),
+  clock,
   log: createWorkerLog(post, () => isDebugging),
   engine: limiters,
   boards,
@@ -28,6 +36,7 @@ const front = createLocalFront({
     web: createSharedPlaces(maxConnections, { counts: connections.web, own: index }),
   },
   state: received(state),
+  scraper: servesMetrics ? scraper : undefined,
 });
 
 parentPort?.on("message", (message: ToWorker) => {
@@ -74,11 +83,18 @@ async function answer(question: Question): Promise<unknown> {
       return front.listen(question.at, question.isShared);
     case "count-calls":
       return front.callsUnderWay();
+    case "figures":
+      return figures();
     case "send-away":
       return front.sendAway();
     case "close":
       return front.close();
   }
+}
+
+async function figures(): Promise<WorkerFigures> {
+  const { calls } = await front.figures();
+  return { calls, thread: meter.read() };
 }
 
 function received({ serving, settings, running }: SentState): ServerState {

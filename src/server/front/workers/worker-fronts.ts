@@ -1,6 +1,6 @@
 /** The front of a server with threads that carry connections: each is a front of its own on the same ports. */
 
-import { MessageChannel } from "node:worker_threads";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { toBinary } from "@bufbuild/protobuf";
 import type { Clock } from "../../clock.ts";
 import type { Engines } from "../../engine/remote/messages.ts";
@@ -8,11 +8,15 @@ import { carryOver } from "../../engine/remote/port-carrier.ts";
 import { type ServedLink, serveLink } from "../../engine/remote/serve-link.ts";
 import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import type { Log } from "../../log.ts";
+import type { ExpositionFormat, Scraper } from "../../scrape.ts";
+import { openOf } from "../../transport/port/connection-places.ts";
 import { ensureFree } from "../../transport/port/port-sharing.ts";
-import type { Front, FrontAddresses, FrontListeners, ServerState } from "../front.ts";
+import type { Front, FrontAddresses, FrontFigures, FrontListeners, ServerState } from "../front.ts";
+import { createCallSum, type WorkerFigures } from "./figures.ts";
 import type { Question, SentState, ToWorker } from "./messages.ts";
 import { createRestarts } from "./restarts.ts";
-import { startWorkerThread, type WorkerThread } from "./worker-thread.ts";
+import { serveScrape } from "./scrape-link.ts";
+import { startWorkerThread, threadName, type WorkerThread } from "./worker-thread.ts";
 
 export interface WorkerFrontsOptions {
   readonly clock: Clock;
@@ -22,19 +26,27 @@ export interface WorkerFrontsOptions {
   readonly state: ServerState;
   /** How many threads. */
   readonly count: number;
+  /** What the web port serves at `/metrics`; undefined: nothing. */
+  readonly scraper: Scraper | undefined;
   /** Called when threads fail again and again. */
   readonly onFatal: (message: string) => void;
 }
 
 /** µs for which a thread may end its connections before it is ended itself. */
 const CLOSE_TIMEOUT = 5_000_000;
+/** µs in which a thread may say what it has counted. */
+const FIGURES_TIMEOUT = 1_000_000;
 
 /** Resolves when all threads run; rejects, with none left, if one does not start. */
 export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<Front> {
-  const { clock, log, engines, secretKey, count, onFatal } = options;
+  const { clock, log, engines, secretKey, count, scraper, onFatal } = options;
   const connections = { grpc: sharedCounts(count), web: sharedCounts(count) };
   const restarts = createRestarts();
   const threads = new Set<WorkerThread>();
+  /** What each thread has answered last, by its index, and what those have counted that have ended. */
+  const answered = new Map<number, WorkerFigures>();
+  const past = createCallSum();
+  const indices = new WeakMap<WorkerThread, number>();
   const pauses = new Set<() => void>();
   let { state } = options;
   let listening: Extract<Question, { kind: "listen" }> | undefined;
@@ -61,14 +73,22 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       },
       onBug: (err) => log.error({ err }, "a command has failed in the engine"),
     });
-    const job = { link: port2, secretKey, state: sent(), connections, index };
+    const servesMetrics = scraper !== undefined;
+    const job = { link: port2, secretKey, state: sent(), connections, index, servesMetrics };
     const onEnd = (why: Error) => {
       link.lose();
       if (thread !== undefined) threads.delete(thread);
+      const counted = answered.get(index);
+      if (counted !== undefined) past.addEnded(counted.calls);
+      answered.delete(index);
       const lost = Atomics.exchange(connections.grpc, index, 0) + Atomics.exchange(connections.web, index, 0);
       if (thread !== undefined && !ending) replace(index, why, lost);
     };
-    thread = await startWorkerThread({ clock, job, log, onEnd });
+    const onScrape = (format: ExpositionFormat, port: MessagePort) => {
+      if (scraper !== undefined) serveScrape(scraper, format, port);
+    };
+    thread = await startWorkerThread({ clock, job, log, onScrape, onEnd });
+    indices.set(thread, index);
     threads.add(thread);
     return thread;
   }
@@ -121,14 +141,36 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
     return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   }
 
+  async function figures(): Promise<FrontFigures> {
+    const ask = async (thread: WorkerThread) => {
+      const counted = (await thread.ask({ kind: "figures" })) as WorkerFigures;
+      if (threads.has(thread)) answered.set(indices.get(thread) as number, counted);
+    };
+    await inTime(Promise.allSettled([...threads].map(ask)), FIGURES_TIMEOUT);
+    const calls = createCallSum();
+    calls.addEnded(past.read());
+    for (const counted of answered.values()) calls.add(counted.calls);
+    const byIndex = [...answered].sort(([a], [b]) => a - b);
+    return {
+      calls: calls.read(),
+      connections: { grpc: openOf(connections.grpc), web: openOf(connections.web) },
+      threads: byIndex.map(([index, { thread }]) => [threadName(index), thread]),
+    };
+  }
+
+  /** Resolves with the promise, or when so many µs have passed. */
+  async function inTime(promise: Promise<unknown>, micros: number): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.schedule(clock.now() + micros, false, late.resolve);
+    await Promise.race([promise, late.promise]);
+    cancel();
+  }
+
   async function close(): Promise<void> {
     ending = true;
     for (const cancel of pauses) cancel();
     const all = [...threads];
-    const late = Promise.withResolvers<void>();
-    const cancel = clock.schedule(clock.now() + CLOSE_TIMEOUT, false, late.resolve);
-    await Promise.race([askAll({ kind: "close" }), late.promise]);
-    cancel();
+    await inTime(askAll({ kind: "close" }), CLOSE_TIMEOUT);
     await Promise.all(all.map((thread) => thread.end()));
   }
 
@@ -168,6 +210,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       const counts = (await askAll({ kind: "count-calls" })) as readonly number[];
       return counts.reduce((sum, one) => sum + one, 0);
     },
+    figures,
     async sendAway() {
       ending = true;
       await askAll({ kind: "send-away" });

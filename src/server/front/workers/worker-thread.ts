@@ -1,8 +1,9 @@
 /** The main thread's side of one thread that carries connections. */
 
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
+import type { ExpositionFormat } from "../../scrape.ts";
 import type { FromWorker, Question, ToWorker, WorkerJob } from "./messages.ts";
 
 export interface WorkerThread {
@@ -18,6 +19,8 @@ export interface WorkerThreadOptions {
   readonly job: WorkerJob;
   /** Writes the thread's lines. */
   readonly log: Log;
+  /** Somebody reads metrics over it. */
+  readonly onScrape: (format: ExpositionFormat, port: MessagePort) => void;
   /** Called once, when it has ended, for whatever reason. */
   readonly onEnd: (why: Error) => void;
 }
@@ -36,10 +39,15 @@ const WORKER = new URL(
   import.meta.url,
 );
 
+/** As the thread is called, by its index. */
+export function threadName(index: number): string {
+  return `transport ${index + 1}`;
+}
+
 /** Resolves when the thread can be asked; rejects if it ends before, after `onEnd`. */
-export function startWorkerThread({ clock, job, log, onEnd }: WorkerThreadOptions): Promise<WorkerThread> {
+export function startWorkerThread({ clock, job, log, onScrape, onEnd }: WorkerThreadOptions): Promise<WorkerThread> {
   const worker = new Worker(WORKER, {
-    name: `transport ${job.index + 1}`,
+    name: threadName(job.index),
     workerData: job,
     transferList: [job.link],
   });
@@ -63,6 +71,9 @@ export function startWorkerThread({ clock, job, log, onEnd }: WorkerThreadOption
         break;
       case "broken":
         why = message.error;
+        break;
+      case "scrape":
+        onScrape(message.format, message.port);
         break;
       case "log":
         log[message.level](message.fields, message.message);

@@ -2,12 +2,13 @@
 
 import { type Refusal, refusal } from "../reasons.ts";
 import { Fifo } from "../structures/fifo.ts";
+import { Histogram } from "../structures/histogram.ts";
 import { Durations, Meter } from "../structures/meter.ts";
 import { dropCard } from "./card-commands.ts";
 import { ChangeLog } from "./change-log.ts";
 import type { BoardOutcomes, CreateBoard, DeclareBoards, DeleteBoard, UpdateBoard } from "./command.ts";
 import { FlowHistory } from "./flow-history.ts";
-import type { Board, BoardConfig, Card, Stage, StageConfig } from "./model.ts";
+import { type Board, type BoardConfig, type Card, FLOW_BOUNDS, type Stage, type StageConfig } from "./model.ts";
 import { reviewClaims, turnAwayPullers } from "./puller-queue.ts";
 import { byEntry, byPriority, Ranking } from "./ranking.ts";
 import { keptStages, pendingRenames, refuseStages, sameBoard } from "./restage.ts";
@@ -121,6 +122,7 @@ export function makeBoard(state: BoardState, config: BoardConfig, declaration: B
     arrivals: new Meter(now, RATE),
     completions: new Meter(now, RATE),
     leadTimes: new Durations(now, TIMES),
+    leads: new Histogram(FLOW_BOUNDS),
     history: new FlowHistory(now),
     completedByDay: new Map(),
     blocked: 0,
@@ -150,6 +152,8 @@ function createStage(board: Board, config: StageConfig, index: number, now: numb
     arrivals: new Meter(now, RATE),
     departures: new Meter(now, RATE),
     cycleTimes: new Durations(now, TIMES),
+    cycles: new Histogram(FLOW_BOUNDS),
+    pulls: 0,
   };
 }
 

@@ -34,6 +34,7 @@ export function move(state: BoardState, card: Card, to: Stage): void {
   from.cards.delete(card.id);
   from.departures.count(now);
   from.cycleTimes.record(now - card.enteredAt, now);
+  from.cycles.record(now - card.enteredAt);
   card.stage = to;
   card.attempt = 0;
   const last = to.index === board.stages.length - 1;
@@ -132,6 +133,7 @@ function complete(state: BoardState, card: Card): void {
   card.completedAt = state.now;
   board.completions.count(state.now);
   board.leadTimes.record(state.now - card.addedAt, state.now);
+  board.leads.record(state.now - card.addedAt);
 }
 
 function leaveState(state: BoardState, card: Card): void {

@@ -4,6 +4,7 @@ import type { Held, Queuer } from "../liveness.ts";
 import type { WaitReason } from "../reasons.ts";
 import type { Session } from "../session.ts";
 import type { Fifo, FifoNode } from "../structures/fifo.ts";
+import { boundsInSeconds, type Histogram } from "../structures/histogram.ts";
 import type { Due } from "../structures/indexed-heap.ts";
 import type { Durations, Meter } from "../structures/meter.ts";
 import type { ChangeLog } from "./change-log.ts";
@@ -57,6 +58,8 @@ export interface Board extends Due {
   readonly arrivals: Meter;
   readonly completions: Meter;
   readonly leadTimes: Durations;
+  /** The same, of all that were ever completed. */
+  readonly leads: Histogram;
   readonly history: FlowHistory;
   /** By the number of the day since 1970, UTC; the latest last. */
   readonly completedByDay: Map<number, number>;
@@ -84,7 +87,20 @@ export interface Stage {
   readonly arrivals: Meter;
   readonly departures: Meter;
   readonly cycleTimes: Durations;
+  /** The same, of all that have ever left. */
+  readonly cycles: Histogram;
+  /** How many cards were pulled into it, or taken up where they stood in it. */
+  pulls: number;
 }
+
+const HOUR = 3_600;
+const DAY = 86_400;
+
+/** Of the time that cards take: work of a machine, and of people. */
+export const FLOW_BOUNDS = boundsInSeconds(
+  ...[1, 10, 60, 300, 900, HOUR, 4 * HOUR, 12 * HOUR],
+  ...[DAY, 3 * DAY, 7 * DAY, 30 * DAY],
+);
 
 /** `waiting`: no worker holds it. `finished`: the next stage may pull it. `sent-back`: the stage before shall. */
 export type CardState = "waiting" | "active" | "blocked" | "finished" | "sent-back" | "completed";

@@ -119,6 +119,7 @@ function rememberSpent(state: BoardState, { board, config }: Stage, card: Card, 
 }
 
 function shift(state: BoardState, stage: Stage, pull: Pull): void {
+  stage.pulls += 1;
   switch (pull.kind) {
     case "own":
       return;

@@ -4,8 +4,9 @@ import type { Displaced, StreamEnd, StreamId, Streaming } from "../liveness.ts";
 import type { Refusal, WaitReason } from "../reasons.ts";
 import type { SessionRef, SessionStream } from "../session.ts";
 import type { Claim } from "./claim.ts";
-import type { Lease, LeaseEnd, WorkOutcome } from "./lease.ts";
+import type { Lease } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
+import type { LeaseEnd, WorkOutcome } from "./outcomes.ts";
 import type { PastRequest } from "./past-request.ts";
 
 export interface Acquire extends Streaming {

@@ -5,8 +5,9 @@ import { dropBuckets } from "./chores.ts";
 import type { Ended } from "./command.ts";
 import { startClock } from "./grant.ts";
 import { closeIfIdle } from "./instances.ts";
-import { type HeldClaim, heldLimiters, isFirstHeld, type Lease, type LeaseEnd } from "./lease.ts";
+import { type HeldClaim, heldLimiters, isFirstHeld, type Lease } from "./lease.ts";
 import { flowOf, type Limiter } from "./limiter.ts";
+import type { LeaseEnd } from "./outcomes.ts";
 import { unsettle } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
 import type { State } from "./state.ts";
@@ -44,9 +45,11 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
     if (!isFirstHeld(claims, index)) continue;
     const { limiter } = (claims[index] as HeldClaim).instance;
     limiter.leases -= 1;
+    flowOf(limiter).totals.ends[end] += 1;
     if (attachmentKind(lease) === "orphaned") limiter.orphanedLeases -= 1;
   }
   const stream = streamOf(lease);
+  const held = now - lease.grantedAt;
   leaveSessionOf(state, lease);
   for (const { instance, permits, slots } of claims) {
     if (permits === 0) continue;
@@ -55,9 +58,10 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
     instance.holders?.remove(lease.grantedAt, permits);
     limiter.permitsInUse -= permits;
     instance.slots?.giveBack(slots);
-    const { completions, holds } = flowOf(limiter);
+    const { completions, holds, totals } = flowOf(limiter);
     completions.count(now);
-    holds.record(now - lease.grantedAt, now);
+    holds.record(held, now);
+    totals.holds.record(held);
     limiter.statistics.activity += 1;
     unsettle(state, instance);
     closeIfIdle(state, instance);

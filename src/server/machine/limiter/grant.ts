@@ -97,12 +97,15 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
     dueAt: 0,
     heapIndex: -1,
   };
-  for (const { instance, permits } of claims) {
+  const waited = now - grantee.arrivedAt;
+  for (const { instance, permits, tokens } of claims) {
     const flow = flowOf(instance.limiter);
-    const { grants, waits, completions } = flow;
+    const { grants, waits, completions, totals } = flow;
     grants.count(now);
     flow.lastGrantAt = now;
-    waits.record(now - grantee.arrivedAt, now);
+    waits.record(waited, now);
+    totals.waits.record(waited);
+    totals.tokens += tokens;
     instance.limiter.statistics.activity += 1;
     if (permits > 0) continue;
     completions.count(now);

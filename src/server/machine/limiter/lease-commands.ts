@@ -6,8 +6,9 @@ import { enter } from "../session.ts";
 import type { Abandon, CancelWaiter, Ended, Leave, Outcomes, Release, Renew, Revoke, Withdraw } from "./command.ts";
 import { detach, endLease, orphan, pastEnd, undoGrant } from "./ending.ts";
 import { startClock } from "./grant.ts";
-import { heldLimiters, type Lease, noteRevoked, type WorkOutcome } from "./lease.ts";
-import type { Waiter } from "./limiter.ts";
+import { type HeldClaim, isFirstHeld, type Lease, noteRevoked } from "./lease.ts";
+import { flowOf, type Waiter } from "./limiter.ts";
+import type { WorkOutcome } from "./outcomes.ts";
 import { dequeue, stepAside } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
 import type { State } from "./state.ts";
@@ -78,8 +79,12 @@ export function withdraw(state: State, { requestId, workOutcome }: Withdraw): Ou
 }
 
 function releaseLease(state: State, lease: Lease, workOutcome: WorkOutcome): Ended {
-  if (workOutcome === "overloaded") {
-    for (const limiter of heldLimiters(lease)) limiter.statistics.overloaded += 1;
+  const { claims } = lease;
+  for (let index = 0; index < claims.length; index++) {
+    if (!isFirstHeld(claims, index)) continue;
+    const { limiter } = (claims[index] as HeldClaim).instance;
+    flowOf(limiter).totals.releases[workOutcome] += 1;
+    if (workOutcome === "overloaded") limiter.statistics.overloaded += 1;
   }
   endLease(state, lease, "released");
   return { kind: "ended", leaseId: lease.id, end: "released", already: false };

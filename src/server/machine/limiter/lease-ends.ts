@@ -8,7 +8,7 @@
 
 import type { Entries } from "../structures/generation-map.ts";
 import { mixed } from "../structures/hash.ts";
-import type { LeaseEnd } from "./lease.ts";
+import type { LeaseEnd } from "./outcomes.ts";
 
 const ENDS: readonly LeaseEnd[] = ["released", "cancelled", "expired", "revoked", "deleted"];
 const CODES = new Map(ENDS.map((end, index) => [end, index + 1]));

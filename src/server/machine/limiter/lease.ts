@@ -4,12 +4,7 @@ import type { Held } from "../liveness.ts";
 import type { Reason } from "../reasons.ts";
 import type { Claim } from "./claim.ts";
 import type { Instance, Limiter } from "./limiter.ts";
-
-/** How a lease ended; each ends exactly once. */
-export type LeaseEnd = "released" | "cancelled" | "expired" | "revoked" | "deleted";
-
-/** How the guarded work went. */
-export type WorkOutcome = "success" | "overloaded" | "ignored";
+import type { LeaseEnd } from "./outcomes.ts";
 
 /** What a lease holds of one instance. */
 export interface HeldClaim {

@@ -8,10 +8,11 @@ import type { Session } from "../session.ts";
 import type { Member } from "../structures/arrival-index.ts";
 import { Fifo, type FifoNode } from "../structures/fifo.ts";
 import { type Due, IndexedHeap } from "../structures/indexed-heap.ts";
-import { Durations, Meter } from "../structures/meter.ts";
+import type { Meter } from "../structures/meter.ts";
 import type { Slots } from "../structures/slots.ts";
 import type { Claim } from "./claim.ts";
 import { type EarlierRate, refilled } from "./earlier-rates.ts";
+import { createFlow, type Flow } from "./flow.ts";
 import type { Holders } from "./holders.ts";
 import { type Rate, sameRate } from "./rate.ts";
 import { type Bucket, fullBucket, microsUntil, microsUntilFull } from "./token-bucket.ts";
@@ -164,30 +165,9 @@ export interface Statistics {
   activity: number;
 }
 
-/** What goes through a limiter. */
-export interface Flow {
-  readonly arrivals: Meter;
-  readonly grants: Meter;
-  readonly completions: Meter;
-  readonly waits: Durations;
-  readonly holds: Durations;
-  lastGrantAt: number | undefined;
-}
-
 export function flowOf({ statistics }: Limiter): Flow {
   statistics.flow ??= createFlow(statistics.since);
   return statistics.flow;
-}
-
-function createFlow(since: number): Flow {
-  return {
-    arrivals: new Meter(since),
-    grants: new Meter(since),
-    completions: new Meter(since),
-    waits: new Durations(since),
-    holds: new Durations(since),
-    lastGrantAt: undefined,
-  };
 }
 
 interface LimiterOrigin {

@@ -1,5 +1,6 @@
 import type { Claim } from "./claim.ts";
-import type { Lease, LeaseEnd } from "./lease.ts";
+import type { Lease } from "./lease.ts";
+import type { LeaseEnd } from "./outcomes.ts";
 
 /** A request id that is used up: what it had stood for. */
 export type PastRequest =

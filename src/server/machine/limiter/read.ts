@@ -5,8 +5,9 @@ import type { WallTime } from "../wall-time.ts";
 import { missingOf, obstaclesOf } from "./claim-targets.ts";
 import { refilled } from "./earlier-rates.ts";
 import { estimateOf, survey, waitersAhead } from "./estimate.ts";
+import type { Flow } from "./flow.ts";
 import type { Lease } from "./lease.ts";
-import type { Flow, Instance, Limiter, Place, Waiter } from "./limiter.ts";
+import type { Instance, Limiter, Place, Waiter } from "./limiter.ts";
 import type { State } from "./state.ts";
 import { levelOf } from "./token-bucket.ts";
 import { type LeaseView, type LimiterStatus, type LimiterView, viewLease, type WaiterView } from "./view.ts";
@@ -251,7 +252,13 @@ const NO_REFUSALS: LimiterStatus["refusals"] = [];
 /** What a key that is not in use would show. */
 const UNUSED = { permitsInUse: 0, queue: { presentCount: 0 } };
 
-function tokensAvailable(limiter: Limiter, one: Instance | undefined, key: string, now: number): number | undefined {
+/** Tokens of a key's bucket; `one`: its instance, if it is in use. Undefined where they are not one number. */
+export function tokensAvailable(
+  limiter: Limiter,
+  one: Instance | undefined,
+  key: string,
+  now: number,
+): number | undefined {
   const { rate, keyed } = limiter.config;
   if (rate === undefined || (keyed && key === "")) return undefined;
   if (one === undefined) return rate.capacity;

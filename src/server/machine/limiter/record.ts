@@ -6,8 +6,9 @@
 import { sessionIdOf } from "../liveness.ts";
 import type { Claim } from "./claim.ts";
 import { caughtUp, type EarlierRate } from "./earlier-rates.ts";
-import type { Lease, LeaseEnd } from "./lease.ts";
+import type { Lease } from "./lease.ts";
 import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
+import type { LeaseEnd } from "./outcomes.ts";
 import type { PastRequest } from "./past-request.ts";
 
 export interface Records {

@@ -7,9 +7,10 @@ import { IndexedHeap } from "../structures/indexed-heap.ts";
 import { SortedNames } from "../structures/sorted-names.ts";
 import { type Chores, createChores } from "./chore.ts";
 import type { Change, MachineEvent } from "./command.ts";
-import type { Lease, LeaseEnd } from "./lease.ts";
+import type { Lease } from "./lease.ts";
 import { EndTable } from "./lease-ends.ts";
 import type { Instance, Limiter, Waiter } from "./limiter.ts";
+import type { LeaseEnd } from "./outcomes.ts";
 import type { PastRequest } from "./past-request.ts";
 
 export interface MachineOptions {

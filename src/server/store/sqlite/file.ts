@@ -18,6 +18,7 @@ import { type Contents, readContents, readHead } from "./contents.ts";
 import { damaged } from "./damage.ts";
 import { type Mark, type MarkFile, openMark } from "./mark.ts";
 import { FORMAT, migrate, refuseNewer } from "./migrations.ts";
+import { DATABASE, LOG } from "./names.ts";
 import { noteOwner } from "./owner.ts";
 import { problemOf } from "./problem.ts";
 import { salvage, setAside } from "./salvage.ts";
@@ -41,8 +42,6 @@ export interface StoreFile extends Commits {
   readonly incomplete: Incomplete;
 }
 
-const DATABASE = "data.db";
-const LOG = `${DATABASE}-wal`;
 const INDEX = `${DATABASE}-shm`;
 const JOURNAL = `${DATABASE}-journal`;
 const MARK = "mark";

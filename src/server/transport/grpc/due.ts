@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders } from "node:http2";
 import type { Clock } from "../../clock.ts";
+import { Code } from "../../wire/error-wire.ts";
 import { grpcTimeout, timeLeft } from "../rpc/timeouts.ts";
 
 const KEY = "ggen-due";
@@ -22,6 +23,12 @@ export function noteDueTime(headers: IncomingHttpHeaders, timeout: unknown, cloc
   const micros = grpcTimeout(timeout);
   if (micros !== undefined) headers[KEY] = String(clock.now() + micros);
   else if (KEY in headers) delete headers[KEY];
+}
+
+/** With which status a call is over whose client is gone, or has heard from grpc-js that its time has passed. */
+export function codeOfGone(call: WithMetadata, clock: Clock): Code {
+  const left = timeLeftOf(call, clock);
+  return left !== undefined && left <= 0 ? Code.DeadlineExceeded : Code.Canceled;
 }
 
 /** µs that are left of a call's time; undefined: it has no deadline. */

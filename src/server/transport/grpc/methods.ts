@@ -15,15 +15,17 @@ import type { Clock } from "../../clock.ts";
 import type { BidiHandler, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../../service/rpc.ts";
 import { tooManyStreams } from "../../wire/error-wire.ts";
 import type { ReaderGuard } from "../http2/reader-guard.ts";
+import { OK, type StatusCode, type Timed } from "../rpc/call-times.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { pathOf } from "../rpc/method-paths.ts";
 import { decoderOf, encoderOf } from "./codec.ts";
+import { codeOfGone } from "./due.ts";
 import { statusOf } from "./status.ts";
 import { GrpcBidiStream, GrpcCall, GrpcServerStream } from "./stream.ts";
 import { OK_TRAILERS } from "./trailers.ts";
 import type { Beneath, GrpcBeneath } from "./underlying-stream.ts";
 
-export interface MethodContext {
+export interface MethodContext extends Timed {
   readonly dispatcher: Dispatcher;
   readonly beneath: GrpcBeneath;
   readonly readers: ReaderGuard;
@@ -74,11 +76,19 @@ function handlerOf(method: RpcMethod, aside: boolean, context: MethodContext): U
 function unary(
   method: DescMethod,
   handle: UnaryHandler<unknown, unknown>,
-  { dispatcher, clock }: MethodContext,
+  context: MethodContext,
 ): handleUnaryCall<Message, Buffer> {
+  const { dispatcher, clock } = context;
   const encode = encoderOf(method.output);
+  const times = context.times.of(method, "grpc");
   return (call, callback) => {
-    const fail = (thrown: unknown) => callback(statusOf(dispatcher.errorOf(method, thrown)));
+    const beganAt = times.began();
+    const ended = (code: StatusCode) => times.ended(beganAt, call.cancelled ? codeOfGone(call, clock) : code);
+    const fail = (thrown: unknown) => {
+      const error = dispatcher.errorOf(method, thrown);
+      ended(error.code);
+      callback(statusOf(error));
+    };
     const succeed = (answer: Message) => {
       let bytes: Buffer;
       try {
@@ -87,6 +97,7 @@ function unary(
         fail(thrown);
         return;
       }
+      ended(OK);
       callback(null, bytes, OK_TRAILERS);
     };
     dispatcher.began(method);
@@ -109,10 +120,11 @@ function serverStreaming(
 ): handleServerStreamingCall<Message, Buffer> {
   const { dispatcher, readers, clock } = context;
   const encode = encoderOf(method.output);
+  const times = context.times.of(method, "grpc");
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcServerStream(call, { method, encode, beneath, dispatcher, readers, clock });
+    const stream = new GrpcServerStream(call, { method, encode, times, beneath, dispatcher, readers, clock });
     begin(stream, method, beneath, aside, dispatcher, () => {
       dispatcher.check(method, call.request);
       handle(call.request, stream);
@@ -128,10 +140,11 @@ function bidiStreaming(
 ): handleBidiStreamingCall<Message, Buffer> {
   const { dispatcher, readers, clock } = context;
   const encode = encoderOf(method.output);
+  const times = context.times.of(method, "grpc");
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcBidiStream(call, { method, encode, beneath, dispatcher, readers, clock });
+    const stream = new GrpcBidiStream(call, { method, encode, times, beneath, dispatcher, readers, clock });
     begin(stream, method, beneath, aside, dispatcher, () => handle(stream));
   };
 }

@@ -8,9 +8,10 @@ import type { Write } from "../../protobuf/codec.ts";
 import type { BidiStream, Caller, ServerStream, StreamEnd, UnaryCall } from "../../service/rpc.ts";
 import type { WireError } from "../../wire/error-wire.ts";
 import type { ReaderGuard, WatchedReader } from "../http2/reader-guard.ts";
+import { type MethodTimes, OK, type StatusCode } from "../rpc/call-times.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { STREAM_WINDOW } from "../rpc/window.ts";
-import { headerOf, timeLeftOf, type WithMetadata } from "./due.ts";
+import { codeOfGone, headerOf, timeLeftOf, type WithMetadata } from "./due.ts";
 import { statusOf } from "./status.ts";
 import { OK_TRAILERS } from "./trailers.ts";
 import type { Beneath } from "./underlying-stream.ts";
@@ -18,6 +19,7 @@ import type { Beneath } from "./underlying-stream.ts";
 export interface GrpcStreamOptions {
   readonly method: DescMethod;
   readonly encode: Write;
+  readonly times: MethodTimes;
   readonly beneath: Beneath;
   readonly dispatcher: Dispatcher;
   readonly readers: ReaderGuard;
@@ -34,6 +36,7 @@ export class GrpcServerStream implements ServerStream<Message> {
   readonly #call: AnyCall;
   readonly #options: GrpcStreamOptions;
   readonly #reader: WatchedReader;
+  readonly #beganAt: number;
   #unsent = 0;
   /** Since the reader was last up to date; it has time for all of them. */
   #unsentBytes = 0;
@@ -46,7 +49,8 @@ export class GrpcServerStream implements ServerStream<Message> {
   constructor(call: AnyCall, options: GrpcStreamOptions) {
     this.#call = call;
     this.#options = options;
-    const { beneath } = options;
+    const { beneath, times } = options;
+    this.#beganAt = times.began();
     const { stream, connection } = beneath;
     const leave = () => this.#leave(connection.howStreamEnded());
     this.#reader = options.readers.watch(() => {
@@ -103,7 +107,7 @@ export class GrpcServerStream implements ServerStream<Message> {
 
   end(): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#over(OK);
     this.#call.end(OK_TRAILERS);
   }
 
@@ -119,7 +123,7 @@ export class GrpcServerStream implements ServerStream<Message> {
   }
 
   protected endWith(error: WireError): void {
-    this.#ended = true;
+    this.#over(error.code);
     // This is how grpc-js takes the status of a stream: it is sent after what was written.
     this.#call.emit("error", statusOf(error));
   }
@@ -160,8 +164,13 @@ export class GrpcServerStream implements ServerStream<Message> {
 
   #leave(how: StreamEnd): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#over(codeOfGone(this.#call, this.#options.clock));
     this.#onEnd(how);
+  }
+
+  #over(code: StatusCode): void {
+    this.#ended = true;
+    this.#options.times.ended(this.#beganAt, code);
   }
 }
 

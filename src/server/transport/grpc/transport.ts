@@ -9,6 +9,7 @@ import { createHttp2Sessions, http2Options } from "../http2/sessions.ts";
 import { spreadStreams } from "../http2/stream-turns.ts";
 import type { Transport, TransportOptions } from "../port/options.ts";
 import { createPort } from "../port/port.ts";
+import type { Timed } from "../rpc/call-times.ts";
 import { createDispatcher } from "../rpc/dispatch.ts";
 import { openEndedPaths, streamingPaths } from "../rpc/method-paths.ts";
 import { clampGrpcTimeout } from "../rpc/timeouts.ts";
@@ -20,7 +21,8 @@ import { createGrpcBeneath } from "./underlying-stream.ts";
 
 const TIMEOUT_HEADER = "grpc-timeout";
 
-export function createGrpcTransport({ services, places, limits, liveness, log, clock }: TransportOptions): Transport {
+export function createGrpcTransport(options: TransportOptions & Timed): Transport {
+  const { services, places, limits, liveness, times, log, clock } = options;
   // What a caller sends must not write lines of its own to standard error.
   setLogger({ error: (message: string) => log.debug({ message }, "grpc-js") });
   const grpc = new Server({
@@ -33,7 +35,7 @@ export function createGrpcTransport({ services, places, limits, liveness, log, c
   const readers = createReaderGuard(clock, liveness);
   const dispatcher = createDispatcher(services, log);
   const beneath = createGrpcBeneath(sessions);
-  for (const service of services) addService(grpc, service, { dispatcher, beneath, readers, clock });
+  for (const service of services) addService(grpc, service, { dispatcher, times, beneath, readers, clock });
 
   const streaming = streamingPaths(services);
   const openEnded = openEndedPaths(services);

@@ -5,6 +5,8 @@ export interface ConnectionPlaces {
   take(): boolean;
   /** Gives one back. */
   leave(): void;
+  /** How many are open, over all threads. */
+  readonly open: number;
 }
 
 /** The places of a port that this thread alone listens on. */
@@ -27,14 +29,22 @@ export function createSharedPlaces(most: number, { counts, own }: SharedCounts):
   return {
     take() {
       Atomics.add(counts, own, 1);
-      let open = 0;
-      for (let i = 0; i < counts.length; i++) open += Atomics.load(counts, i);
-      if (open <= most) return true;
+      if (openOf(counts) <= most) return true;
       Atomics.sub(counts, own, 1);
       return false;
     },
     leave() {
       Atomics.sub(counts, own, 1);
     },
+    get open() {
+      return openOf(counts);
+    },
   };
+}
+
+/** The connections of all threads. */
+export function openOf(counts: Int32Array): number {
+  let open = 0;
+  for (let i = 0; i < counts.length; i++) open += Atomics.load(counts, i);
+  return open;
 }

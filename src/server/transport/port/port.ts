@@ -10,7 +10,8 @@ const LAST_WORDS = 50_000;
 /** µs that a connection may take to end after that. */
 const LINGER = 500_000;
 
-export interface PortOptions extends Pick<TransportOptions, "places" | "limits" | "log" | "clock"> {
+export interface PortOptions extends Pick<TransportOptions, "places" | "log" | "clock"> {
+  readonly limits: Pick<TransportOptions["limits"], "maxConnections">;
   /** Accepts the connections; nothing listens yet. */
   readonly server: Server;
   /** Sends the open connections away, each after its last call. Called once. */

@@ -8,6 +8,7 @@ import type { RpcService } from "../../service/rpc.ts";
 import type { ReaderGuard } from "../http2/reader-guard.ts";
 import type { Http2Sessions } from "../http2/sessions.ts";
 import type { TransportLimits } from "../port/options.ts";
+import type { Timed } from "../rpc/call-times.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { clampConnectTimeout, clampGrpcTimeout } from "../rpc/timeouts.ts";
 import type { Cors } from "./cors.ts";
@@ -20,7 +21,7 @@ import { answerUnknown } from "./unknown.ts";
 /** Serves a request that is no RPC; false: it has nothing at this path, and has touched nothing. */
 export type Pages = (request: WebRequest, response: WebResponse) => boolean;
 
-export interface WebHandlerOptions {
+export interface WebHandlerOptions extends Timed {
   readonly services: readonly RpcService[];
   readonly dispatcher: Dispatcher;
   readonly sessions: Http2Sessions;
@@ -36,14 +37,14 @@ const NO_CALL = "the request is answered before it is a call";
 
 /** Whatever comes, it does not throw. */
 export function createWebHandler(options: WebHandlerOptions): (request: WebRequest, response: WebResponse) => void {
-  const { services, dispatcher, sessions, readers, limits, cors, pages, log, clock } = options;
+  const { services, dispatcher, times, sessions, readers, limits, cors, pages, log, clock } = options;
   const router = createConnectRouter({
     readMaxBytes: limits.maxMessageBytes,
     // Messages are small, and what is not decompressed cannot be a bomb.
     acceptCompression: [],
     binaryOptions: { readUnknownFields: false },
   });
-  for (const service of services) addRoutes(router, service, dispatcher);
+  for (const service of services) addRoutes(router, service, { dispatcher, times });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
   // HTTP/2 ends the stream alone, and `request-guard.ts` sees to that.

@@ -18,11 +18,13 @@ import type {
   UnaryHandler,
 } from "../../service/rpc.ts";
 import { tooManyStreams } from "../../wire/error-wire.ts";
+import { OK, type StatusCode, type Timed } from "../rpc/call-times.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { connectErrorOf } from "./error.ts";
 import { exchangeKey } from "./exchange.ts";
 import { requireHttpVersion } from "./http-version.ts";
 import { jsonOptionsOf } from "./json.ts";
+import { codeOfGone, systemOf } from "./status.ts";
 import { WebStream } from "./stream.ts";
 
 type Implementation =
@@ -30,24 +32,28 @@ type Implementation =
   | MethodImpl<DescMethodServerStreaming>
   | MethodImpl<DescMethodBiDiStreaming>;
 
+export interface RouteContext extends Timed {
+  readonly dispatcher: Dispatcher;
+}
+
 /** Serves every method that has a function, and answers UNIMPLEMENTED for the others. */
-export function addRoutes(router: ConnectRouter, service: RpcService, dispatcher: Dispatcher): void {
+export function addRoutes(router: ConnectRouter, service: RpcService, context: RouteContext): void {
   for (const method of service.methods) {
     const { descriptor } = method;
     // The kinds of methods and functions match, one by one; TypeScript cannot see it.
-    const implementation = implementationOf(method, service.aside, dispatcher) as MethodImpl<DescMethod>;
+    const implementation = implementationOf(method, service.aside, context) as MethodImpl<DescMethod>;
     router.rpc(descriptor, implementation, { jsonOptions: jsonOptionsOf(descriptor.input) });
   }
 }
 
-function implementationOf(method: RpcMethod, aside: boolean, dispatcher: Dispatcher): Implementation {
+function implementationOf(method: RpcMethod, aside: boolean, context: RouteContext): Implementation {
   switch (method.kind) {
     case "unary":
-      return unary(method.descriptor, method.handle, dispatcher);
+      return unary(method.descriptor, method.handle, context);
     case "server_streaming":
-      return serverStreaming(method.descriptor, method.handle, aside, dispatcher);
+      return serverStreaming(method.descriptor, method.handle, aside, context);
     case "bidi_streaming":
-      return bidiStreaming(method.descriptor, method.handle, aside, dispatcher);
+      return bidiStreaming(method.descriptor, method.handle, aside, context);
     case "unimplemented":
       return () => {
         throw new ConnectError(`${method.descriptor.name} is not implemented`, Code.Unimplemented);
@@ -58,15 +64,22 @@ function implementationOf(method: RpcMethod, aside: boolean, dispatcher: Dispatc
 function unary(
   method: DescMethod,
   handle: UnaryHandler<unknown, unknown>,
-  dispatcher: Dispatcher,
+  { dispatcher, times: allTimes }: RouteContext,
 ): MethodImpl<DescMethodUnary> {
   return async (request, context) => {
+    const times = allTimes.of(method, systemOf(context));
+    const beganAt = times.began();
+    const ended = (code: StatusCode) => times.ended(beganAt, context.signal.aborted ? codeOfGone(context) : code);
     note(context, method, dispatcher);
     try {
       dispatcher.check(method, request);
-      return (await handle(request, new WebCall(context))) as Message;
+      const answer = (await handle(request, new WebCall(context))) as Message;
+      ended(OK);
+      return answer;
     } catch (thrown) {
-      throw connectErrorOf(dispatcher.errorOf(method, thrown), context.protocolName);
+      const error = dispatcher.errorOf(method, thrown);
+      ended(error.code);
+      throw connectErrorOf(error, context.protocolName);
     }
   };
 }
@@ -75,10 +88,10 @@ function serverStreaming(
   method: DescMethod,
   handle: ServerStreamHandler<unknown, unknown>,
   aside: boolean,
-  dispatcher: Dispatcher,
+  { dispatcher, times }: RouteContext,
 ): MethodImpl<DescMethodServerStreaming> {
   return (request, context) => {
-    const stream = new WebStream({ method, context, dispatcher });
+    const stream = new WebStream({ method, context, dispatcher, times: times.of(method, systemOf(context)) });
     begin(stream, context, method, aside, dispatcher, () => {
       dispatcher.check(method, request);
       handle(request, stream);
@@ -91,10 +104,10 @@ function bidiStreaming(
   method: DescMethod,
   handle: BidiHandler<unknown, unknown>,
   aside: boolean,
-  dispatcher: Dispatcher,
+  { dispatcher, times }: RouteContext,
 ): MethodImpl<DescMethodBiDiStreaming> {
   return (requests, context) => {
-    const stream = new WebStream({ method, context, dispatcher, requests });
+    const stream = new WebStream({ method, context, dispatcher, times: times.of(method, systemOf(context)), requests });
     begin(stream, context, method, aside, dispatcher, () => handle(stream));
     return stream;
   };

@@ -4,15 +4,18 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { BidiStream, Caller, StreamEnd } from "../../service/rpc.ts";
 import type { WireError } from "../../wire/error-wire.ts";
+import { type MethodTimes, OK, type StatusCode } from "../rpc/call-times.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { STREAM_WINDOW } from "../rpc/window.ts";
 import { connectErrorOf } from "./error.ts";
 import { exchangeKey, type WebExchange } from "./exchange.ts";
+import { codeOf } from "./status.ts";
 
 export interface WebStreamOptions {
   readonly method: DescMethod;
   readonly context: HandlerContext;
   readonly dispatcher: Dispatcher;
+  readonly times: MethodTimes;
   /** The requests of a stream in both directions. */
   readonly requests?: AsyncIterable<Message>;
 }
@@ -30,6 +33,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
   caller: Caller | undefined;
   readonly #options: WebStreamOptions;
   readonly #exchange: WebExchange | undefined;
+  readonly #beganAt: number;
   #queue: Message[] = [];
   /** Whether a pulled message is still being written. */
   #writing = false;
@@ -45,6 +49,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
 
   constructor(options: WebStreamOptions) {
     this.#options = options;
+    this.#beganAt = options.times.began();
     this.#exchange = options.context.values.get(exchangeKey);
     const { signal } = options.context;
     // Aborted when the exchange is, when the deadline has passed, and when all is over.
@@ -92,7 +97,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
 
   end(): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#over(OK);
     this.#settle((pull) => pull.resolve(DONE));
     this.#readOn();
   }
@@ -188,7 +193,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
 
   #breakOff(error: unknown): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#over(codeOf(error));
     this.#error = error;
     this.#settle((pull) => pull.reject(error));
     this.#readOn();
@@ -200,6 +205,11 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
     if (this.#ended) return;
     this.#breakOff(reason);
     this.#onEnd(this.#exchange?.howEnded() ?? "lost");
+  }
+
+  #over(code: StatusCode): void {
+    this.#ended = true;
+    this.#options.times.ended(this.#beganAt, code);
   }
 
   #settle(how: (pull: Pull) => void): void {

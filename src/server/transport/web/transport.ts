@@ -8,13 +8,14 @@ import { createHttp2Sessions, http2Options } from "../http2/sessions.ts";
 import { spreadStreams } from "../http2/stream-turns.ts";
 import type { Transport, TransportOptions } from "../port/options.ts";
 import { createPort } from "../port/port.ts";
+import type { Timed } from "../rpc/call-times.ts";
 import { createDispatcher } from "../rpc/dispatch.ts";
 import { openEndedPaths } from "../rpc/method-paths.ts";
 import { type CorsOptions, createCors } from "./cors.ts";
 import { createWebHandler, type Pages } from "./handler.ts";
 import { shareListener } from "./sniff.ts";
 
-export interface WebTransportOptions extends TransportOptions {
+export interface WebTransportOptions extends TransportOptions, Timed {
   /** Which pages of other origins may call. */
   readonly cors: CorsOptions;
   /** What else is served here. */
@@ -28,7 +29,7 @@ const HEADERS_TIMEOUT = 10_000;
 const CHECK_INTERVAL = 2_000;
 
 export function createWebTransport(options: WebTransportOptions): Transport {
-  const { services, places, limits, liveness, log, clock, cors, pages = () => false } = options;
+  const { services, places, limits, liveness, times, log, clock, cors, pages = () => false } = options;
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
   const guard = createRequestGuard(clock);
@@ -38,6 +39,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
   const handle = createWebHandler({
     services,
     dispatcher,
+    times,
     sessions,
     readers,
     limits,

@@ -83,6 +83,7 @@ export function createDisk(timeline: Timeline, dice: Dice, { forgetful }: { read
           const done = keep(all.map(({ row }) => row));
           return all.some(({ awaited }) => awaited) ? done : undefined;
         },
+        figures: () => Promise.resolve(undefined),
         onHealth: () => {},
         close: () => Promise.resolve(),
       };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { LeaseEnd } from "../../../../src/server/machine/limiter/lease.ts";
 import { EndTable } from "../../../../src/server/machine/limiter/lease-ends.ts";
+import type { LeaseEnd } from "../../../../src/server/machine/limiter/outcomes.ts";
 
 const end = fc.constantFrom<LeaseEnd>("released", "cancelled", "expired", "revoked", "deleted");
 /** Few enough to come twice, of the kind that callers choose and of the kind that the server makes. */

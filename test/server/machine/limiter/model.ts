@@ -5,8 +5,8 @@
 
 import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
 import type { Acquire, Command, Leave, Resume, TryAcquire } from "../../../../src/server/machine/limiter/command.ts";
-import type { LeaseEnd } from "../../../../src/server/machine/limiter/lease.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
+import type { LeaseEnd } from "../../../../src/server/machine/limiter/outcomes.ts";
 import type { Attachment } from "../../../../src/server/machine/liveness.ts";
 import type { Reason } from "../../../../src/server/machine/reasons.ts";
 import type { SessionStream } from "../../../../src/server/machine/session.ts";

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { LeaseEnd } from "../../../../src/server/machine/limiter/lease.ts";
+import type { LeaseEnd } from "../../../../src/server/machine/limiter/outcomes.ts";
 import { rateOf } from "../../../support/limiter-config.ts";
 import { claimOn, MINUTE, SECOND } from "../builders.ts";
 import { createScene, type Scene } from "./scene.ts";

@@ -13,9 +13,10 @@ import type {
   TryAcquire,
 } from "../../../../src/server/machine/limiter/command.ts";
 import { assertMachine } from "../../../../src/server/machine/limiter/invariants.ts";
-import type { Lease, LeaseEnd } from "../../../../src/server/machine/limiter/lease.ts";
+import type { Lease } from "../../../../src/server/machine/limiter/lease.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
 import { createMachine, type MachineOptions, type State } from "../../../../src/server/machine/limiter/machine.ts";
+import type { LeaseEnd } from "../../../../src/server/machine/limiter/outcomes.ts";
 import { limiterOf } from "../../../support/limiter-config.ts";
 
 interface Asked<C extends Acquire | TryAcquire> {

@@ -10,7 +10,9 @@ import { createLog } from "../../../../src/server/log.ts";
 import { createRpcService } from "../../../../src/server/service/rpc.ts";
 import { createGrpcTransport } from "../../../../src/server/transport/grpc/transport.ts";
 import { createConnectionPlaces } from "../../../../src/server/transport/port/connection-places.ts";
+import { createCallTimes } from "../../../../src/server/transport/rpc/call-times.ts";
 
+const clock = createSystemClock();
 const transport = createGrpcTransport({
   services: [createRpcService(AdmissionService, { tryAcquire: () => create(TryAcquireResponseSchema) })],
   places: createConnectionPlaces(1_000),
@@ -21,7 +23,8 @@ const transport = createGrpcTransport({
     maxMetadataBytes: 16 * 1024,
   },
   liveness: { keepaliveTime: 10_000_000, keepaliveTimeout: 5_000_000 },
-  clock: createSystemClock(),
+  times: createCallTimes(clock),
+  clock,
   log: createLog("error"),
 });
 process.send?.(await transport.listen("127.0.0.1:0"));

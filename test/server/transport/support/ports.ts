@@ -11,6 +11,7 @@ import type {
   TransportLimits,
   TransportOptions,
 } from "../../../../src/server/transport/port/options.ts";
+import { type CallTimes, createCallTimes, type Timed } from "../../../../src/server/transport/rpc/call-times.ts";
 import { createWebTransport, type WebTransportOptions } from "../../../../src/server/transport/web/transport.ts";
 import { createMemoryLog, type MemoryLog } from "./memory-log.ts";
 
@@ -26,6 +27,7 @@ export interface PortOptions {
   readonly limits?: Partial<TransportLimits>;
   readonly liveness?: Partial<Liveness>;
   readonly clock?: Clock;
+  readonly times?: CallTimes;
 }
 
 export const LIMITS: TransportLimits = {
@@ -52,14 +54,20 @@ export function startWeb(
   return start(createWebTransport(pages ? { ...common, pages } : common), log);
 }
 
-function transportOptions(services: readonly RpcService[], options: PortOptions, log: MemoryLog): TransportOptions {
+function transportOptions(
+  services: readonly RpcService[],
+  options: PortOptions,
+  log: MemoryLog,
+): TransportOptions & Timed {
   const limits = { ...LIMITS, ...options.limits };
+  const { clock = createSystemClock() } = options;
   return {
     services,
     places: createConnectionPlaces(limits.maxConnections),
     limits,
     liveness: { keepaliveTime: 10_000_000, keepaliveTimeout: 5_000_000, ...options.liveness },
-    clock: options.clock ?? createSystemClock(),
+    times: options.times ?? createCallTimes(clock),
+    clock,
     log,
   };
 }

@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/config/v1/config.proto.
  */
 export const file_ggen_backpressure_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEi7gMKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOwoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgq6SAeSAQQQ0IYDEjYKBmJvYXJkcxgHIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkQgm6SAaSAQMQ6AcSNQoHbG9nZ2luZxgGIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dnaW5nEjEKBXN0b3JlGAggASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0b3JlEh0KB3dvcmtlcnMYCSABKA1CB7pIBCoCGEBIAIgBAUIKCghfd29ya2VycyKIBAoJTGlzdGVuZXJzEpUBCgRncnBjGAEgASgJQoYBukiCAboBdwoRbGlzdGVuZXJzLmFkZHJlc3MSSG11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo1MDA1MSwgMC4wLjAuMDo1MDA1MSBvciBbOjoxXTo1MDA1MRoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAISkAEKA3dlYhgCIAEoCUKCAbpIf7oBdAoRbGlzdGVuZXJzLmFkZHJlc3MSRW11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo4MDgwLCAwLjAuMC4wOjgwODAgb3IgWzo6MV06ODA4MBoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAISJQoMY29yc19vcmlnaW5zGAMgAygJQg+6SAySAQkQZCIFcgMogAISqAEKDGNvcnNfaGVhZGVycxgEIAMoCUKRAbpIjQGSAYkBEGQihAG6AXwKEGxpc3RlbmVycy5oZWFkZXISOG11c3QgYmUgdGhlIG5hbWUgb2YgYSBoZWFkZXIsIHN1Y2ggYXMgeC1yZXF1ZXN0LWlkLCBvciAqGi50aGlzLm1hdGNoZXMoJ15bQS1aYS16MC05ISMkJSZcJyorLl5fYHx+LV0rJCcpcgMogAEimwQKBkxpbWl0cxItChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUINukgKKggYgICACCiACEgAiAEBEjMKGm1heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uGAIgASgNQgq6SAcqBRjoBygBSAGIAQESKQoPbWF4X2Nvbm5lY3Rpb25zGAMgASgNQgu6SAgqBhigjQYoAUgCiAEBEi0KEm1heF9tZXRhZGF0YV9ieXRlcxgEIAEoDUIMukgJKgcYgIAEKIAISAOIAQESJQoLbWF4X3dhaXRlcnMYBSABKA1CC7pICCoGGMCEPSgBSASIAQESJgoMbWF4X2xpbWl0ZXJzGAYgASgNQgu6SAgqBhigjQYoAEgFiAEBEiMKCm1heF9ib2FyZHMYByABKA1CCrpIByoFGJBOKABIBogBARIyChhtYXhfY29tbWFuZHNfcGVyX3Nlc3Npb24YCCABKA1CC7pICCoGGMCEPSgBSAeIAQFCFAoSX21heF9tZXNzYWdlX2J5dGVzQh0KG19tYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbkISChBfbWF4X2Nvbm5lY3Rpb25zQhUKE19tYXhfbWV0YWRhdGFfYnl0ZXNCDgoMX21heF93YWl0ZXJzQg8KDV9tYXhfbGltaXRlcnNCDQoLX21heF9ib2FyZHNCGwoZX21heF9jb21tYW5kc19wZXJfc2Vzc2lvbiLdAQoITGl2ZW5lc3MSRQoOa2VlcGFsaXZlX3RpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgMLXLxJIChFrZWVwYWxpdmVfdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvEkAKCWhlYXJ0YmVhdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvIkIKBURyYWluEjkKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcMgAinwEKBVN0b3JlEhgKBmZvbGRlchgBIAEoCUIIukgFcgMogAgSQQoGbGVhc2VzGAIgASgOMicuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkR1cmFiaWxpdHlCCLpIBYIBAhABEicKDW1heF9tZWdhYnl0ZXMYAyABKA1CC7pICCoGGICAQCgBSACIAQFCEAoOX21heF9tZWdhYnl0ZXMiSQoHTG9nZ2luZxI+CgVsZXZlbBgBIAEoDjIlLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dMZXZlbEIIukgFggECEAEqagoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASEwoPRFVSQUJJTElUWV9OT05FEAESFgoSRFVSQUJJTElUWV9QUk9DRVNTEAISEwoPRFVSQUJJTElUWV9ESVNLEAMqdwoITG9nTGV2ZWwSGQoVTE9HX0xFVkVMX1VOU1BFQ0lGSUVEEAASEwoPTE9HX0xFVkVMX0RFQlVHEAESEgoOTE9HX0xFVkVMX0lORk8QAhISCg5MT0dfTEVWRUxfV0FSThADEhMKD0xPR19MRVZFTF9FUlJPUhAEQnwKH2NvbS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjFQAVpXZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
+  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEipQQKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOwoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgq6SAeSAQQQ0IYDEjYKBmJvYXJkcxgHIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkQgm6SAaSAQMQ6AcSNQoHbG9nZ2luZxgGIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dnaW5nEjEKBXN0b3JlGAggASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0b3JlEh0KB3dvcmtlcnMYCSABKA1CB7pIBCoCGEBIAIgBARI1CgdtZXRyaWNzGAsgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3NCCgoIX3dvcmtlcnMiiAQKCUxpc3RlbmVycxKVAQoEZ3JwYxgBIAEoCUKGAbpIggG6AXcKEWxpc3RlbmVycy5hZGRyZXNzEkhtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6NTAwNTEsIDAuMC4wLjA6NTAwNTEgb3IgWzo6MV06NTAwNTEaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACEpABCgN3ZWIYAiABKAlCggG6SH+6AXQKEWxpc3RlbmVycy5hZGRyZXNzEkVtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6ODA4MCwgMC4wLjAuMDo4MDgwIG9yIFs6OjFdOjgwODAaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACEiUKDGNvcnNfb3JpZ2lucxgDIAMoCUIPukgMkgEJEGQiBXIDKIACEqgBCgxjb3JzX2hlYWRlcnMYBCADKAlCkQG6SI0BkgGJARBkIoQBugF8ChBsaXN0ZW5lcnMuaGVhZGVyEjhtdXN0IGJlIHRoZSBuYW1lIG9mIGEgaGVhZGVyLCBzdWNoIGFzIHgtcmVxdWVzdC1pZCwgb3IgKhoudGhpcy5tYXRjaGVzKCdeW0EtWmEtejAtOSEjJCUmXCcqKy5eX2B8fi1dKyQnKXIDKIABIpsECgZMaW1pdHMSLQoRbWF4X21lc3NhZ2VfYnl0ZXMYASABKA1CDbpICioIGICAgAgogAhIAIgBARIzChptYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbhgCIAEoDUIKukgHKgUY6AcoAUgBiAEBEikKD21heF9jb25uZWN0aW9ucxgDIAEoDUILukgIKgYYoI0GKAFIAogBARItChJtYXhfbWV0YWRhdGFfYnl0ZXMYBCABKA1CDLpICSoHGICABCiACEgDiAEBEiUKC21heF93YWl0ZXJzGAUgASgNQgu6SAgqBhjAhD0oAUgEiAEBEiYKDG1heF9saW1pdGVycxgGIAEoDUILukgIKgYYoI0GKABIBYgBARIjCgptYXhfYm9hcmRzGAcgASgNQgq6SAcqBRiQTigASAaIAQESMgoYbWF4X2NvbW1hbmRzX3Blcl9zZXNzaW9uGAggASgNQgu6SAgqBhjAhD0oAUgHiAEBQhQKEl9tYXhfbWVzc2FnZV9ieXRlc0IdChtfbWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb25CEgoQX21heF9jb25uZWN0aW9uc0IVChNfbWF4X21ldGFkYXRhX2J5dGVzQg4KDF9tYXhfd2FpdGVyc0IPCg1fbWF4X2xpbWl0ZXJzQg0KC19tYXhfYm9hcmRzQhsKGV9tYXhfY29tbWFuZHNfcGVyX3Nlc3Npb24i3QEKCExpdmVuZXNzEkUKDmtlZXBhbGl2ZV90aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8SSAoRa2VlcGFsaXZlX3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgMLXLxJACgloZWFydGJlYXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgMLXLyJCCgVEcmFpbhI5Cgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHDIAIp8BCgVTdG9yZRIYCgZmb2xkZXIYASABKAlCCLpIBXIDKIAIEkEKBmxlYXNlcxgCIAEoDjInLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5EdXJhYmlsaXR5Qgi6SAWCAQIQARInCg1tYXhfbWVnYWJ5dGVzGAMgASgNQgu6SAgqBhiAgEAoAUgAiAEBQhAKDl9tYXhfbWVnYWJ5dGVzIpgCCgdNZXRyaWNzEiQKDG1heF9saW1pdGVycxgBIAEoDUIJukgGKgQY0IYDSACIAQESQAoEa2V5cxgCIAMoCzInLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5NZXRyaWNzS2V5Qgm6SAaSAQMQ6AcSkwEKBmxpc3RlbhgDIAEoCUKCAbpIf7oBdAoRbGlzdGVuZXJzLmFkZHJlc3MSRW11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo5NDY0LCAwLjAuMC4wOjk0NjQgb3IgWzo6MV06OTQ2NBoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAJCDwoNX21heF9saW1pdGVycyJCCgpNZXRyaWNzS2V5EhsKB2xpbWl0ZXIYASABKAlCCrpIB3IFEAEogAESFwoDa2V5GAIgASgJQgq6SAdyBRABKIABIkkKB0xvZ2dpbmcSPgoFbGV2ZWwYASABKA4yJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTG9nTGV2ZWxCCLpIBYIBAhABKmoKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhMKD0RVUkFCSUxJVFlfTk9ORRABEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxACEhMKD0RVUkFCSUxJVFlfRElTSxADKncKCExvZ0xldmVsEhkKFUxPR19MRVZFTF9VTlNQRUNJRklFRBAAEhMKD0xPR19MRVZFTF9ERUJVRxABEhIKDkxPR19MRVZFTF9JTkZPEAISEgoOTE9HX0xFVkVMX1dBUk4QAxITCg9MT0dfTEVWRUxfRVJST1IQBEJ8Ch9jb20uZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxUAFaV2dpdGh1Yi5jb20vZ2dlbi1iYWNrcHJlc3N1cmUvZ2dlbi1iYWNrcHJlc3N1cmUvZ2VuL2dnZW4vYmFja3ByZXNzdXJlL2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
 
 /**
  * The whole file. An empty one is complete: everything has a default. A change is taken up while the server runs, or
@@ -95,6 +95,13 @@ export type Config = Message<"ggen.backpressure.config.v1.Config"> & {
    * @generated from field: optional uint32 workers = 9;
    */
   workers?: number | undefined;
+
+  /**
+   * What it measures, for Prometheus and its like.
+   *
+   * @generated from field: ggen.backpressure.config.v1.Metrics metrics = 11;
+   */
+  metrics?: Metrics | undefined;
 };
 
 /**
@@ -323,6 +330,72 @@ export const StoreSchema: GenMessage<Store> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_config_v1_config, 5);
 
 /**
+ * What the server measures, and where that is read: at `/metrics` in Prometheus' text format, or in OpenMetrics where that is asked for.
+ * docs/metrics.md has all families.
+ *
+ * @generated from message ggen.backpressure.config.v1.Metrics
+ */
+export type Metrics = Message<"ggen.backpressure.config.v1.Metrics"> & {
+  /**
+   * Limiters that have series of their own, 0 to 50,000, the first ones by name; each has some sixty lines. Those beyond are added up
+   * under the name `_other`. Unset: 1,000.
+   *
+   * @generated from field: optional uint32 max_limiters = 1;
+   */
+  maxLimiters?: number | undefined;
+
+  /**
+   * Keys of keyed limiters that have series of their own, at most 1,000. No other key is ever a label. Empty: none.
+   *
+   * @generated from field: repeated ggen.backpressure.config.v1.MetricsKey keys = 2;
+   */
+  keys: MetricsKey[];
+
+  /**
+   * A port for metrics alone, as host:port; a port of 0 is one that is free. The web port then serves none. Taken up at the next
+   * start. Unset: `/metrics` of the web port.
+   *
+   * @generated from field: string listen = 3;
+   */
+  listen: string;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.Metrics.
+ * Use `create(MetricsSchema)` to create a new message.
+ */
+export const MetricsSchema: GenMessage<Metrics> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 6);
+
+/**
+ * A key of a keyed limiter that has series of its own.
+ *
+ * @generated from message ggen.backpressure.config.v1.MetricsKey
+ */
+export type MetricsKey = Message<"ggen.backpressure.config.v1.MetricsKey"> & {
+  /**
+   * The name of the limiter, which need not exist.
+   *
+   * @generated from field: string limiter = 1;
+   */
+  limiter: string;
+
+  /**
+   * The key.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.MetricsKey.
+ * Use `create(MetricsKeySchema)` to create a new message.
+ */
+export const MetricsKeySchema: GenMessage<MetricsKey> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 7);
+
+/**
  * What the server writes to standard error.
  *
  * @generated from message ggen.backpressure.config.v1.Logging
@@ -341,7 +414,7 @@ export type Logging = Message<"ggen.backpressure.config.v1.Logging"> & {
  * Use `create(LoggingSchema)` to create a new message.
  */
 export const LoggingSchema: GenMessage<Logging> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 6);
+  messageDesc(file_ggen_backpressure_config_v1_config, 8);
 
 /**
  * What an acknowledged change outlives.

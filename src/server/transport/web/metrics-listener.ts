@@ -1,0 +1,36 @@
+/** A port for metrics alone, over HTTP/1.1. */
+
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createConnectionPlaces } from "../port/connection-places.ts";
+import type { Transport } from "../port/options.ts";
+import { createPort } from "../port/port.ts";
+import { createMetricsPage, type MetricsPageOptions } from "./metrics-page.ts";
+
+const MAX_CONNECTIONS = 100;
+/** ms. */
+const REQUEST_TIMEOUT = 10_000;
+const IDLE_TIMEOUT = 60_000;
+
+export function createMetricsListener(options: MetricsPageOptions): Transport {
+  const { clock, log } = options;
+  const page = createMetricsPage(options);
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT, headersTimeout: REQUEST_TIMEOUT, keepAliveTimeout: IDLE_TIMEOUT },
+    (request: IncomingMessage, response: ServerResponse) => {
+      if (page(request, response)) return;
+      response.writeHead(404, { "content-type": "text/plain; charset=utf-8", connection: "close" });
+      response.end("Nothing but /metrics is served here.\n");
+    },
+  );
+  return createPort({
+    server,
+    places: createConnectionPlaces(MAX_CONNECTIONS),
+    limits: {
+      maxConnections: MAX_CONNECTIONS,
+    },
+    log,
+    clock,
+    drain: () => server.closeIdleConnections(),
+    end: () => server.closeAllConnections(),
+  });
+}

@@ -1,0 +1,74 @@
+/** A real Prometheus takes what a real server says, and its linter has nothing to say against it. */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { acquire, hold } from "../../support/acquire.ts";
+import { add, BOARD, work } from "../../support/board.ts";
+import { promtool, requirePrometheus, startPrometheus } from "../../support/prometheus.ts";
+import { scrape } from "../../support/scrape.ts";
+import { startTestServer, type TestServer } from "../../support/server.ts";
+
+/** With everything that there are families for. */
+async function startBusy(): Promise<TestServer> {
+  const folder = mkdtempSync(join(tmpdir(), "backpressure-metrics-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const server = await startTestServer(
+    [
+      `store: { folder: ${folder} }`,
+      "metrics: { keys: [{ limiter: tenants, key: acme }] }",
+      "limiters:",
+      "  - { name: db, max_concurrent: 1, max_rps: 100 }",
+      "  - { name: tenants, keyed: true, max_concurrent: 1, max_rps: 10 }",
+      `boards: [{ name: ${BOARD} }]`,
+    ].join("\n"),
+  );
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const client = server.grpc();
+  await hold(client, "db");
+  await acquire(client, "db").next("waiting");
+  await client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "db" }] });
+  await client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "tenants", key: "acme" }] });
+  await add(client, "card-1");
+  await work(client, "InProgress");
+  return server;
+}
+
+test("promtool finds nothing to mend in a scrape", async (context) => {
+  requirePrometheus(context);
+  const { url } = await startBusy();
+  const { text } = await scrape(url);
+  expect(await promtool(["check", "metrics"], text)).toEqual({ code: 0, output: "" });
+});
+
+test("promtool would notice what is wrong", async (context) => {
+  requirePrometheus(context);
+  const { url } = await startBusy();
+  const { text } = await scrape(url);
+  const { code, output } = await promtool(["check", "metrics"], text.replace(/^# HELP backpressure_serving .*\n/m, ""));
+  expect([code, output]).toEqual([3, expect.stringContaining("backpressure_serving")]);
+});
+
+test("docs/metrics.md lists the families of a scrape, all of them, with their types", async () => {
+  const { url } = await startBusy();
+  const { families } = await scrape(url);
+  const page = readFileSync(new URL("../../../docs/metrics.md", import.meta.url), "utf8");
+  const rows = page.matchAll(/^\| `((?:backpressure|rpc)_\w+)` \| (\w+) \|/gm);
+  expect(Object.fromEntries(families)).toEqual(Object.fromEntries(Array.from(rows, ([, name, type]) => [name, type])));
+});
+
+test("Prometheus scrapes it, in OpenMetrics as it prefers to", async (context) => {
+  requirePrometheus(context);
+  const { url } = await startBusy();
+  const prometheus = await startPrometheus(new URL(url).host);
+  const value = async (expression: string) => (await prometheus.query(expression)).map((one) => one.value);
+  await expect.poll(() => value("up"), { timeout: 20_000 }).toEqual([1]);
+  expect(await value('backpressure_limiter_waiters{limiter="db"}')).toEqual([1]);
+  expect(await value('backpressure_grants_total{limiter="db"}')).toEqual([1]);
+  expect(await value('histogram_quantile(0.5, backpressure_wait_seconds_bucket{limiter="db"}) <= 0.001')).toHaveLength(
+    1,
+  );
+  expect(await value('backpressure_limiter_key_permits_in_use{limiter="tenants",key="acme"}')).toEqual([1]);
+});
