@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { configDefaults, defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
+// Hundreds of servers and command lines start from the sources; what Node has compiled of them is kept from one to the next.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "backpressure-compiled");
+
 /**
  * The folder in which a test file lies says what it needs, and so its project; one in any other folder is a unit test. Each
  * name stands here once, so that each file belongs to one project.
