@@ -14,6 +14,16 @@ const SCALARS: Partial<Record<ScalarType, { readonly method: string; readonly ze
   [ScalarType.UINT64]: { method: "uint64", zero: "0n" },
 };
 
+/** Texts that most requests repeat: names, of which a process knows few. */
+const NAMES: ReadonlySet<string> = new Set(["limiter", "key", "holder", "board"]);
+
+/** The method of `Reader` that reads a field's value. */
+export function readerOf(field: DescField): string | undefined {
+  return field.fieldKind === "scalar" && field.scalar === ScalarType.STRING && NAMES.has(field.name)
+    ? "name"
+    : scalarOf(field)?.method;
+}
+
 /** The messages that are compiled among these and all that they contain. The others are left to `@bufbuild/protobuf`. */
 export function compiledWithin(roots: readonly DescMessage[]): readonly DescMessage[] {
   const found = new Set<DescMessage>();

@@ -2,7 +2,7 @@
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { GeneratedFile, Printable } from "@bufbuild/protoplugin";
-import { isCompiled, isExplicit, scalarOf } from "./fields.ts";
+import { isCompiled, isExplicit, readerOf, scalarOf } from "./fields.ts";
 
 export function printReader(f: GeneratedFile, desc: DescMessage): void {
   const { name } = desc;
@@ -47,7 +47,7 @@ function printField(f: GeneratedFile, field: DescField): void {
     return;
   }
   if (field.fieldKind !== "message") {
-    const value: Printable[] = [`r.${scalarOf(field)?.method}()`];
+    const value: Printable[] = [`r.${readerOf(field)}()`];
     if (field.enum !== undefined) value.push(" as ", f.importShape(field.enum));
     if (oneof === undefined) f.print(indent, "m.", localName, " = ", value, ";");
     else f.print(indent, "m.", oneof.localName, ` = { case: "${localName}", value: `, value, " };");

@@ -41,7 +41,7 @@ function readAcquireRequest(m: AcquireRequest, end: number): AcquireRequest {
         m.claims.push(readClaim(newClaim(), r.enter()));
         break;
       case 2:
-        m.holder = r.string();
+        m.holder = r.name();
         break;
       case 3:
         m.maxWait = readDuration(m.maxWait ?? newDuration(), r.enter());
@@ -75,10 +75,10 @@ function readClaim(m: Claim, end: number): Claim {
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.limiter = r.string();
+        m.limiter = r.name();
         break;
       case 2:
-        m.key = r.string();
+        m.key = r.name();
         break;
       case 3:
         m.permits = r.uint32();
@@ -153,7 +153,7 @@ function readTryAcquireRequest(m: TryAcquireRequest, end: number): TryAcquireReq
         m.claims.push(readClaim(newClaim(), r.enter()));
         break;
       case 2:
-        m.holder = r.string();
+        m.holder = r.name();
         break;
       case 3:
         m.ttl = readDuration(m.ttl ?? newDuration(), r.enter());
@@ -395,7 +395,7 @@ function readPullCardRequest(m: PullCardRequest, end: number): PullCardRequest {
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.board = r.string();
+        m.board = r.name();
         break;
       case 2:
         m.stage = r.string();
@@ -457,7 +457,7 @@ function readTryPullCardRequest(m: TryPullCardRequest, end: number): TryPullCard
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.board = r.string();
+        m.board = r.name();
         break;
       case 2:
         m.stage = r.string();
@@ -491,7 +491,7 @@ function readFinishCardRequest(m: FinishCardRequest, end: number): FinishCardReq
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.board = r.string();
+        m.board = r.name();
         break;
       case 2:
         m.cardId = r.string();
@@ -519,7 +519,7 @@ function readGiveBackCardRequest(m: GiveBackCardRequest, end: number): GiveBackC
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.board = r.string();
+        m.board = r.name();
         break;
       case 2:
         m.cardId = r.string();
@@ -553,7 +553,7 @@ function readSendBackCardRequest(m: SendBackCardRequest, end: number): SendBackC
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.board = r.string();
+        m.board = r.name();
         break;
       case 2:
         m.cardId = r.string();

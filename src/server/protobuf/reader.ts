@@ -9,6 +9,11 @@ const MOST_DEPTH = 100;
 /** More than the bytes of any varint. */
 const VARINT_BYTES = 10;
 
+/** Bytes up to which a name is known again; reading a longer one costs more than making it anew. */
+const LONGEST_KNOWN = 32;
+/** A power of two. */
+const KNOWN_NAMES = 1_024;
+
 const WIRE = { varint: 0, bit64: 1, lengthDelimited: 2, startGroup: 3, endGroup: 4, bit32: 5 } as const;
 
 const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -20,6 +25,7 @@ export class Reader {
   depth = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #end = 0;
+  readonly #names: string[] = Array.from({ length: KNOWN_NAMES }, () => "");
 
   /** Begins with a message, and returns where it ends. */
   begin(bytes: Uint8Array): number {
@@ -51,9 +57,26 @@ export class Reader {
     const length = this.uint32();
     const start = this.pos;
     this.#skipBytes(length);
-    const text = this.#bytes.toString("utf8", start, this.pos);
-    // Bytes that are no UTF-8 become this character. It may also have been sent.
-    return text.includes("\ufffd") ? STRICT_UTF8.decode(this.#bytes.subarray(start, this.pos)) : text;
+    return this.#text(start);
+  }
+
+  /**
+   * A text that was most often read before, such as the name of a limiter: then it is the same string, which takes no memory, is
+   * hashed, and costs a third of a new one.
+   */
+  name(): string {
+    const length = this.uint32();
+    const start = this.pos;
+    this.#skipBytes(length);
+    if (length > LONGEST_KNOWN) return this.#text(start);
+    let hash = length;
+    for (let i = start; i < this.pos; i++) hash = Math.imul(hash ^ (this.#bytes[i] as number), 0x01000193);
+    const place = (hash ^ (hash >>> 16)) & (KNOWN_NAMES - 1);
+    const known = this.#names[place] as string;
+    if (this.#is(known, start, length)) return known;
+    const text = this.#text(start);
+    this.#names[place] = text;
+    return text;
   }
 
   bytes(): Uint8Array {
@@ -183,6 +206,20 @@ export class Reader {
       if (byte < 0x80) return BigInt.asUintN(64, value);
     }
     throw new Error("invalid varint");
+  }
+
+  /** From `start` to `pos`. */
+  #text(start: number): string {
+    const text = this.#bytes.toString("utf8", start, this.pos);
+    // Bytes that are no UTF-8 become this character. It may also have been sent.
+    return text.includes("\ufffd") ? STRICT_UTF8.decode(this.#bytes.subarray(start, this.pos)) : text;
+  }
+
+  /** Whether the bytes are this text, and ASCII: any other text has fewer characters than bytes. */
+  #is(text: string, start: number, length: number): boolean {
+    if (text.length !== length) return false;
+    for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== this.#bytes[start + i]) return false;
+    return true;
   }
 
   #byteAt(index: number): number {

@@ -44,8 +44,30 @@ export interface Secrets {
 
 const MAX_SLOTS = 1024;
 
-/** Claims that have passed the contract's rules; throws a `WireError` for what those cannot say. */
+/** By limiter, the claim that was last made alone: most requests make the one that was made before them. */
+const lastAlone = new Map<string, readonly [Claim]>();
+const MOST_REMEMBERED = 1_000;
+
+/**
+ * Claims that have passed the contract's rules; throws a `WireError` for what those cannot say. Claims that are alike are the same
+ * list: a hundred thousand waiters of one limiter need not have one each.
+ */
 export function claimsFromWire(claims: readonly WireClaim[]): readonly Claim[] {
+  const [wire] = claims;
+  if (wire === undefined || claims.length > 1) return checkedClaims(claims);
+  const known = lastAlone.get(wire.limiter);
+  if (known !== undefined && isAlike(known[0], wire)) return known;
+  const checked = checkedClaims(claims) as readonly [Claim];
+  if (lastAlone.size >= MOST_REMEMBERED) lastAlone.clear();
+  lastAlone.set(wire.limiter, checked);
+  return checked;
+}
+
+function isAlike(claim: Claim, { key, permits = 1, tokens = 1, slots }: WireClaim): boolean {
+  return claim.key === key && claim.permits === permits && claim.tokens === tokens && claim.slots === slots;
+}
+
+function checkedClaims(claims: readonly WireClaim[]): readonly Claim[] {
   const violations: FieldViolation[] = [];
   const seen = new Set<string>();
   const domain = claims.map((wire, index) => {

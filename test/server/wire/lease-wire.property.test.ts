@@ -115,6 +115,19 @@ describe("over the wire", () => {
     );
   });
 
+  it("a claim that is made again is the same list, whatever others of its limiter differ in", () => {
+    const asked = { limiter: "db", key: "", permits: 1, tokens: 2, slots: false };
+    const others = [{ key: "k" }, { permits: 2 }, { tokens: 1 }, { slots: true }, { limiter: "api" }];
+    const heard = (one: Claim) =>
+      claimsFromWire(create(AcquireRequestSchema, { claims: claimsToWire([one], {}) }).claims);
+    expect(heard({ ...asked })).toBe(heard({ ...asked }));
+    for (const other of others) {
+      heard(asked);
+      expect(heard({ ...asked, ...other })).toEqual([{ ...asked, ...other }]);
+      expect(heard(asked)).toEqual([asked]);
+    }
+  });
+
   it("two claims on one limiter and key are refused, at the second", () => {
     fc.assert(
       fc.property(
