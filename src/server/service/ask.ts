@@ -15,16 +15,32 @@ export function askBoards<A extends BoardAsk>(boards: BoardEngine, command: A): 
 }
 
 /**
- * Asks, and returns what `toMessage` makes of the answer: a promise only where the engine does not answer at once, since promises
- * show in the cost of a call. Throws, or rejects with, `EngineUnavailable`, and what `toMessage` throws.
+ * Asks, and returns what `toMessage` makes of the answer: a promise only where the engine does not answer at once, and then no
+ * more than one, since promises show in the cost of a call. Throws, or rejects with, `EngineUnavailable`, and what `toMessage` throws.
  */
 export function askAtOnce<A extends Ask, M>(
   engine: Engine,
   command: A,
   toMessage: (answer: AnswerTo<A>) => M,
 ): M | Promise<M> {
-  const asked = submit(engine, command);
-  return asked.kind === "late" ? asked.answer.then(toMessage) : toMessage(asked.answer);
+  let now = undefined as { readonly answer: AnswerTo<A> } | undefined;
+  let failure = undefined as EngineUnavailable | undefined;
+  let late: PromiseWithResolvers<M> | undefined;
+  engine.submit(
+    command,
+    (answer) => {
+      if (late === undefined) now = { answer };
+      else settle(late, toMessage, answer);
+    },
+    (error) => {
+      if (late === undefined) failure = error;
+      else late.reject(error);
+    },
+  );
+  if (now !== undefined) return toMessage(now.answer);
+  if (failure !== undefined) throw failure;
+  late = Promise.withResolvers();
+  return late.promise;
 }
 
 /** The same for a call whose caller may leave before the answer is kept: it then takes nothing. */
@@ -34,39 +50,25 @@ export function askFor<M>(
   call: UnaryCall,
   toMessage: (answer: AnswerTo<TryAcquire>) => M,
 ): M | Promise<M> {
-  const asked = submit(engine, command);
-  if (asked.kind === "now") return toMessage(asked.answer);
   let answered = false;
-  call.onGone(() => {
-    if (!answered) giveBack(engine, { kind: "abandon", id: command.id, requestId: command.requestId });
-  });
-  return asked.answer.then((answer) => {
+  const message = askAtOnce(engine, command, (answer) => {
     answered = true;
     return toMessage(answer);
   });
+  if (message instanceof Promise) {
+    call.onGone(() => {
+      if (!answered) giveBack(engine, { kind: "abandon", id: command.id, requestId: command.requestId });
+    });
+  }
+  return message;
 }
 
-type Asked<T> = { readonly kind: "now"; readonly answer: T } | { readonly kind: "late"; readonly answer: Promise<T> };
-
-function submit<A extends Ask>(engine: Engine, command: A): Asked<AnswerTo<A>> {
-  let now = undefined as { readonly kind: "now"; readonly answer: AnswerTo<A> } | undefined;
-  let failure = undefined as EngineUnavailable | undefined;
-  let late: PromiseWithResolvers<AnswerTo<A>> | undefined;
-  engine.submit(
-    command,
-    (answer) => {
-      if (late === undefined) now = { kind: "now", answer };
-      else late.resolve(answer);
-    },
-    (error) => {
-      if (late === undefined) failure = error;
-      else late.reject(error);
-    },
-  );
-  if (now !== undefined) return now;
-  if (failure !== undefined) throw failure;
-  late = Promise.withResolvers();
-  return { kind: "late", answer: late.promise };
+function settle<A, M>(late: PromiseWithResolvers<M>, toMessage: (answer: A) => M, answer: A): void {
+  try {
+    late.resolve(toMessage(answer));
+  } catch (error) {
+    late.reject(error);
+  }
 }
 
 /** Gives back what a stream or a call has. An engine that is out of reach takes it for lost: it has its ttl. */
