@@ -4,7 +4,7 @@ import type { Held, Queuer } from "./liveness.ts";
 import type { Session, Term } from "./session.ts";
 import { counts, holds } from "./structures/invariant.ts";
 
-interface Housing<Q> {
+interface Housing<Q extends Queuer> {
   readonly now: number;
   readonly sessions: ReadonlyMap<string, Session<Q>>;
 }
@@ -33,7 +33,7 @@ export function assertSessions<Q extends Member>(
       holds(term.session === session, subject, "a term is of its session");
       assertTerm(now, term, held);
     }
-    for (const queuer of session.waiting) {
+    for (const queuer of session.waiting.values()) {
       places += 1;
       holds(queuer.session === session, subject, "what waits in it knows it");
       holds(queuer.stream === undefined || queuer.stream === stream, subject, "what waits in it waits on its stream");

@@ -7,10 +7,16 @@
 
 import { type Refusal, refusal } from "./reasons.ts";
 import type { StreamId } from "./stream.ts";
+import { hash } from "./structures/hash.ts";
 import type { Due } from "./structures/indexed-heap.ts";
+import { ObjectTable } from "./structures/object-table.ts";
+
+interface Named {
+  readonly id: string;
+}
 
 /** `Q`: what waits. It exists while its stream is open, or something of it is held or waits; there is no record of it. */
-export interface Session<Q = unknown> {
+export interface Session<Q extends Named = Named> {
   readonly kind: "session";
   readonly id: string;
   /** Undefined while it is away: its stream has ended. */
@@ -25,8 +31,8 @@ export interface Session<Q = unknown> {
   aliveAt: number;
   /** By `keyOf`. */
   readonly terms: Map<number, Term>;
-  /** What waits, present or away. */
-  readonly waiting: Set<Q>;
+  /** What waits, present or away, by its id. */
+  readonly waiting: ObjectTable<Q, string>;
   /** The ids of leases that were asked back: each has a deadline of its own. */
   readonly revoked: Set<string>;
 }
@@ -67,12 +73,12 @@ export interface SessionStream {
 type Joining = Pick<Term, "ttl" | "keepsOnCancel"> & { readonly id: string };
 
 /** What waits knows whose stream it waits on. */
-interface Waiting<Q> {
+interface Waiting<Q extends Named> extends Named {
   session: Session<Q> | undefined;
 }
 
 /** What of a machine's state keeps sessions. */
-export interface SessionHouse<Q = unknown> {
+export interface SessionHouse<Q extends Named = Named> {
   readonly now: number;
   readonly sessions: Map<string, Session<Q>>;
   readonly deadlines: { set(term: Term, at: number): void; clear(term: Term): void };
@@ -82,7 +88,7 @@ export interface SessionHouse<Q = unknown> {
 const SPARE_TERMS = 8;
 
 /** A session without a stream yet. */
-export function createSession<Q>(id: string, aliveAt: number): Session<Q> {
+export function createSession<Q extends Named>(id: string, aliveAt: number): Session<Q> {
   return {
     kind: "session",
     id,
@@ -92,13 +98,16 @@ export function createSession<Q>(id: string, aliveAt: number): Session<Q> {
     keepsOnCancel: false,
     aliveAt,
     terms: new Map(),
-    waiting: new Set(),
+    waiting: new ObjectTable({ keyOf: ({ id: own }) => own, hash }),
     revoked: new Set(),
   };
 }
 
 /** Finds the session that a command comes from, to which that is a sign of life; a refusal where it is not the session's. */
-export function enter<Q>(state: SessionHouse<Q>, ref: SessionRef | undefined): Session<Q> | Refusal | undefined {
+export function enter<Q extends Named>(
+  state: SessionHouse<Q>,
+  ref: SessionRef | undefined,
+): Session<Q> | Refusal | undefined {
   if (ref === undefined) return undefined;
   const session = state.sessions.get(ref.id);
   if (session === undefined) return refusal("SESSION_NOT_FOUND");

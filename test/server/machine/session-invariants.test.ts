@@ -46,10 +46,10 @@ describe("invariants of sessions", () => {
     ["it is kept under its id", ({ session }) => assign(session, { id: "t" })],
     [
       "away implies something that lives",
-      ({ session }) => {
+      ({ session, waiter }) => {
         session.stream = undefined;
         session.terms.clear();
-        session.waiting.clear();
+        session.waiting.delete(waiter);
       },
     ],
     [
@@ -65,7 +65,7 @@ describe("invariants of sessions", () => {
     ["what waits in it waits on its stream", ({ waiter }) => assign(waiter, { stream: STREAM + 1 })],
     ["what was asked back is held in it", ({ session }) => session.revoked.add("another")],
     ["things held in a session", ({ term, first }) => term.members.delete(first)],
-    ["waiters of a session", ({ session }) => session.waiting.clear()],
+    ["waiters of a session", ({ session, waiter }) => session.waiting.delete(waiter)],
     ["its time runs exactly if it must", ({ term }) => assign(term, { heapIndex: -1 })],
     ["its members know it", ({ term, first }) => rename(term, first)],
     ["its members have its ttl and promise", ({ state, first }) => assign(state.leases.get(first), { ttl: 1 })],

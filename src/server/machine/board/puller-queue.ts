@@ -39,7 +39,6 @@ export function enqueuePuller(
     present: true,
     previous: undefined,
     next: undefined,
-    returned: undefined,
     dueAt: 0,
     heapIndex: -1,
   };

@@ -91,7 +91,7 @@ function promise(state: BoardState, session: Session, work: Work): void {
 }
 
 function leaveQueues(state: BoardState, session: Session<Puller>, how: StreamEnd): void {
-  for (const puller of [...session.waiting]) if (puller.stream !== undefined) leaveQueue(state, puller, how);
+  for (const puller of [...session.waiting.values()]) if (puller.stream !== undefined) leaveQueue(state, puller, how);
 }
 
 function heldIn(state: BoardState, { terms }: Session): Work[] {

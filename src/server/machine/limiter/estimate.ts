@@ -83,7 +83,7 @@ export function demandOf(instance: Instance, claim: Claim): Demand {
   return {
     permits: instance.queuedPermits + claim.permits,
     tokens: instance.queuedTokens + claim.tokens,
-    largest: Math.max(claim.permits, instance.queue.last?.demand.largest ?? 0),
+    largest: Math.max(claim.permits, instance.queue.last?.largest ?? 0),
   };
 }
 
@@ -94,7 +94,7 @@ export function estimateIn(instance: Instance, demand: Demand, now: number): num
 
 /** µs that a waiter is likely to wait still, as of `now`; those before it are as last surveyed. */
 export function estimateOf(waiter: Waiter, now: number): number | undefined {
-  return longest(waiter.places.map(({ instance, demand }) => estimateIn(instance, demand, now)));
+  return longest(waiter.places.map((place) => estimateIn(place.instance, place, now)));
 }
 
 /** The longest of several estimates; undefined if one of them cannot be known. */
@@ -125,9 +125,9 @@ export function survey(instance: Instance): void {
     tokens += place.claim.tokens;
     largest = Math.max(largest, place.claim.permits);
     place.ahead = ahead;
-    place.demand.permits = permits;
-    place.demand.tokens = tokens;
-    place.demand.largest = largest;
+    place.permits = permits;
+    place.tokens = tokens;
+    place.largest = largest;
     ahead += 1;
   }
 }

@@ -123,13 +123,11 @@ export interface OpenClaim {
   readonly instance: Instance;
 }
 
-/** A waiter's place in one queue. */
-export interface Place extends OpenClaim, FifoNode<Place> {
+/** A waiter's place in one queue, with what had to be served until its turn when the queue was last surveyed. */
+export interface Place extends OpenClaim, FifoNode<Place>, Demand {
   readonly waiter: Waiter;
-  /** How many present waiters stood before it when the queue was last surveyed. */
+  /** How many present waiters stood before it then. */
   ahead: number;
-  /** What had then to be served until its turn, its own claim included. */
-  readonly demand: Demand;
 }
 
 export interface Waiter extends Queuer, Member<Waiter> {

@@ -19,6 +19,7 @@ export function enqueue(state: State, waiter: Waiter, open: readonly OpenClaim[]
 }
 
 function append(state: State, waiter: Waiter, { claim, instance }: OpenClaim): Place {
+  const { permits, tokens, largest } = demandOf(instance, claim);
   const place: Place = {
     waiter,
     instance,
@@ -27,9 +28,10 @@ function append(state: State, waiter: Waiter, { claim, instance }: OpenClaim): P
     present: true,
     previous: undefined,
     next: undefined,
-    returned: undefined,
     ahead: instance.queue.presentCount,
-    demand: demandOf(instance, claim),
+    permits,
+    tokens,
+    largest,
   };
   if (instance.queue.size === 0) instance.limiter.queued.add(instance);
   if (instance.queue === NO_QUEUE) instance.queue = new Fifo();

@@ -92,7 +92,7 @@ function promise(state: State, session: Session, lease: Lease): void {
 }
 
 function leaveQueues(state: State, session: Session<Waiter>, how: StreamEnd): void {
-  for (const waiter of [...session.waiting]) {
+  for (const waiter of [...session.waiting.values()]) {
     if (waiter.stream !== undefined) leaveQueue(state, waiter, waiter.trustCancel ? how : "lost");
   }
 }

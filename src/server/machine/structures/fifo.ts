@@ -16,12 +16,10 @@ export interface FifoNode<T extends FifoNode<T>> {
   present: boolean;
   previous: T | undefined;
   next: T | undefined;
-  /** Its entry in the heap of those that came back; undefined if it never left, or is away. */
-  returned: Returned<T> | undefined;
 }
 
 /** The entry of a node that came back: what it is sorted by, `dueAt`, is the node's arrival. */
-export interface Returned<T> extends Due {
+interface Returned<T> extends Due {
   readonly node: T;
 }
 
@@ -32,6 +30,7 @@ export class Fifo<T extends FifoNode<T>> {
   #presentCount = 0;
   /** Those that left and came back, and those that have not; made when the first leaves, since in most queues none does. */
   #returned: IndexedHeap<Returned<T>> | undefined = undefined;
+  #entries: Map<T, Returned<T>> | undefined = undefined;
   #away: Set<T> | undefined = undefined;
 
   /** The next to be served. */
@@ -84,9 +83,11 @@ export class Fifo<T extends FifoNode<T>> {
   comeBack(node: T): void {
     node.present = true;
     this.#away?.delete(node);
-    node.returned = { node, dueAt: node.arrival, heapIndex: -1 };
+    const entry = { node, dueAt: node.arrival, heapIndex: -1 };
     this.#returned ??= new IndexedHeap();
-    this.#returned.set(node.returned, node.arrival);
+    this.#returned.set(entry, node.arrival);
+    this.#entries ??= new Map();
+    this.#entries.set(node, entry);
     this.#presentCount += 1;
   }
 
@@ -108,9 +109,10 @@ export class Fifo<T extends FifoNode<T>> {
 
   #unlink(node: T): void {
     this.#presentCount -= 1;
-    if (node.returned) {
-      this.#returned?.clear(node.returned);
-      node.returned = undefined;
+    const entry = this.#entries?.get(node);
+    if (entry !== undefined) {
+      this.#returned?.clear(entry);
+      this.#entries?.delete(node);
       return;
     }
     if (node.previous) node.previous.next = node.next;

@@ -80,12 +80,13 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
   function answerPull(command: OpenCommand, news: PullTidings): void {
     const event = verbs.pull.toMessage(news);
     if (event?.case === "waiting") {
-      if (!command.immediate) outbox.place(command.id, { case: "pullWaiting", value: event.value }, command);
+      if (command.pull?.immediate !== true)
+        outbox.place(command.id, { case: "pullWaiting", value: event.value }, command);
     } else if (event?.case === "pulled" && news.kind === "pulled") {
       const answer = close(command, event);
       const { workId, card } = news;
       if (workId === undefined || card.work === undefined) return;
-      hold(workId, { board: command.board, cardId: card.id, token: card.work.token, workId }, answer);
+      hold(workId, { board: command.pull?.board ?? "", cardId: card.id, token: card.work.token, workId }, answer);
     } else if (event?.case === "none") close(command, event);
     else if (news.kind === "refused") fail(command, refusalError(news));
     else if (news.kind === "displaced") fail(command, refusalError(refusal(news.reason)));
@@ -106,8 +107,7 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
 
   function ask(command: OpenCommand, pull: Omit<PullCard, "stream" | "monitored" | "keepOnCancel">): void {
     command.subject = pull.id;
-    command.board = pull.board;
-    command.immediate = pull.maxWait === 0;
+    command.pull = { board: pull.board, immediate: pull.maxWait === 0 };
     boards.submit(
       { ...pull, stream, monitored, keepOnCancel },
       (answer) => {
@@ -210,7 +210,7 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
 
     leaveQueue,
 
-    abandon({ subject, requestId }: OpenCommand): void {
+    abandon(subject: string, requestId: string): void {
       giveBackPull(boards, { kind: "abandon-pull", id: subject, requestId });
     },
 

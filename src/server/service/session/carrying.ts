@@ -25,7 +25,14 @@ import type { CallsUnderWay, UnderWay } from "../calls-under-way.ts";
 import { failureOf } from "../failure.ts";
 import type { StreamEnd } from "../rpc.ts";
 import { checkCommand } from "./check.ts";
-import { createOpenCommands, type OpenCommand, openCommandOf } from "./open-commands.ts";
+import {
+  type CommandId,
+  commandIdOf,
+  createOpenCommands,
+  type OpenCommand,
+  openCommandOf,
+  requestIdOf,
+} from "./open-commands.ts";
 import type { Answer, SessionOutbox } from "./outbox.ts";
 import type { Sides } from "./sides.ts";
 
@@ -59,32 +66,39 @@ export interface Carrying {
   stop(): void;
 }
 
+/** A command that the engine has not answered. */
+interface Asked {
+  /** µs: when it is answered without the engine. */
+  readonly dueAt: number;
+  readonly requestId: string;
+}
+
 export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, options: CarryingOptions): Carrying {
   const { outbox, sides, isStopping } = options;
   const commands = createOpenCommands();
   /** Those of which the engine has yet to say the first word, the oldest first. */
-  const asked = new Set<OpenCommand>();
+  const asked = new Map<OpenCommand, Asked>();
 
   const underWay: UnderWay = {
     get dueAt() {
-      const [oldest] = asked;
+      const [oldest] = asked.values();
       return oldest?.dueAt ?? Number.POSITIVE_INFINITY;
     },
     overdue() {
       const now = clock.now();
-      for (const command of [...asked]) {
-        if (command.dueAt > now) break;
-        if (command.subject !== "") sides().at(command.side)?.abandon(command);
+      for (const [command, { dueAt, requestId }] of [...asked]) {
+        if (dueAt > now) break;
+        if (command.subject !== "") sides().at(command.side)?.abandon(command.subject, requestId);
         fail(command, notKept());
       }
       if (asked.size > 0) calls.add(underWay);
     },
     sendAway(error) {
-      for (const command of [...asked]) fail(command, error);
+      for (const command of [...asked.keys()]) fail(command, error);
     },
   };
 
-  function answerNow(id: bigint, status: Extract<Answer, { case: "failed" }>["value"]): void {
+  function answerNow(id: CommandId, status: Extract<Answer, { case: "failed" }>["value"]): void {
     outbox.answer(id, { case: "failed", value: status }, undefined);
   }
 
@@ -134,22 +148,26 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
     );
   }
 
-  function cancel(id: bigint): void {
+  function cancel(id: CommandId): void {
     const command = commands.get(id);
     if (command === undefined || command.subject === "") return;
     if (command.phase === "waiting") {
       sides().at(command.side)?.leaveQueue(command.subject, "cancelled");
       fail(command, cancelled());
     } else {
-      command.cancelled = true;
+      command.phase = "unwanted";
     }
+  }
+
+  /** The engine has said the first word of it. */
+  function heardOf(command: OpenCommand): void {
+    if (asked.delete(command) && asked.size === 0) calls.remove(underWay);
   }
 
   function close(command: OpenCommand, answer: Answer): SessionAnswer | undefined {
     if (command.phase === "over") return undefined;
-    asked.delete(command);
+    heardOf(command);
     commands.close(command);
-    if (asked.size === 0) calls.remove(underWay);
     return outbox.answer(command.id, answer, command);
   }
 
@@ -158,7 +176,8 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
   }
 
   return {
-    carryOut({ id, command }) {
+    carryOut({ id: said, command }) {
+      const id = commandIdOf(said);
       if (commands.get(id) !== undefined) return IN_USE;
       const violations = checkCommand(command);
       if (violations.length > 0) {
@@ -166,7 +185,7 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
         return undefined;
       }
       if (command.case === "cancel") {
-        cancel(command.value.commandId);
+        cancel(commandIdOf(command.value.commandId));
         answerNow(id, OK);
         return undefined;
       }
@@ -176,7 +195,6 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
         return undefined;
       }
       const one = openCommandOf(id, command);
-      commands.add(one);
       try {
         submit(one, command);
       } catch (thrown) {
@@ -184,19 +202,21 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
         if (!(thrown instanceof WireError)) throw thrown;
         fail(one, thrown);
       }
+      // Most have their last answer by now.
+      if (one.phase !== "over") commands.add(one);
       if (one.phase === "asked") {
-        one.dueAt = calls.dueAt(undefined);
-        asked.add(one);
+        asked.set(one, { dueAt: calls.dueAt(undefined), requestId: requestIdOf(command) });
         if (asked.size === 1) calls.add(underWay);
       }
       return undefined;
     },
     at: commands.at,
     waits(command, subject) {
+      const isUnwanted = command.phase === "unwanted";
       const before = commands.waits(command, subject);
-      asked.delete(command);
+      heardOf(command);
       if (before !== undefined && before !== command) fail(before, refusalError(refusal("WAITER_DISPLACED")));
-      if (command.cancelled) return cancelled();
+      if (isUnwanted) return cancelled();
       return isStopping() ? draining() : undefined;
     },
     close,

@@ -165,7 +165,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
     leaveQueue,
 
     /** The client is to hear nothing more of a command: it takes nothing. */
-    abandon({ subject, requestId }: OpenCommand): void {
+    abandon(subject: string, requestId: string): void {
       giveBack(engine, { kind: "abandon", id: subject, requestId });
       leaveQueue(subject, "cancelled");
     },

@@ -1,32 +1,37 @@
 /** The commands of a session that have no last answer yet. */
 
 import type { SessionAnswer, SessionCommand } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
+import { hash, mixed } from "../../machine/structures/hash.ts";
+import { ObjectTable } from "../../machine/structures/object-table.ts";
 
 /** Which of a session's engines decides it. */
 export type Side = "limiters" | "boards";
 
+/** A command's id: a number where it is exact as one, which takes no memory of its own. */
+export type CommandId = number | bigint;
+
 export interface OpenCommand {
-  readonly id: bigint;
+  readonly id: CommandId;
   readonly side: Side;
-  /** `asked`: the engine has not answered yet. */
-  phase: "asked" | "waiting" | "over";
+  /** `asked`: the engine has not answered yet. `unwanted`: nor has it then, and if it waits its client wants it no more. */
+  phase: "asked" | "unwanted" | "waiting" | "over";
   /** The id that it was asked under; then that of the place in which it waits. Empty: it takes nothing. */
   subject: string;
-  readonly requestId: string;
-  /** µs: when it is answered without the engine; meaningful while it is asked. */
-  dueAt: number;
-  /** Its client wants it no more, as soon as it is known to wait. */
-  cancelled: boolean;
-  /** Of a pull: where, and whether it does not wait, so that it hears of no place. */
-  board: string;
-  immediate: boolean;
+  /** Undefined: it is no pull. */
+  pull: Pull | undefined;
   /** See `Placed`. */
   place: SessionAnswer | undefined;
 }
 
+export interface Pull {
+  readonly board: string;
+  /** It does not wait, so that it hears of no place. */
+  readonly immediate: boolean;
+}
+
 export interface OpenCommands {
   readonly size: number;
-  get(id: bigint): OpenCommand | undefined;
+  get(id: CommandId): OpenCommand | undefined;
   /** The command that waits in a place. */
   at(subject: string): OpenCommand | undefined;
   add(command: OpenCommand): void;
@@ -38,51 +43,50 @@ export interface OpenCommands {
 }
 
 export function createOpenCommands(): OpenCommands {
-  const byId = new Map<bigint, OpenCommand>();
-  const bySubject = new Map<string, OpenCommand>();
+  const byId = new ObjectTable<OpenCommand, CommandId>({ keyOf: ({ id }) => id, hash: hashOfId });
+  const bySubject = new ObjectTable<OpenCommand, string>({ keyOf: ({ subject }) => subject, hash });
   return {
     get size() {
       return byId.size;
     },
     get: (id) => byId.get(id),
     at: (subject) => bySubject.get(subject),
-    add(command) {
-      byId.set(command.id, command);
-    },
+    add: (command) => byId.add(command),
     waits(command, subject) {
       const before = bySubject.get(subject);
       command.phase = "waiting";
       command.subject = subject;
-      bySubject.set(subject, command);
+      bySubject.add(command);
       return before;
     },
     close(command) {
-      if (command.phase === "waiting" && bySubject.get(command.subject) === command) bySubject.delete(command.subject);
+      if (command.phase === "waiting") bySubject.delete(command);
       command.phase = "over";
-      byId.delete(command.id);
+      byId.delete(command);
     },
     waiting: () => [...bySubject.values()],
   };
 }
 
-const BOARD_COMMANDS: ReadonlySet<string | undefined> = new Set(["pull", "tryPull", "finish", "giveBack", "sendBack"]);
-
-export function openCommandOf(id: bigint, command: SessionCommand["command"]): OpenCommand {
-  return {
-    id,
-    side: BOARD_COMMANDS.has(command.case) ? "boards" : "limiters",
-    phase: "asked",
-    subject: "",
-    requestId: requestIdOf(command),
-    dueAt: 0,
-    cancelled: false,
-    board: "",
-    immediate: false,
-    place: undefined,
-  };
+export function commandIdOf(id: bigint): CommandId {
+  return id <= LARGEST_NUMBER ? Number(id) : id;
 }
 
-function requestIdOf(command: SessionCommand["command"]): string {
+function hashOfId(id: CommandId): number {
+  return mixed(typeof id === "number" ? id : Number(BigInt.asUintN(32, id)));
+}
+
+const LARGEST_NUMBER = BigInt(Number.MAX_SAFE_INTEGER);
+const BOARD_COMMANDS: ReadonlySet<string | undefined> = new Set(["pull", "tryPull", "finish", "giveBack", "sendBack"]);
+
+/** Ten thousand of a session may wait: a field is 8 bytes of each. */
+export function openCommandOf(id: CommandId, { case: name }: SessionCommand["command"]): OpenCommand {
+  const side = BOARD_COMMANDS.has(name) ? "boards" : "limiters";
+  return { id, side, phase: "asked", subject: "", pull: undefined, place: undefined };
+}
+
+/** The request id that the command was asked under; empty: it has none. */
+export function requestIdOf(command: SessionCommand["command"]): string {
   switch (command.case) {
     case "acquire":
     case "tryAcquire":

@@ -14,6 +14,7 @@ import {
 } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
 import { msToTimestamp } from "../../wire/time-wire.ts";
 import type { BidiStream } from "../rpc.ts";
+import type { CommandId } from "./open-commands.ts";
 
 export type Answer = SessionAnswer["answer"];
 
@@ -28,9 +29,9 @@ export interface SessionOutbox {
   readonly behind: boolean;
   opened(opened: SessionOpened): void;
   /** The last answer to a command. Returns the answer, for `keeps`. */
-  answer(id: bigint, answer: Answer, command: Placed | undefined): SessionAnswer;
+  answer(id: CommandId, answer: Answer, command: Placed | undefined): SessionAnswer;
   /** A command's place in its queue; one that has not left yet is replaced. */
-  place(id: bigint, answer: Answer, command: Placed): void;
+  place(id: CommandId, answer: Answer, command: Placed): void;
   notice(notice: SessionNotice): void;
   /** `endTime`: ms since 1970. */
   draining(endTime: number): void;
@@ -104,8 +105,8 @@ export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutbox
     while (writable && !isEmpty()) send();
   }
 
-  function push(id: bigint, answer: Answer): SessionAnswer {
-    const message: SessionAnswer = { $typeName: "ggen.backpressure.v1.SessionAnswer", id, answer };
+  function push(id: CommandId, answer: Answer): SessionAnswer {
+    const message: SessionAnswer = { $typeName: "ggen.backpressure.v1.SessionAnswer", id: BigInt(id), answer };
     answers.push(message);
     onFilled();
     return message;

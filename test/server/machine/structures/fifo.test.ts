@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Fifo, type FifoNode, type Returned } from "../../../../src/server/machine/structures/fifo.ts";
+import { Fifo, type FifoNode } from "../../../../src/server/machine/structures/fifo.ts";
 
 interface Node extends FifoNode<Node> {}
 
 function createNode(arrival: number): Node {
-  return { arrival, present: true, previous: undefined, next: undefined, returned: undefined };
+  return { arrival, present: true, previous: undefined, next: undefined };
 }
 
 const operation = fc.record({
@@ -71,7 +71,6 @@ describe("fifo", () => {
       present = true;
       #previous: Counted | undefined;
       #next: Counted | undefined;
-      returned: Returned<Counted> | undefined;
 
       constructor(arrival: number) {
         this.#arrival = arrival;
