@@ -1,16 +1,16 @@
 /**
- * Hand-off: from the moment when one connection's Release is sent to the moment when another's Acquire hears of its grant, while
- * the server does half of what it can. Against a round trip to grpc-js alone that does half of what it can.
+ * Hand-off over sessions of two processes: from the moment when one process sends its Release to the moment when the other hears
+ * of its grant, while the server does half of what it can. Against a round trip of a process over a session of grpc-js alone that
+ * does half of what it can.
  */
 
-import { answersOfToken } from "./load/answers.ts";
+import { startPeer } from "./hand-off/start-peer.ts";
 import { runClosed, runOpen, type Work } from "./load/arrivals.ts";
-import { answerOf, connectLoad, type LoadConnection } from "./load/connection.ts";
 import { createLatencyRecorder, type Latency } from "./load/latency.ts";
-import { bytesOf, stringField } from "./load/protobuf.ts";
+import { sessionAnswers } from "./load/session-answers.ts";
 import { ONE_LIMITER } from "./load/subjects.ts";
-import { ACQUIRE, acquireRequest, RELEASE, TRY_ACQUIRE, tryAcquires, tryRequest } from "./load/verbs.ts";
-import { pinLoad, pinning, startBare, startMeasured } from "./servers/measured.ts";
+import { sessionPairs } from "./load/verbs.ts";
+import { pinLoad, pinning, startBareSession, startMeasured } from "./servers/measured.ts";
 import { inTurns, type Side } from "./support/in-turns.ts";
 import { atMost, type Figure, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
@@ -18,35 +18,9 @@ import { ratioOf, spreadOf } from "./support/spread.ts";
 /** ms */
 const SHARE = 1_500;
 /** ms from one hand-off to the next. */
-const EVERY = 5;
-const TURNS = { rounds: 7, warmUp: 1 };
-const CLIENTS = 4;
-const LIMITERS = "limiters: [{ name: api, max_rps: 1000000 }, { name: gate, max_concurrent: 1 }]\n";
-const RESPONSE = { granted: 2 } as const;
-const GRANTED = { lease: 1, secret: 2 } as const;
-const LEASE = { id: 1 } as const;
-
-interface Held {
-  readonly release: Buffer;
-}
-
-/** A place in the queue of the gate: `placed` when the server has said so, `granted` with what releases the lease. */
-function queue(connection: LoadConnection): { readonly placed: Promise<void>; readonly granted: Promise<Held> } {
-  const [placed, granted] = [Promise.withResolvers<void>(), Promise.withResolvers<Held>()];
-  connection.stream(ACQUIRE, acquireRequest({ limiter: "gate", key: "" }), {
-    message(bytes) {
-      placed.resolve();
-      const grant = bytesOf(bytes, RESPONSE.granted);
-      if (grant === undefined) return;
-      const lease = bytesOf(grant, GRANTED.lease);
-      const id = (lease && bytesOf(lease, LEASE.id))?.toString("latin1") ?? "";
-      const secret = bytesOf(grant, GRANTED.secret)?.toString("latin1") ?? "";
-      granted.resolve({ release: Buffer.concat([stringField(1, id), stringField(2, secret)]) });
-    },
-    ended() {},
-  });
-  return { placed: placed.promise, granted: granted.promise };
-}
+const EVERY = 2;
+const TURNS = { rounds: 9, warmUp: 1 };
+const LIMITERS = "limiters: [{ name: db, max_concurrent: 100000 }, { name: gate, max_concurrent: 1 }]\n";
 
 /** Repeats a step at a fixed pace for as long as a round lasts, and summarizes what each step took. */
 async function paced(step: () => Promise<number>): Promise<Latency> {
@@ -70,35 +44,31 @@ async function atHalfLoad(work: Work, step: () => Promise<number>): Promise<Late
 await using cleanup = new AsyncDisposableStack();
 pinLoad();
 const real = cleanup.use(await startMeasured(LIMITERS));
-const bare = cleanup.use(await startBare("messages", await answersOfToken(real.address, "api")));
-const connect = async (address: string) => {
-  const connection = await connectLoad(address);
-  cleanup.defer(() => connection.close());
-  return connection;
-};
+const bare = cleanup.use(await startBareSession("messages", await sessionAnswers(real.address, "db")));
 const workOf = async (address: string) =>
-  cleanup.use(await tryAcquires({ address, clients: CLIENTS, limiter: "api", ...ONE_LIMITER }));
+  cleanup.use(await sessionPairs({ address, clients: 1, limiter: "db", ...ONE_LIMITER }));
+const peerOf = async (address: string) => cleanup.use(await startPeer(address, "gate"));
 
-let [holder, next] = [await connect(real.address), await connect(real.address)];
-let held = await queue(holder).granted;
+let [holder, next] = [await peerOf(real.address), await peerOf(real.address)];
+const first = holder.hears("granted");
+holder.order("queue");
+await first;
 async function handOff(): Promise<number> {
-  const place = queue(next);
-  await place.placed;
-  const sent = performance.now();
-  holder.call(RELEASE, held.release, (answer) => void answerOf(answer));
-  held = await place.granted;
-  const took = performance.now() - sent;
+  const [placed, granted] = [next.hears("placed"), next.hears("granted")];
+  next.order("queue");
+  await placed;
+  const released = holder.hears("released");
+  holder.order("release");
+  const took = (await granted).at - (await released).at;
   [holder, next] = [next, holder];
   return took;
 }
 
-const echo = await connect(bare.address);
+const echo = await peerOf(bare.address);
 async function roundTrip(): Promise<number> {
-  const sent = performance.now();
-  await new Promise<void>((resolve) => {
-    echo.call(TRY_ACQUIRE, tryRequest({ limiter: "api", key: "" }), () => resolve());
-  });
-  return performance.now() - sent;
+  const back = echo.hears("round-trip");
+  echo.order("round-trip");
+  return (await back).took;
 }
 
 const rounds: Record<"ours" | "theirs", Latency[]> = { ours: [], theirs: [] };
@@ -138,7 +108,8 @@ report({
   name: "hand-off",
   figures: [...figuresOf("p50", 1.5), ...figuresOf("p99", 3)],
   notes: [
-    `One permit that goes to and fro between two connections, every ${EVERY} ms, beside TryAcquire at half of the rate that 64 in flight reach; ` +
-      `${SHARE / 1000} s a round and side; ${pinning()}. Both connections are of one process, so that one clock says when.`,
+    `One permit that goes to and fro between the sessions of two processes, some every ${EVERY} ms, beside Acquire + Release in a ` +
+      `session at half of the rate that 64 in flight reach; ${SHARE / 1000} s a round and side; ${pinning()}. ` +
+      "Both processes read one clock.",
   ],
 });

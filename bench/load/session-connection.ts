@@ -9,8 +9,11 @@ import { bytesField, bytesOf, readFields, stringField, varintField } from "./pro
 export interface SessionConnection {
   /** Resolves when the server has opened the session; rejects with the status if it does not. */
   readonly opened: Promise<void>;
-  /** Asks for a lease. `request`: the bytes of an AcquireRequest. Calls back with the lease's id once it is granted. */
-  acquire(request: Uint8Array, ended: (answer: SessionAnswer) => void): void;
+  /**
+   * Asks for a lease. `request`: the bytes of an AcquireRequest. Calls back with the lease's id once it is granted; `placed` is
+   * called each time when its place in the queue is said.
+   */
+  acquire(request: Uint8Array, ended: (answer: SessionAnswer) => void, placed?: () => void): void;
   /** The same without waiting. `request`: the bytes of a TryAcquireRequest. */
   tryAcquire(request: Uint8Array, ended: (answer: SessionAnswer) => void): void;
   release(leaseId: string, ended: (answer: SessionAnswer) => void): void;
@@ -30,7 +33,7 @@ const OPEN = { keepOnCancel: 2 } as const;
 const COMMAND = { id: 1, acquire: 2, tryAcquire: 3, release: 4 } as const;
 const RELEASE = { leaseId: 1 } as const;
 const RESPONSE = { answers: 2 } as const;
-const ANSWER = { id: 1, granted: 3, refused: 4, released: 5, failed: 15 } as const;
+const ANSWER = { id: 1, waiting: 2, granted: 3, refused: 4, released: 5, failed: 15 } as const;
 const GRANTED = { lease: 1 } as const;
 const LEASE = { id: 1 } as const;
 /** Commands of one message at most, as the contract has it. */
@@ -39,6 +42,7 @@ const MOST_COMMANDS = 1_000;
 const RELEASED: SessionAnswer = { kind: "released" };
 const FAILED: SessionAnswer = { kind: "failed" };
 const asIs = (bytes: Buffer) => bytes;
+const NOTHING = () => {};
 
 /** The first message of a session. */
 export function openMessage(): Buffer {
@@ -59,23 +63,28 @@ function commandOf(id: number, command: Buffer): Buffer {
   return bytesField(REQUEST.commands, Buffer.concat([varintField(COMMAND.id, id), command]));
 }
 
-/** Calls back with each answer of a message that is a command's last, and its id. */
-export function readAnswers(message: Buffer, onAnswer: (id: number, answer: SessionAnswer) => void): void {
+type OnAnswer = (id: number, answer: SessionAnswer) => void;
+
+/** Calls back with each answer of a message that is a command's last, and its id; `onPlace` with the id of one that waits. */
+export function readAnswers(message: Buffer, onAnswer: OnAnswer, onPlace: (id: number) => void = NOTHING): void {
   readFields(message, (field, _, content) => {
-    if (field === RESPONSE.answers && content !== undefined) readAnswer(content, onAnswer);
+    if (field === RESPONSE.answers && content !== undefined) readAnswer(content, onAnswer, onPlace);
   });
 }
 
-function readAnswer(bytes: Buffer, onAnswer: (id: number, answer: SessionAnswer) => void): void {
+function readAnswer(bytes: Buffer, onAnswer: OnAnswer, onPlace: (id: number) => void): void {
   let id = 0;
   let answer: SessionAnswer | undefined;
+  let waits = false;
   readFields(bytes, (field, value, content) => {
     if (field === ANSWER.id) id = value;
+    else if (field === ANSWER.waiting) waits = true;
     else if (field === ANSWER.granted) answer = { kind: "granted", leaseId: leaseIdOf(content) };
     else if (field === ANSWER.released) answer = RELEASED;
     else if (field === ANSWER.refused || field === ANSWER.failed) answer = FAILED;
   });
   if (answer !== undefined) onAnswer(id, answer);
+  else if (waits) onPlace(id);
 }
 
 /** `address`: host:port. Each session has a connection of its own. */
@@ -84,19 +93,21 @@ export function openSession(address: string): SessionConnection {
   const call = client.makeBidiStreamRequest(SESSION_PATH, asIs, asIs);
   const opening = Promise.withResolvers<void>();
   const waiting = new Map<number, (answer: SessionAnswer) => void>();
+  const placedOf = new Map<number, () => void>();
   // An id is free again with its answer, so that a session with one command in flight asks in the same bytes each time.
   const freeIds: number[] = [];
   let ids = 0;
   let isOver = false;
   let unsent: Buffer[] = [];
 
-  function ask(command: (id: number) => Buffer, ended: (answer: SessionAnswer) => void): void {
+  function ask(command: (id: number) => Buffer, ended: (answer: SessionAnswer) => void, placed?: () => void): void {
     if (isOver) {
       queueMicrotask(() => ended(FAILED));
       return;
     }
     const id = freeIds.pop() ?? nextId();
     waiting.set(id, ended);
+    if (placed !== undefined) placedOf.set(id, placed);
     if (unsent.length === 0) setImmediate(flush);
     unsent.push(command(id));
   }
@@ -118,6 +129,7 @@ export function openSession(address: string): SessionConnection {
     const ended = waiting.get(id);
     if (ended === undefined) return;
     waiting.delete(id);
+    if (placedOf.size > 0) placedOf.delete(id);
     freeIds.push(id);
     ended(answer);
   }
@@ -134,14 +146,14 @@ export function openSession(address: string): SessionConnection {
   call.on("data", (message: Buffer) => {
     // The first thing that a server says is that the session is open.
     opening.resolve();
-    readAnswers(message, takeAnswer);
+    readAnswers(message, takeAnswer, (id) => placedOf.get(id)?.());
   });
   call.on("error", lose);
   call.on("end", () => lose(new Error("the server has ended the session")));
   call.write(openMessage());
   return {
     opened: opening.promise,
-    acquire: (request, ended) => ask((id) => acquireCommand(id, request), ended),
+    acquire: (request, ended, placed) => ask((id) => acquireCommand(id, request), ended, placed),
     tryAcquire: (request, ended) => ask((id) => commandOf(id, bytesField(COMMAND.tryAcquire, request)), ended),
     release: (leaseId, ended) => ask((id) => releaseCommand(id, leaseId), ended),
     close() {
