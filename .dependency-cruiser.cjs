@@ -145,6 +145,17 @@ module.exports = {
       "A transport carries any RpcService; which ones there are is the composition root's affair.",
     ),
     only(
+      "tls",
+      "server/tls/",
+      [
+        "server/tls/",
+        "server/transport/port/tls-material\\.ts$",
+        "server/config/(settings\\.ts$|watch/)",
+        "server/(clock|log)\\.ts$",
+      ],
+      "The files of TLS are read and checked for the ports, which see no file.",
+    ),
+    only(
       "transport-port",
       "server/transport/port/",
       ["server/transport/port/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "server/gen/"],

@@ -5,10 +5,13 @@ import { Command, CommanderError, Option } from "commander";
 import { COMMAND_GROUPS, type CommandEntry } from "./command-list.ts";
 import { COMPLETE } from "./completion/scripts.ts";
 import type { Handle, Work } from "./session/context.ts";
+import { type CredentialFlags, useCredentials } from "./session/credentials.ts";
 import {
   ADDRESS_VARIABLE,
   addressIsSet,
   BOARD_VARIABLE,
+  CREDENTIAL_VARIABLES,
+  credentialVariables,
   DEFAULT_BOARD,
   terminalIsDumb,
   variable,
@@ -41,7 +44,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     <Arguments extends unknown[]>(work: Work<Arguments>) =>
     async (...given: [...Arguments, Command]) => {
       const command = given.at(-1) as Command;
-      const { address, json = false } = command.optsWithGlobals<GlobalFlags>();
+      const { address, json = false, ...flags } = command.optsWithGlobals<GlobalFlags>();
+      useCredentials(flags);
       const isAddressGiven = command.getOptionValueSourceWithGlobals("address") === "cli" || addressIsSet();
       exitCode = await work(
         { terminal, address, isAddressGiven, version: readVersion(), json, behindDashes },
@@ -83,10 +87,11 @@ async function candidates(args: readonly string[]): Promise<readonly string[]> {
     },
     address: variable(ADDRESS_VARIABLE) ?? DEFAULT_ADDRESS,
     board: variable(BOARD_VARIABLE) ?? DEFAULT_BOARD,
+    credentials: credentialVariables(),
   });
 }
 
-interface GlobalFlags {
+interface GlobalFlags extends CredentialFlags {
   readonly address: string;
   readonly json?: boolean;
 }
@@ -103,6 +108,17 @@ export function createProgram(handle: Handle): Command {
         .argParser((address: string) => address || DEFAULT_ADDRESS)
         .default(DEFAULT_ADDRESS),
     )
+    .addOption(file("--ca-file <file>", "whom to trust as the server's authority, in PEM", CREDENTIAL_VARIABLES.caFile))
+    .addOption(file("--cert-file <file>", "this client's certificate, in PEM", CREDENTIAL_VARIABLES.certFile))
+    .addOption(file("--key-file <file>", "its private key, in PEM", CREDENTIAL_VARIABLES.keyFile))
+    .addOption(
+      file(
+        "--server-name <name>",
+        "the name that the server's certificate has to have",
+        CREDENTIAL_VARIABLES.serverName,
+      ),
+    )
+    .addOption(file("--token-file <file>", "a file with the token of this client", CREDENTIAL_VARIABLES.tokenFile))
     .addOption(new Option("--json", "answer, and fail, in JSON: protobuf's, a line each"))
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
@@ -121,6 +137,11 @@ export function createProgram(handle: Handle): Command {
     }
   }
   return program;
+}
+
+/** An empty text, as an empty variable, says nothing. */
+function file(flags: string, description: string, variable: string): Option {
+  return new Option(flags, description).env(variable).argParser((value: string) => value || undefined);
 }
 
 function readVersion(): string {

@@ -3,15 +3,25 @@
 import type { Client, ClientOptions, CreateClientOptions } from "./api/client.ts";
 import { createClientOn, type Place } from "./create-client.ts";
 import { LAZY_PARTS } from "./lazy-parts.ts";
+import { withToken } from "./rpc/authorized-transport.ts";
+import { createSystemClock } from "./rpc/clock.ts";
+import { type Credentials, createCredentials, type TokenSource } from "./rpc/credentials.ts";
 import type { SharedPlaces } from "./rpc/stream-budget.ts";
 import { createFetchTransport } from "./transport/fetch-transport.ts";
 import { networkFetch } from "./transport/network-fetch.ts";
 import { currentPage } from "./transport/page.ts";
 import type { Platform } from "./transport/platform.ts";
 import { createTabPlaces } from "./transport/tab-places.ts";
+import { requireSafeForToken } from "./transport/token-address.ts";
 
 /** How to connect from a browser. */
-export type ConnectOptions = ClientOptions;
+export interface ConnectOptions extends ClientOptions {
+  /**
+   * Shows the server who calls: a token, or a function that returns one, which is asked again 60 s before the end of a JWT, and once
+   * where the server refuses the token. Streams move to the new one by themselves. It is sent over https alone, or to this machine.
+   */
+  readonly token?: TokenSource | undefined;
+}
 
 /**
  * Streams at once over HTTP/1.1: a browser has six connections to an origin for all calls of all its pages, and a lease
@@ -38,9 +48,12 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
     );
   }
   const baseUrl = address === "" ? url.origin : `${url.origin}${url.pathname}`.replace(/\/$/, "");
-  const transport = createFetchTransport({ baseUrl, fetch: networkFetch });
+  if (options.token !== undefined) requireSafeForToken(url.origin);
+  const credentials = options.token === undefined ? undefined : createCredentials(createSystemClock(), options.token);
+  const plain = createFetchTransport({ baseUrl, fetch: networkFetch });
+  const transport = credentials === undefined ? plain : withToken(plain, credentials);
   const maxStreams = options.maxStreams ?? (url.protocol === "http:" ? HTTP1_STREAMS : undefined);
-  return createClientOn(placeAt(baseUrl, placesAt(url, maxStreams)), {
+  return createClientOn(placeAt(baseUrl, placesAt(url, maxStreams), credentials), {
     ...options,
     maxStreams,
     transport,
@@ -60,10 +73,10 @@ function placesAt({ protocol, origin }: URL, maxStreams: number | undefined): Sh
   return createTabPlaces(locks, `ggen-backpressure ${origin}`, maxStreams);
 }
 
-function placeAt(baseUrl: string | undefined, places?: SharedPlaces): Place {
+function placeAt(baseUrl: string | undefined, places?: SharedPlaces, credentials?: Credentials): Place {
   const platform: Platform = {
     warn: (message, stack) => console.warn(`${message}\nacquired\n${stack}`),
-    page: currentPage(baseUrl),
+    page: currentPage(baseUrl, () => credentials?.latest),
     places,
   };
   return { platform, parts: LAZY_PARTS };

@@ -10,6 +10,7 @@ import { createLimiters } from "./resources/limiters.ts";
 import { openBoards } from "./resources/open-boards.ts";
 import { ANSWER_WITHIN } from "./rpc/calls.ts";
 import { createSystemClock } from "./rpc/clock.ts";
+import type { TokenSource } from "./rpc/credentials.ts";
 import { createSessionTransport } from "./session/session-transport.ts";
 import { type Closable, createShared } from "./session/shared.ts";
 import { originOf } from "./transport/node-address.ts";
@@ -49,10 +50,25 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
     const { transport, close } = openNodeTransport(address, options);
     return createClientOn(NODE, { ...options, transport, address }, close);
   }
-  const { answerWithin = ANSWER_WITHIN, pingInterval, pingTimeout, maxStreamsPerConnection } = options;
-  const key = JSON.stringify([originOf(address), answerWithin, pingInterval, pingTimeout, maxStreamsPerConnection]);
+  const { answerWithin = ANSWER_WITHIN, pingInterval, pingTimeout, maxStreamsPerConnection, tls, token } = options;
+  const connection = [pingInterval, pingTimeout, maxStreamsPerConnection];
+  const identity = [tls?.caFile, tls?.certFile, tls?.keyFile, tls?.serverName, token && identityOf(token)];
+  const key = JSON.stringify([originOf(address), answerWithin, ...connection, ...identity]);
   const { item, leave } = SESSIONS.take(key, () => openSessionTransport(address, options, answerWithin));
   return createClientOn(NODE, { ...options, transport: item, address }, leave);
+}
+
+/** Functions are one another's equals only where they are the same one. */
+const FUNCTIONS = new WeakMap<object, number>();
+let functions = 0;
+
+function identityOf(token: TokenSource): string | number {
+  if (typeof token === "string") return token;
+  const known = FUNCTIONS.get(token);
+  if (known !== undefined) return known;
+  functions += 1;
+  FUNCTIONS.set(token, functions);
+  return functions;
 }
 
 function openSessionTransport(address: string, options: ConnectOptions, answerWithin: number): Closable<Transport> {

@@ -18,7 +18,7 @@ export interface GreetingOptions {
 export function greeting(options: GreetingOptions): string {
   const { server, config, isTerminal, now } = options;
   const grpc = addressText(server.grpc);
-  const web = urlText(server.web);
+  const web = urlText(server.web, config.settings.tls && "https");
   const msg = `backpressure serves gRPC on ${grpc}, Connect and gRPC-Web on ${web}`;
   if (isTerminal) return [msg, ...restOf(options), ""].join("\n");
   const { origin, settings } = config;
@@ -31,7 +31,8 @@ export function greeting(options: GreetingOptions): string {
 
 function restOf({ server, config, program }: GreetingOptions): readonly string[] {
   const { limiters, origin, settings } = config;
-  const command = `${program} --address ${addressText(server.grpc)}`;
+  const address = `${settings.tls === undefined ? "" : "https://"}${addressText(server.grpc)}`;
+  const command = `${program} --address ${address}`;
   const name = limiters.find(({ keyed }) => !keyed)?.name ?? "NAME";
   const acquire = `-d '{"claims":[{"limiter":"${name}"}]}' ${addressText(server.grpc)} ggen.backpressure.v1.AdmissionService/Acquire`;
   return [
@@ -41,7 +42,7 @@ function restOf({ server, config, program }: GreetingOptions): readonly string[]
     "try, in another terminal:",
     `  ${command} run ${name} -- echo "one at a time"`,
     `  ${command} limiters watch`,
-    `  grpcurl -plaintext ${acquire}`,
+    `  grpcurl ${settings.tls === undefined ? "-plaintext " : ""}${acquire}`,
     "Ctrl-C drains the server and ends it",
   ];
 }

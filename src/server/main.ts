@@ -82,7 +82,10 @@ async function serveUntilEnd({ configPath, data, acceptLoss, signals }: RunOptio
     isInForce: () => server.isInForce,
     onRead: (isTaken) => server.noteRead(isTaken),
   });
-  signals.onReload(() => watch.reload());
+  signals.onReload(() => {
+    watch.reload();
+    server.reloadTls();
+  });
   const stopped = untilStopped(server, signals, log);
   // A reader of these lines may send signals.
   const isTerminal = process.stdout.isTTY;

@@ -13,6 +13,7 @@ import { createMetrics } from "./metrics.ts";
 import { openStore } from "./open-store.ts";
 import { createOwner } from "./owner.ts";
 import type { Store } from "./store/store.ts";
+import { openTlsFiles, type TlsFilesWatch } from "./tls/tls-files.ts";
 import { watchDescriptors } from "./transport/port/descriptors.ts";
 import type { BoundAddress } from "./transport/port/options.ts";
 import { VERSION } from "./version.ts";
@@ -29,6 +30,8 @@ export interface Server extends FrontAddresses {
   noteRead(isTaken: boolean): void;
   /** Whether all that the configuration declares is taken up. What was refused may be taken up later. */
   readonly isInForce: boolean;
+  /** Reads the files of TLS at once, where there are any. */
+  reloadTls(): void;
   /** Refuses new work, lets calls and leases finish within the drain's time, then ends. Harmless to call twice. */
   stop(): Promise<void>;
   /** Ends at once, leases or not. */
@@ -51,6 +54,8 @@ interface ServeOptions extends ServerOptions {
   readonly clock: Clock;
   readonly onFatal: (message: string) => void;
   readonly onFront: (front: Front) => void;
+  /** Undefined: both ports speak plain text. */
+  readonly tls: TlsFilesWatch | undefined;
 }
 
 /** µs between two looks at whether the last call is answered, and the last lease has finished. */
@@ -69,17 +74,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     front = opened;
   };
   const store = await openStore({ settings: config.settings, clock, log, acceptLoss, onFatal });
+  let tls: TlsFilesWatch | undefined;
   try {
     options.ending?.throwIfAborted();
-    return await serve({ ...options, clock, onFatal, onFront }, store);
+    const { tls: files } = config.settings;
+    tls = files && (await openTlsFiles({ files, clock, log }));
+    return await serve({ ...options, clock, onFatal, onFront, tls }, store);
   } catch (error) {
+    tls?.close();
     await store.close();
     throw error;
   }
 }
 
 async function serve(options: ServeOptions, store: Store): Promise<Server> {
-  const { config, log, clock, ending, onFatal, onFront } = options;
+  const { config, log, clock, ending, onFatal, onFront, tls } = options;
   let { settings } = config;
   let latest = config;
   const startedAt = clock.wallTime(clock.now());
@@ -95,7 +104,12 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
   function state(): ServerState {
     const status = { draining, learningEnds, storeProblem: problem };
     const running = { started: config, latest, settings, startedAt, loadedAt, version: VERSION, status };
-    return { serving: serving && problem === undefined, settings, running: runningConfigMessage(running) };
+    return {
+      serving: serving && problem === undefined,
+      settings,
+      running: runningConfigMessage(running),
+      tls: tls?.material,
+    };
   }
 
   sayNotes(config, log);
@@ -131,6 +145,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
 
   async function end(): Promise<void> {
     stopWatchingDescriptors();
+    tls?.close();
     await front.sendAway();
     // Before the streams end: else each stream's end would free a place, and the next step could grant it to another.
     await owner.close();
@@ -149,6 +164,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     problem = current;
     show();
   });
+  tls?.onChange(show);
 
   async function drain(): Promise<void> {
     serving = false;
@@ -194,6 +210,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
       get isInForce() {
         return owner.isInForce;
       },
+      reloadTls: () => tls?.reload(),
       stop() {
         stopping ??= drain();
         return stopping;

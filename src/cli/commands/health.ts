@@ -8,6 +8,7 @@ import {
 } from "../../client/gen/grpc/health/v1/health_pb.ts";
 import { openCalls } from "../session/connection.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
+import { trustCertificate } from "../session/credentials.ts";
 import { EXIT } from "../session/exit-codes.ts";
 import { UsageError } from "../session/failure.ts";
 import { jsonLine } from "../text/json-line.ts";
@@ -64,13 +65,17 @@ async function configuredAddress({ address, terminal }: Context, path: string | 
   if (reading.kind !== "loaded")
     terminal.warn(`${file ?? "the configuration"} is not valid; \`backpressure check\` says why`);
   if (usable.kind !== "loaded" || (file === undefined && overrides.length === 0)) return address;
-  const { host, port } = usable.settings.listeners.grpc;
+  const { listeners, tls } = usable.settings;
+  const { host, port } = listeners.grpc;
   if (port === 0) {
     throw new UsageError(
       "the configuration has the server take any port that is free (port 0): name it with --address",
     );
   }
-  return `${REACHED_BY[host] ?? (host.includes(":") ? `[${host}]` : host)}:${port}`;
+  const reached = `${REACHED_BY[host] ?? (host.includes(":") ? `[${host}]` : host)}:${port}`;
+  if (tls === undefined) return reached;
+  trustCertificate(tls.certFile);
+  return `https://${reached}`;
 }
 
 /** A server that listens on all interfaces is asked over the loopback. */

@@ -1,6 +1,7 @@
 /** What the scripts of the shells call: the candidates for the word at the cursor, one a line. */
 
 import type { Command } from "commander";
+import { type CredentialFlags, useCredentials } from "../session/credentials.ts";
 import { printable } from "../text/width.ts";
 import { namesOf } from "./names.ts";
 import { type Candidate, findWanted, type Load, type Wanted } from "./wanted.ts";
@@ -11,6 +12,8 @@ export interface CompleteOptions {
   /** Where the server is, and which board is meant, where the line does not say. */
   readonly address: string;
   readonly board: string;
+  /** What the environment says of the connection. */
+  readonly credentials: CredentialFlags;
 }
 
 /**
@@ -24,11 +27,23 @@ export async function complete(args: readonly string[], options: CompleteOptions
   const current = words.at(-1) ?? "";
   const address = given.get("--address") ?? options.address;
   const board = given.get("--board") ?? options.board;
+  useCredentials({ ...options.credentials, ...credentialsIn(given) });
   const candidates = await candidatesOf(wanted, { address, board });
   if (typeof candidates === "string") return [candidates];
   return candidates
     .filter(({ word }) => word.startsWith(current))
     .map(({ word, description }) => `${printable(word)}\t${printable(description)}`);
+}
+
+function credentialsIn(given: ReadonlyMap<string, string>): CredentialFlags {
+  const flags = {
+    caFile: given.get("--ca-file"),
+    certFile: given.get("--cert-file"),
+    keyFile: given.get("--key-file"),
+    serverName: given.get("--server-name"),
+    tokenFile: given.get("--token-file"),
+  };
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
 
 async function candidatesOf(

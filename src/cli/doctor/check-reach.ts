@@ -30,7 +30,7 @@ function reasonOf(failure: string, found: Probe): Reason {
     case "tls-failed":
       return {
         why: `TLS fails: ${found.why}`,
-        todo: "see its certificate; if that is of an authority of your own, set NODE_EXTRA_CA_CERTS to it",
+        todo: "see its certificate; if that is of an authority of your own, name it with --ca-file",
       };
     case "no-tls":
       return {

@@ -8,6 +8,21 @@ export const ADDRESS_VARIABLE = "BACKPRESSURE_ADDRESS";
 /** The variable that names the board where no flag does: a command that runs for a card finds its board there. */
 export const BOARD_VARIABLE = "BACKPRESSURE_BOARD";
 
+/** Variables that stand for flags of the connection. */
+export const CREDENTIAL_VARIABLES = {
+  caFile: "BACKPRESSURE_CA_FILE",
+  certFile: "BACKPRESSURE_CERT_FILE",
+  keyFile: "BACKPRESSURE_KEY_FILE",
+  serverName: "BACKPRESSURE_SERVER_NAME",
+  tokenFile: "BACKPRESSURE_TOKEN_FILE",
+} as const;
+
+/** Returns what they say; an empty one says nothing. */
+export function credentialVariables(): Partial<Record<keyof typeof CREDENTIAL_VARIABLES, string>> {
+  const said = Object.entries(CREDENTIAL_VARIABLES).map(([flag, name]) => [flag, process.env[name]] as const);
+  return Object.fromEntries(said.filter(([, value]) => value));
+}
+
 /** The board where nothing names one: that of the default configuration. */
 export const DEFAULT_BOARD = "default";
 

@@ -113,9 +113,12 @@ const NODE_WORDS: ReadonlyMap<string, string> = new Map([
   ["ENETUNREACH", "there is no route to its network"],
 ]);
 
-function unreachable({ address, detail: said, cause }: ServerUnavailableError): Failure {
+function unreachable({ address, detail: said, cause, advice: todo }: ServerUnavailableError): Failure {
   const detail = cause === undefined ? said : causeWords(cause);
-  const advice = "Is the server running? Start one with `backpressure serve`, or name another with --address.";
+  const advice =
+    todo === undefined
+      ? "Is the server running? Start one with `backpressure serve`, or name another with --address."
+      : `${todo.charAt(0).toUpperCase()}${todo.slice(1)}.`;
   return {
     exitCode: EXIT.unreachable,
     reason: "SERVER_UNAVAILABLE",

@@ -14,8 +14,8 @@ import { ANSWER_WITHIN } from "../../client/rpc/calls.ts";
 import { createSystemClock } from "../../client/rpc/clock.ts";
 import { awaitFirstWord } from "../../client/rpc/first-word.ts";
 import { within } from "../../client/rpc/within.ts";
-import { originOf } from "../../client/transport/node-address.ts";
-import { openNodeTransport } from "../../client/transport/node-transport.ts";
+import { type NodeTransport, openNodeTransport } from "../../client/transport/node-transport.ts";
+import { credentials } from "./credentials.ts";
 import { UsageError } from "./failure.ts";
 
 /** The contract's own calls, for commands that show the contract's own messages. */
@@ -28,7 +28,7 @@ export interface Calls<S extends DescService> extends Disposable {
 
 /** The typed client, for commands that hold leases. */
 export function openClient(address: string, options?: ConnectOptions): Client {
-  return connect(checked(address), options);
+  return checked(() => connect(address, { ...options, ...credentials() }));
 }
 
 /** Calls to the service that keeps the limiters. */
@@ -48,7 +48,7 @@ export interface Connection extends Disposable {
 }
 
 export function openConnection(address: string): Connection {
-  const { transport, close } = openNodeTransport(checked(address));
+  const { transport, close }: NodeTransport = checked(() => openNodeTransport(address, credentials()));
   const clock = createSystemClock();
   const unavailable = (detail: string) => new ServerUnavailableError(address, detail);
   const calls = { answerWithin: ANSWER_WITHIN, heard() {}, unavailable };
@@ -81,10 +81,10 @@ export function openConnection(address: string): Connection {
   };
 }
 
-function checked(address: string): string {
+/** A wrong address, and options that do not go with it, are the caller's. */
+function checked<T>(open: () => T): T {
   try {
-    originOf(address);
-    return address;
+    return open();
   } catch (error) {
     throw new UsageError((error as Error).message);
   }

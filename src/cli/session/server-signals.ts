@@ -10,7 +10,17 @@ export function serverSignals(): ServerSignals {
   return heard;
 }
 
+/** Options of the whole program that have a value. */
+const WITH_VALUE: ReadonlySet<string> = new Set([
+  "--address",
+  "--ca-file",
+  "--cert-file",
+  "--key-file",
+  "--server-name",
+  "--token-file",
+]);
+
 /** Whether these arguments ask to serve. */
 export function asksToServe(args: readonly string[]): boolean {
-  return args.find((arg, index) => !arg.startsWith("-") && args[index - 1] !== "--address") === "serve";
+  return args.find((arg, index) => !arg.startsWith("-") && !WITH_VALUE.has(args[index - 1] ?? "")) === "serve";
 }

@@ -31,7 +31,7 @@ export interface AdmissionErrorInit {
 
 /** The service said no, on purpose. */
 export class AdmissionError extends Error {
-  override readonly name = "AdmissionError";
+  override readonly name: string = "AdmissionError";
   /** Why; switch over it. */
   readonly reason: Reason;
   readonly code: StatusCode;
@@ -67,8 +67,20 @@ export class AdmissionError extends Error {
   }
 }
 
+/** The server does not know who calls: there is no credential, or it does not count. A token was asked for once more before. */
+export class UnauthenticatedError extends AdmissionError {
+  override readonly name = "UnauthenticatedError";
+}
+
+/** The server knows who calls, and does not allow it. It is not asked again. */
+export class PermissionDeniedError extends AdmissionError {
+  override readonly name = "PermissionDeniedError";
+}
+
 /** What a `ServerUnavailableError` may tell besides. */
 export interface UnavailableInit {
+  /** What to do; undefined: what mostly helps. */
+  readonly advice?: string | undefined;
   readonly cause?: unknown;
   readonly retryAfterMs?: number | undefined;
 }
@@ -88,12 +100,16 @@ export class ServerUnavailableError extends Error {
   /** ms until the client asks the server again; before that calls fail at once. Undefined where it may ask at any time. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(address: string, detail: string, { cause, retryAfterMs }: UnavailableInit = {}) {
+  /** What to do, where that follows from how it failed, as with certificates. */
+  readonly advice: string | undefined;
+
+  constructor(address: string, detail: string, { advice, cause, retryAfterMs }: UnavailableInit = {}) {
     super(
       `no answer from the admission service at ${address} (${detail}): ` +
-        "is it running there, and is this its gRPC port in Node, its web port in a browser?",
+        (advice ?? "is it running there, and is this its gRPC port in Node, its web port in a browser?"),
       { cause },
     );
+    this.advice = advice;
     this.address = address;
     this.detail = detail;
     this.retryAfterMs = retryAfterMs;

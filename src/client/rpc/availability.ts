@@ -114,6 +114,7 @@ function awayError(state: Exclude<State, { readonly kind: "closed" }>, now: Inst
   const retryAfterMs = state.kind === "open" ? Math.max(0, Math.ceil(state.probeAt - now)) : undefined;
   const next = retryAfterMs === undefined ? "another call is asking it now" : `it is asked again in ${retryAfterMs} ms`;
   return new ServerUnavailableError(error.address, `found unavailable before: ${error.detail}; ${next}`, {
+    advice: error.advice,
     cause: error.cause ?? error,
     retryAfterMs,
   });

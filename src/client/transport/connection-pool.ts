@@ -8,6 +8,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { type GrpcTransportOptions, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Clock } from "../rpc/clock.ts";
 import { type KeepAlive, keepAlive } from "./keep-alive.ts";
+import { connectSecurely, type TlsOptions } from "./tls-connection.ts";
 
 export interface ConnectionPool extends NonNullable<GrpcTransportOptions["sessionManager"]> {
   /** Calls open on each connection, for tests. */
@@ -22,6 +23,8 @@ export interface ConnectionPoolOptions {
   readonly clock: Clock;
   /** The server's origin. */
   readonly origin: string;
+  /** Of an origin of `https`. */
+  readonly tls?: TlsOptions | undefined;
   /** ms between two pings of a connection with open calls. */
   readonly pingInterval: number;
   /** ms for the ping to be answered, else the connection counts as lost. */
@@ -55,7 +58,8 @@ type Limit =
 const MAX_STREAMS_SETTING = 0xf0b5;
 
 export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
-  const { clock, origin, pingInterval, pingTimeout, maxStreams, restingPath } = options;
+  const { clock, origin, tls = {}, pingInterval, pingTimeout, maxStreams, restingPath } = options;
+  const isSecure = new URL(origin).protocol === "https:";
   const connections: Connection[] = [];
   const connectionOf = new WeakMap<ClientHttp2Stream, Connection>();
   let isClosed = false;
@@ -85,7 +89,10 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     // It is given no pings, so that it verifies nothing either: a connection that is lost while the manager verifies it,
     // and is replaced for another call meanwhile, is replaced twice. The first replacement is then left without a listener
     // for errors, whose reset ends the process, and the call that it was made for waits forever.
-    const manager = new Http2SessionManager(origin, undefined, { remoteCustomSettings: [MAX_STREAMS_SETTING] });
+    const manager = new Http2SessionManager(origin, undefined, {
+      remoteCustomSettings: [MAX_STREAMS_SETTING],
+      ...(isSecure && { createConnection: (authority: URL) => connectSecurely(authority, tls) }),
+    });
     return { manager, open: 0, restable: 0, limit: unknownLimit(), session: undefined, keepAlive: undefined };
   }
 

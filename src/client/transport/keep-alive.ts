@@ -91,7 +91,7 @@ function cut(session: ClientHttp2Session): void {
   try {
     session.socket.resetAndDestroy();
   } catch {
-    // Over TLS a socket cannot be reset.
+    // It has no socket any more.
     session.destroy();
   }
 }

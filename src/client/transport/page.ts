@@ -10,12 +10,15 @@ const KEEPALIVE_BYTES = 64 * 1024;
 
 /**
  * The page of this window; undefined in a worker, which ends without a word. `baseUrl` is that of the transport; without
- * it the page has no last words, and only closes its streams.
+ * it the page has no last words, and only closes its streams. `token`: what they are said with.
  *
  * A page that goes into the back/forward cache (`persisted`) is treated like one that goes for good: it stands still
  * there, cannot renew, and its connections are closed.
  */
-export function currentPage(baseUrl: string | undefined): Page | undefined {
+export function currentPage(
+  baseUrl: string | undefined,
+  token: () => string | undefined = () => undefined,
+): Page | undefined {
   if (typeof window === "undefined") return undefined;
   return {
     onHide(listener) {
@@ -34,7 +37,9 @@ export function currentPage(baseUrl: string | undefined): Page | undefined {
         // What the browser would refuse is left to the ttl; a shorter one may still fit.
         if (body.length > left) continue;
         left -= body.length;
-        const headers = requestHeader(method.methodKind, true, undefined, undefined, false);
+        const known = token();
+        const own = known === undefined ? undefined : { authorization: `Bearer ${known}` };
+        const headers = requestHeader(method.methodKind, true, undefined, own, false);
         const url = createMethodUrl(baseUrl, method);
         fetch(url, { method: "POST", headers, body, keepalive: true }).catch(() => {});
       }

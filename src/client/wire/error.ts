@@ -1,7 +1,16 @@
 /** What a transport throws, as the errors that the client promises: the only file of the client that knows Connect codes. */
 
 import { Code, ConnectError } from "@connectrpc/connect";
-import { AdmissionError, ServerError, ServerUnavailableError, type StatusCode, type Violation } from "../api/errors.ts";
+import {
+  AdmissionError,
+  type AdmissionErrorInit,
+  PermissionDeniedError,
+  ServerError,
+  ServerUnavailableError,
+  type StatusCode,
+  UnauthenticatedError,
+  type Violation,
+} from "../api/errors.ts";
 import type { Reason } from "../api/reasons.ts";
 import {
   BadRequestSchema,
@@ -12,6 +21,7 @@ import {
 import { isNetworkFailure } from "./network-failure.ts";
 import { reasonFromName } from "./reason.ts";
 import { durationToMs } from "./time.ts";
+import { tlsAdvice } from "./tls-advice.ts";
 
 /** The domain of the service in `ErrorInfo`. */
 export const DOMAIN = "ggen.backpressure";
@@ -61,8 +71,9 @@ export function toClientError(thrown: unknown, address: string): Error {
   const isNetwork = isForeign && isNetworkFailure(error.cause);
   if (isForeign && !isNetwork) return error.cause as Error;
   if (isNetwork || isCutOff(error) || CONNECTION_CODES.has(error.code)) {
-    return new ServerUnavailableError(address, error.rawMessage, { cause: error });
+    return new ServerUnavailableError(address, error.rawMessage, { cause: error, advice: tlsAdvice(error) });
   }
+  if (error.code === Code.Unauthenticated) return unauthenticated(error, undefined);
   const hint = error.code === Code.Unimplemented ? `; does ${address} serve this version of ggen.backpressure.v1?` : "";
   return new ServerError(`the server failed: ${error.rawMessage}${hint}`, CODES[error.code], error);
 }
@@ -81,20 +92,35 @@ const MISSING_LAST_WORD = /^protocol error: missing (status|trailer|EndStreamRes
 const PROMISED_BYTES = /^protocol error: promised (\d+) bytes, received (\d+)$/;
 
 function admissionError(error: ConnectError, info: ErrorInfo): AdmissionError {
+  if (error.code === Code.Unauthenticated) return unauthenticated(error, info);
+  if (info.reason === NOT_ALLOWED) return new PermissionDeniedError(error.rawMessage, initOf(error, info));
+  return new AdmissionError(error.rawMessage, initOf(error, info));
+}
+
+/** The reason of what the caller may not do. The others of PERMISSION_DENIED are about a lease or a card, not about callers. */
+const NOT_ALLOWED = "NOT_ALLOWED";
+
+/** `info`: undefined where a proxy says so. */
+function unauthenticated(error: ConnectError, info: ErrorInfo | undefined): UnauthenticatedError {
+  return new UnauthenticatedError(error.rawMessage, initOf(error, info));
+}
+
+function initOf(error: ConnectError, info: ErrorInfo | undefined): AdmissionErrorInit {
   const [retry] = error.findDetails(RetryInfoSchema);
-  const reason: Reason = reasonFromName(info.reason);
-  return new AdmissionError(error.rawMessage, {
+  const reason: Reason = reasonFromName(info?.reason ?? "");
+  const { limiter, key, board, stage, card } = info?.metadata ?? {};
+  return {
     reason,
     code: CODES[error.code],
     retryAfterMs: retry?.retryDelay && durationToMs(retry.retryDelay),
-    limiter: info.metadata.limiter,
-    key: info.metadata.key,
-    board: info.metadata.board,
-    stage: info.metadata.stage,
-    card: info.metadata.card,
+    limiter,
+    key,
+    board,
+    stage,
+    card,
     violations: error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations.map(toViolation)),
     cause: error,
-  });
+  };
 }
 
 function toViolation(wire: {

@@ -10,6 +10,7 @@ export function checkTogether(config: Config, settings: ServerSettings, complain
   checkAddresses(settings, complaints);
   checkOrigins(settings, complaints);
   checkStageLimiters(config, complaints);
+  checkTls(settings, complaints);
   noteIneffective(settings, complaints);
 }
 
@@ -32,6 +33,14 @@ function checkDiffers({ field, address }: ListenerField, other: ListenerField, c
   const { host, port } = other.address;
   if (port === 0 || address.port !== port || address.host !== host) return;
   complaints.fault(field, `must differ from ${other.field}, which is port ${port} of ${host} too`);
+}
+
+function checkTls({ tls }: ServerSettings, complaints: Complaints): void {
+  if (tls?.clientCrlFile === undefined || tls.clientCaFile !== undefined) return;
+  complaints.fault(
+    "tls.client_crl_file",
+    "has no effect without tls.client_ca_file, the authority of these certificates",
+  );
 }
 
 /** Reports stages with a keyed limiter: the claim of a stage's puller has no key. */

@@ -13,7 +13,7 @@ import { microsToDuration } from "../wire/time-wire.ts";
 import { addressText, type ServerSettings } from "./settings.ts";
 
 export function settingsMessage(settings: ServerSettings): Config {
-  const { listeners, limits, liveness, store, metrics } = settings;
+  const { listeners, limits, liveness, store, metrics, tls } = settings;
   return create(ConfigSchema, {
     listeners: {
       grpc: addressText(listeners.grpc),
@@ -44,6 +44,7 @@ export function settingsMessage(settings: ServerSettings): Config {
     ...(store && {
       store: { folder: store.folder, leases: DURABILITIES[store.leases], maxMegabytes: store.maxMegabytes },
     }),
+    ...(tls && { tls: { ...tls, clientCaFile: tls.clientCaFile ?? "", clientCrlFile: tls.clientCrlFile ?? "" } }),
   });
 }
 

@@ -26,6 +26,8 @@ export interface ServerSettings {
   /** Undefined: nothing is kept. */
   readonly store: StoreSettings | undefined;
   readonly metrics: MetricsSettings;
+  /** Undefined: both ports speak plain text. */
+  readonly tls: TlsFiles | undefined;
 }
 
 export interface MetricsSettings {
@@ -35,6 +37,15 @@ export interface MetricsSettings {
   readonly keys: readonly { readonly limiter: string; readonly key: string }[];
   /** Undefined: the web port serves them. */
   readonly listen: Address | undefined;
+}
+
+/** Where the files of TLS are. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Undefined: clients are asked for no certificate. */
+  readonly clientCaFile: string | undefined;
+  readonly clientCrlFile: string | undefined;
 }
 
 export interface StoreSettings {
@@ -87,6 +98,7 @@ export function serverSettings({
   store,
   workers,
   metrics,
+  tls,
 }: Config): ServerSettings {
   return {
     listeners: {
@@ -125,6 +137,12 @@ export function serverSettings({
       keys: (metrics?.keys ?? []).map(({ limiter, key }) => ({ limiter, key })),
       listen: metrics?.listen ? parseAddress(metrics.listen) : undefined,
     },
+    tls: tls && {
+      certFile: tls.certFile,
+      keyFile: tls.keyFile,
+      clientCaFile: tls.clientCaFile || undefined,
+      clientCrlFile: tls.clientCrlFile || undefined,
+    },
   };
 }
 
@@ -157,6 +175,10 @@ const RESTART_FIELDS: Readonly<Record<string, Read>> = {
   "store.folder": ({ store }) => store?.folder,
   "store.leases": ({ store }) => store?.leases,
   "store.max_megabytes": ({ store }) => store?.maxMegabytes,
+  "tls.cert_file": ({ tls }) => tls?.certFile,
+  "tls.key_file": ({ tls }) => tls?.keyFile,
+  "tls.client_ca_file": ({ tls }) => tls?.clientCaFile,
+  "tls.client_crl_file": ({ tls }) => tls?.clientCrlFile,
   "liveness.keepalive_time": ({ liveness }) => liveness.keepaliveTime,
   "liveness.keepalive_timeout": ({ liveness }) => liveness.keepaliveTimeout,
   "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
@@ -209,8 +231,8 @@ export function addressText({ host, port }: Address): string {
 }
 
 /** Returns the URL of an address; there the zone of an IPv6 address stands behind `%25` (RFC 6874). */
-export function urlText(address: Address): string {
-  return `http://${addressText(address).replace("%", "%25")}`;
+export function urlText(address: Address, scheme: "http" | "https" = "http"): string {
+  return `${scheme}://${addressText(address).replace("%", "%25")}`;
 }
 
 /** `host:port` that has passed the contract's rule. */

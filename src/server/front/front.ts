@@ -4,6 +4,7 @@ import type { ServerSettings } from "../config/settings.ts";
 import type { GetConfigResponse } from "../gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import type { StreamEnd } from "../service/rpc.ts";
 import type { BoundAddress } from "../transport/port/options.ts";
+import type { TlsMaterial } from "../transport/port/tls-material.ts";
 import type { CallFigures } from "../transport/rpc/call-times.ts";
 import type { ThreadFigures } from "./thread-meter.ts";
 
@@ -26,6 +27,8 @@ export interface ServerState {
   readonly settings: ServerSettings;
   /** What clients are shown of the configuration. */
   readonly running: GetConfigResponse;
+  /** Undefined: both ports speak plain text. */
+  readonly tls: TlsMaterial | undefined;
 }
 
 /** What a front has counted, over all its threads. */

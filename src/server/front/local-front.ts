@@ -73,7 +73,7 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
     ),
   ].map(calls.watch);
   const times = createCallTimes(clock);
-  const transport = { services, limits, liveness, times, log, clock };
+  const transport = { services, limits, liveness, times, tls: state.tls, log, clock };
   const grpc = createGrpcTransport({ ...transport, places: places.grpc });
   const cors = { origins: listeners.corsOrigins, headers: listeners.corsHeaders };
   const dashboard = createPages(readPageFiles());
@@ -89,6 +89,11 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
       web: await web.listen(at.web, isShared),
     }),
     show(next) {
+      const { tls } = next;
+      if (tls !== undefined && tls.generation !== state.tls?.generation) {
+        grpc.renew(tls);
+        web.renew(tls);
+      }
       state = next;
       health.set(state.serving);
     },

@@ -190,7 +190,7 @@ describe("a server that is not reached", () => {
     [{ kind: "silent" }, /says nothing/, /gRPC port/],
     [{ kind: "wants-tls" }, /speaks TLS/, /https:\/\//],
     [{ kind: "no-tls" }, /no TLS/, /without https/],
-    [{ kind: "tls-failed", why: "self-signed" }, /self-signed/, /NODE_EXTRA_CA_CERTS/],
+    [{ kind: "tls-failed", why: "self-signed" }, /self-signed/, /--ca-file/],
     [{ kind: "no-http2" }, /without HTTP\/2/, /ALPN/],
     [{ kind: "other-protocol", begins: "SSH-2.0" }, /"SSH-2\.0"/, /50051/],
     [{ kind: "http2" }, /it failed/, /log/],

@@ -159,6 +159,16 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
   "store.max_megabytes": { value: 1, with: { "store.folder": folderOf("megabytes") }, probe: isSoonFull },
 };
 
+/** Files that belong together: `test/e2e/tls.test.ts` and `test/server/tls` hold them to taking effect. */
+const OF_TLS = ["tls.cert_file", "tls.key_file", "tls.client_ca_file", "tls.client_crl_file"];
+
+test("which files TLS has waits for a restart", async () => {
+  const running = await start(BASE);
+  const tls = Object.fromEntries(OF_TLS.map((path) => [path, "/some/where.pem"]));
+  running.server.reconfigure(loaded(withFields(tls)));
+  expect(running.log.at("warn").flatMap(({ fields }) => fields.fields ?? [])).toEqual(OF_TLS);
+});
+
 /** By the log that the process makes of it: see the test of its own. */
 const IN_A_PROCESS = ["logging.level"];
 
@@ -377,7 +387,13 @@ test("logging.level: takes effect at the start, and by a reload", async () => {
 });
 
 test("every field of the configuration has its row", () => {
-  const rows = [...Object.keys(SETTINGS), ...IN_A_PROCESS, ...DECLARED.map(([path]) => path), ...OF_A_CHANGE];
+  const rows = [
+    ...Object.keys(SETTINGS),
+    ...IN_A_PROCESS,
+    ...OF_TLS,
+    ...DECLARED.map(([path]) => path),
+    ...OF_A_CHANGE,
+  ];
   expect(rows.sort()).toEqual(leavesOf(ConfigSchema).sort());
 });
 

@@ -5,6 +5,7 @@ import type { ServerSettings } from "../../config/settings.ts";
 import type { LogFields } from "../../log.ts";
 import type { ExpositionFormat } from "../../scrape.ts";
 import type { StreamEnd } from "../../service/rpc.ts";
+import type { TlsMaterial } from "../../transport/port/tls-material.ts";
 import type { FrontListeners } from "../front.ts";
 
 /** A `ServerState` as it is sent. */
@@ -13,6 +14,7 @@ export interface SentState {
   readonly settings: ServerSettings;
   /** A GetConfigResponse. */
   readonly running: Uint8Array;
+  readonly tls: TlsMaterial | undefined;
   /** Whether lines of the level `debug` are written. */
   readonly isDebugging: boolean;
 }

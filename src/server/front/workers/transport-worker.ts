@@ -97,8 +97,8 @@ async function figures(): Promise<WorkerFigures> {
   return { calls, thread: meter.read() };
 }
 
-function received({ serving, settings, running }: SentState): ServerState {
-  return { serving, settings, running: fromBinary(GetConfigResponseSchema, running) };
+function received({ serving, settings, running, tls }: SentState): ServerState {
+  return { serving, settings, running: fromBinary(GetConfigResponseSchema, running), tls };
 }
 
 function post(message: FromWorker): void {

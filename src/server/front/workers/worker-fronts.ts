@@ -55,8 +55,9 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
   let ending = false;
 
   function sent(): SentState {
-    const { serving, settings, running } = state;
-    return { serving, settings, running: toBinary(GetConfigResponseSchema, running), isDebugging: log.isDebugging };
+    const { serving, settings, running, tls } = state;
+    const { isDebugging } = log;
+    return { serving, settings, running: toBinary(GetConfigResponseSchema, running), tls, isDebugging };
   }
 
   async function start(index: number): Promise<WorkerThread> {

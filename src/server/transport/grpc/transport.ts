@@ -1,7 +1,8 @@
 /** The gRPC port: `RpcService`s over grpc-js. */
 
 import { constants } from "node:http2";
-import { createServer } from "node:net";
+import { createServer, type Server as NetServer, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { Server, setLogger } from "@grpc/grpc-js";
 import { createReaderGuard } from "../http2/reader-guard.ts";
 import { createRequestGuard } from "../http2/request-guard.ts";
@@ -9,6 +10,7 @@ import { createHttp2Sessions, http2Options } from "../http2/sessions.ts";
 import { spreadStreams } from "../http2/stream-turns.ts";
 import type { Transport, TransportOptions } from "../port/options.ts";
 import { createPort } from "../port/port.ts";
+import { guardHandshakes, isWelcome, tlsOptions } from "../port/tls-listener.ts";
 import type { Timed } from "../rpc/call-times.ts";
 import { createDispatcher } from "../rpc/dispatch.ts";
 import { openEndedPaths, streamingPaths } from "../rpc/method-paths.ts";
@@ -62,13 +64,17 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
     },
   });
 
+  const { server, undecided } = createListener(options, inject);
   return createPort({
-    server: createServer({ noDelay: true }, inject),
+    server,
     places,
     limits,
     log,
     clock,
-    drain: () => sessions.drain(),
+    drain() {
+      for (const socket of undecided) socket.destroy();
+      sessions.drain();
+    },
     end() {
       sessions.destroyAll();
       guard.close();
@@ -76,4 +82,20 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
       grpc.forceShutdown();
     },
   });
+}
+
+interface Listener {
+  readonly server: NetServer;
+  /** Connections that have not said yet that they speak TLS. */
+  readonly undecided: ReadonlySet<Socket>;
+}
+
+/** grpc-js never sees TLS: its connections are decrypted when it is handed them. */
+function createListener({ tls, log, clock }: TransportOptions, inject: (connection: Socket) => void): Listener {
+  if (tls === undefined) return { server: createServer({ noDelay: true }, inject), undecided: new Set() };
+  const server = createTlsServer({ ...tlsOptions(tls, ["h2"]), noDelay: true }, (socket: TLSSocket) => {
+    if (socket.alpnProtocol === "h2" && isWelcome(socket, tls)) inject(socket);
+    else socket.destroy();
+  });
+  return { server, undecided: guardHandshakes({ server, clock, log }) };
 }

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import type { StreamEnd } from "../../service/rpc.ts";
 import type { Liveness, TransportLimits } from "../port/options.ts";
+import { endWithCertificate } from "./certificate-end.ts";
 import { createSessionKeeper } from "./session-keeper.ts";
 import { createStreamPlaces, type StreamPlaces } from "./stream-places.ts";
 
@@ -112,9 +113,12 @@ export function createHttp2Sessions(options: {
     };
     connections.set(session, connection);
     keeper.watch(session);
-    const stopProbes = keepAlive({ session, socket, liveness, clock });
+    const end = () => endAsLost(session, socket);
+    const stopProbes = keepAlive({ session, end, liveness, clock });
+    const stopWaiting = endWithCertificate({ session, socket, clock, end });
     session.once("close", () => {
       stopProbes();
+      stopWaiting();
       connections.delete(session);
     });
   });
@@ -138,22 +142,24 @@ export function refuseStream(stream: ServerHttp2Stream, code: number): void {
   stream.close(code);
 }
 
+/** Ends a connection without a word, so that no client takes it for the end of what it holds. */
+function endAsLost(session: Http2Session, socket: Socket): void {
+  // First the socket: a session that is destroyed resets its streams, and a client that still hears would take that for an
+  // answer, not for a lost connection. It would also wait for its last bytes to leave, and they may never do.
+  socket.destroy();
+  session.destroy();
+}
+
 /** Probes a session for as long as it lives, and ends it when an answer stays out. Returns what stops that. */
 function keepAlive(options: {
   readonly session: Http2Session;
-  readonly socket: Socket;
+  readonly end: () => void;
   readonly liveness: Liveness;
   readonly clock: Clock;
 }): () => void {
-  const { session, socket, liveness, clock } = options;
+  const { session, end, liveness, clock } = options;
   let cancel: () => void;
 
-  const end = () => {
-    // First the socket: a session that is destroyed resets its streams, and a client that still hears would take that for an
-    // answer, not for a lost connection. It would also wait for its last bytes to leave, and they may never do.
-    socket.destroy();
-    session.destroy();
-  };
   // After a pause of this process its timers come before its sockets: an answer that came meanwhile is read first.
   const endUnlessRead = () => {
     cancel = clock.schedule(clock.now(), false, end);

@@ -4,6 +4,7 @@ import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { RpcService } from "../../service/rpc.ts";
 import type { ConnectionPlaces } from "./connection-places.ts";
+import type { TlsMaterial } from "./tls-material.ts";
 
 /** What a port will bear. */
 export interface TransportLimits {
@@ -31,6 +32,8 @@ export interface TransportOptions {
   readonly places: ConnectionPlaces;
   readonly limits: TransportLimits;
   readonly liveness: Liveness;
+  /** Undefined: the port speaks plain text. */
+  readonly tls?: TlsMaterial | undefined;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -47,6 +50,8 @@ export interface Transport {
    * may open the same port, where the system can share one (`port-sharing.ts`).
    */
   listen(address: string, isShared?: boolean): Promise<BoundAddress>;
+  /** Speaks TLS with other material from the next connection on; those that are open go on. Throws, and changes nothing, where it is bad. */
+  renew(material: TlsMaterial): void;
   /** Takes no new connections and asks those that are open to go elsewhere; calls that are open go on. */
   drain(): void;
   /** Ends everything now. Resolves when no socket is left. */

@@ -1,9 +1,11 @@
 /** A port's life, the same for every protocol: listen, drain, close. */
 
 import type { Server } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import { watchConnections } from "./connections.ts";
 import { listen } from "./listen.ts";
 import type { Transport, TransportOptions } from "./options.ts";
+import { contextOptionsOf } from "./tls-material.ts";
 
 /** µs in which what was said last is written when the port closes. */
 const LAST_WORDS = 50_000;
@@ -49,6 +51,9 @@ export function createPort({ server, places, limits, log, clock, drain, end }: P
   };
   return {
     listen: (address, isShared) => listen(server, address, isShared),
+    renew(material) {
+      if (server instanceof TlsServer) server.setSecureContext(contextOptionsOf(material));
+    },
     drain: drainOnce,
     close: () => {
       closed ??= close();

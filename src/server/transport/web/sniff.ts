@@ -1,4 +1,4 @@
-/** HTTP/2 and HTTP/1.1 on one plain-text port. With TLS, ALPN would tell them apart, and this file would go. */
+/** HTTP/2 and HTTP/1.1 on one plain-text port. With TLS, ALPN tells them apart (`alpn.ts`). */
 
 import type { Server } from "node:http";
 import type { Http2Server } from "node:http2";

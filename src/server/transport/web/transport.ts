@@ -1,16 +1,24 @@
 /** The web port: `RpcService`s as Connect, gRPC-Web and gRPC, over HTTP/1.1 and HTTP/2, beside the pages. */
 
-import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer as createHttp1Server,
+  type IncomingMessage,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
 import { constants, createServer as createHttp2Server } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
 import { createReaderGuard } from "../http2/reader-guard.ts";
 import { createRequestGuard, REQUEST_TIMEOUT } from "../http2/request-guard.ts";
 import { createHttp2Sessions, http2Options } from "../http2/sessions.ts";
 import { spreadStreams } from "../http2/stream-turns.ts";
 import type { Transport, TransportOptions } from "../port/options.ts";
 import { createPort } from "../port/port.ts";
+import { guardHandshakes, tlsOptions } from "../port/tls-listener.ts";
 import type { Timed } from "../rpc/call-times.ts";
 import { createDispatcher } from "../rpc/dispatch.ts";
 import { openEndedPaths } from "../rpc/method-paths.ts";
+import { shareByAlpn } from "./alpn.ts";
 import { type CorsOptions, createCors } from "./cors.ts";
 import { createWebHandler, type Pages } from "./handler.ts";
 import { shareListener } from "./sniff.ts";
@@ -29,7 +37,7 @@ const HEADERS_TIMEOUT = 10_000;
 const CHECK_INTERVAL = 2_000;
 
 export function createWebTransport(options: WebTransportOptions): Transport {
-  const { services, places, limits, liveness, times, log, clock, cors, pages = () => false } = options;
+  const { services, places, limits, liveness, times, tls, log, clock, cors, pages = () => false } = options;
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
   const guard = createRequestGuard(clock);
@@ -62,26 +70,30 @@ export function createWebTransport(options: WebTransportOptions): Transport {
   });
 
   let draining = false;
-  const http1 = createHttp1Server(
-    {
-      maxHeaderSize: limits.maxMetadataBytes,
-      headersTimeout: HEADERS_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT / 1000,
-      keepAliveTimeout: IDLE_TIMEOUT,
-      connectionsCheckingInterval: CHECK_INTERVAL,
-      // HTTP/1.1 has no pings, so at least the kernel probes.
-      keepAlive: true,
-      keepAliveInitialDelay: liveness.keepaliveTime / 1000,
-    },
-    (request: IncomingMessage, response: ServerResponse) => {
-      if (draining) response.setHeader("connection", "close");
-      response.once("close", () => {
-        if (draining) clock.schedule(clock.now(), false, () => http1.closeIdleConnections());
-      });
-      handle(request, response);
-    },
-  );
-  const undecided = shareListener({ http1, http2, clock });
+  const http1Options: ServerOptions = {
+    maxHeaderSize: limits.maxMetadataBytes,
+    headersTimeout: HEADERS_TIMEOUT,
+    requestTimeout: REQUEST_TIMEOUT / 1000,
+    keepAliveTimeout: IDLE_TIMEOUT,
+    connectionsCheckingInterval: CHECK_INTERVAL,
+    // HTTP/1.1 has no pings, so at least the kernel probes.
+    keepAlive: true,
+    keepAliveInitialDelay: liveness.keepaliveTime / 1000,
+  };
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    if (draining) response.setHeader("connection", "close");
+    response.once("close", () => {
+      if (draining) clock.schedule(clock.now(), false, () => http1.closeIdleConnections());
+    });
+    handle(request, response);
+  };
+  const http1 =
+    tls === undefined
+      ? createHttp1Server(http1Options, onRequest)
+      : createHttpsServer({ ...http1Options, ...tlsOptions(tls, ["h2", "http/1.1"]) }, onRequest);
+  if (tls !== undefined) shareByAlpn(http1, http2, tls);
+  const undecided =
+    tls === undefined ? shareListener({ http1, http2, clock }) : guardHandshakes({ server: http1, clock, log });
 
   return createPort({
     server: http1,

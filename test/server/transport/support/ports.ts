@@ -28,6 +28,7 @@ export interface PortOptions {
   readonly liveness?: Partial<Liveness>;
   readonly clock?: Clock;
   readonly times?: CallTimes;
+  readonly tls?: TransportOptions["tls"];
 }
 
 export const LIMITS: TransportLimits = {
@@ -68,6 +69,7 @@ function transportOptions(
     liveness: { keepaliveTime: 10_000_000, keepaliveTimeout: 5_000_000, ...options.liveness },
     times: options.times ?? createCallTimes(clock),
     clock,
+    tls: options.tls,
     log,
   };
 }

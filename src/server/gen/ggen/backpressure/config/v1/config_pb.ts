@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/config/v1/config.proto.
  */
 export const file_ggen_backpressure_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEipQQKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOwoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgq6SAeSAQQQ0IYDEjYKBmJvYXJkcxgHIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkQgm6SAaSAQMQ6AcSNQoHbG9nZ2luZxgGIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dnaW5nEjEKBXN0b3JlGAggASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0b3JlEh0KB3dvcmtlcnMYCSABKA1CB7pIBCoCGEBIAIgBARI1CgdtZXRyaWNzGAsgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3NCCgoIX3dvcmtlcnMiiAQKCUxpc3RlbmVycxKVAQoEZ3JwYxgBIAEoCUKGAbpIggG6AXcKEWxpc3RlbmVycy5hZGRyZXNzEkhtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6NTAwNTEsIDAuMC4wLjA6NTAwNTEgb3IgWzo6MV06NTAwNTEaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACEpABCgN3ZWIYAiABKAlCggG6SH+6AXQKEWxpc3RlbmVycy5hZGRyZXNzEkVtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6ODA4MCwgMC4wLjAuMDo4MDgwIG9yIFs6OjFdOjgwODAaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACEiUKDGNvcnNfb3JpZ2lucxgDIAMoCUIPukgMkgEJEGQiBXIDKIACEqgBCgxjb3JzX2hlYWRlcnMYBCADKAlCkQG6SI0BkgGJARBkIoQBugF8ChBsaXN0ZW5lcnMuaGVhZGVyEjhtdXN0IGJlIHRoZSBuYW1lIG9mIGEgaGVhZGVyLCBzdWNoIGFzIHgtcmVxdWVzdC1pZCwgb3IgKhoudGhpcy5tYXRjaGVzKCdeW0EtWmEtejAtOSEjJCUmXCcqKy5eX2B8fi1dKyQnKXIDKIABIpsECgZMaW1pdHMSLQoRbWF4X21lc3NhZ2VfYnl0ZXMYASABKA1CDbpICioIGICAgAgogAhIAIgBARIzChptYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbhgCIAEoDUIKukgHKgUY6AcoAUgBiAEBEikKD21heF9jb25uZWN0aW9ucxgDIAEoDUILukgIKgYYoI0GKAFIAogBARItChJtYXhfbWV0YWRhdGFfYnl0ZXMYBCABKA1CDLpICSoHGICABCiACEgDiAEBEiUKC21heF93YWl0ZXJzGAUgASgNQgu6SAgqBhjAhD0oAUgEiAEBEiYKDG1heF9saW1pdGVycxgGIAEoDUILukgIKgYYoI0GKABIBYgBARIjCgptYXhfYm9hcmRzGAcgASgNQgq6SAcqBRiQTigASAaIAQESMgoYbWF4X2NvbW1hbmRzX3Blcl9zZXNzaW9uGAggASgNQgu6SAgqBhjAhD0oAUgHiAEBQhQKEl9tYXhfbWVzc2FnZV9ieXRlc0IdChtfbWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb25CEgoQX21heF9jb25uZWN0aW9uc0IVChNfbWF4X21ldGFkYXRhX2J5dGVzQg4KDF9tYXhfd2FpdGVyc0IPCg1fbWF4X2xpbWl0ZXJzQg0KC19tYXhfYm9hcmRzQhsKGV9tYXhfY29tbWFuZHNfcGVyX3Nlc3Npb24i3QEKCExpdmVuZXNzEkUKDmtlZXBhbGl2ZV90aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8SSAoRa2VlcGFsaXZlX3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgMLXLxJACgloZWFydGJlYXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgMLXLyJCCgVEcmFpbhI5Cgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHDIAIp8BCgVTdG9yZRIYCgZmb2xkZXIYASABKAlCCLpIBXIDKIAIEkEKBmxlYXNlcxgCIAEoDjInLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5EdXJhYmlsaXR5Qgi6SAWCAQIQARInCg1tYXhfbWVnYWJ5dGVzGAMgASgNQgu6SAgqBhiAgEAoAUgAiAEBQhAKDl9tYXhfbWVnYWJ5dGVzIpgCCgdNZXRyaWNzEiQKDG1heF9saW1pdGVycxgBIAEoDUIJukgGKgQY0IYDSACIAQESQAoEa2V5cxgCIAMoCzInLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5NZXRyaWNzS2V5Qgm6SAaSAQMQ6AcSkwEKBmxpc3RlbhgDIAEoCUKCAbpIf7oBdAoRbGlzdGVuZXJzLmFkZHJlc3MSRW11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo5NDY0LCAwLjAuMC4wOjk0NjQgb3IgWzo6MV06OTQ2NBoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAJCDwoNX21heF9saW1pdGVycyJCCgpNZXRyaWNzS2V5EhsKB2xpbWl0ZXIYASABKAlCCrpIB3IFEAEogAESFwoDa2V5GAIgASgJQgq6SAdyBRABKIABIkkKB0xvZ2dpbmcSPgoFbGV2ZWwYASABKA4yJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTG9nTGV2ZWxCCLpIBYIBAhABKmoKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhMKD0RVUkFCSUxJVFlfTk9ORRABEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxACEhMKD0RVUkFCSUxJVFlfRElTSxADKncKCExvZ0xldmVsEhkKFUxPR19MRVZFTF9VTlNQRUNJRklFRBAAEhMKD0xPR19MRVZFTF9ERUJVRxABEhIKDkxPR19MRVZFTF9JTkZPEAISEgoOTE9HX0xFVkVMX1dBUk4QAxITCg9MT0dfTEVWRUxfRVJST1IQBEJ8Ch9jb20uZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxUAFaV2dpdGh1Yi5jb20vZ2dlbi1iYWNrcHJlc3N1cmUvZ2dlbi1iYWNrcHJlc3N1cmUvZ2VuL2dnZW4vYmFja3ByZXNzdXJlL2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
+  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEi1AQKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOwoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgq6SAeSAQQQ0IYDEjYKBmJvYXJkcxgHIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkQgm6SAaSAQMQ6AcSNQoHbG9nZ2luZxgGIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dnaW5nEjEKBXN0b3JlGAggASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0b3JlEh0KB3dvcmtlcnMYCSABKA1CB7pIBCoCGEBIAIgBARI1CgdtZXRyaWNzGAsgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3MSLQoDdGxzGA8gASgLMiAuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlRsc0IKCghfd29ya2VycyKHAQoDVGxzEh0KCWNlcnRfZmlsZRgBIAEoCUIKukgHcgUgASiACBIcCghrZXlfZmlsZRgCIAEoCUIKukgHcgUgASiACBIgCg5jbGllbnRfY2FfZmlsZRgDIAEoCUIIukgFcgMogAgSIQoPY2xpZW50X2NybF9maWxlGAQgASgJQgi6SAVyAyiACCKIBAoJTGlzdGVuZXJzEpUBCgRncnBjGAEgASgJQoYBukiCAboBdwoRbGlzdGVuZXJzLmFkZHJlc3MSSG11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo1MDA1MSwgMC4wLjAuMDo1MDA1MSBvciBbOjoxXTo1MDA1MRoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAISkAEKA3dlYhgCIAEoCUKCAbpIf7oBdAoRbGlzdGVuZXJzLmFkZHJlc3MSRW11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo4MDgwLCAwLjAuMC4wOjgwODAgb3IgWzo6MV06ODA4MBoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAISJQoMY29yc19vcmlnaW5zGAMgAygJQg+6SAySAQkQZCIFcgMogAISqAEKDGNvcnNfaGVhZGVycxgEIAMoCUKRAbpIjQGSAYkBEGQihAG6AXwKEGxpc3RlbmVycy5oZWFkZXISOG11c3QgYmUgdGhlIG5hbWUgb2YgYSBoZWFkZXIsIHN1Y2ggYXMgeC1yZXF1ZXN0LWlkLCBvciAqGi50aGlzLm1hdGNoZXMoJ15bQS1aYS16MC05ISMkJSZcJyorLl5fYHx+LV0rJCcpcgMogAEimwQKBkxpbWl0cxItChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUINukgKKggYgICACCiACEgAiAEBEjMKGm1heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uGAIgASgNQgq6SAcqBRjoBygBSAGIAQESKQoPbWF4X2Nvbm5lY3Rpb25zGAMgASgNQgu6SAgqBhigjQYoAUgCiAEBEi0KEm1heF9tZXRhZGF0YV9ieXRlcxgEIAEoDUIMukgJKgcYgIAEKIAISAOIAQESJQoLbWF4X3dhaXRlcnMYBSABKA1CC7pICCoGGMCEPSgBSASIAQESJgoMbWF4X2xpbWl0ZXJzGAYgASgNQgu6SAgqBhigjQYoAEgFiAEBEiMKCm1heF9ib2FyZHMYByABKA1CCrpIByoFGJBOKABIBogBARIyChhtYXhfY29tbWFuZHNfcGVyX3Nlc3Npb24YCCABKA1CC7pICCoGGMCEPSgBSAeIAQFCFAoSX21heF9tZXNzYWdlX2J5dGVzQh0KG19tYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbkISChBfbWF4X2Nvbm5lY3Rpb25zQhUKE19tYXhfbWV0YWRhdGFfYnl0ZXNCDgoMX21heF93YWl0ZXJzQg8KDV9tYXhfbGltaXRlcnNCDQoLX21heF9ib2FyZHNCGwoZX21heF9jb21tYW5kc19wZXJfc2Vzc2lvbiLdAQoITGl2ZW5lc3MSRQoOa2VlcGFsaXZlX3RpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgMLXLxJIChFrZWVwYWxpdmVfdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvEkAKCWhlYXJ0YmVhdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvIkIKBURyYWluEjkKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcMgAinwEKBVN0b3JlEhgKBmZvbGRlchgBIAEoCUIIukgFcgMogAgSQQoGbGVhc2VzGAIgASgOMicuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkR1cmFiaWxpdHlCCLpIBYIBAhABEicKDW1heF9tZWdhYnl0ZXMYAyABKA1CC7pICCoGGICAQCgBSACIAQFCEAoOX21heF9tZWdhYnl0ZXMimAIKB01ldHJpY3MSJAoMbWF4X2xpbWl0ZXJzGAEgASgNQgm6SAYqBBjQhgNIAIgBARJACgRrZXlzGAIgAygLMicuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3NLZXlCCbpIBpIBAxDoBxKTAQoGbGlzdGVuGAMgASgJQoIBukh/ugF0ChFsaXN0ZW5lcnMuYWRkcmVzcxJFbXVzdCBiZSBob3N0OnBvcnQsIHN1Y2ggYXMgMTI3LjAuMC4xOjk0NjQsIDAuMC4wLjA6OTQ2NCBvciBbOjoxXTo5NDY0Ghh0aGlzLmlzSG9zdEFuZFBvcnQodHJ1ZSnYAQFyAyiAAkIPCg1fbWF4X2xpbWl0ZXJzIkIKCk1ldHJpY3NLZXkSGwoHbGltaXRlchgBIAEoCUIKukgHcgUQASiAARIXCgNrZXkYAiABKAlCCrpIB3IFEAEogAEiSQoHTG9nZ2luZxI+CgVsZXZlbBgBIAEoDjIlLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dMZXZlbEIIukgFggECEAEqagoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASEwoPRFVSQUJJTElUWV9OT05FEAESFgoSRFVSQUJJTElUWV9QUk9DRVNTEAISEwoPRFVSQUJJTElUWV9ESVNLEAMqdwoITG9nTGV2ZWwSGQoVTE9HX0xFVkVMX1VOU1BFQ0lGSUVEEAASEwoPTE9HX0xFVkVMX0RFQlVHEAESEgoOTE9HX0xFVkVMX0lORk8QAhISCg5MT0dfTEVWRUxfV0FSThADEhMKD0xPR19MRVZFTF9FUlJPUhAEQnwKH2NvbS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjFQAVpXZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
 
 /**
  * The whole file. An empty one is complete: everything has a default. A change is taken up while the server runs, or
@@ -102,6 +102,14 @@ export type Config = Message<"ggen.backpressure.config.v1.Config"> & {
    * @generated from field: ggen.backpressure.config.v1.Metrics metrics = 11;
    */
   metrics?: Metrics | undefined;
+
+  /**
+   * How both ports speak TLS. Unset: they speak plain text. Which files there are is taken up at the next start; what stands in them
+   * whenever it changes.
+   *
+   * @generated from field: ggen.backpressure.config.v1.Tls tls = 15;
+   */
+  tls?: Tls | undefined;
 };
 
 /**
@@ -110,6 +118,51 @@ export type Config = Message<"ggen.backpressure.config.v1.Config"> & {
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_config_v1_config, 0);
+
+/**
+ * How both ports speak TLS 1.2 and 1.3. Paths are from where the server was started. Files that have changed are read anew as soon as all
+ * of them fit together; until then, and while one of them cannot be used, what was in force stays. Calls that are open go on.
+ *
+ * @generated from message ggen.backpressure.config.v1.Tls
+ */
+export type Tls = Message<"ggen.backpressure.config.v1.Tls"> & {
+  /**
+   * The server's certificate in PEM, and behind it those between it and its authority. Required.
+   *
+   * @generated from field: string cert_file = 1;
+   */
+  certFile: string;
+
+  /**
+   * Its private key in PEM, without a passphrase, in a file that no other user may read. Required.
+   *
+   * @generated from field: string key_file = 2;
+   */
+  keyFile: string;
+
+  /**
+   * Authorities in PEM, of which one must have made the certificate of each client (mTLS). Unset: clients are asked for no
+   * certificate.
+   *
+   * @generated from field: string client_ca_file = 3;
+   */
+  clientCaFile: string;
+
+  /**
+   * Lists in PEM, one of each of those authorities, of the certificates that it has withdrawn. A list that has run out refuses every
+   * client. Unset: none is withdrawn.
+   *
+   * @generated from field: string client_crl_file = 4;
+   */
+  clientCrlFile: string;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.Tls.
+ * Use `create(TlsSchema)` to create a new message.
+ */
+export const TlsSchema: GenMessage<Tls> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 1);
 
 /**
  * Where the server listens.
@@ -156,7 +209,7 @@ export type Listeners = Message<"ggen.backpressure.config.v1.Listeners"> & {
  * Use `create(ListenersSchema)` to create a new message.
  */
 export const ListenersSchema: GenMessage<Listeners> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 1);
+  messageDesc(file_ggen_backpressure_config_v1_config, 2);
 
 /**
  * What the server will bear. All but `max_waiters`, `max_limiters`, `max_boards` and `max_commands_per_session` is taken up at the
@@ -232,7 +285,7 @@ export type Limits = Message<"ggen.backpressure.config.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 2);
+  messageDesc(file_ggen_backpressure_config_v1_config, 3);
 
 /**
  * How the server notices that a client is gone.
@@ -267,7 +320,7 @@ export type Liveness = Message<"ggen.backpressure.config.v1.Liveness"> & {
  * Use `create(LivenessSchema)` to create a new message.
  */
 export const LivenessSchema: GenMessage<Liveness> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 3);
+  messageDesc(file_ggen_backpressure_config_v1_config, 4);
 
 /**
  * How the server stops.
@@ -289,7 +342,7 @@ export type Drain = Message<"ggen.backpressure.config.v1.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 4);
+  messageDesc(file_ggen_backpressure_config_v1_config, 5);
 
 /**
  * What the server keeps beyond its own end: leases, limiters and boards made or changed by RPC, cards.
@@ -327,7 +380,7 @@ export type Store = Message<"ggen.backpressure.config.v1.Store"> & {
  * Use `create(StoreSchema)` to create a new message.
  */
 export const StoreSchema: GenMessage<Store> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 5);
+  messageDesc(file_ggen_backpressure_config_v1_config, 6);
 
 /**
  * What the server measures, and where that is read: at `/metrics` in Prometheus' text format, or in OpenMetrics where that is asked for.
@@ -365,7 +418,7 @@ export type Metrics = Message<"ggen.backpressure.config.v1.Metrics"> & {
  * Use `create(MetricsSchema)` to create a new message.
  */
 export const MetricsSchema: GenMessage<Metrics> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 6);
+  messageDesc(file_ggen_backpressure_config_v1_config, 7);
 
 /**
  * A key of a keyed limiter that has series of its own.
@@ -393,7 +446,7 @@ export type MetricsKey = Message<"ggen.backpressure.config.v1.MetricsKey"> & {
  * Use `create(MetricsKeySchema)` to create a new message.
  */
 export const MetricsKeySchema: GenMessage<MetricsKey> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 7);
+  messageDesc(file_ggen_backpressure_config_v1_config, 8);
 
 /**
  * What the server writes to standard error.
@@ -414,7 +467,7 @@ export type Logging = Message<"ggen.backpressure.config.v1.Logging"> & {
  * Use `create(LoggingSchema)` to create a new message.
  */
 export const LoggingSchema: GenMessage<Logging> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 8);
+  messageDesc(file_ggen_backpressure_config_v1_config, 9);
 
 /**
  * What an acknowledged change outlives.

@@ -1,0 +1,129 @@
+/** The files of TLS while the server runs: read at the start, and again whenever they change. */
+
+import type { Clock } from "../clock.ts";
+import type { TlsFiles } from "../config/settings.ts";
+import { watchPath } from "../config/watch/watch-path.ts";
+import type { Log } from "../log.ts";
+import type { TlsMaterial } from "../transport/port/tls-material.ts";
+import { type MaterialReading, readMaterial } from "./read-material.ts";
+
+export interface TlsFilesWatch {
+  /** What is in force. */
+  readonly material: TlsMaterial;
+  /** How many times files have changed and could not be used. */
+  readonly failures: number;
+  /** The one listener that is called each time when other material is in force. */
+  onChange(listener: () => void): void;
+  /** Reads the files at once. */
+  reload(): void;
+  close(): void;
+}
+
+export interface TlsFilesOptions {
+  readonly files: TlsFiles;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** µs without news after which files are read: certificate and key are written one after the other. */
+const QUIET = 200_000;
+
+/** Rejects with one sentence where the files cannot be used. */
+export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Promise<TlsFilesWatch> {
+  const paths = [files.certFile, files.keyFile, files.clientCaFile, files.clientCrlFile].filter(
+    (path) => path !== undefined,
+  );
+  const read = () => readMaterial(files, clock.wallTime(clock.now()));
+  let onChange = () => {};
+  let closed = false;
+  let callOff = () => {};
+  let failures = 0;
+  let reported = "";
+  /** The reading that is under way; another is asked for when it is over. */
+  let reading = false;
+  let asked = false;
+  // Before they are read, so that no change is missed.
+  const watches = paths.map((path) =>
+    watchPath(path, {
+      onNews: lookSoon,
+      onError: (error) =>
+        log.warn({ path, error: error.message }, "cannot watch a file of TLS; SIGHUP makes the server read it"),
+    }),
+  );
+
+  const first = await read();
+  if (first.kind === "unusable") {
+    close();
+    throw new Error(first.problem);
+  }
+  let material: TlsMaterial = { ...first.material, generation: 1 };
+  sayTaken(first);
+
+  function sayTaken({ certificate, material: { clientCa } }: Extract<MaterialReading, { kind: "read" }>): void {
+    const words = "TLS is spoken with this certificate";
+    log.info({ ...certificate, clientCertificates: clientCa !== undefined }, words);
+  }
+
+  function lookSoon(): void {
+    if (closed) return;
+    callOff();
+    callOff = clock.schedule(clock.now() + QUIET, false, () => void look());
+  }
+
+  async function look(): Promise<void> {
+    asked = true;
+    if (reading) return;
+    reading = true;
+    while (asked && !closed) {
+      asked = false;
+      for (const watch of watches) watch.follow();
+      take(await read());
+    }
+    reading = false;
+  }
+
+  function take(next: MaterialReading): void {
+    if (closed) return;
+    if (next.kind === "unusable") {
+      if (next.problem === reported) return;
+      reported = next.problem;
+      failures += 1;
+      log.error(
+        { problem: next.problem, failures },
+        "the files of TLS have changed and cannot be used; what is in force stays",
+      );
+      return;
+    }
+    reported = "";
+    const { cert, key, clientCa, clientCrl } = next.material;
+    const isSame =
+      cert === material.cert &&
+      key === material.key &&
+      clientCa === material.clientCa &&
+      clientCrl === material.clientCrl;
+    if (isSame) return;
+    material = { ...next.material, generation: material.generation + 1 };
+    sayTaken(next);
+    onChange();
+  }
+
+  function close(): void {
+    closed = true;
+    callOff();
+    for (const watch of watches) watch.close();
+  }
+
+  return {
+    get material() {
+      return material;
+    },
+    get failures() {
+      return failures;
+    },
+    onChange(listener) {
+      onChange = listener;
+    },
+    reload: () => void look(),
+    close,
+  };
+}
