@@ -54,7 +54,9 @@ function createWallTime(now: () => number): (micros: number) => number {
   let origin = performance.timeOrigin;
   let lookedAt = Number.NEGATIVE_INFINITY;
   return (micros) => {
-    const looking = now();
+    // An instant soon after the last look is most often that of a grant, which is now.
+    const isFresh = micros >= lookedAt && micros - lookedAt < LOOK_AGAIN;
+    const looking = isFresh ? lookedAt : now();
     if (looking - lookedAt >= LOOK_AGAIN) {
       lookedAt = looking;
       const drift = Date.now() - (origin + looking / 1000);

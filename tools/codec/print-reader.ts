@@ -66,7 +66,7 @@ function printField(f: GeneratedFile, field: DescField): void {
 function printListField(f: GeneratedFile, field: DescField & { fieldKind: "list" }, indent: string): void {
   const items = `m.${field.localName}`;
   if (field.listKind === "message") {
-    f.print(indent, items, ".push(", readOf(field.message, undefined), ");");
+    f.print(indent, items, ` = r.added(${items}, `, readOf(field.message, undefined), ");");
   } else if (scalarOf(field)?.method === "uint32") {
     f.print(indent, "r.uint32s(tag, ", items, ");");
   } else {

@@ -38,7 +38,7 @@ function readAcquireRequest(m: AcquireRequest, end: number): AcquireRequest {
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.claims.push(readClaim(newClaim(), r.enter()));
+        m.claims = r.added(m.claims, readClaim(newClaim(), r.enter()));
         break;
       case 2:
         m.holder = r.name();
@@ -150,7 +150,7 @@ function readTryAcquireRequest(m: TryAcquireRequest, end: number): TryAcquireReq
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.claims.push(readClaim(newClaim(), r.enter()));
+        m.claims = r.added(m.claims, readClaim(newClaim(), r.enter()));
         break;
       case 2:
         m.holder = r.name();
@@ -178,7 +178,7 @@ function readRenewRequest(m: RenewRequest, end: number): RenewRequest {
     const tag = r.tag();
     switch (tag >>> 3) {
       case 1:
-        m.leases.push(readLeaseCredential(newLeaseCredential(), r.enter()));
+        m.leases = r.added(m.leases, readLeaseCredential(newLeaseCredential(), r.enter()));
         break;
       default:
         r.skip(tag);
@@ -228,7 +228,7 @@ function readSessionRequest(m: SessionRequest, end: number): SessionRequest {
         m.open = readOpenSession(m.open ?? newOpenSession(), r.enter());
         break;
       case 2:
-        m.commands.push(readSessionCommand(newSessionCommand(), r.enter()));
+        m.commands = r.added(m.commands, readSessionCommand(newSessionCommand(), r.enter()));
         break;
       default:
         r.skip(tag);

@@ -66,6 +66,26 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
       };
     },
 
+    /** The command whole, of a request that names nothing to resume: a session makes a hundred thousand of them in a second. */
+    toSessionCommand(
+      request: AcquireRequest,
+      by: Pick<Acquire, "stream" | "monitored" | "keepOnCancel" | "session">,
+    ): Acquire {
+      return {
+        kind: "acquire",
+        id: ids.next(),
+        claims: claimsFromWire(request.claims),
+        holder: request.holder,
+        maxWait: waitOf(request, undefined),
+        ttl: request.ttl && durationToMicros(request.ttl),
+        requestId: request.requestId,
+        stream: by.stream,
+        monitored: by.monitored,
+        keepOnCancel: by.keepOnCancel,
+        session: by.session,
+      };
+    },
+
     /** Undefined: there is nothing to say but how it ends. */
     toMessage(news: AcquireNews): AcquireEvent | undefined {
       switch (news.kind) {

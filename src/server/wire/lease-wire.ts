@@ -35,7 +35,7 @@ import type { HeldClaimView, LeaseView, ObstacleView, WaiterView } from "../mach
 import type { Reason, Refusal } from "../machine/reasons.ts";
 import { refusalMessage } from "../machine/refusal-message.ts";
 import { type FieldViolation, invalidRequest } from "./error-wire.ts";
-import { microsToDuration, msToTimestamp, optionalDuration, optionalTimestamp } from "./time-wire.ts";
+import { msToTimestamp, optionalDuration, optionalTimestamp, usualDuration } from "./time-wire.ts";
 
 /** Knows the secret of each lease. */
 export interface Secrets {
@@ -102,7 +102,7 @@ export function grantedToWire({ lease, held, validFor, resumed }: ShownGrant, se
     $typeName: "ggen.backpressure.v1.Granted",
     lease: leaseToWire(lease),
     secret: held ? secrets.secretOf(lease.id) : "",
-    validFor: optionalDuration(validFor),
+    validFor: validFor === undefined ? undefined : usualDuration(validFor),
     resumed,
   };
 }
@@ -125,7 +125,7 @@ export function leaseToWire(lease: LeaseView): WireLease {
     claims: lease.claims.map(heldClaimToWire),
     holder: lease.holder,
     grantTime: msToTimestamp(lease.grantedAt),
-    ttl: microsToDuration(lease.ttl),
+    ttl: usualDuration(lease.ttl),
     state: STATES[lease.attachment],
     expireTime: optionalTimestamp(lease.expiresAt),
     revoking: lease.revoking,

@@ -31,7 +31,7 @@ import type { Waiter } from "./limiter.ts";
 import { dequeue, enqueue, stepBack } from "./queue.ts";
 import { recall } from "./requests.ts";
 import { countRefusal } from "./settle.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 /** µs: how long a lease without a stream lives where neither the request nor a limiter says. */
 const DETACHED_TTL = 30_000_000;
@@ -172,7 +172,7 @@ function takeOver(
   if (session !== undefined) waiter.keepsOnCancel = session.keepsOnCancel;
   changeSession(state, waiter, session);
   waiter.trustCancel = trustCancels(targets);
-  state.changes.push({ kind: "waiter-put", waiter });
+  noteChange(state, { kind: "waiter-put", waiter });
   if (stream === undefined) stepBack(state, waiter);
   return waiting(state, waiter);
 }
@@ -192,7 +192,7 @@ function takeUp(state: State, lease: Lease, by: Attachment | Session, keepOnCanc
   if (attachmentKind(lease) === "orphaned") for (const limiter of heldLimiters(lease)) limiter.orphanedLeases -= 1;
   attach(state, lease, by, keeps);
   noteRevoked(lease);
-  if (isPromised || before !== sessionIdOf(lease)) state.changes.push({ kind: "lease-put", lease });
+  if (isPromised || before !== sessionIdOf(lease)) noteChange(state, { kind: "lease-put", lease });
   startClock(state, lease);
   return { kind: "granted", lease, held: true, resumed: true };
 }

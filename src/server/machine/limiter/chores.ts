@@ -8,7 +8,7 @@ import type { Chore } from "./chore.ts";
 import { catchUp } from "./earlier-rates.ts";
 import { dropBucket, reschedule } from "./instances.ts";
 import type { Instance, Limiter } from "./limiter.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 /** Of keys that a change goes through at once, how many times as many a step goes through later. */
 const KEYS_A_STEP = 16;
@@ -71,13 +71,13 @@ function bringUp(state: State, instance: Instance): void {
 export function keepBucket(state: State, instance: Instance): void {
   const { rate } = instance.limiter.config;
   if (rate === undefined) dropBucket(state, instance);
-  else if (instance.bucket.tokens < rate.capacity) state.changes.push({ kind: "tokens-spent", instance });
+  else if (instance.bucket.tokens < rate.capacity) noteChange(state, { kind: "tokens-spent", instance });
 }
 
 function finishCatchUp(state: State, { limiter, rateChanges }: Chore): void {
   const since = limiter.rateChanges - rateChanges;
   limiter.earlierRates.splice(0, limiter.earlierRates.length - since);
-  state.changes.push({ kind: "limiter-put", limiter });
+  noteChange(state, { kind: "limiter-put", limiter });
   if (since > 0) begin(state, "catch-up", limiter);
 }
 
@@ -85,10 +85,10 @@ function finishCatchUp(state: State, { limiter, rateChanges }: Chore): void {
 function dropOne(state: State, { limiter, key }: Instance): void {
   const heir = state.limiters.get(limiter.config.name)?.instances.get(key);
   if (heir === undefined) {
-    state.changes.push({ kind: "bucket-dropped", limiter: limiter.config.name, key });
+    noteChange(state, { kind: "bucket-dropped", limiter: limiter.config.name, key });
     return;
   }
   if (heir.rateChanges !== heir.limiter.rateChanges) catchUp(heir);
   if (heir.limiter.config.rate === undefined) dropBucket(state, heir);
-  else state.changes.push({ kind: "tokens-spent", instance: heir });
+  else noteChange(state, { kind: "tokens-spent", instance: heir });
 }

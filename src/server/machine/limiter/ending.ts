@@ -10,7 +10,7 @@ import { flowOf, type Limiter } from "./limiter.ts";
 import type { LeaseEnd } from "./outcomes.ts";
 import { unsettle } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 /** Ends a live lease: its permits are free, its stream is notified, the head of each queue is looked at. */
 export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
@@ -66,7 +66,7 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
     unsettle(state, instance);
     closeIfIdle(state, instance);
   }
-  state.changes.push({ kind: "lease-ended", lease, end });
+  noteChange(state, { kind: "lease-ended", lease, end });
   if (stream !== undefined) {
     const news = { kind: "ended", leaseId: lease.id, end, already: false } as const;
     state.events.push({ to: stream, about: lease.id, news });
@@ -95,7 +95,7 @@ export function removeIfDrained(state: State, limiter: Limiter): boolean {
   state.fencingFloor = Math.max(state.fencingFloor, limiter.fencingToken);
   state.deadlines.clear(limiter);
   dropBuckets(state, limiter);
-  state.changes.push({ kind: "limiter-removed", name: limiter.config.name });
+  noteChange(state, { kind: "limiter-removed", name: limiter.config.name });
   return true;
 }
 

@@ -19,7 +19,7 @@ import {
   permitsFit,
 } from "./limiter.ts";
 import { pastRequest } from "./requests.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 /** Why a claim does not fit an instance now, besides its waiters. */
 export type Obstacle =
@@ -119,7 +119,7 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
     if (lease.requestId !== "") state.requests.set(lease.requestId, lease);
     if (by.kind === "session") holdIn(state, lease, by, true);
     startClock(state, lease);
-    state.changes.push({ kind: "lease-put", lease });
+    noteChange(state, { kind: "lease-put", lease });
   } else if (lease.requestId !== "") {
     pastRequest(state, lease.requestId, { kind: "spent", call: lease.call, asked: lease.asked, lease });
   }
@@ -140,7 +140,7 @@ function charge(state: State, { instance, claim }: OpenClaim): HeldClaim {
   if (permits > 0) holdersOf(instance).add(state.now, permits);
   // `obstacle` has brought the bucket up to now.
   instance.bucket.tokens -= tokens;
-  if (tokens > 0) state.changes.push({ kind: "tokens-spent", instance });
+  if (tokens > 0) noteChange(state, { kind: "tokens-spent", instance });
   limiter.fencingToken += 1;
   let slots: readonly number[] = NO_SLOTS;
   if (claim.slots && permits > 0) {

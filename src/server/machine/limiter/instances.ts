@@ -2,7 +2,7 @@
 
 import { Holders } from "./holders.ts";
 import { createInstance, type Instance, type Limiter, microsUntilAsNew, NO_QUEUE } from "./limiter.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 /** µs that an instance is kept after it is as good as new, so that a busy key is not made anew with every request. */
 const LINGER = 1_000_000;
@@ -141,5 +141,5 @@ function forgetIdle(state: State, limiter: Limiter, atMost: number): number {
 
 /** There is nothing to remember of its bucket any more. */
 export function dropBucket(state: State, { limiter, key }: Instance): void {
-  state.changes.push({ kind: "bucket-dropped", limiter: limiter.config.name, key });
+  noteChange(state, { kind: "bucket-dropped", limiter: limiter.config.name, key });
 }

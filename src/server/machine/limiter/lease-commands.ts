@@ -11,7 +11,7 @@ import { flowOf, type Waiter } from "./limiter.ts";
 import type { WorkOutcome } from "./outcomes.ts";
 import { dequeue, stepAside } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 /** A stream has ended: what it stood for ends with it, or has its ttl to come back. */
 export function leave(state: State, command: Leave): Outcomes["leave"] {
@@ -114,7 +114,7 @@ export function revoke(state: State, command: Revoke): Outcomes["revoke"] {
     lease.revokedAt = state.now;
     state.deadlines.set(lease, Math.min(expiresAt(lease) ?? Number.POSITIVE_INFINITY, state.now + lease.ttl));
     noteRevoked(lease);
-    state.changes.push({ kind: "lease-put", lease });
+    noteChange(state, { kind: "lease-put", lease });
   }
   const revoking = { kind: "revoking", lease, message: command.message } as const;
   const stream = streamOf(lease);

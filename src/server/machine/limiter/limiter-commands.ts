@@ -19,7 +19,7 @@ import {
 import { dequeue, unsettle } from "./queue.ts";
 import { type Rate, sameRate, sameStatement } from "./rate.ts";
 import { countRefusal } from "./settle.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 export function createLimiter(state: State, { config }: CreateLimiter): Outcomes["create-limiter"] {
   const limiter = state.limiters.get(config.name);
@@ -121,7 +121,7 @@ function add(state: State, config: LimiterConfig, declaration: LimiterConfig | u
   state.limiters.set(config.name, limiter);
   state.limiterNames.add(config.name);
   if (declaration !== undefined) state.declaredLimiters += 1;
-  state.changes.push({ kind: "limiter-put", limiter });
+  noteChange(state, { kind: "limiter-put", limiter });
   return limiter;
 }
 
@@ -132,7 +132,7 @@ function configure(state: State, limiter: Limiter, config: LimiterConfig): void 
   limiter.revision += 1;
   limiter.updatedAt = state.now;
   limiter.statistics.activity += 1;
-  state.changes.push({ kind: "limiter-put", limiter });
+  noteChange(state, { kind: "limiter-put", limiter });
   for (const instance of [...limiter.queued]) {
     turnAway(state, instance, "CLAIM_EXCEEDS_LIMIT", (permits, tokens) => excessOf(limiter, permits, tokens));
     unsettle(state, instance);
@@ -167,7 +167,7 @@ function remove(state: State, limiter: Limiter, force: boolean): Outcomes["delet
     }
   }
   const gone = removeIfDrained(state, limiter) || !state.limiters.has(limiter.config.name);
-  if (!gone) state.changes.push({ kind: "limiter-put", limiter });
+  if (!gone) noteChange(state, { kind: "limiter-put", limiter });
   return { kind: "limiter-deleted", name: limiter.config.name, drainingLeases: gone ? 0 : limiter.leases };
 }
 

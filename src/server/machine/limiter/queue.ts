@@ -5,7 +5,7 @@ import { Fifo } from "../structures/fifo.ts";
 import { demandOf } from "./estimate.ts";
 import { closeIfIdle } from "./instances.ts";
 import { type Instance, NO_QUEUE, type OpenClaim, type Place, type Waiter } from "./limiter.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 /** Puts a waiter behind all others, in every queue that it claims. */
 export function enqueue(state: State, waiter: Waiter, open: readonly OpenClaim[]): void {
@@ -15,7 +15,7 @@ export function enqueue(state: State, waiter: Waiter, open: readonly OpenClaim[]
   waiter.session?.waiting.add(waiter);
   if (waiter.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(waiter, waiter.deadline);
   waiter.places = open.map((one) => append(state, waiter, one));
-  state.changes.push({ kind: "waiter-put", waiter });
+  noteChange(state, { kind: "waiter-put", waiter });
 }
 
 function append(state: State, waiter: Waiter, { claim, instance }: OpenClaim): Place {
@@ -61,7 +61,7 @@ export function takeOut(state: State, waiter: Waiter): void {
     if (instance.queue.size === 0) instance.limiter.queued.delete(instance);
     noteMoved(state, instance);
   }
-  state.changes.push({ kind: "waiter-left", waiter });
+  noteChange(state, { kind: "waiter-left", waiter });
 }
 
 /** The waiter's connection is lost: it blocks no other and is not counted until it comes back, or until `until`. */

@@ -6,7 +6,7 @@ import type { Acquire, Granted, TryAcquire } from "./command.ts";
 import { END_REASONS, type Lease } from "./lease.ts";
 import type { Waiter } from "./limiter.ts";
 import type { PastRequest } from "./past-request.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 
 /** What a request id stands for already: undefined if nothing, a refusal if something else. */
 export function recall(state: State, command: Acquire | TryAcquire): Waiter | Lease | Granted | Refusal | undefined {
@@ -25,7 +25,7 @@ export function recall(state: State, command: Acquire | TryAcquire): Waiter | Le
 /** Remembers what a request id has stood for. */
 export function pastRequest(state: State, requestId: string, past: PastRequest): void {
   state.pastRequests.set(requestId, past, state.now);
-  state.changes.push({ kind: "request-past", requestId, past });
+  noteChange(state, { kind: "request-past", requestId, past });
 }
 
 function recallPast(past: PastRequest, command: Acquire | TryAcquire): Granted | Refusal {

@@ -21,7 +21,7 @@ import {
 import { enqueue, stepAside, unsettle } from "./queue.ts";
 import type { Rate } from "./rate.ts";
 import type { BucketRecord, LeaseRecord, LimiterRecord, PastRequestRecord, Records, WaiterRecord } from "./record.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 import { type Bucket, changeRate, fullBucket } from "./token-bucket.ts";
 
 /** Ttls run for up to this share longer, each lease another, so that they do not all run out in one step. */
@@ -45,7 +45,7 @@ export function restore(state: State, records: Records): void {
   restoreLeases(state, records);
   for (const record of [...records.waiters].sort((a, b) => a.arrival - b.arrival)) {
     if (waitsOn(state, record)) restoreWaiter(state, record);
-    else state.changes.push({ kind: "record-dropped", of: "waiter", id: record.id });
+    else noteChange(state, { kind: "record-dropped", of: "waiter", id: record.id });
   }
   for (const record of records.pastRequests) restorePastRequest(state, record);
   for (const limiter of [...state.limiters.values()]) {
@@ -109,7 +109,7 @@ function restoreBucket(state: State, record: BucketRecord): void {
   const limiter = state.limiters.get(name);
   const isOwn = limiter?.config.rate !== undefined && limiter.config.keyed === (key !== "") && at >= limiter.bornAt;
   if (!isOwn) {
-    state.changes.push({ kind: "bucket-dropped", limiter: name, key });
+    noteChange(state, { kind: "bucket-dropped", limiter: name, key });
     return;
   }
   const instance = openInstance(state, limiter, key);
@@ -128,7 +128,7 @@ function restoreBucket(state: State, record: BucketRecord): void {
     changeRate(instance.bucket, { unit }, first?.rate ?? (limiter.config.rate as Rate));
     if (first?.rate !== undefined) instance.bucket.at = Math.min(first.until, state.now);
     instance.rateChanges = first?.rate === undefined ? limiter.rateChanges : 0;
-    state.changes.push({ kind: "tokens-spent", instance });
+    noteChange(state, { kind: "tokens-spent", instance });
     return;
   }
   instance.bucket.at = Math.min(at, state.now);
@@ -173,7 +173,7 @@ function restoreLeases(state: State, { leases, adopted }: Records): void {
     instance.slots.takeThese([...taken]);
   }
   for (const { id } of leases) {
-    if (!state.leases.has(id)) state.changes.push({ kind: "record-dropped", of: "lease", id });
+    if (!state.leases.has(id)) noteChange(state, { kind: "record-dropped", of: "lease", id });
   }
 }
 

@@ -9,7 +9,7 @@ import { endLease } from "./ending.ts";
 import { heldLimiters, type Lease, noteRevoked } from "./lease.ts";
 import { leaveQueue } from "./lease-commands.ts";
 import type { Waiter } from "./limiter.ts";
-import type { State } from "./state.ts";
+import { noteChange, type State } from "./state.ts";
 import { reliableFor, validFor } from "./view.ts";
 
 export function openSession(state: State, command: OpenSession): Outcomes["open-session"] {
@@ -88,7 +88,7 @@ function promise(state: State, session: Session, lease: Lease): void {
   lease.keepsOnCancel = true;
   holdIn(state, lease, session, attachment.first);
   noteRevoked(lease);
-  state.changes.push({ kind: "lease-put", lease });
+  noteChange(state, { kind: "lease-put", lease });
 }
 
 function leaveQueues(state: State, session: Session<Waiter>, how: StreamEnd): void {

@@ -42,7 +42,8 @@ export class ObjectTable<T extends object, K> {
 
   /** Takes this very object out, if it is in. */
   delete(item: T): void {
-    const place = this.#size === 0 ? -1 : this.#placeOf(this.#keying.keyOf(item));
+    if (this.#size === 0) return;
+    const place = this.#placeOf(this.#keying.keyOf(item));
     if (this.#places[place] !== item) return;
     this.#size -= 1;
     this.#close(place);

@@ -10,7 +10,7 @@ import type {
 import type { SessionAnswer, SessionNotice } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
 import type { Status } from "../../gen/google/rpc/status_pb.ts";
 import type { Ids } from "../../ids.ts";
-import type { Acquire, TryAcquire } from "../../machine/limiter/command.ts";
+import type { TryAcquire } from "../../machine/limiter/command.ts";
 import { refusal } from "../../machine/reasons.ts";
 import type { SessionRef } from "../../machine/session.ts";
 import { refusalError, type WireError } from "../../wire/error-wire.ts";
@@ -112,10 +112,10 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
     },
 
     acquire(command: OpenCommand, request: AcquireRequest): void {
-      const question = verbs.acquire.toCommand(request, undefined) as Omit<Acquire, "stream" | "monitored" | "session">;
-      command.subject = question.id;
+      const asked = verbs.acquire.toSessionCommand(request, { stream, monitored, keepOnCancel, session });
+      command.subject = asked.id;
       engine.submit(
-        { ...question, stream, monitored, keepOnCancel, session },
+        asked,
         (answer) => {
           if (command.phase === "over") return;
           if (answer.kind === "waiting") {
