@@ -6,14 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { onTestFinished, type TestContext } from "vitest";
-import { requireTool } from "./require-tool.ts";
+import { onTestFinished } from "vitest";
 import { unusedPort } from "./unused-port.ts";
-
-/** Skips the test, by name, where there is no Prometheus; in CI it fails instead. */
-export function requirePrometheus(context: TestContext): void {
-  requireTool(context, { name: "promtool", probe: ["promtool", "--version"], install: "apt-get install prometheus" });
-}
 
 export interface Checked {
   readonly code: number;
