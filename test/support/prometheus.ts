@@ -26,16 +26,23 @@ export async function promtool(args: readonly string[], input = ""): Promise<Che
 export interface RunningPrometheus {
   /** The value of each series that the query comes to, by its labels as JSON. */
   query(expression: string): Promise<readonly { readonly metric: Record<string, string>; readonly value: number }[]>;
+  /** What its API answers at a path; undefined: it does not listen yet. Rejects with its words where it refuses. */
+  ask<T>(path: string): Promise<T | undefined>;
 }
 
 /** Starts one that scrapes this address, host:port, every second; it ends with the test. */
-export async function startPrometheus(target: string): Promise<RunningPrometheus> {
+export function startPrometheus(target: string): Promise<RunningPrometheus> {
+  const targets = `static_configs: [{ targets: ["${target}"] }]`;
+  return runPrometheus({
+    "prometheus.yml": `global: { scrape_interval: 1s }\nscrape_configs: [{ job_name: backpressure, ${targets} }]\n`,
+  });
+}
+
+/** Starts one with these files, of which `prometheus.yml` is its configuration; it ends with the test. */
+export async function runPrometheus(files: Readonly<Record<string, string>>): Promise<RunningPrometheus> {
   const folder = mkdtempSync(join(tmpdir(), "backpressure-prometheus-"));
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   const config = join(folder, "prometheus.yml");
-  writeFileSync(
-    config,
-    `global: { scrape_interval: 1s }\nscrape_configs: [{ job_name: backpressure, static_configs: [{ targets: ["${target}"] }] }]\n`,
-  );
   const address = `127.0.0.1:${await unusedPort()}`;
   const child = spawn(
     "prometheus",
@@ -46,18 +53,28 @@ export async function startPrometheus(target: string): Promise<RunningPrometheus
     await end(child);
     rmSync(folder, { recursive: true });
   });
+
+  async function ask<T>(path: string): Promise<T | undefined> {
+    if (child.exitCode !== null) throw new Error(`Prometheus has ended with ${child.exitCode}`);
+    const response = await fetch(`http://${address}${path}`).catch(() => undefined);
+    if (response?.status === 400) throw new Error(await response.text());
+    return response?.status === 200 ? ((await response.json()) as { readonly data: T }).data : undefined;
+  }
+
   return {
+    ask,
     async query(expression) {
-      const url = `http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`;
-      // It does not listen yet.
-      const response = await fetch(url).catch(() => undefined);
-      if (response?.status !== 200) return [];
-      const { data } = (await response.json()) as {
-        data: { result: { metric: Record<string, string>; value: [number, string] }[] };
-      };
-      return data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
+      const answer = await ask<{ readonly result: readonly Series[] }>(
+        `/api/v1/query?query=${encodeURIComponent(expression)}`,
+      );
+      return (answer?.result ?? []).map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
     },
   };
+}
+
+interface Series {
+  readonly metric: Record<string, string>;
+  readonly value: readonly [time: number, value: string];
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -40,7 +40,11 @@ export function usesOf(expression: string): Uses {
       for (const label of [...below, ...matchers.flatMap(labelsBelow)]) asked.add(label);
       metrics.set(text(name), asked);
     }
-    for (let child = node.firstChild; child !== null; child = child.nextSibling) visit(child, below);
+    // The right side of these only decides which series of the left side stay.
+    const isFilter = node.name === "BinaryExpr" && (node.getChild("Unless") ?? node.getChild("And")) !== null;
+    for (let child = node.firstChild; child !== null; child = child.nextSibling) {
+      visit(child, isFilter && child.nextSibling === null ? [] : below);
+    }
   }
 
   visit(parser.parse(expression).topNode, []);
