@@ -8,8 +8,8 @@ import type { EngineUnavailable } from "../engine/engine.ts";
 import type { StreamId } from "../machine/liveness.ts";
 import { draining } from "../wire/error-wire.ts";
 import { failureOf } from "./failure.ts";
-import type { Heartbeats } from "./heartbeats.ts";
-import { createOutbox } from "./outbox.ts";
+import type { Heart, Heartbeats } from "./heartbeats.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
 import type { ServerStream, StreamEnd } from "./rpc.ts";
 import type { StreamOver } from "./verbs.ts";
 
@@ -95,105 +95,140 @@ type Phase =
 export function openHeldCall<Q, N, E extends Said, O>(
   kind: HeldCallKind<Q, N, E, O>,
   heartbeats: Heartbeats,
-  { stream, question, openCalls }: HeldCallOptions<Q, O>,
+  options: HeldCallOptions<Q, O>,
 ): void {
-  let phase: Phase = { kind: "asked" };
+  new HeldCall(kind, heartbeats, options).open();
+}
+
+/** A class, since each stream has one: closures would take three times the memory. */
+class HeldCall<Q, N, E extends Said, O> implements OpenCall {
+  readonly #kind: HeldCallKind<Q, N, E, O>;
+  readonly #stream: ServerStream<O>;
+  readonly #question: Q;
+  readonly #openCalls: Set<OpenCall>;
+  readonly #outbox: Outbox<E["case"], O>;
+  readonly #heart: Heart;
+  readonly #engineStream: StreamId;
+  #phase: Phase = ASKED;
   // Before the answer there is nothing that could be given back, and it is not known whether it waits.
-  let goneEarly: StreamEnd | undefined;
-  let drainsEarly: Parameters<OpenCall["drain"]> | undefined;
-  const outbox = createOutbox<E["case"], O>(stream);
-  const heart = heartbeats.add(beat);
-  const engineStream = kind.openStream(hear, lose);
+  #goneEarly: StreamEnd | undefined;
+  #drainsEarly: Parameters<OpenCall["drain"]> | undefined;
 
-  function say(event: E): void {
-    outbox.put(event.case, kind.toResponse(event));
-    heart.touch();
+  constructor(
+    kind: HeldCallKind<Q, N, E, O>,
+    heartbeats: Heartbeats,
+    { stream, question, openCalls }: HeldCallOptions<Q, O>,
+  ) {
+    this.#kind = kind;
+    this.#stream = stream;
+    this.#question = question;
+    this.#openCalls = openCalls;
+    this.#outbox = createOutbox(stream);
+    this.#heart = heartbeats.add(() => this.#beat());
+    this.#engineStream = kind.openStream(
+      (news) => this.#hear(news),
+      (error) => this.#lose(error),
+    );
   }
 
-  function hear(news: N): void {
-    if (phase.kind === "over") return;
-    const turn = kind.turnOf(news);
-    if (turn?.kind === "waits") phase = { kind: "waiting", id: turn.id };
-    if (turn?.kind === "holds") {
-      outbox.drop("waiting");
-      if (turn.id !== undefined) phase = { kind: "holding", id: turn.id };
+  open(): void {
+    this.#openCalls.add(this);
+    this.#stream.onEnd((how) => this.#onEnd(how));
+    const by = { stream: this.#engineStream, monitored: this.#stream.probed };
+    this.#kind.ask(
+      this.#question,
+      by,
+      (answer) => this.#answer(answer),
+      (error) => this.#lose(error),
+    );
+  }
+
+  drain(endTime: number, waiterLeaves: StreamEnd): void {
+    if (this.#phase.kind === "asked") {
+      this.#drainsEarly = [endTime, waiterLeaves];
+    } else if (this.#phase.kind === "holding") {
+      this.#say(this.#kind.toDraining(endTime));
+    } else if (this.#phase.kind === "waiting") {
+      this.#leave(waiterLeaves);
+      this.#stream.fail(draining());
     }
-    const event = kind.toMessage(news);
-    if (event !== undefined) say(event);
-    const over = kind.toEnd(news);
-    if (over !== undefined) end(over);
   }
 
-  function beat(): void {
-    if (phase.kind === "holding") say(kind.heartbeat);
-    if (phase.kind !== "waiting") return;
-    kind.readPlace(phase.id).then((place) => {
-      if (phase.kind === "waiting" && place !== undefined) hear(place);
+  #answer(answer: N): void {
+    this.#hear(answer);
+    if (this.#goneEarly !== undefined && this.#phase.kind !== "over") this.#leave(this.#goneEarly);
+    if (this.#drainsEarly !== undefined) this.drain(...this.#drainsEarly);
+  }
+
+  #hear(news: N): void {
+    if (this.#phase.kind === "over") return;
+    const turn = this.#kind.turnOf(news);
+    if (turn?.kind === "waits") this.#phase = { kind: "waiting", id: turn.id };
+    if (turn?.kind === "holds") {
+      this.#outbox.drop("waiting");
+      if (turn.id !== undefined) this.#phase = { kind: "holding", id: turn.id };
+    }
+    const event = this.#kind.toMessage(news);
+    if (event !== undefined) this.#say(event);
+    const over = this.#kind.toEnd(news);
+    if (over !== undefined) this.#end(over);
+  }
+
+  #say(event: E): void {
+    this.#outbox.put(event.case, this.#kind.toResponse(event));
+    this.#heart.touch();
+  }
+
+  #beat(): void {
+    if (this.#phase.kind === "holding") this.#say(this.#kind.heartbeat);
+    if (this.#phase.kind !== "waiting") return;
+    this.#kind.readPlace(this.#phase.id).then((place) => {
+      if (this.#phase.kind === "waiting" && place !== undefined) this.#hear(place);
     }, LEFT_OUT);
   }
 
-  function lose(error: EngineUnavailable): void {
-    if (phase.kind !== "over") end(failureOf(error));
+  #lose(error: EngineUnavailable): void {
+    if (this.#phase.kind !== "over") this.#end(failureOf(error));
   }
 
-  function close(): void {
-    phase = { kind: "over" };
-    heart.stop();
-    kind.closeStream(engineStream);
-    openCalls.delete(call);
+  #onEnd(how: StreamEnd): void {
+    if (this.#phase.kind !== "asked") {
+      if (this.#phase.kind !== "over") this.#leave(how);
+      return;
+    }
+    if (this.#goneEarly !== undefined) return;
+    this.#goneEarly = how;
+    // The answer may wait for the disk for long: what was decided by now is given back at once.
+    const id = this.#kind.askedId(this.#question);
+    const gone = { stream: this.#engineStream, how, unheard: true };
+    if (id !== undefined) this.#kind.giveBack(this.#question, id, gone);
   }
 
   /** Ends the stream, after all that was said. */
-  function end(how: StreamOver): void {
-    close();
-    outbox.flush();
-    if (how === "ok") stream.end();
-    else stream.fail(how);
+  #end(how: StreamOver): void {
+    this.#close();
+    this.#outbox.flush();
+    if (how === "ok") this.#stream.end();
+    else this.#stream.fail(how);
   }
 
-  function leave(how: StreamEnd): void {
+  #leave(how: StreamEnd): void {
+    const phase = this.#phase;
     const id = phase.kind === "waiting" || phase.kind === "holding" ? phase.id : undefined;
-    const unheard = goneEarly !== undefined || outbox.keeps(kind.grant);
-    close();
-    if (id !== undefined) kind.giveBack(question, id, { stream: engineStream, how, unheard });
+    const unheard = this.#goneEarly !== undefined || this.#outbox.keeps(this.#kind.grant);
+    this.#close();
+    if (id !== undefined) this.#kind.giveBack(this.#question, id, { stream: this.#engineStream, how, unheard });
   }
 
-  const call: OpenCall = {
-    drain(endTime, waiterLeaves) {
-      if (phase.kind === "asked") {
-        drainsEarly = [endTime, waiterLeaves];
-      } else if (phase.kind === "holding") {
-        say(kind.toDraining(endTime));
-      } else if (phase.kind === "waiting") {
-        leave(waiterLeaves);
-        stream.fail(draining());
-      }
-    },
-  };
-
-  openCalls.add(call);
-  stream.onEnd((how) => {
-    if (phase.kind === "asked") {
-      if (goneEarly !== undefined) return;
-      goneEarly = how;
-      // The answer may wait for the disk for long: what was decided by now is given back at once.
-      const id = kind.askedId(question);
-      if (id !== undefined) kind.giveBack(question, id, { stream: engineStream, how, unheard: true });
-    } else if (phase.kind !== "over") {
-      leave(how);
-    }
-  });
-  kind.ask(
-    question,
-    { stream: engineStream, monitored: stream.probed },
-    (answer) => {
-      hear(answer);
-      if (goneEarly !== undefined && phase.kind !== "over") leave(goneEarly);
-      if (drainsEarly !== undefined) call.drain(...drainsEarly);
-    },
-    lose,
-  );
+  #close(): void {
+    this.#phase = OVER;
+    this.#heart.stop();
+    this.#kind.closeStream(this.#engineStream);
+    this.#openCalls.delete(this);
+  }
 }
 
+const ASKED: Phase = { kind: "asked" };
+const OVER: Phase = { kind: "over" };
 /** A beat whose place cannot be read is left out: the stream hears by itself when the engine is lost. */
 const LEFT_OUT = () => {};

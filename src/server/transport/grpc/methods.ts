@@ -121,10 +121,11 @@ function serverStreaming(
   const { dispatcher, readers, clock } = context;
   const encode = encoderOf(method.output);
   const times = context.times.of(method, "grpc");
+  const options = { method, encode, times, dispatcher, readers, clock };
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcServerStream(call, { method, encode, times, beneath, dispatcher, readers, clock });
+    const stream = new GrpcServerStream(call, beneath, options);
     begin(stream, method, beneath, aside, dispatcher, () => {
       dispatcher.check(method, call.request);
       handle(call.request, stream);
@@ -141,10 +142,11 @@ function bidiStreaming(
   const { dispatcher, readers, clock } = context;
   const encode = encoderOf(method.output);
   const times = context.times.of(method, "grpc");
+  const options = { method, encode, times, dispatcher, readers, clock };
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
-    const stream = new GrpcBidiStream(call, { method, encode, times, beneath, dispatcher, readers, clock });
+    const stream = new GrpcBidiStream(call, beneath, options);
     begin(stream, method, beneath, aside, dispatcher, () => handle(stream));
   };
 }

@@ -16,11 +16,11 @@ import { statusOf } from "./status.ts";
 import { OK_TRAILERS } from "./trailers.ts";
 import type { Beneath } from "./underlying-stream.ts";
 
+/** What the streams of one method share. */
 export interface GrpcStreamOptions {
   readonly method: DescMethod;
   readonly encode: Write;
   readonly times: MethodTimes;
-  readonly beneath: Beneath;
   readonly dispatcher: Dispatcher;
   readonly readers: ReaderGuard;
   readonly clock: Clock;
@@ -34,6 +34,7 @@ export class GrpcServerStream implements ServerStream<Message> {
   readonly probed = true;
   caller: Caller | undefined;
   readonly #call: AnyCall;
+  readonly #beneath: Beneath;
   readonly #options: GrpcStreamOptions;
   readonly #reader: WatchedReader;
   readonly #beganAt: number;
@@ -46,11 +47,11 @@ export class GrpcServerStream implements ServerStream<Message> {
   #onEnd: (how: StreamEnd) => void = NOTHING;
   #giveBackPlace: () => void = NOTHING;
 
-  constructor(call: AnyCall, options: GrpcStreamOptions) {
+  constructor(call: AnyCall, beneath: Beneath, options: GrpcStreamOptions) {
     this.#call = call;
+    this.#beneath = beneath;
     this.#options = options;
-    const { beneath, times } = options;
-    this.#beganAt = times.began();
+    this.#beganAt = options.times.began();
     const { stream, connection } = beneath;
     const leave = () => this.#leave(connection.howStreamEnded());
     this.#reader = options.readers.watch(() => {
@@ -67,7 +68,7 @@ export class GrpcServerStream implements ServerStream<Message> {
   }
 
   get peer(): string {
-    return this.#options.beneath.connection.peer;
+    return this.#beneath.connection.peer;
   }
 
   get timeout(): number | undefined {
@@ -180,8 +181,8 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
   readonly #options: GrpcStreamOptions;
   #paused = false;
 
-  constructor(call: ServerDuplexStream<Message, Buffer>, options: GrpcStreamOptions) {
-    super(call, options);
+  constructor(call: ServerDuplexStream<Message, Buffer>, beneath: Beneath, options: GrpcStreamOptions) {
+    super(call, beneath, options);
     this.#call = call;
     this.#options = options;
   }

@@ -26,7 +26,7 @@ const SLOWEST = 1_000;
 export function createReaderGuard(clock: Clock, { keepaliveTime, keepaliveTimeout }: Liveness): ReaderGuard {
   const patience = keepaliveTime + keepaliveTimeout;
   const lookAgain = patience / 10;
-  const owed = new Map<WatchedReader, { readonly deadline: number; readonly onStuck: () => void }>();
+  const owed = new Set<Reader>();
   let armedFor = Number.POSITIVE_INFINITY;
   let disarm = () => {};
 
@@ -39,38 +39,46 @@ export function createReaderGuard(clock: Clock, { keepaliveTime, keepaliveTimeou
     armedFor = Number.POSITIVE_INFINITY;
     const now = clock.now();
     let first = Number.POSITIVE_INFINITY;
-    for (const [reader, { deadline, onStuck }] of owed) {
-      if (deadline > now) {
-        first = Math.min(first, deadline);
+    for (const reader of owed) {
+      if (reader.deadline > now) {
+        first = Math.min(first, reader.deadline);
         continue;
       }
       reader.stop();
-      onStuck();
+      reader.onStuck();
     }
     // Thousands may be due one after another; they are looked through ten times in a patience, not thousands of times.
     if (first !== Number.POSITIVE_INFINITY) arm(Math.max(first, now + lookAgain));
   };
 
+  /** A class, since each stream has one. */
+  class Reader implements WatchedReader {
+    readonly onStuck: () => void;
+    deadline = 0;
+    #stopped = false;
+
+    constructor(onStuck: () => void) {
+      this.onStuck = onStuck;
+    }
+
+    owe(bytes: number): void {
+      if (bytes === 0 || this.#stopped) {
+        owed.delete(this);
+        return;
+      }
+      this.deadline = clock.now() + patience + bytes * SLOWEST;
+      owed.add(this);
+      if (this.deadline < armedFor - lookAgain) arm(this.deadline);
+    }
+
+    stop(): void {
+      this.#stopped = true;
+      owed.delete(this);
+    }
+  }
+
   return {
-    watch(onStuck) {
-      let stopped = false;
-      const reader: WatchedReader = {
-        owe(bytes) {
-          if (bytes === 0 || stopped) {
-            owed.delete(reader);
-            return;
-          }
-          const deadline = clock.now() + patience + bytes * SLOWEST;
-          owed.set(reader, { deadline, onStuck });
-          if (deadline < armedFor - lookAgain) arm(deadline);
-        },
-        stop() {
-          stopped = true;
-          owed.delete(reader);
-        },
-      };
-      return reader;
-    },
+    watch: (onStuck) => new Reader(onStuck),
     close() {
       owed.clear();
       disarm();
