@@ -6,8 +6,18 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { onTestFinished } from "vitest";
+import { onTestFinished, type TestContext } from "vitest";
+import { requireTool } from "./require-tool.ts";
 import { unusedPort } from "./unused-port.ts";
+
+/** Skips the test, by name, where there is no Prometheus; in CI it fails instead. */
+export function requirePrometheus(context: TestContext): void {
+  requireTool(context, {
+    name: "Prometheus with promtool",
+    probe: ["promtool", "--version"],
+    install: "apt-get install prometheus",
+  });
+}
 
 export interface Checked {
   readonly code: number;

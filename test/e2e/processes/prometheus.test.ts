@@ -5,10 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
-import { requirePrometheus } from "../../ops/support/promtool.ts";
 import { acquire, hold } from "../../support/acquire.ts";
 import { add, BOARD, work } from "../../support/board.ts";
-import { promtool, startPrometheus } from "../../support/prometheus.ts";
+import { promtool, requirePrometheus, startPrometheus } from "../../support/prometheus.ts";
 import { scrape } from "../../support/scrape.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 
