@@ -130,7 +130,11 @@ test("the image's folders are mounted: the configuration's as a whole, the data'
   const mounted = Object.fromEntries(
     container?.volumeMounts?.map(({ name, mountPath, subPath }) => [name, [mountPath, subPath]]) ?? [],
   );
-  expect(mounted).toEqual({ config: [configFolder, undefined], data: [dataFolder, undefined] });
+  expect(mounted).toEqual({
+    config: [configFolder, undefined],
+    data: [dataFolder, undefined],
+    scratch: ["/tmp", undefined],
+  });
   const store = settings().settings.store;
   expect(store?.folder).toBe(dataFolder);
   const claim = manifest<Whole<IPersistentVolumeClaim>>("PersistentVolumeClaim");
@@ -138,7 +142,7 @@ test("the image's folders are mounted: the configuration's as a whole, the data'
   expect(Number(gigabytes) * 1024).toBeGreaterThanOrEqual(2 * (store?.maxMegabytes ?? Number.NaN));
 });
 
-test("it runs as nobody special, and may write to its volume alone", () => {
+test("it runs as nobody special, and may write to its volumes alone", () => {
   expect(pod).toMatchObject({
     automountServiceAccountToken: false,
     securityContext: { runAsNonRoot: true, runAsUser: 1000, fsGroup: 1000, seccompProfile: { type: "RuntimeDefault" } },
