@@ -87,10 +87,17 @@ module.exports = {
       "The wire turns protobuf into the domain and back: total functions of their arguments.",
     ),
     only(
+      "access",
+      "server/access/",
+      ["server/access/"],
+      "Who calls and what it may do are decided from plain values, before a service sees the call.",
+    ),
+    only(
       "service",
       "server/service/",
       [
         "server/service/",
+        "server/access/",
         "server/wire/",
         "server/engine/(board-)?engine\\.ts$",
         "server/machine/",
@@ -136,6 +143,7 @@ module.exports = {
       [
         "server/transport/",
         "server/service/rpc\\.ts$",
+        "server/access/caller\\.ts$",
         "server/wire/",
         "server/machine/structures/histogram\\.ts$",
         "server/(clock|log|scrape)\\.ts$",
@@ -158,7 +166,14 @@ module.exports = {
     only(
       "transport-port",
       "server/transport/port/",
-      ["server/transport/port/", "server/service/rpc\\.ts$", "server/wire/", "server/(clock|log)\\.ts$", "server/gen/"],
+      [
+        "server/transport/port/",
+        "server/service/rpc\\.ts$",
+        "server/access/caller\\.ts$",
+        "server/wire/",
+        "server/(clock|log)\\.ts$",
+        "server/gen/",
+      ],
       "A port listens and counts its connections; it knows no protocol.",
     ),
     only(
@@ -167,6 +182,7 @@ module.exports = {
       [
         "server/transport/(http2|port|rpc)/",
         "server/service/rpc\\.ts$",
+        "server/access/caller\\.ts$",
         "server/wire/",
         "server/(clock|log)\\.ts$",
         "server/gen/",
@@ -179,6 +195,7 @@ module.exports = {
       [
         "server/transport/rpc/",
         "server/service/rpc\\.ts$",
+        "server/access/caller\\.ts$",
         "server/wire/",
         "server/machine/structures/histogram\\.ts$",
         "server/(clock|log)\\.ts$",
@@ -192,6 +209,7 @@ module.exports = {
       [
         "server/transport/(grpc|http2|port|rpc)/",
         "server/service/rpc\\.ts$",
+        "server/access/caller\\.ts$",
         "server/wire/",
         "server/(clock|log)\\.ts$",
         "server/gen/",
@@ -205,6 +223,7 @@ module.exports = {
       [
         "server/transport/(web|http2|port|rpc)/",
         "server/service/rpc\\.ts$",
+        "server/access/caller\\.ts$",
         "server/wire/",
         "server/(clock|log|scrape)\\.ts$",
         "server/gen/",

@@ -174,12 +174,8 @@ class WatchedCall implements UnaryCall {
     return this.#call.timeout;
   }
 
-  get caller(): Caller | undefined {
+  get caller(): Caller {
     return this.#call.caller;
-  }
-
-  set caller(caller: Caller | undefined) {
-    this.#call.caller = caller;
   }
 
   header(name: string): string | undefined {
@@ -219,12 +215,8 @@ class WatchedStream<O> implements ServerStream<O>, UnderWay {
     return this.#stream.timeout;
   }
 
-  get caller(): Caller | undefined {
+  get caller(): Caller {
     return this.#stream.caller;
-  }
-
-  set caller(caller: Caller | undefined) {
-    this.#stream.caller = caller;
   }
 
   header(name: string): string | undefined {

@@ -7,6 +7,7 @@
 
 import type { DescMethod, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
+import type { Caller } from "../access/caller.ts";
 import type { WireError } from "../wire/error-wire.ts";
 
 /** How a stream ended that its server did not end: a cancel over a living connection, or anything else. */
@@ -18,15 +19,10 @@ export interface Call {
   readonly peer: string;
   /** µs that the caller's deadline leaves, counted from the start of the call; undefined: it set none. */
   readonly timeout: number | undefined;
-  /** The client, set by the decorator of the service that has made sure of it (`decorate`); transports know none. */
-  caller: Caller | undefined;
+  /** Who calls, as the transport has made sure of it. */
+  readonly caller: Caller;
   /** Returns the first header of the request of this name, in lower case; undefined: it has none, or its value is binary. */
   header(name: string): string | undefined;
-}
-
-/** A client that has shown which it is. */
-export interface Caller {
-  readonly name: string;
 }
 
 /** A call that is answered once. */

@@ -3,9 +3,10 @@
 import { constants } from "node:http2";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
+import { ANONYMOUS, type Caller } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { Write } from "../../protobuf/codec.ts";
-import type { BidiStream, Caller, ServerStream, StreamEnd, UnaryCall } from "../../service/rpc.ts";
+import type { BidiStream, ServerStream, StreamEnd, UnaryCall } from "../../service/rpc.ts";
 import type { WireError } from "../../wire/error-wire.ts";
 import type { ReaderGuard, WatchedReader } from "../http2/reader-guard.ts";
 import { type MethodTimes, OK, type StatusCode } from "../rpc/call-times.ts";
@@ -32,7 +33,7 @@ type AnyCall = ServerWritableStream<Message, Buffer> | ServerDuplexStream<Messag
 
 export class GrpcServerStream implements ServerStream<Message> {
   readonly probed = true;
-  caller: Caller | undefined;
+  readonly caller: Caller = ANONYMOUS;
   readonly #call: AnyCall;
   readonly #beneath: Beneath;
   readonly #options: GrpcStreamOptions;
@@ -239,7 +240,7 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
 
 /** A call that is answered once. */
 export class GrpcCall implements UnaryCall {
-  caller: Caller | undefined;
+  readonly caller: Caller = ANONYMOUS;
   readonly #call: UnaryOfGrpc;
   readonly #clock: Clock;
 

@@ -8,9 +8,9 @@ import type {
   Message,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
+import { ANONYMOUS, type Caller } from "../../access/caller.ts";
 import type {
   BidiHandler,
-  Caller,
   RpcMethod,
   RpcService,
   ServerStreamHandler,
@@ -152,7 +152,7 @@ function note({ values }: HandlerContext, method: DescMethod, dispatcher: Dispat
 }
 
 class WebCall implements UnaryCall {
-  caller: Caller | undefined;
+  readonly caller: Caller = ANONYMOUS;
   readonly #context: HandlerContext;
 
   constructor(context: HandlerContext) {

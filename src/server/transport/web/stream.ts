@@ -2,7 +2,8 @@
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
-import type { BidiStream, Caller, StreamEnd } from "../../service/rpc.ts";
+import { ANONYMOUS, type Caller } from "../../access/caller.ts";
+import type { BidiStream, StreamEnd } from "../../service/rpc.ts";
 import type { WireError } from "../../wire/error-wire.ts";
 import { type MethodTimes, OK, type StatusCode } from "../rpc/call-times.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
@@ -30,7 +31,7 @@ interface Pull {
  * pulled is unsent, and `send` tells the truth about the reader.
  */
 export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Message, undefined> {
-  caller: Caller | undefined;
+  readonly caller: Caller = ANONYMOUS;
   readonly #options: WebStreamOptions;
   readonly #exchange: WebExchange | undefined;
   readonly #beganAt: number;
