@@ -53,6 +53,7 @@ export const REASONS = {
   FIRST_STAGE: { code: "FAILED_PRECONDITION", when: "never" },
   HTTP_VERSION_TOO_OLD: { code: "FAILED_PRECONDITION", when: "never" },
 
+  NOT_ALLOWED: { code: "PERMISSION_DENIED", when: "never" },
   LEASE_SECRET_MISMATCH: { code: "PERMISSION_DENIED", when: "never" },
 
   LIMITER_EXISTS: { code: "ALREADY_EXISTS", when: "never" },
@@ -73,6 +74,7 @@ export const REASONS = {
   STAGE_FULL: { code: "RESOURCE_EXHAUSTED", when: "now", isAnswer: true },
   NO_CARD: { code: "RESOURCE_EXHAUSTED", when: "now", isAnswer: true },
   QUEUE_FULL: { code: "RESOURCE_EXHAUSTED", when: "now" },
+  CALLER_QUOTA: { code: "RESOURCE_EXHAUSTED", when: "now" },
   WAIT_TOO_LONG: { code: "RESOURCE_EXHAUSTED", when: "now" },
   BOARD_FULL: { code: "RESOURCE_EXHAUSTED", when: "now" },
   TOO_MANY_LIMITERS: { code: "RESOURCE_EXHAUSTED", when: "now" },
@@ -82,6 +84,7 @@ export const REASONS = {
   WAIT_TIMEOUT: { code: "DEADLINE_EXCEEDED", when: "now" },
   DRAINING: { code: "UNAVAILABLE", when: "now" },
   NOT_KEPT: { code: "UNAVAILABLE", when: "now" },
+  NOT_AUDITED: { code: "UNAVAILABLE", when: "now" },
   ENGINE_UNAVAILABLE: { code: "UNAVAILABLE", when: "now" },
 
   ETAG_MISMATCH: { code: "ABORTED", when: "never" },

@@ -2,6 +2,7 @@
 
 import { ADMISSION } from "./cases/admission.ts";
 import { BOARDS } from "./cases/boards.ts";
+import { CALLERS } from "./cases/callers.ts";
 import { CHANGES } from "./cases/changes.ts";
 import { DURABILITY } from "./cases/durability.ts";
 import { LIVENESS } from "./cases/liveness.ts";
@@ -15,6 +16,7 @@ export const BATTERY: Readonly<Record<string, readonly Case[]>> = {
   admission: ADMISSION,
   durability: DURABILITY,
   "request ids": REQUESTS,
+  callers: CALLERS,
   liveness: LIVENESS,
   sessions: SESSIONS,
   "limits that change": CHANGES,

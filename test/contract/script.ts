@@ -82,6 +82,8 @@ export function createScript(stage: Stage) {
     said,
     ask,
     askBoards,
+    open,
+    openPull,
     /** What was said since the last look. */
     fresh: () => said.splice(0),
     create: (about: Partial<LimiterConfig> = {}) =>
@@ -129,9 +131,9 @@ export function createScript(stage: Stage) {
     tryAcquire(
       id: string,
       claims: readonly Claim[] = [claimOn()],
-      { session, ttl, requestId = "" }: Partial<TryAcquire> = {},
+      { session, ttl, requestId = "", caller, bounds }: Partial<TryAcquire> = {},
     ) {
-      return ask(id, { kind: "try-acquire", id, claims, holder: id, ttl, requestId, session });
+      return ask(id, { kind: "try-acquire", id, claims, holder: id, ttl, requestId, session, caller, bounds });
     },
     release: (leaseId: string) =>
       ask(`release ${leaseId}`, { kind: "release", leaseId, workOutcome: "success", session: undefined }),

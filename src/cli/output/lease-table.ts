@@ -23,6 +23,7 @@ export function leaseTable(leases: readonly Lease[], { now, width }: TableOption
   const columns: readonly Column<Lease>[] = [
     { heading: "LEASE", cell: ({ id }) => id },
     { heading: "HOLDER", cell: ({ holder }) => holder || "-", cut: true },
+    ...callerColumn(leases),
     { heading: "HOLDS", cell: ({ claims }) => claims.map(grantedWords).join(", "), cut: true },
     { heading: "TOKEN", cell: ({ claims }) => claims.map(tokenWords).join(", "), align: "right", leaveOut: 2 },
     { heading: "STATE", cell: stateWords, leaveOut: 0 },
@@ -38,6 +39,7 @@ export function waiterTable(waiters: readonly Waiter[], { now, width }: TableOpt
     { heading: "AHEAD", cell: ({ waitersAhead, away }) => (away ? "away" : `${waitersAhead}`), align: "right" },
     { heading: "WAITER", cell: ({ id }) => id },
     { heading: "HOLDER", cell: ({ holder }) => holder || "-", cut: true },
+    ...callerColumn(waiters),
     { heading: "WANTS", cell: ({ claims }) => claims.map(wantedWords).join(", "), cut: true },
     { heading: "WAITED", cell: ({ arriveTime }) => since(arriveTime, now), align: "right", leaveOut: 0 },
     {
@@ -49,6 +51,12 @@ export function waiterTable(waiters: readonly Waiter[], { now, width }: TableOpt
     { heading: "GIVES UP IN", cell: ({ deadline }) => until(deadline, now), align: "right", leaveOut: 2 },
   ];
   return formatTable(columns, waiters, width);
+}
+
+/** None while no client has shown a credential. */
+export function callerColumn<T extends { readonly caller: string }>(items: readonly T[]): readonly Column<T>[] {
+  if (items.every(({ caller }) => caller === "")) return [];
+  return [{ heading: "CALLER", cell: ({ caller }) => caller || "-", cut: true, leaveOut: 3 }];
 }
 
 /** When a page was read, by the server's clock (ms since 1970); undefined: an older server, which does not say. */

@@ -9,6 +9,7 @@ import { formatRoughly } from "../../text/duration.ts";
 import { formatNumber } from "../../text/number.ts";
 import { type Column, formatTable } from "../text/table.ts";
 import { countWords, spanWords } from "./board-figures.ts";
+import { callerColumn } from "./lease-table.ts";
 
 const LIMITER_COLUMNS: readonly Column<Seen>[] = [
   { heading: "STATE", cell: ({ standing }) => STATE_WORDS[standing.state] },
@@ -65,6 +66,7 @@ export function holderTable(leases: readonly LeaseInfo[], { width, readAt }: Age
   const columns: readonly Column<LeaseInfo>[] = [
     { heading: "HELD", cell: (lease) => formatRoughly(heldFor(lease, readAt)), align: "right" },
     { heading: "HOLDER", cell: ({ holder }) => holder || "-", cut: true },
+    ...callerColumn(leases),
     { heading: "HOLDS", cell: ({ claims }) => claims.map(claimWords).join(", "), cut: true, leaveOut: 2 },
     { heading: "STATE", cell: ({ state, revoking }) => (revoking ? "revoking" : state), leaveOut: 0 },
     { heading: "LEASE", cell: ({ id }) => id, leaveOut: 1 },
@@ -78,6 +80,7 @@ export function queueTable(waiters: readonly WaiterInfo[], { width, readAt }: Ag
   const columns: readonly Column<WaiterInfo>[] = [
     { heading: "WAITED", cell: waited, align: "right" },
     { heading: "WAITER", cell: ({ holder }) => holder || "-", cut: true },
+    ...callerColumn(waiters),
     { heading: "WANTS", cell: ({ claims }) => claims.map(claimWords).join(", "), cut: true, leaveOut: 2 },
     {
       heading: "AHEAD",

@@ -72,6 +72,8 @@ export interface Card {
 export interface CardLease {
   /** The worker, as the pull named it. */
   readonly worker: string;
+  /** Whose the work is, as the server has made sure of it; empty: its client has shown no credential. */
+  readonly caller: string;
   /**
    * Rises for ever with each pull of the board. Hand it to whatever the work changes: a resource that remembers the
    * highest it has seen for a card can refuse a worker whose lease has gone. An unsigned 64-bit number.

@@ -164,6 +164,8 @@ export interface LeaseInfo {
   readonly id: string;
   readonly claims: readonly GrantedClaim[];
   readonly holder: string;
+  /** Whose it is, as the server has made sure of it; empty: its client has shown no credential. */
+  readonly caller: string;
   readonly grantTime: Date | undefined;
   /** ms that it outlives the last sign of its holder; 0: it ends with its stream. */
   readonly ttlMs: number;
@@ -180,6 +182,8 @@ export interface WaiterInfo {
   readonly id: string;
   readonly claims: readonly Claim[];
   readonly holder: string;
+  /** As of a lease. */
+  readonly caller: string;
   /** How many will be granted before; 0 is next. */
   readonly waitersAhead: number;
   /** Undefined where it cannot be known. */

@@ -78,6 +78,7 @@ function cardStateFromWire(wire: WireState): CardState {
 function leaseFromWire(wire: WireLease): CardLease {
   return {
     worker: wire.worker,
+    caller: wire.caller,
     fencingToken: wire.fencingToken,
     pullTime: wire.pullTime && timestampToDate(wire.pullTime),
     ttlMs: wire.ttl && durationToMs(wire.ttl),

@@ -87,8 +87,8 @@ export interface Engine {
   limiters(query: { readonly after: string; readonly limit: number }): Promise<Page<LimiterView>>;
   /** Leases, the longest held first. Empty `limiter` or `key`: any. */
   leases(query: LeaseQuery): Promise<Page<LeaseView>>;
-  /** Whether a lease of this id lives, or its end is remembered. */
-  knowsLease(id: string): Promise<boolean>;
+  /** Whether a lease of this id and caller lives, or its end is remembered. */
+  knowsLease(id: string, caller: string): Promise<boolean>;
   /** Waiters of one limiter in the order of arrival; undefined if there is no such limiter. */
   waiters(query: LeaseQuery): Promise<Page<WaiterView> | undefined>;
   /** One waiter, with its place as of a moment ago; undefined once it has left. Cheap: its stream asks with every beat. */

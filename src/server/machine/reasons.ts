@@ -5,7 +5,14 @@ import type { KnownReason } from "../../reasons/reasons.ts";
 /** The reasons that are the machine's; the others are said before a request reaches it, or when the server stops. */
 export type Reason = Exclude<
   KnownReason,
-  "INVALID_REQUEST" | "DRAINING" | "NOT_KEPT" | "TOO_MANY_STREAMS" | "TOO_MANY_COMMANDS" | "HTTP_VERSION_TOO_OLD"
+  | "INVALID_REQUEST"
+  | "DRAINING"
+  | "NOT_KEPT"
+  | "TOO_MANY_STREAMS"
+  | "TOO_MANY_COMMANDS"
+  | "HTTP_VERSION_TOO_OLD"
+  | "NOT_ALLOWED"
+  | "NOT_AUDITED"
 >;
 
 /** What keeps a waiter from its grant. */
@@ -41,6 +48,10 @@ export interface RefusalNumbers {
   readonly tokensAvailable?: number | undefined;
   readonly burstSize?: number | undefined;
   readonly maxWaiters?: number | undefined;
+  /** Waiters and leases of one caller. */
+  readonly waiters?: number | undefined;
+  readonly leases?: number | undefined;
+  readonly maxLeases?: number | undefined;
   readonly maxKeys?: number | undefined;
   readonly estimatedWait?: number | undefined;
   readonly maxWait?: number | undefined;

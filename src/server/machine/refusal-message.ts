@@ -66,6 +66,11 @@ const MESSAGES: Record<Reason, (refusal: NamedRefusal) => string> = {
       ? `${count(waitersAhead)} requests wait on the server, as many as may wait in all its queues${bound(field("max_waiters"), maxWaiters)}`
       : `${name} has ${count(waitersAhead)} waiting, as many as may` +
         (at === undefined ? bound(field("max_waiters"), maxWaiters) : bound(field("max_pullers"), maxPullers)),
+  CALLER_QUOTA: ({ field, numbers: { waiters, leases, maxWaiters, maxLeases } }) =>
+    leases === undefined
+      ? `this caller has ${plural(waiters ?? 0, "waiter")}, as many as one may have${bound(field("max_waiters"), maxWaiters)}`
+      : `this caller has ${plural(leases, "lease")} and ${plural(waiters ?? 0, "waiter")}, as many as one may have leases` +
+        `${bound(field("max_leases"), maxLeases)}; release some`,
   KEYS_EXHAUSTED: ({ name, field, retryAfter, numbers: { maxKeys } }) =>
     `${name} has as many keys in use as it may${bound(field("max_keys"), maxKeys)}` +
     (retryAfter === undefined

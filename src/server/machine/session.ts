@@ -5,6 +5,7 @@
  * that falls due looks at that number, and is set anew if there was a sign meanwhile.
  */
 
+import { type Called, callerOf } from "./callers.ts";
 import { type Refusal, refusal } from "./reasons.ts";
 import type { StreamId } from "./stream.ts";
 import { hash } from "./structures/hash.ts";
@@ -19,6 +20,8 @@ interface Named {
 export interface Session<Q extends Named = Named> {
   readonly kind: "session";
   readonly id: string;
+  /** Whose it is, with all that is held and waits in it. */
+  readonly caller: string;
   /** Undefined while it is away: its stream has ended. */
   stream: StreamId | undefined;
   /** Whether the server notices by itself that the stream's connection is dead. */
@@ -88,10 +91,11 @@ export interface SessionHouse<Q extends Named = Named> {
 const SPARE_TERMS = 8;
 
 /** A session without a stream yet. */
-export function createSession<Q extends Named>(id: string, aliveAt: number): Session<Q> {
+export function createSession<Q extends Named>(id: string, caller: string, aliveAt: number): Session<Q extends Named> {
   return {
     kind: "session",
     id,
+    caller,
     stream: undefined,
     monitored: false,
     first: false,
@@ -106,11 +110,12 @@ export function createSession<Q extends Named>(id: string, aliveAt: number): Ses
 /** Finds the session that a command comes from, to which that is a sign of life; a refusal where it is not the session's. */
 export function enter<Q extends Named>(
   state: SessionHouse<Q>,
-  ref: SessionRef | undefined,
+  command: Called & { readonly session: SessionRef | undefined },
 ): Session<Q> | Refusal | undefined {
+  const ref = command.session;
   if (ref === undefined) return undefined;
   const session = state.sessions.get(ref.id);
-  if (session === undefined) return refusal("SESSION_NOT_FOUND");
+  if (session?.caller !== callerOf(command)) return refusal("SESSION_NOT_FOUND");
   if (session.stream !== ref.stream) return refusal("SESSION_DISPLACED");
   showLife(state, session);
   return session;

@@ -50,7 +50,8 @@ export function createAcquireCalls({ verbs, engine, heartbeats }: AcquirePorts):
     toResponse: (event) => ({ $typeName: "ggen.backpressure.v1.AcquireResponse", event }),
     giveBack(question, id, { stream, how, unheard }) {
       // A lease that the holder knows nothing of, and cannot come back for, is none.
-      if (unheard && mayNotComeBack(question, how)) giveBack(engine, { kind: "abandon", id, requestId: "" });
+      if (unheard && mayNotComeBack(question, how))
+        giveBack(engine, { kind: "abandon", id, requestId: "", caller: question.caller });
       giveBack(engine, { kind: "leave", id, stream, how });
     },
   };

@@ -10,6 +10,7 @@ import { type Refusal, refusal } from "../machine/reasons.ts";
 import { draining, type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { createAcquireCalls } from "./acquire-call.ts";
 import { askAtOnce, askFor } from "./ask.ts";
+import { byName, type CommandCaller, type CommandCallerOf } from "./command-caller.ts";
 import { failureOf } from "./failure.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
@@ -29,6 +30,8 @@ export interface AdmissionServiceOptions {
   readonly engine: Engine;
   /** µs after which a silent Acquire stream says something; asked for anew each time. */
   readonly heartbeat: () => number;
+  /** Unset: every caller has the engine's own bounds. */
+  readonly commandCaller?: CommandCallerOf;
 }
 
 export interface AdmissionRpcs {
@@ -40,23 +43,25 @@ export interface AdmissionRpcs {
   drain(endTime: number, waiterLeaves: StreamEnd): void;
 }
 
-export function createAdmissionService({ clock, ids, engine, heartbeat }: AdmissionServiceOptions): AdmissionRpcs {
+export function createAdmissionService(options: AdmissionServiceOptions): AdmissionRpcs {
+  const { clock, ids, engine, heartbeat, commandCaller = byName } = options;
   const openCalls = new Set<OpenCall>();
   const verbs = createVerbs(ids);
   const openAcquire = createAcquireCalls({ verbs, engine, heartbeats: createHeartbeats(clock, heartbeat) });
   let stopping = false;
 
-  async function wrongSecret(leaseId: string): Promise<Refusal> {
-    return refusal((await engine.knowsLease(leaseId)) ? "LEASE_SECRET_MISMATCH" : "LEASE_NOT_FOUND");
+  async function wrongSecret(leaseId: string, { caller }: CommandCaller): Promise<Refusal> {
+    return refusal((await engine.knowsLease(leaseId, caller)) ? "LEASE_SECRET_MISMATCH" : "LEASE_NOT_FOUND");
   }
 
-  async function refuseSecret(leaseId: string): Promise<never> {
-    throw refusalError(await wrongSecret(leaseId));
+  async function refuseSecret(leaseId: string, by: CommandCaller): Promise<never> {
+    throw refusalError(await wrongSecret(leaseId, by));
   }
 
   const service = createRpcService(AdmissionService, {
     acquire(request, stream) {
-      const question = verbs.acquire.toCommand(request, stream.timeout);
+      const by = commandCaller(stream.caller);
+      const question = verbs.acquire.toCommand(request, stream.timeout, by);
       const options = { stream, question, openCalls };
       if (question.kind === "acquire") {
         if (stopping) throw draining();
@@ -65,7 +70,7 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
         // A lease that lives may be taken up again by its holder to the end.
         openAcquire(options);
       } else {
-        wrongSecret(question.leaseId).then(
+        wrongSecret(question.leaseId, by).then(
           (no) => stream.fail(refusalError(no)),
           (error) => stream.fail(failureOf(error)),
         );
@@ -74,23 +79,26 @@ export function createAdmissionService({ clock, ids, engine, heartbeat }: Admiss
 
     tryAcquire(request, call) {
       if (stopping) throw draining();
-      return askFor(engine, verbs.tryAcquire.toCommand(request, undefined), call, verbs.tryAcquire.toMessage);
+      const command = verbs.tryAcquire.toCommand(request, undefined, commandCaller(call.caller));
+      return askFor(engine, command, call, verbs.tryAcquire.toMessage);
     },
 
-    async renew({ leases }) {
+    async renew({ leases }, call) {
+      const by = commandCaller(call.caller);
       const results = leases.map(({ leaseId, secret }) => {
         const toMessage = (answer: AnswerTo<Renew>) => verbs.renew.toMessage(leaseId, answer);
-        if (!ids.isSecretOf(leaseId, secret)) return wrongSecret(leaseId).then(toMessage);
-        return askAtOnce(engine, verbs.renew.toCommand(leaseId), toMessage);
+        if (!ids.isSecretOf(leaseId, secret)) return wrongSecret(leaseId, by).then(toMessage);
+        return askAtOnce(engine, verbs.renew.toCommand(leaseId, by), toMessage);
       });
       return create(RenewResponseSchema, { results: await Promise.all(results) });
     },
 
-    release(request) {
+    release(request, call) {
+      const by = commandCaller(call.caller);
       const { leaseId, secret, requestId } = request;
       if (requestId === "" && secret === "") throw invalidRequest([NO_SECRET]);
-      if (requestId === "" && !ids.isSecretOf(leaseId, secret)) return refuseSecret(leaseId);
-      return askAtOnce(engine, verbs.release.toCommand(request, undefined), verbs.release.toMessage);
+      if (requestId === "" && !ids.isSecretOf(leaseId, secret)) return refuseSecret(leaseId, by);
+      return askAtOnce(engine, verbs.release.toCommand(request, undefined, by), verbs.release.toMessage);
     },
   });
 

@@ -57,7 +57,9 @@ export function askFor<M>(
   });
   if (message instanceof Promise) {
     call.onGone(() => {
-      if (!answered) giveBack(engine, { kind: "abandon", id: command.id, requestId: command.requestId });
+      if (answered) return;
+      const { id, requestId, caller } = command;
+      giveBack(engine, { kind: "abandon", id, requestId, caller });
     });
   }
   return message;

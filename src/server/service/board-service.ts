@@ -39,6 +39,7 @@ import { timestampToMs } from "../wire/time-wire.ts";
 import { askBoards, giveBackPull } from "./ask.ts";
 import { createBoardVerbs, type TryPull } from "./board-verbs.ts";
 import { watchBoard } from "./board-watching.ts";
+import { byName, type CommandCallerOf } from "./command-caller.ts";
 import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
@@ -51,6 +52,8 @@ export interface BoardServiceOptions {
   readonly boards: BoardEngine;
   /** µs after which a silent PullCard stream says something; asked for anew each time. */
   readonly heartbeat: () => number;
+  /** As of AdmissionService. */
+  readonly commandCaller?: CommandCallerOf;
 }
 
 export interface BoardRpcs {
@@ -61,7 +64,8 @@ export interface BoardRpcs {
 
 const PLACE = /^[0-9]{1,2}\.[0-9]{1,16}$/;
 const MAX_CARDS_WITH_BOARD = 1_000;
-export function createBoardService({ clock, ids, boards, heartbeat }: BoardServiceOptions): BoardRpcs {
+export function createBoardService(options: BoardServiceOptions): BoardRpcs {
+  const { clock, ids, boards, heartbeat, commandCaller = byName } = options;
   const openCalls = new Set<OpenCall>();
   const verbs = createBoardVerbs(ids);
   const openPull = createPullCalls({ verbs, boards, heartbeats: createHeartbeats(clock, heartbeat) });
@@ -119,7 +123,9 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       boards.submit({ ...command, stream, monitored: true, keepOnCancel: false }, answer, reject);
       if (answered) return;
       call.onGone(() => {
-        if (!answered) giveBackPull(boards, { kind: "abandon-pull", id: command.id, requestId: command.requestId });
+        if (answered) return;
+        const { id, requestId, caller } = command;
+        giveBackPull(boards, { kind: "abandon-pull", id, requestId, caller });
       });
     });
   }
@@ -218,7 +224,7 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
     },
 
     pullCard(request, stream) {
-      const question = verbs.pull.toCommand(request, stream.timeout);
+      const question = verbs.pull.toCommand(request, stream.timeout, commandCaller(stream.caller));
       // Work that lives may be taken up again by its worker to the end.
       if (stopping && question.kind === "pull") throw draining();
       openPull({ stream, question, openCalls });
@@ -226,24 +232,27 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
 
     async tryPullCard(request, call) {
       if (stopping) throw draining();
-      return verbs.tryPull.toMessage(await pullNow(verbs.tryPull.toCommand(request, undefined), call));
+      const command = verbs.tryPull.toCommand(request, undefined, commandCaller(call.caller));
+      return verbs.tryPull.toMessage(await pullNow(command, call));
     },
 
-    async renewCards({ board, cards }) {
+    async renewCards({ board, cards }, call) {
       await readBoard(board);
+      const by = commandCaller(call.caller);
       const results = cards.map(async (credential) => {
-        const answer = await ask(verbs.renew.toCommand(board, credential));
+        const answer = await ask(verbs.renew.toCommand(board, credential, by));
         return verbs.renew.toMessage(credential.cardId, answer);
       });
       return create(RenewCardsResponseSchema, { results: await Promise.all(results) });
     },
 
-    async finishCard(request) {
-      return create(FinishCardResponseSchema, { card: await askCard(verbs.finish.toCommand(request, undefined)) });
+    async finishCard(request, call) {
+      const command = verbs.finish.toCommand(request, undefined, commandCaller(call.caller));
+      return create(FinishCardResponseSchema, { card: await askCard(command) });
     },
 
-    async giveBackCard(request) {
-      const command = verbs.giveBack.toCommand(request, undefined);
+    async giveBackCard(request, call) {
+      const command = verbs.giveBack.toCommand(request, undefined, commandCaller(call.caller));
       if (command.kind !== "withdraw-pull") {
         return create(GiveBackCardResponseSchema, { card: await askCard(command) });
       }
@@ -253,12 +262,14 @@ export function createBoardService({ clock, ids, boards, heartbeat }: BoardServi
       return create(GiveBackCardResponseSchema, { card });
     },
 
-    async sendBackCard(request) {
-      return create(SendBackCardResponseSchema, { card: await askCard(verbs.sendBack.toCommand(request, undefined)) });
+    async sendBackCard(request, call) {
+      const command = verbs.sendBack.toCommand(request, undefined, commandCaller(call.caller));
+      return create(SendBackCardResponseSchema, { card: await askCard(command) });
     },
 
-    async blockCard({ board, cardId, reason, fencingToken }) {
-      const card = await askCard({ kind: "block", board, cardId, reason, token: Number(fencingToken) });
+    async blockCard({ board, cardId, reason, fencingToken }, call) {
+      const { caller } = commandCaller(call.caller);
+      const card = await askCard({ kind: "block", board, cardId, reason, token: Number(fencingToken), caller });
       return create(BlockCardResponseSchema, { card });
     },
 

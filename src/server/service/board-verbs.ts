@@ -27,6 +27,7 @@ import { pulledToWire, workToWire } from "../wire/card-wire.ts";
 import { type FieldViolation, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { reasonToWire, refusalToWire } from "../wire/lease-wire.ts";
 import { durationToMicros } from "../wire/time-wire.ts";
+import type { CommandCaller } from "./command-caller.ts";
 import { type StreamOver, waitOf } from "./verbs.ts";
 
 /** What is asked of the engine, but for the stream, which its carrier gives. */
@@ -53,10 +54,11 @@ const NO_ATTEMPT: FieldViolation = {
 export function createBoardVerbs(ids: Pick<Ids, "next">) {
   const pull = {
     /** `timeout`: µs that the caller's deadline leaves. */
-    toCommand(request: PullCardRequest, timeout: number | undefined): PullQuestion {
+    toCommand(request: PullCardRequest, timeout: number | undefined, by: CommandCaller): PullQuestion {
       const { board, stage, worker, requestId, resume, keepOnCancel } = request;
       if (resume) {
-        return { kind: "resume-work", board, cardId: resume.cardId, token: Number(resume.fencingToken), keepOnCancel };
+        const { cardId, fencingToken } = resume;
+        return { kind: "resume-work", board, cardId, token: Number(fencingToken), keepOnCancel, caller: by.caller };
       }
       return {
         kind: "pull",
@@ -70,6 +72,8 @@ export function createBoardVerbs(ids: Pick<Ids, "next">) {
         keepOnCancel,
         detached: false,
         cardId: undefined,
+        caller: by.caller,
+        bounds: by.bounds,
       };
     },
 
@@ -107,7 +111,7 @@ export function createBoardVerbs(ids: Pick<Ids, "next">) {
 
   const tryPull = {
     /** What has no ttl is a person's, and belongs to no session. */
-    toCommand(request: TryPullCardRequest, session: SessionRef | undefined): TryPull {
+    toCommand(request: TryPullCardRequest, session: SessionRef | undefined, by: CommandCaller): TryPull {
       const own = request.ttl === undefined ? undefined : session;
       return {
         kind: "pull",
@@ -121,6 +125,8 @@ export function createBoardVerbs(ids: Pick<Ids, "next">) {
         detached: own === undefined,
         cardId: request.cardId === "" ? undefined : request.cardId,
         session: own,
+        caller: by.caller,
+        bounds: by.bounds,
       };
     },
 
@@ -135,11 +141,12 @@ export function createBoardVerbs(ids: Pick<Ids, "next">) {
   };
 
   const renew = {
-    toCommand: (board: string, { cardId, fencingToken }: CardCredential): RenewWork => ({
+    toCommand: (board: string, { cardId, fencingToken }: CardCredential, { caller }: CommandCaller): RenewWork => ({
       kind: "renew-work",
       board,
       cardId,
       token: Number(fencingToken),
+      caller,
     }),
 
     toMessage(cardId: string, answer: BoardAnswerTo<RenewWork>): RenewCardResult {
@@ -152,21 +159,25 @@ export function createBoardVerbs(ids: Pick<Ids, "next">) {
   };
 
   const finish = {
-    toCommand: (request: FinishCardRequest, session: SessionRef | undefined): EndWork =>
-      endOf("finish", request, request.result, session),
+    toCommand: (request: FinishCardRequest, session: SessionRef | undefined, by: CommandCaller): EndWork =>
+      endOf("finish", request, request.result, { session, by }),
   };
   const sendBack = {
-    toCommand: (request: SendBackCardRequest, session: SessionRef | undefined): EndWork =>
-      endOf("send-back", request, request.reason, session),
+    toCommand: (request: SendBackCardRequest, session: SessionRef | undefined, by: CommandCaller): EndWork =>
+      endOf("send-back", request, request.reason, { session, by }),
   };
 
   const giveBack = {
     /** With a request id it is withdrawn, whatever has become of it. */
-    toCommand(request: GiveBackCardRequest, session: SessionRef | undefined): EndWork | WithdrawPull {
+    toCommand(
+      request: GiveBackCardRequest,
+      session: SessionRef | undefined,
+      by: CommandCaller,
+    ): EndWork | WithdrawPull {
       const { requestId, reason, failed } = request;
-      if (requestId === "") return { ...endOf("give-back", request, reason, session), failed };
+      if (requestId === "") return { ...endOf("give-back", request, reason, { session, by }), failed };
       if (failed) throw invalidRequest([NO_ATTEMPT]);
-      return { kind: "withdraw-pull", requestId, words: reason };
+      return { kind: "withdraw-pull", requestId, words: reason, caller: by.caller };
     },
   };
 
@@ -183,9 +194,9 @@ function endOf(
   kind: EndWork["kind"],
   { board, cardId, fencingToken }: EndRequest,
   words: string,
-  session: SessionRef | undefined,
+  { session, by: { caller } }: { readonly session: SessionRef | undefined; readonly by: CommandCaller },
 ): EndWork {
-  return { kind, board, cardId, token: Number(fencingToken), words, failed: false, session };
+  return { kind, board, cardId, token: Number(fencingToken), words, failed: false, session, caller };
 }
 
 function waitingEvent({ pullersAhead, missing }: PlaceView): PullEvent | undefined {

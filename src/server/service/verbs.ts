@@ -34,6 +34,7 @@ import {
   workOutcomeFromWire,
 } from "../wire/lease-wire.ts";
 import { durationToMicros, optionalDuration, optionalTimestamp } from "../wire/time-wire.ts";
+import type { CommandCaller } from "./command-caller.ts";
 
 /** What is asked of the engine, but for the stream, which its carrier gives. */
 export type AcquireQuestion = Omit<Acquire, "stream" | "monitored" | "session"> | Omit<Resume, "stream" | "monitored">;
@@ -51,9 +52,9 @@ export type Verbs = ReturnType<typeof createVerbs>;
 export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
   const acquire = {
     /** `timeout`: µs that the caller's deadline leaves. It passes in the queue like `max_wait`, and says so. */
-    toCommand(request: AcquireRequest, timeout: number | undefined): AcquireQuestion {
+    toCommand(request: AcquireRequest, timeout: number | undefined, by: CommandCaller): AcquireQuestion {
       const { resume, holder, requestId, keepOnCancel } = request;
-      if (resume) return { kind: "resume", leaseId: resume.leaseId, keepOnCancel };
+      if (resume) return { kind: "resume", leaseId: resume.leaseId, keepOnCancel, caller: by.caller };
       return {
         kind: "acquire",
         id: ids.next(),
@@ -63,13 +64,16 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
         requestId,
         keepOnCancel,
         ttl: request.ttl && durationToMicros(request.ttl),
+        caller: by.caller,
+        bounds: by.bounds,
       };
     },
 
     /** The command whole, of a request that names nothing to resume: a session makes a hundred thousand of them in a second. */
     toSessionCommand(
       request: AcquireRequest,
-      by: Pick<Acquire, "stream" | "monitored" | "keepOnCancel" | "session">,
+      over: Pick<Acquire, "stream" | "monitored" | "keepOnCancel" | "session">,
+      by: CommandCaller,
     ): Acquire {
       return {
         kind: "acquire",
@@ -79,10 +83,12 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
         maxWait: waitOf(request, undefined),
         ttl: request.ttl && durationToMicros(request.ttl),
         requestId: request.requestId,
-        stream: by.stream,
-        monitored: by.monitored,
-        keepOnCancel: by.keepOnCancel,
-        session: by.session,
+        stream: over.stream,
+        monitored: over.monitored,
+        keepOnCancel: over.keepOnCancel,
+        session: over.session,
+        caller: by.caller,
+        bounds: by.bounds,
       };
     },
 
@@ -125,7 +131,8 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
   };
 
   const tryAcquire = {
-    toCommand({ claims, holder, ttl, requestId }: TryAcquireRequest, session: SessionRef | undefined): TryAcquire {
+    toCommand(request: TryAcquireRequest, session: SessionRef | undefined, by: CommandCaller): TryAcquire {
+      const { claims, holder, ttl, requestId } = request;
       return {
         kind: "try-acquire",
         id: ids.next(),
@@ -134,6 +141,8 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
         ttl: ttl && durationToMicros(ttl),
         requestId,
         session,
+        caller: by.caller,
+        bounds: by.bounds,
       };
     },
 
@@ -148,7 +157,7 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
   };
 
   const renew = {
-    toCommand: (leaseId: string): Renew => ({ kind: "renew", leaseId }),
+    toCommand: (leaseId: string, { caller }: CommandCaller): Renew => ({ kind: "renew", leaseId, caller }),
 
     toMessage(leaseId: string, answer: AnswerTo<Renew>): RenewResult {
       switch (answer.kind) {
@@ -170,10 +179,14 @@ export function createVerbs(ids: Pick<Ids, "next" | "secretOf">) {
 
   const release = {
     /** With a request id it is withdrawn, whatever has become of it. */
-    toCommand({ leaseId, requestId, outcome }: ReleaseRequest, session: SessionRef | undefined): Release | Withdraw {
+    toCommand(
+      { leaseId, requestId, outcome }: ReleaseRequest,
+      session: SessionRef | undefined,
+      { caller }: CommandCaller,
+    ): Release | Withdraw {
       const workOutcome = workOutcomeFromWire(outcome);
-      if (requestId !== "") return { kind: "withdraw", requestId, workOutcome };
-      return { kind: "release", leaseId, workOutcome, session };
+      if (requestId !== "") return { kind: "withdraw", requestId, workOutcome, caller };
+      return { kind: "release", leaseId, workOutcome, session, caller };
     },
 
     /** Throws a refusal. */

@@ -128,7 +128,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   }
 
   // When each request id was noted, the oldest first.
-  const remembered = new Map(found.limiters.pastRequests.map(({ requestId }) => [requestKey(requestId), clock.now()]));
+  const remembered = new Map(found.limiters.pastRequests.map((past) => [requestKey(past), clock.now()]));
 
   function remember(key: string): void {
     remembered.delete(key);

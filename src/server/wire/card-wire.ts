@@ -14,6 +14,7 @@ import type { ShownPull } from "../machine/board/show.ts";
 import type { CardView, WorkView } from "../machine/board/view.ts";
 import { invalidRequest } from "./error-wire.ts";
 import { applyMask, type Updatable } from "./field-mask.ts";
+import { callerToWire } from "./lease-wire.ts";
 import { microsToDuration, msToTimestamp, optionalDuration, optionalTimestamp } from "./time-wire.ts";
 
 const { id, title, description, data, priority } = CardSchema.field;
@@ -85,6 +86,7 @@ function leaseFields(work: WorkView): MessageInitShape<typeof CardLeaseSchema> {
     ttl: optionalDuration(work.ttl),
     expireTime: optionalTimestamp(work.expiresAt),
     live: work.live,
+    caller: callerToWire(work.caller),
   };
 }
 

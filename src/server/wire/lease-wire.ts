@@ -28,6 +28,7 @@ import {
   Reason as WireReason,
   type Refusal as WireRefusal,
 } from "../gen/ggen/backpressure/v1/reason_pb.ts";
+import { keptCaller } from "../machine/callers.ts";
 import type { Claim } from "../machine/limiter/claim.ts";
 import type { LeaseEnd, WorkOutcome } from "../machine/limiter/outcomes.ts";
 import type { ShownGrant } from "../machine/limiter/show.ts";
@@ -129,6 +130,7 @@ export function leaseToWire(lease: LeaseView): WireLease {
     state: STATES[lease.attachment],
     expireTime: optionalTimestamp(lease.expiresAt),
     revoking: lease.revoking,
+    caller: callerToWire(lease.caller),
   };
 }
 
@@ -143,11 +145,17 @@ export function waiterToWire(waiter: WaiterView): WireWaiter {
     deadline: optionalTimestamp(waiter.deadline),
     obstacles: waiter.obstacles.map(obstacleToWire),
     away: waiter.away,
+    caller: callerToWire(waiter.caller),
   });
 }
 
 export function obstacleToWire({ limiter, key, reason, waitersAhead }: ObstacleView): WireObstacle {
   return create(ObstacleSchema, { limiter, key, reason: reasonToWire(reason), waitersAhead });
+}
+
+/** A caller, as those see it who look; empty: the anonymous. */
+export function callerToWire(caller: string): string {
+  return keptCaller(caller) ?? "";
 }
 
 /** A refusal where it is an answer. */

@@ -83,8 +83,8 @@ export const REQUESTS: readonly Case[] = [
       await script.tryAcquire("a");
       expect(await script.release("a")).toMatchObject({ leaseId: "a", end: "released", already: false });
       expect(await script.release("a")).toMatchObject({ leaseId: "a", end: "released", already: true });
-      expect(await script.engine.knowsLease("a")).toBe(true);
-      expect(await script.engine.knowsLease("none")).toBe(false);
+      expect(await script.engine.knowsLease("a", "anonymous")).toBe(true);
+      expect(await script.engine.knowsLease("none", "anonymous")).toBe(false);
     },
   },
 ];

@@ -65,6 +65,7 @@ function factsOf({ card }: SeenCard): readonly (readonly [string, string])[] {
     ["stage", `${card.stage}, ${card.state}`],
     ["added", card.addTime && formatInstant(card.addTime)],
     ["worker", card.lease?.worker],
+    ["caller", card.lease?.caller],
     ["attempt", card.attempt > 0 ? String(card.attempt) : undefined],
     ["why", card.reason],
     ["what it is", card.description],

@@ -5,6 +5,7 @@ import type { LeaseInfo, Limiter } from "../../../client/api/limiter.ts";
 import type { OverdueLease } from "../../../explain/overdue.ts";
 import { formatRoughly } from "../../../text/duration.ts";
 import { formatCount, formatNumber } from "../../../text/number.ts";
+import { CallerMark } from "../../ui/caller-mark.tsx";
 import { usePage } from "../../ui/context.ts";
 import { RevokeDialog } from "./revoke-dialog.tsx";
 
@@ -55,6 +56,7 @@ export function LeaseTable({ limiter, leases, overdue, ahead, onDone }: LeaseTab
                   <tr key={lease.id} data-lease={lease.id} class={late.has(lease.id) ? "needy" : undefined}>
                     <th scope="row" title={`lease ${lease.id}`}>
                       {lease.holder || <span class="faint">without a name</span>}
+                      <CallerMark caller={lease.caller} />
                     </th>
                     {keyed && <td>{own.map(({ key }) => key).join(", ")}</td>}
                     <td class="number">{formatNumber(own.reduce((sum, { permits }) => sum + permits, 0))}</td>

@@ -6,6 +6,7 @@ import { nameOf, obstacleWords } from "../../../explain/words.ts";
 import { formatRoughly } from "../../../text/duration.ts";
 import { formatCount } from "../../../text/number.ts";
 import { ActDialog } from "../../ui/act-dialog.tsx";
+import { CallerMark } from "../../ui/caller-mark.tsx";
 import { usePage } from "../../ui/context.ts";
 
 export interface WaiterTableProps {
@@ -54,7 +55,10 @@ export function WaiterTable({ limiter, waiters, ahead, onDone }: WaiterTableProp
               {waiters.map((waiter) => (
                 <tr key={waiter.id} data-waiter={waiter.id}>
                   <td class="number">{waiter.waitersAhead + 1}</td>
-                  <th scope="row">{waiter.holder || <span class="faint">without a name</span>}</th>
+                  <th scope="row">
+                    {waiter.holder || <span class="faint">without a name</span>}
+                    <CallerMark caller={waiter.caller} />
+                  </th>
                   <td class="number">{age(waiter.arriveTime, now)}</td>
                   <td class="number">
                     {waiter.estimatedWaitMs === undefined ? "–" : formatRoughly(waiter.estimatedWaitMs)}

@@ -14,6 +14,7 @@ import {
   takeMovedPullers,
   viewPlace,
 } from "../../machine/board/show.ts";
+import type { CallerBounds } from "../../machine/callers.ts";
 import type { Store } from "../../store/store.ts";
 import {
   BOARD_OVERTAKES,
@@ -34,6 +35,8 @@ export interface EmbeddedBoardEngineOptions {
   readonly limiters: Engine;
   /** How many boards may exist that no file declares; unset: any number. */
   readonly maxBoards?: number;
+  /** How much one caller may have whose command does not say it; unset: any amount. */
+  readonly callerBounds?: CallerBounds | undefined;
 }
 
 export interface EmbeddedBoardEngine extends BoardEngine {
@@ -49,6 +52,8 @@ export interface EmbeddedBoardEngine extends BoardEngine {
   setMaxBoards(maxBoards: number): void;
   /** Brings the machine's state up to now, for whoever measures it and changes nothing. Throws once it is closed. */
   look(): BoardState;
+  /** Changes how much one caller may have whose command does not say it; undefined: any amount. What there is stays. */
+  setCallerBounds(bounds: CallerBounds | undefined): void;
 }
 
 /** µs: how often watchers and pullers hear what has changed. */
@@ -56,12 +61,13 @@ const NEWS_INTERVAL = 100_000;
 const MICROS = 1_000;
 
 export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): EmbeddedBoardEngine {
-  const { clock, store, limiters, maxBoards = Number.POSITIVE_INFINITY } = options;
+  const { clock, store, limiters, callerBounds, maxBoards = Number.POSITIVE_INFINITY } = options;
   const { wallTime } = clock;
   const machine = createBoardMachine({
     epoch: Math.floor(clock.wallTime(0) * MICROS),
     numbersFloor: store.reserved,
     maxBoards,
+    callerBounds,
   });
   const { state } = machine;
   const watchers = new Set<(boards: ReadonlySet<string>) => void>();
@@ -188,6 +194,9 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
       return puller && viewPlace(puller);
     },
     look,
+    setCallerBounds(bounds) {
+      state.callerBounds = bounds;
+    },
     setMaxBoards(most) {
       state.maxBoards = most;
     },

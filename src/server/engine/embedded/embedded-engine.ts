@@ -1,6 +1,7 @@
 /** The default engine: one process, the machine's state in memory, one timer, records through the store. */
 
 import type { Clock } from "../../clock.ts";
+import { type CallerBounds, keyOfCaller } from "../../machine/callers.ts";
 import type { Command, MachineEvent } from "../../machine/limiter/command.ts";
 import type { Waiter } from "../../machine/limiter/limiter.ts";
 import { createMachine, type MachineOptions, type State } from "../../machine/limiter/machine.ts";
@@ -43,6 +44,8 @@ export interface EmbeddedEngine extends Engine, Pick<Declaring, "declare" | "dec
   setMaxWaiters(maxWaiters: number): void;
   /** Changes how many limiters may exist that no file declares; those that do already stay. */
   setMaxLimiters(maxLimiters: number): void;
+  /** Changes how much one caller may have whose command does not say it; undefined: any amount. What there is stays. */
+  setCallerBounds(bounds: CallerBounds | undefined): void;
   /** Grants nothing from here on; what is held goes on. */
   stopGranting(): void;
   /** Brings the machine's state up to now, for whoever measures it and changes nothing. Throws once it is closed. */
@@ -163,9 +166,9 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       look();
       return pageLeases(state, query, wallTime);
     },
-    async knowsLease(id) {
+    async knowsLease(id, caller) {
       look();
-      return state.leases.has(id) || state.pastLeases.get(id) !== undefined;
+      return state.leases.get(id)?.caller === caller || state.pastLeases.get(keyOfCaller(caller, id)) !== undefined;
     },
     async waiters(query) {
       look();
@@ -187,6 +190,9 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     declareAtOnce: declaring.declareAtOnce,
     setMaxLimiters(maxLimiters) {
       state.maxLimiters = maxLimiters;
+    },
+    setCallerBounds(bounds) {
+      state.callerBounds = bounds;
     },
     setMaxWaiters(maxWaiters) {
       state.maxWaiters = maxWaiters;

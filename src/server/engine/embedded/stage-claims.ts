@@ -4,6 +4,7 @@
  */
 
 import type { ClaimEffect, HoldClaim, LoseClaim, SettleClaim } from "../../machine/board/command.ts";
+import type { CallerBounds } from "../../machine/callers.ts";
 import type { Acquire } from "../../machine/limiter/command.ts";
 import type { StreamId } from "../../machine/liveness.ts";
 import { refusal } from "../../machine/reasons.ts";
@@ -11,7 +12,7 @@ import type { AnswerTo, Engine, StreamNews } from "../engine.ts";
 
 export interface StageClaims {
   /** Takes up the lease that work had before the start; a worker that has lost it loses the card. */
-  adopt(work: { readonly id: string; readonly leaseId: string }): void;
+  adopt(work: { readonly id: string; readonly leaseId: string; readonly caller: string }): void;
   carryOut(effect: ClaimEffect): void;
   /** Asks anew what a pull waits for at its stage's limiter, which may have changed though its place has not. */
   look(id: string): Promise<void>;
@@ -78,7 +79,7 @@ export function createStageClaims(
     submit({ kind: "lose-claim", id, reason: "LEASE_REVOKED" });
   }
 
-  function ask({ id, leaseId, limiter, worker, now }: ClaimEffect & { readonly kind: "claim" }): void {
+  function ask({ id, leaseId, limiter, worker, caller, now }: ClaimEffect & { readonly kind: "claim" }): void {
     const claim = listen(id, leaseId);
     const command = {
       kind: "acquire",
@@ -92,6 +93,8 @@ export function createStageClaims(
       monitored: true,
       keepOnCancel: false,
       session: undefined,
+      caller,
+      bounds: ANY_NUMBER,
     } as const;
     limiters.submit(
       command,
@@ -117,10 +120,10 @@ export function createStageClaims(
   }
 
   return {
-    adopt({ id, leaseId }) {
+    adopt({ id, leaseId, caller }) {
       const claim = listen(id, leaseId);
       limiters.submit(
-        { kind: "resume", leaseId, stream: claim.stream, monitored: true, keepOnCancel: false },
+        { kind: "resume", leaseId, stream: claim.stream, monitored: true, keepOnCancel: false, caller },
         ({ kind }) => {
           if (kind !== "granted") lose(id, claim);
         },
@@ -142,4 +145,6 @@ export function createStageClaims(
   };
 }
 
+/** What its caller may have is decided with the pull, by the machine of boards. */
+const ANY_NUMBER: CallerBounds = { maxWaiters: Number.MAX_SAFE_INTEGER, maxLeases: Number.MAX_SAFE_INTEGER };
 const IGNORE = () => {};

@@ -1,5 +1,6 @@
 /** What goes into the board machine, and what comes out of it. Times are monotonic µs. */
 
+import type { Called, CalledWithin } from "../callers.ts";
 import type { Displaced, StreamEnd, StreamId, Streaming } from "../liveness.ts";
 import type { Refusal, WaitReason } from "../reasons.ts";
 import type { SessionRef, SessionStream } from "../session.ts";
@@ -56,7 +57,7 @@ export interface DeleteCard {
   readonly revision: number | undefined;
 }
 
-export interface PullCard extends Streaming {
+export interface PullCard extends Streaming, CalledWithin {
   readonly kind: "pull";
   /** Fresh; the pull's id, and then the work's. */
   readonly id: string;
@@ -77,20 +78,20 @@ export interface PullCard extends Streaming {
 }
 
 /** Opens a session, in which nothing is held yet. */
-export interface OpenBoardSession extends SessionStream {
+export interface OpenBoardSession extends SessionStream, Called {
   readonly kind: "open-session";
   /** Fresh, or that of a session of limiters. */
   readonly sessionId: string;
 }
 
 /** Takes a session up again that has lost its stream, or displaces an older stream. */
-export interface ResumeBoardSession extends SessionStream {
+export interface ResumeBoardSession extends SessionStream, Called {
   readonly kind: "resume-session";
   readonly sessionId: string;
 }
 
 /** Shows that its client lives, for all that it holds. */
-export interface RenewBoardSession {
+export interface RenewBoardSession extends Called {
   readonly kind: "renew-session";
   readonly session: SessionRef;
 }
@@ -106,7 +107,7 @@ export interface LeaveBoardSession {
 }
 
 /** Attaches a stream to work that has lost its own, or displaces an older stream. */
-export interface ResumeWork extends Streaming {
+export interface ResumeWork extends Streaming, Called {
   readonly kind: "resume-work";
   readonly board: string;
   readonly cardId: string;
@@ -124,7 +125,7 @@ export interface LeavePull {
 }
 
 /** The call that asked has ended before it heard of its card: that waits again, as if it had not been pulled. */
-export interface AbandonPull {
+export interface AbandonPull extends Called {
   readonly kind: "abandon-pull";
   /** The id that the call had given, and its request id. */
   readonly id: string;
@@ -132,7 +133,7 @@ export interface AbandonPull {
 }
 
 /** Gives up what was asked under a request id, whatever has become of it, and also if it has yet to arrive. */
-export interface WithdrawPull {
+export interface WithdrawPull extends Called {
   readonly kind: "withdraw-pull";
   readonly requestId: string;
   /** Why. */
@@ -161,15 +162,15 @@ export interface LoseClaim {
   readonly reason: "LEASE_REVOKED" | "LIMITER_DELETED";
 }
 
-export interface RenewWork {
+export interface RenewWork extends Called {
   readonly kind: "renew-work";
   readonly board: string;
   readonly cardId: string;
   readonly token: number;
 }
 
-/** `token` 0: any caller, for work without a ttl. */
-export interface EndWork {
+/** `token` 0: work without a ttl, whatever its token. */
+export interface EndWork extends Called {
   readonly kind: "finish" | "give-back" | "send-back";
   readonly board: string;
   readonly cardId: string;
@@ -182,7 +183,7 @@ export interface EndWork {
   readonly session: SessionRef | undefined;
 }
 
-export interface BlockCard {
+export interface BlockCard extends Called {
   readonly kind: "block";
   readonly board: string;
   readonly cardId: string;
@@ -363,6 +364,7 @@ export type ClaimEffect =
       readonly leaseId: string;
       readonly limiter: string;
       readonly worker: string;
+      readonly caller: string;
       readonly now: boolean;
     }
   /** Give up asking, or give back what was granted. */

@@ -4,6 +4,8 @@
  * than from what is kept beside them.
  */
 
+import { assertCallers } from "../caller-invariants.ts";
+import { keyOfCaller } from "../callers.ts";
 import { assertSessions } from "../session-invariants.ts";
 import type { Due } from "../structures/indexed-heap.ts";
 import { counts, holds, holdsHeap } from "../structures/invariant.ts";
@@ -21,6 +23,7 @@ export function assertBoards(state: BoardState): void {
     assertBoard(state, board);
   }
   assertSessions(state, state.works, state.pullers.values());
+  assertCallers(state, { leases: state.works.values(), waiters: state.pullers.values() });
   for (const puller of state.pullers.values()) assertPuller(state, puller);
   for (const work of state.works.values()) assertWork(state, work);
   assertRequests(state);
@@ -135,7 +138,11 @@ function assertRequests(state: BoardState): void {
   for (const living of [...state.pullers.values(), ...state.works.values()]) {
     if (living.requestId === "") continue;
     there += 1;
-    holds(state.requests.get(living.requestId) === living, `${living.kind} ${living.id}`, "its request id leads to it");
+    holds(
+      state.requests.get(keyOfCaller(living.caller, living.requestId)) === living,
+      `${living.kind} ${living.id}`,
+      "its request id leads to it",
+    );
   }
   counts(state.requests.size, there, "machine", "request ids that stand for something");
 }

@@ -143,6 +143,7 @@ export interface Card extends Ranked {
 
 export interface PastWork {
   readonly worker: string;
+  readonly caller: string;
   readonly token: number;
   readonly pulledAt: number;
   readonly ttl: number | undefined;
@@ -162,6 +163,8 @@ export interface Work extends Held {
   readonly id: string;
   readonly card: Card;
   readonly worker: string;
+  /** Whose it is: to any other there is no such work. */
+  readonly caller: string;
   readonly token: number;
   readonly pulledAt: number;
   /** µs; undefined: for ever. */
@@ -179,6 +182,7 @@ export interface Puller extends Queuer, FifoNode<Puller> {
   readonly id: string;
   readonly stage: Stage;
   readonly worker: string;
+  readonly caller: string;
   readonly ttl: number | undefined;
   readonly requestId: string;
   /** It does not wait: what cannot be had at once is refused. */

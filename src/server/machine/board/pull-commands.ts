@@ -1,5 +1,6 @@
 /** Asking for a card: now, or whenever there is one and room for it. */
 
+import { callerOf, keyOfCaller, overQuota } from "../callers.ts";
 import { type Attachment, attach, DETACHED, displaceQueuer, restartTtl, takenUpOver, takePlace } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { changeSession, enter, type Session } from "../session.ts";
@@ -11,7 +12,7 @@ import { claim, dequeuePuller, enqueuePuller, placeOfStage } from "./puller-queu
 import { type BoardState, type PastPull, samePull, touch, unsettle } from "./state.ts";
 
 export function pullCard(state: BoardState, command: PullCard): BoardOutcomes["pull"] {
-  const session = enter(state, command.session);
+  const session = enter(state, command);
   if (session?.kind === "refused") return session;
   const known = recall(state, command);
   if (known?.kind === "puller") return takeOver(state, known, command, session);
@@ -31,15 +32,19 @@ export function resumeWork(state: BoardState, command: ResumeWork): BoardOutcome
   const card = board.cards.get(command.cardId);
   const at = { board: command.board, card: command.cardId };
   if (card === undefined) return refusal("CARD_NOT_FOUND", { at });
-  if (card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
-  return takeUp(state, card.work, takenUpOver(command.stream, command.monitored), command.keepOnCancel);
+  const { work } = card;
+  if (work?.token !== command.token || work.caller !== callerOf(command)) {
+    return refusal("STALE_FENCING_TOKEN", { at });
+  }
+  return takeUp(state, work, takenUpOver(command.stream, command.monitored), command.keepOnCancel);
 }
 
-/** Finds what a request id has led to: undefined if nothing, a refusal if something else. */
+/** Finds what a request id of the caller's has led to: undefined if nothing, a refusal if something else. */
 function recall(state: BoardState, command: PullCard): Puller | Work | Pulled | Refusal | undefined {
   const { requestId } = command;
   if (requestId === "") return undefined;
-  const live = state.requests.get(requestId);
+  const key = keyOfCaller(callerOf(command), requestId);
+  const live = state.requests.get(key);
   if (live?.kind === "puller") {
     const { stage, worker, detached, session } = live;
     const same = samePull({ stage, worker, detached, inSession: session !== undefined }, command);
@@ -52,7 +57,7 @@ function recall(state: BoardState, command: PullCard): Puller | Work | Pulled | 
     const same = samePull({ stage: card.stage, worker, detached, inSession }, command);
     return same ? live : refusal("REQUEST_ID_REUSED");
   }
-  const past = state.pastRequests.get(requestId);
+  const past = state.pastRequests.get(key);
   return past === undefined ? undefined : recallPast(state, past, command);
 }
 
@@ -88,6 +93,8 @@ function pullNow(
   const pull = card === undefined ? findPull(stage) : findPullOf(stage, card);
   if (pull === "STAGE_FULL") return refusal(pull, { at, numbers: fullness(stage) });
   if (pull === "NO_CARD") return refusal(pull, { at });
+  const tooMany = overQuota(state, command, { holds: isWork(stage), waits: false });
+  if (tooMany !== undefined) return tooMany;
   if (claims(stage)) {
     const puller = enqueuePuller(state, stage, command, { ttl: ttlOf(stage, command), session });
     claim(state, puller, pull);
@@ -107,6 +114,7 @@ function take(
   const origin = {
     id,
     worker,
+    caller: callerOf(command),
     requestId,
     stream,
     monitored,
@@ -118,9 +126,14 @@ function take(
   return carryOut(state, stage, pull, { ...origin, ttl: ttlOf(stage, command) });
 }
 
-/** Whether a pull into the stage needs a lease on a limiter, too. */
-function claims({ config }: Stage): boolean {
-  return config.kind === "work" && config.limiter !== "";
+/** Whether a pull into the stage begins work. */
+function isWork({ config }: Stage): boolean {
+  return config.kind === "work";
+}
+
+/** Whether it needs a lease on a limiter, too. */
+function claims(stage: Stage): boolean {
+  return isWork(stage) && stage.config.limiter !== "";
 }
 
 function pullOrWait(
@@ -130,7 +143,10 @@ function pullOrWait(
   session: Session<Puller> | undefined,
 ): BoardOutcomes["pull"] {
   const direct = stage.pullers.presentCount === 0 ? findPull(stage) : undefined;
-  if (typeof direct === "object" && !claims(stage)) return take(state, stage, direct, command, session);
+  const isDirect = typeof direct === "object" && !claims(stage);
+  const tooMany = overQuota(state, command, { holds: isWork(stage), waits: !isDirect });
+  if (tooMany !== undefined) return tooMany;
+  if (isDirect) return take(state, stage, direct, command, session);
   if (typeof direct !== "object" && stage.pullers.size >= stage.board.config.maxPullers) {
     const numbers = { maxPullers: stage.board.config.maxPullers };
     return refusal("QUEUE_FULL", { at: placeOfStage(stage), waitersAhead: stage.pullers.size, numbers });

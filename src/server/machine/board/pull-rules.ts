@@ -3,6 +3,7 @@
  * was sent back to it, and that before what is new.
  */
 
+import { keyOfCaller } from "../callers.ts";
 import { DETACHED, grantedOver } from "../liveness.ts";
 import { move, pullable, rank, room, unrank } from "./cards.ts";
 import type { Pulled } from "./command.ts";
@@ -63,7 +64,17 @@ export function carryOut(state: BoardState, stage: Stage, pull: Pull, puller: Pu
 /** What of a puller goes into its work. */
 export type PullerOrigin = Pick<
   Puller,
-  "id" | "leaseId" | "worker" | "ttl" | "requestId" | "stream" | "monitored" | "keepsOnCancel" | "detached" | "session"
+  | "id"
+  | "leaseId"
+  | "worker"
+  | "caller"
+  | "ttl"
+  | "requestId"
+  | "stream"
+  | "monitored"
+  | "keepsOnCancel"
+  | "detached"
+  | "session"
 >;
 
 /** Keeps a pull for a puller that the stage's limiter has yet to admit: no other takes its card or its room. */
@@ -112,10 +123,11 @@ export function pullByThemselves(state: BoardState, board: Board): boolean {
 }
 
 /** A retry of a pull that holds nothing finds the card that the first has moved. */
-function rememberSpent(state: BoardState, { board, config }: Stage, card: Card, { requestId }: PullerOrigin): void {
+function rememberSpent(state: BoardState, { board, config }: Stage, card: Card, origin: PullerOrigin): void {
+  const { caller, requestId } = origin;
   if (requestId === "") return;
   const past = { kind: "pulled", board: board.config.name, stage: config.name, cardId: card.id, held: false } as const;
-  state.pastRequests.set(requestId, past, state.now);
+  state.pastRequests.set(keyOfCaller(caller, requestId), past, state.now);
 }
 
 function shift(state: BoardState, stage: Stage, pull: Pull): void {

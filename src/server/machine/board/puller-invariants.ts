@@ -19,6 +19,7 @@ export function assertPuller(state: BoardState, puller: Puller): void {
     "it stands in the queue unless it is away, or stands at the limiter",
   );
   holds(stream !== undefined || puller.requestId !== "", subject, "away implies request id");
+  holds((puller.session?.caller ?? puller.caller) === puller.caller, subject, "its session is its caller's");
   holds(!puller.now || claiming !== undefined, subject, "now implies claiming");
   const endless = stream !== undefined && (puller.now || puller.deadline === Number.POSITIVE_INFINITY);
   holds((puller.heapIndex === -1) === endless, subject, "its time runs if it is bounded or away");

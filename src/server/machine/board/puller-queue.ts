@@ -1,5 +1,6 @@
 /** Pullers: first come, first served in each stage; one card that comes free wakes one of them. */
 
+import { callerOf, countIn, countOut, keyOfCaller } from "../callers.ts";
 import { refusal } from "../reasons.ts";
 import { stopWaiting } from "../session.ts";
 import { forgetCompleted } from "./cards.ts";
@@ -21,6 +22,7 @@ export function enqueuePuller(
     id: command.id,
     stage,
     worker: command.worker,
+    caller: callerOf(command),
     ttl,
     requestId: command.requestId,
     stream: command.stream,
@@ -44,8 +46,9 @@ export function enqueuePuller(
   };
   stage.pullers.append(puller);
   state.pullers.set(puller.id, puller);
+  countIn(state, puller.caller, "waiters");
   session?.waiting.add(puller);
-  if (puller.requestId !== "") state.requests.set(puller.requestId, puller);
+  if (puller.requestId !== "") state.requests.set(keyOfCaller(puller.caller, puller.requestId), puller);
   if (!puller.now && puller.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(puller, puller.deadline);
   state.changed.add(stage.board);
   return puller;
@@ -62,14 +65,14 @@ export function dequeuePuller(state: BoardState, puller: Puller): void {
 
 /** Keeps a pull for a puller, which joins the queue of its stage's limiter. */
 export function claim(state: BoardState, puller: Puller, pull: Pull): void {
-  const { id, stage, worker, now } = puller;
+  const { id, stage, worker, caller, now } = puller;
   reserve(stage, pull, puller);
   stage.pullers.leave(puller);
   puller.claims += 1;
   // An id is used once: what is said of an earlier claim must not be taken for what is said of this one.
   const leaseId = puller.claims === 1 ? id : `${id}.${puller.claims}`;
   puller.leaseId = leaseId;
-  state.claims.push({ kind: "claim", id, leaseId, limiter: stage.config.limiter, worker, now });
+  state.claims.push({ kind: "claim", id, leaseId, limiter: stage.config.limiter, worker, caller, now });
 }
 
 /** Its limiter has admitted a puller: it takes what was kept for it. */
@@ -174,8 +177,9 @@ function forgetPuller(state: BoardState, puller: Puller): void {
   stopWaiting(state, puller);
   puller.stage.pullers.remove(puller);
   state.pullers.delete(puller.id);
+  countOut(state, puller.caller, "waiters");
   state.deadlines.clear(puller);
-  if (puller.requestId !== "") state.requests.delete(puller.requestId);
+  if (puller.requestId !== "") state.requests.delete(keyOfCaller(puller.caller, puller.requestId));
   state.changed.add(puller.stage.board);
   unsettle(state, puller.stage.board);
 }

@@ -195,7 +195,8 @@ function bytesOfBoard({ config }: Board): number {
 /** The same of a card; it names its board, its stage and its worker, or the last one. */
 function bytesOfCard({ id, stage, content, reason, result, work, lastWork }: Card): number {
   const { title, description, data } = content;
-  const names = bytesOf(id, stage.board.config.name, stage.config.name, work?.worker ?? lastWork?.worker ?? "");
+  const { worker = "", caller = "" } = work ?? lastWork ?? {};
+  const names = bytesOf(id, stage.board.config.name, stage.config.name, worker, caller);
   return CARD_BYTES + names + bytesOf(title, description, data, reason, result);
 }
 
@@ -238,9 +239,17 @@ function viewStage(stage: Stage, now: number): StageView {
 function viewWork({ work, lastWork }: Card, wallTime: WallTime): WorkView | undefined {
   const either = work ?? lastWork;
   if (either === undefined) return undefined;
-  const { worker, token, ttl } = either;
+  const { worker, caller, token, ttl } = either;
   const endsAt = work && viewInstant(expiresAt(work), wallTime);
-  return { worker, token, pulledAt: wallTime(either.pulledAt), ttl, expiresAt: endsAt, live: work !== undefined };
+  return {
+    worker,
+    caller,
+    token,
+    pulledAt: wallTime(either.pulledAt),
+    ttl,
+    expiresAt: endsAt,
+    live: work !== undefined,
+  };
 }
 
 function flowTime(times: Durations, now: number): FlowTime {

@@ -1,5 +1,6 @@
 /** What a board machine has to find again after a restart, as plain data. Instants are µs since 1970. */
 
+import { keptCaller } from "../callers.ts";
 import { sessionIdOf } from "../liveness.ts";
 import type { Board, BoardConfig, Card, CardContent, CardState, PastWork } from "./model.ts";
 
@@ -24,7 +25,7 @@ export interface CardRecord {
   readonly state: CardState;
   readonly serial: number;
   readonly work: WorkRecord | undefined;
-  readonly lastWork: PastWork | undefined;
+  readonly lastWork: PastWorkRecord | undefined;
   readonly attempt: number;
   readonly reason: string;
   readonly result: string;
@@ -36,9 +37,14 @@ export interface CardRecord {
   readonly blockedTime: number;
 }
 
+/** `caller` undefined: as of a `WorkRecord`. */
+export type PastWorkRecord = Omit<PastWork, "caller"> & { readonly caller?: string | undefined };
+
 export interface WorkRecord {
   readonly id: string;
   readonly worker: string;
+  /** Undefined: the anonymous, as in records of before this was kept. */
+  readonly caller?: string | undefined;
   readonly token: number;
   readonly pulledAt: number;
   readonly ttl: number | undefined;
@@ -71,6 +77,7 @@ export function cardRecord(card: Card, epoch: number): CardRecord {
     work: work && {
       id: work.id,
       worker: work.worker,
+      caller: keptCaller(work.caller),
       token: work.token,
       pulledAt: work.pulledAt + epoch,
       ttl: work.ttl,
@@ -82,7 +89,11 @@ export function cardRecord(card: Card, epoch: number): CardRecord {
       heard: work.heard,
       session: sessionIdOf(work),
     },
-    lastWork: lastWork && { ...lastWork, pulledAt: lastWork.pulledAt + epoch },
+    lastWork: lastWork && {
+      ...lastWork,
+      caller: keptCaller(lastWork.caller),
+      pulledAt: lastWork.pulledAt + epoch,
+    },
     attempt,
     reason,
     result,

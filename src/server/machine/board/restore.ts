@@ -1,5 +1,6 @@
 /** Taking up again after a restart: every card stands where it stood, and each worker has its ttl to come back. */
 
+import { ANONYMOUS_CALLER, callerOf, countIn, keyOfCaller } from "../callers.ts";
 import { DETACHED, holdIn, ORPHANED, restartTtl } from "../liveness.ts";
 import { createSession } from "../session.ts";
 import { makeBoard } from "./board-commands.ts";
@@ -12,7 +13,7 @@ import { failWork, VANISHED } from "./work.ts";
 
 export interface RestoredBoards {
   /** Works that hold a lease on the limiter of their stage, with the id of that. */
-  readonly claimed: readonly { readonly id: string; readonly leaseId: string }[];
+  readonly claimed: readonly { readonly id: string; readonly leaseId: string; readonly caller: string }[];
   /** What is not as it was kept. */
   readonly changes: readonly BoardChange[];
 }
@@ -41,8 +42,8 @@ export function restoreBoards(state: BoardState, { boards, cards }: BoardRecords
     forgetCompleted(state, board);
   }
   for (const work of [...state.works.values()]) if (work.ttl === 0) failWork(state, work, VANISHED, "otherwise");
-  const claimed = [...state.works.values()].flatMap(({ id, leaseId }) =>
-    leaseId === undefined ? [] : [{ id, leaseId }],
+  const claimed = [...state.works.values()].flatMap(({ id, leaseId, caller }) =>
+    leaseId === undefined ? [] : [{ id, leaseId, caller }],
   );
   return { claimed, changes: state.changes };
 }
@@ -55,12 +56,14 @@ function soleRequests(cards: readonly CardRecord[]): CardRecord[] {
   const newest = new Map<string, WorkRecord>();
   for (const { work } of cards) {
     if (work === undefined || work.requestId === "") continue;
-    const other = newest.get(work.requestId);
-    if (other === undefined || other.pulledAt < work.pulledAt) newest.set(work.requestId, work);
+    const key = keyOfCaller(callerOf(work), work.requestId);
+    const other = newest.get(key);
+    if (other === undefined || other.pulledAt < work.pulledAt) newest.set(key, work);
   }
   return cards.map((card) => {
     const { work } = card;
-    const isSole = work === undefined || work.requestId === "" || newest.get(work.requestId) === work;
+    const isSole =
+      work === undefined || work.requestId === "" || newest.get(keyOfCaller(callerOf(work), work.requestId)) === work;
     return isSole ? card : { ...card, work: { ...work, requestId: "" } };
   });
 }
@@ -100,7 +103,7 @@ function restoreCard(state: BoardState, stage: Stage, record: CardRecord): void 
     stage,
     revision: 0,
     work: undefined,
-    lastWork: lastWork && { ...lastWork, pulledAt: Math.min(lastWork.pulledAt, now) },
+    lastWork: lastWork && { ...lastWork, caller: callerOf(lastWork), pulledAt: Math.min(lastWork.pulledAt, now) },
     reservedFor: undefined,
     addedAt: Math.min(addedAt, now),
     enteredAt: Math.min(enteredAt, now),
@@ -120,15 +123,23 @@ function restoreCard(state: BoardState, stage: Stage, record: CardRecord): void 
   touch(state, card);
 }
 
-function restoreWork(
-  state: BoardState,
-  card: Card,
-  { claimed, leaseId, detached, pulledAt, heard = true, keepsOnCancel = false, session: id, ...rest }: WorkRecord,
-): void {
+function restoreWork(state: BoardState, card: Card, record: WorkRecord): void {
+  const {
+    claimed,
+    leaseId,
+    detached,
+    pulledAt,
+    caller = ANONYMOUS_CALLER,
+    heard = true,
+    keepsOnCancel = false,
+    session: id,
+    ...rest
+  } = record;
   const work: Work = {
     kind: "work",
     card,
     ...rest,
+    caller,
     pulledAt: Math.min(pulledAt, state.now),
     keepsOnCancel,
     heard,
@@ -140,11 +151,13 @@ function restoreWork(
   };
   card.work = work;
   state.works.set(work.id, work);
-  if (work.requestId !== "") state.requests.set(work.requestId, work);
+  countIn(state, caller, "leases");
+  if (work.requestId !== "") state.requests.set(keyOfCaller(caller, work.requestId), work);
   if (id !== undefined) {
-    const session = state.sessions.get(id) ?? createSession(id, state.now);
+    const session = state.sessions.get(id) ?? createSession(id, caller, state.now);
     state.sessions.set(id, session);
-    holdIn(state, work, session, false);
+    // Only damage can have put what two callers have into one session.
+    if (session.caller === caller) holdIn(state, work, session, false);
   }
   restartTtl(state, work);
 }

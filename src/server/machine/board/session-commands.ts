@@ -1,5 +1,6 @@
 /** Sessions of boards: their streams come and go, and the pulls and the work of their workers with them. */
 
+import { callerOf } from "../callers.ts";
 import { holdIn, leaveSessionOf, outlivesStream } from "../liveness.ts";
 import { refusal } from "../reasons.ts";
 import { attachStream, createSession, detachStream, enter, leastTtl, type Session } from "../session.ts";
@@ -19,10 +20,11 @@ import { leaveQueue, leaveWork } from "./work-commands.ts";
 export function openSession(state: BoardState, command: OpenBoardSession): BoardOutcomes["open-session"] {
   const known = state.sessions.get(command.sessionId);
   if (known !== undefined) {
-    takeUp(state, known, command);
+    // Ids are the server's own: what is another caller's stays as it is, and answers to no command of this one.
+    if (known.caller === callerOf(command)) takeUp(state, known, command);
     return DONE;
   }
-  const session = createSession<Puller>(command.sessionId, state.now);
+  const session = createSession<Puller>(command.sessionId, callerOf(command), state.now);
   session.first = true;
   state.sessions.set(session.id, session);
   attachStream(state, session, command);
@@ -31,7 +33,7 @@ export function openSession(state: BoardState, command: OpenBoardSession): Board
 
 export function resumeSession(state: BoardState, command: ResumeBoardSession): BoardOutcomes["resume-session"] {
   const session = state.sessions.get(command.sessionId);
-  if (session === undefined) return refusal("SESSION_NOT_FOUND");
+  if (session?.caller !== callerOf(command)) return refusal("SESSION_NOT_FOUND");
   takeUp(state, session, command);
   const cards = heldIn(state, session).map(({ id, card, token }) => {
     const { board, card: cardId } = placeOf(card);
@@ -41,7 +43,7 @@ export function resumeSession(state: BoardState, command: ResumeBoardSession): B
 }
 
 export function renewSession(state: BoardState, command: RenewBoardSession): BoardOutcomes["renew-session"] {
-  const session = enter(state, command.session);
+  const session = enter(state, command);
   if (session?.kind !== "session") return session ?? refusal("SESSION_NOT_FOUND");
   const ttl = leastTtl(session);
   return { kind: "session-renewed", validFor: ttl === undefined ? undefined : Math.floor(ttl / 2) };

@@ -1,5 +1,6 @@
 /** The board machine's state, which one owner changes in place, and what a step has to say about it. */
 
+import { type CallerBounds, type CallerHouse, createCallers } from "../callers.ts";
 import type { Session, Term } from "../session.ts";
 import { GenerationMap } from "../structures/generation-map.ts";
 import { IndexedHeap } from "../structures/indexed-heap.ts";
@@ -14,6 +15,8 @@ export interface BoardMachineOptions {
   readonly epoch?: number;
   /** Fencing tokens and numbers of changes begin above this, too. */
   readonly numbersFloor?: number;
+  /** How much one caller may have whose command does not say it; can be changed later. Unset: any amount. */
+  readonly callerBounds?: CallerBounds | undefined;
   /** How many boards may exist that no file declares, for a command to make another; can be changed later. Unset: any number. */
   readonly maxBoards?: number;
   /** µs for which it is remembered what became of a request id. Unset: ten minutes. */
@@ -33,7 +36,7 @@ export type PastPull =
   /** It was given up before it had a card; its request may have yet to arrive. */
   | { readonly kind: "withdrawn" };
 
-export interface BoardState {
+export interface BoardState extends CallerHouse {
   /** µs: the instant to which everything below has been brought up. */
   now: number;
   readonly epoch: number;
@@ -45,8 +48,9 @@ export interface BoardState {
   readonly pullers: Map<string, Puller>;
   readonly works: Map<string, Work>;
   readonly sessions: Map<string, Session<Puller>>;
-  /** What a request id stands for. */
+  /** What a request id stands for, by `keyOfCaller`. */
   readonly requests: Map<string, Puller | Work>;
+  /** By `keyOfCaller`. */
   readonly pastRequests: GenerationMap<PastPull>;
   /** Ttls, bounds of waiting, completed cards to forget. */
   readonly deadlines: IndexedHeap<Puller | Work | Term | Board>;
@@ -67,6 +71,8 @@ const MAX_REMEMBERED = 100_000;
 export function createBoardState(options: BoardMachineOptions): BoardState {
   return {
     now: 0,
+    callers: createCallers(),
+    callerBounds: options.callerBounds,
     epoch: options.epoch ?? 0,
     numbersFloor: options.numbersFloor ?? 0,
     boards: new Map(),

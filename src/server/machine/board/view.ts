@@ -79,6 +79,7 @@ export interface CardView {
 /** The worker's hold on a card, or the last one. */
 export interface WorkView {
   readonly worker: string;
+  readonly caller: string;
   readonly token: number;
   readonly pulledAt: number;
   readonly ttl: number | undefined;

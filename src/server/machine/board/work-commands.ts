@@ -1,5 +1,6 @@
 /** What becomes of cards that are worked on, and of their workers. */
 
+import { type Called, callerOf, keyOfCaller } from "../callers.ts";
 import { isHeldOver, keepsPlace, outlivesStream, restartTtl, type StreamEnd, sessionIdOf } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { enter } from "../session.ts";
@@ -28,13 +29,13 @@ import { endWork, failWork, orphanWork, placeOf, returnWork, tellOver, undoWork,
  * the answer may repeat it, and is answered with the card as it stands by then.
  */
 export function concludeWork(state: BoardState, command: EndWork): BoardOutcomes["finish"] {
-  const session = enter(state, command.session);
+  const session = enter(state, command);
   if (session?.kind === "refused") return session;
   const card = findCard(state, command.board, command.cardId);
   if (card.kind === "refused") return card;
-  const work = workUnder(card, command.token);
+  const work = workUnder(card, command);
   if (work === undefined) {
-    const again = hasEnded(card, command.token, command.kind);
+    const again = hasEnded(card, command, command.kind);
     return again ? { kind: "card", card } : refusal("STALE_FENCING_TOKEN", { at: placeOf(card) });
   }
   switch (command.kind) {
@@ -68,9 +69,9 @@ export function blockCard(state: BoardState, command: BlockCard): BoardOutcomes[
   if (card.kind === "refused") return card;
   const at = placeOf(card);
   const byWorker = command.token !== 0;
-  if (byWorker && hasEnded(card, command.token, "block")) return { kind: "card", card };
+  if (byWorker && hasEnded(card, command, "block")) return { kind: "card", card };
   if (card.state === "completed") return refusal("CARD_STATE", { at });
-  if (byWorker && card.work?.token !== command.token) return refusal("STALE_FENCING_TOKEN", { at });
+  if (byWorker && workUnder(card, command) === undefined) return refusal("STALE_FENCING_TOKEN", { at });
   freeCard(state, card);
   card.reason = command.reason;
   const { work } = card;
@@ -99,7 +100,7 @@ export function renewWork(state: BoardState, command: RenewWork): BoardOutcomes[
   const card = findCard(state, command.board, command.cardId);
   if (card.kind === "refused") return card;
   const { work } = card;
-  if (work === undefined || work.token !== command.token) {
+  if (work?.token !== command.token || work.caller !== callerOf(command)) {
     return refusal("STALE_FENCING_TOKEN", { at: placeOf(card) });
   }
   if (!work.heard) {
@@ -162,10 +163,13 @@ function vanish(state: BoardState, work: Work): void {
 }
 
 /** Undoes a pull of which no call has heard. A retry under the same request id keeps it: it has been promised the same card. */
-export function abandonPull(state: BoardState, { id, requestId }: AbandonPull): BoardOutcomes["abandon-pull"] {
+export function abandonPull(state: BoardState, command: AbandonPull): BoardOutcomes["abandon-pull"] {
+  const { id, requestId } = command;
   const puller = state.pullers.get(id);
   if (puller !== undefined) dequeuePuller(state, puller);
-  const live = state.works.get(id) ?? (requestId === "" ? undefined : state.requests.get(requestId));
+  const live =
+    state.works.get(id) ??
+    (requestId === "" ? undefined : state.requests.get(keyOfCaller(callerOf(command), requestId)));
   if (live?.kind !== "work") return DONE;
   live.promises -= 1;
   if (live.promises === 0) undoWork(state, live);
@@ -173,8 +177,10 @@ export function abandonPull(state: BoardState, { id, requestId }: AbandonPull): 
 }
 
 /** Gives up a pull: its card is given back, its puller leaves, and if neither is there it will be refused. */
-export function withdrawPull(state: BoardState, { requestId, words }: WithdrawPull): BoardOutcomes["withdraw-pull"] {
-  const live = state.requests.get(requestId);
+export function withdrawPull(state: BoardState, command: WithdrawPull): BoardOutcomes["withdraw-pull"] {
+  const { requestId, words } = command;
+  const key = keyOfCaller(callerOf(command), requestId);
+  const live = state.requests.get(key);
   if (live?.kind === "work") {
     live.card.reason = words;
     returnWork(state, live, "give-back");
@@ -188,8 +194,8 @@ export function withdrawPull(state: BoardState, { requestId, words }: WithdrawPu
       state.events.push({ to: live.stream, about: live.id, news });
     }
   }
-  if (state.pastRequests.get(requestId) === undefined) {
-    state.pastRequests.set(requestId, { kind: "withdrawn" }, state.now);
+  if (state.pastRequests.get(key) === undefined) {
+    state.pastRequests.set(key, { kind: "withdrawn" }, state.now);
   }
   return DONE;
 }
@@ -248,15 +254,19 @@ export function freeCard(state: BoardState, card: Card): void {
   if (card.reservedFor !== undefined) unclaim(state, card.reservedFor);
 }
 
-/** The live work under a token; 0 stands for that of a person, which has no ttl. */
-function workUnder({ work }: Card, token: number): Work | undefined {
-  if (work === undefined) return undefined;
+/** What names work, and who does. */
+type WorkRef = Called & { readonly token: number };
+
+/** The caller's live work under a token; 0 stands for that of a person, which has no ttl. */
+function workUnder({ work }: Card, command: WorkRef): Work | undefined {
+  if (work === undefined || work.caller !== callerOf(command)) return undefined;
+  const { token } = command;
   return work.token === token || (token === 0 && work.ttl === undefined) ? work : undefined;
 }
 
-/** Whether the last work on the card was ended so, under this token. */
-function hasEnded({ lastWork }: Card, token: number, how: EndVerb): boolean {
-  return lastWork?.token === token && lastWork.end === how;
+/** Whether the last work on the card was the caller's and ended so, under this token. */
+function hasEnded({ lastWork }: Card, command: WorkRef, how: EndVerb): boolean {
+  return lastWork?.token === command.token && lastWork.end === how && lastWork.caller === callerOf(command);
 }
 
 const DONE = { kind: "done" } as const;

@@ -18,6 +18,11 @@ export function assertWork(state: BoardState, work: Work): void {
     "its card is there",
   );
   holds(work.token <= board.fencingToken, subject, "no fencing token is above the last");
+  holds(
+    attachment.kind !== "in-session" || attachment.term.session.caller === work.caller,
+    subject,
+    "its session is its caller's",
+  );
   const showsLife =
     attachment.kind === "in-session" ||
     (attachment.kind === "attached" && (ttl === 0 || (attachment.monitored && !keepsOnCancel)));

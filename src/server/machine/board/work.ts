@@ -1,5 +1,6 @@
 /** Work on a card: it begins with a pull, and ends exactly once. */
 
+import { countIn, countOut, keyOfCaller } from "../callers.ts";
 import { type Attachment, DETACHED, holdIn, leaveSessionOf, ORPHANED, restartTtl, streamOf } from "../liveness.ts";
 import { type Reason, refusal } from "../reasons.ts";
 import type { Session } from "../session.ts";
@@ -9,7 +10,7 @@ import type { Card, CardState, Puller, Work, WorkEnd } from "./model.ts";
 import { type BoardState, touch } from "./state.ts";
 
 /** What of a pull goes into the work. */
-export type WorkOrigin = Pick<Puller, "id" | "worker" | "ttl" | "requestId" | "keepsOnCancel"> & {
+export type WorkOrigin = Pick<Puller, "id" | "worker" | "caller" | "ttl" | "requestId" | "keepsOnCancel"> & {
   /** What shows its worker's life. */
   readonly by: Attachment | Session;
   readonly leaseId: string | undefined;
@@ -25,6 +26,7 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
     id: origin.id,
     card,
     worker: origin.worker,
+    caller: origin.caller,
     token: board.fencingToken,
     pulledAt: state.now,
     ttl: origin.ttl,
@@ -40,7 +42,8 @@ export function beginWork(state: BoardState, card: Card, origin: WorkOrigin): Pu
   card.work = work;
   card.attempt += 1;
   state.works.set(work.id, work);
-  if (work.requestId !== "") state.requests.set(work.requestId, work);
+  countIn(state, work.caller, "leases");
+  if (work.requestId !== "") state.requests.set(keyOfCaller(work.caller, work.requestId), work);
   if (by.kind === "session") holdIn(state, work, by, true);
   restartTtl(state, work);
   setState(state, card, "active");
@@ -53,7 +56,11 @@ export function endWork(state: BoardState, work: Work, next: CardState, end: Wor
     const { card } = work;
     const { stage } = card;
     const place = { board: stage.board.config.name, stage: stage.config.name, cardId: card.id };
-    state.pastRequests.set(work.requestId, { kind: "pulled", ...place, held: true }, state.now);
+    state.pastRequests.set(
+      keyOfCaller(work.caller, work.requestId),
+      { kind: "pulled", ...place, held: true },
+      state.now,
+    );
   }
   takeBack(state, work, next, end);
 }
@@ -61,12 +68,13 @@ export function endWork(state: BoardState, work: Work, next: CardState, end: Wor
 function takeBack(state: BoardState, work: Work, next: CardState, end: WorkEnd): void {
   const { card } = work;
   state.works.delete(work.id);
+  countOut(state, work.caller, "leases");
   state.deadlines.clear(work);
   leaveSessionOf(state, work);
-  if (work.requestId !== "") state.requests.delete(work.requestId);
+  if (work.requestId !== "") state.requests.delete(keyOfCaller(work.caller, work.requestId));
   card.work = undefined;
-  const { worker, token, pulledAt, ttl } = work;
-  card.lastWork = { worker, token, pulledAt, ttl, end };
+  const { worker, caller, token, pulledAt, ttl } = work;
+  card.lastWork = { worker, caller, token, pulledAt, ttl, end };
   if (work.leaseId !== undefined) state.claims.push({ kind: "unclaim", id: work.id });
   setState(state, card, next);
 }

@@ -1,5 +1,6 @@
 /** Asking: Acquire, TryAcquire and Resume. */
 
+import { callerOf, keyOfCaller, overQuota } from "../callers.ts";
 import {
   type Attachment,
   attach,
@@ -27,7 +28,8 @@ import type { Acquire, Granted, Outcomes, Resume, TryAcquire, Waiting } from "./
 import { estimateOf, waitersAhead } from "./estimate.ts";
 import { type Grantee, grant, startClock } from "./grant.ts";
 import { END_REASONS, heldLimiters, type Lease, noteRevoked } from "./lease.ts";
-import type { Waiter } from "./limiter.ts";
+import { chargedPermits, type Waiter } from "./limiter.ts";
+import { leaseOf } from "./owning.ts";
 import { dequeue, enqueue, stepBack } from "./queue.ts";
 import { recall } from "./requests.ts";
 import { countRefusal } from "./settle.ts";
@@ -37,7 +39,7 @@ import { noteChange, type State } from "./state.ts";
 const DETACHED_TTL = 30_000_000;
 
 export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
-  const session = enter(state, command.session);
+  const session = enter(state, command);
   if (session?.kind === "refused") return session;
   const known = recall(state, command);
   if (known?.kind === "waiter") return takeOver(state, known, command, session);
@@ -48,13 +50,13 @@ export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
   const targets = resolve(state, command.claims);
   if (!Array.isArray(targets)) return refuse(state, targets);
   const no = refusalNow(state, targets);
-  return no === undefined
-    ? grantNow(state, command, targets, session)
-    : waitInstead(state, command, targets, no, session);
+  if (no !== undefined) return waitInstead(state, command, targets, no, session);
+  const tooMany = overQuota(state, command, { holds: wouldHold(targets), waits: false });
+  return tooMany === undefined ? grantNow(state, command, targets, session) : refuseWith(state, targets, tooMany);
 }
 
 export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acquire"] {
-  const session = enter(state, command.session);
+  const session = enter(state, command);
   if (session?.kind === "refused") return session;
   const known = recall(state, command);
   if (known?.kind === "lease") {
@@ -69,15 +71,17 @@ export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acq
   const targets = resolve(state, command.claims);
   if (!Array.isArray(targets)) return refuse(state, targets);
   const no = refusalNow(state, targets);
-  return no === undefined ? grantNow(state, command, targets, session) : refuse(state, no);
+  if (no !== undefined) return refuse(state, no);
+  const tooMany = overQuota(state, command, { holds: wouldHold(targets), waits: false });
+  return tooMany === undefined ? grantNow(state, command, targets, session) : refuseWith(state, targets, tooMany);
 }
 
 export function resume(state: State, command: Resume): Outcomes["resume"] {
-  const lease = state.leases.get(command.leaseId);
+  const lease = leaseOf(state, command);
   if (lease !== undefined) {
     return takeUp(state, lease, takenUpOver(command.stream, command.monitored), command.keepOnCancel);
   }
-  const end = state.pastLeases.get(command.leaseId);
+  const end = state.pastLeases.get(keyOfCaller(callerOf(command), command.leaseId));
   return refusal(end === undefined ? "LEASE_NOT_FOUND" : END_REASONS[end]);
 }
 
@@ -93,6 +97,7 @@ function grantNow(
     call: command.kind,
     claims: command.claims,
     holder: command.holder,
+    caller: callerOf(command),
     requestId: command.requestId,
     ttl: ttlOf(command, targets),
     trustCancel: trustCancels(targets),
@@ -114,6 +119,8 @@ function waitInstead(
   const maxWait = Math.min(command.maxWait ?? Number.POSITIVE_INFINITY, boundOf(targets));
   if (maxWait === 0) return refuse(state, no);
   if (no.reason === "KEYS_EXHAUSTED") return refuse(state, no);
+  const tooMany = overQuota(state, command, { holds: wouldHold(targets), waits: true });
+  if (tooMany !== undefined) return refuseWith(state, targets, tooMany);
   const roomless = roomForKeys(state, targets) ?? roomInQueues(state, targets);
   if (roomless !== undefined) return refuse(state, roomless);
   const tooLong = inVain(state, targets, maxWait);
@@ -123,6 +130,7 @@ function waitInstead(
     kind: "waiter",
     id: command.id,
     holder: command.holder,
+    caller: callerOf(command),
     claims: command.claims,
     places: [],
     arrivedAt: state.now,
@@ -232,6 +240,18 @@ function leastTtl(targets: readonly ClaimTarget[]): number {
   let least = Number.POSITIVE_INFINITY;
   for (const { limiter } of targets) least = Math.min(least, limiter.config.ttl);
   return least;
+}
+
+/** Whether a grant would leave a lease behind. */
+function wouldHold(targets: readonly ClaimTarget[]): boolean {
+  return targets.some(({ claim, limiter }) => chargedPermits(limiter, claim.permits) > 0);
+}
+
+/** Refuses what is no limiter's "no": it counts with the first that was asked. */
+function refuseWith(state: State, targets: readonly ClaimTarget[], no: Refusal): Refusal {
+  const [first] = targets;
+  if (first !== undefined) countRefusal(state, first.limiter.config.name, no.reason);
+  return no;
 }
 
 function refuse(state: State, no: Refusal): Refusal {

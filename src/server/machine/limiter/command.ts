@@ -1,5 +1,6 @@
 /** What goes into the machine, and what comes out of it. Times are monotonic µs. */
 
+import type { Called, CalledWithin } from "../callers.ts";
 import type { Displaced, StreamEnd, StreamId, Streaming } from "../liveness.ts";
 import type { Refusal, WaitReason } from "../reasons.ts";
 import type { SessionRef, SessionStream } from "../session.ts";
@@ -9,7 +10,7 @@ import type { Instance, Limiter, LimiterConfig, Waiter } from "./limiter.ts";
 import type { LeaseEnd, WorkOutcome } from "./outcomes.ts";
 import type { PastRequest } from "./past-request.ts";
 
-export interface Acquire extends Streaming {
+export interface Acquire extends Streaming, CalledWithin {
   readonly kind: "acquire";
   /** Fresh; the waiter's id and then the lease's. */
   readonly id: string;
@@ -25,7 +26,7 @@ export interface Acquire extends Streaming {
   readonly session: SessionRef | undefined;
 }
 
-export interface TryAcquire {
+export interface TryAcquire extends CalledWithin {
   readonly kind: "try-acquire";
   /** Fresh; the lease's id. */
   readonly id: string;
@@ -38,26 +39,26 @@ export interface TryAcquire {
 }
 
 /** Attaches a stream to a lease that has lost its own, or displaces an older stream. */
-export interface Resume extends Streaming {
+export interface Resume extends Streaming, Called {
   readonly kind: "resume";
   readonly leaseId: string;
 }
 
 /** Opens a session, in which nothing is held yet. */
-export interface OpenSession extends SessionStream {
+export interface OpenSession extends SessionStream, Called {
   readonly kind: "open-session";
   /** Fresh. */
   readonly sessionId: string;
 }
 
 /** Takes a session up again that has lost its stream, or displaces an older stream. */
-export interface ResumeSession extends SessionStream {
+export interface ResumeSession extends SessionStream, Called {
   readonly kind: "resume-session";
   readonly sessionId: string;
 }
 
 /** Shows that its client lives, for all that it holds. */
-export interface RenewSession {
+export interface RenewSession extends Called {
   readonly kind: "renew-session";
   readonly session: SessionRef;
 }
@@ -79,12 +80,12 @@ export interface Leave {
   readonly how: StreamEnd;
 }
 
-export interface Renew {
+export interface Renew extends Called {
   readonly kind: "renew";
   readonly leaseId: string;
 }
 
-export interface Release {
+export interface Release extends Called {
   readonly kind: "release";
   readonly leaseId: string;
   readonly workOutcome: WorkOutcome;
@@ -93,7 +94,7 @@ export interface Release {
 }
 
 /** Gives up what was asked under a request id, whatever has become of it, and also if it has yet to arrive. */
-export interface Withdraw {
+export interface Withdraw extends Called {
   readonly kind: "withdraw";
   readonly requestId: string;
   /** For the lease that it may have. */
@@ -101,7 +102,7 @@ export interface Withdraw {
 }
 
 /** The call that asked has ended before it heard of its grant: that is as if it had not been asked for. */
-export interface Abandon {
+export interface Abandon extends Called {
   readonly kind: "abandon";
   /** The id that the call had given, and its request id. */
   readonly id: string;
@@ -319,7 +320,12 @@ export type Change =
   | { readonly kind: "lease-ended"; readonly lease: Lease; readonly end: LeaseEnd }
   | { readonly kind: "tokens-spent"; readonly instance: Instance }
   /** What a request id has stood for, for requests that use it again. */
-  | { readonly kind: "request-past"; readonly requestId: string; readonly past: PastRequest }
+  | {
+      readonly kind: "request-past";
+      readonly caller: string;
+      readonly requestId: string;
+      readonly past: PastRequest;
+    }
   | { readonly kind: "waiter-put"; readonly waiter: Waiter }
   | { readonly kind: "waiter-left"; readonly waiter: Waiter }
   | { readonly kind: "limiter-put"; readonly limiter: Limiter }

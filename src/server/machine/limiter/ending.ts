@@ -1,5 +1,6 @@
 /** How leases end: each leaves the live set exactly once, by one of five ends. */
 
+import { ANONYMOUS_CALLER, countOut, keyOfCaller, NO_CALLER } from "../callers.ts";
 import { attachmentKind, DETACHED, leaveSessionOf, ORPHANED, streamOf } from "../liveness.ts";
 import { dropBuckets } from "./chores.ts";
 import type { Ended } from "./command.ts";
@@ -15,7 +16,7 @@ import { noteChange, type State } from "./state.ts";
 /** Ends a live lease: its permits are free, its stream is notified, the head of each queue is looked at. */
 export function endLease(state: State, lease: Lease, end: LeaseEnd): void {
   if (lease.requestId !== "") {
-    pastRequest(state, lease.requestId, { kind: "ended", call: lease.call, asked: lease.asked, end });
+    pastRequest(state, lease, { kind: "ended", call: lease.call, asked: lease.asked, end });
   }
   takeBack(state, lease, end);
 }
@@ -38,8 +39,9 @@ function takeBack(state: State, lease: Lease, end: LeaseEnd): void {
   const { now } = state;
   state.leases.delete(lease.id);
   state.deadlines.clear(lease);
-  state.pastLeases.set(lease.id, end, now);
-  if (lease.requestId !== "") state.requests.delete(lease.requestId);
+  countOut(state, lease.caller, "leases");
+  rememberEnd(state, lease, end);
+  if (lease.requestId !== "") state.requests.delete(keyOfCaller(lease.caller, lease.requestId));
   const { claims } = lease;
   for (let index = 0; index < claims.length; index++) {
     if (!isFirstHeld(claims, index)) continue;
@@ -99,8 +101,25 @@ export function removeIfDrained(state: State, limiter: Limiter): boolean {
   return true;
 }
 
-/** Returns how a lease that is gone had ended; undefined if it is not remembered. */
-export function pastEnd(state: State, leaseId: string): Ended | undefined {
-  const end = state.pastLeases.get(leaseId);
+function rememberEnd({ pastLeases, now }: State, { id, caller }: Lease, end: LeaseEnd): void {
+  const key = keyOfCaller(caller, id);
+  pastLeases.set(key, end, now);
+  // An operator looks for it, too, and knows no caller.
+  if (key !== id) pastLeases.set(keyOfCaller(NO_CALLER, id), end, now);
+}
+
+/** Returns how a lease of the caller's that is gone had ended; undefined if it is not remembered. */
+export function pastEnd(state: State, caller: string, leaseId: string): Ended | undefined {
+  return ended(leaseId, state.pastLeases.get(keyOfCaller(caller, leaseId)));
+}
+
+/** The same, whoever had it. */
+export function pastEndOfAny(state: State, leaseId: string): Ended | undefined {
+  const { pastLeases } = state;
+  const end = pastLeases.get(keyOfCaller(ANONYMOUS_CALLER, leaseId)) ?? pastLeases.get(keyOfCaller(NO_CALLER, leaseId));
+  return ended(leaseId, end);
+}
+
+function ended(leaseId: string, end: LeaseEnd | undefined): Ended | undefined {
   return end === undefined ? undefined : { kind: "ended", leaseId, end, already: true };
 }

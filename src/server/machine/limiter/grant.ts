@@ -1,5 +1,6 @@
 /** The grant: the one instant at which permits and tokens are charged, together and for all claims. */
 
+import { countIn, keyOfCaller } from "../callers.ts";
 import { type Attachment, DETACHED, holdIn, restartTtl } from "../liveness.ts";
 import type { Reason } from "../reasons.ts";
 import type { Session } from "../session.ts";
@@ -62,6 +63,7 @@ export interface Grantee {
   readonly call: "acquire" | "try-acquire";
   readonly claims: readonly Claim[];
   readonly holder: string;
+  readonly caller: string;
   readonly requestId: string;
   readonly ttl: number;
   readonly trustCancel: boolean;
@@ -83,6 +85,7 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
     id: grantee.id,
     serial: state.serial,
     holder: grantee.holder,
+    caller: grantee.caller,
     call: grantee.call,
     asked: grantee.claims,
     claims,
@@ -113,15 +116,16 @@ export function grant(state: State, grantee: Grantee, open: readonly OpenClaim[]
   }
   if (held) {
     state.leases.set(lease.id, lease);
+    countIn(state, lease.caller, "leases");
     for (let index = 0; index < claims.length; index++) {
       if (isFirstHeld(claims, index)) (claims[index] as HeldClaim).instance.limiter.leases += 1;
     }
-    if (lease.requestId !== "") state.requests.set(lease.requestId, lease);
+    if (lease.requestId !== "") state.requests.set(keyOfCaller(lease.caller, lease.requestId), lease);
     if (by.kind === "session") holdIn(state, lease, by, true);
     startClock(state, lease);
     noteChange(state, { kind: "lease-put", lease });
   } else if (lease.requestId !== "") {
-    pastRequest(state, lease.requestId, { kind: "spent", call: lease.call, asked: lease.asked, lease });
+    pastRequest(state, lease, { kind: "spent", call: lease.call, asked: lease.asked, lease });
   }
   return { kind: "granted", lease, held, resumed: false };
 }

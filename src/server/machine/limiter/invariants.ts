@@ -4,6 +4,8 @@
  * from the counters that they check.
  */
 
+import { assertCallers } from "../caller-invariants.ts";
+import { keyOfCaller } from "../callers.ts";
 import { attachmentKind } from "../liveness.ts";
 import type { Term } from "../session.ts";
 import { assertSessions } from "../session-invariants.ts";
@@ -20,6 +22,7 @@ export function assertMachine(state: State): void {
   const names = [...state.limiterNames.after("")];
   holds(names.join() === [...state.limiters.keys()].sort().join(), "machine", "limiters are found by name, in order");
   assertSessions(state, state.leases, state.waiters.values());
+  assertCallers(state, { leases: state.leases.values(), waiters: state.waiters.values() });
   for (const lease of state.leases.values()) assertLease(state, lease);
   for (const waiter of state.waiters.values()) assertWaiter(state, waiter);
   assertOrder(state);
@@ -35,14 +38,19 @@ function assertLease(state: State, lease: Lease): void {
   const { attachment, ttl } = lease;
   holds(state.leases.get(lease.id) === lease, lease, "it is kept under its id");
   holds(state.waiters.get(lease.id) === undefined, lease, "a lease has no waiter under its id");
-  holds(state.pastLeases.get(lease.id) === undefined, lease, "what lives is not remembered as ended");
+  holds(
+    state.pastLeases.get(keyOfCaller(lease.caller, lease.id)) === undefined,
+    lease,
+    "what lives is not remembered as ended",
+  );
   const limiters = heldLimiters(lease);
   holds(limiters.length > 0, lease, "a lease holds something");
   for (const limiter of limiters) {
     holds(state.limiters.get(limiter.config.name) === limiter, lease, "a limiter stays while something of it is held");
   }
   if (attachment.kind === "in-session") {
-    const { revoked } = attachment.term.session;
+    const { revoked, caller } = attachment.term.session;
+    holds(caller === lease.caller, lease, "its session is its caller's");
     holds(revoked.has(lease.id) === (lease.revokedAt !== undefined), lease, "its session knows that it was asked back");
   }
   const showsLife =
@@ -64,6 +72,7 @@ function assertWaiter(state: State, waiter: Waiter): void {
   const { claims, places, stream } = waiter;
   holds(state.waiters.get(waiter.id) === waiter, waiter, "it is kept under its id");
   holds(stream !== undefined || waiter.requestId !== "", waiter, "away implies request id");
+  holds((waiter.session?.caller ?? waiter.caller) === waiter.caller, waiter, "its session is its caller's");
   counts(places.length, claims.length, waiter, "claims, each with a place");
   for (const [index, place] of places.entries()) {
     const { limiter } = place.instance;
@@ -114,7 +123,11 @@ function assertRequests(state: State): void {
   const look = (living: Waiter | Lease) => {
     if (living.requestId === "") return;
     there += 1;
-    holds(state.requests.get(living.requestId) === living, living, "its request id leads to it");
+    holds(
+      state.requests.get(keyOfCaller(living.caller, living.requestId)) === living,
+      living,
+      "its request id leads to it",
+    );
   };
   for (const waiter of state.waiters.values()) look(waiter);
   for (const lease of state.leases.values()) look(lease);

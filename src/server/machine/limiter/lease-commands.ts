@@ -1,14 +1,16 @@
 /** Holding: what becomes of waiters and leases once they are there. */
 
+import { callerOf, keyOfCaller } from "../callers.ts";
 import { expiresAt, isHeldOver, keepsPlace, outlivesStream, sessionIdOf, streamOf } from "../liveness.ts";
 import { refusal } from "../reasons.ts";
 import { enter } from "../session.ts";
 import type { Abandon, CancelWaiter, Ended, Leave, Outcomes, Release, Renew, Revoke, Withdraw } from "./command.ts";
-import { detach, endLease, orphan, pastEnd, undoGrant } from "./ending.ts";
+import { detach, endLease, orphan, pastEnd, pastEndOfAny, undoGrant } from "./ending.ts";
 import { startClock } from "./grant.ts";
 import { type HeldClaim, isFirstHeld, type Lease, noteRevoked } from "./lease.ts";
 import { flowOf, type Waiter } from "./limiter.ts";
 import type { WorkOutcome } from "./outcomes.ts";
+import { leaseOf } from "./owning.ts";
 import { dequeue, stepAside } from "./queue.ts";
 import { pastRequest } from "./requests.ts";
 import { noteChange, type State } from "./state.ts";
@@ -40,17 +42,17 @@ function leaveLease(state: State, lease: Lease, how: Leave["how"]): void {
 }
 
 export function renew(state: State, command: Renew): Outcomes["renew"] {
-  const lease = state.leases.get(command.leaseId);
-  if (lease === undefined) return pastEnd(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
+  const lease = leaseOf(state, command);
+  if (lease === undefined) return pastEnd(state, callerOf(command), command.leaseId) ?? refusal("LEASE_NOT_FOUND");
   startClock(state, lease);
   return { kind: "renewed", lease };
 }
 
 export function release(state: State, command: Release): Outcomes["release"] {
-  const session = enter(state, command.session);
+  const session = enter(state, command);
   if (session?.kind === "refused") return session;
-  const lease = state.leases.get(command.leaseId);
-  if (lease === undefined) return pastEnd(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
+  const lease = leaseOf(state, command);
+  if (lease === undefined) return pastEnd(state, callerOf(command), command.leaseId) ?? refusal("LEASE_NOT_FOUND");
   if (session !== undefined) {
     if (sessionIdOf(lease) !== session.id) return refusal("LEASE_NOT_FOUND");
     // It has the answer.
@@ -60,8 +62,11 @@ export function release(state: State, command: Release): Outcomes["release"] {
 }
 
 /** Gives up a request: its lease is released, its waiter leaves, and if neither is there it will be refused. */
-export function withdraw(state: State, { requestId, workOutcome }: Withdraw): Outcomes["withdraw"] {
-  const live = state.requests.get(requestId);
+export function withdraw(state: State, command: Withdraw): Outcomes["withdraw"] {
+  const { requestId, workOutcome } = command;
+  const caller = callerOf(command);
+  const key = keyOfCaller(caller, requestId);
+  const live = state.requests.get(key);
   if (live?.kind === "lease") return releaseLease(state, live, workOutcome);
   if (live !== undefined) {
     dequeue(state, live);
@@ -69,12 +74,12 @@ export function withdraw(state: State, { requestId, workOutcome }: Withdraw): Ou
       state.events.push({ to: live.stream, about: live.id, news: refusal("REQUEST_WITHDRAWN") });
     }
   } else {
-    const past = state.pastRequests.get(requestId);
+    const past = state.pastRequests.get(key);
     if (past?.kind === "ended") return { kind: "ended", leaseId: "", end: past.end, already: true };
     if (past?.kind === "spent") return { kind: "ended", leaseId: past.lease.id, end: "released", already: true };
     if (past !== undefined) return { kind: "withdrawn" };
   }
-  pastRequest(state, requestId, { kind: "withdrawn" });
+  pastRequest(state, { caller, requestId }, { kind: "withdrawn" });
   return { kind: "withdrawn" };
 }
 
@@ -94,8 +99,11 @@ function releaseLease(state: State, lease: Lease, workOutcome: WorkOutcome): End
  * Undoes a grant of which no call has heard. A retry under the same request id has been promised the same lease: it ends with
  * the last call that was promised it, and the request id is free again.
  */
-export function abandon(state: State, { id, requestId }: Abandon): Outcomes["abandon"] {
-  const live = state.leases.get(id) ?? (requestId === "" ? undefined : state.requests.get(requestId));
+export function abandon(state: State, command: Abandon): Outcomes["abandon"] {
+  const { id, requestId } = command;
+  const live =
+    state.leases.get(id) ??
+    (requestId === "" ? undefined : state.requests.get(keyOfCaller(callerOf(command), requestId)));
   if (live?.kind !== "lease") return { kind: "done" };
   live.promises -= 1;
   if (live.promises === 0) undoGrant(state, live);
@@ -105,7 +113,7 @@ export function abandon(state: State, { id, requestId }: Abandon): Outcomes["aba
 /** Asks the holder for the lease back, which then ends a ttl from now at the latest; by force it ends now. */
 export function revoke(state: State, command: Revoke): Outcomes["revoke"] {
   const lease = state.leases.get(command.leaseId);
-  if (lease === undefined) return pastEnd(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
+  if (lease === undefined) return pastEndOfAny(state, command.leaseId) ?? refusal("LEASE_NOT_FOUND");
   if (command.force || lease.ttl === 0) {
     endLease(state, lease, "revoked");
     return { kind: "ended", leaseId: lease.id, end: "revoked", already: false };

@@ -21,6 +21,8 @@ export interface Lease extends Held {
   /** Rises with each grant: the order of lists. */
   readonly serial: number;
   readonly holder: string;
+  /** Whose it is: to any other it does not exist. */
+  readonly caller: string;
   /** Which call was answered with it, and what that had asked for. */
   readonly call: "acquire" | "try-acquire";
   readonly asked: readonly Claim[];

@@ -135,6 +135,7 @@ export interface Waiter extends Queuer, Member<Waiter> {
   /** The id of the lease that it will have. */
   readonly id: string;
   readonly holder: string;
+  readonly caller: string;
   readonly claims: readonly Claim[];
   /** One for each claim; none before it stands in its queues. */
   places: readonly Place[];

@@ -1,5 +1,6 @@
 /** Standing in line: a request stands in the queue of each instance that it claims, and is served when first in all. */
 
+import { countIn, countOut, keyOfCaller } from "../callers.ts";
 import { stopWaiting } from "../session.ts";
 import { Fifo } from "../structures/fifo.ts";
 import { demandOf } from "./estimate.ts";
@@ -11,7 +12,8 @@ import { noteChange, type State } from "./state.ts";
 export function enqueue(state: State, waiter: Waiter, open: readonly OpenClaim[]): void {
   state.arrival += 1;
   state.waiters.add(waiter);
-  if (waiter.requestId !== "") state.requests.set(waiter.requestId, waiter);
+  countIn(state, waiter.caller, "waiters");
+  if (waiter.requestId !== "") state.requests.set(keyOfCaller(waiter.caller, waiter.requestId), waiter);
   waiter.session?.waiting.add(waiter);
   if (waiter.deadline !== Number.POSITIVE_INFINITY) state.deadlines.set(waiter, waiter.deadline);
   waiter.places = open.map((one) => append(state, waiter, one));
@@ -51,7 +53,8 @@ export function dequeue(state: State, waiter: Waiter): void {
 /** The same for one that is granted in this step: the instances are still wanted. */
 export function takeOut(state: State, waiter: Waiter): void {
   state.waiters.delete(waiter);
-  if (waiter.requestId !== "") state.requests.delete(waiter.requestId);
+  countOut(state, waiter.caller, "waiters");
+  if (waiter.requestId !== "") state.requests.delete(keyOfCaller(waiter.caller, waiter.requestId));
   stopWaiting(state, waiter);
   state.deadlines.clear(waiter);
   for (const place of waiter.places) {

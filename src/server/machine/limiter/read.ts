@@ -89,11 +89,11 @@ export function pageLeases(state: State, filter: Filter, wallTime: WallTime): Pa
   return takePage(leasesAfter(state, filter), {
     limit: filter.limit,
     view: (lease) => viewLease(lease, wallTime),
-    bytes: ({ holder, claims }) => {
+    bytes: ({ holder, caller, claims }) => {
       const held = claims.map(({ instance: { limiter, key }, slots }) => {
         return CLAIM_BYTES + bytesOf(limiter.config.name, key) + SLOT_BYTES * slots.length;
       });
-      return ITEM_BYTES + bytesOf(holder) + sum(held);
+      return ITEM_BYTES + bytesOf(holder, caller) + sum(held);
     },
     token: ({ serial }) => String(serial),
   });
@@ -111,10 +111,10 @@ export function pageWaiters(state: State, filter: Filter, wallTime: WallTime): P
   return takePage(waitersAfter(state, filter), {
     limit: filter.limit,
     view: (waiter) => viewWaiter(state, waiter, state.now, wallTime),
-    bytes: ({ holder, claims }) => {
+    bytes: ({ holder, caller, claims }) => {
       const asked = claims.map((claim) => CLAIM_BYTES + bytesOf(claim.limiter, claim.key));
       // Each claim may have an obstacle beside it.
-      return ITEM_BYTES + bytesOf(holder) + 2 * sum(asked);
+      return ITEM_BYTES + bytesOf(holder, caller) + 2 * sum(asked);
     },
     token: (waiter) => String(arrivalOf(waiter)),
   });
@@ -136,6 +136,7 @@ export function viewWaiter(state: State, waiter: Waiter, now: number, wallTime: 
     id: waiter.id,
     claims: waiter.claims,
     holder: waiter.holder,
+    caller: waiter.caller,
     waitersAhead: waitersAhead(waiter),
     estimatedWait: estimateOf(waiter, now),
     missing: missingOf(state, waiter),

@@ -3,6 +3,7 @@
  * 1970, since the machine's own time begins anew with each process; the keeper converts them.
  */
 
+import { keptCaller } from "../callers.ts";
 import { sessionIdOf } from "../liveness.ts";
 import type { Claim } from "./claim.ts";
 import { caughtUp, type EarlierRate } from "./earlier-rates.ts";
@@ -61,6 +62,8 @@ export interface LeaseRecord {
   readonly id: string;
   readonly serial: number;
   readonly holder: string;
+  /** Undefined: the anonymous, as in records of before this was kept. */
+  readonly caller?: string | undefined;
   readonly call: Lease["call"];
   readonly asked: readonly Claim[];
   readonly claims: readonly HeldRecord[];
@@ -90,6 +93,8 @@ export interface WaiterRecord {
   readonly id: string;
   readonly arrival: number;
   readonly holder: string;
+  /** As for a lease. */
+  readonly caller?: string | undefined;
   readonly claims: readonly Claim[];
   readonly arrivedAt: number;
   readonly ttl: number;
@@ -106,6 +111,8 @@ export interface WaiterRecord {
 /** `grant` alone: the grant held nothing, and this is what it was. */
 export interface PastRequestRecord {
   readonly requestId: string;
+  /** As for a lease. */
+  readonly caller?: string | undefined;
   readonly call: Lease["call"];
   readonly asked: readonly Claim[];
   readonly end: LeaseEnd | undefined;
@@ -152,6 +159,7 @@ export function leaseRecord(lease: Lease, epoch: number): LeaseRecord {
     id,
     serial,
     holder,
+    caller: keptCaller(lease.caller),
     call,
     asked,
     claims: lease.claims.map(({ instance, permits, tokens, fencingToken, slots }) => ({
@@ -179,6 +187,7 @@ export function waiterRecord(waiter: Waiter, epoch: number): WaiterRecord {
     id,
     arrival: waiter.places[0]?.arrival ?? 0,
     holder,
+    caller: keptCaller(waiter.caller),
     claims,
     arrivedAt: arrivedAt + epoch,
     ttl,
@@ -190,15 +199,21 @@ export function waiterRecord(waiter: Waiter, epoch: number): WaiterRecord {
   };
 }
 
-export function pastRequestRecord(requestId: string, past: PastRequest, epoch: number): PastRequestRecord {
+export function pastRequestRecord(
+  request: { readonly caller: string; readonly requestId: string },
+  past: PastRequest,
+  epoch: number,
+): PastRequestRecord {
+  const { requestId } = request;
+  const caller = keptCaller(request.caller);
   switch (past.kind) {
     case "ended":
-      return { requestId, call: past.call, asked: past.asked, end: past.end, grant: undefined };
+      return { requestId, caller, call: past.call, asked: past.asked, end: past.end, grant: undefined };
     case "spent": {
       const grant = leaseRecord(past.lease, epoch);
-      return { requestId, call: past.call, asked: past.asked, end: undefined, grant };
+      return { requestId, caller, call: past.call, asked: past.asked, end: undefined, grant };
     }
     case "withdrawn":
-      return { requestId, call: "acquire", asked: [], end: undefined, grant: undefined, withdrawn: true };
+      return { requestId, caller, call: "acquire", asked: [], end: undefined, grant: undefined, withdrawn: true };
   }
 }

@@ -1,5 +1,6 @@
 /** Taking up again after a restart: what was held is held on, and the rest is free at once. */
 
+import { ANONYMOUS_CALLER, callerOf, countIn, keyOfCaller } from "../callers.ts";
 import { DETACHED, holdIn, ORPHANED } from "../liveness.ts";
 import { createSession, type Session } from "../session.ts";
 import { Slots } from "../structures/slots.ts";
@@ -179,26 +180,30 @@ function restoreLeases(state: State, { leases, adopted }: Records): void {
 
 /** Sessions are away, each for a ttl and as long as its place among the others says. */
 function restoreSessions(state: State, leases: readonly LeaseRecord[]): void {
-  const ttls = new Map<string, number>();
-  for (const { session, ttl } of leases) {
-    if (session !== undefined) ttls.set(session, Math.min(ttl, ttls.get(session) ?? Number.POSITIVE_INFINITY));
+  const found = new Map<string, { readonly caller: string; ttl: number }>();
+  for (const { session, ttl, caller } of leases) {
+    if (session === undefined) continue;
+    const known = found.get(session);
+    if (known === undefined) found.set(session, { caller: callerOf({ caller }), ttl });
+    else known.ttl = Math.min(known.ttl, ttl);
   }
   let index = 0;
-  for (const [id, ttl] of ttls) {
-    const aliveAt = state.now + Math.floor((SPREAD * ttl * index) / ttls.size);
-    state.sessions.set(id, createSession(id, aliveAt));
+  for (const [id, { caller, ttl }] of found) {
+    const aliveAt = state.now + Math.floor((SPREAD * ttl * index) / found.size);
+    state.sessions.set(id, createSession(id, caller, aliveAt));
     index += 1;
   }
 }
 
-function sessionOf(state: State, id: string | undefined): Session<Waiter> | undefined {
+/** Only damage can have put what two callers have into one session: then it is the first one's, and the rest is in none. */
+function sessionOf(state: State, id: string | undefined, caller: string): Session<Waiter> | undefined {
   if (id === undefined) return undefined;
   let session = state.sessions.get(id);
   if (session === undefined) {
-    session = createSession(id, state.now);
+    session = createSession(id, caller, state.now);
     state.sessions.set(id, session);
   }
-  return session;
+  return session.caller === caller ? session : undefined;
 }
 
 /** A lease that was to end with its stream has ended; one that holds nothing of a limiter that is there is none. */
@@ -213,7 +218,8 @@ function restoreLease(
   record: LeaseRecord,
   { stretch, slots: taken }: { readonly stretch: number; readonly slots: Map<Instance, Set<number>> },
 ): void {
-  const requestId = state.requests.has(record.requestId) ? "" : record.requestId;
+  const caller = callerOf(record);
+  const requestId = state.requests.has(keyOfCaller(caller, record.requestId)) ? "" : record.requestId;
   const whole = toLease(state, { ...record, requestId });
   const lease: Lease = { ...whole, claims: whole.claims.map((claim) => withFreeSlots(claim, taken)) };
   for (const { instance, permits, fencingToken } of lease.claims) {
@@ -224,12 +230,13 @@ function restoreLease(
     if (permits > 0) holdersOf(instance).add(lease.grantedAt, permits);
   }
   state.leases.set(lease.id, lease);
-  if (lease.requestId !== "") state.requests.set(lease.requestId, lease);
+  countIn(state, caller, "leases");
+  if (lease.requestId !== "") state.requests.set(keyOfCaller(caller, lease.requestId), lease);
   for (const limiter of heldLimiters(lease)) {
     limiter.leases += 1;
     if (lease.attachment.kind === "orphaned") limiter.orphanedLeases += 1;
   }
-  const session = sessionOf(state, record.session);
+  const session = sessionOf(state, record.session, caller);
   if (session !== undefined) holdIn(state, lease, session, false);
   noteRevoked(lease);
   if (session !== undefined && lease.revokedAt === undefined) return;
@@ -247,10 +254,20 @@ function withFreeSlots(claim: HeldClaim, taken: Map<Instance, Set<number>>): Hel
 }
 
 function toLease(state: State, record: LeaseRecord): Lease {
-  const { claims, detached, revoked, grantedAt, keepsOnCancel = false, session: _, ...rest } = record;
+  const {
+    claims,
+    detached,
+    revoked,
+    grantedAt,
+    caller = ANONYMOUS_CALLER,
+    keepsOnCancel = false,
+    session: _,
+    ...rest
+  } = record;
   return {
     kind: "lease",
     ...rest,
+    caller,
     claims: claims.map(({ limiter: name, key, ...held }): HeldClaim => {
       return { ...held, instance: instanceOf(state, { name, key, held: held.permits > 0 }) };
     }),
@@ -284,20 +301,21 @@ function nameOnly(name: string): Limiter {
 
 function restorePastRequest(state: State, record: PastRequestRecord): void {
   const { requestId, call, asked, end, grant, withdrawn } = record;
+  const key = keyOfCaller(callerOf(record), requestId);
   if (withdrawn === true) {
-    state.pastRequests.set(requestId, { kind: "withdrawn" }, state.now);
+    state.pastRequests.set(key, { kind: "withdrawn" }, state.now);
   } else if (end !== undefined) {
-    state.pastRequests.set(requestId, { kind: "ended", call, asked, end }, state.now);
+    state.pastRequests.set(key, { kind: "ended", call, asked, end }, state.now);
   } else if (grant !== undefined) {
-    state.pastRequests.set(requestId, { kind: "spent", call, asked, lease: toLease(state, grant) }, state.now);
+    state.pastRequests.set(key, { kind: "spent", call, asked, lease: toLease(state, grant) }, state.now);
   }
 }
 
-function waitsOn(state: State, { id, requestId, ttl, claims, deadline }: WaiterRecord): boolean {
+function waitsOn(state: State, { id, caller, requestId, ttl, claims, deadline }: WaiterRecord): boolean {
   const inTime = deadline === undefined || deadline > state.now;
   return (
     requestId !== "" &&
-    !state.requests.has(requestId) &&
+    !state.requests.has(keyOfCaller(callerOf({ caller }), requestId)) &&
     !state.leases.has(id) &&
     ttl > 0 &&
     inTime &&
@@ -315,6 +333,7 @@ function restoreWaiter(state: State, record: WaiterRecord): void {
     arrival: _,
     arrivedAt,
     deadline = Number.POSITIVE_INFINITY,
+    caller = ANONYMOUS_CALLER,
     keepsOnCancel = false,
     session,
     ...rest
@@ -325,13 +344,14 @@ function restoreWaiter(state: State, record: WaiterRecord): void {
   const waiter: Waiter = {
     kind: "waiter",
     ...rest,
+    caller,
     keepsOnCancel,
     places: [],
     arrivedAt: Math.min(arrivedAt, state.now),
     deadline,
     stream: undefined,
     monitored: false,
-    session: sessionOf(state, session),
+    session: sessionOf(state, session, caller),
     sentAhead: 0,
     stretch: undefined,
     seat: 0,

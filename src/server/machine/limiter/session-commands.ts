@@ -1,5 +1,6 @@
 /** Sessions of limiters: their streams come and go, and what they hold and wait for with them. */
 
+import { callerOf } from "../callers.ts";
 import { holdIn, leaveSessionOf, outlivesStream } from "../liveness.ts";
 import { refusal } from "../reasons.ts";
 import { attachStream, createSession, detachStream, enter, isAway, leastTtl, type Session } from "../session.ts";
@@ -16,10 +17,11 @@ export function openSession(state: State, command: OpenSession): Outcomes["open-
   const { sessionId } = command;
   const known = state.sessions.get(sessionId);
   if (known !== undefined) {
-    takeUp(state, known, command);
+    // Ids are the server's own: what is another caller's stays as it is, and answers to no command of this one.
+    if (known.caller === callerOf(command)) takeUp(state, known, command);
     return DONE;
   }
-  const session = createSession<Waiter>(sessionId, state.now);
+  const session = createSession<Waiter>(sessionId, callerOf(command), state.now);
   session.first = true;
   state.sessions.set(sessionId, session);
   attachStream(state, session, command);
@@ -28,7 +30,7 @@ export function openSession(state: State, command: OpenSession): Outcomes["open-
 
 export function resumeSession(state: State, command: ResumeSession): Outcomes["resume-session"] {
   const session = state.sessions.get(command.sessionId);
-  if (session === undefined) return refusal("SESSION_NOT_FOUND");
+  if (session?.caller !== callerOf(command)) return refusal("SESSION_NOT_FOUND");
   takeUp(state, session, command);
   const leases = heldIn(state, session).sort((a, b) => a.serial - b.serial);
   // Its client may have been away when an operator asked for one.
@@ -40,7 +42,7 @@ export function resumeSession(state: State, command: ResumeSession): Outcomes["r
 }
 
 export function renewSession(state: State, command: RenewSession): Outcomes["renew-session"] {
-  const session = enter(state, command.session);
+  const session = enter(state, command);
   if (session?.kind !== "session") return session ?? refusal("SESSION_NOT_FOUND");
   let least = leastTtl(session);
   if (least !== undefined) least = reliableFor(least);

@@ -135,6 +135,7 @@ function admit(state: State, waiter: Waiter): void {
       call: "acquire",
       claims: waiter.claims,
       holder: waiter.holder,
+      caller: waiter.caller,
       requestId: waiter.requestId,
       ttl: waiter.ttl,
       trustCancel: waiter.trustCancel,

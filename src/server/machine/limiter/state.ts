@@ -1,5 +1,6 @@
 /** The machine's state, which one owner changes in place, and what a step has to say about it. */
 
+import { type CallerBounds, type CallerHouse, createCallers } from "../callers.ts";
 import type { Session, Term } from "../session.ts";
 import { ArrivalIndex } from "../structures/arrival-index.ts";
 import { GenerationMap } from "../structures/generation-map.ts";
@@ -18,6 +19,8 @@ export interface MachineOptions {
   readonly maxWaiters: number;
   /** How many limiters may exist that no file declares, for a command to make another; can be changed later. Unset: any number. */
   readonly maxLimiters?: number;
+  /** How much one caller may have whose command does not say it; can be changed later. Unset: any amount. */
+  readonly callerBounds?: CallerBounds | undefined;
   /**
    * µs to add to the machine's time for the fencing token of a limiter's first grant. With the wall clock's µs since
    * 1970 at the machine's time zero, tokens rise across restarts too: no limiter grants more than once a µs, so a later
@@ -35,7 +38,7 @@ export interface MachineOptions {
   readonly rememberFor?: number;
 }
 
-export interface State {
+export interface State extends CallerHouse {
   /** µs: the instant to which everything below has been brought up. */
   now: number;
   maxWaiters: number;
@@ -54,9 +57,11 @@ export interface State {
   readonly leases: Map<string, Lease>;
   readonly waiters: ArrivalIndex<Waiter>;
   readonly sessions: Map<string, Session<Waiter>>;
-  /** What a request id stands for. */
+  /** What a request id stands for, by `keyOfCaller`. */
   readonly requests: Map<string, Waiter | Lease>;
+  /** By `keyOfCaller`, and for operators by that of no caller. */
   readonly pastLeases: GenerationMap<LeaseEnd>;
+  /** By `keyOfCaller`. */
   readonly pastRequests: GenerationMap<PastRequest>;
   /** Everything that happens by itself: ttls, bounds of waiting, tokens for a head, idle instances to forget. */
   readonly deadlines: IndexedHeap<Waiter | Lease | Term | Instance | Limiter | Chores>;
@@ -86,6 +91,8 @@ export function createState(options: MachineOptions): State {
   return {
     now: 0,
     maxWaiters: options.maxWaiters,
+    callers: createCallers(),
+    callerBounds: options.callerBounds,
     maxLimiters: options.maxLimiters ?? Number.POSITIVE_INFINITY,
     fencingEpoch: options.fencingEpoch ?? 0,
     learning: options.learning ?? false,

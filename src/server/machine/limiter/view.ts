@@ -83,6 +83,7 @@ export interface ObstacleView {
 export interface LeaseView {
   readonly id: string;
   readonly holder: string;
+  readonly caller: string;
   readonly claims: readonly HeldClaimView[];
   readonly grantedAt: number;
   /** 0: it ends with its stream. */
@@ -106,6 +107,7 @@ export interface WaiterView {
   readonly id: string;
   readonly claims: readonly Claim[];
   readonly holder: string;
+  readonly caller: string;
   readonly waitersAhead: number;
   /** µs; undefined where it cannot be known. */
   readonly estimatedWait: number | undefined;
@@ -123,6 +125,7 @@ export function viewLease(lease: Lease, wallTime: WallTime): LeaseView {
   return {
     id: lease.id,
     holder: lease.holder,
+    caller: lease.caller,
     claims: lease.claims.map(viewHeldClaim),
     grantedAt: wallTime(lease.grantedAt),
     ttl: lease.ttl,

@@ -44,7 +44,8 @@ interface Held {
 }
 
 export function createBoardSide(boards: BoardEngine, options: SideOptions) {
-  const { sessionId, monitored, keepOnCancel, ids, outbox, fail, waits, at } = options;
+  const { sessionId, by, monitored, keepOnCancel, ids, outbox, fail, waits, at } = options;
+  const { caller } = by();
   const stream = boards.openStream(hear, options.lose);
   const session: SessionRef = { id: sessionId, stream };
   const verbs = createBoardVerbs(ids);
@@ -148,13 +149,13 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
 
   return {
     open(failed: (error: EngineUnavailable) => void): void {
-      boards.submit({ kind: "open-session", sessionId, stream, monitored, keepOnCancel }, NOTHING, failed);
+      boards.submit({ kind: "open-session", sessionId, stream, monitored, keepOnCancel, caller }, NOTHING, failed);
     },
 
     /** Undefined: nothing is left of it. */
     resume(answered: (cards: readonly SessionCard[] | undefined) => void, failed: (error: EngineUnavailable) => void) {
       boards.submit(
-        { kind: "resume-session", sessionId, stream, monitored, keepOnCancel },
+        { kind: "resume-session", sessionId, stream, monitored, keepOnCancel, caller },
         (answer) =>
           answered(
             answer.kind === "refused" ? undefined : answer.cards.map((work) => hold(work.workId, work, undefined)),
@@ -165,34 +166,35 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
 
     renew(answered: (validFor: number | undefined) => void, failed: (error: EngineUnavailable) => void): void {
       boards.submit(
-        { kind: "renew-session", session },
+        { kind: "renew-session", session, caller },
         (answer) => answered(answer.kind === "refused" ? undefined : answer.validFor),
         failed,
       );
     },
 
     pull(command: OpenCommand, request: PullCardRequest): void {
-      const question = verbs.pull.toCommand(request, undefined) as Omit<PullCard, "stream" | "monitored" | "session">;
+      const asked = verbs.pull.toCommand(request, undefined, by());
+      const question = asked as Omit<PullCard, "stream" | "monitored" | "session">;
       ask(command, { ...question, session });
     },
 
     tryPull: (command: OpenCommand, request: TryPullCardRequest) =>
-      ask(command, verbs.tryPull.toCommand(request, session)),
+      ask(command, verbs.tryPull.toCommand(request, session, by())),
 
     finish: (command: OpenCommand, request: FinishCardRequest) =>
-      end(command, verbs.finish.toCommand(request, session), ({ card }) => ({
+      end(command, verbs.finish.toCommand(request, session, by()), ({ card }) => ({
         case: "finished",
         value: create(FinishCardResponseSchema, { card: cardToWire(card) }),
       })),
 
     sendBack: (command: OpenCommand, request: SendBackCardRequest) =>
-      end(command, verbs.sendBack.toCommand(request, session), ({ card }) => ({
+      end(command, verbs.sendBack.toCommand(request, session, by()), ({ card }) => ({
         case: "sentBack",
         value: create(SendBackCardResponseSchema, { card: cardToWire(card) }),
       })),
 
     giveBack(command: OpenCommand, request: GiveBackCardRequest): void {
-      const asked = verbs.giveBack.toCommand(request, session);
+      const asked = verbs.giveBack.toCommand(request, session, by());
       const toAnswer = (card: ShownCard | undefined): Answer => ({
         case: "givenBack",
         value: create(GiveBackCardResponseSchema, { card: card && cardToWire(card.card) }),
@@ -211,7 +213,7 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
     leaveQueue,
 
     abandon(subject: string, requestId: string): void {
-      giveBackPull(boards, { kind: "abandon-pull", id: subject, requestId });
+      giveBackPull(boards, { kind: "abandon-pull", id: subject, requestId, caller });
     },
 
     leave(how: StreamEnd): void {

@@ -17,6 +17,7 @@ import { refusalError, type WireError } from "../../wire/error-wire.ts";
 import { refusalToWire } from "../../wire/lease-wire.ts";
 import { OK, statusToWire } from "../../wire/status-wire.ts";
 import { giveBack } from "../ask.ts";
+import type { CommandCaller } from "../command-caller.ts";
 import { failureOf } from "../failure.ts";
 import type { StreamEnd } from "../rpc.ts";
 import { type AcquireNews, createVerbs } from "../verbs.ts";
@@ -26,6 +27,8 @@ import type { Answer, SessionOutbox } from "./outbox.ts";
 /** What a side of a session needs of its call. */
 export interface SideOptions {
   readonly sessionId: string;
+  /** Whose session it is; asked for anew with each command. */
+  readonly by: () => CommandCaller;
   /** Whether the server notices by itself that the stream's connection is dead. */
   readonly monitored: boolean;
   readonly keepOnCancel: boolean;
@@ -46,7 +49,8 @@ export interface SideOptions {
 export type LimiterSide = ReturnType<typeof createLimiterSide>;
 
 export function createLimiterSide(engine: Engine, options: SideOptions) {
-  const { sessionId, monitored, keepOnCancel, ids, outbox, close, fail, waits, at } = options;
+  const { sessionId, by, monitored, keepOnCancel, ids, outbox, close, fail, waits, at } = options;
+  const { caller } = by();
   const stream = engine.openStream(hear, options.lose);
   const session: SessionRef = { id: sessionId, stream };
   // What a session holds is its own: no secret is needed, and making one costs more than a grant.
@@ -87,7 +91,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
 
   return {
     open(answered: () => void, failed: (error: EngineUnavailable) => void): void {
-      engine.submit({ kind: "open-session", sessionId, stream, monitored, keepOnCancel }, answered, failed);
+      engine.submit({ kind: "open-session", sessionId, stream, monitored, keepOnCancel, caller }, answered, failed);
     },
 
     /** Undefined: nothing is left of it. */
@@ -96,7 +100,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
       failed: (error: EngineUnavailable) => void,
     ): void {
       engine.submit(
-        { kind: "resume-session", sessionId, stream, monitored, keepOnCancel },
+        { kind: "resume-session", sessionId, stream, monitored, keepOnCancel, caller },
         (answer) => answered(answer.kind === "refused" ? undefined : answer.leaseIds),
         failed,
       );
@@ -105,14 +109,14 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
     /** µs; undefined: nothing is bound to a time. */
     renew(answered: (validFor: number | undefined) => void, failed: (error: EngineUnavailable) => void): void {
       engine.submit(
-        { kind: "renew-session", session },
+        { kind: "renew-session", session, caller },
         (answer) => answered(answer.kind === "refused" ? undefined : answer.validFor),
         failed,
       );
     },
 
     acquire(command: OpenCommand, request: AcquireRequest): void {
-      const asked = verbs.acquire.toSessionCommand(request, { stream, monitored, keepOnCancel, session });
+      const asked = verbs.acquire.toSessionCommand(request, { stream, monitored, keepOnCancel, session }, by());
       command.subject = asked.id;
       engine.submit(
         asked,
@@ -133,7 +137,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
     },
 
     tryAcquire(command: OpenCommand, request: TryAcquireRequest): void {
-      const asked: TryAcquire = verbs.tryAcquire.toCommand(request, session);
+      const asked: TryAcquire = verbs.tryAcquire.toCommand(request, session, by());
       command.subject = asked.id;
       engine.submit(
         asked,
@@ -146,14 +150,14 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
       const { leaseId, secret, requestId } = request;
       const own = secret === "";
       if (requestId === "" && !own && !ids.isSecretOf(leaseId, secret)) {
-        engine.knowsLease(leaseId).then(
+        engine.knowsLease(leaseId, caller).then(
           (known) => fail(command, refusalError(refusal(known ? "LEASE_SECRET_MISMATCH" : "LEASE_NOT_FOUND"))),
           (error) => fail(command, failureOf(error)),
         );
         return;
       }
       engine.submit(
-        verbs.release.toCommand(request, own ? session : undefined),
+        verbs.release.toCommand(request, own ? session : undefined, by()),
         (answer) => {
           if (answer.kind === "refused") fail(command, refusalError(answer));
           else close(command, { case: "released", value: verbs.release.toMessage(answer) });
@@ -166,7 +170,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
 
     /** The client is to hear nothing more of a command: it takes nothing. */
     abandon(subject: string, requestId: string): void {
-      giveBack(engine, { kind: "abandon", id: subject, requestId });
+      giveBack(engine, { kind: "abandon", id: subject, requestId, caller });
       leaveQueue(subject, "cancelled");
     },
 

@@ -14,6 +14,7 @@ import type {
 import type { Ids } from "../../ids.ts";
 import { refusal } from "../../machine/reasons.ts";
 import { draining, invalidRequest, refusalError, type WireError } from "../../wire/error-wire.ts";
+import { byName, type CommandCallerOf } from "../command-caller.ts";
 import { failureOf } from "../failure.ts";
 import type { Heartbeats } from "../heartbeats.ts";
 import type { BidiStream, StreamEnd } from "../rpc.ts";
@@ -27,6 +28,8 @@ export interface SessionPorts extends CarryingPorts {
   readonly engine: Engine;
   readonly boards: BoardEngine;
   readonly heartbeats: Heartbeats;
+  /** As of AdmissionService. */
+  readonly commandCaller?: CommandCallerOf;
 }
 
 export interface SessionCall {
@@ -45,7 +48,7 @@ export interface SessionCallOptions {
 const COMMANDS_A_TURN = 256;
 
 export function openSessionCall(ports: SessionPorts, { stream, isStopping, onOver }: SessionCallOptions): SessionCall {
-  const { ids, heartbeats } = ports;
+  const { ids, heartbeats, commandCaller = byName } = ports;
   const messages: SessionRequest[] = [];
   /** Of the first message: the command that is next. */
   let next = 0;
@@ -138,6 +141,7 @@ export function openSessionCall(ports: SessionPorts, { stream, isStopping, onOve
       close,
       fail,
       sessionId,
+      by: () => commandCaller(stream.caller),
       monitored: stream.probed,
       keepOnCancel,
       ids,

@@ -143,7 +143,7 @@ export function keysOfLeases({ leases, waiters, pastRequests, buckets }: Records
   const keys = [
     ...leases.map(({ id }) => `lease:${id}`),
     ...waiters.map(({ id }) => `waiter:${id}`),
-    ...pastRequests.map(({ requestId }) => requestKey(requestId)),
+    ...pastRequests.map(requestKey),
   ];
   for (const { limiter, key } of buckets) keys.push(`bucket:${nameOf(limiter, key)}`);
   return keys;

@@ -1,5 +1,6 @@
 /** The keys of rows. */
 
+import { callerOf, keyOfCaller } from "../../machine/callers.ts";
 import type { RowChange } from "../row.ts";
 
 /** Returns what stands behind the kind in a key, for what has a name of several parts. */
@@ -18,9 +19,15 @@ export function ownRow(name: string, body: string): RowChange {
   return { key: `${OWN}:${name}`, body };
 }
 
-/** Returns the key under which a request id is remembered. */
-export function requestKey(requestId: string): string {
-  return `request:${requestId}`;
+/** Returns the key under which a request id is remembered; `caller` undefined: the anonymous. */
+export function requestKey({
+  caller,
+  requestId,
+}: {
+  readonly caller?: string | undefined;
+  readonly requestId: string;
+}): string {
+  return `request:${keyOfCaller(callerOf({ caller }), requestId)}`;
 }
 
 /** Whether the key is that of a request id that is remembered. */

@@ -11,7 +11,7 @@ import {
   waiterRecord,
 } from "../../machine/limiter/record.ts";
 import type { RowChange } from "../row.ts";
-import { nameOf } from "./keys.ts";
+import { nameOf, requestKey } from "./keys.ts";
 
 /** The machines' zero, in the times of the records. */
 export interface Zero {
@@ -55,9 +55,9 @@ export function toKept(change: Change | BoardChange, { epoch, ranBefore }: Zero)
     case "waiter-left":
       return change.waiter.requestId === "" ? undefined : gone("lease", "waiter", change.waiter.id);
     case "request-past": {
-      const { requestId, past } = change;
-      const kept = put("lease", "request", requestId, pastRequestRecord(requestId, past, epoch));
-      return { ...kept, awaited: past.kind === "spent" };
+      const { past } = change;
+      const row = { key: requestKey(change), body: JSON.stringify(pastRequestRecord(change, past, epoch)) };
+      return { row, of: "lease", awaited: past.kind === "spent" };
     }
     case "limiter-put":
       return put(

@@ -72,7 +72,8 @@ export function drain({ state, step, limiter }: Drainable): void {
       const { work } = card;
       if (work === undefined) continue;
       progress += 1;
-      step({ kind: "finish", ...at(card), token: work.token, words: "", failed: false, session: undefined });
+      const { token, caller } = work;
+      step({ kind: "finish", ...at(card), token, words: "", failed: false, session: undefined, caller });
     }
   }
 

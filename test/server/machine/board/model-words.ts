@@ -2,6 +2,7 @@
 
 import type { PullCard } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, CardContent, CardState, StageConfig } from "../../../../src/server/machine/board/model.ts";
+import { type Called, callerOf } from "../../../../src/server/machine/callers.ts";
 import type { Attachment } from "../../../../src/server/machine/liveness.ts";
 
 /** An outcome or an event, of the machine or the model. */
@@ -31,6 +32,7 @@ export interface ModelBoard {
 
 export interface ModelWork {
   readonly id: string;
+  readonly caller: string;
   readonly worker: string;
   readonly ttl: number | undefined;
   readonly requestId: string;
@@ -56,7 +58,7 @@ export interface ModelCard {
   reason: string;
   result: string;
   work: ModelWork | undefined;
-  lastWork: { readonly token: number; readonly end: string } | undefined;
+  lastWork: { readonly token: number; readonly end: string; readonly caller: string } | undefined;
   enteredAt: number;
   completedAt: number | undefined;
   blockedAt: number | undefined;
@@ -65,6 +67,7 @@ export interface ModelCard {
 
 export interface ModelPuller {
   readonly id: string;
+  readonly caller: string;
   readonly board: ModelBoard;
   readonly stage: ModelStage;
   readonly worker: string;
@@ -107,6 +110,7 @@ export function toPuller(
   const { id, worker, requestId, detached, stream, monitored, maxWait } = command;
   return {
     id,
+    caller: callerOf(command),
     board,
     stage,
     worker,
@@ -121,6 +125,11 @@ export function toPuller(
     awayUntil: Number.POSITIVE_INFINITY,
     kept: undefined,
   };
+}
+
+/** What a request id of a caller stands for is that caller's alone. */
+export function keyOf({ caller, requestId }: Called & { readonly requestId: string }): string {
+  return JSON.stringify([callerOf({ caller }), requestId]);
 }
 
 /** A pull that asks for an answer at once is answered by the limiter. */

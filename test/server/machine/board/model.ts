@@ -15,6 +15,7 @@ import type {
   UpdateBoard,
 } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, CardContent, CardState } from "../../../../src/server/machine/board/model.ts";
+import { type Called, type CallerBounds, callerOf } from "../../../../src/server/machine/callers.ts";
 import type { Attachment } from "../../../../src/server/machine/liveness.ts";
 import {
   boardSaid,
@@ -24,6 +25,7 @@ import {
   DONE,
   givesUpAt,
   isPresent,
+  keyOf,
   type ModelBoard,
   type ModelCard,
   type ModelPull,
@@ -53,12 +55,18 @@ export class BoardModel {
   readonly boards = new Map<string, ModelBoard>();
   /** In the order of their arrival. */
   pullers: ModelPuller[] = [];
+  readonly #callerBounds: CallerBounds | undefined;
   #now = 0;
   #serial = 0;
+  /** By caller, and request id. */
   readonly #past = new Map<string, { board: string; stage: string; card: string; held: boolean }>();
   readonly #withdrawn = new Set<string>();
   #events: { to: number; said: Said }[] = [];
   #claims: string[] = [];
+
+  constructor(options: { readonly callerBounds?: CallerBounds } = {}) {
+    this.#callerBounds = options.callerBounds;
+  }
 
   step(command: BoardCommand, now: number): ModelStep {
     this.#now = Math.max(this.#now, now);
@@ -178,10 +186,10 @@ export class BoardModel {
         return this.#pull(command);
       case "resume-work":
         return this.#withCard(command, (card) => {
-          if (card.work?.token !== command.token) {
+          if (!isOwn(card.work, command)) {
             return refused("STALE_FENCING_TOKEN", { board: command.board, card: command.cardId });
           }
-          return this.#attach(card, card.work, command, {
+          return this.#attach(card, card.work as ModelWork, command, {
             kind: "attached",
             stream: command.stream,
             monitored: command.monitored,
@@ -201,7 +209,7 @@ export class BoardModel {
         if (puller !== undefined) this.#dequeue(puller);
         const held =
           this.works.find(({ work }) => work.id === id) ??
-          this.works.find(({ work }) => requestId !== "" && work.requestId === requestId);
+          this.works.find(({ work }) => requestId !== "" && keyOf(work) === keyOf(command));
         if (held === undefined) return DONE;
         held.work.promises -= 1;
         if (held.work.promises > 0) return DONE;
@@ -210,8 +218,8 @@ export class BoardModel {
         return DONE;
       }
       case "withdraw-pull": {
-        const { requestId, words } = command;
-        const held = this.works.find(({ work }) => work.requestId === requestId);
+        const { words } = command;
+        const held = this.works.find(({ work }) => keyOf(work) === keyOf(command));
         if (held !== undefined) {
           held.card.reason = words;
           held.card.attempt -= 1;
@@ -219,12 +227,12 @@ export class BoardModel {
           this.#tellOver(held.card, held.work, undefined);
           return cardSaid(held.card);
         }
-        const puller = this.pullers.find((each) => each.requestId === requestId);
+        const puller = this.pullers.find((each) => keyOf(each) === keyOf(command));
         if (puller !== undefined) {
           this.#dequeue(puller);
           this.#tell(puller.stream, refused("REQUEST_WITHDRAWN", placeOf(puller)));
         }
-        if (!this.#past.has(requestId)) this.#withdrawn.add(requestId);
+        if (!this.#past.has(keyOf(command))) this.#withdrawn.add(keyOf(command));
         return DONE;
       }
       case "hold-claim":
@@ -252,10 +260,11 @@ export class BoardModel {
       }
       case "renew-work":
         return this.#withCard(command, (card) => {
-          if (card.work?.token !== command.token) return refused("STALE_FENCING_TOKEN", placeOf(card));
-          card.work.heard = true;
-          this.#startClock(card.work);
-          return { kind: "work-renewed", work: card.work.id };
+          const work = card.work as ModelWork;
+          if (!isOwn(work, command)) return refused("STALE_FENCING_TOKEN", placeOf(card));
+          work.heard = true;
+          this.#startClock(work);
+          return { kind: "work-renewed", work: work.id };
         });
       case "finish":
       case "give-back":
@@ -264,11 +273,9 @@ export class BoardModel {
       case "block":
         return this.#withCard(command, (card) => {
           const { work, lastWork } = card;
-          if (command.token !== 0 && lastWork?.token === command.token && lastWork.end === "block")
-            return cardSaid(card);
+          if (command.token !== 0 && isOwn(lastWork, command) && lastWork?.end === "block") return cardSaid(card);
           if (card.state === "completed") return refused("CARD_STATE", placeOf(card));
-          if (command.token !== 0 && work?.token !== command.token)
-            return refused("STALE_FENCING_TOKEN", placeOf(card));
+          if (command.token !== 0 && !isOwn(work, command)) return refused("STALE_FENCING_TOKEN", placeOf(card));
           this.#release(card);
           card.reason = command.reason;
           if (work === undefined) {
@@ -564,12 +571,12 @@ export class BoardModel {
   }
 
   #take(puller: ModelPuller, pull: ModelPull): Said {
-    const { id, board, stage, worker, ttl, requestId, detached, stream, monitored, keepsOnCancel } = puller;
+    const { id, caller, board, stage, worker, ttl, requestId, detached, stream, monitored, keepsOnCancel } = puller;
     this.#shift(board, stage, pull);
     const { card } = pull;
     if (stage.config.kind === "queue") {
       const past = { board: nameOf(board), stage: stage.config.name, card: card.id, held: false };
-      if (requestId !== "") this.#past.set(requestId, past);
+      if (requestId !== "") this.#past.set(keyOf(puller), past);
       return pulledSaid(card, undefined, false);
     }
     const attachment = detached
@@ -578,6 +585,7 @@ export class BoardModel {
     const claimed = claims(stage);
     const work = {
       id,
+      caller,
       worker,
       ttl,
       requestId,
@@ -626,8 +634,11 @@ export class BoardModel {
     }
     const pull = present === 0 ? this.#find(board, stage, now ? only : undefined) : "NO_CARD";
     const puller = toPuller(command, { board, stage, now: this.#now });
-    if (typeof pull !== "string" && !claims(stage)) return this.#take(puller, pull);
     if (now && typeof pull === "string") return refused(pull, at);
+    const direct = typeof pull !== "string" && !claims(stage);
+    const tooMany = this.#quota(command, { holds: stage.config.kind === "work", waits: !now && !direct });
+    if (tooMany !== undefined) return tooMany;
+    if (typeof pull !== "string" && direct) return this.#take(puller, pull);
     const size = this.pullers.filter((each) => each.stage === stage).length;
     if (typeof pull === "string" && size >= board.config.maxPullers) return refused("QUEUE_FULL", at, size);
     this.pullers.push(puller);
@@ -638,11 +649,21 @@ export class BoardModel {
     return { kind: "pull-waiting", puller: puller.id };
   }
 
+  /** What one caller has may be no more than its bounds, with pullers counted as the work that they will have. */
+  #quota(command: PullCard, { holds, waits }: { readonly holds: boolean; readonly waits: boolean }): Said | undefined {
+    const bounds = command.bounds ?? this.#callerBounds;
+    if (bounds === undefined) return undefined;
+    const pullers = this.pullers.filter(({ caller }) => caller === callerOf(command)).length;
+    const works = this.works.filter(({ work }) => work.caller === callerOf(command)).length;
+    const isOver = (waits && pullers >= bounds.maxWaiters) || (holds && pullers + works >= bounds.maxLeases);
+    return isOver ? refused("CALLER_QUOTA", undefined) : undefined;
+  }
+
   /** What the request id has led to; undefined: it is new. */
   #recall(command: PullCard): Said | undefined {
     const { requestId, board, stage, worker, detached } = command;
     if (requestId === "") return undefined;
-    const puller = this.pullers.find((each) => each.requestId === requestId);
+    const puller = this.pullers.find((each) => keyOf(each) === keyOf(command));
     if (puller !== undefined) {
       const alike =
         nameOf(puller.board) === board &&
@@ -651,7 +672,7 @@ export class BoardModel {
         puller.detached === detached;
       return alike ? this.#takeOver(puller, command) : refused("REQUEST_ID_REUSED", undefined);
     }
-    const held = this.works.find(({ work }) => work.requestId === requestId);
+    const held = this.works.find(({ work }) => keyOf(work) === keyOf(command));
     if (held !== undefined) {
       const { card, work } = held;
       const alike =
@@ -668,8 +689,8 @@ export class BoardModel {
         detached ? DETACHED : { kind: "attached", stream, monitored, first: false },
       );
     }
-    if (this.#withdrawn.has(requestId)) return refused("REQUEST_WITHDRAWN", undefined);
-    const past = this.#past.get(requestId);
+    if (this.#withdrawn.has(keyOf(command))) return refused("REQUEST_WITHDRAWN", undefined);
+    const past = this.#past.get(keyOf(command));
     if (past === undefined) return undefined;
     if (past.board !== board || past.stage !== stage) return refused("REQUEST_ID_REUSED", undefined);
     const card = this.boards.get(board)?.cards.find(({ id }) => id === past.card);
@@ -745,8 +766,9 @@ export class BoardModel {
 
   #conclude(card: ModelCard, command: EndWork): Said {
     const { work, lastWork } = card;
-    if (work === undefined || (work.token !== command.token && (command.token !== 0 || work.ttl !== undefined))) {
-      const again = lastWork?.token === command.token && lastWork.end === command.kind;
+    const isPersons = work?.caller === callerOf(command) && command.token === 0 && work.ttl === undefined;
+    if (work === undefined || !(isOwn(work, command) || isPersons)) {
+      const again = isOwn(lastWork, command) && lastWork?.end === command.kind;
       return again ? cardSaid(card) : refused("STALE_FENCING_TOKEN", placeOf(card));
     }
     switch (command.kind) {
@@ -781,7 +803,7 @@ export class BoardModel {
   #endWork(card: ModelCard, state: CardState, end: string): void {
     const work = card.work as ModelWork;
     const past = { board: nameOf(card.board), stage: card.stage.config.name, card: card.id, held: true };
-    if (work.requestId !== "") this.#past.set(work.requestId, past);
+    if (work.requestId !== "") this.#past.set(keyOf(work), past);
     this.#takeBack(card, state, end);
   }
 
@@ -789,7 +811,7 @@ export class BoardModel {
     const work = card.work as ModelWork;
     if (work.claimed) this.#claims.push(`unclaim ${work.id}`);
     card.work = undefined;
-    card.lastWork = { token: work.token, end };
+    card.lastWork = { token: work.token, end, caller: work.caller };
     this.#setState(card, state);
   }
 
@@ -823,4 +845,12 @@ export class BoardModel {
   #tell(to: number | undefined, said: Said): void {
     if (to !== undefined) this.#events.push({ to, said });
   }
+}
+
+/** To any caller but its own there is no such work. */
+function isOwn(
+  work: { readonly token: number; readonly caller: string } | undefined,
+  command: Called & { readonly token: number },
+): boolean {
+  return work?.token === command.token && work.caller === callerOf(command);
 }

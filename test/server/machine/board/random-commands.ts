@@ -49,6 +49,9 @@ type Sort =
 type Mix = readonly (readonly [Sort, number])[];
 
 /** All that can be done is done. */
+const CALLERS = [undefined, undefined, undefined, "token:ci", "k8s:app"];
+/** What a command brings of its own. */
+const BOUNDS = { maxWaiters: 1, maxLeases: 2 };
 const MIXED: Mix = [
   ["add", 145],
   ["pull", 240],
@@ -130,6 +133,16 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
     return dice.chance(88) ? token : dice.pick([0, token - 1, card?.lastWork?.token ?? 0]);
   }
 
+  /** Most often the caller whose it is, sometimes another. */
+  function callerFor(known: string | undefined, dice: Dice): string | undefined {
+    return known !== undefined && dice.chance(92) ? known : dice.pick(CALLERS);
+  }
+
+  function callerAt({ board, cardId }: { board: string; cardId: string }, dice: Dice): string | undefined {
+    const card = model.boards.get(board)?.cards.find(({ id }) => id === cardId);
+    return callerFor((card?.work ?? card?.lastWork)?.caller, dice);
+  }
+
   function pull(dice: Dice): PullCard {
     serial += 1;
     const retried = dice.chance(15) && asked.length > 0 ? dice.pick(asked.slice(-10)) : undefined;
@@ -156,6 +169,8 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
       detached,
       cardId: maxWait === 0 && dice.chance(25) ? cardFor(dice, (card) => card.board === board).cardId : undefined,
       session: undefined,
+      caller: dice.pick(CALLERS),
+      bounds: dice.chance(15) ? BOUNDS : undefined,
     };
     const { id, stream, monitored } = fresh;
     const again = retried && {
@@ -163,6 +178,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
       id,
       stream,
       monitored,
+      caller: callerFor(retried.caller, dice),
       maxWait: dice.chance(80) ? retried.maxWait : maxWait,
     };
     const command = again && dice.chance(90) ? again : { ...fresh, requestId: again?.requestId ?? fresh.requestId };
@@ -258,18 +274,22 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
           words: dice.pick(["", "words"]),
           failed: dice.chance(50),
           session: undefined,
+          caller: callerAt(at, dice),
         };
       }
       case "withdraw": {
         // Mostly of what was asked, sometimes before it is asked.
         const next = `request-${serial + 1}`;
-        const requestId = asked.length > 0 && dice.chance(85) ? dice.pick(asked.slice(-10)).requestId : next;
-        return { kind: "withdraw-pull", requestId, words: dice.pick(["", "withdrawn"]) };
+        const { requestId, caller } =
+          asked.length > 0 && dice.chance(85) ? dice.pick(asked.slice(-10)) : { requestId: next };
+        const words = dice.pick(["", "withdrawn"]);
+        return { kind: "withdraw-pull", requestId, words, caller: callerFor(caller, dice) };
       }
       case "abandon": {
         const id = model.works.length > 0 && dice.chance(60) ? dice.pick(model.works).work.id : `nothing-${serial}`;
-        const requestId = asked.length > 0 && dice.chance(50) ? dice.pick(asked.slice(-10)).requestId : "";
-        return { kind: "abandon-pull", id, requestId };
+        const { requestId, caller } =
+          asked.length > 0 && dice.chance(50) ? dice.pick(asked.slice(-10)) : { requestId: "" };
+        return { kind: "abandon-pull", id, requestId, caller: callerFor(caller, dice) };
       }
       case "leave":
         return leave(dice);
@@ -282,15 +302,17 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
           stream: ++serial,
           monitored: dice.chance(85),
           keepOnCancel: dice.chance(40),
+          caller: callerAt(at, dice),
         };
       }
       case "renew": {
         const at = cardFor(dice, (card) => card.state === "active");
-        return { kind: "renew-work", ...at, token: tokenOf(at, dice) };
+        return { kind: "renew-work", ...at, token: tokenOf(at, dice), caller: callerAt(at, dice) };
       }
       case "block": {
         const at = cardFor(dice, () => true);
-        return { kind: "block", ...at, token: dice.chance(50) ? 0 : tokenOf(at, dice), reason: "because" };
+        const token = dice.chance(50) ? 0 : tokenOf(at, dice);
+        return { kind: "block", ...at, token, reason: "because", caller: callerAt(at, dice) };
       }
       case "unblock":
         return { kind: "unblock", ...cardFor(dice, (card) => card.state === "blocked") };

@@ -100,7 +100,7 @@ it("knows the lease on its stage's limiter under the id of the claim that was gr
   life.step({ kind: "settle-claim", id: "p", refusal: undefined });
   const leaseId = life.card("two")?.work?.leaseId;
   expect(leaseId).not.toBe("p");
-  expect(life.restart().claimed).toEqual([{ id: "p", leaseId }]);
+  expect(life.restart().claimed).toEqual([{ id: "p", leaseId, caller: "anonymous" }]);
   expect(life.card("two")?.work).toMatchObject({ id: "p", leaseId });
 });
 

@@ -3,6 +3,7 @@
  * tokens as BigInt, every rule once, as the contract words it. Slow, and independent of how the machine does it.
  */
 
+import { type Called, type CallerBounds, callerOf } from "../../../../src/server/machine/callers.ts";
 import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
 import type { Acquire, Command, Leave, Resume, TryAcquire } from "../../../../src/server/machine/limiter/command.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
@@ -30,6 +31,7 @@ interface Aim {
 export interface ModelSession {
   readonly kind: "session";
   readonly id: string;
+  readonly caller: string;
   stream: number | undefined;
   monitored: boolean;
   first: boolean;
@@ -44,6 +46,7 @@ type ModelAttachment =
 
 export interface ModelLease {
   readonly id: string;
+  readonly caller: string;
   readonly call: "acquire" | "try-acquire";
   readonly asked: readonly Claim[];
   readonly holds: readonly Aim[];
@@ -61,6 +64,7 @@ export interface ModelLease {
 
 export interface ModelWaiter {
   readonly id: string;
+  readonly caller: string;
   readonly asked: readonly Claim[];
   readonly aims: readonly Aim[];
   readonly ttl: number;
@@ -132,19 +136,22 @@ export class Model {
   waiters: ModelWaiter[] = [];
   leases: ModelLease[] = [];
   sessions: ModelSession[] = [];
-  readonly ends = new Map<string, LeaseEnd>();
+  readonly ends = new Map<string, { readonly end: LeaseEnd; readonly caller: string }>();
+  /** By caller, and request id. */
   readonly #pastRequests = new Map<
     string,
     { call: string; asked: readonly Claim[]; end: LeaseEnd | undefined; claims: SaidClaim[]; id: string }
   >();
   readonly #withdrawn = new Set<string>();
   readonly #maxWaiters: number;
+  readonly #callerBounds: CallerBounds | undefined;
   #now = 0;
   #events: ModelStep["events"] = [];
   #grants: ModelStep["grants"] = [];
 
-  constructor(options: { readonly maxWaiters: number }) {
+  constructor(options: { readonly maxWaiters: number; readonly callerBounds?: CallerBounds }) {
     this.#maxWaiters = options.maxWaiters;
+    this.#callerBounds = options.callerBounds;
   }
 
   step(command: Command, now: number): ModelStep {
@@ -213,24 +220,25 @@ export class Model {
       case "try-acquire":
         return this.#ask(command);
       case "resume": {
-        const lease = this.#lease(command.leaseId);
+        const lease = this.#own(command);
         if (lease) return this.#attach(lease, command, undefined);
-        const end = this.ends.get(command.leaseId);
-        return refused(end === undefined ? "LEASE_NOT_FOUND" : reasonOf(end));
+        const past = this.ends.get(command.leaseId);
+        return refused(past?.caller === callerOf(command) ? reasonOf(past.end) : "LEASE_NOT_FOUND");
       }
       case "leave":
         this.#leave(command);
         return { kind: "done" };
       case "open-session": {
         const { sessionId } = command;
+        const caller = callerOf(command);
         const stream = { stream: undefined, monitored: false, keepsOnCancel: false, first: true };
-        this.sessions.push({ kind: "session", id: sessionId, ...stream, aliveAt: this.#now });
+        this.sessions.push({ kind: "session", id: sessionId, caller, ...stream, aliveAt: this.#now });
         this.#takeUp(this.sessions.at(-1) as ModelSession, command);
         return { kind: "done" };
       }
       case "resume-session": {
         const session = this.sessions.find(({ id }) => id === command.sessionId);
-        if (session === undefined) return refused("SESSION_NOT_FOUND");
+        if (session?.caller !== callerOf(command)) return refused("SESSION_NOT_FOUND");
         session.first = false;
         this.#takeUp(session, command);
         const held = this.heldIn(session);
@@ -240,7 +248,7 @@ export class Model {
         return { kind: "session-resumed", leaseIds: held.map(({ id }) => id).sort() };
       }
       case "renew-session": {
-        const session = this.#enter(command.session);
+        const session = this.#enter(command);
         if (session?.kind === "refused") return session;
         const spans = session === undefined ? [] : this.heldIn(session).flatMap((lease) => this.#reliable(lease));
         return { kind: "session-renewed", validFor: spans.length === 0 ? undefined : Math.min(...spans) };
@@ -259,8 +267,8 @@ export class Model {
         return { kind: "done" };
       }
       case "renew": {
-        const lease = this.#lease(command.leaseId);
-        if (lease === undefined) return this.#howItEnded(command.leaseId);
+        const lease = this.#own(command);
+        if (lease === undefined) return this.#howItEnded(command.leaseId, callerOf(command));
         this.#startClock(lease);
         return { kind: "renewed", id: lease.id };
       }
@@ -268,10 +276,10 @@ export class Model {
       case "stop-granting":
         return { kind: "done" };
       case "release": {
-        const session = this.#enter(command.session);
+        const session = this.#enter(command);
         if (session?.kind === "refused") return session;
-        const lease = this.#lease(command.leaseId);
-        if (lease === undefined) return this.#howItEnded(command.leaseId);
+        const lease = this.#own(command);
+        if (lease === undefined) return this.#howItEnded(command.leaseId, callerOf(command));
         if (session !== undefined) {
           if (!this.heldIn(session).includes(lease)) return refused("LEASE_NOT_FOUND");
           lease.attachment = { kind: "detached" };
@@ -281,37 +289,37 @@ export class Model {
       }
       case "abandon": {
         const { id, requestId } = command;
-        const lease = this.#lease(id) ?? this.leases.find((each) => requestId !== "" && each.requestId === requestId);
+        const lease = this.#lease(id) ?? this.leases.find((each) => requestId !== "" && isAsked(each, command));
         if (lease === undefined) return { kind: "done" };
         lease.promises -= 1;
         if (lease.promises > 0) return { kind: "done" };
         // As if it had not been asked for, but for its tokens and its fencing token.
         this.leases = this.leases.filter((other) => other !== lease);
-        this.ends.set(lease.id, "cancelled");
+        this.ends.set(lease.id, { end: "cancelled", caller: lease.caller });
         for (const limiter of this.limiters.values()) this.#removeIfDrained(limiter);
         return { kind: "done" };
       }
       case "withdraw": {
-        const { requestId } = command;
-        const lease = this.leases.find((each) => each.requestId === requestId);
+        const key = keyOf(command);
+        const lease = this.leases.find((each) => isAsked(each, command));
         if (lease) {
           this.#end(lease, "released");
           return { kind: "ended", id: lease.id, end: "released", already: false };
         }
-        const waiter = this.waiters.find((each) => each.requestId === requestId);
+        const waiter = this.waiters.find((each) => isAsked(each, command));
         if (waiter) {
           this.#drop(waiter);
           this.#tell(waiter.stream, waiter.id, refused("REQUEST_WITHDRAWN"));
         }
-        const past = waiter === undefined ? this.#pastRequests.get(requestId) : undefined;
+        const past = waiter === undefined ? this.#pastRequests.get(key) : undefined;
         if (past?.end !== undefined) return { kind: "ended", id: "", end: past.end, already: true };
         if (past !== undefined) return { kind: "ended", id: past.id, end: "released", already: true };
-        this.#withdrawn.add(requestId);
+        this.#withdrawn.add(key);
         return { kind: "withdrawn" };
       }
       case "revoke": {
         const lease = this.#lease(command.leaseId);
-        if (lease === undefined) return this.#howItEnded(command.leaseId);
+        if (lease === undefined) return this.#howItEnded(command.leaseId, undefined);
         if (command.force || lease.ttl === 0) {
           this.#end(lease, "revoked");
           return { kind: "ended", id: lease.id, end: "revoked", already: false };
@@ -367,7 +375,7 @@ export class Model {
   // Asking
 
   #ask(command: Acquire | TryAcquire): Said {
-    const session = this.#enter(command.session);
+    const session = this.#enter(command);
     if (session?.kind === "refused") return session;
     const retried = this.#retried(command, session);
     if (retried) return retried;
@@ -382,24 +390,40 @@ export class Model {
       aims.push({ limiter, key: claim.key, permits, tokens });
     }
     const no = this.#refusalNow(command.claims, aims) ?? this.#keysExhausted(aims);
-    if (no === undefined) return this.#grantTo(command, aims, session);
+    if (no === undefined) return this.#quota(command, aims, false) ?? this.#grantTo(command, aims, session);
     if (command.kind === "try-acquire") return no;
     const maxWait = Math.min(command.maxWait ?? NEVER, ...aims.map(({ limiter }) => limiter.config.maxWait ?? NEVER));
     if (maxWait === 0) return no;
-    return this.#noRoom(command.claims, aims, maxWait) ?? this.#join(command, aims, session);
+    if (no.kind === "refused" && no.reason === "KEYS_EXHAUSTED") return no;
+    return (
+      this.#quota(command, aims, true) ??
+      this.#noRoom(command.claims, aims, maxWait) ??
+      this.#join(command, aims, session)
+    );
+  }
+
+  /** What one caller has may be no more than its bounds, with what waits counted as the leases that it will be. */
+  #quota(command: Acquire | TryAcquire, aims: readonly Aim[], waits: boolean): Said | undefined {
+    const bounds = command.bounds ?? this.#callerBounds;
+    if (bounds === undefined) return undefined;
+    const own = ({ caller }: { readonly caller: string }) => caller === callerOf(command);
+    const waiters = this.waiters.filter(own).length;
+    const all = this.leases.filter(own).length + waiters;
+    const holds = aims.some(({ limiter, permits }) => permits > 0 && limiter.config.maxConcurrent !== undefined);
+    const isOver = (waits && waiters >= bounds.maxWaiters) || (holds && all >= bounds.maxLeases);
+    return isOver ? refused("CALLER_QUOTA") : undefined;
   }
 
   /** The request id has been used: what it stands for. */
   #retried(command: Acquire | TryAcquire, session: ModelSession | undefined): Said | undefined {
-    const { requestId } = command;
-    if (requestId === "") return undefined;
+    if (command.requestId === "") return undefined;
     const fitting = (call: string, asked: readonly Claim[]) => call === command.kind && same(asked, command.claims);
-    const waiter = this.waiters.find((each) => each.requestId === requestId);
+    const waiter = this.waiters.find((each) => isAsked(each, command));
     if (waiter) {
       if (command.kind !== "acquire" || !fitting("acquire", waiter.asked)) return refused("REQUEST_ID_REUSED");
       return this.#takeOver(waiter, command, session);
     }
-    const lease = this.leases.find((each) => each.requestId === requestId);
+    const lease = this.leases.find((each) => isAsked(each, command));
     if (lease) {
       if (!fitting(lease.call, lease.asked)) return refused("REQUEST_ID_REUSED");
       if (command.kind === "acquire") return this.#attach(lease, command, session);
@@ -411,8 +435,8 @@ export class Model {
       const claims = lease.holds.map((aim, index) => saidClaim(aim, lease.asked[index] as Claim));
       return { kind: "granted", id: lease.id, held: true, resumed: true, claims };
     }
-    const past = this.#pastRequests.get(requestId);
-    if (this.#withdrawn.has(requestId)) return refused("REQUEST_WITHDRAWN");
+    const past = this.#pastRequests.get(keyOf(command));
+    if (this.#withdrawn.has(keyOf(command))) return refused("REQUEST_WITHDRAWN");
     if (past === undefined) return undefined;
     if (!fitting(past.call, past.asked)) return refused("REQUEST_ID_REUSED");
     if (past.end !== undefined) return refused(reasonOf(past.end));
@@ -509,6 +533,7 @@ export class Model {
     const bounds = aims.map(({ limiter }) => limiter.config.maxWait ?? NEVER);
     this.waiters.push({
       id: command.id,
+      caller: callerOf(command),
       asked: command.claims,
       aims,
       ttl: ttlOf(command, aims),
@@ -568,12 +593,12 @@ export class Model {
       session === undefined ? alone : { kind: "in-session", session, first: true, since: this.#now };
     const { id, requestId, kind, claims } = command;
     const ends = { ttl: ttlOf(command, aims), trustCancel: trusts(aims), keepsOnCancel: keeps(command, session) };
-    const grantee = { id, call: kind, asked: claims, aims, ...ends, requestId };
+    const grantee = { id, caller: callerOf(command), call: kind, asked: claims, aims, ...ends, requestId };
     return this.#grant(grantee, attachment);
   }
 
   #grant(grantee: Grantee, attachment: ModelAttachment): Said {
-    const { id, call, asked, requestId, ttl, trustCancel, keepsOnCancel } = grantee;
+    const { id, caller, call, asked, requestId, ttl, trustCancel, keepsOnCancel } = grantee;
     const holds = grantee.aims.map((aim) => ({
       ...aim,
       permits: aim.limiter.config.maxConcurrent === undefined ? 0 : aim.permits,
@@ -589,6 +614,7 @@ export class Model {
     if (held) {
       const lease = {
         id,
+        caller,
         call,
         asked,
         holds,
@@ -604,7 +630,7 @@ export class Model {
       this.leases.push(lease);
       this.#startClock(lease);
     } else if (requestId !== "") {
-      this.#pastRequests.set(requestId, { call, asked, end: undefined, id, claims });
+      this.#pastRequests.set(keyOf(grantee), { call, asked, end: undefined, id, claims });
     }
     return { kind: "granted", id, held, resumed: false, claims };
   }
@@ -662,10 +688,11 @@ export class Model {
   // Sessions
 
   /** The session of a command, which shows life by that. */
-  #enter(ref: Acquire["session"]): ModelSession | Refused | undefined {
+  #enter(command: Pick<Acquire, "session" | "caller">): ModelSession | Refused | undefined {
+    const ref = command.session;
     if (ref === undefined) return undefined;
     const session = this.sessions.find(({ id }) => id === ref.id);
-    if (session === undefined) return refused("SESSION_NOT_FOUND");
+    if (session?.caller !== callerOf(command)) return refused("SESSION_NOT_FOUND");
     if (session.stream !== ref.stream) return refused("SESSION_DISPLACED");
     session.aliveAt = this.#now;
     return session;
@@ -709,16 +736,18 @@ export class Model {
 
   #end(lease: ModelLease, end: LeaseEnd): void {
     this.leases = this.leases.filter((other) => other !== lease);
-    this.ends.set(lease.id, end);
+    this.ends.set(lease.id, { end, caller: lease.caller });
     const { call, asked, id, requestId } = lease;
-    if (requestId !== "") this.#pastRequests.set(requestId, { call, asked, end, id, claims: [] });
+    if (requestId !== "") this.#pastRequests.set(keyOf(lease), { call, asked, end, id, claims: [] });
     this.#tell(streamOf(lease), lease.id, { kind: "ended", id, end, already: false });
     for (const limiter of this.limiters.values()) this.#removeIfDrained(limiter);
   }
 
-  #howItEnded(id: string): Said {
-    const end = this.ends.get(id);
-    return end === undefined ? refused("LEASE_NOT_FOUND") : { kind: "ended", id, end, already: true };
+  /** `caller` undefined: an operator asks. */
+  #howItEnded(id: string, caller: string | undefined): Said {
+    const past = this.ends.get(id);
+    if (past === undefined || (caller ?? past.caller) !== past.caller) return refused("LEASE_NOT_FOUND");
+    return { kind: "ended", id, end: past.end, already: true };
   }
 
   // Time
@@ -836,6 +865,11 @@ export class Model {
 
   // Small things
 
+  /** To any caller but its own a lease does not exist. */
+  #own(command: Called & { readonly leaseId: string }): ModelLease | undefined {
+    return this.leases.find(({ id, caller }) => id === command.leaseId && caller === callerOf(command));
+  }
+
   #lease(id: string): ModelLease | undefined {
     return this.leases.find((lease) => lease.id === id);
   }
@@ -867,9 +901,22 @@ export class Model {
 
 type Estimate = number | undefined | "by hold times";
 
-type Grantee = Pick<ModelLease, "id" | "call" | "asked" | "ttl" | "trustCancel" | "keepsOnCancel" | "requestId"> & {
+type Grantee = Pick<
+  ModelLease,
+  "id" | "caller" | "call" | "asked" | "ttl" | "trustCancel" | "keepsOnCancel" | "requestId"
+> & {
   readonly aims: readonly Aim[];
 };
+
+/** What a request id of a caller stands for is that caller's alone. */
+function keyOf({ caller, requestId }: Called & { readonly requestId: string }): string {
+  return JSON.stringify([callerOf({ caller }), requestId]);
+}
+
+/** Whether it was asked under the request id of the command, by its caller. */
+function isAsked(living: ModelWaiter | ModelLease, command: Called & { readonly requestId: string }): boolean {
+  return keyOf(living) === keyOf(command);
+}
 
 function ttlOf(command: Acquire | TryAcquire, aims: readonly Aim[]): number {
   const configs = aims.map(({ limiter }) => limiter.config);

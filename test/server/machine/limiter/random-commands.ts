@@ -1,7 +1,8 @@
 /** Random commands against a few small limiters, aimed at what there is: one number makes one command. */
 
+import { ANONYMOUS_CALLER } from "../../../../src/server/machine/callers.ts";
 import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
-import type { Acquire, Command, TryAcquire } from "../../../../src/server/machine/limiter/command.ts";
+import type { Acquire, Command, Renew, Resume, TryAcquire } from "../../../../src/server/machine/limiter/command.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
 import type { SessionRef } from "../../../../src/server/machine/session.ts";
 import { limiterOf, rateOf } from "../../../support/limiter-config.ts";
@@ -15,6 +16,11 @@ const KEYED = ["keyed", "keyed-permits"];
 const TURNED = "turned";
 const NAMES = [...PLAIN, ...KEYED, TURNED];
 const KEYS = ["x", "y", "z"];
+export const CALLERS = [ANONYMOUS_CALLER, "token:ci", "k8s:app"];
+/** As a command names it: most do not. */
+const NAMED = [undefined, undefined, undefined, ...CALLERS];
+/** What a command brings of its own. */
+const BOUNDS = { maxWaiters: 2, maxLeases: 4 };
 
 export interface RandomCommands {
   /** The command that a number stands for, and how many µs after the last it comes; `wakeAt` as the machine said it. */
@@ -98,9 +104,11 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     const kind = retried && dice.chance(90) ? retried.kind : dice.chance(70) ? "acquire" : "try-acquire";
     const ttl = dice.pick([undefined, undefined, 100 * MILLISECOND, SECOND, 20 * SECOND]);
     const session = dice.chance(40) ? sessionRef(dice) : undefined;
+    const known = modelSession(session)?.caller ?? retried?.caller;
+    const by = { caller: callerFor(known, dice), bounds: dice.chance(15) ? BOUNDS : undefined };
     const command: Acquire | TryAcquire =
       kind === "try-acquire"
-        ? { kind, id, claims, holder: `holder ${id}`, ttl, requestId, session }
+        ? { kind, id, claims, holder: `holder ${id}`, ttl, requestId, session, ...by }
         : {
             kind,
             id,
@@ -113,10 +121,21 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
             monitored: modelSession(session)?.monitored ?? dice.chance(85),
             keepOnCancel: dice.chance(40),
             session,
+            ...by,
           };
     if (requestId !== "") asked.push(command);
     gone.push(id);
     return command;
+  }
+
+  /** Most often the caller whose it is, sometimes another. */
+  function callerFor(known: string | undefined, dice: Dice): string | undefined {
+    return known !== undefined && dice.chance(92) ? known : dice.pick(NAMED);
+  }
+
+  function callerOfLease(id: string, dice: Dice): string | undefined {
+    const lease = model.leases.find((each) => each.id === id);
+    return callerFor(lease?.caller ?? model.ends.get(id)?.caller, dice);
   }
 
   /** Most often of a stream that is open, sometimes of one that was displaced or has ended. */
@@ -137,13 +156,16 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     const any = model.sessions.length === 0 ? undefined : dice.pick(model.sessions);
     if (any === undefined || (model.sessions.length < 4 && dice.chance(30))) {
       serial += 1;
-      return { kind: "open-session", sessionId: `session-${serial}`, stream: serial, monitored, keepOnCancel };
+      const caller = dice.pick(NAMED);
+      return { kind: "open-session", sessionId: `session-${serial}`, stream: serial, monitored, keepOnCancel, caller };
     }
     const what = dice.pick(["resume", "leave", "leave", "renew", "renew"] as const);
     const stream = any.stream ?? 0;
     const sessionId = dice.chance(95) ? any.id : "no session";
-    if (what === "renew") return { kind: "renew-session", session: { id: sessionId, stream } };
-    if (what === "resume") return { kind: "resume-session", sessionId, stream: ++serial, monitored, keepOnCancel };
+    const caller = callerFor(any.caller, dice);
+    if (what === "renew") return { kind: "renew-session", session: { id: sessionId, stream }, caller };
+    if (what === "resume")
+      return { kind: "resume-session", sessionId, stream: ++serial, monitored, keepOnCancel, caller };
     const how = dice.pick(["cancelled", "lost", "lost"] as const);
     return { kind: "leave-session", sessionId, stream: dice.chance(95) ? stream : stream - 1, how };
   }
@@ -157,7 +179,13 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     const session = dice.chance(30) ? sessionRef(dice) : undefined;
     const own = model.sessions.flatMap((each) => (each.id === session?.id ? model.heldIn(each) : []));
     const id = own.length > 0 && dice.chance(80) ? dice.pick(own).id : leaseId(dice);
-    return { kind: "release", leaseId: id, workOutcome: "success", session };
+    const caller = callerFor(modelSession(session)?.caller, dice) ?? callerOfLease(id, dice);
+    return { kind: "release", leaseId: id, workOutcome: "success", session, caller };
+  }
+
+  function ofLease(dice: Dice, toCommand: (id: string) => Renew | Resume): Command {
+    const id = leaseId(dice);
+    return { ...toCommand(id), caller: callerOfLease(id, dice) };
   }
 
   function leave(dice: Dice): Command {
@@ -207,25 +235,23 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
       case "withdraw": {
         // Mostly of what was asked, sometimes before it is asked.
         const next = `request-${serial + 1}`;
-        const requestId = asked.length > 0 && dice.chance(85) ? dice.pick(asked.slice(-12)).requestId : next;
-        return { kind: "withdraw", requestId, workOutcome: "ignored" };
+        const { requestId, caller } =
+          asked.length > 0 && dice.chance(85) ? dice.pick(asked.slice(-12)) : { requestId: next };
+        return { kind: "withdraw", requestId, workOutcome: "ignored", caller: callerFor(caller, dice) };
       }
       case "abandon": {
-        const requestId = asked.length > 0 && dice.chance(50) ? dice.pick(asked.slice(-12)).requestId : "";
-        return { kind: "abandon", id: leaseId(dice), requestId };
+        const { requestId, caller } =
+          asked.length > 0 && dice.chance(50) ? dice.pick(asked.slice(-12)) : { requestId: "" };
+        return { kind: "abandon", id: leaseId(dice), requestId, caller: callerFor(caller, dice) };
       }
       case "leave":
         return leave(dice);
       case "renew":
-        return { kind: "renew", leaseId: leaseId(dice) };
-      case "resume":
-        return {
-          kind: "resume",
-          leaseId: leaseId(dice),
-          stream: ++serial,
-          monitored: dice.chance(85),
-          keepOnCancel: dice.chance(40),
-        };
+        return ofLease(dice, (id) => ({ kind: "renew", leaseId: id }));
+      case "resume": {
+        const attached = { stream: ++serial, monitored: dice.chance(85), keepOnCancel: dice.chance(40) };
+        return ofLease(dice, (id) => ({ kind: "resume", leaseId: id, ...attached }));
+      }
       case "revoke":
         return { kind: "revoke", leaseId: leaseId(dice), force: dice.chance(30), message: "because" };
       case "cancel": {

@@ -28,6 +28,7 @@ const EXPECTED = [
     "revoked",
     "revoked in a session",
     "slots",
+    "lease of a caller",
   ],
   ["waiter", "waiter away", "waiter of a session"],
   ["bucket", "deleting", "past ended", "past spent", "came back", "keyed refused", "keyed anew"],

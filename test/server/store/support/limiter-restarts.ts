@@ -5,6 +5,7 @@
  */
 
 import { expect } from "vitest";
+import { ANONYMOUS_CALLER, keyOfCaller } from "../../../../src/server/machine/callers.ts";
 import type { Command, Outcome } from "../../../../src/server/machine/limiter/command.ts";
 import { caughtUp } from "../../../../src/server/machine/limiter/earlier-rates.ts";
 import { assertMachine } from "../../../../src/server/machine/limiter/invariants.ts";
@@ -17,7 +18,7 @@ import { attachmentKind, expiresAt, sessionIdOf } from "../../../../src/server/m
 import { MINUTE, SECOND } from "../../machine/builders.ts";
 import { createDice, type Dice } from "../../machine/dice.ts";
 import type { Model } from "../../machine/limiter/model.ts";
-import { createRandomCommands } from "../../machine/limiter/random-commands.ts";
+import { CALLERS, createRandomCommands } from "../../machine/limiter/random-commands.ts";
 import { createKeptRows } from "./kept-rows.ts";
 
 const MAX_WAITERS = 12;
@@ -176,7 +177,7 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
       if (!deleting) step({ kind: "update-limiter", config: { ...config, paused: false }, revision: undefined });
     }
     let stream = 1e6;
-    for (const { claims, holder, requestId, ttl } of [...state.waiters.values()]) {
+    for (const { claims, holder, caller, requestId, ttl } of [...state.waiters.values()]) {
       stream += 1;
       const id = `back-${stream}`;
       step({
@@ -191,13 +192,14 @@ export function playWithRestarts({ script, crowded, damaged, seen }: RestartOpti
         monitored: true,
         keepOnCancel: false,
         session: undefined,
+        caller,
       });
       note("came back");
     }
     for (let n = 0; state.waiters.size > 0; n += 1) {
       if (n > 500) throw new Error(`${state.waiters.size} wait for ever`);
-      for (const leaseId of [...state.leases.keys()])
-        step({ kind: "release", leaseId, workOutcome: "success", session: undefined });
+      for (const { id, caller } of [...state.leases.values()])
+        step({ kind: "release", leaseId: id, workOutcome: "success", session: undefined, caller });
       if (state.waiters.size > 0 && wakeAt !== Number.POSITIVE_INFINITY) time = Math.max(time, wakeAt + run.base);
       step({ kind: "wake" });
     }
@@ -279,6 +281,7 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
   }
   for (const lease of leases) {
     note(`lease ${lease.attachment.kind}`);
+    if (lease.caller !== ANONYMOUS_CALLER) note("lease of a caller");
     if (lease.attachment.kind === "in-session" && lease.revokedAt !== undefined) note("revoked in a session");
     if (lease.revokedAt !== undefined) note("revoked");
     if (lease.claims.some(({ slots }) => slots.length > 0)) note("slots");
@@ -288,10 +291,11 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
   for (const { session } of waiters) if (session !== undefined) note("waiter of a session");
 }
 
-/** All request ids that a lease or a waiter of the run had. */
+/** The keys of all request ids that a lease or a waiter of the run had. */
 function requestIdsOf(state: State): string[] {
   const serials = Array.from({ length: 400 }, (_, serial) => `request-${serial}`);
-  return serials.filter((id) => state.pastRequests.get(id) !== undefined);
+  const keys = serials.flatMap((id) => CALLERS.map((caller) => keyOfCaller(caller, id)));
+  return keys.filter((id) => state.pastRequests.get(id) !== undefined);
 }
 
 function showLease(lease: Lease) {
@@ -314,11 +318,12 @@ function showLease(lease: Lease) {
 }
 
 function showWaiter(waiter: Waiter, epoch: number) {
-  const { id, holder, claims, places, ttl, trustCancel, keepsOnCancel, requestId, session, deadline } = waiter;
+  const { id, holder, caller, claims, places, ttl, trustCancel, keepsOnCancel, requestId, session, deadline } = waiter;
   const at = places.map(({ instance }) => [instance.limiter.config.name, instance.key]);
   return {
     id,
     holder,
+    caller,
     claims,
     at,
     ttl,
@@ -332,8 +337,8 @@ function showWaiter(waiter: Waiter, epoch: number) {
 
 function showPast(past: PastRequest | undefined) {
   if (past?.kind !== "spent") return past;
-  const { id, claims, holder, serial } = showLease(past.lease);
-  return { ...past, lease: { id, claims, holder, serial } };
+  const { id, claims, holder, caller, serial } = showLease(past.lease);
+  return { ...past, lease: { id, claims, holder, caller, serial } };
 }
 
 function levelAt(instance: Instance, now: number): number {
@@ -361,5 +366,6 @@ function modelOf(state: () => State): Model {
     get limiters() {
       return state().limiters;
     },
+    ends: new Map(),
   } as unknown as Model;
 }

@@ -29,6 +29,7 @@ import { createWatchers } from "../watchers.ts";
 const REPLAY: { seed?: number; path?: string } = {};
 const RUNS = Number(process.env.BOARD_RUNS ?? 2_000);
 const STEPS = 60;
+const CALLER_BOUNDS = { maxWaiters: 3, maxLeases: 6 };
 /** The whole state is compared after so many steps, and after the last; what is said, after each. */
 const COMPARE_EVERY = 4;
 
@@ -37,7 +38,7 @@ const EXPECTED = [
   "BOARD_NOT_FOUND CARD_NOT_FOUND STAGE_NOT_FOUND STAGE_NOT_EMPTY BOARD_NOT_EMPTY CARD_STATE FIRST_STAGE BOARD_EXISTS",
   "CARD_EXISTS STAGE_FULL NO_CARD BOARD_FULL STALE_FENCING_TOKEN CARD_DELETED CARD_BLOCKED ETAG_MISMATCH DECLARED",
   "REQUEST_ID_REUSED WAITERS_AHEAD QUEUE_FULL WAIT_TIMEOUT WAITER_DISPLACED LEASE_DISPLACED LEASE_EXPIRED LEASE_ENDED",
-  "LEASE_REVOKED CONCURRENCY_EXHAUSTED",
+  "LEASE_REVOKED CONCURRENCY_EXHAUSTED CALLER_QUOTA",
   "board board-deleted boards-declared card pulled pull-waiting work-renewed work-over displaced done",
   "waiting active blocked finished sent-back completed",
   "pulled-by-a-waiter pulled-again pulled-into-a-queue kept-own kept-move exchanged forgotten",
@@ -61,7 +62,7 @@ it("says the same in the same order when it is given the same commands at the sa
       const log: { now: number; command: BoardCommand }[] = [];
       playLogged(true, script, log);
       const [once, again] = [1, 2].map(() => {
-        const machine = createBoardMachine();
+        const machine = createBoardMachine({ callerBounds: CALLER_BOUNDS });
         return log.map(({ now, command }) => {
           const { outcome, events, claims, wakeAt } = machine.step(command, now);
           return [say(outcome), events.map(({ to, about, news }) => [to, about, say(news)]), claims, wakeAt];
@@ -84,9 +85,9 @@ function play(crowded: boolean, script: readonly number[]): void {
 }
 
 function playLogged(crowded: boolean, script: readonly number[], log: { now: number; command: BoardCommand }[]): void {
-  const machine = createBoardMachine({ rememberFor: Number.MAX_SAFE_INTEGER });
+  const machine = createBoardMachine({ callerBounds: CALLER_BOUNDS, rememberFor: Number.MAX_SAFE_INTEGER });
   const { state } = machine;
-  const model = new BoardModel();
+  const model = new BoardModel({ callerBounds: CALLER_BOUNDS });
   const limiter = createFakeLimiter();
   const commands = createRandomCommands({
     model,
@@ -194,6 +195,7 @@ function showCard(card: Card): unknown[] {
   const { work, content } = card;
   const held = work && [
     work.id,
+    work.caller,
     work.worker,
     work.ttl,
     work.requestId,
@@ -208,7 +210,7 @@ function showCard(card: Card): unknown[] {
 function showModelCard(model: BoardModel, card: ModelCard): unknown[] {
   const { work, content } = card;
   const expiresAt = work?.expiresAt === Number.POSITIVE_INFINITY ? null : work?.expiresAt;
-  const held = work && [work.id, work.worker, work.ttl, work.requestId, work.attachment, expiresAt];
+  const held = work && [work.id, work.caller, work.worker, work.ttl, work.requestId, work.attachment, expiresAt];
   const times = [card.addedAt, card.enteredAt, card.completedAt, card.blockedAt, card.blockedTime];
   const { id, state, attempt, reason, result } = card;
   return [id, state, attempt, reason, result, content, times, model.keptFor(card)?.id, held];

@@ -23,13 +23,14 @@ const REPLAY: { seed?: number; path?: string } = {};
 const RUNS = Number(process.env.MODEL_RUNS ?? 1_000);
 const STEPS = 300;
 const MAX_WAITERS = 12;
+const CALLER_BOUNDS = { maxWaiters: 6, maxLeases: 12 };
 
 /** What random commands must have come upon, or they would prove little: every "no", every end, every event. */
 const EXPECTED = [
   "LIMITER_NOT_FOUND LEASE_NOT_FOUND WAITER_NOT_FOUND CLAIM_EXCEEDS_LIMIT REQUEST_ID_REUSED DECLARED LIMITER_EXISTS",
   "KEY_REQUIRED KEY_NOT_ALLOWED CONCURRENCY_EXHAUSTED RATE_EXHAUSTED WAITERS_AHEAD PAUSED QUEUE_FULL KEYS_EXHAUSTED",
   "WAIT_TOO_LONG WAIT_TIMEOUT ETAG_MISMATCH WAITER_CANCELLED WAITER_DISPLACED LEASE_REVOKED LEASE_EXPIRED",
-  "LEASE_DISPLACED LIMITER_DELETED LEASE_ENDED",
+  "LEASE_DISPLACED LIMITER_DELETED LEASE_ENDED CALLER_QUOTA",
   "released cancelled expired revoked deleted",
   "granted waiting revoking renewed limiter limiter-deleted declared granted-to-a-waiter granted-again granted-for-nothing",
   "keyed-anew keyed-refused",
@@ -54,7 +55,7 @@ it("says the same in the same order when it is given the same commands at the sa
       const log: { now: number; command: Command }[] = [];
       playLogged(true, 32, script, log);
       const [once, again] = [1, 2].map(() => {
-        const machine = createMachine({ maxWaiters: MAX_WAITERS });
+        const machine = createMachine({ maxWaiters: MAX_WAITERS, callerBounds: CALLER_BOUNDS });
         return log.map(({ now, command }) => {
           const { outcome, events, wakeAt, precise } = machine.step(command, now);
           return [say(outcome), events.map(({ to, about, news }) => [to, about, say(news)]), wakeAt, precise];
@@ -83,8 +84,9 @@ function playLogged(
   script: readonly number[],
   log: { now: number; command: Command }[],
 ): void {
-  const machine = createMachine({ maxWaiters: MAX_WAITERS, rememberFor: Number.MAX_SAFE_INTEGER, keysAtOnce });
-  const model = new Model({ maxWaiters: MAX_WAITERS });
+  const bounds = { maxWaiters: MAX_WAITERS, callerBounds: CALLER_BOUNDS };
+  const machine = createMachine({ ...bounds, rememberFor: Number.MAX_SAFE_INTEGER, keysAtOnce });
+  const model = new Model(bounds);
   const commands = createRandomCommands({ model, crowded });
   const highestTokens = new Map<string, number>();
   let now = 0;
@@ -187,6 +189,7 @@ function compareStates(machine: Machine, model: Model, now: number): void {
   const { state } = machine;
   const leases = Array.from(state.leases.values(), (lease) => ({
     id: lease.id,
+    caller: lease.caller,
     ttl: lease.ttl,
     trustCancel: lease.trustCancel,
     keepsOnCancel: lease.keepsOnCancel,
@@ -195,30 +198,30 @@ function compareStates(machine: Machine, model: Model, now: number): void {
     revoking: lease.revokedAt !== undefined,
   }));
   const modelLeases = model.leases.map((lease) => {
-    const { id, ttl, trustCancel, keepsOnCancel, attachment, revoking } = lease;
+    const { id, caller, ttl, trustCancel, keepsOnCancel, attachment, revoking } = lease;
     const alike =
       attachment.kind === "in-session"
         ? { kind: attachment.kind, session: attachment.session.id, first: attachment.first }
         : attachment;
-    return { id, ttl, trustCancel, keepsOnCancel, attachment: alike, expiresAt: model.endsAt(lease), revoking };
+    return { id, caller, ttl, trustCancel, keepsOnCancel, attachment: alike, expiresAt: model.endsAt(lease), revoking };
   });
   const byId = (a: { id: string }, b: { id: string }) => Number(a.id) - Number(b.id);
   compare("leases", leases.toSorted(byId), modelLeases.toSorted(byId));
-  const waiters = Array.from(state.waiters.values(), ({ id, stream, deadline, session, keepsOnCancel }) => {
-    return { id, stream, deadline, session: session?.id, keepsOnCancel };
+  const waiters = Array.from(state.waiters.values(), ({ id, caller, stream, deadline, session, keepsOnCancel }) => {
+    return { id, caller, stream, deadline, session: session?.id, keepsOnCancel };
   });
-  const modelWaiters = model.waiters.map(({ id, stream, deadline, session, keepsOnCancel }) => {
-    return { id, stream, deadline, session: session?.id, keepsOnCancel };
+  const modelWaiters = model.waiters.map(({ id, caller, stream, deadline, session, keepsOnCancel }) => {
+    return { id, caller, stream, deadline, session: session?.id, keepsOnCancel };
   });
   compare("waiters", waiters, modelWaiters);
   const sessions = Array.from(
     state.sessions.values(),
-    ({ kind, id, stream, monitored, first, keepsOnCancel, aliveAt }) => {
-      return { kind, id, stream, monitored, first, keepsOnCancel, aliveAt };
+    ({ kind, id, caller, stream, monitored, first, keepsOnCancel, aliveAt }) => {
+      return { kind, id, caller, stream, monitored, first, keepsOnCancel, aliveAt };
     },
   );
-  const modelSessions = model.sessions.map(({ kind, id, stream, monitored, first, keepsOnCancel, aliveAt }) => {
-    return { kind, id, stream, monitored, first, keepsOnCancel, aliveAt };
+  const modelSessions = model.sessions.map(({ kind, id, caller, stream, monitored, first, keepsOnCancel, aliveAt }) => {
+    return { kind, id, caller, stream, monitored, first, keepsOnCancel, aliveAt };
   });
   const byName = (a: { id: string }, b: { id: string }) => a.id.localeCompare(b.id);
   compare("sessions", sessions.toSorted(byName), modelSessions.toSorted(byName));
