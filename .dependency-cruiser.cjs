@@ -89,7 +89,7 @@ module.exports = {
     only(
       "access",
       "server/access/",
-      ["server/access/"],
+      ["server/access/", "server/machine/callers\\.ts$"],
       "Who calls and what it may do are decided from plain values, before a service sees the call.",
     ),
     only(
@@ -112,6 +112,7 @@ module.exports = {
       "server/front/",
       [
         "server/front/",
+        "server/access/",
         "server/service/",
         "server/transport/",
         "server/engine/((board-)?engine\\.ts$|remote/)",
@@ -235,6 +236,7 @@ module.exports = {
       "server/config/",
       [
         "server/config/",
+        "server/access/",
         "server/wire/",
         "server/machine/",
         "server/store/row\\.ts$",
@@ -347,11 +349,11 @@ module.exports = {
         "cli",
         "cli/",
         ["cli/", "client/", "explain/", "text/"],
-        "The command line is a client; only `serve`, `check`, `diff`, `doctor` and `health` reach into the server.",
+        "The command line is a client; only `serve`, `check`, `access`, `audit`, `diff`, `doctor` and `health` reach into the server.",
       ),
       from: {
         path: "^src/cli/",
-        pathNot: "^src/cli/(commands/(serve|check|diff|doctor|health)|session/server-signals)\\.ts$",
+        pathNot: "^src/cli/(commands/(serve|check|access|audit|diff|doctor|health)|session/server-signals)\\.ts$",
       },
     },
     only(

@@ -85,6 +85,11 @@ const SERVE: readonly CommandEntry[] = [
     load: async () => (await import("./commands/check.ts")).defineCheck,
   },
   {
+    name: "access",
+    description: "say what the access list of a configuration allows a caller, and which entry does",
+    load: async () => (await import("./commands/access.ts")).defineAccess,
+  },
+  {
     name: "diff",
     description: "say what of a configuration differs from what the server runs",
     load: async () => (await import("./commands/diff.ts")).defineDiff,

@@ -42,14 +42,14 @@ const MICROS = 1_000;
 export async function createOwner({ config, clock, store, log }: OwnerOptions): Promise<Owner> {
   const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
-  const { maxWaiters, maxLimiters, maxBoards } = config.settings;
+  const { maxWaiters, maxLimiters, maxBoards, callerBounds } = config.settings;
   const engine = createEmbeddedEngine({
     clock,
     store,
-    machine: { maxWaiters, maxLimiters, fencingEpoch },
+    machine: { maxWaiters, maxLimiters, fencingEpoch, callerBounds },
     keepsHistory: true,
   });
-  const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine, maxBoards });
+  const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine, maxBoards, callerBounds });
   store.forgetFound();
   const declarations = createDeclarations({ engine, boards, log });
   declarations.takeUpAtStart(config);
@@ -61,6 +61,8 @@ export async function createOwner({ config, clock, store, log }: OwnerOptions): 
       engine.setMaxWaiters(next.settings.maxWaiters);
       engine.setMaxLimiters(next.settings.maxLimiters);
       boards.setMaxBoards(next.settings.maxBoards);
+      engine.setCallerBounds(next.settings.callerBounds);
+      boards.setCallerBounds(next.settings.callerBounds);
       declarations.takeUp(next);
     },
     get isInForce() {

@@ -1,5 +1,7 @@
 /** Who makes a call. The transport makes it of the call's credential, before any service sees the call. */
 
+import { ANONYMOUS_CALLER } from "../machine/callers.ts";
+
 export interface Caller {
   /** Unique over all callers: a `spiffe://` or `dns:` name, `<issuer>:<claim>`, `token:<name>`, or `anonymous`. */
   readonly name: string;
@@ -15,7 +17,7 @@ export interface Caller {
 
 /** The caller of a call without a credential, and of each call while nobody is asked for one. */
 export const ANONYMOUS: Caller = {
-  name: "anonymous",
+  name: ANONYMOUS_CALLER,
   tenant: "",
   groups: [],
   kind: "anonymous",

@@ -1,5 +1,6 @@
 /** Rules between fields of a configuration, each of which is valid by itself. */
 
+import { unknownPlaceholder } from "../access/pattern.ts";
 import type { Config } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import { readOrigin } from "../wire/web-origin.ts";
 import type { Complaints } from "./complaints.ts";
@@ -11,6 +12,7 @@ export function checkTogether(config: Config, settings: ServerSettings, complain
   checkOrigins(settings, complaints);
   checkStageLimiters(config, complaints);
   checkTls(settings, complaints);
+  checkAccess(config, complaints);
   noteIneffective(settings, complaints);
 }
 
@@ -55,6 +57,32 @@ function checkStageLimiters({ boards, limiters }: Config, complaints: Complaints
         const message = `names a limiter that the file does not declare: until ${quote(name)} is made by RPC, the stage cannot be pulled into`;
         complaints.note(field, message);
       }
+    }
+  }
+}
+
+/** Reports patterns of the access list that stand for nothing, and notes entries that allow nothing. */
+function checkAccess({ access }: Config, complaints: Complaints): void {
+  for (const [at, { who, limiters, boards, keys }] of access.entries()) {
+    for (const [index, caller] of who.entries()) {
+      const field = `access[${at}].who[${index}]`;
+      if (/\$\{/.test(caller)) complaints.fault(field, `names callers, and has no \${…}, found ${quote(caller)}`);
+    }
+    for (const [name, patterns] of Object.entries({ limiters, boards, keys })) {
+      for (const [index, pattern] of patterns.entries()) {
+        const unknown = unknownPlaceholder(pattern);
+        if (unknown === undefined) continue;
+        const field = `access[${at}].${name}[${index}]`;
+        complaints.fault(
+          field,
+          `must have no other than \${caller}, \${tenant} and \${claim.NAME}, found ${quote(unknown)}`,
+        );
+      }
+    }
+    if (limiters.length + boards.length === 0) {
+      complaints.note(`access[${at}]`, "allows nothing: it names neither limiters nor boards");
+    } else if (keys.length > 0 && limiters.length === 0) {
+      complaints.note(`access[${at}].keys`, "has no effect without limiters");
     }
   }
 }

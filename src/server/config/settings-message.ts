@@ -1,7 +1,9 @@
 /** The settings of the server as a message: the inverse of `serverSettings`, every default filled in. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Verb } from "../access/rights.ts";
 import {
+  AccessVerb,
   type Config,
   LogLevel as ConfigLevel,
   ConfigSchema,
@@ -35,6 +37,15 @@ export function settingsMessage(settings: ServerSettings): Config {
     },
     drain: { timeout: microsToDuration(settings.drainTimeout) },
     workers: settings.workers,
+    access: settings.access?.map(({ who, may, limiters, boards, keys, bounds }) => ({
+      who: [...who],
+      may: may.map((verb) => VERBS[verb]),
+      limiters: [...limiters],
+      boards: [...boards],
+      keys: [...keys],
+      ...(bounds && { bounds }),
+    })),
+    ...(settings.callerBounds && { bounds: settings.callerBounds }),
     logging: { level: LEVELS[settings.logLevel] },
     metrics: {
       maxLimiters: metrics.maxLimiters,
@@ -47,6 +58,12 @@ export function settingsMessage(settings: ServerSettings): Config {
     ...(tls && { tls: { ...tls, clientCaFile: tls.clientCaFile ?? "", clientCrlFile: tls.clientCrlFile ?? "" } }),
   });
 }
+
+const VERBS: Readonly<Record<Verb, AccessVerb>> = {
+  acquire: AccessVerb.ACQUIRE,
+  observe: AccessVerb.OBSERVE,
+  operate: AccessVerb.OPERATE,
+};
 
 const LEVELS: Readonly<Record<LogLevel, ConfigLevel>> = {
   debug: ConfigLevel.DEBUG,

@@ -2,8 +2,18 @@
 
 import { availableParallelism } from "node:os";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { type Config, LogLevel as ConfigLevel, Durability } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
+import type { AccessEntry } from "../access/access-list.ts";
+import type { Verb } from "../access/rights.ts";
+import {
+  AccessVerb,
+  type Bounds,
+  type Config,
+  LogLevel as ConfigLevel,
+  Durability,
+  type AccessEntry as WireAccessEntry,
+} from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { LogLevel } from "../log.ts";
+import type { CallerBounds } from "../machine/callers.ts";
 import type { LeaseDurability } from "../store/row.ts";
 import { durationToMicros } from "../wire/time-wire.ts";
 
@@ -18,6 +28,10 @@ export interface ServerSettings {
   /** Limiters and boards that exist beside those of the file. */
   readonly maxLimiters: number;
   readonly maxBoards: number;
+  /** How much one caller may have at once; undefined: any amount. */
+  readonly callerBounds: CallerBounds | undefined;
+  /** Who may do what; undefined: every caller may everything. */
+  readonly access: readonly AccessEntry[] | undefined;
   /** Commands without a last answer. */
   readonly maxCommandsPerSession: number;
   readonly logLevel: LogLevel;
@@ -99,6 +113,8 @@ export function serverSettings({
   workers,
   metrics,
   tls,
+  access,
+  bounds,
 }: Config): ServerSettings {
   return {
     listeners: {
@@ -122,6 +138,8 @@ export function serverSettings({
     maxWaiters: limits?.maxWaiters ?? 100_000,
     maxLimiters: limits?.maxLimiters ?? 10_000,
     maxBoards: limits?.maxBoards ?? 1_000,
+    access: access.length === 0 ? undefined : access.map(accessEntryOf),
+    callerBounds: bounds && callerBoundsOf(bounds),
     maxCommandsPerSession: limits?.maxCommandsPerSession ?? 10_000,
     logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
     workers: workers ?? defaultWorkers(availableParallelism()),
@@ -144,6 +162,16 @@ export function serverSettings({
       clientCrlFile: tls.clientCrlFile || undefined,
     },
   };
+}
+
+function accessEntryOf({ who, may, limiters, boards, keys, bounds }: WireAccessEntry): AccessEntry {
+  const verbs = may.flatMap((verb) => VERBS[verb] ?? []);
+  return { who, may: verbs, limiters, boards, keys, bounds: bounds && callerBoundsOf(bounds) };
+}
+
+/** Returns bounds with their defaults. */
+function callerBoundsOf({ maxWaiters, maxLeases }: Bounds): CallerBounds {
+  return { maxWaiters: maxWaiters ?? 1_000, maxLeases: maxLeases ?? 10_000 };
 }
 
 /** More than so many are for a server that was measured: each takes memory, and all of them wait for the one that decides. */
@@ -191,6 +219,9 @@ const LIVE_FIELDS: Readonly<Record<string, Read>> = {
   "limits.max_limiters": ({ maxLimiters }) => maxLimiters,
   "limits.max_boards": ({ maxBoards }) => maxBoards,
   "limits.max_commands_per_session": ({ maxCommandsPerSession }) => maxCommandsPerSession,
+  access: ({ access }) => access,
+  "bounds.max_waiters": ({ callerBounds }) => callerBounds?.maxWaiters,
+  "bounds.max_leases": ({ callerBounds }) => callerBounds?.maxLeases,
   "drain.timeout": ({ drainTimeout }) => drainTimeout,
   "logging.level": ({ logLevel }) => logLevel,
   "metrics.max_limiters": ({ metrics }) => metrics.maxLimiters,
@@ -207,10 +238,18 @@ export const MACHINE_FIELDS: ReadonlySet<string> = new Set(["workers"]);
 
 /** The settings of a server that runs with `running` once it has taken up `next`: what needs a restart stays. */
 export function settingsInForce(running: ServerSettings, next: ServerSettings): ServerSettings {
-  const { drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel } = next;
+  const { drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel, ...rest } = next;
+  const { access, callerBounds } = rest;
+  const bounds = { maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, access, callerBounds };
   const metrics = { ...next.metrics, listen: running.metrics.listen };
-  return { ...running, drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel, metrics };
+  return { ...running, ...bounds, drainTimeout, logLevel, metrics };
 }
+
+const VERBS: Readonly<Partial<Record<AccessVerb, Verb>>> = {
+  [AccessVerb.ACQUIRE]: "acquire",
+  [AccessVerb.OBSERVE]: "observe",
+  [AccessVerb.OPERATE]: "operate",
+};
 
 const DURABILITIES: Readonly<Partial<Record<Durability, LeaseDurability>>> = {
   [Durability.NONE]: "none",

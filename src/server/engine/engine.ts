@@ -85,6 +85,8 @@ export interface Engine {
   limiter(name: string, key: string): Promise<LimiterView | undefined>;
   /** Limiters by name, those after `after`. */
   limiters(query: { readonly after: string; readonly limit: number }): Promise<Page<LimiterView>>;
+  /** One lease; undefined once it has ended. */
+  lease(id: string): Promise<LeaseView | undefined>;
   /** Leases, the longest held first. Empty `limiter` or `key`: any. */
   leases(query: LeaseQuery): Promise<Page<LeaseView>>;
   /** Whether a lease of this id and caller lives, or its end is remembered. */

@@ -676,6 +676,9 @@ function writeLease(m: Lease): void {
   if (m.revoking !== false) {
     w.bool(64, m.revoking);
   }
+  if (m.caller !== "") {
+    w.string(74, m.caller);
+  }
   w.unknown(m);
 }
 
@@ -1097,6 +1100,9 @@ function writeCardLease(m: CardLease): void {
     const start = w.fork(58);
     writeDuration(m.validFor);
     w.join(start);
+  }
+  if (m.caller !== "") {
+    w.string(66, m.caller);
   }
   w.unknown(m);
 }

@@ -24,7 +24,7 @@ export interface CallerTally {
 
 /** What says of a command who gives it. */
 export interface Called {
-  /** The caller's name, which has no line break. Unset: `ANONYMOUS_CALLER`. */
+  /** The caller's name. Unset: `ANONYMOUS_CALLER`. */
   readonly caller?: string | undefined;
 }
 
@@ -90,7 +90,8 @@ export function overQuota(
  * whatever it names. Most have no credential, and their ids no line break: those are their own keys.
  */
 export function keyOfCaller(caller: string, id: string): string {
-  return caller === ANONYMOUS_CALLER && !id.includes("\n") ? id : `${caller}\n${id}`;
+  // With its length before it no name can end in what another's id begins with.
+  return caller === ANONYMOUS_CALLER && !id.includes("\n") ? id : `${caller.length}\n${caller}${id}`;
 }
 
 /** Returns what a record says of a caller. Most have no credential, and their records are as long as ever. */

@@ -1,6 +1,8 @@
 /** BoardService: how boards are made, and how work is pulled through them. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Caller } from "../access/caller.ts";
+import { EVERYTHING, type Rights } from "../access/rights.ts";
 import type { Clock } from "../clock.ts";
 import type { BoardAnswerTo, BoardAsk, BoardEngine } from "../engine/board-engine.ts";
 import type { Board as WireBoard } from "../gen/ggen/backpressure/v1/board_pb.ts";
@@ -36,6 +38,7 @@ import { cardStateFromWire, cardToWire, contentFromWire, updateContent } from ".
 import { draining, invalidRequest, refusalError } from "../wire/error-wire.ts";
 import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { timestampToMs } from "../wire/time-wire.ts";
+import { visiblePage } from "./access/visible.ts";
 import { askBoards, giveBackPull } from "./ask.ts";
 import { createBoardVerbs, type TryPull } from "./board-verbs.ts";
 import { watchBoard } from "./board-watching.ts";
@@ -52,6 +55,8 @@ export interface BoardServiceOptions {
   readonly boards: BoardEngine;
   /** µs after which a silent PullCard stream says something; asked for anew each time. */
   readonly heartbeat: () => number;
+  /** What callers may do, as of now. Unset: everything. */
+  readonly rightsOf?: (caller: Caller) => Rights;
   /** As of AdmissionService. */
   readonly commandCaller?: CommandCallerOf;
 }
@@ -65,7 +70,7 @@ export interface BoardRpcs {
 const PLACE = /^[0-9]{1,2}\.[0-9]{1,16}$/;
 const MAX_CARDS_WITH_BOARD = 1_000;
 export function createBoardService(options: BoardServiceOptions): BoardRpcs {
-  const { clock, ids, boards, heartbeat, commandCaller = byName } = options;
+  const { clock, ids, boards, heartbeat, rightsOf = () => EVERYTHING, commandCaller = byName } = options;
   const openCalls = new Set<OpenCall>();
   const verbs = createBoardVerbs(ids);
   const openPull = createPullCalls({ verbs, boards, heartbeats: createHeartbeats(clock, heartbeat) });
@@ -145,8 +150,15 @@ export function createBoardService(options: BoardServiceOptions): BoardRpcs {
       return create(GetBoardResponseSchema, { board: boardMessage(view), cards: page?.items.map(cardToWire) ?? [] });
     },
 
-    async listBoards(request) {
-      const page = await boards.boards(pageFromWire(request, NAME));
+    async listBoards(request, { caller }) {
+      const rights = rightsOf(caller);
+      const { after, limit } = pageFromWire(request, NAME);
+      const page = await visiblePage(
+        after,
+        (from) => boards.boards({ after: from, limit }),
+        ({ config }) => rights.mayBoard("observe", config.name),
+        ({ config }) => config.name,
+      );
       return create(ListBoardsResponseSchema, {
         boards: page.items.map(boardMessage),
         nextPageToken: pageTokenToWire(page.next),

@@ -5,12 +5,12 @@
  * a bug.
  */
 
+import type { Caller } from "../access/caller.ts";
 import type { Clock } from "../clock.ts";
 import { EngineUnavailable } from "../engine/engine.ts";
 import { notKept, sentAway, type WireError } from "../wire/error-wire.ts";
 import { failureOf } from "./failure.ts";
 import {
-  type Caller,
   decorate,
   type RpcService,
   type ServerStream,

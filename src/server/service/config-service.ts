@@ -1,6 +1,8 @@
 /** ConfigService: what the server was configured with. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Caller } from "../access/caller.ts";
+import { EVERYTHING, type Rights } from "../access/rights.ts";
 import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -16,22 +18,33 @@ import { boardFields } from "../wire/board-wire.ts";
 import { limiterFields } from "../wire/limiter-wire.ts";
 import { NAME, pageFromWire, pageTokenToWire } from "../wire/page-wire.ts";
 import { msToTimestamp } from "../wire/time-wire.ts";
+import { sees, visiblePage } from "./access/visible.ts";
 import { createRpcService, type RpcService } from "./rpc.ts";
 
 export interface ConfigServiceOptions {
   readonly clock: Clock;
   readonly engine: Engine;
   readonly boards: BoardEngine;
+  /** What callers may do, as of now. Unset: everything. */
+  readonly rightsOf?: (caller: Caller) => Rights;
   /** The settings in force, as they are shown; when they are read is said by the service. */
   readonly running: () => GetConfigResponse;
 }
 
-export function createConfigService({ clock, engine, boards, running }: ConfigServiceOptions): RpcService {
+export function createConfigService(options: ConfigServiceOptions): RpcService {
+  const { clock, engine, boards, running, rightsOf = () => EVERYTHING } = options;
   return createRpcService(ConfigService, {
     getConfig: () => ({ ...running(), readTime: msToTimestamp(clock.wallTime(clock.now())) }),
 
-    async listDeclaredLimiters(request) {
-      const { items, next } = await engine.limiters(pageFromWire(request, NAME));
+    async listDeclaredLimiters(request, { caller }) {
+      const rights = rightsOf(caller);
+      const { after, limit } = pageFromWire(request, NAME);
+      const { items, next } = await visiblePage(
+        after,
+        (from) => engine.limiters({ after: from, limit }),
+        (view) => sees(rights, view),
+        ({ config }) => config.name,
+      );
       return create(ListDeclaredLimitersResponseSchema, {
         limiters: items.flatMap(({ declaration }) =>
           declaration === undefined ? [] : [create(LimiterSchema, limiterFields(declaration))],
@@ -40,8 +53,15 @@ export function createConfigService({ clock, engine, boards, running }: ConfigSe
       });
     },
 
-    async listDeclaredBoards(request) {
-      const { items, next } = await boards.boards(pageFromWire(request, NAME));
+    async listDeclaredBoards(request, { caller }) {
+      const rights = rightsOf(caller);
+      const { after, limit } = pageFromWire(request, NAME);
+      const { items, next } = await visiblePage(
+        after,
+        (from) => boards.boards({ after: from, limit }),
+        ({ config }) => rights.mayBoard("observe", config.name),
+        ({ config }) => config.name,
+      );
       return create(ListDeclaredBoardsResponseSchema, {
         boards: items.flatMap(({ declaration }) =>
           declaration === undefined ? [] : [create(BoardSchema, boardFields(declaration))],

@@ -5,6 +5,7 @@
  */
 
 import { create } from "@bufbuild/protobuf";
+import type { Rights } from "../access/rights.ts";
 import type { Clock } from "../clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
@@ -14,6 +15,7 @@ import {
 } from "../gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import type { LimiterView } from "../machine/limiter/view.ts";
 import { limiterMessage } from "../wire/limiter-wire.ts";
+import { asSeen, sees } from "./access/visible.ts";
 import { failureOf } from "./failure.ts";
 import type { ServerStream } from "./rpc.ts";
 
@@ -25,11 +27,13 @@ const FIRST_MESSAGE = 200;
 interface WatchPorts {
   readonly clock: Clock;
   readonly engine: Engine;
+  /** What its caller may see, as of now. */
+  readonly rights: () => Rights;
 }
 
 /** Empty `names`: all limiters, those to come too. */
 export function watchLimiters(
-  { clock, engine }: WatchPorts,
+  { clock, engine, rights }: WatchPorts,
   stream: ServerStream<WatchLimitersResponse>,
   names: readonly string[],
 ): void {
@@ -67,6 +71,8 @@ export function watchLimiters(
 
   function put(name: string, view: LimiterView | undefined): void {
     if (wanted?.has(name) === false) return;
+    // Of what may not be seen not even its end is told.
+    if (rights().reach("observe", name) !== "whole") return;
     news.delete(name);
     news.set(name, view);
   }
@@ -83,7 +89,7 @@ export function watchLimiters(
         left -= 1;
         news.delete(name);
         if (view === undefined) send({ case: "removed", value: name }, false);
-        else send({ case: "changed", value: limiterMessage(view) }, false);
+        else send({ case: "changed", value: message(view) }, false);
       }
     }
   }
@@ -100,7 +106,7 @@ export function watchLimiters(
       heldBack = event;
     };
     const snapshot = () => {
-      const limiters = first.map((view) => limiterMessage(view));
+      const limiters = first.map(message);
       return { case: "snapshot", value: create(LimiterSnapshotSchema, { limiters }) } as const;
     };
     let after = "";
@@ -108,7 +114,7 @@ export function watchLimiters(
       const page = await readSome(after);
       after = page.next;
       if (heldBack !== undefined) {
-        for (const view of page.items) await say({ case: "changed", value: limiterMessage(view) });
+        for (const view of page.items) await say({ case: "changed", value: message(view) });
       } else {
         first.push(...page.items);
         if (first.length >= FIRST_MESSAGE) await say(snapshot());
@@ -121,11 +127,18 @@ export function watchLimiters(
   }
 
   async function readSome(after: string): Promise<{ readonly items: readonly LimiterView[]; readonly next: string }> {
-    if (wanted === undefined) return engine.limiters({ after, limit: AT_ONCE });
+    if (wanted === undefined) {
+      const { items, next } = await engine.limiters({ after, limit: AT_ONCE });
+      return { items: items.filter((view) => sees(rights(), view)), next };
+    }
     const start = Number(after);
     const end = start + AT_ONCE;
     const views = await Promise.all(byName.slice(start, end).map((name) => engine.limiter(name, "")));
     return { items: views.filter((view) => view !== undefined), next: end < byName.length ? String(end) : "" };
+  }
+
+  function message(view: LimiterView) {
+    return limiterMessage(asSeen(rights(), view));
   }
 
   function send(event: WatchLimitersResponse["event"], more: boolean): void {

@@ -139,6 +139,28 @@ export function tooManyCommands(most: number): WireError {
   return reasonError("TOO_MANY_COMMANDS", message, { metadata: { max_commands: String(most) } });
 }
 
+/** The access list does not allow it. `resource`: `limiter/payments-db`, `board/releases`, or `*` for all there is. */
+export function notAllowed(verb: string, resource: string, key = ""): WireError {
+  const of = key === "" ? resource : `${resource} with key ${JSON.stringify(clip(key))}`;
+  const message =
+    `no entry of the server's access list lets this caller ${verb} ${clip(of)}, whether it exists or not; an operator finds out ` +
+    "what it may do with backpressure access";
+  return reasonError("NOT_ALLOWED", message, { metadata: { verb, resource, key } });
+}
+
+/** Whether an error tells of what there is, and not of the request or of the server. */
+export function tellsOfThings({ code }: WireError): boolean {
+  return THINGS.has(code);
+}
+
+const THINGS: ReadonlySet<Code> = new Set([
+  Code.NotFound,
+  Code.AlreadyExists,
+  Code.FailedPrecondition,
+  Code.Aborted,
+  Code.ResourceExhausted,
+]);
+
 /** The client of a session has cancelled a command. */
 export function cancelled(): WireError {
   return new WireError(Code.Canceled, "the command was cancelled by its client");

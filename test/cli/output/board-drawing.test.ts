@@ -28,7 +28,15 @@ function card(id: string, stage: string, changes: Partial<Card> = {}): Card {
 }
 
 function lease(worker: string): Card["lease"] {
-  return { worker, fencingToken: 1n, pullTime: undefined, ttlMs: undefined, expireTime: undefined, live: true };
+  return {
+    worker,
+    caller: "",
+    fencingToken: 1n,
+    pullTime: undefined,
+    ttlMs: undefined,
+    expireTime: undefined,
+    live: true,
+  };
 }
 
 const RELEASE = board(

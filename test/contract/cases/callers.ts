@@ -23,7 +23,7 @@ export const CALLERS: readonly Case[] = [
       expect(second).toMatchObject({ kind: "granted", resumed: false, lease: { id: "b", caller: "token:theirs" } });
       const third = await script.acquire("c", [claimOn()], { requestId });
       expect(third).toMatchObject({ kind: "granted", resumed: false, lease: { id: "c", caller: "anonymous" } });
-      const forged = await script.acquire("d", [claimOn()], { requestId: `token:ours\n${requestId}` });
+      const forged = await script.acquire("d", [claimOn()], { requestId: `10\ntoken:ours${requestId}` });
       expect(forged).toMatchObject({ kind: "granted", resumed: false, lease: { id: "d" } });
       const again = await script.acquire("e", [claimOn()], { requestId, ...OURS });
       expect(again).toMatchObject({ kind: "granted", resumed: true, lease: { id: "a" } });

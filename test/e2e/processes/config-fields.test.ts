@@ -35,10 +35,12 @@ import {
   isSoonFull,
   type Probed,
   pings,
+  refusesAnonymous,
   refusesLargeHeaders,
   refusesLargeMessages,
   refusesSecondBoard,
   refusesSecondCommand,
+  refusesSecondLease,
   refusesSecondLimiter,
   refusesSecondStream,
   refusesSecondWaiter,
@@ -104,10 +106,12 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
   "limits.max_metadata_bytes": { value: 1_024, probe: refusesLargeHeaders },
   "limits.max_streams_per_connection": { value: 1, probe: refusesSecondStream },
   "limits.max_connections": { value: 1, probe: closesSecondConnection },
-  "limits.max_waiters": { value: 1, probe: refusesSecondWaiter },
+  "limits.max_waiters": { value: 1, probe: (running) => refusesSecondWaiter(running) },
   "limits.max_limiters": { value: 1, probe: refusesSecondLimiter },
   "limits.max_boards": { value: 1, probe: refusesSecondBoard },
   "limits.max_commands_per_session": { value: 1, probe: refusesSecondCommand },
+  "bounds.max_waiters": { value: 1, probe: (running) => refusesSecondWaiter(running, "CALLER_QUOTA") },
+  "bounds.max_leases": { value: 1, probe: refusesSecondLease },
   "liveness.keepalive_time": { value: "100ms", probe: pings },
   "liveness.keepalive_timeout": {
     value: "100ms",
@@ -216,6 +220,34 @@ describe.each(Object.entries(SETTINGS))("%s", (field, row) => {
     await client[Symbol.asyncDispose]();
     expect(await probe(running)).toBe(live);
     clean();
+  });
+});
+
+/** What lets everybody do all. */
+const ENTRY = { who: ["anonymous"], may: ["acquire", "observe", "operate"], limiters: ["*"], boards: ["*"] };
+
+/** What of the entry is another: with it the probe answers true. */
+const ACCESS: Readonly<Record<string, { readonly value: unknown; readonly probe: SettingRow["probe"] }>> = {
+  who: { value: ["token:ci"], probe: (running) => refusesAnonymous(running, "acquire") },
+  may: { value: ["observe"], probe: (running) => refusesAnonymous(running, "acquire") },
+  limiters: { value: ["other"], probe: (running) => refusesAnonymous(running, "acquire") },
+  keys: { value: ["some"], probe: (running) => refusesAnonymous(running, "acquire") },
+  boards: { value: ["other"], probe: (running) => refusesAnonymous(running, "observe a board") },
+  "bounds.max_waiters": { value: 1, probe: (running) => refusesSecondWaiter(running, "CALLER_QUOTA") },
+  "bounds.max_leases": { value: 1, probe: refusesSecondLease },
+};
+
+describe.each(Object.entries(ACCESS))("access[].%s", (path, { value, probe }) => {
+  const [field = "", below] = path.split(".");
+  const withEntry = (entry: object) => ({ ...BASE, access: [entry] });
+  const changed = withEntry({ ...ENTRY, [field]: below === undefined ? value : { [below]: value } });
+
+  test("takes effect at the start, and by a reload", async () => {
+    expect(await probe(await start(withEntry(ENTRY)))).toBe(false);
+    expect(await probe(await start(changed))).toBe(true);
+    const running = await start(withEntry(ENTRY));
+    running.server.reconfigure(loaded(changed));
+    expect(await probe(running)).toBe(true);
   });
 });
 
@@ -387,8 +419,10 @@ test("logging.level: takes effect at the start, and by a reload", async () => {
 });
 
 test("every field of the configuration has its row", () => {
+  const ofAccess = Object.keys(ACCESS).map((path) => `access[].${path}`);
   const rows = [
     ...Object.keys(SETTINGS),
+    ...ofAccess,
     ...IN_A_PROCESS,
     ...OF_TLS,
     ...DECLARED.map(([path]) => path),

@@ -76,8 +76,8 @@ export async function closesSecondConnection({ url }: Probed): Promise<boolean> 
   return isClosed;
 }
 
-/** Whether a second waiter is one too many. */
-export function refusesSecondWaiter(server: Probed): Promise<boolean> {
+/** Whether a second waiter is one too many, for this reason. */
+export function refusesSecondWaiter(server: Probed, reason = "QUEUE_FULL"): Promise<boolean> {
   return withClient(server, async (client) => {
     await hold(client, "db");
     await queue(client, "db");
@@ -85,7 +85,27 @@ export function refusesSecondWaiter(server: Probed): Promise<boolean> {
     const end = await Promise.race([second.ending, second.next("waiting").then(() => undefined)]).catch(
       () => second.ending,
     );
-    return end?.reason === "QUEUE_FULL";
+    return end?.reason === reason;
+  });
+}
+
+/** Whether a second lease of one caller is one too many. */
+export function refusesSecondLease(server: Probed): Promise<boolean> {
+  return withClient(server, async (client) => {
+    await hold(client, "db");
+    const other = client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "other" }] });
+    return (await reasonOf(other)) === "CALLER_QUOTA";
+  });
+}
+
+/** Whether callers without a credential may not do this. */
+export function refusesAnonymous(server: Probed, what: "acquire" | "observe a board"): Promise<boolean> {
+  return withClient(server, async (client) => {
+    const asked: Promise<unknown> =
+      what === "acquire"
+        ? client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "db" }] })
+        : client.call(BoardService.method.getBoard, { name: "any" });
+    return (await reasonOf(asked)) === "NOT_ALLOWED";
   });
 }
 

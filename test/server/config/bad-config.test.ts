@@ -18,7 +18,7 @@ describe("a bad file is refused with all that is wrong, and where", () => {
       "no such section",
       "quotas: []\n",
       [
-        "b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, metrics, tls",
+        "b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, metrics, access, bounds, tls",
       ],
     ],
     ["a section in the wrong form", "limits: 5\n", ["b.yaml:1:1: limits: must be a mapping of fields, found 5"]],
@@ -50,7 +50,7 @@ describe("a bad file is refused with all that is wrong, and where", () => {
       "a field that a terminal should not see",
       '{"\\e[31m": 1}',
       [
-        'b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, metrics, tls',
+        'b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, metrics, access, bounds, tls',
       ],
     ],
     [
@@ -264,6 +264,20 @@ describe("a bad file is refused with all that is wrong, and where", () => {
       "a variable that is no value of its own in flow style",
       "limits: { max_waiters: ${N} }\nlogging: { level: info }\n",
       ['b.yaml:1:24: a variable between { } or [ ] stands in quotes: "${NAME}"'],
+    ],
+    [
+      "an access list that says what is not there",
+      `access:
+  - { who: ["\${tenant}"], may: [rule], limiters: ["\${nobody}"] }
+  - { who: ["*"], may: [observe], keys: ["$\${claims}"], boards: [b], bounds: { max_leases: 0 } }
+`,
+      [
+        'b.yaml:2:13: access[0].who[0]: names callers, and has no ${…}, found "${tenant}"',
+        'b.yaml:2:33: access[0].may[0]: must be one of acquire, observe, operate, found "rule"',
+        "b.yaml:2:51: access[0].limiters[0]: needs the variable nobody, which is not set; set it, or give a default: ${nobody:-default}",
+        'b.yaml:3:42: access[1].keys[0]: must have no other than ${caller}, ${tenant} and ${claim.NAME}, found "${claims}"',
+        "b.yaml:3:80: access[1].bounds.max_leases: must be a whole number from 1 to 10,000,000, found 0",
+      ],
     ],
     [
       "what a variable brings",

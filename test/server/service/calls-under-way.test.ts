@@ -1,15 +1,10 @@
 /** Calls of a server that stops: what is under way is waited for, or sent away in words. */
 
 import { expect, test, vi } from "vitest";
+import { ANONYMOUS } from "../../../src/server/access/caller.ts";
 import { AdmissionService } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { createCallsUnderWay } from "../../../src/server/service/calls-under-way.ts";
-import {
-  type Call,
-  createRpcService,
-  decorate,
-  type ServerStream,
-  type StreamEnd,
-} from "../../../src/server/service/rpc.ts";
+import { type Call, createRpcService, type ServerStream, type StreamEnd } from "../../../src/server/service/rpc.ts";
 import { Code, internalError } from "../../../src/server/wire/error-wire.ts";
 import { callOf } from "../../support/call-of.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
@@ -131,28 +126,16 @@ test("a stream that has not spoken at the end is sent away, one that has is left
   expect(open).toThrow(expect.objectContaining({ code: Code.Unavailable }));
 });
 
-test("a service sees the caller that a decorator around it has found, and the headers of its call", () => {
+test("a service sees who calls, and the headers of its call", () => {
   const seen: unknown[] = [];
-  const note = (call: Call) => seen.push(call.caller?.name, call.header("x-tenant"));
+  const note = (call: Call) => seen.push(call.caller.name, call.header("x-tenant"));
   const calls = createCallsUnderWay({ clock: createFakeClock(), bound: () => BOUND });
   const service = createRpcService(AdmissionService, {
     release: (_, call) => note(call) as never,
     acquire: (_, stream) => void note(stream),
   });
-  const identify = (call: Call) => {
-    call.caller = { name: "ann" };
-  };
-  const named = decorate(calls.watch(service), {
-    unary: (handle) => (request, call) => {
-      identify(call);
-      return handle(request, call);
-    },
-    stream: (handle) => (request, stream) => {
-      identify(stream);
-      handle(request, stream);
-    },
-  });
-  const call = callOf({ header: (name) => `${name} of the request` });
+  const named = calls.watch(service);
+  const call = callOf({ caller: { ...ANONYMOUS, name: "ann" }, header: (name) => `${name} of the request` });
   const stream = { ...call, probed: true, send: () => true, onWritable() {}, end() {}, fail() {}, onEnd() {} };
   for (const method of named.methods) {
     if (method.kind === "unary") method.handle({}, { ...call, onGone() {} });

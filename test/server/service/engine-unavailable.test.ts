@@ -51,6 +51,7 @@ function createLostEngines() {
     limiter: read,
     limiters: read,
     leases: read,
+    lease: read,
     knowsLease: read,
     waiters: read,
     waiter: read,

@@ -24,6 +24,7 @@ function createHeldEngine() {
 
 const OPTIONS = {
   sessionId: "session",
+  by: () => ({ caller: "token:ci", bounds: undefined }),
   monitored: true,
   keepOnCancel: true,
   ids: createIds(),

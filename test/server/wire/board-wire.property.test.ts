@@ -101,6 +101,7 @@ describe("every card", () => {
   });
   const work = fc.record({
     worker: text,
+    caller: fc.oneof(fc.constant("anonymous"), text),
     token: fc.maxSafeNat(),
     pulledAt: instant,
     ttl: maybe(span),
@@ -148,6 +149,7 @@ describe("every card", () => {
           etag: String(view.revision),
           lease: done && {
             worker: done.worker,
+            caller: done.caller === "anonymous" ? "" : done.caller,
             fencingToken: BigInt(done.token),
             pullTime: dateOf(done.pulledAt),
             ttlMs: done.ttl && done.ttl / 1000,

@@ -58,6 +58,9 @@ const claim: fc.Arbitrary<Claim> = fc
   .map((made) => ({ ...made, tokens: made.permits === 0 ? Math.max(1, made.tokens) : made.tokens }))
   .map((made) => ({ ...made, slots: made.slots && made.permits <= 1_024 }));
 
+const caller = fc.oneof(fc.constant("anonymous"), text);
+const callerInfo = (name: string) => (name === "anonymous" ? "" : name);
+
 const heldClaim = fc.record({
   limiter: text,
   key: text,
@@ -70,6 +73,7 @@ const heldClaim = fc.record({
 const leaseView: fc.Arbitrary<LeaseView> = fc.record({
   id: text,
   holder: text,
+  caller,
   claims: fc.array(heldClaim, { maxLength: 8 }),
   grantedAt: instant,
   ttl: span,
@@ -85,6 +89,8 @@ const MACHINE_REASONS = (Object.keys(WireReason) as (keyof typeof WireReason)[])
     name !== "INVALID_REQUEST" &&
     name !== "DRAINING" &&
     name !== "NOT_KEPT" &&
+    name !== "NOT_ALLOWED" &&
+    name !== "NOT_AUDITED" &&
     name !== "TOO_MANY_STREAMS" &&
     name !== "TOO_MANY_COMMANDS" &&
     name !== "HTTP_VERSION_TOO_OLD",
@@ -157,6 +163,7 @@ describe("over the wire", () => {
         expect(leaseInfoFromWire(sent(LeaseSchema, leaseToWire(view)))).toEqual({
           id: view.id,
           holder: view.holder,
+          caller: callerInfo(view.caller),
           claims: view.claims.map(claimShown),
           grantTime: dateOf(view.grantedAt),
           ttlMs: view.ttl / 1000,
@@ -198,6 +205,7 @@ describe("over the wire", () => {
       id: text,
       claims: fc.array(claim, { maxLength: 8 }),
       holder: text,
+      caller,
       waitersAhead: fc.nat(),
       estimatedWait: maybe(span),
       missing: fc.constant("WAITERS_AHEAD"),
@@ -220,6 +228,7 @@ describe("over the wire", () => {
           id: view.id,
           claims: view.claims,
           holder: view.holder,
+          caller: callerInfo(view.caller),
           waitersAhead: view.waitersAhead,
           estimatedWaitMs: view.estimatedWait && view.estimatedWait / 1000,
           arriveTime: dateOf(view.arrivedAt),

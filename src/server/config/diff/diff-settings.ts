@@ -66,7 +66,10 @@ function settingValues(config: Config | undefined): ReadonlyMap<string, string |
   if (config === undefined) return values;
   const sections = toJson(ConfigSchema, config, { useProtoFieldName: true }) as JsonObject;
   for (const section of ConfigSchema.fields) {
-    if (SETTING_FIELDS.has(section.name)) values.set(section.name, String(sections[section.name]));
+    if (SETTING_FIELDS.has(section.name)) {
+      const value = sections[section.name];
+      values.set(section.name, value === undefined ? undefined : JSON.stringify(value));
+    }
     if (section.fieldKind !== "message" || sections[section.name] === undefined) continue;
     const message = config[section.localName as keyof Config] as never;
     for (const [name, text] of fieldValues<DescMessage>(section.message, message, NONE)) {

@@ -18,11 +18,11 @@ const MAX_DEPTH = 20;
 /**
  * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}`,
  * `${NAME:+other}` and `${NAME+other}`; what stands behind the operator may have such itself. `$$` is a dollar. A variable
- * that is not set and has no default is a fault.
+ * that is not set and has no default is a fault. What `isKept` says of the text between braces stays as it is.
  */
-export function interpolate(text: string, variables: Variables): Interpolation {
+export function interpolate(text: string, variables: Variables, isKept: IsKept = NEVER): Interpolation {
   try {
-    return { kind: "text", text: expand(text, variables, 0) };
+    return { kind: "text", text: expand(text, { variables, isKept }, 0) };
   } catch (thrown) {
     if (thrown instanceof Fault) return { kind: "fault", message: thrown.message };
     throw thrown;
@@ -31,7 +31,16 @@ export function interpolate(text: string, variables: Variables): Interpolation {
 
 class Fault extends Error {}
 
-function expand(text: string, variables: Variables, depth: number): string {
+type IsKept = (inside: string) => boolean;
+
+interface Given {
+  readonly variables: Variables;
+  readonly isKept: IsKept;
+}
+
+const NEVER: IsKept = () => false;
+
+function expand(text: string, given: Given, depth: number): string {
   let done = "";
   let rest = text;
   for (let at = rest.indexOf("$"); at !== -1; at = rest.indexOf("$")) {
@@ -44,10 +53,11 @@ function expand(text: string, variables: Variables, depth: number): string {
     } else if (rest.startsWith("{")) {
       const end = closingBrace(rest);
       if (end === -1) throw new Fault(`has a \${ without its }; write $$ for a dollar`);
-      done += replacementOf(rest.slice(1, end), variables, depth);
+      const inside = rest.slice(1, end);
+      done += given.isKept(inside) ? `\${${inside}}` : replacementOf(inside, given, depth);
       rest = rest.slice(end + 1);
     } else if (bare !== undefined) {
-      done += required(bare, variables);
+      done += required(bare, given.variables);
       rest = rest.slice(bare.length);
     } else {
       throw new Fault(`has a $ that begins no variable; write $$ for a dollar, or \${NAME}`);
@@ -57,7 +67,8 @@ function expand(text: string, variables: Variables, depth: number): string {
 }
 
 /** What stands between the braces. */
-function replacementOf(expression: string, variables: Variables, depth: number): string {
+function replacementOf(expression: string, given: Given, depth: number): string {
+  const { variables } = given;
   const [name] = NAME.exec(expression) ?? [];
   const [operator] = OPERATOR.exec(expression.slice(name?.length)) ?? [];
   const isWhole = name === expression;
@@ -66,7 +77,7 @@ function replacementOf(expression: string, variables: Variables, depth: number):
   }
   if (depth > MAX_DEPTH) throw new Fault(`has defaults within defaults, more than ${MAX_DEPTH} deep`);
   if (operator === undefined) return required(name, variables);
-  const operand = () => expand(expression.slice(name.length + operator.length), variables, depth + 1);
+  const operand = () => expand(expression.slice(name.length + operator.length), given, depth + 1);
   const value = own(variables, name);
   const isThere = operator.startsWith(":") ? value !== undefined && value !== "" : value !== undefined;
   switch (operator.at(-1)) {

@@ -140,7 +140,13 @@ function readField(walk: Walk, field: DescField, value: Value | undefined): Json
 
 function readItem(walk: Walk, field: DescField, item: unknown, path: string): JsonValue {
   const value = place(walk, field, { value: item, offset: offsetOf(item), path });
-  return (value && readSingle(walk, field, value)) ?? (isSection(field) ? {} : "");
+  return (value && readSingle(walk, field, value)) ?? emptyItem(field);
+}
+
+/** What stands for an item that could not be read. */
+function emptyItem(field: DescField): JsonValue {
+  if (isSection(field)) return {};
+  return field.enum?.values[0]?.name ?? "";
 }
 
 function readSingle(walk: Walk, field: DescField, value: Value): JsonValue | undefined {

@@ -3,6 +3,8 @@
 import type { DescField } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
 import { isScalar, type Node, Scalar } from "yaml";
+import { isPlaceholder } from "../../access/pattern.ts";
+import { AccessEntrySchema } from "../../gen/ggen/backpressure/config/v1/config_pb.ts";
 import { interpolate, type Variables } from "./interpolate.ts";
 
 /** A value in which variables stood. */
@@ -34,11 +36,16 @@ const FALSE = /^(?:false|False|FALSE)$/;
 export function replaceVariables(field: DescField, node: Node | undefined, variables: Variables): Replacement {
   if (!isScalar(node) || typeof node.value !== "string" || !node.value.includes("$")) return { kind: "node", node };
   const written = node.value;
-  const reading = interpolate(written, variables);
+  const reading = interpolate(written, variables, ofCallers(field));
   if (reading.kind === "fault") return reading;
   const { text } = reading;
   const value = field.scalar === ScalarType.STRING || field.enum !== undefined ? text : typed(text);
   return { kind: "node", node: new ReplacedScalar(value, text, written) };
+}
+
+/** In the access list some names stand for what is known of a caller, and not for variables of the environment. */
+function ofCallers({ parent }: DescField): ((inside: string) => boolean) | undefined {
+  return parent.typeName === AccessEntrySchema.typeName ? isPlaceholder : undefined;
 }
 
 function typed(text: string): string | number | boolean {

@@ -20,6 +20,7 @@ import {
   showNews,
   showOutcome,
 } from "../../machine/limiter/show.ts";
+import { viewLease } from "../../machine/limiter/view.ts";
 import type { Store } from "../../store/store.ts";
 import { type AnswerTo, type Ask, type Engine, EngineUnavailable, OVERTAKES, type StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
@@ -161,6 +162,11 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     async limiters(query) {
       look();
       return pageLimiters(state, query, wallTime);
+    },
+    async lease(id) {
+      look();
+      const lease = state.leases.get(id);
+      return lease && viewLease(lease, wallTime);
     },
     async leases(query) {
       look();

@@ -32,6 +32,7 @@ export const READS: { readonly [O in Of]: Readonly<Record<ReadsOf<Engines[O]>, t
   limiters: {
     limiter: true,
     limiters: true,
+    lease: true,
     leases: true,
     knowsLease: true,
     waiters: true,

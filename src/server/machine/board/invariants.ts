@@ -23,11 +23,11 @@ export function assertBoards(state: BoardState): void {
     assertBoard(state, board);
   }
   assertSessions(state, state.works, state.pullers.values());
-  assertCallers(state, { leases: state.works.values(), waiters: state.pullers.values() });
   for (const puller of state.pullers.values()) assertPuller(state, puller);
   for (const work of state.works.values()) assertWork(state, work);
   assertRequests(state);
   assertDeadlines(state);
+  assertCallers(state, { leases: state.works.values(), waiters: state.pullers.values() });
 }
 
 /** One board: its cards stand where they should, and no puller waits for what is there. */

@@ -22,7 +22,6 @@ export function assertMachine(state: State): void {
   const names = [...state.limiterNames.after("")];
   holds(names.join() === [...state.limiters.keys()].sort().join(), "machine", "limiters are found by name, in order");
   assertSessions(state, state.leases, state.waiters.values());
-  assertCallers(state, { leases: state.leases.values(), waiters: state.waiters.values() });
   for (const lease of state.leases.values()) assertLease(state, lease);
   for (const waiter of state.waiters.values()) assertWaiter(state, waiter);
   assertOrder(state);
@@ -31,6 +30,7 @@ export function assertMachine(state: State): void {
   assertDeadlines(state);
   assertMoved(state);
   assertChores(state);
+  assertCallers(state, { leases: state.leases.values(), waiters: state.waiters.values() });
 }
 
 /** A lease holds something, lives nowhere else, and its time runs exactly if its holder must show itself. O(1). */

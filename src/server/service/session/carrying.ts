@@ -21,9 +21,11 @@ import {
 } from "../../wire/error-wire.ts";
 import { OK, statusToWire } from "../../wire/status-wire.ts";
 import { optionalDuration } from "../../wire/time-wire.ts";
+import { hide } from "../access/decide.ts";
+import type { CommandGuard } from "../access/guard.ts";
 import type { CallsUnderWay, UnderWay } from "../calls-under-way.ts";
 import { failureOf } from "../failure.ts";
-import type { StreamEnd } from "../rpc.ts";
+import type { Call, StreamEnd } from "../rpc.ts";
 import { checkCommand } from "./check.ts";
 import {
   type CommandId,
@@ -39,12 +41,16 @@ import type { Sides } from "./sides.ts";
 export interface CarryingPorts {
   readonly clock: Clock;
   readonly calls: Pick<CallsUnderWay, "add" | "remove" | "dueAt">;
+  /** What the access list says of commands; unset: nothing. */
+  readonly guard?: CommandGuard | undefined;
   /** Commands without a last answer that a session may have; asked for anew with each. */
   readonly maxCommands: () => number;
 }
 
 export interface CarryingOptions {
   readonly outbox: SessionOutbox;
+  /** Who has the session, and from where. */
+  readonly call: Pick<Call, "caller" | "peer">;
   /** The session's sides, once it is open. */
   readonly sides: () => Sides;
   /** The server takes nothing new. */
@@ -73,11 +79,15 @@ interface Asked {
   readonly requestId: string;
 }
 
-export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, options: CarryingOptions): Carrying {
-  const { outbox, sides, isStopping } = options;
+export function createCarrying(ports: CarryingPorts, options: CarryingOptions): Carrying {
+  const { clock, calls, guard, maxCommands } = ports;
+  const { outbox, call, sides, isStopping } = options;
   const commands = createOpenCommands();
   /** Those of which the engine has yet to say the first word, the oldest first. */
   const asked = new Map<OpenCommand, Asked>();
+  /** Work of which its caller may hear nothing but of its own, with its board. */
+  const hidden = new Map<OpenCommand, string>();
+  const stopHearing = guard?.onChange(recheck);
 
   const underWay: UnderWay = {
     get dueAt() {
@@ -140,6 +150,26 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
     }
   }
 
+  /** What waits and is allowed no longer leaves its queue. What is held may be held on, and given back. */
+  function recheck(): void {
+    for (const command of commands.waiting()) {
+      if (command.pull !== undefined) {
+        withdraw(command, guard?.refusalOfPull(call.caller, command.pull.board));
+        continue;
+      }
+      // What it claims is known where it waits.
+      sides()
+        .limiters.claimsOf(command.subject)
+        .then((claims) => withdraw(command, claims && guard?.refusalOfClaims(call.caller, claims)), LEFT_OUT);
+    }
+  }
+
+  function withdraw(command: OpenCommand, no: WireError | undefined): void {
+    if (no === undefined || command.phase !== "waiting") return;
+    sides().at(command.side)?.leaveQueue(command.subject, "cancelled");
+    fail(command, no);
+  }
+
   function renew(one: OpenCommand): void {
     sides().renew(
       (validFor) =>
@@ -168,11 +198,13 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
     if (command.phase === "over") return undefined;
     heardOf(command);
     commands.close(command);
+    if (hidden.size > 0) hidden.delete(command);
     return outbox.answer(command.id, answer, command);
   }
 
   function fail(command: OpenCommand, error: WireError): void {
-    close(command, { case: "failed", value: statusToWire(error) });
+    const board = hidden.size > 0 ? hidden.get(command) : undefined;
+    close(command, { case: "failed", value: statusToWire(board === undefined ? error : hide(board, error)) });
   }
 
   return {
@@ -189,12 +221,19 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
         answerNow(id, OK);
         return undefined;
       }
+      const no = guard?.refusalOf(call.caller, command, call.peer);
+      if (no !== undefined) {
+        answerNow(id, statusToWire(no));
+        return undefined;
+      }
       const bound = maxCommands();
       if (commands.size >= bound) {
         answerNow(id, statusToWire(tooManyCommands(bound)));
         return undefined;
       }
       const one = openCommandOf(id, command);
+      const board = guard?.boardToHide(call.caller, command);
+      if (board !== undefined) hidden.set(one, board);
       try {
         submit(one, command);
       } catch (thrown) {
@@ -228,10 +267,15 @@ export function createCarrying({ clock, calls, maxCommands }: CarryingPorts, opt
         fail(command, draining());
       }
     },
-    stop: () => calls.remove(underWay),
+    stop() {
+      calls.remove(underWay);
+      stopHearing?.();
+    },
   };
 }
 
+/** An engine that is out of reach ends the session by itself. */
+const LEFT_OUT = () => {};
 const IN_USE: FieldViolation = {
   field: "commands.id",
   description: "names a command that has no last answer yet; ids are unique among those",

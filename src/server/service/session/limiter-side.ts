@@ -168,6 +168,9 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
 
     leaveQueue,
 
+    /** What a waiter claims; undefined once it has left. */
+    claimsOf: async (subject: string) => (await engine.waiter(subject))?.claims,
+
     /** The client is to hear nothing more of a command: it takes nothing. */
     abandon(subject: string, requestId: string): void {
       giveBack(engine, { kind: "abandon", id: subject, requestId, caller });

@@ -60,7 +60,7 @@ export function openSessionCall(ports: SessionPorts, { stream, isStopping, onOve
   let isFirst = true;
   let sides: Sides | undefined;
   const outbox = createSessionOutbox({ stream, onFilled: scheduleTurn, onEmpty: work });
-  const carrying = createCarrying(ports, { outbox, sides: () => sides as Sides, isStopping });
+  const carrying = createCarrying(ports, { outbox, call: stream, sides: () => sides as Sides, isStopping });
   const heart = heartbeats.add(() => outbox.beat());
 
   function scheduleTurn(): void {

@@ -94,6 +94,10 @@ describe("invariants", () => {
     ["no board is left unsettled", ({ state, board }) => state.unsettled.push(board)],
     ["no board is left unsettled", ({ board }) => Object.assign(board, { unsettled: true })],
     ["it is kept under its name", ({ board }) => reconfigure(board, { name: "other" })],
+    // Callers
+    ["leases, counted 0", ({ state }) => Object.assign(state.callers.get("anonymous") ?? {}, { leases: 0 })],
+    ["waiters, counted 0", ({ state }) => Object.assign(state.callers.get("anonymous") ?? {}, { waiters: 0 })],
+    ["callers of whom something lives", ({ state }) => state.callers.set("x", { name: "x", leases: 0, waiters: 0 })],
     // Cards
     [
       "cards, each in one stage",

@@ -27,7 +27,15 @@ describe("a pull into a stage with a limiter", () => {
     expect(fresh()).toEqual([]);
     scene.add("a");
     expect(scene.claims).toEqual([
-      { kind: "claim", id: first.id, leaseId: first.id, limiter: "gpu", worker: first.id, now: false },
+      {
+        kind: "claim",
+        id: first.id,
+        leaseId: first.id,
+        limiter: "gpu",
+        worker: first.id,
+        caller: "anonymous",
+        now: false,
+      },
     ]);
     scene.add("b");
     scene.add("c");

@@ -143,6 +143,10 @@ describe("invariants", () => {
     ["its request id leads to it", ({ state, older, newer }) => state.requests.set(older.requestId, newer)],
     ["its request id leads to it", ({ state }) => state.requests.delete("older")],
     ["request ids that stand for something", ({ state, older }) => state.requests.set("unused", older)],
+    // Callers
+    ["leases, counted 0", ({ state }) => Object.assign(state.callers.get("anonymous") ?? {}, { leases: 0 })],
+    ["waiters, counted 0", ({ state }) => Object.assign(state.callers.get("anonymous") ?? {}, { waiters: 0 })],
+    ["callers of whom something lives", ({ state }) => state.callers.set("x", { name: "x", leases: 0, waiters: 0 })],
     // Limiters
     [
       "a limiter stays while something of it is held",

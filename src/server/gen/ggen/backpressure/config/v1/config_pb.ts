@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ggen/backpressure/config/v1/config.proto.
  */
 export const file_ggen_backpressure_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEi1AQKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOwoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgq6SAeSAQQQ0IYDEjYKBmJvYXJkcxgHIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkQgm6SAaSAQMQ6AcSNQoHbG9nZ2luZxgGIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dnaW5nEjEKBXN0b3JlGAggASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0b3JlEh0KB3dvcmtlcnMYCSABKA1CB7pIBCoCGEBIAIgBARI1CgdtZXRyaWNzGAsgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3MSLQoDdGxzGA8gASgLMiAuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlRsc0IKCghfd29ya2VycyKHAQoDVGxzEh0KCWNlcnRfZmlsZRgBIAEoCUIKukgHcgUgASiACBIcCghrZXlfZmlsZRgCIAEoCUIKukgHcgUgASiACBIgCg5jbGllbnRfY2FfZmlsZRgDIAEoCUIIukgFcgMogAgSIQoPY2xpZW50X2NybF9maWxlGAQgASgJQgi6SAVyAyiACCKIBAoJTGlzdGVuZXJzEpUBCgRncnBjGAEgASgJQoYBukiCAboBdwoRbGlzdGVuZXJzLmFkZHJlc3MSSG11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo1MDA1MSwgMC4wLjAuMDo1MDA1MSBvciBbOjoxXTo1MDA1MRoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAISkAEKA3dlYhgCIAEoCUKCAbpIf7oBdAoRbGlzdGVuZXJzLmFkZHJlc3MSRW11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo4MDgwLCAwLjAuMC4wOjgwODAgb3IgWzo6MV06ODA4MBoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAISJQoMY29yc19vcmlnaW5zGAMgAygJQg+6SAySAQkQZCIFcgMogAISqAEKDGNvcnNfaGVhZGVycxgEIAMoCUKRAbpIjQGSAYkBEGQihAG6AXwKEGxpc3RlbmVycy5oZWFkZXISOG11c3QgYmUgdGhlIG5hbWUgb2YgYSBoZWFkZXIsIHN1Y2ggYXMgeC1yZXF1ZXN0LWlkLCBvciAqGi50aGlzLm1hdGNoZXMoJ15bQS1aYS16MC05ISMkJSZcJyorLl5fYHx+LV0rJCcpcgMogAEimwQKBkxpbWl0cxItChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUINukgKKggYgICACCiACEgAiAEBEjMKGm1heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uGAIgASgNQgq6SAcqBRjoBygBSAGIAQESKQoPbWF4X2Nvbm5lY3Rpb25zGAMgASgNQgu6SAgqBhigjQYoAUgCiAEBEi0KEm1heF9tZXRhZGF0YV9ieXRlcxgEIAEoDUIMukgJKgcYgIAEKIAISAOIAQESJQoLbWF4X3dhaXRlcnMYBSABKA1CC7pICCoGGMCEPSgBSASIAQESJgoMbWF4X2xpbWl0ZXJzGAYgASgNQgu6SAgqBhigjQYoAEgFiAEBEiMKCm1heF9ib2FyZHMYByABKA1CCrpIByoFGJBOKABIBogBARIyChhtYXhfY29tbWFuZHNfcGVyX3Nlc3Npb24YCCABKA1CC7pICCoGGMCEPSgBSAeIAQFCFAoSX21heF9tZXNzYWdlX2J5dGVzQh0KG19tYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbkISChBfbWF4X2Nvbm5lY3Rpb25zQhUKE19tYXhfbWV0YWRhdGFfYnl0ZXNCDgoMX21heF93YWl0ZXJzQg8KDV9tYXhfbGltaXRlcnNCDQoLX21heF9ib2FyZHNCGwoZX21heF9jb21tYW5kc19wZXJfc2Vzc2lvbiLdAQoITGl2ZW5lc3MSRQoOa2VlcGFsaXZlX3RpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgMLXLxJIChFrZWVwYWxpdmVfdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvEkAKCWhlYXJ0YmVhdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvIkIKBURyYWluEjkKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcMgAinwEKBVN0b3JlEhgKBmZvbGRlchgBIAEoCUIIukgFcgMogAgSQQoGbGVhc2VzGAIgASgOMicuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkR1cmFiaWxpdHlCCLpIBYIBAhABEicKDW1heF9tZWdhYnl0ZXMYAyABKA1CC7pICCoGGICAQCgBSACIAQFCEAoOX21heF9tZWdhYnl0ZXMimAIKB01ldHJpY3MSJAoMbWF4X2xpbWl0ZXJzGAEgASgNQgm6SAYqBBjQhgNIAIgBARJACgRrZXlzGAIgAygLMicuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3NLZXlCCbpIBpIBAxDoBxKTAQoGbGlzdGVuGAMgASgJQoIBukh/ugF0ChFsaXN0ZW5lcnMuYWRkcmVzcxJFbXVzdCBiZSBob3N0OnBvcnQsIHN1Y2ggYXMgMTI3LjAuMC4xOjk0NjQsIDAuMC4wLjA6OTQ2NCBvciBbOjoxXTo5NDY0Ghh0aGlzLmlzSG9zdEFuZFBvcnQodHJ1ZSnYAQFyAyiAAkIPCg1fbWF4X2xpbWl0ZXJzIkIKCk1ldHJpY3NLZXkSGwoHbGltaXRlchgBIAEoCUIKukgHcgUQASiAARIXCgNrZXkYAiABKAlCCrpIB3IFEAEogAEiSQoHTG9nZ2luZxI+CgVsZXZlbBgBIAEoDjIlLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dMZXZlbEIIukgFggECEAEqagoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASEwoPRFVSQUJJTElUWV9OT05FEAESFgoSRFVSQUJJTElUWV9QUk9DRVNTEAISEwoPRFVSQUJJTElUWV9ESVNLEAMqdwoITG9nTGV2ZWwSGQoVTE9HX0xFVkVMX1VOU1BFQ0lGSUVEEAASEwoPTE9HX0xFVkVMX0RFQlVHEAESEgoOTE9HX0xFVkVMX0lORk8QAhISCg5MT0dfTEVWRUxfV0FSThADEhMKD0xPR19MRVZFTF9FUlJPUhAEQnwKH2NvbS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjFQAVpXZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
+  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEizgUKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOwoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgq6SAeSAQQQ0IYDEjYKBmJvYXJkcxgHIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkQgm6SAaSAQMQ6AcSNQoHbG9nZ2luZxgGIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dnaW5nEjEKBXN0b3JlGAggASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0b3JlEh0KB3dvcmtlcnMYCSABKA1CB7pIBCoCGEBIAIgBARI1CgdtZXRyaWNzGAsgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3MSQwoGYWNjZXNzGAwgAygLMiguZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkFjY2Vzc0VudHJ5Qgm6SAaSAQMQ6AcSMwoGYm91bmRzGA0gASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkJvdW5kcxItCgN0bHMYDyABKAsyIC5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuVGxzQgoKCF93b3JrZXJzIocBCgNUbHMSHQoJY2VydF9maWxlGAEgASgJQgq6SAdyBSABKIAIEhwKCGtleV9maWxlGAIgASgJQgq6SAdyBSABKIAIEiAKDmNsaWVudF9jYV9maWxlGAMgASgJQgi6SAVyAyiACBIhCg9jbGllbnRfY3JsX2ZpbGUYBCABKAlCCLpIBXIDKIAIIogECglMaXN0ZW5lcnMSlQEKBGdycGMYASABKAlChgG6SIIBugF3ChFsaXN0ZW5lcnMuYWRkcmVzcxJIbXVzdCBiZSBob3N0OnBvcnQsIHN1Y2ggYXMgMTI3LjAuMC4xOjUwMDUxLCAwLjAuMC4wOjUwMDUxIG9yIFs6OjFdOjUwMDUxGhh0aGlzLmlzSG9zdEFuZFBvcnQodHJ1ZSnYAQFyAyiAAhKQAQoDd2ViGAIgASgJQoIBukh/ugF0ChFsaXN0ZW5lcnMuYWRkcmVzcxJFbXVzdCBiZSBob3N0OnBvcnQsIHN1Y2ggYXMgMTI3LjAuMC4xOjgwODAsIDAuMC4wLjA6ODA4MCBvciBbOjoxXTo4MDgwGhh0aGlzLmlzSG9zdEFuZFBvcnQodHJ1ZSnYAQFyAyiAAhIlCgxjb3JzX29yaWdpbnMYAyADKAlCD7pIDJIBCRBkIgVyAyiAAhKoAQoMY29yc19oZWFkZXJzGAQgAygJQpEBukiNAZIBiQEQZCKEAboBfAoQbGlzdGVuZXJzLmhlYWRlchI4bXVzdCBiZSB0aGUgbmFtZSBvZiBhIGhlYWRlciwgc3VjaCBhcyB4LXJlcXVlc3QtaWQsIG9yICoaLnRoaXMubWF0Y2hlcygnXltBLVphLXowLTkhIyQlJlwnKisuXl9gfH4tXSskJylyAyiAASKbBAoGTGltaXRzEi0KEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNQg26SAoqCBiAgIAIKIAISACIAQESMwoabWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb24YAiABKA1CCrpIByoFGOgHKAFIAYgBARIpCg9tYXhfY29ubmVjdGlvbnMYAyABKA1CC7pICCoGGKCNBigBSAKIAQESLQoSbWF4X21ldGFkYXRhX2J5dGVzGAQgASgNQgy6SAkqBxiAgAQogAhIA4gBARIlCgttYXhfd2FpdGVycxgFIAEoDUILukgIKgYYwIQ9KAFIBIgBARImCgxtYXhfbGltaXRlcnMYBiABKA1CC7pICCoGGKCNBigASAWIAQESIwoKbWF4X2JvYXJkcxgHIAEoDUIKukgHKgUYkE4oAEgGiAEBEjIKGG1heF9jb21tYW5kc19wZXJfc2Vzc2lvbhgIIAEoDUILukgIKgYYwIQ9KAFIB4gBAUIUChJfbWF4X21lc3NhZ2VfYnl0ZXNCHQobX21heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uQhIKEF9tYXhfY29ubmVjdGlvbnNCFQoTX21heF9tZXRhZGF0YV9ieXRlc0IOCgxfbWF4X3dhaXRlcnNCDwoNX21heF9saW1pdGVyc0INCgtfbWF4X2JvYXJkc0IbChlfbWF4X2NvbW1hbmRzX3Blcl9zZXNzaW9uIt0BCghMaXZlbmVzcxJFCg5rZWVwYWxpdmVfdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvEkgKEWtlZXBhbGl2ZV90aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8SQAoJaGVhcnRiZWF0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8iQgoFRHJhaW4SOQoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwyACKfAQoFU3RvcmUSGAoGZm9sZGVyGAEgASgJQgi6SAVyAyiACBJBCgZsZWFzZXMYAiABKA4yJy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHVyYWJpbGl0eUIIukgFggECEAESJwoNbWF4X21lZ2FieXRlcxgDIAEoDUILukgIKgYYgIBAKAFIAIgBAUIQCg5fbWF4X21lZ2FieXRlcyKYAgoHTWV0cmljcxIkCgxtYXhfbGltaXRlcnMYASABKA1CCbpIBioEGNCGA0gAiAEBEkAKBGtleXMYAiADKAsyJy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTWV0cmljc0tleUIJukgGkgEDEOgHEpMBCgZsaXN0ZW4YAyABKAlCggG6SH+6AXQKEWxpc3RlbmVycy5hZGRyZXNzEkVtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6OTQ2NCwgMC4wLjAuMDo5NDY0IG9yIFs6OjFdOjk0NjQaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACQg8KDV9tYXhfbGltaXRlcnMiQgoKTWV0cmljc0tleRIbCgdsaW1pdGVyGAEgASgJQgq6SAdyBRABKIABEhcKA2tleRgCIAEoCUIKukgHcgUQASiAASKZAgoLQWNjZXNzRW50cnkSIAoDd2hvGAEgAygJQhO6SBCSAQ0IARBkIgdyBRABKIAEEkcKA21heRgCIAMoDjInLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5BY2Nlc3NWZXJiQhG6SA6SAQsIARADIgWCAQIQARIkCghsaW1pdGVycxgDIAMoCUISukgPkgEMEOgHIgdyBRABKIAEEiIKBmJvYXJkcxgEIAMoCUISukgPkgEMEOgHIgdyBRABKIAEEiAKBGtleXMYBSADKAlCErpID5IBDBDoByIHcgUQASiABBIzCgZib3VuZHMYBiABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuQm91bmRzInUKBkJvdW5kcxIlCgttYXhfd2FpdGVycxgBIAEoDUILukgIKgYYwIQ9KAFIAIgBARIlCgptYXhfbGVhc2VzGAIgASgNQgy6SAkqBxiAreIEKAFIAYgBAUIOCgxfbWF4X3dhaXRlcnNCDQoLX21heF9sZWFzZXMiSQoHTG9nZ2luZxI+CgVsZXZlbBgBIAEoDjIlLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dMZXZlbEIIukgFggECEAEqagoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASEwoPRFVSQUJJTElUWV9OT05FEAESFgoSRFVSQUJJTElUWV9QUk9DRVNTEAISEwoPRFVSQUJJTElUWV9ESVNLEAMqdAoKQWNjZXNzVmVyYhIbChdBQ0NFU1NfVkVSQl9VTlNQRUNJRklFRBAAEhcKE0FDQ0VTU19WRVJCX0FDUVVJUkUQARIXChNBQ0NFU1NfVkVSQl9PQlNFUlZFEAISFwoTQUNDRVNTX1ZFUkJfT1BFUkFURRADKncKCExvZ0xldmVsEhkKFUxPR19MRVZFTF9VTlNQRUNJRklFRBAAEhMKD0xPR19MRVZFTF9ERUJVRxABEhIKDkxPR19MRVZFTF9JTkZPEAISEgoOTE9HX0xFVkVMX1dBUk4QAxITCg9MT0dfTEVWRUxfRVJST1IQBEJ8Ch9jb20uZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxUAFaV2dpdGh1Yi5jb20vZ2dlbi1iYWNrcHJlc3N1cmUvZ2dlbi1iYWNrcHJlc3N1cmUvZ2VuL2dnZW4vYmFja3ByZXNzdXJlL2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
 
 /**
  * The whole file. An empty one is complete: everything has a default. A change is taken up while the server runs, or
@@ -102,6 +102,21 @@ export type Config = Message<"ggen.backpressure.config.v1.Config"> & {
    * @generated from field: ggen.backpressure.config.v1.Metrics metrics = 11;
    */
   metrics?: Metrics | undefined;
+
+  /**
+   * Who may do what, at most 1,000 entries. They only allow, and add up: what none allows is refused with NOT_ALLOWED. Empty: every
+   * caller may everything.
+   *
+   * @generated from field: repeated ggen.backpressure.config.v1.AccessEntry access = 12;
+   */
+  access: AccessEntry[];
+
+  /**
+   * How much one caller may have at once. Unset: any amount for clients without a credential, who are one caller together.
+   *
+   * @generated from field: ggen.backpressure.config.v1.Bounds bounds = 13;
+   */
+  bounds?: Bounds | undefined;
 
   /**
    * How both ports speak TLS. Unset: they speak plain text. Which files there are is taken up at the next start; what stands in them
@@ -449,6 +464,95 @@ export const MetricsKeySchema: GenMessage<MetricsKey> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_config_v1_config, 8);
 
 /**
+ * Allows some callers something. A `*` in a pattern stands for any text.
+ *
+ * @generated from message ggen.backpressure.config.v1.AccessEntry
+ */
+export type AccessEntry = Message<"ggen.backpressure.config.v1.AccessEntry"> & {
+  /**
+   * Callers: patterns of their names, `group:` and a pattern of the name of a group, `*` for every caller with a credential, or
+   * `anonymous` for those without. 1 to 100.
+   *
+   * @generated from field: repeated string who = 1;
+   */
+  who: string[];
+
+  /**
+   * What they may do. 1 to 3.
+   *
+   * @generated from field: repeated ggen.backpressure.config.v1.AccessVerb may = 2;
+   */
+  may: AccessVerb[];
+
+  /**
+   * With limiters of these names: patterns, in which `${caller}`, `${tenant}` and `${claim.NAME}` stand for what the caller's
+   * credential says. One that is empty there, or has a `*`, makes the pattern match nothing. At most 1,000.
+   *
+   * @generated from field: repeated string limiters = 3;
+   */
+  limiters: string[];
+
+  /**
+   * With boards of these names: patterns, as for limiters. At most 1,000.
+   *
+   * @generated from field: repeated string boards = 4;
+   */
+  boards: string[];
+
+  /**
+   * With these keys of the limiters alone: patterns, as for limiters. At most 1,000. Empty: with any key, and without one.
+   *
+   * @generated from field: repeated string keys = 5;
+   */
+  keys: string[];
+
+  /**
+   * How much each of these callers may have at once. Of several entries that are for a caller the first that says it counts. Unset: as
+   * `bounds` of the file says.
+   *
+   * @generated from field: ggen.backpressure.config.v1.Bounds bounds = 6;
+   */
+  bounds?: Bounds | undefined;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.AccessEntry.
+ * Use `create(AccessEntrySchema)` to create a new message.
+ */
+export const AccessEntrySchema: GenMessage<AccessEntry> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 9);
+
+/**
+ * How much one caller may have at once, or ask for. What it has already when a bound is lowered stays.
+ *
+ * @generated from message ggen.backpressure.config.v1.Bounds
+ */
+export type Bounds = Message<"ggen.backpressure.config.v1.Bounds"> & {
+  /**
+   * Waiters, over all limiters, and as many pulls over all boards, 1 to 1,000,000. One more is refused with CALLER_QUOTA.
+   * Unset: 1,000.
+   *
+   * @generated from field: optional uint32 max_waiters = 1;
+   */
+  maxWaiters?: number | undefined;
+
+  /**
+   * Leases, over all limiters, and as much work on cards, 1 to 10,000,000; a waiter counts as the lease that it will be. One more is
+   * refused with CALLER_QUOTA. Unset: 10,000.
+   *
+   * @generated from field: optional uint32 max_leases = 2;
+   */
+  maxLeases?: number | undefined;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.Bounds.
+ * Use `create(BoundsSchema)` to create a new message.
+ */
+export const BoundsSchema: GenMessage<Bounds> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 10);
+
+/**
  * What the server writes to standard error.
  *
  * @generated from message ggen.backpressure.config.v1.Logging
@@ -467,7 +571,7 @@ export type Logging = Message<"ggen.backpressure.config.v1.Logging"> & {
  * Use `create(LoggingSchema)` to create a new message.
  */
 export const LoggingSchema: GenMessage<Logging> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 9);
+  messageDesc(file_ggen_backpressure_config_v1_config, 11);
 
 /**
  * What an acknowledged change outlives.
@@ -517,6 +621,54 @@ export type Durability = (typeof Durability)[keyof typeof Durability] | UnknownE
  */
 export const DurabilitySchema: GenEnum<Durability> = /*@__PURE__*/
   enumDesc(file_ggen_backpressure_config_v1_config, 0);
+
+/**
+ * What a caller may do with a limiter or a board.
+ *
+ * @generated from enum ggen.backpressure.config.v1.AccessVerb
+ */
+export const AccessVerb = {
+  /**
+   * Not set; refused.
+   *
+   * @generated from enum value: ACCESS_VERB_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Ask for leases, and hold them; add cards, pull and change them.
+   *
+   * @generated from enum value: ACCESS_VERB_ACQUIRE = 1;
+   */
+  ACQUIRE: 1,
+
+  /**
+   * Look: read, list and watch.
+   *
+   * @generated from enum value: ACCESS_VERB_OBSERVE = 2;
+   */
+  OBSERVE: 2,
+
+  /**
+   * Make, change and delete; revoke leases, cancel waiters, delete cards.
+   *
+   * @generated from enum value: ACCESS_VERB_OPERATE = 3;
+   */
+  OPERATE: 3,
+} as const;
+
+/**
+ * What a caller may do with a limiter or a board.
+ *
+ * @generated from enum ggen.backpressure.config.v1.AccessVerb
+ */
+export type AccessVerb = (typeof AccessVerb)[keyof typeof AccessVerb] | UnknownEnum;
+
+/**
+ * Describes the enum ggen.backpressure.config.v1.AccessVerb.
+ */
+export const AccessVerbSchema: GenEnum<AccessVerb> = /*@__PURE__*/
+  enumDesc(file_ggen_backpressure_config_v1_config, 1);
 
 /**
  * How much is said.
@@ -571,5 +723,5 @@ export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel] | UnknownEnum;
  * Describes the enum ggen.backpressure.config.v1.LogLevel.
  */
 export const LogLevelSchema: GenEnum<LogLevel> = /*@__PURE__*/
-  enumDesc(file_ggen_backpressure_config_v1_config, 1);
+  enumDesc(file_ggen_backpressure_config_v1_config, 2);
 

@@ -1,0 +1,98 @@
+/** All services of a server, over the engines' ports: what transports carry. */
+
+import { createAccessList } from "../access/access-list.ts";
+import type { Clock } from "../clock.ts";
+import type { BoardEngine } from "../engine/board-engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { createIds } from "../ids.ts";
+import { createAccessGuard } from "../service/access/guard.ts";
+import { createAdmissionService } from "../service/admission-service.ts";
+import { createBoardService } from "../service/board-service.ts";
+import { type CallsUnderWay, createCallsUnderWay } from "../service/calls-under-way.ts";
+import { createConfigService } from "../service/config-service.ts";
+import { createHealth } from "../service/health.ts";
+import { createHeartbeats } from "../service/heartbeats.ts";
+import { createLimiterService } from "../service/limiter-service.ts";
+import { createReflection } from "../service/reflection.ts";
+import type { RpcService, StreamEnd } from "../service/rpc.ts";
+import { createSessionService } from "../service/session/session-service.ts";
+import type { ServerState } from "./front.ts";
+
+export interface ServicesOptions {
+  readonly clock: Clock;
+  readonly engine: Engine;
+  readonly boards: BoardEngine;
+  /** 32 bytes under which the secrets of leases are made. */
+  readonly secretKey: Uint8Array;
+  readonly state: ServerState;
+}
+
+export interface Services {
+  readonly services: readonly RpcService[];
+  readonly calls: CallsUnderWay;
+  /** The state has changed. */
+  show(state: ServerState): void;
+  /** As of `Front`. */
+  drain(endTime: number, waiterLeaves: StreamEnd): void;
+}
+
+export function createServices(options: ServicesOptions): Services {
+  const { clock, engine, boards, secretKey } = options;
+  let { state } = options;
+  const ids = createIds(secretKey);
+  const heartbeat = () => state.settings.liveness.heartbeat;
+  const guard = createAccessGuard({ list: listOf(state) });
+  const { rightsOf, commandCaller } = guard;
+  const admission = createAdmissionService({ clock, ids, engine, heartbeat, commandCaller });
+  const board = createBoardService({ clock, ids, boards, heartbeat, rightsOf, commandCaller });
+  const calls = createCallsUnderWay({ clock, bound: () => state.settings.drainTimeout });
+  const sessions = createSessionService({
+    clock,
+    ids,
+    engine,
+    boards,
+    heartbeats: createHeartbeats(clock, heartbeat),
+    calls,
+    maxCommands: () => state.settings.maxCommandsPerSession,
+    commandCaller,
+    guard,
+  });
+  const contract = [
+    admission.service,
+    createLimiterService({ clock, engine, rightsOf }),
+    board.service,
+    sessions.service,
+    createConfigService({ clock, engine, boards, rightsOf, running: () => state.running }),
+  ];
+  const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
+  const all = [
+    ...contract,
+    health.service,
+    ...createReflection(
+      [...contract, health.service].map(({ descriptor }) => descriptor),
+      clock,
+    ),
+  ];
+  health.set(state.serving);
+
+  return {
+    services: all.map(guard.guard).map(calls.watch),
+    calls,
+    show(next) {
+      const before = state.settings.access;
+      state = next;
+      health.set(state.serving);
+      // The same list as before would have each caller's rights compiled anew.
+      if (JSON.stringify(before) !== JSON.stringify(state.settings.access)) guard.setList(listOf(state));
+    },
+    drain(endTime, waiterLeaves) {
+      admission.drain(endTime, waiterLeaves);
+      board.drain(endTime);
+      sessions.drain(endTime, waiterLeaves);
+    },
+  };
+}
+
+function listOf({ settings: { access } }: ServerState) {
+  return access && createAccessList(access);
+}
