@@ -91,7 +91,7 @@ export interface SessionHouse<Q extends Named = Named> {
 const SPARE_TERMS = 8;
 
 /** A session without a stream yet. */
-export function createSession<Q extends Named>(id: string, caller: string, aliveAt: number): Session<Q extends Named> {
+export function createSession<Q extends Named>(id: string, caller: string, aliveAt: number): Session<Q> {
   return {
     kind: "session",
     id,

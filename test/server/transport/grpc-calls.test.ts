@@ -2,6 +2,7 @@ import { create, type DescMethod, toBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
+import { ANONYMOUS } from "../../../src/server/access/caller.ts";
 import {
   AcquireRequestSchema,
   AdmissionService,
@@ -179,7 +180,7 @@ test("a call knows the headers of its request, and none of the server's own", as
   const unary = openGrpcCall(session, TRY_ACQUIRE, headers);
   unary.end(envelope(toBinary(TryAcquireRequestSchema, create(TryAcquireRequestSchema, CLAIM))));
   expect(await outcomeOf(unary)).toMatchObject({ status: "0" });
-  expect(seen).toEqual(["acme", undefined, undefined, undefined, undefined]);
+  expect(seen).toEqual(["acme", undefined, undefined, undefined, ANONYMOUS]);
   const call = openGrpcCall(session, ACQUIRE, headers);
   call.end(envelope(toBinary(AcquireRequestSchema, create(AcquireRequestSchema, CLAIM))));
   const { stream } = await held.acquires.next();
