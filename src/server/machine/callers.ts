@@ -70,11 +70,17 @@ export function countOut({ callers }: CallerHouse, name: string, what: Counted):
   if (tally.leases + tally.waiters === 0 && name !== ANONYMOUS_CALLER) callers.delete(name);
 }
 
-/** Refuses what would be one lease too many of its caller; `waits`: or one waiter. */
+/** Whether anything bounds what the caller may have. */
+export function isBounded({ callerBounds }: CallerHouse, { bounds }: CalledWithin): boolean {
+  return bounds !== undefined || callerBounds !== undefined;
+}
+
+/** Refuses what would be one too many of its caller: a lease, if it `holds`, or a waiter, if it `waits`. */
 export function overQuota(
   { callers, callerBounds }: CallerHouse,
   command: CalledWithin,
-  { holds, waits }: { readonly holds: boolean; readonly waits: boolean },
+  holds: boolean,
+  waits: boolean,
 ): Refusal | undefined {
   const bounds = command.bounds ?? callerBounds;
   if (bounds === undefined) return undefined;

@@ -93,7 +93,7 @@ function pullNow(
   const pull = card === undefined ? findPull(stage) : findPullOf(stage, card);
   if (pull === "STAGE_FULL") return refusal(pull, { at, numbers: fullness(stage) });
   if (pull === "NO_CARD") return refusal(pull, { at });
-  const tooMany = overQuota(state, command, { holds: isWork(stage), waits: false });
+  const tooMany = overQuota(state, command, isWork(stage), false);
   if (tooMany !== undefined) return tooMany;
   if (claims(stage)) {
     const puller = enqueuePuller(state, stage, command, { ttl: ttlOf(stage, command), session });
@@ -144,7 +144,7 @@ function pullOrWait(
 ): BoardOutcomes["pull"] {
   const direct = stage.pullers.presentCount === 0 ? findPull(stage) : undefined;
   const isDirect = typeof direct === "object" && !claims(stage);
-  const tooMany = overQuota(state, command, { holds: isWork(stage), waits: !isDirect });
+  const tooMany = overQuota(state, command, isWork(stage), !isDirect);
   if (tooMany !== undefined) return tooMany;
   if (isDirect) return take(state, stage, direct, command, session);
   if (typeof direct !== "object" && stage.pullers.size >= stage.board.config.maxPullers) {

@@ -1,6 +1,6 @@
 /** Asking: Acquire, TryAcquire and Resume. */
 
-import { callerOf, keyOfCaller, overQuota } from "../callers.ts";
+import { callerOf, isBounded, keyOfCaller, overQuota } from "../callers.ts";
 import {
   type Attachment,
   attach,
@@ -51,8 +51,7 @@ export function acquire(state: State, command: Acquire): Outcomes["acquire"] {
   if (!Array.isArray(targets)) return refuse(state, targets);
   const no = refusalNow(state, targets);
   if (no !== undefined) return waitInstead(state, command, targets, no, session);
-  const tooMany = overQuota(state, command, { holds: wouldHold(targets), waits: false });
-  return tooMany === undefined ? grantNow(state, command, targets, session) : refuseWith(state, targets, tooMany);
+  return refusedByQuota(state, command, targets, false) ?? grantNow(state, command, targets, session);
 }
 
 export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acquire"] {
@@ -72,8 +71,7 @@ export function tryAcquire(state: State, command: TryAcquire): Outcomes["try-acq
   if (!Array.isArray(targets)) return refuse(state, targets);
   const no = refusalNow(state, targets);
   if (no !== undefined) return refuse(state, no);
-  const tooMany = overQuota(state, command, { holds: wouldHold(targets), waits: false });
-  return tooMany === undefined ? grantNow(state, command, targets, session) : refuseWith(state, targets, tooMany);
+  return refusedByQuota(state, command, targets, false) ?? grantNow(state, command, targets, session);
 }
 
 export function resume(state: State, command: Resume): Outcomes["resume"] {
@@ -119,8 +117,8 @@ function waitInstead(
   const maxWait = Math.min(command.maxWait ?? Number.POSITIVE_INFINITY, boundOf(targets));
   if (maxWait === 0) return refuse(state, no);
   if (no.reason === "KEYS_EXHAUSTED") return refuse(state, no);
-  const tooMany = overQuota(state, command, { holds: wouldHold(targets), waits: true });
-  if (tooMany !== undefined) return refuseWith(state, targets, tooMany);
+  const tooMany = refusedByQuota(state, command, targets, true);
+  if (tooMany !== undefined) return tooMany;
   const roomless = roomForKeys(state, targets) ?? roomInQueues(state, targets);
   if (roomless !== undefined) return refuse(state, roomless);
   const tooLong = inVain(state, targets, maxWait);
@@ -242,15 +240,18 @@ function leastTtl(targets: readonly ClaimTarget[]): number {
   return least;
 }
 
-/** Whether a grant would leave a lease behind. */
-function wouldHold(targets: readonly ClaimTarget[]): boolean {
-  return targets.some(({ claim, limiter }) => chargedPermits(limiter, claim.permits) > 0);
-}
-
-/** Refuses what is no limiter's "no": it counts with the first that was asked. */
-function refuseWith(state: State, targets: readonly ClaimTarget[], no: Refusal): Refusal {
+/** Refuses what would be one too many of its caller. That is no limiter's "no", and counts with the first that was asked. */
+function refusedByQuota(
+  state: State,
+  command: Acquire | TryAcquire,
+  targets: readonly ClaimTarget[],
+  waits: boolean,
+): Refusal | undefined {
+  if (!isBounded(state, command)) return undefined;
+  const holds = targets.some(({ claim, limiter }) => chargedPermits(limiter, claim.permits) > 0);
+  const no = overQuota(state, command, holds, waits);
   const [first] = targets;
-  if (first !== undefined) countRefusal(state, first.limiter.config.name, no.reason);
+  if (no !== undefined && first !== undefined) countRefusal(state, first.limiter.config.name, no.reason);
   return no;
 }
 

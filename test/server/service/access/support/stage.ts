@@ -66,6 +66,7 @@ export function createStage(access?: readonly AccessEntry[]) {
   if (reading.kind === "invalid") throw new Error("the empty configuration is not valid");
   const stateOf = (list: readonly AccessEntry[] | undefined): ServerState => ({
     serving: true,
+    tls: undefined,
     settings: { ...reading.settings, access: list },
     running: create(GetConfigResponseSchema, { config: {} }),
   });
