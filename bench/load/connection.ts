@@ -4,7 +4,8 @@
  */
 
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import {
   callHeaders,
   callTemplate,
@@ -58,11 +59,19 @@ const WINDOW_STEP = 16_384;
 /** RFC 9113, 7. */
 const CANCEL = 8;
 
-/** `address`: host:port. Rejects if nothing listens there. */
-export async function connectLoad(address: string): Promise<LoadConnection> {
+async function connectTo(address: string, ca: string | undefined): Promise<Socket> {
   const colon = address.lastIndexOf(":");
   const socket = connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
   await once(socket, "connect");
+  if (ca === undefined) return socket;
+  const secure = connectTls({ socket, ca, servername: "localhost", ALPNProtocols: ["h2"] });
+  await once(secure, "secureConnect");
+  return secure;
+}
+
+/** `address`: host:port. `ca`: the server's authority, for TLS. Rejects if nothing listens there. */
+export async function connectLoad(address: string, ca?: string): Promise<LoadConnection> {
+  const socket = await connectTo(address, ca);
   const headers = new Map<string, Buffer>();
   const open = new Map<number, OpenStream>();
   const waiting: Unsent[] = [];

@@ -18,6 +18,8 @@ export interface VerbOptions extends SubjectOptions {
   readonly address: string;
   /** Connections, which take turns. */
   readonly clients: number;
+  /** The server's authority, for TLS; unset: plain text. */
+  readonly ca?: string | undefined;
 }
 
 export const TRY_ACQUIRE = pathOf(AdmissionService.method.tryAcquire);
@@ -122,8 +124,8 @@ export async function sessionTries(options: VerbOptions): Promise<Work> {
   };
 }
 
-export function connectAll({ address, clients }: VerbOptions): Promise<LoadConnection[]> {
-  return Promise.all(Array.from({ length: clients }, () => connectLoad(address)));
+export function connectAll({ address, clients, ca }: VerbOptions): Promise<LoadConnection[]> {
+  return Promise.all(Array.from({ length: clients }, () => connectLoad(address, ca)));
 }
 
 export function inTurn<T>(items: readonly T[]): () => T {

@@ -90,6 +90,11 @@ const SERVE: readonly CommandEntry[] = [
     load: async () => (await import("./commands/access.ts")).defineAccess,
   },
   {
+    name: "token",
+    description: "make a token for a client, and the entry for the server's file",
+    load: async () => (await import("./commands/token.ts")).defineToken,
+  },
+  {
     name: "diff",
     description: "say what of a configuration differs from what the server runs",
     load: async () => (await import("./commands/diff.ts")).defineDiff,

@@ -56,6 +56,9 @@ export const REASONS = {
   NOT_ALLOWED: { code: "PERMISSION_DENIED", when: "never" },
   LEASE_SECRET_MISMATCH: { code: "PERMISSION_DENIED", when: "never" },
 
+  UNAUTHENTICATED: { code: "UNAUTHENTICATED", when: "never" },
+  CREDENTIAL_EXPIRED: { code: "UNAUTHENTICATED", when: "never" },
+
   LIMITER_EXISTS: { code: "ALREADY_EXISTS", when: "never" },
   BOARD_EXISTS: { code: "ALREADY_EXISTS", when: "never" },
   CARD_EXISTS: { code: "ALREADY_EXISTS", when: "never" },

@@ -17,10 +17,17 @@ export interface Log {
   setLevel(level: LogLevel): void;
 }
 
+/** Fields that no line shows, wherever they come from: an error has what its library has put into it. */
+const SECRETS = ["authorization", "secret", "token", "cookie", "password"];
+const SECRET_PATHS = SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+
 export function createLog(level: LogLevel, { isTerminal = false } = {}): Log {
   // Written in place, not buffered: the last words before a crash are those that matter.
   const output = isTerminal ? { write: writeReadable } : destination({ fd: 2, sync: true });
-  const logger: Logger = pino({ level, base: undefined }, output);
+  const logger: Logger = pino(
+    { level, base: undefined, redact: { paths: SECRET_PATHS, censor: "[redacted]" } },
+    output,
+  );
   return {
     get isDebugging() {
       return logger.isLevelEnabled("debug");

@@ -8,7 +8,8 @@ import { connect as connectTcp } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { connect } from "../../src/client/index.ts";
-import { type Authority, createAuthority, createTlsFolder, type Leaf } from "../support/certificates.ts";
+import { type Authority, createAuthority, type Leaf } from "../support/certificates.ts";
+import { createTlsFolder } from "../support/tls-folder.ts";
 import { startTlsServer, type TlsServer } from "./support/tls-server.ts";
 
 const DB = "limiters: [{ name: db, max_concurrent: 1 }]\n";

@@ -1,10 +1,7 @@
-/** Certificates for tests: made when they are wanted, good for some minutes, gone with the test. */
+/** Certificates for tests: made when they are wanted, good for some minutes. */
 
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -19,7 +16,9 @@ import {
   X509CertificateGenerator,
   X509CrlGenerator,
 } from "@peculiar/x509";
-import { onTestFinished } from "vitest";
+
+// From here alone, since the library wants what this file has loaded before it.
+export { ExtendedKeyUsageExtension, Extension, SubjectAlternativeNameExtension } from "@peculiar/x509";
 
 cryptoProvider.set(webcrypto as never);
 
@@ -114,25 +113,4 @@ function between(from: number, until: number) {
 function nextSerial(): string {
   serials += 1;
   return (0x1000 + serials).toString(16);
-}
-
-/** A folder that goes with the test. */
-export interface TlsFolder {
-  readonly path: string;
-  /** Writes a file, which others may not read unless `mode` says so, and returns its path. */
-  write(name: string, text: string, mode?: number): string;
-}
-
-export function createTlsFolder(): TlsFolder {
-  const path = mkdtempSync(join(tmpdir(), "backpressure-tls-"));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-  return {
-    path,
-    write(name, text, mode = 0o600) {
-      const file = join(path, name);
-      writeFileSync(file, text);
-      chmodSync(file, mode);
-      return file;
-    },
-  };
 }

@@ -2,6 +2,7 @@
 
 import { originOf } from "../../client/transport/node-address.ts";
 import { openConnection } from "../session/connection.ts";
+import { credentials } from "../session/credentials.ts";
 import { failureOf } from "../session/failure.ts";
 import { checkBoards } from "./check-boards.ts";
 import { checkLimiters } from "./check-limiters.ts";
@@ -21,7 +22,7 @@ export async function examine(options: ObserveOptions): Promise<readonly Finding
   } catch (error) {
     const { reason, message } = failureOf(error);
     if (reason === "BUG") throw error;
-    return [checkReach(address, message, await probe(originOf(address)))];
+    return [checkReach(address, message, await probe(originOf(address), credentials().tls))];
   }
 }
 

@@ -1,8 +1,10 @@
 /** What speaks at an address to which no call gets through, learnt from its first bytes. */
 
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import type { TlsOptions } from "../../client/transport/tls-connection.ts";
 
 export type Probe =
   /** No connection: Node's code of why, such as ECONNREFUSED. */
@@ -38,8 +40,8 @@ const NOT_TLS: ReadonlySet<string> = new Set([
   "ECONNRESET",
 ]);
 
-/** `origin`: `http://host:port` or `https://host:port`. Never rejects. */
-export async function probe(origin: string): Promise<Probe> {
+/** `origin`: `http://host:port` or `https://host:port`. `tls`: whom the call trusts. Never rejects. */
+export async function probe(origin: string, tls: TlsOptions = {}): Promise<Probe> {
   const { protocol, hostname, port } = new URL(origin);
   const host = hostname.replace(/^\[|\]$/g, "");
   const isTls = protocol === "https:";
@@ -51,7 +53,7 @@ export async function probe(origin: string): Promise<Probe> {
   } catch (error) {
     return { kind: "no-connection", code: (error as NodeJS.ErrnoException).code ?? (error as Error).message };
   }
-  return isTls ? probeTls(socket, host) : probePlain(socket);
+  return isTls ? probeTls(socket, host, tls) : probePlain(socket);
 }
 
 async function probePlain(socket: Socket): Promise<Probe> {
@@ -68,10 +70,11 @@ async function probePlain(socket: Socket): Promise<Probe> {
   }
 }
 
-async function probeTls(socket: Socket, host: string): Promise<Probe> {
+async function probeTls(socket: Socket, host: string, { caFile, serverName }: TlsOptions): Promise<Probe> {
   // An address is no name that a certificate could be asked for by.
-  const named = isIP(host) === 0 ? { servername: host } : { host };
-  const tls = connectTls({ socket, ...named, ALPNProtocols: ["h2"] });
+  const named = serverName === undefined && isIP(host) !== 0 ? { host } : { servername: serverName ?? host };
+  const trusted = caFile !== undefined && existsSync(caFile) ? { ca: readFileSync(caFile) } : {};
+  const tls = connectTls({ socket, ...named, ...trusted, ALPNProtocols: ["h2"] });
   try {
     await once(tls, "secureConnect");
     return tls.alpnProtocol === "h2" ? { kind: "http2" } : { kind: "no-http2" };

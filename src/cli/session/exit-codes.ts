@@ -40,7 +40,10 @@ const MEANINGS: readonly (readonly [string, string])[] = [
   [`${EXIT.usage}`, "the command line, or what it asks for, is wrong"],
   [`${EXIT.unreachable}`, "the server cannot be reached, or is about to stop"],
   [`${EXIT.notFound}`, "there is no such limiter, lease, waiter, board, stage or card"],
-  [`${EXIT.conflict}`, "not as things stand: more than the limiter has, declared in the file, changed meanwhile"],
+  [
+    `${EXIT.conflict}`,
+    "not as things stand: more than the limiter has, declared in the file, changed meanwhile; not allowed",
+  ],
   [`${EXIT.lost}`, "the lease, or the work on a card, was lost while it was held"],
   [`${EXIT.failed}`, "the server or this program failed"],
   [`${SIGNAL_BASE}+n`, "ended by signal n"],

@@ -87,6 +87,7 @@ const EXIT_OF_CODE: Partial<Record<StatusCode, number>> = {
   FAILED_PRECONDITION: EXIT.conflict,
   ALREADY_EXISTS: EXIT.conflict,
   PERMISSION_DENIED: EXIT.conflict,
+  UNAUTHENTICATED: EXIT.conflict,
   INVALID_ARGUMENT: EXIT.usage,
   RESOURCE_EXHAUSTED: EXIT.refused,
   DEADLINE_EXCEEDED: EXIT.refused,

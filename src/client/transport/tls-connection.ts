@@ -70,8 +70,8 @@ function materialOf({ caFile, certFile, keyFile, pinnedFile }: PinnedTlsOptions)
 
 /** An IP address is no name that a server could be asked for by (RFC 6066), but its certificate may have it. */
 function nameOf(host: string, { serverName }: TlsOptions): ConnectionOptions {
-  if (serverName !== undefined) return { servername: serverName, host: serverName };
-  return isIP(host) === 0 ? { servername: host } : { host };
+  const name = serverName ?? host;
+  return isIP(name) === 0 ? { servername: name, host: name } : { host: name };
 }
 
 function read(option: keyof TlsOptions, path: string): string {

@@ -13,7 +13,55 @@ export function checkTogether(config: Config, settings: ServerSettings, complain
   checkStageLimiters(config, complaints);
   checkTls(settings, complaints);
   checkAccess(config, complaints);
+  checkAuth(settings, complaints);
+  checkWhoMayCall(settings, complaints);
   noteIneffective(settings, complaints);
+}
+
+/** Where only processes of this machine can call. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|0:0:0:0:0:0:0:1)$/i;
+
+/** Elsewhere than on loopback the file has to say who may call, be it everybody. */
+function checkWhoMayCall(settings: ServerSettings, complaints: Complaints): void {
+  if (saysWhoMayCall(settings) || settings.allowAnonymous) return;
+  for (const name of ["grpc", "web"] as const) {
+    const field = `listeners.${name}`;
+    const { host } = settings.listeners[name];
+    if (complaints.concern(field) || LOOPBACK.test(host)) continue;
+    complaints.fault(
+      field,
+      `must be on loopback, such as 127.0.0.1, until the file says who may call: auth, tls.client_ca_file, or allow_anonymous: true for everybody, found ${host}`,
+    );
+  }
+}
+
+/** Whether callers are asked who they are. */
+export function saysWhoMayCall({ auth, tls }: ServerSettings): boolean {
+  return auth !== undefined || tls?.clientCaFile !== undefined;
+}
+
+function checkAuth({ auth }: ServerSettings, complaints: Complaints): void {
+  checkOwnNames("auth.tokens", auth?.tokens ?? [], complaints);
+  checkOwnNames("auth.jwt", auth?.jwt ?? [], complaints);
+  for (const [index, { keys }] of (auth?.jwt ?? []).entries()) {
+    const field = `auth.jwt[${index}].jwks`;
+    if (keys.kind === "file" || complaints.concern(field)) continue;
+    const url = URL.parse(keys.url);
+    const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname));
+    if (!isSafe)
+      complaints.fault(
+        field,
+        "must have a file, or a url by https, since whoever changes the keys on the way may call as anybody",
+      );
+  }
+}
+
+function checkOwnNames(list: string, entries: readonly { readonly name: string }[], complaints: Complaints): void {
+  const names = new Set<string>();
+  for (const [index, { name }] of entries.entries()) {
+    if (names.has(name)) complaints.fault(`${list}[${index}].name`, "must be a name of its own");
+    names.add(name);
+  }
 }
 
 function checkAddresses({ listeners, metrics }: ServerSettings, complaints: Complaints): void {

@@ -1,22 +1,27 @@
 /** The settings of the server as a message: the inverse of `serverSettings`, every default filled in. */
 
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Verb } from "../access/rights.ts";
 import {
   AccessVerb,
+  type AuthSchema,
   type Config,
   LogLevel as ConfigLevel,
   ConfigSchema,
   Durability,
+  type JwksSchema,
 } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { LogLevel } from "../log.ts";
 import type { LeaseDurability } from "../store/row.ts";
-import { microsToDuration } from "../wire/time-wire.ts";
+import { microsToDuration, msToTimestamp } from "../wire/time-wire.ts";
+import type { AuthSettings, KeySource } from "./auth-settings.ts";
 import { addressText, type ServerSettings } from "./settings.ts";
 
 export function settingsMessage(settings: ServerSettings): Config {
   const { listeners, limits, liveness, store, metrics, tls } = settings;
   return create(ConfigSchema, {
+    ...(settings.auth && { auth: authMessage(settings.auth) }),
+    allowAnonymous: settings.allowAnonymous,
     listeners: {
       grpc: addressText(listeners.grpc),
       web: addressText(listeners.web),
@@ -64,6 +69,32 @@ const VERBS: Readonly<Record<Verb, AccessVerb>> = {
   observe: AccessVerb.OBSERVE,
   operate: AccessVerb.OPERATE,
 };
+
+function authMessage({ tokens, jwt }: AuthSettings): MessageInitShape<typeof AuthSchema> {
+  return {
+    tokens: tokens.map(({ name, digests, expiresAt, groups, tenant }) => ({
+      name,
+      sha256: [...digests],
+      ...(expiresAt !== undefined && { expires: msToTimestamp(expiresAt) }),
+      groups: [...groups],
+      tenant,
+    })),
+    jwt: jwt.map(({ name, issuer, audience, keys, callerClaim, tenantClaim, groupsClaim }) => ({
+      name,
+      issuer,
+      audience,
+      jwks: keysMessage(keys),
+      caller: callerClaim,
+      tenant: tenantClaim,
+      groups: groupsClaim,
+    })),
+  };
+}
+
+function keysMessage(keys: KeySource): MessageInitShape<typeof JwksSchema> {
+  if (keys.kind === "file") return { file: keys.path };
+  return { url: keys.url, caFile: keys.caFile ?? "", bearerFile: keys.bearerFile ?? "" };
+}
 
 const LEVELS: Readonly<Record<LogLevel, ConfigLevel>> = {
   debug: ConfigLevel.DEBUG,

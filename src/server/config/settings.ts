@@ -16,6 +16,7 @@ import type { LogLevel } from "../log.ts";
 import type { CallerBounds } from "../machine/callers.ts";
 import type { LeaseDurability } from "../store/row.ts";
 import { durationToMicros } from "../wire/time-wire.ts";
+import { type AuthSettings, authSettings } from "./auth-settings.ts";
 
 export interface ServerSettings {
   readonly listeners: Listeners;
@@ -42,6 +43,10 @@ export interface ServerSettings {
   readonly metrics: MetricsSettings;
   /** Undefined: both ports speak plain text. */
   readonly tls: TlsFiles | undefined;
+  /** Undefined: the file does not say who may call. */
+  readonly auth: AuthSettings | undefined;
+  /** Whether the file says that a call without a credential is let through. */
+  readonly allowAnonymous: boolean;
 }
 
 export interface MetricsSettings {
@@ -115,6 +120,8 @@ export function serverSettings({
   tls,
   access,
   bounds,
+  auth,
+  allowAnonymous,
 }: Config): ServerSettings {
   return {
     listeners: {
@@ -161,6 +168,8 @@ export function serverSettings({
       clientCaFile: tls.clientCaFile || undefined,
       clientCrlFile: tls.clientCrlFile || undefined,
     },
+    auth: auth && authSettings(auth),
+    allowAnonymous,
   };
 }
 
@@ -226,6 +235,9 @@ const LIVE_FIELDS: Readonly<Record<string, Read>> = {
   "logging.level": ({ logLevel }) => logLevel,
   "metrics.max_limiters": ({ metrics }) => metrics.maxLimiters,
   "metrics.keys": ({ metrics }) => metrics.keys,
+  "auth.tokens": ({ auth }) => auth?.tokens,
+  "auth.jwt": ({ auth }) => auth?.jwt,
+  allow_anonymous: ({ allowAnonymous }) => allowAnonymous,
 };
 
 /** The paths of all fields of the file that are settings of the server, and whether a change takes effect at once. */
@@ -242,7 +254,8 @@ export function settingsInForce(running: ServerSettings, next: ServerSettings): 
   const { access, callerBounds } = rest;
   const bounds = { maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, access, callerBounds };
   const metrics = { ...next.metrics, listen: running.metrics.listen };
-  return { ...running, ...bounds, drainTimeout, logLevel, metrics };
+  const { auth, allowAnonymous } = next;
+  return { ...running, ...bounds, drainTimeout, logLevel, metrics, auth, allowAnonymous };
 }
 
 const VERBS: Readonly<Partial<Record<AccessVerb, Verb>>> = {

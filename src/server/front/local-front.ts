@@ -1,5 +1,8 @@
 /** The front in this thread: services over the engines' ports, and the transports that carry them. */
 
+import { isDeepStrictEqual } from "node:util";
+import { type AuthenticatorSettings, createAuthenticator } from "../auth/create-authenticator.ts";
+import type { ServerSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Scraper } from "../scrape.ts";
 import { createGrpcTransport } from "../transport/grpc/transport.ts";
@@ -32,7 +35,9 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
   let { tls } = options.state;
   const { services, calls, show, drain } = createServices(options);
   const times = createCallTimes(clock);
-  const transport = { services, limits, liveness, times, tls, log, clock };
+  let asked = authenticatorSettings(options.state.settings);
+  const authenticator = createAuthenticator({ settings: asked, clock, log });
+  const transport = { services, limits, liveness, times, authenticator, tls, log, clock };
   const grpc = createGrpcTransport({ ...transport, places: places.grpc });
   const cors = { origins: listeners.corsOrigins, headers: listeners.corsHeaders };
   const dashboard = createPages(readPageFiles());
@@ -52,6 +57,9 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
         web.renew(next.tls);
       }
       tls = next.tls;
+      const asksNow = authenticatorSettings(next.settings);
+      if (!isDeepStrictEqual(asksNow, asked)) authenticator.configure(asksNow);
+      asked = asksNow;
       show(next);
     },
     drain,
@@ -67,10 +75,16 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
       web.drain();
     },
     async close() {
+      authenticator.close();
       await Promise.all([grpc.close(), web.close()]);
     },
     async abandon() {
+      authenticator.close();
       await Promise.all([grpc.destroy(), web.destroy()]);
     },
   };
+}
+
+function authenticatorSettings({ auth, tls, allowAnonymous }: ServerSettings): AuthenticatorSettings {
+  return { auth, certificates: tls?.clientCaFile !== undefined, allowAnonymous };
 }

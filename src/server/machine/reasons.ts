@@ -13,6 +13,8 @@ export type Reason = Exclude<
   | "HTTP_VERSION_TOO_OLD"
   | "NOT_ALLOWED"
   | "NOT_AUDITED"
+  | "UNAUTHENTICATED"
+  | "CREDENTIAL_EXPIRED"
 >;
 
 /** What keeps a waiter from its grant. */

@@ -4,6 +4,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import type { TlsFiles } from "../config/settings.ts";
+import { Redacted } from "../redacted.ts";
 import { contextOptionsOf, type TlsMaterial } from "../transport/port/tls-material.ts";
 
 export type MaterialReading =
@@ -47,7 +48,7 @@ export async function readMaterial(files: TlsFiles, now: number): Promise<Materi
       throw new Unusable(`${named("tls.cert_file", files.certFile)} has run out on ${dateOf(certificate)}: renew it`);
     }
     if (files.clientCaFile !== undefined) certificatesOf("tls.client_ca_file", files.clientCaFile, clientCa as string);
-    const material = { cert, key, clientCa, clientCrl };
+    const material = { cert, key: new Redacted(key), clientCa, clientCrl };
     tryOut(files, material);
     return { kind: "read", material, certificate: factsOf(certificate) };
   } catch (error) {

@@ -98,7 +98,7 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
     const { cert, key, clientCa, clientCrl } = next.material;
     const isSame =
       cert === material.cert &&
-      key === material.key &&
+      key.reveal() === material.key.reveal() &&
       clientCa === material.clientCa &&
       clientCrl === material.clientCrl;
     if (isSame) return;

@@ -66,6 +66,7 @@ const CODES: Record<(typeof REASONS)[KnownReason]["code"], Code> = {
   FAILED_PRECONDITION: Code.FailedPrecondition,
   ABORTED: Code.Aborted,
   UNAVAILABLE: Code.Unavailable,
+  UNAUTHENTICATED: Code.Unauthenticated,
 };
 
 /** What is known of an error besides its reason and its words. */
@@ -114,6 +115,19 @@ export function invalidRequest(violations: readonly FieldViolation[]): WireError
     .map(({ field, description }) => (field === "" ? description : `${field}: ${description}`))
     .join("; ");
   return reasonError("INVALID_REQUEST", summary, { details: [detail(BadRequestSchema, { fieldViolations })] });
+}
+
+/** Nobody that the server knows. Which part of a credential was wrong is nobody's business. */
+export function unauthenticated(): WireError {
+  return reasonError(
+    "UNAUTHENTICATED",
+    "the server does not know who calls: show a token or a client certificate that counts",
+  );
+}
+
+/** A stream that outlived the credential that it was opened with. */
+export function credentialExpired(): WireError {
+  return reasonError("CREDENTIAL_EXPIRED", "the credential of this stream counts no more: resume with another one");
 }
 
 /** The server is about to stop; `retryAfter` in µs. */

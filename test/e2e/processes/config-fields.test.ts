@@ -166,6 +166,31 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
 /** Files that belong together: `test/e2e/tls.test.ts` and `test/server/tls` hold them to taking effect. */
 const OF_TLS = ["tls.cert_file", "tls.key_file", "tls.client_ca_file", "tls.client_crl_file"];
 
+/** Lists of entries: `test/e2e/authentication.test.ts`, `credential-end.test.ts` and `test/server/auth` hold them to taking effect. */
+const OF_AUTH = [
+  ...["name", "sha256", "expires", "groups", "tenant"].map((field) => `auth.tokens[].${field}`),
+  ...["name", "issuer", "audience", "caller", "tenant", "groups"].map((field) => `auth.jwt[].${field}`),
+  ...["url", "ca_file", "bearer_file", "file"].map((field) => `auth.jwt[].jwks.${field}`),
+  "allow_anonymous",
+];
+
+test("who may call is taken up by a reload", async () => {
+  const asked = { ...BASE, auth: { tokens: [{ name: "ci", sha256: ["0".repeat(64)] }] } };
+  const { server, address } = await start(BASE);
+  const isServed = async () => {
+    await using client = createGrpcClient(address);
+    return await client.call(LimiterService.method.listLimiters, {}).then(
+      () => true,
+      () => false,
+    );
+  };
+  expect(await isServed()).toBe(true);
+  server.reconfigure(loaded(asked));
+  expect(await isServed()).toBe(false);
+  server.reconfigure(loaded({ ...asked, allow_anonymous: true }));
+  expect(await isServed()).toBe(true);
+});
+
 test("which files TLS has waits for a restart", async () => {
   const running = await start(BASE);
   const tls = Object.fromEntries(OF_TLS.map((path) => [path, "/some/where.pem"]));
@@ -425,6 +450,7 @@ test("every field of the configuration has its row", () => {
     ...ofAccess,
     ...IN_A_PROCESS,
     ...OF_TLS,
+    ...OF_AUTH,
     ...DECLARED.map(([path]) => path),
     ...OF_A_CHANGE,
   ];
@@ -441,6 +467,7 @@ function leavesOf(desc: DescMessage, path = ""): string[] {
 }
 
 const LEAVES = new Set([
+  "google.protobuf.Timestamp",
   "google.protobuf.Duration",
   "ggen.backpressure.v1.Rate",
   "ggen.backpressure.config.v1.MetricsKey",

@@ -4,8 +4,9 @@ import { onTestFinished } from "vitest";
 import { parseConfig } from "../../../src/server/config/config.ts";
 import { type Server, startServer } from "../../../src/server/server.ts";
 import { createMemoryLog, type MemoryLog } from "../../server/transport/support/memory-log.ts";
-import { type Authority, createTlsFolder, type Leaf, type TlsFolder } from "../../support/certificates.ts";
+import type { Authority, Leaf } from "../../support/certificates.ts";
 import { FREE_PORTS } from "../../support/server.ts";
+import { createTlsFolder, type TlsFolder } from "../../support/tls-folder.ts";
 import { WORKERS_YAML } from "../../support/workers.ts";
 
 export interface TlsServer {

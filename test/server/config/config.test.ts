@@ -41,6 +41,7 @@ const DEFAULTS = {
   maxBoards: 1_000,
   maxCommandsPerSession: 10_000,
   logLevel: "info",
+  allowAnonymous: false,
   workers: defaultWorkers(availableParallelism()),
   metrics: { maxLimiters: 1_000, keys: [], listen: undefined },
 };
@@ -78,6 +79,7 @@ liveness: {keepalive_time: 1h, keepalive_timeout: 250ms, heartbeat: 1m30s}
 drain: {timeout: 0}
 logging: {level: warn}
 workers: 3
+allow_anonymous: true
 metrics: {max_limiters: 0, keys: [{limiter: tenants, key: acme}], listen: "[::]:9464"}
 `);
     expect(settings).toEqual({
@@ -101,6 +103,7 @@ metrics: {max_limiters: 0, keys: [{limiter: tenants, key: acme}], listen: "[::]:
       maxCommandsPerSession: 8,
       logLevel: "warn",
       workers: 3,
+      allowAnonymous: true,
       metrics: { maxLimiters: 0, keys: [{ limiter: "tenants", key: "acme" }], listen: { host: "::", port: 9_464 } },
     });
   });
@@ -248,6 +251,7 @@ describe("the files that are delivered", () => {
     const { settings, limiters } = loaded(readFileSync("docker/backpressure.yaml", "utf8"));
     expect(settings).toEqual({
       ...DEFAULTS,
+      allowAnonymous: true,
       listeners: {
         grpc: { host: "0.0.0.0", port: 50051 },
         web: { host: "0.0.0.0", port: 8080 },
@@ -273,7 +277,10 @@ describe("the environment", () => {
       BACKPRESSURE_STORE_FOLDER: "/data",
       BACKPRESSURE_LOG_LEVEL: "debug",
     });
-    const { settings } = loaded("listeners: {grpc: nonsense, cors_origins: ['*']}\nlogging: {level: warn}", origin);
+    const { settings } = loaded(
+      "listeners: {grpc: nonsense, cors_origins: ['*']}\nlogging: {level: warn}\nallow_anonymous: true",
+      origin,
+    );
     expect(settings.listeners).toEqual({
       grpc: { host: "0.0.0.0", port: 1 },
       web: { host: "0.0.0.0", port: 2 },

@@ -7,6 +7,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, it, onTestFinished } from "vitest";
 import { type Clock, createSystemClock } from "../../../src/server/clock.ts";
 import { AcquireRequestSchema } from "../../../src/server/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { Redacted } from "../../../src/server/redacted.ts";
 import { createAuthority } from "../../support/certificates.ts";
 import { createHeldService } from "./support/held-service.ts";
 import { envelope, openGrpcCall } from "./support/http2-client.ts";
@@ -47,7 +48,13 @@ it("is sent away at its end, and its streams are lost a minute later", async () 
   const [server, client] = [await authority.issue(), await authority.issue({ subject: "CN=client" })];
   const clock = turnedClock();
   const { service, acquires } = createHeldService();
-  const tls = { ...server, clientCa: authority.cert, clientCrl: undefined, generation: 1 };
+  const tls = {
+    cert: server.cert,
+    key: new Redacted(server.key),
+    clientCa: authority.cert,
+    clientCrl: undefined,
+    generation: 1,
+  };
   const { port } = await startGrpc([service], { clock, tls });
   const session = connectHttp2(`https://localhost:${port}`, { ca: authority.cert, cert: client.cert, key: client.key });
   session.on("error", () => {});
@@ -73,7 +80,13 @@ it("is not looked at without client certificates", async () => {
   const server = await authority.issue();
   const clock = turnedClock();
   const { service, acquires } = createHeldService();
-  const tls = { ...server, clientCa: undefined, clientCrl: undefined, generation: 1 };
+  const tls = {
+    cert: server.cert,
+    key: new Redacted(server.key),
+    clientCa: undefined,
+    clientCrl: undefined,
+    generation: 1,
+  };
   const { port } = await startGrpc([service], { clock, tls });
   const session = connectHttp2(`https://localhost:${port}`, { ca: authority.cert });
   session.on("error", () => {});

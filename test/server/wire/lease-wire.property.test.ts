@@ -93,7 +93,9 @@ const MACHINE_REASONS = (Object.keys(WireReason) as (keyof typeof WireReason)[])
     name !== "NOT_AUDITED" &&
     name !== "TOO_MANY_STREAMS" &&
     name !== "TOO_MANY_COMMANDS" &&
-    name !== "HTTP_VERSION_TOO_OLD",
+    name !== "HTTP_VERSION_TOO_OLD" &&
+    name !== "UNAUTHENTICATED" &&
+    name !== "CREDENTIAL_EXPIRED",
 );
 
 const claimShown = (held: HeldClaimView) => ({ ...held, fencingToken: BigInt(held.fencingToken) });

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, createSystemClock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
+import { saysWhoMayCall } from "../checks.ts";
 import type { ConfigReading, LoadedConfig } from "../config.ts";
 import { type FileReading, readConfigFileSoon } from "../config-file.ts";
 import { formatProblem, type Problem } from "../problem.ts";
@@ -115,6 +116,10 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       // A full disk may leave an empty file, which would delete all limiters.
       const message = "is empty; if no limiter is meant to be left, let it say limiters: []";
       refuse([{ place: { kind: "file", path: path as string }, field: "", message }]);
+    } else if (saysWhoMayCall(current.settings) && !saysWhoMayCall(next.settings) && !next.settings.allowAnonymous) {
+      const message =
+        "is taken away: if everybody is meant to call from now on, let the file say allow_anonymous: true";
+      refuse([{ place: { kind: "file", path: path as string }, field: "auth", message }]);
     } else {
       current = next;
       onRead(true);

@@ -5,7 +5,7 @@
  */
 
 import { type DescField, type DescMessage, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
-import { DurationSchema } from "@bufbuild/protobuf/wkt";
+import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
 import { parseRate } from "../../../client/api/rate.ts";
 import { RateSchema } from "../../gen/ggen/backpressure/v1/limiter_pb.ts";
@@ -183,9 +183,12 @@ function readRateText(walk: Walk, { node, offset, path }: Value): JsonValue | un
   }
 }
 
+/** Messages that the file has as one value. */
+const VALUES: ReadonlySet<string> = new Set([DurationSchema.typeName, TimestampSchema.typeName]);
+
 /** Whether a field, or each item of its list, has fields of its own. */
 function isSection(field: DescField): boolean {
-  return field.message !== undefined && field.message.typeName !== DurationSchema.typeName;
+  return field.message !== undefined && !VALUES.has(field.message.typeName);
 }
 
 function refuse(walk: Walk, { node, offset, path }: Value, expected: string): void {

@@ -1,6 +1,7 @@
 /** Reads single values of the file as their fields want them: as protobuf's JSON, or what was expected instead. */
 
 import { type DescEnum, type DescField, getOption, type JsonValue, ScalarType } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { isMap, isScalar, isSeq, type Node } from "yaml";
 import { durationAdvice } from "../../../client/api/duration.ts";
@@ -19,6 +20,7 @@ const MAX_UINT32 = 2 ** 32 - 1;
 /** Reads a value of a field, or of an item of a list, that is a scalar, an enum or a duration. */
 export function readValue(field: DescField, node: Node | undefined): ValueReading {
   const value = isScalar(node) ? node.value : undefined;
+  if (field.message?.typeName === TimestampSchema.typeName) return readTimestamp(value);
   if (field.message !== undefined) return readDuration(value);
   if (field.enum !== undefined) return readEnum(field.enum, value);
   switch (field.scalar) {
@@ -79,6 +81,15 @@ function readDuration(value: unknown): ValueReading {
   const unit = typeof value === "number" ? " with its unit" : "";
   const advice = text === undefined ? undefined : durationAdvice(text);
   return refused(`a duration${unit} such as 10s, 250ms or 1m30s${advice === undefined ? "" : ` (${advice})`}`);
+}
+
+/** RFC 3339, or a day, which begins at midnight in UTC. */
+const TIMESTAMP = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/i;
+
+function readTimestamp(value: unknown): ValueReading {
+  const text = typeof value === "string" ? value.trim() : "";
+  const ms = TIMESTAMP.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? refused("a time such as 2027-06-30T00:00:00Z") : read(new Date(ms).toISOString());
 }
 
 function readWholeNumber(field: DescField, value: unknown): ValueReading {

@@ -14,7 +14,8 @@ export interface SentState {
   readonly settings: ServerSettings;
   /** A GetConfigResponse. */
   readonly running: Uint8Array;
-  readonly tls: TlsMaterial | undefined;
+  /** With the key as text, since nothing else crosses. */
+  readonly tls: (Omit<TlsMaterial, "key"> & { readonly key: string }) | undefined;
   /** Whether lines of the level `debug` are written. */
   readonly isDebugging: boolean;
 }

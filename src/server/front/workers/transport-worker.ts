@@ -6,6 +6,7 @@ import { createSystemClock } from "../../clock.ts";
 import { carryOver } from "../../engine/remote/port-carrier.ts";
 import { createRemoteEngines } from "../../engine/remote/remote-engines.ts";
 import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/config_service_pb.ts";
+import { Redacted } from "../../redacted.ts";
 import { createSharedPlaces } from "../../transport/port/connection-places.ts";
 import type { ServerState } from "../front.ts";
 import { createLocalFront } from "../local-front.ts";
@@ -98,7 +99,12 @@ async function figures(): Promise<WorkerFigures> {
 }
 
 function received({ serving, settings, running, tls }: SentState): ServerState {
-  return { serving, settings, running: fromBinary(GetConfigResponseSchema, running), tls };
+  return {
+    serving,
+    settings,
+    running: fromBinary(GetConfigResponseSchema, running),
+    tls: tls && { ...tls, key: new Redacted(tls.key) },
+  };
 }
 
 function post(message: FromWorker): void {

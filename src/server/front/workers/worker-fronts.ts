@@ -55,7 +55,8 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
   let ending = false;
 
   function sent(): SentState {
-    const { serving, settings, running, tls } = state;
+    const { serving, settings, running } = state;
+    const tls = state.tls && { ...state.tls, key: state.tls.key.reveal() };
     const { isDebugging } = log;
     return { serving, settings, running: toBinary(GetConfigResponseSchema, running), tls, isDebugging };
   }

@@ -13,9 +13,10 @@ import type {
 } from "@grpc/grpc-js";
 import type { Clock } from "../../clock.ts";
 import type { BidiHandler, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../../service/rpc.ts";
-import { tooManyStreams } from "../../wire/error-wire.ts";
+import { tooManyStreams, unauthenticated } from "../../wire/error-wire.ts";
 import type { ReaderGuard } from "../http2/reader-guard.ts";
 import { OK, type StatusCode, type Timed } from "../rpc/call-times.ts";
+import type { CallerCheck } from "../rpc/caller-check.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { pathOf } from "../rpc/method-paths.ts";
 import { decoderOf, encoderOf } from "./codec.ts";
@@ -28,6 +29,7 @@ import type { Beneath, GrpcBeneath } from "./underlying-stream.ts";
 export interface MethodContext extends Timed {
   readonly dispatcher: Dispatcher;
   readonly beneath: GrpcBeneath;
+  readonly callers: CallerCheck;
   readonly readers: ReaderGuard;
   readonly clock: Clock;
 }
@@ -78,7 +80,7 @@ function unary(
   handle: UnaryHandler<unknown, unknown>,
   context: MethodContext,
 ): handleUnaryCall<Message, Buffer> {
-  const { dispatcher, clock } = context;
+  const { dispatcher, beneath, clock } = context;
   const encode = encoderOf(method.output);
   const times = context.times.of(method, "grpc");
   return (call, callback) => {
@@ -102,8 +104,11 @@ function unary(
     };
     dispatcher.began(method);
     try {
+      const caller = beneath.callerOf(call);
+      // Its stream has gone: nobody hears this.
+      if (caller === undefined) throw unauthenticated();
       dispatcher.check(method, call.request);
-      const answer = handle(call.request, new GrpcCall(call, clock)) as Message | Promise<Message>;
+      const answer = handle(call.request, new GrpcCall(call, { caller, clock })) as Message | Promise<Message>;
       if (answer instanceof Promise) answer.then(succeed, fail);
       else succeed(answer);
     } catch (thrown) {
@@ -118,10 +123,10 @@ function serverStreaming(
   aside: boolean,
   context: MethodContext,
 ): handleServerStreamingCall<Message, Buffer> {
-  const { dispatcher, readers, clock } = context;
+  const { dispatcher, callers, readers, clock } = context;
   const encode = encoderOf(method.output);
   const times = context.times.of(method, "grpc");
-  const options = { method, encode, times, dispatcher, readers, clock };
+  const options = { method, encode, times, dispatcher, callers, readers, clock };
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;
@@ -139,10 +144,10 @@ function bidiStreaming(
   aside: boolean,
   context: MethodContext,
 ): handleBidiStreamingCall<Message, Buffer> {
-  const { dispatcher, readers, clock } = context;
+  const { dispatcher, callers, readers, clock } = context;
   const encode = encoderOf(method.output);
   const times = context.times.of(method, "grpc");
-  const options = { method, encode, times, dispatcher, readers, clock };
+  const options = { method, encode, times, dispatcher, callers, readers, clock };
   return (call) => {
     const beneath = context.beneath.of(call);
     if (beneath === undefined) return;

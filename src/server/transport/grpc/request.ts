@@ -2,8 +2,10 @@
 
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { Code } from "@connectrpc/connect";
+import type { WireError } from "../../wire/error-wire.ts";
 import type { RefusedCall } from "../rpc/dispatch.ts";
 import { readGrpcType } from "../rpc/grpc-type.ts";
+import { statusOf } from "./status.ts";
 
 /** Those that grpc-js has. */
 const ENCODINGS = ["identity", "deflate", "gzip"];
@@ -36,6 +38,23 @@ export function refuseForeign(stream: ServerHttp2Stream, headers: IncomingHttpHe
   );
   stream.resume();
   return refusal;
+}
+
+/** Answers a call of gRPC with an error before grpc-js has seen it: trailers alone. */
+export function refuseCall(stream: ServerHttp2Stream, error: WireError): void {
+  stream.on("error", () => {});
+  const { code, details, metadata } = statusOf(error);
+  stream.respond(
+    {
+      ":status": 200,
+      "content-type": "application/grpc+proto",
+      ...metadata.toHttp2Headers(),
+      "grpc-status": String(code),
+      "grpc-message": encodeURI(details),
+    },
+    { endStream: true },
+  );
+  stream.resume();
 }
 
 function refusalOf(headers: IncomingHttpHeaders): ForeignRefusal | undefined {

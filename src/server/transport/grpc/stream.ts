@@ -3,13 +3,14 @@
 import { constants } from "node:http2";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
-import { ANONYMOUS, type Caller } from "../../access/caller.ts";
+import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { Write } from "../../protobuf/codec.ts";
 import type { BidiStream, ServerStream, StreamEnd, UnaryCall } from "../../service/rpc.ts";
-import type { WireError } from "../../wire/error-wire.ts";
+import { credentialExpired, type WireError } from "../../wire/error-wire.ts";
 import type { ReaderGuard, WatchedReader } from "../http2/reader-guard.ts";
 import { type MethodTimes, OK, type StatusCode } from "../rpc/call-times.ts";
+import type { CallerCheck } from "../rpc/caller-check.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { STREAM_WINDOW } from "../rpc/window.ts";
 import { codeOfGone, headerOf, timeLeftOf, type WithMetadata } from "./due.ts";
@@ -23,6 +24,7 @@ export interface GrpcStreamOptions {
   readonly encode: Write;
   readonly times: MethodTimes;
   readonly dispatcher: Dispatcher;
+  readonly callers: CallerCheck;
   readonly readers: ReaderGuard;
   readonly clock: Clock;
 }
@@ -33,7 +35,6 @@ type AnyCall = ServerWritableStream<Message, Buffer> | ServerDuplexStream<Messag
 
 export class GrpcServerStream implements ServerStream<Message> {
   readonly probed = true;
-  readonly caller: Caller = ANONYMOUS;
   readonly #call: AnyCall;
   readonly #beneath: Beneath;
   readonly #options: GrpcStreamOptions;
@@ -59,13 +60,19 @@ export class GrpcServerStream implements ServerStream<Message> {
       this.#leave("lost");
       if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
     });
+    const stopWatching = options.callers.watch(beneath.caller, () => this.breakOff(credentialExpired()));
     beneath.onClose = () => {
+      stopWatching();
       this.#reader.stop();
       leave();
       this.#giveBackPlace();
     };
     // Its deadline has passed; the stream stays open until its client has heard of it.
     call.on("cancelled", leave);
+  }
+
+  get caller(): Caller {
+    return this.#beneath.caller;
   }
 
   get peer(): string {
@@ -240,11 +247,12 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
 
 /** A call that is answered once. */
 export class GrpcCall implements UnaryCall {
-  readonly caller: Caller = ANONYMOUS;
+  readonly caller: Caller;
   readonly #call: UnaryOfGrpc;
   readonly #clock: Clock;
 
-  constructor(call: UnaryOfGrpc, clock: Clock) {
+  constructor(call: UnaryOfGrpc, { caller, clock }: { readonly caller: Caller; readonly clock: Clock }) {
+    this.caller = caller;
     this.#call = call;
     this.#clock = clock;
   }

@@ -1,24 +1,27 @@
 /** The gRPC port: `RpcService`s over grpc-js. */
 
-import { constants } from "node:http2";
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { Server, setLogger } from "@grpc/grpc-js";
+import type { Identity } from "../../access/authenticator.ts";
+import { unauthenticated } from "../../wire/error-wire.ts";
 import { createReaderGuard } from "../http2/reader-guard.ts";
 import { createRequestGuard } from "../http2/request-guard.ts";
 import { createHttp2Sessions, http2Options } from "../http2/sessions.ts";
 import { spreadStreams } from "../http2/stream-turns.ts";
 import type { Transport, TransportOptions } from "../port/options.ts";
 import { createPort } from "../port/port.ts";
-import { guardHandshakes, isWelcome, tlsOptions } from "../port/tls-listener.ts";
+import { guardHandshakes, tlsOptions } from "../port/tls-listener.ts";
 import type { Timed } from "../rpc/call-times.ts";
+import { createCallerCheck } from "../rpc/caller-check.ts";
 import { createDispatcher } from "../rpc/dispatch.ts";
 import { openEndedPaths, streamingPaths } from "../rpc/method-paths.ts";
 import { clampGrpcTimeout } from "../rpc/timeouts.ts";
 import { noteDueTime } from "./due.ts";
 import { createGrpcHttp2 } from "./http2-server.ts";
 import { addService } from "./methods.ts";
-import { refuseForeign } from "./request.ts";
+import { refuseCall, refuseForeign } from "./request.ts";
 import { createGrpcBeneath } from "./underlying-stream.ts";
 
 const TIMEOUT_HEADER = "grpc-timeout";
@@ -37,7 +40,8 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
   const readers = createReaderGuard(clock, liveness);
   const dispatcher = createDispatcher(services, log);
   const beneath = createGrpcBeneath(sessions);
-  for (const service of services) addService(grpc, service, { dispatcher, times, beneath, readers, clock });
+  const callers = createCallerCheck(options.authenticator);
+  for (const service of services) addService(grpc, service, { dispatcher, times, beneath, callers, readers, clock });
 
   const streaming = streamingPaths(services);
   const openEnded = openEndedPaths(services);
@@ -55,14 +59,31 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
         dispatcher.refused(path, foreign);
         return false;
       }
-      // grpc-js reads the deadline and copies the headers at once.
+      // Deadlines count from here on, whatever making sure of the caller takes.
       const timeout = headers[TIMEOUT_HEADER];
       noteDueTime(headers, timeout, clock);
       if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
-      if (streaming.has(path)) beneath.label(stream, headers);
-      return true;
+      const { socket } = (stream.session && sessions.of(stream.session)) ?? {};
+      const identity = callers.identify(socket, path, headers.authorization);
+      if (identity instanceof Promise) return identity.then((caller) => letIn(stream, headers, caller));
+      return letIn(stream, headers, identity);
     },
   });
+
+  function letIn(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, caller: Identity): boolean {
+    const path = headers[":path"] ?? "";
+    if (stream.closed || stream.destroyed) return false;
+    if (caller === undefined) {
+      const error = unauthenticated();
+      refuseCall(stream, error);
+      dispatcher.refused(path, error);
+      return false;
+    }
+    // grpc-js copies the headers at once, and with them whatever a client has written there.
+    if (streaming.has(path) || !callers.isOpen) beneath.label(stream, headers, caller);
+    else beneath.leaveUnlabelled(headers);
+    return true;
+  }
 
   const { server, undecided } = createListener(options, inject);
   return createPort({
@@ -94,7 +115,7 @@ interface Listener {
 function createListener({ tls, log, clock }: TransportOptions, inject: (connection: Socket) => void): Listener {
   if (tls === undefined) return { server: createServer({ noDelay: true }, inject), undecided: new Set() };
   const server = createTlsServer({ ...tlsOptions(tls, ["h2"]), noDelay: true }, (socket: TLSSocket) => {
-    if (socket.alpnProtocol === "h2" && isWelcome(socket, tls)) inject(socket);
+    if (socket.alpnProtocol === "h2") inject(socket);
     else socket.destroy();
   });
   return { server, undecided: guardHandshakes({ server, clock, log }) };

@@ -55,6 +55,8 @@ export function http2Options(limits: TransportLimits): ServerOptions {
 export interface Http2Connection {
   /** The other end: address and port. */
   readonly peer: string;
+  /** Over TLS with the client's certificate. */
+  readonly socket: Socket;
   /** Why a stream of this connection that has just ended did so. */
   howStreamEnded(): StreamEnd;
   /** Counts a stream of it until it is closed. False: it has too many, and refuses this one. */
@@ -97,6 +99,7 @@ export function createHttp2Sessions(options: {
     const aside = createStreamPlaces(ASIDE, clock);
     const connection: Http2Connection = {
       peer: `${socket.remoteAddress}:${socket.remotePort}`,
+      socket,
       // A stream is reset with the same code by its client and by the loss of its connection. The session tells them
       // apart, not the socket: at a failed ping, or a GOAWAY with an error, the session is destroyed first.
       howStreamEnded: () => (session.destroyed || socket.destroyed ? "lost" : "cancelled"),

@@ -37,16 +37,30 @@ export function spreadStreams(options: {
   readonly clock: Clock;
   /**
    * Sees each stream that has its turn, before all listeners, and may change its headers. False: the stream is answered, and
-   * the listeners do not see it.
+   * the listeners do not see it. A promise: it waits, unless it ends meanwhile.
    */
-  readonly before: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => boolean;
+  readonly before: (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    flags: number,
+  ) => boolean | Promise<boolean>;
 }): void {
   const { server, sessions, dispatcher, maxMetadataBytes, clock, before } = options;
   const listeners = server.listeners("stream");
   server.removeAllListeners("stream");
-  const handOn = (arrival: Arrival) => {
-    if (!before(arrival[0], arrival[1], arrival[2])) return;
+  const pass = (arrival: Arrival) => {
     for (const listener of listeners) listener.apply(server, arrival);
+  };
+  const handOn = (arrival: Arrival) => {
+    const [stream, headers, flags] = arrival;
+    const goesOn = before(stream, headers, flags);
+    if (goesOn === true) pass(arrival);
+    if (typeof goesOn === "boolean") return;
+    // An error without a listener would end the process.
+    stream.on("error", () => {});
+    void goesOn.then((may) => {
+      if (may && !stream.closed && !stream.destroyed) pass(arrival);
+    });
   };
 
   let opened = new Map<Http2Session | undefined, number>();

@@ -1,5 +1,6 @@
 /** What every transport is made of, and what it promises to the code that starts and stops the server. */
 
+import type { Authenticator } from "../../access/authenticator.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { RpcService } from "../../service/rpc.ts";
@@ -32,6 +33,8 @@ export interface TransportOptions {
   readonly places: ConnectionPlaces;
   readonly limits: TransportLimits;
   readonly liveness: Liveness;
+  /** Tells who calls; undefined: everybody is anonymous. */
+  readonly authenticator?: Authenticator | undefined;
   /** Undefined: the port speaks plain text. */
   readonly tls?: TlsMaterial | undefined;
   readonly log: Log;

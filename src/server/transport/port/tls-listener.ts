@@ -25,14 +25,9 @@ export function tlsOptions(material: TlsMaterial, protocols: readonly string[]):
     ALPNProtocols: [...protocols],
     handshakeTimeout: HANDSHAKE_TIMEOUT,
     requestCert: material.clientCa !== undefined,
-    // What a client without a valid certificate is told is not decided by the handshake.
+    // A client without a valid certificate may have a token, and is told what is wrong by a status where it has none.
     rejectUnauthorized: false,
   };
-}
-
-/** Whether a client has the certificate that it was asked for. */
-export function isWelcome(socket: TLSSocket, { clientCa }: TlsMaterial): boolean {
-  return clientCa === undefined || socket.authorized;
 }
 
 /**

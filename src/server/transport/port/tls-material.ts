@@ -1,13 +1,14 @@
-/** What a port speaks TLS with: certificates and keys as text, so that they can go to another thread. */
+/** What a port speaks TLS with: certificates and their key, as text. */
 
 import { constants } from "node:crypto";
 import type { SecureContextOptions } from "node:tls";
+import type { Redacted } from "../../redacted.ts";
 
 export interface TlsMaterial {
   /** The server's certificate and those between it and its authority, in PEM. */
   readonly cert: string;
-  /** Its private key, in PEM. Never logged. */
-  readonly key: string;
+  /** Its private key, in PEM. */
+  readonly key: Redacted;
   /** Authorities of clients' certificates, in PEM; undefined: clients are asked for none. */
   readonly clientCa: string | undefined;
   /** Certificates of these authorities that are withdrawn, in PEM. */
@@ -20,7 +21,7 @@ export interface TlsMaterial {
 export function contextOptionsOf({ cert, key, clientCa, clientCrl }: TlsMaterial): SecureContextOptions {
   return {
     cert,
-    key,
+    key: key.reveal(),
     minVersion: "TLSv1.2",
     ...(clientCa !== undefined && {
       ca: clientCa,

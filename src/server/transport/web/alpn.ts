@@ -3,18 +3,12 @@
 import type { Server } from "node:http";
 import type { Http2Server } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { isWelcome } from "../port/tls-listener.ts";
-import type { TlsMaterial } from "../port/tls-material.ts";
 
 /** Lets `http2` serve those connections of `http1`, a server of HTTPS, that have chosen HTTP/2. */
-export function shareByAlpn(http1: Server, http2: Http2Server, tls: TlsMaterial): void {
+export function shareByAlpn(http1: Server, http2: Http2Server): void {
   const serveHttp1 = http1.listeners("secureConnection");
   http1.removeAllListeners("secureConnection");
   http1.on("secureConnection", (socket: TLSSocket) => {
-    if (!isWelcome(socket, tls)) {
-      socket.destroy();
-      return;
-    }
     if (socket.alpnProtocol !== "h2") {
       for (const serve of serveHttp1) serve.call(http1, socket);
       return;

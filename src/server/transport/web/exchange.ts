@@ -2,12 +2,15 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest } from "node:http2";
+import type { Socket } from "node:net";
 import { createContextKey } from "@connectrpc/connect";
+import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { StreamEnd } from "../../service/rpc.ts";
 import type { ReaderGuard } from "../http2/reader-guard.ts";
 import type { Http2Sessions } from "../http2/sessions.ts";
 import type { StreamPlaces } from "../http2/stream-places.ts";
+import type { CallerCheck } from "../rpc/caller-check.ts";
 import { connectTimeout, grpcTimeout, timeLeft } from "../rpc/timeouts.ts";
 
 export type WebRequest = IncomingMessage | Http2ServerRequest;
@@ -23,6 +26,10 @@ export interface WebExchange {
   readonly timeout: number | undefined;
   /** Whether we find out when the connection is dead. */
   readonly probed: boolean;
+  /** Who calls. */
+  readonly caller: Caller;
+  /** Calls back once, when the credential of the caller counts no more, unless the exchange is over by then. */
+  onCredentialEnd(listener: () => void): void;
   /** Whether its call has come to the function that serves it. */
   begun: boolean;
   /** Aborted as soon as the response can no longer reach its client. */
@@ -43,11 +50,13 @@ export interface WebExchangeOptions {
   readonly response: WebResponse;
   readonly sessions: Http2Sessions;
   readonly readers: ReaderGuard;
+  readonly caller: Caller;
+  readonly callers: CallerCheck;
   readonly clock: Clock;
 }
 
 export function createWebExchange(options: WebExchangeOptions): WebExchange {
-  const { request, response, sessions, readers, clock } = options;
+  const { request, response, sessions, readers, caller, callers, clock } = options;
   const session = "stream" in request ? request.stream.session : undefined;
   const connection = session && sessions.of(session);
   const controller = new AbortController();
@@ -74,6 +83,12 @@ export function createWebExchange(options: WebExchangeOptions): WebExchange {
       return timeLeft(dueAt, clock.now());
     },
     probed: connection !== undefined,
+    caller,
+    onCredentialEnd(listener) {
+      const stopWatching = callers.watch(caller, listener);
+      if (controller.signal.aborted) stopWatching();
+      else controller.signal.addEventListener("abort", stopWatching, { once: true });
+    },
     begun: false,
     signal: controller.signal,
     places: (aside) => connection?.places(aside),
@@ -94,6 +109,13 @@ export function createWebExchange(options: WebExchangeOptions): WebExchange {
       });
     },
   };
+}
+
+/** The connection of a request; undefined: it has gone. */
+export function socketOf(request: WebRequest, sessions: Http2Sessions): Socket | undefined {
+  if (!("stream" in request)) return request.socket;
+  const { session } = request.stream;
+  return session && sessions.of(session)?.socket;
 }
 
 /** An HTTP/2 request whose connection has gone already has no socket that could be asked. */

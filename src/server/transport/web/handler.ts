@@ -2,19 +2,30 @@
 
 import { createConnectRouter, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { Identity } from "../../access/authenticator.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { RpcService } from "../../service/rpc.ts";
+import { unauthenticated } from "../../wire/error-wire.ts";
 import type { ReaderGuard } from "../http2/reader-guard.ts";
 import type { Http2Sessions } from "../http2/sessions.ts";
 import type { TransportLimits } from "../port/options.ts";
 import type { Timed } from "../rpc/call-times.ts";
+import type { CallerCheck } from "../rpc/caller-check.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { clampConnectTimeout, clampGrpcTimeout } from "../rpc/timeouts.ts";
 import type { Cors } from "./cors.ts";
-import { createWebExchange, exchangeKey, type WebExchange, type WebRequest, type WebResponse } from "./exchange.ts";
+import {
+  createWebExchange,
+  exchangeKey,
+  socketOf,
+  type WebExchange,
+  type WebRequest,
+  type WebResponse,
+} from "./exchange.ts";
 import { isGrpcOverHttp10, refuseGrpcOverHttp10 } from "./http-version.ts";
 import { addRoutes } from "./methods.ts";
+import { refuseWebCall } from "./refuse.ts";
 import { readRest } from "./request-rest.ts";
 import { answerUnknown } from "./unknown.ts";
 
@@ -26,6 +37,7 @@ export interface WebHandlerOptions extends Timed {
   readonly dispatcher: Dispatcher;
   readonly sessions: Http2Sessions;
   readonly readers: ReaderGuard;
+  readonly callers: CallerCheck;
   readonly limits: TransportLimits;
   readonly cors: Cors;
   readonly pages: Pages;
@@ -37,7 +49,7 @@ const NO_CALL = "the request is answered before it is a call";
 
 /** Whatever comes, it does not throw. */
 export function createWebHandler(options: WebHandlerOptions): (request: WebRequest, response: WebResponse) => void {
-  const { services, dispatcher, times, sessions, readers, limits, cors, pages, log, clock } = options;
+  const { services, dispatcher, times, sessions, readers, callers, limits, cors, pages, log, clock } = options;
   const router = createConnectRouter({
     readMaxBytes: limits.maxMessageBytes,
     // Messages are small, and what is not decompressed cannot be a bomb.
@@ -65,12 +77,24 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     const respond = () => {
       if (cors.handle(request, response)) return undefined;
       if (handler && !tooOld) {
-        return serve(handler, url, createWebExchange({ request, response, sessions, readers, clock }));
+        const { authorization } = request.headers;
+        const identity = callers.identify(socketOf(request, sessions), path, authorization);
+        if (identity instanceof Promise) return identity.then((caller) => letIn(handler, caller));
+        return letIn(handler, identity);
       }
       if (!tooOld && pages(request, response)) return undefined;
       const refusal = tooOld ? refuseGrpcOverHttp10(response) : answerUnknown(request, response, services);
       if (refusal !== undefined) dispatcher.refused(path, refusal);
       return undefined;
+    };
+    const letIn = async (handler: UniversalHandler, caller: Identity) => {
+      if (caller !== undefined) {
+        return serve(handler, url, createWebExchange({ request, response, sessions, readers, caller, callers, clock }));
+      }
+      const error = unauthenticated();
+      await restOf(request, response);
+      refuseWebCall(request, response, error);
+      dispatcher.refused(path, error);
     };
     const serve = async (handler: UniversalHandler, url: string, exchange: WebExchange) => {
       const answer = await call(handler, url, exchange, request);

@@ -152,11 +152,14 @@ function note({ values }: HandlerContext, method: DescMethod, dispatcher: Dispat
 }
 
 class WebCall implements UnaryCall {
-  readonly caller: Caller = ANONYMOUS;
   readonly #context: HandlerContext;
 
   constructor(context: HandlerContext) {
     this.#context = context;
+  }
+
+  get caller(): Caller {
+    return this.#context.values.get(exchangeKey)?.caller ?? ANONYMOUS;
   }
 
   get peer(): string {

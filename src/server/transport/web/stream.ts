@@ -4,7 +4,7 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { ANONYMOUS, type Caller } from "../../access/caller.ts";
 import type { BidiStream, StreamEnd } from "../../service/rpc.ts";
-import type { WireError } from "../../wire/error-wire.ts";
+import { credentialExpired, type WireError } from "../../wire/error-wire.ts";
 import { type MethodTimes, OK, type StatusCode } from "../rpc/call-times.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
 import { STREAM_WINDOW } from "../rpc/window.ts";
@@ -31,7 +31,6 @@ interface Pull {
  * pulled is unsent, and `send` tells the truth about the reader.
  */
 export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Message, undefined> {
-  readonly caller: Caller = ANONYMOUS;
   readonly #options: WebStreamOptions;
   readonly #exchange: WebExchange | undefined;
   readonly #beganAt: number;
@@ -56,6 +55,11 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
     // Aborted when the exchange is, when the deadline has passed, and when all is over.
     if (signal.aborted) queueMicrotask(() => this.#leave(signal.reason));
     else signal.addEventListener("abort", () => this.#leave(signal.reason), { once: true });
+    this.#exchange?.onCredentialEnd(() => this.#outliveCredential());
+  }
+
+  get caller(): Caller {
+    return this.#exchange?.caller ?? ANONYMOUS;
   }
 
   get peer(): string {
@@ -190,6 +194,12 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
   #errorOf(thrown: unknown): ConnectError {
     const { dispatcher, method, context } = this.#options;
     return connectErrorOf(dispatcher.errorOf(method, thrown), context.protocolName);
+  }
+
+  #outliveCredential(): void {
+    if (this.#ended) return;
+    this.fail(credentialExpired());
+    this.#onEnd("lost");
   }
 
   #breakOff(error: unknown): void {

@@ -16,6 +16,7 @@ import type { Transport, TransportOptions } from "../port/options.ts";
 import { createPort } from "../port/port.ts";
 import { guardHandshakes, tlsOptions } from "../port/tls-listener.ts";
 import type { Timed } from "../rpc/call-times.ts";
+import { createCallerCheck } from "../rpc/caller-check.ts";
 import { createDispatcher } from "../rpc/dispatch.ts";
 import { openEndedPaths } from "../rpc/method-paths.ts";
 import { shareByAlpn } from "./alpn.ts";
@@ -50,6 +51,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     times,
     sessions,
     readers,
+    callers: createCallerCheck(options.authenticator),
     limits,
     cors: createCors(cors),
     pages,
@@ -91,7 +93,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     tls === undefined
       ? createHttp1Server(http1Options, onRequest)
       : createHttpsServer({ ...http1Options, ...tlsOptions(tls, ["h2", "http/1.1"]) }, onRequest);
-  if (tls !== undefined) shareByAlpn(http1, http2, tls);
+  if (tls !== undefined) shareByAlpn(http1, http2);
   const undecided =
     tls === undefined ? shareListener({ http1, http2, clock }) : guardHandshakes({ server: http1, clock, log });
 

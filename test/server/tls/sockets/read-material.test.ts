@@ -1,7 +1,9 @@
 import { chmodSync } from "node:fs";
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { readMaterial } from "../../../../src/server/tls/read-material.ts";
-import { createAuthority, createTlsFolder } from "../../../support/certificates.ts";
+import { createAuthority } from "../../../support/certificates.ts";
+import { createTlsFolder } from "../../../support/tls-folder.ts";
 
 const authority = await createAuthority();
 const { key: otherKey } = await (await createAuthority("others")).issue();
@@ -31,10 +33,11 @@ describe("the files of TLS", () => {
     const reading = await readMaterial(all, Date.now());
     expect(reading).toMatchObject({
       kind: "read",
-      material: { cert: leaf.cert, key: leaf.key, clientCa: authority.cert },
+      material: { cert: leaf.cert, clientCa: authority.cert },
       certificate: { subject: "CN=test", issuer: "CN=authority of tests" },
     });
-    expect(JSON.stringify(reading.kind === "read" && reading.certificate)).not.toContain("PRIVATE");
+    expect(reading.kind === "read" && reading.material.key.reveal()).toBe(leaf.key);
+    expect(`${JSON.stringify(reading)} ${inspect(reading, { depth: 9 })}`).not.toContain("PRIVATE");
   });
 
   it.each<[string, Parameters<typeof files>[0], RegExp]>([

@@ -12,15 +12,15 @@ import type { Board } from "../../v1/board_pb.ts";
 import { file_ggen_backpressure_v1_board } from "../../v1/board_pb.ts";
 import type { Limiter } from "../../v1/limiter_pb.ts";
 import { file_ggen_backpressure_v1_limiter } from "../../v1/limiter_pb.ts";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ggen/backpressure/config/v1/config.proto.
  */
 export const file_ggen_backpressure_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEizgUKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOwoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgq6SAeSAQQQ0IYDEjYKBmJvYXJkcxgHIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkQgm6SAaSAQMQ6AcSNQoHbG9nZ2luZxgGIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dnaW5nEjEKBXN0b3JlGAggASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0b3JlEh0KB3dvcmtlcnMYCSABKA1CB7pIBCoCGEBIAIgBARI1CgdtZXRyaWNzGAsgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3MSQwoGYWNjZXNzGAwgAygLMiguZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkFjY2Vzc0VudHJ5Qgm6SAaSAQMQ6AcSMwoGYm91bmRzGA0gASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkJvdW5kcxItCgN0bHMYDyABKAsyIC5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuVGxzQgoKCF93b3JrZXJzIocBCgNUbHMSHQoJY2VydF9maWxlGAEgASgJQgq6SAdyBSABKIAIEhwKCGtleV9maWxlGAIgASgJQgq6SAdyBSABKIAIEiAKDmNsaWVudF9jYV9maWxlGAMgASgJQgi6SAVyAyiACBIhCg9jbGllbnRfY3JsX2ZpbGUYBCABKAlCCLpIBXIDKIAIIogECglMaXN0ZW5lcnMSlQEKBGdycGMYASABKAlChgG6SIIBugF3ChFsaXN0ZW5lcnMuYWRkcmVzcxJIbXVzdCBiZSBob3N0OnBvcnQsIHN1Y2ggYXMgMTI3LjAuMC4xOjUwMDUxLCAwLjAuMC4wOjUwMDUxIG9yIFs6OjFdOjUwMDUxGhh0aGlzLmlzSG9zdEFuZFBvcnQodHJ1ZSnYAQFyAyiAAhKQAQoDd2ViGAIgASgJQoIBukh/ugF0ChFsaXN0ZW5lcnMuYWRkcmVzcxJFbXVzdCBiZSBob3N0OnBvcnQsIHN1Y2ggYXMgMTI3LjAuMC4xOjgwODAsIDAuMC4wLjA6ODA4MCBvciBbOjoxXTo4MDgwGhh0aGlzLmlzSG9zdEFuZFBvcnQodHJ1ZSnYAQFyAyiAAhIlCgxjb3JzX29yaWdpbnMYAyADKAlCD7pIDJIBCRBkIgVyAyiAAhKoAQoMY29yc19oZWFkZXJzGAQgAygJQpEBukiNAZIBiQEQZCKEAboBfAoQbGlzdGVuZXJzLmhlYWRlchI4bXVzdCBiZSB0aGUgbmFtZSBvZiBhIGhlYWRlciwgc3VjaCBhcyB4LXJlcXVlc3QtaWQsIG9yICoaLnRoaXMubWF0Y2hlcygnXltBLVphLXowLTkhIyQlJlwnKisuXl9gfH4tXSskJylyAyiAASKbBAoGTGltaXRzEi0KEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNQg26SAoqCBiAgIAIKIAISACIAQESMwoabWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb24YAiABKA1CCrpIByoFGOgHKAFIAYgBARIpCg9tYXhfY29ubmVjdGlvbnMYAyABKA1CC7pICCoGGKCNBigBSAKIAQESLQoSbWF4X21ldGFkYXRhX2J5dGVzGAQgASgNQgy6SAkqBxiAgAQogAhIA4gBARIlCgttYXhfd2FpdGVycxgFIAEoDUILukgIKgYYwIQ9KAFIBIgBARImCgxtYXhfbGltaXRlcnMYBiABKA1CC7pICCoGGKCNBigASAWIAQESIwoKbWF4X2JvYXJkcxgHIAEoDUIKukgHKgUYkE4oAEgGiAEBEjIKGG1heF9jb21tYW5kc19wZXJfc2Vzc2lvbhgIIAEoDUILukgIKgYYwIQ9KAFIB4gBAUIUChJfbWF4X21lc3NhZ2VfYnl0ZXNCHQobX21heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uQhIKEF9tYXhfY29ubmVjdGlvbnNCFQoTX21heF9tZXRhZGF0YV9ieXRlc0IOCgxfbWF4X3dhaXRlcnNCDwoNX21heF9saW1pdGVyc0INCgtfbWF4X2JvYXJkc0IbChlfbWF4X2NvbW1hbmRzX3Blcl9zZXNzaW9uIt0BCghMaXZlbmVzcxJFCg5rZWVwYWxpdmVfdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvEkgKEWtlZXBhbGl2ZV90aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8SQAoJaGVhcnRiZWF0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiAwiQHDIFEIDC1y8iQgoFRHJhaW4SOQoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwyACKfAQoFU3RvcmUSGAoGZm9sZGVyGAEgASgJQgi6SAVyAyiACBJBCgZsZWFzZXMYAiABKA4yJy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHVyYWJpbGl0eUIIukgFggECEAESJwoNbWF4X21lZ2FieXRlcxgDIAEoDUILukgIKgYYgIBAKAFIAIgBAUIQCg5fbWF4X21lZ2FieXRlcyKYAgoHTWV0cmljcxIkCgxtYXhfbGltaXRlcnMYASABKA1CCbpIBioEGNCGA0gAiAEBEkAKBGtleXMYAiADKAsyJy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTWV0cmljc0tleUIJukgGkgEDEOgHEpMBCgZsaXN0ZW4YAyABKAlCggG6SH+6AXQKEWxpc3RlbmVycy5hZGRyZXNzEkVtdXN0IGJlIGhvc3Q6cG9ydCwgc3VjaCBhcyAxMjcuMC4wLjE6OTQ2NCwgMC4wLjAuMDo5NDY0IG9yIFs6OjFdOjk0NjQaGHRoaXMuaXNIb3N0QW5kUG9ydCh0cnVlKdgBAXIDKIACQg8KDV9tYXhfbGltaXRlcnMiQgoKTWV0cmljc0tleRIbCgdsaW1pdGVyGAEgASgJQgq6SAdyBRABKIABEhcKA2tleRgCIAEoCUIKukgHcgUQASiAASKZAgoLQWNjZXNzRW50cnkSIAoDd2hvGAEgAygJQhO6SBCSAQ0IARBkIgdyBRABKIAEEkcKA21heRgCIAMoDjInLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5BY2Nlc3NWZXJiQhG6SA6SAQsIARADIgWCAQIQARIkCghsaW1pdGVycxgDIAMoCUISukgPkgEMEOgHIgdyBRABKIAEEiIKBmJvYXJkcxgEIAMoCUISukgPkgEMEOgHIgdyBRABKIAEEiAKBGtleXMYBSADKAlCErpID5IBDBDoByIHcgUQASiABBIzCgZib3VuZHMYBiABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuQm91bmRzInUKBkJvdW5kcxIlCgttYXhfd2FpdGVycxgBIAEoDUILukgIKgYYwIQ9KAFIAIgBARIlCgptYXhfbGVhc2VzGAIgASgNQgy6SAkqBxiAreIEKAFIAYgBAUIOCgxfbWF4X3dhaXRlcnNCDQoLX21heF9sZWFzZXMiSQoHTG9nZ2luZxI+CgVsZXZlbBgBIAEoDjIlLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dMZXZlbEIIukgFggECEAEqagoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASEwoPRFVSQUJJTElUWV9OT05FEAESFgoSRFVSQUJJTElUWV9QUk9DRVNTEAISEwoPRFVSQUJJTElUWV9ESVNLEAMqdAoKQWNjZXNzVmVyYhIbChdBQ0NFU1NfVkVSQl9VTlNQRUNJRklFRBAAEhcKE0FDQ0VTU19WRVJCX0FDUVVJUkUQARIXChNBQ0NFU1NfVkVSQl9PQlNFUlZFEAISFwoTQUNDRVNTX1ZFUkJfT1BFUkFURRADKncKCExvZ0xldmVsEhkKFUxPR19MRVZFTF9VTlNQRUNJRklFRBAAEhMKD0xPR19MRVZFTF9ERUJVRxABEhIKDkxPR19MRVZFTF9JTkZPEAISEgoOTE9HX0xFVkVMX1dBUk4QAxITCg9MT0dfTEVWRUxfRVJST1IQBEJ8Ch9jb20uZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxUAFaV2dpdGh1Yi5jb20vZ2dlbi1iYWNrcHJlc3N1cmUvZ2dlbi1iYWNrcHJlc3N1cmUvZ2VuL2dnZW4vYmFja3ByZXNzdXJlL2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration]);
+  fileDesc("CihnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhtnZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEimAYKBkNvbmZpZxI5CglsaXN0ZW5lcnMYASABKAsyJi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdGVuZXJzEjMKBmxpbWl0cxgCIAEoCzIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaW1pdHMSNwoIbGl2ZW5lc3MYAyABKAsyJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGl2ZW5lc3MSMQoFZHJhaW4YBCABKAsyIi5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRHJhaW4SOwoIbGltaXRlcnMYBSADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyQgq6SAeSAQQQ0IYDEjYKBmJvYXJkcxgHIAMoCzIbLmdnZW4uYmFja3ByZXNzdXJlLnYxLkJvYXJkQgm6SAaSAQMQ6AcSNQoHbG9nZ2luZxgGIAEoCzIkLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Mb2dnaW5nEjEKBXN0b3JlGAggASgLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0b3JlEh0KB3dvcmtlcnMYCSABKA1CB7pIBCoCGEBIAIgBARI1CgdtZXRyaWNzGAsgASgLMiQuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3MSQwoGYWNjZXNzGAwgAygLMiguZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkFjY2Vzc0VudHJ5Qgm6SAaSAQMQ6AcSMwoGYm91bmRzGA0gASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkJvdW5kcxItCgN0bHMYDyABKAsyIC5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuVGxzEi8KBGF1dGgYECABKAsyIS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuQXV0aBIXCg9hbGxvd19hbm9ueW1vdXMYESABKAhCCgoIX3dvcmtlcnMihwEKA1RscxIdCgljZXJ0X2ZpbGUYASABKAlCCrpIB3IFIAEogAgSHAoIa2V5X2ZpbGUYAiABKAlCCrpIB3IFIAEogAgSIAoOY2xpZW50X2NhX2ZpbGUYAyABKAlCCLpIBXIDKIAIEiEKD2NsaWVudF9jcmxfZmlsZRgEIAEoCUIIukgFcgMogAgihAEKBEF1dGgSPQoGdG9rZW5zGAEgAygLMiIuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlRva2VuQgm6SAaSAQMQ6AcSPQoDand0GAIgAygLMiYuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkp3dElzc3VlckIIukgFkgECEBQi1QEKBVRva2VuEi8KBG5hbWUYASABKAlCIbpIHnIcMhpeW2EtejAtOV1bYS16MC05Li1dezAsNjJ9JBIxCgZzaGEyNTYYAiADKAlCIbpIHpIBGwgBEAIiFXITMhFeWzAtOWEtZkEtRl17NjR9JBIrCgdleHBpcmVzGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIhCgZncm91cHMYBCADKAlCEbpIDpIBCxBkIgdyBSABKIACEhgKBnRlbmFudBgFIAEoCUIIukgFcgMogAIikQIKCUp3dElzc3VlchJDCgRuYW1lGAEgASgJQjW6SDJyMDIaXlthLXowLTldW2EtejAtOS4tXXswLDYyfSRaBXRva2VuWgNkbnNaBnNwaWZmZRIaCgZpc3N1ZXIYAiABKAlCCrpIB3IFIAEogAgSHAoIYXVkaWVuY2UYAyABKAlCCrpIB3IFIAEogAgSNwoEandrcxgEIAEoCzIhLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5Kd2tzQga6SAPIAQESGAoGY2FsbGVyGAUgASgJQgi6SAVyAyiAAhIYCgZ0ZW5hbnQYBiABKAlCCLpIBXIDKIACEhgKBmdyb3VwcxgHIAEoCUIIukgFcgMogAIibwoESndrcxIVCgN1cmwYASABKAlCCLpIBXIDKIAIEhkKB2NhX2ZpbGUYAiABKAlCCLpIBXIDKIAIEh0KC2JlYXJlcl9maWxlGAMgASgJQgi6SAVyAyiACBIWCgRmaWxlGAQgASgJQgi6SAVyAyiACCKIBAoJTGlzdGVuZXJzEpUBCgRncnBjGAEgASgJQoYBukiCAboBdwoRbGlzdGVuZXJzLmFkZHJlc3MSSG11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo1MDA1MSwgMC4wLjAuMDo1MDA1MSBvciBbOjoxXTo1MDA1MRoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAISkAEKA3dlYhgCIAEoCUKCAbpIf7oBdAoRbGlzdGVuZXJzLmFkZHJlc3MSRW11c3QgYmUgaG9zdDpwb3J0LCBzdWNoIGFzIDEyNy4wLjAuMTo4MDgwLCAwLjAuMC4wOjgwODAgb3IgWzo6MV06ODA4MBoYdGhpcy5pc0hvc3RBbmRQb3J0KHRydWUp2AEBcgMogAISJQoMY29yc19vcmlnaW5zGAMgAygJQg+6SAySAQkQZCIFcgMogAISqAEKDGNvcnNfaGVhZGVycxgEIAMoCUKRAbpIjQGSAYkBEGQihAG6AXwKEGxpc3RlbmVycy5oZWFkZXISOG11c3QgYmUgdGhlIG5hbWUgb2YgYSBoZWFkZXIsIHN1Y2ggYXMgeC1yZXF1ZXN0LWlkLCBvciAqGi50aGlzLm1hdGNoZXMoJ15bQS1aYS16MC05ISMkJSZcJyorLl5fYHx+LV0rJCcpcgMogAEimwQKBkxpbWl0cxItChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUINukgKKggYgICACCiACEgAiAEBEjMKGm1heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uGAIgASgNQgq6SAcqBRjoBygBSAGIAQESKQoPbWF4X2Nvbm5lY3Rpb25zGAMgASgNQgu6SAgqBhigjQYoAUgCiAEBEi0KEm1heF9tZXRhZGF0YV9ieXRlcxgEIAEoDUIMukgJKgcYgIAEKIAISAOIAQESJQoLbWF4X3dhaXRlcnMYBSABKA1CC7pICCoGGMCEPSgBSASIAQESJgoMbWF4X2xpbWl0ZXJzGAYgASgNQgu6SAgqBhigjQYoAEgFiAEBEiMKCm1heF9ib2FyZHMYByABKA1CCrpIByoFGJBOKABIBogBARIyChhtYXhfY29tbWFuZHNfcGVyX3Nlc3Npb24YCCABKA1CC7pICCoGGMCEPSgBSAeIAQFCFAoSX21heF9tZXNzYWdlX2J5dGVzQh0KG19tYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbkISChBfbWF4X2Nvbm5lY3Rpb25zQhUKE19tYXhfbWV0YWRhdGFfYnl0ZXNCDgoMX21heF93YWl0ZXJzQg8KDV9tYXhfbGltaXRlcnNCDQoLX21heF9ib2FyZHNCGwoZX21heF9jb21tYW5kc19wZXJfc2Vzc2lvbiLdAQoITGl2ZW5lc3MSRQoOa2VlcGFsaXZlX3RpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgMLXLxJIChFrZWVwYWxpdmVfdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvEkAKCWhlYXJ0YmVhdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvIkIKBURyYWluEjkKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcMgAinwEKBVN0b3JlEhgKBmZvbGRlchgBIAEoCUIIukgFcgMogAgSQQoGbGVhc2VzGAIgASgOMicuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkR1cmFiaWxpdHlCCLpIBYIBAhABEicKDW1heF9tZWdhYnl0ZXMYAyABKA1CC7pICCoGGICAQCgBSACIAQFCEAoOX21heF9tZWdhYnl0ZXMimAIKB01ldHJpY3MSJAoMbWF4X2xpbWl0ZXJzGAEgASgNQgm6SAYqBBjQhgNIAIgBARJACgRrZXlzGAIgAygLMicuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLk1ldHJpY3NLZXlCCbpIBpIBAxDoBxKTAQoGbGlzdGVuGAMgASgJQoIBukh/ugF0ChFsaXN0ZW5lcnMuYWRkcmVzcxJFbXVzdCBiZSBob3N0OnBvcnQsIHN1Y2ggYXMgMTI3LjAuMC4xOjk0NjQsIDAuMC4wLjA6OTQ2NCBvciBbOjoxXTo5NDY0Ghh0aGlzLmlzSG9zdEFuZFBvcnQodHJ1ZSnYAQFyAyiAAkIPCg1fbWF4X2xpbWl0ZXJzIkIKCk1ldHJpY3NLZXkSGwoHbGltaXRlchgBIAEoCUIKukgHcgUQASiAARIXCgNrZXkYAiABKAlCCrpIB3IFEAEogAEimQIKC0FjY2Vzc0VudHJ5EiAKA3dobxgBIAMoCUITukgQkgENCAEQZCIHcgUQASiABBJHCgNtYXkYAiADKA4yJy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuQWNjZXNzVmVyYkIRukgOkgELCAEQAyIFggECEAESJAoIbGltaXRlcnMYAyADKAlCErpID5IBDBDoByIHcgUQASiABBIiCgZib2FyZHMYBCADKAlCErpID5IBDBDoByIHcgUQASiABBIgCgRrZXlzGAUgAygJQhK6SA+SAQwQ6AciB3IFEAEogAQSMwoGYm91bmRzGAYgASgLMiMuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkJvdW5kcyJ1CgZCb3VuZHMSJQoLbWF4X3dhaXRlcnMYASABKA1CC7pICCoGGMCEPSgBSACIAQESJQoKbWF4X2xlYXNlcxgCIAEoDUIMukgJKgcYgK3iBCgBSAGIAQFCDgoMX21heF93YWl0ZXJzQg0KC19tYXhfbGVhc2VzIkkKB0xvZ2dpbmcSPgoFbGV2ZWwYASABKA4yJS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTG9nTGV2ZWxCCLpIBYIBAhABKmoKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhMKD0RVUkFCSUxJVFlfTk9ORRABEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxACEhMKD0RVUkFCSUxJVFlfRElTSxADKnQKCkFjY2Vzc1ZlcmISGwoXQUNDRVNTX1ZFUkJfVU5TUEVDSUZJRUQQABIXChNBQ0NFU1NfVkVSQl9BQ1FVSVJFEAESFwoTQUNDRVNTX1ZFUkJfT0JTRVJWRRACEhcKE0FDQ0VTU19WRVJCX09QRVJBVEUQAyp3CghMb2dMZXZlbBIZChVMT0dfTEVWRUxfVU5TUEVDSUZJRUQQABITCg9MT0dfTEVWRUxfREVCVUcQARISCg5MT0dfTEVWRUxfSU5GTxACEhIKDkxPR19MRVZFTF9XQVJOEAMSEwoPTE9HX0xFVkVMX0VSUk9SEARCfAofY29tLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MVABWldnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjE7Y29uZmlndjFiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * The whole file. An empty one is complete: everything has a default. A change is taken up while the server runs, or
@@ -125,6 +125,23 @@ export type Config = Message<"ggen.backpressure.config.v1.Config"> & {
    * @generated from field: ggen.backpressure.config.v1.Tls tls = 15;
    */
   tls?: Tls | undefined;
+
+  /**
+   * Who may call. Unset: with `tls.client_ca_file` clients of that authority; without it everybody, as `anonymous`, which a server that
+   * listens elsewhere than on loopback does only if `allow_anonymous` says so. A change that takes it away is refused, unless the same
+   * file has `allow_anonymous`.
+   *
+   * @generated from field: ggen.backpressure.config.v1.Auth auth = 16;
+   */
+  auth?: Auth | undefined;
+
+  /**
+   * Whether a call without a credential is let through, as `anonymous`. With a credential that does not count it never is. Unset: it
+   * is only if nothing says who may call (`auth`, `tls.client_ca_file`).
+   *
+   * @generated from field: bool allow_anonymous = 17;
+   */
+  allowAnonymous: boolean;
 };
 
 /**
@@ -180,14 +197,198 @@ export const TlsSchema: GenMessage<Tls> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_config_v1_config, 1);
 
 /**
+ * Who may call, beside clients of `tls.client_ca_file`. Each call shows its token in the header `authorization`, as `Bearer TOKEN`; a token
+ * wins over the certificate of the connection. Health is asked without one. Taken up at once: streams whose credential counts no more end
+ * with CREDENTIAL_EXPIRED within a second, and what they hold is orphaned.
+ *
+ * @generated from message ggen.backpressure.config.v1.Auth
+ */
+export type Auth = Message<"ggen.backpressure.config.v1.Auth"> & {
+  /**
+   * Tokens that an operator hands out, at most 1,000, each name once. `backpressure token NAME` makes one, and its entry.
+   *
+   * @generated from field: repeated ggen.backpressure.config.v1.Token tokens = 1;
+   */
+  tokens: Token[];
+
+  /**
+   * Those whose signed tokens (JWT) count, at most 20, each name once.
+   *
+   * @generated from field: repeated ggen.backpressure.config.v1.JwtIssuer jwt = 2;
+   */
+  jwt: JwtIssuer[];
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.Auth.
+ * Use `create(AuthSchema)` to create a new message.
+ */
+export const AuthSchema: GenMessage<Auth> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 2);
+
+/**
+ * A token that an operator hands out. Its caller is `token:NAME`.
+ *
+ * @generated from message ggen.backpressure.config.v1.Token
+ */
+export type Token = Message<"ggen.backpressure.config.v1.Token"> & {
+  /**
+   * Letters in lower case, digits, `-` and `.`, at most 63. Required.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * SHA-256 of the whole token, in hex. Two while one takes the place of the other: both count. At least one.
+   *
+   * @generated from field: repeated string sha256 = 2;
+   */
+  sha256: string[];
+
+  /**
+   * When it runs out, such as 2027-06-30T00:00:00Z. Unset: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expires = 3;
+   */
+  expires?: Timestamp | undefined;
+
+  /**
+   * Groups that the caller belongs to, at most 100.
+   *
+   * @generated from field: repeated string groups = 4;
+   */
+  groups: string[];
+
+  /**
+   * The tenant that the caller belongs to. Unset: none.
+   *
+   * @generated from field: string tenant = 5;
+   */
+  tenant: string;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.Token.
+ * Use `create(TokenSchema)` to create a new message.
+ */
+export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 3);
+
+/**
+ * One whose signed tokens count: by RS, PS, ES or EdDSA, with `exp`, `sub`, this issuer and this audience. Its caller is `NAME:CLAIM`.
+ *
+ * @generated from message ggen.backpressure.config.v1.JwtIssuer
+ */
+export type JwtIssuer = Message<"ggen.backpressure.config.v1.JwtIssuer"> & {
+  /**
+   * Letters in lower case, digits, `-` and `.`, at most 63; not `token`, `dns` or `spiffe`. Required.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * `iss` of the tokens, exactly. Required.
+   *
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+
+  /**
+   * What `aud` of the tokens has to have among others. Required.
+   *
+   * @generated from field: string audience = 3;
+   */
+  audience: string;
+
+  /**
+   * Where its public keys are. Required.
+   *
+   * @generated from field: ggen.backpressure.config.v1.Jwks jwks = 4;
+   */
+  jwks?: Jwks | undefined;
+
+  /**
+   * The claim that says who it is. Unset: `sub`.
+   *
+   * @generated from field: string caller = 5;
+   */
+  caller: string;
+
+  /**
+   * The claim that says its tenant; `OUTER/INNER` is a claim in a claim, as in `kubernetes.io/namespace`. Unset: it has none.
+   *
+   * @generated from field: string tenant = 6;
+   */
+  tenant: string;
+
+  /**
+   * The claim that says its groups. Unset: it has none.
+   *
+   * @generated from field: string groups = 7;
+   */
+  groups: string;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.JwtIssuer.
+ * Use `create(JwtIssuerSchema)` to create a new message.
+ */
+export const JwtIssuerSchema: GenMessage<JwtIssuer> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 4);
+
+/**
+ * Public keys (JWK Set, RFC 7517): from a URL or a file. The last good set counts for a day while another cannot be had.
+ *
+ * @generated from message ggen.backpressure.config.v1.Jwks
+ */
+export type Jwks = Message<"ggen.backpressure.config.v1.Jwks"> & {
+  /**
+   * Asked every 5 minutes, and for a key that is not known at most every 30 s. By https, or http on loopback.
+   *
+   * @generated from field: string url = 1;
+   */
+  url: string;
+
+  /**
+   * Authorities in PEM that may vouch for the URL. Unset: those of Node.
+   *
+   * @generated from field: string ca_file = 2;
+   */
+  caFile: string;
+
+  /**
+   * A file with a token for the URL, read anew each time. Unset: none is sent.
+   *
+   * @generated from field: string bearer_file = 3;
+   */
+  bearerFile: string;
+
+  /**
+   * A file with the keys, read anew when it changes, instead of a URL.
+   *
+   * @generated from field: string file = 4;
+   */
+  file: string;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.Jwks.
+ * Use `create(JwksSchema)` to create a new message.
+ */
+export const JwksSchema: GenMessage<Jwks> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config, 5);
+
+/**
  * Where the server listens.
  *
  * @generated from message ggen.backpressure.config.v1.Listeners
  */
 export type Listeners = Message<"ggen.backpressure.config.v1.Listeners"> & {
   /**
-   * gRPC, as host:port; a port of 0 is one that is free. Unset: 127.0.0.1:50051. Callers are not authenticated yet, so
-   * anything but loopback is for closed networks.
+   * gRPC, as host:port; a port of 0 is one that is free. Unset: 127.0.0.1:50051. Elsewhere than
+   * on loopback the file has to say who may call (`auth`, `tls.client_ca_file`, or `allow_anonymous`).
    *
    * @generated from field: string grpc = 1;
    */
@@ -224,7 +425,7 @@ export type Listeners = Message<"ggen.backpressure.config.v1.Listeners"> & {
  * Use `create(ListenersSchema)` to create a new message.
  */
 export const ListenersSchema: GenMessage<Listeners> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 2);
+  messageDesc(file_ggen_backpressure_config_v1_config, 6);
 
 /**
  * What the server will bear. All but `max_waiters`, `max_limiters`, `max_boards` and `max_commands_per_session` is taken up at the
@@ -300,7 +501,7 @@ export type Limits = Message<"ggen.backpressure.config.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 3);
+  messageDesc(file_ggen_backpressure_config_v1_config, 7);
 
 /**
  * How the server notices that a client is gone.
@@ -335,7 +536,7 @@ export type Liveness = Message<"ggen.backpressure.config.v1.Liveness"> & {
  * Use `create(LivenessSchema)` to create a new message.
  */
 export const LivenessSchema: GenMessage<Liveness> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 4);
+  messageDesc(file_ggen_backpressure_config_v1_config, 8);
 
 /**
  * How the server stops.
@@ -357,7 +558,7 @@ export type Drain = Message<"ggen.backpressure.config.v1.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 5);
+  messageDesc(file_ggen_backpressure_config_v1_config, 9);
 
 /**
  * What the server keeps beyond its own end: leases, limiters and boards made or changed by RPC, cards.
@@ -395,7 +596,7 @@ export type Store = Message<"ggen.backpressure.config.v1.Store"> & {
  * Use `create(StoreSchema)` to create a new message.
  */
 export const StoreSchema: GenMessage<Store> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 6);
+  messageDesc(file_ggen_backpressure_config_v1_config, 10);
 
 /**
  * What the server measures, and where that is read: at `/metrics` in Prometheus' text format, or in OpenMetrics where that is asked for.
@@ -433,7 +634,7 @@ export type Metrics = Message<"ggen.backpressure.config.v1.Metrics"> & {
  * Use `create(MetricsSchema)` to create a new message.
  */
 export const MetricsSchema: GenMessage<Metrics> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 7);
+  messageDesc(file_ggen_backpressure_config_v1_config, 11);
 
 /**
  * A key of a keyed limiter that has series of its own.
@@ -461,7 +662,7 @@ export type MetricsKey = Message<"ggen.backpressure.config.v1.MetricsKey"> & {
  * Use `create(MetricsKeySchema)` to create a new message.
  */
 export const MetricsKeySchema: GenMessage<MetricsKey> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 8);
+  messageDesc(file_ggen_backpressure_config_v1_config, 12);
 
 /**
  * Allows some callers something. A `*` in a pattern stands for any text.
@@ -520,7 +721,7 @@ export type AccessEntry = Message<"ggen.backpressure.config.v1.AccessEntry"> & {
  * Use `create(AccessEntrySchema)` to create a new message.
  */
 export const AccessEntrySchema: GenMessage<AccessEntry> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 9);
+  messageDesc(file_ggen_backpressure_config_v1_config, 13);
 
 /**
  * How much one caller may have at once, or ask for. What it has already when a bound is lowered stays.
@@ -550,7 +751,7 @@ export type Bounds = Message<"ggen.backpressure.config.v1.Bounds"> & {
  * Use `create(BoundsSchema)` to create a new message.
  */
 export const BoundsSchema: GenMessage<Bounds> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 10);
+  messageDesc(file_ggen_backpressure_config_v1_config, 14);
 
 /**
  * What the server writes to standard error.
@@ -571,7 +772,7 @@ export type Logging = Message<"ggen.backpressure.config.v1.Logging"> & {
  * Use `create(LoggingSchema)` to create a new message.
  */
 export const LoggingSchema: GenMessage<Logging> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config, 11);
+  messageDesc(file_ggen_backpressure_config_v1_config, 15);
 
 /**
  * What an acknowledged change outlives.

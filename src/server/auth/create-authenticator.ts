@@ -1,0 +1,158 @@
+/** Tells who makes a call, by its token or by the certificate of its connection. */
+
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { isDeepStrictEqual } from "node:util";
+import type { Authenticator, Identity } from "../access/authenticator.ts";
+import { ANONYMOUS, type Caller } from "../access/caller.ts";
+import type { Clock } from "../clock.ts";
+import type { AuthSettings } from "../config/auth-settings.ts";
+import type { Log } from "../log.ts";
+import { certificateName } from "./certificate-name.ts";
+import { createFailedAttempts } from "./failed-attempts.ts";
+import { createJwtVerifier, type JwtVerifier } from "./jwt/verifier.ts";
+import { createLiveCredentials } from "./live-credentials.ts";
+import { createStaticTokens, isStaticToken, type StaticTokens } from "./static-tokens.ts";
+
+export interface AuthenticatorSettings {
+  /** Undefined: no token counts. */
+  readonly auth: AuthSettings | undefined;
+  /** Whether clients are asked for certificates. */
+  readonly certificates: boolean;
+  /** Whether a call without a credential is let through, where others are asked. */
+  readonly allowAnonymous: boolean;
+}
+
+export interface ConfiguredAuthenticator extends Authenticator {
+  /** Takes up other settings; streams whose credential counts no more end at once. */
+  configure(settings: AuthenticatorSettings): void;
+  close(): void;
+}
+
+export interface AuthenticatorOptions {
+  readonly settings: AuthenticatorSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** RFC 6750. */
+const BEARER = /^bearer +([\w.~+/=-]+) *$/i;
+/** Verified tokens that are remembered, and ms for each at most. */
+const MOST_REMEMBERED = 10_000;
+const REMEMBERED_FOR = 300_000;
+
+export function createAuthenticator({ settings: first, clock, log }: AuthenticatorOptions): ConfiguredAuthenticator {
+  const failures = createFailedAttempts(clock);
+  const live = createLiveCredentials(clock);
+  const certificates = new WeakMap<Socket, Identity>();
+  let remembered = new Map<string, { readonly caller: Caller; readonly until: number }>();
+  let settings = first;
+  let tokens: StaticTokens = createStaticTokens(settings.auth?.tokens ?? []);
+  let jwt: JwtVerifier = createVerifier();
+
+  function createVerifier(): JwtVerifier {
+    return createJwtVerifier({ issuers: settings.auth?.jwt ?? [], clock, log, onKeysChanged: forget });
+  }
+
+  function isOpen(): boolean {
+    return settings.auth === undefined && !settings.certificates;
+  }
+
+  function forget(): void {
+    remembered = new Map();
+  }
+
+  function wallNow(): number {
+    return clock.wallTime(clock.now());
+  }
+
+  function refused(socket: Socket, kind: string): undefined {
+    const address = socket.remoteAddress ?? "unknown";
+    const { isToldNow, times } = failures.failed(address);
+    const words = "a credential does not count, and its call is refused";
+    if (isToldNow) log.warn({ address, credential: kind, times }, words);
+    return undefined;
+  }
+
+  function byCertificate(socket: Socket): Identity {
+    if (!(socket instanceof TLSSocket)) return withoutCredential();
+    if (!certificates.has(socket)) certificates.set(socket, readCertificate(socket));
+    const caller = certificates.get(socket);
+    if (caller?.expiresAt !== undefined && Number(caller.expiresAt) <= wallNow()) return undefined;
+    return caller === ANONYMOUS ? withoutCredential() : caller;
+  }
+
+  /** Anonymous: there is none. Undefined: it does not count. */
+  function readCertificate(socket: TLSSocket): Identity {
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined) return ANONYMOUS;
+    const name = socket.authorized ? certificateName(certificate.subjectAltName) : undefined;
+    if (name === undefined) return refused(socket, "certificate");
+    const expiresAt = BigInt(Date.parse(certificate.validTo));
+    return { name, tenant: "", groups: [], kind: "certificate", expiresAt, claims: {} };
+  }
+
+  function withoutCredential(): Identity {
+    return isOpen() || settings.allowAnonymous ? ANONYMOUS : undefined;
+  }
+
+  function byToken(socket: Socket, authorization: string): Identity | Promise<Identity> {
+    const [, token] = BEARER.exec(authorization) ?? [];
+    if (token !== undefined) {
+      const found = remembered.get(token);
+      if (found !== undefined && found.until > wallNow()) return found.caller;
+    }
+    // Too many were wrong: they are not even looked at.
+    if (!failures.mayTry(socket.remoteAddress ?? "unknown")) return undefined;
+    if (token === undefined) return refused(socket, "none that is known");
+    if (isStaticToken(token)) {
+      const caller = tokens.callerOf(token, wallNow());
+      return caller === undefined ? refused(socket, "token") : remember(token, caller);
+    }
+    const verifier = jwt;
+    return verifier.verify(token).then((caller) => {
+      if (caller === undefined) return refused(socket, "jwt");
+      // The settings may have changed meanwhile.
+      return verifier === jwt ? remember(token, caller) : undefined;
+    });
+  }
+
+  function remember(token: string, caller: Caller): Caller {
+    const { expiresAt } = caller;
+    const until = Math.min(wallNow() + REMEMBERED_FOR, Number(expiresAt ?? Number.POSITIVE_INFINITY));
+    remembered.delete(token);
+    remembered.set(token, { caller, until });
+    if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value as string);
+    return caller;
+  }
+
+  return {
+    get isOpen() {
+      return isOpen();
+    },
+    identify(socket, authorization) {
+      if (isOpen()) return ANONYMOUS;
+      return authorization === undefined ? byCertificate(socket) : byToken(socket, authorization);
+    },
+    watch: (caller, onEnded) => live.watch(caller, onEnded),
+    configure(next) {
+      const before = settings;
+      settings = next;
+      forget();
+      tokens = createStaticTokens(next.auth?.tokens ?? []);
+      if (!isDeepStrictEqual(before.auth?.jwt, next.auth?.jwt)) {
+        jwt.close();
+        jwt = createVerifier();
+      }
+      live.review((caller) => {
+        if (caller.kind === "token") return tokens.isKnown(caller);
+        if (caller.kind === "jwt") return jwt.isKnown(caller);
+        return caller.kind === "certificate" || withoutCredential() !== undefined;
+      });
+    },
+    close() {
+      jwt.close();
+      live.close();
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/** Keeps the last good set of an issuer's keys: one that cannot be reached for a while refuses nobody whose key is known. */
+
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+
+/** µs between two looks, between two looks for a key that is not known, and for which a set counts that cannot be renewed. */
+const REFRESH = 300_000_000;
+const LEAST_BETWEEN = 30_000_000;
+const LONGEST = 86_400_000_000;
+
+export interface KeyKeeper {
+  /** Finds the key of a token; rejects where there is none. */
+  readonly keyOf: JWTVerifyGetKey;
+  /** Loads the keys now. */
+  refresh(): Promise<void>;
+  close(): void;
+}
+
+export interface KeyKeeperOptions {
+  /** Of the issuer, for the log. */
+  readonly name: string;
+  readonly load: () => Promise<JSONWebKeySet>;
+  /** Called when the set is another than before. */
+  readonly onChange: () => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface KeySet {
+  readonly find: JWTVerifyGetKey;
+  readonly text: string;
+  loadedAt: number;
+}
+
+/** Loads the first set at once. */
+export function createKeyKeeper({ name, load, onChange, clock, log }: KeyKeeperOptions): KeyKeeper {
+  let set: KeySet | undefined;
+  let attemptedAt = Number.NEGATIVE_INFINITY;
+  let loading: Promise<void> | undefined;
+  let closed = false;
+  let isFailing = false;
+  let cancel = () => {};
+
+  async function loadOnce(): Promise<void> {
+    attemptedAt = clock.now();
+    try {
+      const next = await load();
+      const text = JSON.stringify(next);
+      const isOther = set !== undefined && set.text !== text;
+      set = { find: createLocalJWKSet(next), text, loadedAt: clock.now() };
+      if (isFailing) log.info({ issuer: name }, "the keys of an issuer are there again");
+      isFailing = false;
+      if (isOther) onChange();
+    } catch (error) {
+      const words =
+        set === undefined
+          ? "the keys of an issuer cannot be loaded: its tokens are refused"
+          : "the keys of an issuer cannot be loaded: those of before count for a day at most";
+      if (!isFailing) log.error({ issuer: name, error: (error as Error).message }, words);
+      isFailing = true;
+    }
+  }
+
+  function refresh(): Promise<void> {
+    loading ??= loadOnce().finally(() => {
+      loading = undefined;
+      cancel();
+      if (!closed) cancel = clock.schedule(clock.now() + REFRESH, false, () => void refresh());
+    });
+    return loading;
+  }
+
+  function current(): JWTVerifyGetKey {
+    if (set === undefined || clock.now() - set.loadedAt > LONGEST) throw new errors.JWKSNoMatchingKey();
+    return set.find;
+  }
+
+  void refresh();
+  return {
+    async keyOf(header, token) {
+      if (set === undefined) await loading;
+      try {
+        return await current()(header, token);
+      } catch (error) {
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+        // A key that is not known may be new. Whoever makes up keys must not have them looked for with each call.
+        if (loading !== undefined) await loading;
+        else if (clock.now() - attemptedAt >= LEAST_BETWEEN) await refresh();
+        else throw error;
+        return current()(header, token);
+      }
+    },
+    refresh,
+    close() {
+      closed = true;
+      cancel();
+    },
+  };
+}
