@@ -4,6 +4,7 @@ import { unknownPlaceholder } from "../access/pattern.ts";
 import type { Config } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import { readOrigin } from "../wire/web-origin.ts";
 import type { Complaints } from "./complaints.ts";
+import { checkOtlpTarget } from "./otlp-target.ts";
 import type { Address, ServerSettings } from "./settings.ts";
 import { quote } from "./yaml/value.ts";
 
@@ -15,6 +16,7 @@ export function checkTogether(config: Config, settings: ServerSettings, complain
   checkAccess(config, complaints);
   checkAuth(settings, complaints);
   checkWhoMayCall(settings, complaints);
+  checkOtlpTarget("traces.otlp", config.traces?.otlp, complaints);
   noteIneffective(settings, complaints);
 }
 
@@ -136,11 +138,14 @@ function checkAccess({ access }: Config, complaints: Complaints): void {
 }
 
 /** Notes fields that are given but have no effect beside the others. */
-function noteIneffective({ store, listeners }: ServerSettings, complaints: Complaints): void {
+function noteIneffective({ store, listeners, traces }: ServerSettings, complaints: Complaints): void {
   if (store === undefined) {
     for (const field of ["store.leases", "store.max_megabytes"]) {
       complaints.note(field, "has no effect without store.folder: nothing is kept");
     }
+  }
+  if (traces.otlp === undefined) {
+    complaints.note("traces.ratio", "has no effect without traces.otlp: no spans are made");
   }
   if (listeners.corsOrigins.length === 0) {
     const message = "has no effect without listeners.cors_origins: no page of another origin may call the web port";

@@ -15,10 +15,11 @@ import type { LogLevel } from "../log.ts";
 import type { LeaseDurability } from "../store/row.ts";
 import { microsToDuration, msToTimestamp } from "../wire/time-wire.ts";
 import type { AuthSettings, KeySource } from "./auth-settings.ts";
+import { otlpMessage } from "./otlp-target.ts";
 import { addressText, type ServerSettings } from "./settings.ts";
 
 export function settingsMessage(settings: ServerSettings): Config {
-  const { listeners, limits, liveness, store, metrics, tls } = settings;
+  const { listeners, limits, liveness, store, metrics, tls, traces } = settings;
   return create(ConfigSchema, {
     ...(settings.auth && { auth: authMessage(settings.auth) }),
     allowAnonymous: settings.allowAnonymous,
@@ -57,6 +58,7 @@ export function settingsMessage(settings: ServerSettings): Config {
       keys: metrics.keys.map(({ limiter, key }) => ({ limiter, key })),
       listen: metrics.listen === undefined ? "" : addressText(metrics.listen),
     },
+    traces: { ratio: traces.ratio, ...(traces.otlp && { otlp: otlpMessage(traces.otlp) }) },
     ...(store && {
       store: { folder: store.folder, leases: DURABILITIES[store.leases], maxMegabytes: store.maxMegabytes },
     }),

@@ -17,6 +17,7 @@ import type { CallerBounds } from "../machine/callers.ts";
 import type { LeaseDurability } from "../store/row.ts";
 import { durationToMicros } from "../wire/time-wire.ts";
 import { type AuthSettings, authSettings } from "./auth-settings.ts";
+import { type OtlpSettings, otlpSettings } from "./otlp-target.ts";
 
 export interface ServerSettings {
   readonly listeners: Listeners;
@@ -47,6 +48,7 @@ export interface ServerSettings {
   readonly auth: AuthSettings | undefined;
   /** Whether the file says that a call without a credential is let through. */
   readonly allowAnonymous: boolean;
+  readonly traces: TraceSettings;
 }
 
 export interface MetricsSettings {
@@ -65,6 +67,13 @@ export interface TlsFiles {
   /** Undefined: clients are asked for no certificate. */
   readonly clientCaFile: string | undefined;
   readonly clientCrlFile: string | undefined;
+}
+
+export interface TraceSettings {
+  /** Undefined: no spans are made. */
+  readonly otlp: OtlpSettings | undefined;
+  /** Of calls that bring no `traceparent`, 0 to 1. */
+  readonly ratio: number;
 }
 
 export interface StoreSettings {
@@ -122,6 +131,7 @@ export function serverSettings({
   bounds,
   auth,
   allowAnonymous,
+  traces,
 }: Config): ServerSettings {
   return {
     listeners: {
@@ -170,6 +180,7 @@ export function serverSettings({
     },
     auth: auth && authSettings(auth),
     allowAnonymous,
+    traces: { otlp: otlpSettings(traces?.otlp), ratio: traces?.ratio ?? 0 },
   };
 }
 
@@ -221,6 +232,7 @@ const RESTART_FIELDS: Readonly<Record<string, Read>> = {
   "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
   workers: ({ workers }) => workers,
   "metrics.listen": ({ metrics }) => metrics.listen,
+  "traces.otlp": ({ traces }) => traces.otlp,
 };
 
 const LIVE_FIELDS: Readonly<Record<string, Read>> = {
@@ -238,6 +250,7 @@ const LIVE_FIELDS: Readonly<Record<string, Read>> = {
   "auth.tokens": ({ auth }) => auth?.tokens,
   "auth.jwt": ({ auth }) => auth?.jwt,
   allow_anonymous: ({ allowAnonymous }) => allowAnonymous,
+  "traces.ratio": ({ traces }) => traces.ratio,
 };
 
 /** The paths of all fields of the file that are settings of the server, and whether a change takes effect at once. */
@@ -255,7 +268,8 @@ export function settingsInForce(running: ServerSettings, next: ServerSettings): 
   const bounds = { maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, access, callerBounds };
   const metrics = { ...next.metrics, listen: running.metrics.listen };
   const { auth, allowAnonymous } = next;
-  return { ...running, ...bounds, drainTimeout, logLevel, metrics, auth, allowAnonymous };
+  const traces = { ...running.traces, ratio: next.traces.ratio };
+  return { ...running, ...bounds, drainTimeout, logLevel, metrics, auth, allowAnonymous, traces };
 }
 
 const VERBS: Readonly<Partial<Record<AccessVerb, Verb>>> = {

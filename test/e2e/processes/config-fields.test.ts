@@ -201,6 +201,9 @@ test("which files TLS has waits for a restart", async () => {
 /** By the log that the process makes of it: see the test of its own. */
 const IN_A_PROCESS = ["logging.level"];
 
+/** By the spans that a receiver is sent: see `test/e2e/traces.test.ts`. */
+const AT_A_RECEIVER = ["traces.otlp", "traces.ratio"];
+
 const BASE: Yaml = {
   workers: 0,
   listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" },
@@ -451,6 +454,7 @@ test("every field of the configuration has its row", () => {
     ...IN_A_PROCESS,
     ...OF_TLS,
     ...OF_AUTH,
+    ...AT_A_RECEIVER,
     ...DECLARED.map(([path]) => path),
     ...OF_A_CHANGE,
   ];
@@ -471,6 +475,7 @@ const LEAVES = new Set([
   "google.protobuf.Duration",
   "ggen.backpressure.v1.Rate",
   "ggen.backpressure.config.v1.MetricsKey",
+  "ggen.backpressure.config.v1.OtlpTarget",
 ]);
 
 function isSet(field: DescField): boolean {

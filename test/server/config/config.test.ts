@@ -44,6 +44,7 @@ const DEFAULTS = {
   allowAnonymous: false,
   workers: defaultWorkers(availableParallelism()),
   metrics: { maxLimiters: 1_000, keys: [], listen: undefined },
+  traces: { otlp: undefined, ratio: 0 },
 };
 
 describe("a configuration", () => {
@@ -81,6 +82,7 @@ logging: {level: warn}
 workers: 3
 allow_anonymous: true
 metrics: {max_limiters: 0, keys: [{limiter: tenants, key: acme}], listen: "[::]:9464"}
+traces: {ratio: 0.25, otlp: {url: "https://a/b", headers: [{name: X-Key, value: v}, {name: y, value_file: f}]}}
 `);
     expect(settings).toEqual({
       listeners: {
@@ -105,6 +107,16 @@ metrics: {max_limiters: 0, keys: [{limiter: tenants, key: acme}], listen: "[::]:
       workers: 3,
       allowAnonymous: true,
       metrics: { maxLimiters: 0, keys: [{ limiter: "tenants", key: "acme" }], listen: { host: "::", port: 9_464 } },
+      traces: {
+        ratio: 0.25,
+        otlp: {
+          url: "https://a/b",
+          headers: [
+            { name: "x-key", value: "v", valueFile: "" },
+            { name: "y", value: "", valueFile: "f" },
+          ],
+        },
+      },
     });
   });
 
@@ -236,6 +248,13 @@ describe("the files that are delivered", () => {
       listeners: { ...DEFAULTS.listeners, corsOrigins: ["https://ops.example.com"], corsHeaders: ["x-request-id"] },
       store: STORE,
       metrics: { ...DEFAULTS.metrics, keys: [{ limiter: "tenant-export", key: "acme" }] },
+      traces: {
+        otlp: {
+          url: "http://localhost:4318",
+          headers: [{ name: "authorization", value: "", valueFile: "/run/secrets/otlp" }],
+        },
+        ratio: 0,
+      },
     });
     expect(limiters.map(({ name }) => name)).toEqual([
       "payments-db",

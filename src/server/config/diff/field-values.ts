@@ -34,6 +34,7 @@ function textOf(field: DescField, json: unknown): string | undefined {
     // Unspecified is what is left to its default.
     return value === undefined || value.number === 0 ? undefined : value.localName.toLowerCase();
   }
+  if (field.fieldKind === "message") return JSON.stringify(json);
   // Of a field without presence an empty text is none.
   return json === "" ? undefined : String(json);
 }

@@ -42,7 +42,10 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   const { origin } = running;
   const { path } = origin;
   if (path === undefined) {
-    return { reload: () => log.info({}, "there is no configuration file to read again"), close: () => {} };
+    return {
+      reload: () => log.info({ event: "config-none" }, "there is no configuration file to read again"),
+      close: () => {},
+    };
   }
   const closing = new AbortController();
   let current = running;
@@ -54,7 +57,10 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   const folders = watchPath(path, {
     onNews: lookSoon,
     onError: (error) =>
-      log.warn({ path, error: error.message }, "cannot watch the configuration file; SIGHUP makes the server read it"),
+      log.warn(
+        { event: "config-not-watched", path, error: error.message },
+        "cannot watch the configuration file; SIGHUP makes the server read it",
+      ),
   });
   // It may have changed since it was loaded.
   lookSoon();
@@ -107,11 +113,14 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       refuse(next.problems);
     } else if (next.text === current.text && !isInForce()) {
       onRead(true);
-      log.info({ path }, "the configuration file has not changed; what of it is not in force is tried again");
+      log.info(
+        { event: "config-tried-again", path },
+        "the configuration file has not changed; what of it is not in force is tried again",
+      );
       onChange(next);
     } else if (next.text === current.text) {
       onRead(true);
-      log.info({ path }, "the configuration file says what is in force already");
+      log.info({ event: "config-same", path }, "the configuration file says what is in force already");
     } else if (next.text.trim() === "" && current.limiters.length > 0) {
       // A full disk may leave an empty file, which would delete all limiters.
       const message = "is empty; if no limiter is meant to be left, let it say limiters: []";
@@ -123,21 +132,29 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     } else {
       current = next;
       onRead(true);
-      log.info({ path, limiters: next.limiters.length }, "the configuration file has changed and is taken up");
+      log.info(
+        { event: "config-taken-up", path, limiters: next.limiters.length },
+        "the configuration file has changed and is taken up",
+      );
       onChange(next);
     }
   }
 
   function refuse(problems: readonly Problem[]): void {
     onRead(false);
-    for (const problem of problems.slice(0, MOST_LOGGED)) log.error({ field: problem.field }, formatProblem(problem));
+    for (const problem of problems.slice(0, MOST_LOGGED)) {
+      log.error({ event: "config-problem", field: problem.field }, formatProblem(problem));
+    }
     if (problems.length > MOST_LOGGED) {
       log.error(
-        { path, more: problems.length - MOST_LOGGED },
+        { event: "config-problem", path, more: problems.length - MOST_LOGGED },
         "there are more problems; backpressure check FILE names all",
       );
     }
-    log.error({ path, problems: problems.length }, "the configuration file is not taken up; what is in force stays");
+    log.error(
+      { event: "config-refused", path, problems: problems.length },
+      "the configuration file is not taken up; what is in force stays",
+    );
   }
 
   return {
