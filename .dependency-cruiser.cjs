@@ -77,8 +77,20 @@ module.exports = {
     only(
       "engine",
       "server/engine/",
-      ["server/engine/", "server/machine/", "server/store/", "server/(clock|ids|log)\\.ts$"],
+      ["server/engine/", "server/machine/", "server/store/", "server/(clock|ids|log)\\.ts$", "server/tracing/"],
       "An engine drives the machine and keeps its changes; it knows no wire.",
+    ),
+    only(
+      "tracing",
+      "server/tracing/",
+      ["server/tracing/", "server/otlp/", "server/protobuf/", "server/config/", "server/(clock|log|version)\\.ts$"],
+      "Which calls are sampled, and what becomes of spans: what they are of is its users' affair.",
+    ),
+    only(
+      "otlp",
+      "server/otlp/",
+      ["server/otlp/", "server/config/otlp-target\\.ts$", "server/version\\.ts$"],
+      "Messages to a receiver, whatever they say.",
     ),
     only(
       "wire",
@@ -104,6 +116,7 @@ module.exports = {
         "server/(clock|ids|log)\\.ts$",
         "server/gen/",
         "reasons/",
+        "server/tracing/",
       ],
       "A service speaks to the engine's port, never to one engine, a transport or the store.",
     ),
@@ -121,6 +134,7 @@ module.exports = {
         "server/machine/structures/histogram\\.ts$",
         "server/(clock|ids|log|redacted|scrape)\\.ts$",
         "server/gen/",
+        "server/tracing/",
       ],
       "A front joins services and transports to the engines' ports; it owns no engine and no store.",
     ),

@@ -69,8 +69,12 @@ async function connectTo(address: string, ca: string | undefined): Promise<Socke
   return secure;
 }
 
-/** `address`: host:port. `ca`: the server's authority, for TLS. Rejects if nothing listens there. */
-export async function connectLoad(address: string, ca?: string): Promise<LoadConnection> {
+/** `address`: host:port. `ca`: the server's authority, for TLS; `more`: headers of each call. Rejects if nothing listens there. */
+export async function connectLoad(
+  address: string,
+  ca?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<LoadConnection> {
   const socket = await connectTo(address, ca);
   const headers = new Map<string, Buffer>();
   const open = new Map<number, OpenStream>();
@@ -206,7 +210,7 @@ export async function connectLoad(address: string, ca?: string): Promise<LoadCon
   function headersOf(path: string): Buffer {
     let block = headers.get(path);
     if (block === undefined) {
-      block = callHeaders(path, address);
+      block = callHeaders(path, address, more);
       headers.set(path, block);
     }
     return block;

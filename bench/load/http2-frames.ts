@@ -29,7 +29,7 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
 }
 
 /** The headers of a gRPC call, without the compression table, so that those of every call are the same bytes. */
-export function callHeaders(path: string, authority: string): Buffer {
+export function callHeaders(path: string, authority: string, more: Readonly<Record<string, string>> = {}): Buffer {
   return Buffer.concat([
     // :method POST and :scheme http, from the static table.
     Buffer.from([0x83, 0x86]),
@@ -39,6 +39,7 @@ export function callHeaders(path: string, authority: string): Buffer {
     Buffer.from([0x00]),
     literal("te"),
     literal("trailers"),
+    ...Object.entries(more).map(([name, value]) => Buffer.concat([Buffer.from([0x00]), literal(name), literal(value)])),
   ]);
 }
 

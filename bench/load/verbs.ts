@@ -20,6 +20,8 @@ export interface VerbOptions extends SubjectOptions {
   readonly clients: number;
   /** The server's authority, for TLS; unset: plain text. */
   readonly ca?: string | undefined;
+  /** Of each call, beside those of gRPC. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export const TRY_ACQUIRE = pathOf(AdmissionService.method.tryAcquire);
@@ -124,8 +126,8 @@ export async function sessionTries(options: VerbOptions): Promise<Work> {
   };
 }
 
-export function connectAll({ address, clients, ca }: VerbOptions): Promise<LoadConnection[]> {
-  return Promise.all(Array.from({ length: clients }, () => connectLoad(address, ca)));
+export function connectAll({ address, clients, ca, headers }: VerbOptions): Promise<LoadConnection[]> {
+  return Promise.all(Array.from({ length: clients }, () => connectLoad(address, ca, headers)));
 }
 
 export function inTurn<T>(items: readonly T[]): () => T {

@@ -31,6 +31,7 @@ import type { Parts } from "./resources/parts.ts";
 import { createAvailability } from "./rpc/availability.ts";
 import { ANSWER_WITHIN, createCalls } from "./rpc/calls.ts";
 import type { Clock } from "./rpc/clock.ts";
+import { withHeaders } from "./rpc/headers.ts";
 import { notify } from "./rpc/notify.ts";
 import type { AskPorts } from "./rpc/ports.ts";
 import type { Random } from "./rpc/random.ts";
@@ -71,7 +72,14 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     probeDelay,
     onNews: (news) => notify(options.onEvent, news),
   });
-  const calls = createCalls({ transport, address, clock, answerWithin, availability });
+  const { headers } = options;
+  const calls = createCalls({
+    transport: headers ? withHeaders(transport, headers) : transport,
+    address,
+    clock,
+    answerWithin,
+    availability,
+  });
   const confirmWithin = () => (availability.isAway ? Math.min(AWAY_WITHIN, answerWithin) : answerWithin);
   /** Aborts when the connections are closed. */
   const disconnected = new AbortController();
@@ -122,6 +130,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     retries,
     streams,
     visibility,
+    headers,
     withdraw(requestId, how) {
       // A page that goes away meanwhile says it once more.
       const lastWord = () => how.withdrawal.lastWord(requestId);

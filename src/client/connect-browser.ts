@@ -6,6 +6,7 @@ import { LAZY_PARTS } from "./lazy-parts.ts";
 import { withToken } from "./rpc/authorized-transport.ts";
 import { createSystemClock } from "./rpc/clock.ts";
 import { type Credentials, createCredentials, type TokenSource } from "./rpc/credentials.ts";
+import type { HeadersOf } from "./rpc/headers.ts";
 import type { SharedPlaces } from "./rpc/stream-budget.ts";
 import { createFetchTransport } from "./transport/fetch-transport.ts";
 import { networkFetch } from "./transport/network-fetch.ts";
@@ -53,7 +54,8 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
   const plain = createFetchTransport({ baseUrl, fetch: networkFetch });
   const transport = credentials === undefined ? plain : withToken(plain, credentials);
   const maxStreams = options.maxStreams ?? (url.protocol === "http:" ? HTTP1_STREAMS : undefined);
-  return createClientOn(placeAt(baseUrl, placesAt(url, maxStreams), credentials), {
+  const place = placeAt(baseUrl, { places: placesAt(url, maxStreams), credentials, headers: options.headers });
+  return createClientOn(place, {
     ...options,
     maxStreams,
     transport,
@@ -73,10 +75,16 @@ function placesAt({ protocol, origin }: URL, maxStreams: number | undefined): Sh
   return createTabPlaces(locks, `ggen-backpressure ${origin}`, maxStreams);
 }
 
-function placeAt(baseUrl: string | undefined, places?: SharedPlaces, credentials?: Credentials): Place {
+interface PlaceOptions {
+  readonly places?: SharedPlaces | undefined;
+  readonly credentials?: Credentials | undefined;
+  readonly headers?: HeadersOf | undefined;
+}
+
+function placeAt(baseUrl: string | undefined, { places, credentials, headers }: PlaceOptions = {}): Place {
   const platform: Platform = {
     warn: (message, stack) => console.warn(`${message}\nacquired\n${stack}`),
-    page: currentPage(baseUrl, () => credentials?.latest),
+    page: currentPage(baseUrl, { token: () => credentials?.latest, headers }),
     places,
   };
   return { platform, parts: LAZY_PARTS };

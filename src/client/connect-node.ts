@@ -11,6 +11,7 @@ import { openBoards } from "./resources/open-boards.ts";
 import { ANSWER_WITHIN } from "./rpc/calls.ts";
 import { createSystemClock } from "./rpc/clock.ts";
 import type { TokenSource } from "./rpc/credentials.ts";
+import { checked, type HeadersOf, withHeaders, withoutTrace } from "./rpc/headers.ts";
 import { createSessionTransport } from "./session/session-transport.ts";
 import { type Closable, createShared } from "./session/shared.ts";
 import { originOf } from "./transport/node-address.ts";
@@ -50,10 +51,10 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
     const { transport, close } = openNodeTransport(address, options);
     return createClientOn(NODE, { ...options, transport, address }, close);
   }
-  const { answerWithin = ANSWER_WITHIN, pingInterval, pingTimeout, maxStreamsPerConnection, tls, token } = options;
+  const { answerWithin = ANSWER_WITHIN, pingInterval, pingTimeout, maxStreamsPerConnection, tls, token, headers } = options;
   const connection = [pingInterval, pingTimeout, maxStreamsPerConnection];
   const identity = [tls?.caFile, tls?.certFile, tls?.keyFile, tls?.serverName, token && identityOf(token)];
-  const key = JSON.stringify([originOf(address), answerWithin, ...connection, ...identity]);
+  const key = JSON.stringify([originOf(address), answerWithin, ...connection, ...identity, headers && identityOf(headers)]);
   const { item, leave } = SESSIONS.take(key, () => openSessionTransport(address, options, answerWithin));
   return createClientOn(NODE, { ...options, transport: item, address }, leave);
 }
@@ -62,19 +63,22 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
 const FUNCTIONS = new WeakMap<object, number>();
 let functions = 0;
 
-function identityOf(token: TokenSource): string | number {
-  if (typeof token === "string") return token;
-  const known = FUNCTIONS.get(token);
+function identityOf(source: TokenSource | HeadersOf): string | number {
+  if (typeof source === "string") return source;
+  const known = FUNCTIONS.get(source);
   if (known !== undefined) return known;
   functions += 1;
-  FUNCTIONS.set(token, functions);
+  FUNCTIONS.set(source, functions);
   return functions;
 }
 
 function openSessionTransport(address: string, options: ConnectOptions, answerWithin: number): Closable<Transport> {
   const { transport, rest, close } = openNodeTransport(address, options, SESSION_PATH);
+  const { headers } = options;
   const sessions = createSessionTransport({
-    transport,
+    // Calls that are the session's own have them from here, the others bring them along.
+    transport: headers ? withHeaders(transport, headers) : transport,
+    headers: headers && (() => withoutTrace(checked(headers()))),
     clock: createSystemClock(),
     defer: (callback) => void setImmediate(callback),
     openWithin: answerWithin / 2,

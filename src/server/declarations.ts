@@ -35,28 +35,41 @@ export function createDeclarations({ engine, boards, log }: DeclarationsOptions)
     if (!whole) {
       refused = true;
       log.warn(
-        { applied, total, created: some(created), changed: some(changed), deleted: some(deleted) },
+        {
+          event: "limiters-cut-short",
+          applied,
+          total,
+          created: some(created),
+          changed: some(changed),
+          deleted: some(deleted),
+        },
         "the server stops while the configuration is taken up: the first limiters of the file are as it has them, the others " +
           "as they were, and not all that it no longer declares is deleted; the next start takes up all of it",
       );
       return;
     }
-    log.info({ created: some(created), changed: some(changed), deleted: some(deleted) }, "limiters declared");
+    log.info(
+      { event: "limiters-declared", created: some(created), changed: some(changed), deleted: some(deleted) },
+      "limiters declared",
+    );
     if (names.length === 0) return;
     refused = true;
     log.error(
-      { limiters: some(names) },
+      { event: "limiters-refused", limiters: some(names) },
       "keyed is not changed while leases or waiters of these limiters are there; their other fields are in force; " +
         "send SIGHUP once they are idle, or declare them under other names",
     );
   }
 
   function noteBoards({ created, changed, deleted, refused: names, refusals }: BoardsDeclared): void {
-    log.info({ created: some(created), changed: some(changed), deleted: some(deleted) }, "boards declared");
+    log.info(
+      { event: "boards-declared", created: some(created), changed: some(changed), deleted: some(deleted) },
+      "boards declared",
+    );
     if (names.length === 0) return;
     refused = true;
     log.error(
-      { boards: some(names), why: some(refusals.map((refusal) => refusalMessage(refusal))) },
+      { event: "boards-refused", boards: some(names), why: some(refusals.map((refusal) => refusalMessage(refusal))) },
       "cards stand where the file has no place for them: these boards stay as they were; send SIGHUP once the cards are " +
         "gone on, or say renamed_from where a stage has another name",
     );
@@ -91,7 +104,7 @@ export function createDeclarations({ engine, boards, log }: DeclarationsOptions)
       underWay = takeUpAll(engine.declareAtOnce);
     },
     takeUp(config) {
-      if (underWay !== undefined) log.info({}, "the file is taken up once the one before is");
+      if (underWay !== undefined) log.info({ event: "config-waits" }, "the file is taken up once the one before is");
       next = config;
       underWay ??= takeUpAll(engine.declare);
     },

@@ -26,7 +26,7 @@ export function greeting(options: GreetingOptions): string {
   const file = origin.path === undefined ? null : resolve(origin.path);
   // The number of the level is the log's.
   const { workers } = server;
-  return `${JSON.stringify({ level: 30, time: now, grpc, web, workers, data, config: file, msg })}\n`;
+  return `${JSON.stringify({ level: 30, time: now, event: "serving", grpc, web, workers, data, config: file, msg })}\n`;
 }
 
 function restOf({ server, config, program }: GreetingOptions): readonly string[] {

@@ -6,13 +6,15 @@ interface Entry {
   readonly level: number;
   readonly time: number;
   readonly msg: string;
+  /** Its name, for programs. */
+  readonly event?: string;
   readonly err?: { readonly message: string; readonly stack?: string };
   readonly [field: string]: unknown;
 }
 
 /** Returns the line for one JSON object of the log, in the time of this place. */
 export function readableLine(json: string): string {
-  const { level, time, msg, err, ...fields }: Entry = JSON.parse(json);
+  const { level, time, msg, event: _, err, ...fields }: Entry = JSON.parse(json);
   const clock = new Date(time).toTimeString().slice(0, 8);
   const about = Object.entries(fields).map(([name, value]) => `${name}=${textOf(value)}`);
   const trace = err === undefined ? "" : `\n  ${(err.stack ?? err.message).replaceAll("\n", "\n  ")}`;

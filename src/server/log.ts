@@ -1,4 +1,4 @@
-/** What the server writes to standard error: one JSON object a line, or on a terminal lines to read. The only file that knows the logger. */
+/** What the server writes to standard error: one JSON object a line, or lines to read. The only file that knows the logger. */
 
 import { writeSync } from "node:fs";
 import { destination, type Logger, pino } from "pino";
@@ -21,9 +21,15 @@ export interface Log {
 const SECRETS = ["authorization", "secret", "token", "cookie", "password"];
 const SECRET_PATHS = SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
-export function createLog(level: LogLevel, { isTerminal = false } = {}): Log {
+export interface LogFormat {
+  /** Lines to read, rather than JSON. */
+  readonly isReadable?: boolean;
+  readonly isTerminal?: boolean;
+}
+
+export function createLog(level: LogLevel, { isReadable = false, isTerminal = false }: LogFormat = {}): Log {
   // Written in place, not buffered: the last words before a crash are those that matter.
-  const output = isTerminal ? { write: writeReadable } : destination({ fd: 2, sync: true });
+  const output = isReadable && isTerminal ? { write: writeReadable } : toFile(isReadable);
   const logger: Logger = pino(
     { level, base: undefined, redact: { paths: SECRET_PATHS, censor: "[redacted]" } },
     output,
@@ -40,6 +46,11 @@ export function createLog(level: LogLevel, { isTerminal = false } = {}): Log {
       logger.level = next;
     },
   };
+}
+
+function toFile(isReadable: boolean): { write(json: string): void } {
+  const file = destination({ fd: 2, sync: true });
+  return isReadable ? { write: (json) => void file.write(readableLine(json)) } : file;
 }
 
 function writeReadable(json: string): void {

@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly data: string | undefined;
   /** Takes up what can be read of a data folder that is damaged. */
   readonly acceptLoss: boolean;
+  /** Whether the log and the greeting are lines to read; undefined: on a terminal. */
+  readonly pretty: boolean | undefined;
   readonly signals: ServerSignals;
 }
 
@@ -51,7 +53,7 @@ export async function runServer(options: RunOptions): Promise<ExitCode> {
   }
 }
 
-async function serveUntilEnd({ configPath, data, acceptLoss, signals }: RunOptions): Promise<ExitCode> {
+async function serveUntilEnd({ configPath, data, acceptLoss, pretty, signals }: RunOptions): Promise<ExitCode> {
   const origin = originOf(configPath, data);
   if (origin === undefined) {
     process.stderr.write(`backpressure: ${NO_HOME}\n`);
@@ -62,10 +64,14 @@ async function serveUntilEnd({ configPath, data, acceptLoss, signals }: RunOptio
     for (const problem of config.problems) process.stderr.write(`${formatProblem(problem)}\n`);
     return 2;
   }
-  const log = createLog(config.settings.logLevel, { isTerminal: process.stderr.isTTY });
+  const { isTTY } = process.stderr;
+  const log = createLog(config.settings.logLevel, { isReadable: pretty ?? isTTY, isTerminal: isTTY });
   signals.onEnd((cause, count) => {
     if (count > 1) endNow(`${CAUSES[cause]} came a second time during the start, which is broken off`);
-    log.info({ cause }, `${CAUSES[cause]} came during the start: the server does not begin to serve`);
+    log.info(
+      { event: "start-ended", cause },
+      `${CAUSES[cause]} came during the start: the server does not begin to serve`,
+    );
   });
   let server: Server;
   try {
@@ -88,7 +94,7 @@ async function serveUntilEnd({ configPath, data, acceptLoss, signals }: RunOptio
   });
   const stopped = untilStopped(server, signals, log);
   // A reader of these lines may send signals.
-  const isTerminal = process.stdout.isTTY;
+  const isTerminal = pretty ?? process.stdout.isTTY;
   process.stdout.write(greeting({ server, config, isTerminal, program: PROGRAM, now: Date.now() }));
   await stopped;
   watch.close();
@@ -107,7 +113,8 @@ function untilStopped(server: Server, signals: ServerSignals, log: Log): Promise
   return new Promise((resolve, reject) => {
     signals.onEnd((cause, count) => {
       const words = count === 1 ? "draining; a second signal stops at once" : "stopping at once";
-      log.info(cause === "parent" ? { cause: CAUSES.parent } : { signal: cause }, words);
+      const by = cause === "parent" ? { cause: CAUSES.parent } : { signal: cause };
+      log.info({ event: "stopping", ...by }, words);
       (count === 1 ? server.stop() : server.stopNow()).then(resolve, reject);
     });
   });

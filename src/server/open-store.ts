@@ -28,12 +28,12 @@ export async function openStore({ settings, clock, log, acceptLoss, onFatal }: O
   const opened = await openDurableStore({ ...store, serves, clock, log, epoch, acceptLoss, onFatal });
   const { limiters, boards } = opened.found;
   log.info(
-    { folder: store.folder, leases: limiters.leases.length, cards: boards.cards.length },
+    { event: "store-taken-up", folder: store.folder, leases: limiters.leases.length, cards: boards.cards.length },
     "the data folder is taken up",
   );
   if (opened.incompleteFor > 0) {
     log.warn(
-      { seconds: opened.incompleteFor / 1e6 },
+      { event: "learning", seconds: opened.incompleteFor / 1e6 },
       "some leases from before the restart may be unknown: no new ones are granted until the longest ttl has passed; " +
         "known ones can be resumed",
     );

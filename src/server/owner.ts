@@ -12,6 +12,7 @@ import type { BoardState } from "./machine/board/state.ts";
 import type { State } from "./machine/limiter/state.ts";
 import type { Store } from "./store/store.ts";
 import { reserveTokens } from "./store/token-reserve.ts";
+import type { Tracer } from "./tracing/tracer.ts";
 
 export interface Owner {
   readonly engines: Engines;
@@ -34,12 +35,14 @@ export interface OwnerOptions {
   readonly clock: Clock;
   readonly store: Store;
   readonly log: Log;
+  /** Unset: no spans are made. */
+  readonly tracer?: Pick<Tracer, "add"> | undefined;
 }
 
 const MICROS = 1_000;
 
 /** Takes up what the store has found and what the configuration declares. */
-export async function createOwner({ config, clock, store, log }: OwnerOptions): Promise<Owner> {
+export async function createOwner({ config, clock, store, log, tracer }: OwnerOptions): Promise<Owner> {
   const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
   const { maxWaiters, maxLimiters, maxBoards, callerBounds } = config.settings;
@@ -48,8 +51,9 @@ export async function createOwner({ config, clock, store, log }: OwnerOptions): 
     store,
     machine: { maxWaiters, maxLimiters, fencingEpoch, callerBounds },
     keepsHistory: true,
+    tracer,
   });
-  const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine, maxBoards, callerBounds });
+  const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine, maxBoards, callerBounds, tracer });
   store.forgetFound();
   const declarations = createDeclarations({ engine, boards, log });
   declarations.takeUpAtStart(config);

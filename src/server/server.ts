@@ -14,6 +14,8 @@ import { openStore } from "./open-store.ts";
 import { createOwner } from "./owner.ts";
 import type { Store } from "./store/store.ts";
 import { openTlsFiles, type TlsFilesWatch } from "./tls/tls-files.ts";
+import type { Random } from "./tracing/random.ts";
+import { openTracing } from "./tracing/tracing.ts";
 import { watchDescriptors } from "./transport/port/descriptors.ts";
 import type { BoundAddress } from "./transport/port/options.ts";
 import { VERSION } from "./version.ts";
@@ -46,6 +48,8 @@ export interface ServerOptions {
   readonly acceptLoss?: boolean;
   /** Called when the server can no longer keep what it grants and must not go on; the message says why. */
   readonly onFatal?: (message: string) => void;
+  /** Chance, for which calls are sampled; unset: the system's. */
+  readonly random?: Random | undefined;
   /** Aborts a start that is under way, which then rejects with the signal's reason. */
   readonly ending?: AbortSignal;
 }
@@ -113,7 +117,8 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
   }
 
   sayNotes(config, log);
-  const owner = await createOwner({ config, clock, store, log });
+  const tracing = await openTracing({ clock, log, settings: () => settings, random: options.random });
+  const owner = await createOwner({ config, clock, store, log, tracer: tracing?.tracer });
   const { engines } = owner;
   const secretKey = store.secretKey ?? createSecretKey();
   const metrics = createMetrics({
@@ -131,7 +136,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     }),
   });
   const scraper = settings.metrics.listen === undefined ? metrics.scraper : undefined;
-  const opening = openFront({ clock, log, engines, secretKey, state: state(), scraper, onFatal });
+  const opening = openFront({ clock, log, engines, secretKey, state: state(), scraper, tracing, onFatal });
   const front = await opening.catch(async (error) => {
     await metrics.close();
     await owner.close();
@@ -151,7 +156,9 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     await owner.close();
     await front.close();
     await metrics.close();
+    await tracing?.close();
     await store.close();
+    log.info({ event: "stopped" }, "the server has ended");
   }
 
   function stopNow(): Promise<void> {
@@ -177,6 +184,10 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     // are kept need not be: the next start takes them up.
     const isIdle = async () => (await front.callsUnderWay()) === 0 && (leasesOutlive || (await owner.hasNoHolders()));
     await untilIdle(isIdle, clock, () => ended !== undefined || clock.now() >= deadline);
+    if (ended === undefined) {
+      const left = await front.callsUnderWay();
+      log.info({ event: "drained", callsUnderWay: left }, left === 0 ? "drained" : "the drain's time is over");
+    }
     front.closePorts();
     await stopNow();
   }
@@ -194,7 +205,8 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
       metrics: metricsAddress,
       reconfigure(next) {
         const fields = restartFields(settings, next.settings);
-        if (fields.length > 0) log.warn({ fields }, "these fields have changed and need a restart to take effect");
+        if (fields.length > 0)
+          log.warn({ event: "restart-needed", fields }, "these fields have changed and need a restart to take effect");
         log.setLevel(next.settings.logLevel);
         sayNotes(next, log);
         settings = settingsInForce(settings, next.settings);
@@ -225,7 +237,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
 
 /** Logs what `check` says of a file that is valid. */
 function sayNotes({ notes }: LoadedConfig, log: Log): void {
-  for (const note of notes) log.warn({ field: note.field }, formatProblem(note));
+  for (const note of notes) log.warn({ event: "config-note", field: note.field }, formatProblem(note));
 }
 
 /** Resolves when `isIdle` or `isInVain`. */

@@ -23,21 +23,21 @@ export function createConnectClient(url: string, options: ConnectClientOptions):
   const open = new Set<AbortController>();
 
   return {
-    async call(method, request, { timeout } = {}) {
+    async call(method, request, { timeout, headers } = {}) {
       try {
-        const answer = await transport.unary(method, undefined, timeout, undefined, request);
+        const answer = await transport.unary(method, undefined, timeout, headers, request);
         return answer.message;
       } catch (error) {
         throw fromConnectError(ConnectError.from(error));
       }
     },
-    open(method, request, { timeout } = {}) {
+    open(method, request, { timeout, headers } = {}) {
       const controller = new AbortController();
       const sink = createStreamSink<MessageShape<typeof method.output>>(() => controller.abort());
       open.add(controller);
       const read = async () => {
         const requests = once(create(method.input, request));
-        const answer = await transport.stream(method, controller.signal, timeout, undefined, requests);
+        const answer = await transport.stream(method, controller.signal, timeout, headers, requests);
         for await (const message of answer.message) sink.put(message);
       };
       read()

@@ -15,6 +15,7 @@ import type { CallFailure } from "./call-failure.ts";
 export interface CallOptions {
   /** ms that the call may take; sent along, as every library does. */
   readonly timeout?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One connection to a server. Its disposal cancels what is open and closes it. */

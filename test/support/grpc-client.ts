@@ -17,7 +17,7 @@ export function createGrpcClient(address: string, options: ClientOptions = {}): 
         encoder(method.input),
         decoder(method.output),
         create(method.input, request),
-        new Metadata(),
+        metadataOf(callOptions),
         deadline(callOptions),
         (error, answer) =>
           error ? reject(fromServiceError(error)) : resolve(answer as MessageShape<typeof method.output>),
@@ -30,6 +30,7 @@ export function createGrpcClient(address: string, options: ClientOptions = {}): 
         encoder(method.input),
         decoder(method.output),
         create(method.input, request),
+        metadataOf(callOptions),
         deadline(callOptions),
       );
       const cancel = () => stream.cancel();
@@ -60,6 +61,12 @@ function encoder<D extends DescMessage>(desc: D): (message: MessageShape<D>) => 
 
 function decoder<D extends DescMessage>(desc: D): (bytes: Buffer) => MessageShape<D> {
   return (bytes) => fromBinary(desc, bytes);
+}
+
+function metadataOf({ headers = {} }: CallOptions = {}): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  return metadata;
 }
 
 function deadline({ timeout }: CallOptions = {}): { deadline?: Date } {

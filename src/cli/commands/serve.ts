@@ -8,6 +8,7 @@ interface ServeFlags {
   readonly config?: string;
   readonly data?: string;
   readonly acceptLoss?: boolean;
+  readonly pretty?: boolean;
 }
 
 const HELP = `
@@ -21,7 +22,8 @@ Limiters, leases, boards and cards are kept in the folder that the file's store.
 BACKPRESSURE_DATA. If none of them does: without a file in $XDG_STATE_HOME/backpressure, by default
 ~/.local/state/backpressure; with a file in memory alone. A --data that contradicts the file is refused.
 
-On a terminal it says in lines what it serves, and logs in lines; elsewhere each line is a JSON object.
+On a terminal it says in lines what it serves, and logs in lines; elsewhere each line is a JSON object. --pretty and --no-pretty
+say which of the two it is, wherever the lines go.
 
 Variables that win over the file: BACKPRESSURE_GRPC_LISTEN, BACKPRESSURE_WEB_LISTEN, BACKPRESSURE_STORE_FOLDER,
 BACKPRESSURE_LOG_LEVEL.
@@ -49,13 +51,15 @@ export const defineServe: DefineCommand = (command, handle) => {
         "take up what can be read of a damaged data folder, and grant nothing until the longest possible ttl has passed",
       ),
     )
+    .addOption(new Option("--pretty", "log in lines to read (default: on a terminal)"))
+    .addOption(new Option("--no-pretty", "log in JSON, on a terminal, too"))
     .addHelpText("after", HELP)
     .action(handle(serve));
 };
 
-async function serve(_: Context, { config, data, acceptLoss = false }: ServeFlags): Promise<number> {
+async function serve(_: Context, { config, data, acceptLoss = false, pretty }: ServeFlags): Promise<number> {
   const { runServer } = await import("../../server/main.ts");
-  return runServer({ configPath: config, data, acceptLoss, signals: serverSignals() });
+  return runServer({ configPath: config, data, acceptLoss, pretty, signals: serverSignals() });
 }
 
 function readFolder(text: string): string {

@@ -47,6 +47,8 @@ export interface TryAcquireOptions {
   readonly signal?: AbortSignal | undefined;
   /** What it means that the server is unavailable, or about to stop. Default: the client's. */
   readonly onUnavailable?: OnUnavailable | undefined;
+  /** Headers of this request, beside the client's and before them: as a `traceparent`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Called once, when an operator asks for the lease back: finish and release before `endTime`. */
   readonly onRevoking?: ((notice: RevokingNotice) => void) | undefined;
 }
@@ -168,6 +170,16 @@ export interface ClientOptions {
   /** Names the holder or worker, where a request does not; for operators. At most 256 bytes. Default: empty. */
   readonly holder?: string | undefined;
   readonly retry?: RetryOptions | undefined;
+  /**
+   * Returns the headers of a call: a `traceparent` by which the server's spans belong to the caller's trace, or `authorization`. Called
+   * with each call, retries included, and at once where a lease or a card is asked for, so that the context of the code that asks is
+   * there: `headers: () => { const carrier = {}; propagation.inject(context.active(), carrier); return carrier; }`.
+   *
+   * In a session, `traceparent` and `tracestate` go with each command; the other headers with the call that is the session, when it is
+   * opened, so what the function throws then, whatever waits for the session rejects with. A call rejects with what the function throws,
+   * and with a `TypeError` where what it returns cannot be sent.
+   */
+  readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
   /**
    * Streams open at once (leases held by `acquire`, cards held by `pull`, waiting requests, watches). Default: without
    * bound; in a browser 4 where the page speaks HTTP/1.1.

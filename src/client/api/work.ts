@@ -22,6 +22,8 @@ interface AnyPullOptions {
   readonly requestId?: string | undefined;
   /** Aborting it gives the card back, before and after the pull; `work.signal` then aborts with the same reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Headers of this request, beside the client's and before them: as a `traceparent`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** How to take a card, now or not at all. */

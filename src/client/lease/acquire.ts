@@ -13,6 +13,7 @@ import { askAgain, type WaitingAttempt } from "../hold/retry-waiting.ts";
 import { isProven, readStream } from "../hold/waiting-call.ts";
 import { type CallStream, mapStream, openCallStream } from "../rpc/call-stream.ts";
 import type { Moment } from "../rpc/clock.ts";
+import { type RequestHeaders, requestHeaders } from "../rpc/headers.ts";
 import { unlessAborted } from "../rpc/linked-signal.ts";
 import { notify } from "../rpc/notify.ts";
 import { type Grant, grantFromWire, lossOf } from "../wire/lease.ts";
@@ -27,20 +28,24 @@ export async function acquire(
   claims: MessageInitShape<typeof ClaimSchema>[],
   options: AcquireOptions,
 ): Promise<Admission> {
+  const headers = requestHeaders(ports.headers, options.headers);
   const withdrawal = withdrawAcquire(ports.calls);
   const ttl = options.ttl === undefined ? undefined : msToDuration(options.ttl, "ttl");
-  return askAgain(ports, { ...options, withdrawal }, (attempt) => waitOnce(ports, { claims, ttl, options }, attempt));
+  return askAgain(ports, { ...options, withdrawal }, (attempt) =>
+    waitOnce(ports, { claims, ttl, options, headers }, attempt),
+  );
 }
 
 interface Wanted {
   readonly claims: MessageInitShape<typeof ClaimSchema>[];
   readonly ttl: Duration | undefined;
   readonly options: AcquireOptions;
+  readonly headers: RequestHeaders;
 }
 
 async function waitOnce(
   ports: LeasePorts,
-  { claims, ttl, options }: Wanted,
+  { claims, ttl, options, headers }: Wanted,
   { requestId, maxWait, signal, onHeard }: WaitingAttempt,
 ): Promise<Admission> {
   const { calls, clock, leases } = ports;
@@ -73,7 +78,9 @@ async function waitOnce(
     throw calls.unavailable("it ended the stream without a grant");
   }
 
-  return readStream(ports, (rpcOptions) => calls.admission.acquire(request, rpcOptions), read, signal);
+  const call = (rpcOptions: { readonly signal: AbortSignal }) =>
+    calls.admission.acquire(request, { ...rpcOptions, ...headers() });
+  return readStream(ports, call, read, signal);
 }
 
 /** Has a grant confirmed that comes after so long a wait that its request proves nothing any more; throws if it has ended. */

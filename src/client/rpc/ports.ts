@@ -3,6 +3,7 @@
 import type { Availability } from "./availability.ts";
 import type { BoardCalls, Calls } from "./calls.ts";
 import type { Clock } from "./clock.ts";
+import type { HeadersOf } from "./headers.ts";
 import type { LastWord } from "./page.ts";
 import type { Random } from "./random.ts";
 import type { Retries } from "./retry.ts";
@@ -17,6 +18,8 @@ export interface CallPorts {
   readonly retries: Retries;
   readonly streams: Streams;
   readonly visibility: Visibility;
+  /** Those of every call; undefined: none. */
+  readonly headers: HeadersOf | undefined;
   /** Aborts, with a `ClientClosedError`, when the client is closed. */
   readonly closing: AbortSignal;
 }

@@ -2,15 +2,17 @@
 
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../rpc/clock.ts";
-import type { Answer, Asker } from "./commands.ts";
+import type { Answer, Asker, CommandTrace } from "./commands.ts";
 import { aborted } from "./errors.ts";
 
-/** How long a caller waits. */
+/** How long a caller waits, and for what it asks. */
 export interface Bounds {
   /** Aborts when the caller wants no answer any more; who gives one bounds the time by it. */
   readonly signal: AbortSignal | undefined;
   /** ms; heeded where there is no signal. */
   readonly timeoutMs: number | undefined;
+  /** To which the call belongs that is bounded so. */
+  readonly trace?: CommandTrace | undefined;
 }
 
 /** Asks by `start`, which returns what to do when the asker has gone. */

@@ -28,7 +28,7 @@ import {
 import type { Clock } from "../rpc/clock.ts";
 import { ask, type Bounds } from "./ask.ts";
 import { type CardMember, type CardStream, type Cards, keyOf, type Place, type WorkId, workOf } from "./cards.ts";
-import type { Answer, Command } from "./commands.ts";
+import type { Answer, Command, CommandTrace } from "./commands.ts";
 import { reasonIn } from "./errors.ts";
 import { createEventQueue, type EventQueue } from "./event-queue.ts";
 import type { Session } from "./session.ts";
@@ -50,6 +50,7 @@ export interface CardCalls {
     request: MessageInitShape<typeof PullCardRequestSchema>,
     signal: AbortSignal | undefined,
     elsewhere: Elsewhere<PullCardResponse>,
+    trace?: CommandTrace,
   ): EventQueue<PullCardResponse>;
   tryPull(request: MessageInitShape<typeof TryPullCardRequestSchema>, bounds: Bounds): Promise<TryPullCardResponse>;
   finish(request: MessageInitShape<typeof FinishCardRequestSchema>, bounds: Bounds): Promise<FinishCardResponse>;
@@ -67,6 +68,7 @@ export function createCardCalls({ clock, session, cards, renewElsewhere }: CardC
     init: MessageInitShape<typeof PullCardRequestSchema>,
     signal: AbortSignal | undefined,
     elsewhere: Elsewhere<PullCardResponse>,
+    trace?: CommandTrace,
   ): CardStream {
     const request = create(PullCardRequestSchema, init);
     if (!session.isCarried) {
@@ -82,6 +84,7 @@ export function createCardCalls({ clock, session, cards, renewElsewhere }: CardC
     return openWait(ports, {
       command,
       signal,
+      trace,
       hear: (answer, events) => hearPull(request, answer, events),
       elsewhere,
     });
@@ -128,6 +131,7 @@ export function createCardCalls({ clock, session, cards, renewElsewhere }: CardC
             asker.onAnswer(said);
           },
         },
+        bounds.trace,
       );
       return () => void session.forget(id);
     });
@@ -138,13 +142,11 @@ export function createCardCalls({ clock, session, cards, renewElsewhere }: CardC
   /** Says how work has ended, also where the caller does not wait for the answer any more. */
   function end(command: Command & { readonly value: WorkId }, bounds: Bounds): Promise<Answer> {
     return ask(clock, bounds, (asker) => {
-      session.submit(command, {
-        ...asker,
-        onAnswer(said) {
-          over(command.value);
-          asker.onAnswer(said);
-        },
-      });
+      const onAnswer = (said: Answer) => {
+        over(command.value);
+        asker.onAnswer(said);
+      };
+      session.submit(command, { ...asker, onAnswer }, bounds.trace);
       return () => {};
     });
   }

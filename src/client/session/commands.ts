@@ -19,6 +19,9 @@ export interface Asker {
   onFailed(error: Error): void;
 }
 
+/** The trace of the call that a command stands for. */
+export type CommandTrace = Pick<SessionCommand, "traceparent" | "tracestate">;
+
 interface Open {
   readonly command: Command;
   readonly message: SessionCommand;
@@ -31,7 +34,7 @@ export interface Commands {
   /** How many have no last answer. */
   readonly open: number;
   /** Returns its id. */
-  add(command: Command, asker: Asker): bigint;
+  add(command: Command, asker: Asker, trace?: CommandTrace): bigint;
   /** Returns the next to send, at most so many. */
   take(most: number): SessionCommand[];
   /** Whether any is to be sent. */
@@ -67,9 +70,9 @@ export function createCommands(onUnclaimed: (answer: Answer, command: Command) =
     get open() {
       return open.size;
     },
-    add(command, asker) {
+    add(command, asker, trace) {
       lastId += 1n;
-      const message = create(SessionCommandSchema, { id: lastId, command });
+      const message = create(SessionCommandSchema, { id: lastId, command, ...trace });
       const added = { command, message, asker, isSent: false };
       open.set(lastId, added);
       unsent.push(added);

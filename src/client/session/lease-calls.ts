@@ -26,7 +26,7 @@ import type { SessionRenewed } from "../gen/ggen/backpressure/v1/session_service
 import type { Clock } from "../rpc/clock.ts";
 import { durationToMs } from "../wire/time.ts";
 import { ask, type Bounds } from "./ask.ts";
-import type { Answer } from "./commands.ts";
+import type { Answer, CommandTrace } from "./commands.ts";
 import { ELSEWHERE, errorOfReason, reasonIn } from "./errors.ts";
 import { createEventQueue, type EventQueue } from "./event-queue.ts";
 import { endOfStatus, errorOfEnd } from "./lease-end.ts";
@@ -50,6 +50,7 @@ export interface LeaseCalls {
     request: MessageInitShape<typeof AcquireRequestSchema>,
     signal: AbortSignal | undefined,
     elsewhere: Elsewhere<AcquireResponse>,
+    trace?: CommandTrace,
   ): EventQueue<AcquireResponse>;
   tryAcquire(request: MessageInitShape<typeof TryAcquireRequestSchema>, bounds: Bounds): Promise<TryAcquireResponse>;
   release(request: MessageInitShape<typeof ReleaseRequestSchema>, bounds: Bounds): Promise<ReleaseResponse>;
@@ -65,6 +66,7 @@ export function createLeaseCalls({ clock, session, leases, renewElsewhere }: Lea
     init: MessageInitShape<typeof AcquireRequestSchema>,
     signal: AbortSignal | undefined,
     elsewhere: Elsewhere<AcquireResponse>,
+    trace?: CommandTrace,
   ): LeaseStream {
     const request = create(AcquireRequestSchema, init);
     const { resume } = request;
@@ -72,7 +74,7 @@ export function createLeaseCalls({ clock, session, leases, renewElsewhere }: Lea
     if (!session.isCarried || (resume && resume.secret !== "")) return openElsewhere(request, elsewhere);
     if (resume) return takeUp(resume.leaseId, signal);
     const command = { case: "acquire" as const, value: { ...request, keepOnCancel: false } };
-    return openWait(ports, { command, signal, hear: hearAcquire, elsewhere });
+    return openWait(ports, { command, signal, trace, hear: hearAcquire, elsewhere });
   }
 
   function hearAcquire(answer: Answer, events: LeaseStream): LeaseMember | undefined {
@@ -125,6 +127,7 @@ export function createLeaseCalls({ clock, session, leases, renewElsewhere }: Lea
             asker.onAnswer(said);
           },
         },
+        bounds.trace,
       );
       return () => void session.forget(id);
     });
@@ -155,6 +158,7 @@ export function createLeaseCalls({ clock, session, leases, renewElsewhere }: Lea
             asker.onAnswer(said);
           },
         },
+        bounds.trace,
       );
       return () => {};
     });

@@ -6,6 +6,7 @@ import {
   type SessionResponse,
   SessionService,
 } from "../gen/ggen/backpressure/v1/session_service_pb.ts";
+import type { CallHeaders } from "../rpc/headers.ts";
 
 export interface SessionCall {
   /** There is something to send. */
@@ -17,6 +18,8 @@ export interface SessionCall {
 }
 
 export interface SessionCallOptions {
+  /** Returns the headers of the call; undefined: it has none. */
+  readonly headers: (() => CallHeaders) | undefined;
   /** Returns the next message to send; undefined: there is none now. */
   readonly take: () => SessionRequest | undefined;
   readonly onMessage: (message: SessionResponse) => void;
@@ -24,7 +27,10 @@ export interface SessionCallOptions {
   readonly onOver: (error: ConnectError | undefined) => void;
 }
 
-export function openSessionCall(transport: Transport, { take, onMessage, onOver }: SessionCallOptions): SessionCall {
+export function openSessionCall(
+  transport: Transport,
+  { headers, take, onMessage, onOver }: SessionCallOptions,
+): SessionCall {
   const controller = new AbortController();
   let isFinished = false;
   let wakeSender = () => {};
@@ -48,7 +54,7 @@ export function openSessionCall(transport: Transport, { take, onMessage, onOver 
       const requests = { [Symbol.asyncIterator]: () => ({ next, throw: fail }) };
       // Connect takes 0 for "no deadline, whatever the default is".
       const { session } = SessionService.method;
-      const { message: responses } = await transport.stream(session, controller.signal, 0, undefined, requests);
+      const { message: responses } = await transport.stream(session, controller.signal, 0, headers?.(), requests);
       for await (const message of responses) onMessage(message);
     } catch (thrown) {
       error = ConnectError.from(thrown);

@@ -18,6 +18,7 @@ import { BoardService } from "../gen/ggen/backpressure/v1/board_service_pb.ts";
 import type { Bounds } from "./ask.ts";
 import { createCardCalls } from "./card-calls.ts";
 import { createCards } from "./cards.ts";
+import type { CommandTrace } from "./commands.ts";
 import { ELSEWHERE } from "./errors.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { createExpiry, watchMembers } from "./expiry.ts";
@@ -37,6 +38,7 @@ type StreamVerb = (
   request: never,
   signal: AbortSignal | undefined,
   elsewhere: Elsewhere<never>,
+  trace: CommandTrace | undefined,
 ) => AsyncIterable<unknown>;
 
 export function createSessionTransport(options: Omit<SessionOptions, "holding">): SessionTransport {
@@ -82,11 +84,11 @@ export function createSessionTransport(options: Omit<SessionOptions, "holding">)
   async function unary<I extends DescMessage, O extends DescMessage>(
     ...call: Parameters<Transport["unary"]>
   ): Promise<UnaryResponse<I, O>> {
-    const [method, signal, timeoutMs, , request] = call;
+    const [method, signal, timeoutMs, header, request] = call;
     const verb = unaryVerbs.get(method);
     if (verb !== undefined && session.isCarried) {
       try {
-        const message = await verb(request as never, { signal, timeoutMs });
+        const message = await verb(request as never, { signal, timeoutMs, trace: traceIn(header) });
         return { ...ANSWERED, stream: false, service: method.parent, method, message } as UnaryResponse<I, O>;
       } catch (thrown) {
         if (thrown !== ELSEWHERE) throw thrown;
@@ -109,10 +111,11 @@ export function createSessionTransport(options: Omit<SessionOptions, "holding">)
     const verb = streamVerbs.get(method);
     if (verb === undefined) return transport.stream(...call) as Promise<StreamResponse<I, O>>;
     const request = await firstOf(requests);
-    const message = verb(request as never, signal, (events: EventQueue<unknown>) => {
+    const elsewhere = (events: EventQueue<unknown>) => {
       const again = createAsyncIterable([request]);
       void follow(events, () => transport.stream(method, signal, timeoutMs, header, again, contextValues));
-    });
+    };
+    const message = verb(request as never, signal, elsewhere, traceIn(header));
     return { ...ANSWERED, stream: true, service: method.parent, method, message } as StreamResponse<I, O>;
   }
 
@@ -141,7 +144,13 @@ export function createSessionTransport(options: Omit<SessionOptions, "holding">)
   };
 }
 
-/** Commands have no headers. */
+/** Returns the trace that the headers of a call name, which are the client's own. Of the others a command has none. */
+function traceIn(header: HeadersInit | undefined): CommandTrace | undefined {
+  const { traceparent, tracestate = "" } = (header ?? {}) as Record<string, string | undefined>;
+  return traceparent === undefined ? undefined : { traceparent, tracestate };
+}
+
+/** Answers of commands have no headers. */
 const ANSWERED = { header: new Headers(), trailer: new Headers() };
 
 async function firstOf<T>(items: AsyncIterable<T>): Promise<T> {
@@ -162,6 +171,7 @@ function streamVerb<I extends DescMessage, O extends DescMessage>(
     request: MessageInitShape<I>,
     signal: AbortSignal | undefined,
     elsewhere: Elsewhere<MessageShape<O>>,
+    trace: CommandTrace | undefined,
   ) => AsyncIterable<MessageShape<O>>,
 ): [DescMethod, StreamVerb] {
   return [method, carry as unknown as StreamVerb];

@@ -16,8 +16,9 @@ import {
   type SessionResponse,
 } from "../gen/ggen/backpressure/v1/session_service_pb.ts";
 import type { Clock } from "../rpc/clock.ts";
+import type { CallHeaders } from "../rpc/headers.ts";
 import { createCarriage } from "./carriage.ts";
-import { type Answer, type Asker, type Command, createCommands } from "./commands.ts";
+import { type Answer, type Asker, type Command, type CommandTrace, createCommands } from "./commands.ts";
 import { ELSEWHERE, reasonIn } from "./errors.ts";
 import { createQuiet } from "./quiet.ts";
 import { openSessionCall, type SessionCall } from "./session-call.ts";
@@ -27,7 +28,7 @@ export interface Session {
   readonly isCarried: boolean;
   readonly isAway: boolean;
   /** Asks, in the message of this turn. Opens the session, or takes it up again, where it is away. Returns the command's id. */
-  submit(command: Command, asker: Asker): bigint;
+  submit(command: Command, asker: Asker, trace?: CommandTrace): bigint;
   /** The same with one `renew` for all that ask for it in this turn. */
   renew(asker: Asker): void;
   /** The asker of a command has gone. Returns whether the server may have heard of it. */
@@ -59,6 +60,8 @@ export interface SessionHolding {
 
 export interface SessionOptions {
   readonly transport: Transport;
+  /** Those of the call that is the session, said anew with each; unset: none. */
+  readonly headers?: (() => CallHeaders) | undefined;
   readonly clock: Clock;
   /** Calls back at the end of this turn of the event loop. */
   readonly defer: (callback: () => void) => void;
@@ -85,7 +88,7 @@ type Phase =
 const AWAY: Phase = { kind: "away" };
 
 export function createSession(options: SessionOptions): Session {
-  const { transport, clock, defer, openWithin, holding, onRest } = options;
+  const { transport, headers, clock, defer, openWithin, holding, onRest } = options;
   const commands = createCommands(holding.unclaimed);
   const carriage = createCarriage(open);
   let phase: Phase = AWAY;
@@ -97,8 +100,8 @@ export function createSession(options: SessionOptions): Session {
   let isBeatDue = false;
   const quiet = createQuiet({ clock, onRest, onIdle: finish, beat });
 
-  function submit(command: Command, asker: Asker): bigint {
-    const id = commands.add(command, asker);
+  function submit(command: Command, asker: Asker, trace?: CommandTrace): bigint {
+    const id = commands.add(command, asker, trace);
     if (!isFlushing) {
       isFlushing = true;
       defer(flush);
@@ -134,6 +137,7 @@ export function createSession(options: SessionOptions): Session {
     }
 
     const call = openSessionCall(transport, {
+      headers,
       take: () => (isCurrent(call) ? take() : undefined),
       onMessage: (message) => isCurrent(call) && hear(message),
       onOver: (error) => isCurrent(call) && over(error),

@@ -2,7 +2,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { CancelCommandSchema, type SessionRenewed } from "../gen/ggen/backpressure/v1/session_service_pb.ts";
-import type { Answer, Asker, Command } from "./commands.ts";
+import type { Answer, Asker, Command, CommandTrace } from "./commands.ts";
 import { aborted, ELSEWHERE } from "./errors.ts";
 import { createEventQueue, type EventQueue } from "./event-queue.ts";
 import type { Member, Members } from "./members.ts";
@@ -21,6 +21,7 @@ export type Elsewhere<E> = (events: EventQueue<E>) => void;
 export interface WaitOptions<G, E> {
   readonly command: Command;
   readonly signal: AbortSignal | undefined;
+  readonly trace: CommandTrace | undefined;
   /** Says an answer on the stream. Returns what is held from then on. */
   readonly hear: (answer: Answer, events: EventQueue<E>) => Member<G, E> | undefined;
   readonly elsewhere: Elsewhere<E>;
@@ -29,10 +30,10 @@ export interface WaitOptions<G, E> {
 /** Waits, and then holds what is granted. */
 export function openWait<G, E>(ports: StreamPorts<G, E>, options: WaitOptions<G, E>): EventQueue<E> {
   const { session } = ports;
-  const { command, signal, hear, elsewhere } = options;
+  const { command, signal, trace, hear, elsewhere } = options;
   const events = createEventQueue<E>();
   let held: Member<G, E> | undefined;
-  const id = session.submit(command, {
+  const asker: Asker = {
     onAnswer(answer) {
       held = hear(answer, events);
     },
@@ -40,7 +41,8 @@ export function openWait<G, E>(ports: StreamPorts<G, E>, options: WaitOptions<G,
       if (error === ELSEWHERE) elsewhere(events);
       else events.end(error);
     },
-  });
+  };
+  const id = session.submit(command, asker, trace);
   onAbort(signal, (abortedSignal) => {
     events.end(aborted(abortedSignal));
     if (held !== undefined) detach(ports, held, events);

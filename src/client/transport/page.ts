@@ -1,8 +1,9 @@
 /** A page in a browser: how it goes away, and what it can still say then. */
 
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMethod, toBinary } from "@bufbuild/protobuf";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
 import { requestHeader } from "@connectrpc/connect/protocol-connect";
+import { type CallHeaders, checked, type HeadersOf } from "../rpc/headers.ts";
 import type { Page } from "../rpc/page.ts";
 
 /** Bytes that all requests which outlive a page may have together. */
@@ -10,15 +11,12 @@ const KEEPALIVE_BYTES = 64 * 1024;
 
 /**
  * The page of this window; undefined in a worker, which ends without a word. `baseUrl` is that of the transport; without
- * it the page has no last words, and only closes its streams. `token`: what they are said with.
+ * it the page has no last words, and only closes its streams.
  *
  * A page that goes into the back/forward cache (`persisted`) is treated like one that goes for good: it stands still
  * there, cannot renew, and its connections are closed.
  */
-export function currentPage(
-  baseUrl: string | undefined,
-  token: () => string | undefined = () => undefined,
-): Page | undefined {
+export function currentPage(baseUrl: string | undefined, said: SaidWith = {}): Page | undefined {
   if (typeof window === "undefined") return undefined;
   return {
     onHide(listener) {
@@ -37,12 +35,30 @@ export function currentPage(
         // What the browser would refuse is left to the ttl; a shorter one may still fit.
         if (body.length > left) continue;
         left -= body.length;
-        const known = token();
-        const own = known === undefined ? undefined : { authorization: `Bearer ${known}` };
-        const headers = requestHeader(method.methodKind, true, undefined, own, false);
         const url = createMethodUrl(baseUrl, method);
-        fetch(url, { method: "POST", headers, body, keepalive: true }).catch(() => {});
+        const init = { method: "POST", headers: headOf(method, said), body, keepalive: true };
+        fetch(url, init).catch(() => {});
       }
     },
   };
+}
+
+/** What a page's last words are said with. */
+interface SaidWith {
+  /** Returns the token that was used last. */
+  readonly token?: () => string | undefined;
+  readonly headers?: HeadersOf | undefined;
+}
+
+/** Where the client's own headers cannot be said, the words are said without them: nobody would hear of the error. */
+function headOf({ methodKind }: DescMethod, { token, headers }: SaidWith): Headers {
+  const known = token?.();
+  const authorization = known === undefined ? {} : { authorization: `Bearer ${known}` };
+  let own: CallHeaders = {};
+  try {
+    if (headers !== undefined) own = checked(headers());
+  } catch {
+    // See above.
+  }
+  return requestHeader(methodKind, true, undefined, { ...own, ...authorization }, false);
 }

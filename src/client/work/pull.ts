@@ -13,6 +13,7 @@ import { isProven, readStream } from "../hold/waiting-call.ts";
 import { type CallStream, mapStream, openCallStream } from "../rpc/call-stream.ts";
 import type { BoardCalls } from "../rpc/calls.ts";
 import type { Moment } from "../rpc/clock.ts";
+import { type RequestHeaders, requestHeaders } from "../rpc/headers.ts";
 import { unlessAborted } from "../rpc/linked-signal.ts";
 import { notify } from "../rpc/notify.ts";
 import type { Withdrawal } from "../rpc/withdrawal.ts";
@@ -26,9 +27,12 @@ import { renewCards } from "./renew.ts";
 
 /** Waits for a card. */
 export async function pull(ports: WorkPorts, place: Place, options: PullOptions): Promise<WorkAdmission> {
+  const headers = requestHeaders(ports.headers, options.headers);
   const withdrawal = withdrawPull(ports.calls, place.board);
   const ttl = options.ttl === undefined ? undefined : msToDuration(options.ttl, "ttl");
-  return askAgain(ports, { ...options, withdrawal }, (attempt) => waitOnce(ports, { place, ttl, options }, attempt));
+  return askAgain(ports, { ...options, withdrawal }, (attempt) =>
+    waitOnce(ports, { place, ttl, options, headers }, attempt),
+  );
 }
 
 export type PullAttempt = WorkAdmission | { readonly kind: "refused"; readonly refusal: Refusal };
@@ -38,10 +42,14 @@ export async function tryPull(ports: WorkPorts, place: Place, options: TryPullOp
   const { calls, works } = ports;
   const { worker, ttl, cardId, signal } = options;
   const request = { ...place, worker, cardId, ttl: ttl === undefined ? undefined : msToDuration(ttl, "ttl") };
+  const headers = requestHeaders(ports.headers, options.headers);
   const withdrawal = withdrawPull(calls, place.board);
   return askNow(ports, { ...options, withdrawal }, async ({ requestId, sentAt, within, signal: unwanted }) => {
     const asked = { ...request, requestId };
-    const { result } = await calls.unary((rpcOptions) => calls.board.tryPullCard(asked, rpcOptions), { within });
+    const { result } = await calls.unary(
+      (rpcOptions) => calls.board.tryPullCard(asked, { ...rpcOptions, ...headers() }),
+      { within },
+    );
     switch (result.case) {
       case "pulled": {
         const pulled = pulledFromWire(place, result.value);
@@ -61,11 +69,12 @@ interface Wanted {
   readonly place: Place;
   readonly ttl: Duration | undefined;
   readonly options: PullOptions;
+  readonly headers: RequestHeaders;
 }
 
 async function waitOnce(
   ports: WorkPorts,
-  { place, ttl, options }: Wanted,
+  { place, ttl, options, headers }: Wanted,
   { requestId, maxWait, signal, onHeard }: WaitingAttempt,
 ): Promise<WorkAdmission> {
   const { calls, clock, works } = ports;
@@ -100,7 +109,9 @@ async function waitOnce(
     throw calls.unavailable("it ended the stream without a grant");
   }
 
-  return readStream(ports, (rpcOptions) => calls.board.pullCard(request, rpcOptions), read, signal);
+  const call = (rpcOptions: { readonly signal: AbortSignal }) =>
+    calls.board.pullCard(request, { ...rpcOptions, ...headers() });
+  return readStream(ports, call, read, signal);
 }
 
 /** Has a card confirmed that comes after so long a wait that its request proves nothing any more; throws if it is gone. */

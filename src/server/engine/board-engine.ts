@@ -9,6 +9,7 @@ import type { ShownNews, ShownOutcomeOf } from "../machine/board/show.ts";
 import type { BoardDelta, BoardView, CardView, PlaceView, SampleView, WatchPosition } from "../machine/board/view.ts";
 import type { StreamId } from "../machine/liveness.ts";
 import type { Page } from "../machine/page.ts";
+import type { TraceContext } from "../tracing/trace-context.ts";
 import type { EngineUnavailable } from "./engine.ts";
 
 /** What is asked of an engine. Time, and what a stage's limiter says, are its own affair. */
@@ -54,11 +55,12 @@ export type PullNews =
 export type PullListener = (news: PullNews, about: string) => void;
 
 export interface BoardEngine {
-  /** Carries out a command. One of the two is called, once, perhaps before this returns. */
+  /** Carries out a command. One of the two is called, once, perhaps before this returns. `trace`: as for limiters. */
   submit<A extends BoardAsk>(
     command: A,
     answer: (answer: BoardAnswerTo<A>) => void,
     fail: (error: EngineUnavailable) => void,
+    trace?: TraceContext,
   ): void;
 
   /** Opens a stream for pulls and the work that comes of them. After `fail` nothing more is said to it. */

@@ -32,6 +32,7 @@ import type { ShownNews, ShownOutcomeOf } from "../machine/limiter/show.ts";
 import type { LeaseView, LimiterSample, LimiterView, WaiterView } from "../machine/limiter/view.ts";
 import type { StreamId } from "../machine/liveness.ts";
 import type { Page } from "../machine/page.ts";
+import type { TraceContext } from "../tracing/trace-context.ts";
 
 /** What is asked of an engine. Time, and what it does at its start and its end, are its own affair. */
 export type Ask = Exclude<Command, { readonly kind: "wake" | "end-learning" | "stop-granting" | "declare" }>;
@@ -69,11 +70,15 @@ export type StreamNews =
 export type StreamListener = (news: StreamNews, about: string) => void;
 
 export interface Engine {
-  /** Carries out a command. One of the two is called, once, perhaps before this returns. */
+  /**
+   * Carries out a command. One of the two is called, once, perhaps before this returns. `trace`: the span of a sampled call, to which
+   * those of its wait and of its hold belong.
+   */
   submit<A extends Ask>(
     command: A,
     answer: (answer: AnswerTo<A>) => void,
     fail: (error: EngineUnavailable) => void,
+    trace?: TraceContext,
   ): void;
 
   /** Opens a stream for waiters and leases. After `fail` nothing more is said to it. */

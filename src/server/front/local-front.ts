@@ -5,6 +5,10 @@ import { type AuthenticatorSettings, createAuthenticator } from "../auth/create-
 import type { ServerSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Scraper } from "../scrape.ts";
+import { createOverloads } from "../service/overloads.ts";
+import { createRpcTraces, type RpcTraces } from "../service/rpc-traces.ts";
+import { createCommandTraces } from "../service/session/command-traces.ts";
+import type { Tracer } from "../tracing/tracer.ts";
 import { createGrpcTransport } from "../transport/grpc/transport.ts";
 import type { ConnectionPlaces } from "../transport/port/connection-places.ts";
 import { createCallTimes } from "../transport/rpc/call-times.ts";
@@ -22,6 +26,8 @@ export interface LocalFrontOptions extends ServicesOptions {
   readonly places: { readonly grpc: ConnectionPlaces; readonly web: ConnectionPlaces };
   /** What the web port serves at `/metrics`; undefined: nothing. */
   readonly scraper: Scraper | undefined;
+  /** Unset: no spans are made. */
+  readonly tracer?: Tracer | undefined;
 }
 
 export interface LocalFront extends Front {
@@ -30,27 +36,36 @@ export interface LocalFront extends Front {
 }
 
 export function createLocalFront(options: LocalFrontOptions): LocalFront {
-  const { clock, log, places, scraper } = options;
+  const { clock, log, places, scraper, tracer } = options;
   const { limits, liveness, listeners } = options.state.settings;
   let { tls } = options.state;
-  const { services, calls, show, drain } = createServices(options);
+  /** Once they are bound. */
+  let addresses: FrontAddresses | undefined;
+  const traces = tracer && {
+    grpc: createRpcTraces({ tracer, port: { isGrpc: true, at: () => addresses?.grpc } }),
+    web: createRpcTraces({ tracer, port: { isGrpc: false, at: () => addresses?.web } }),
+  };
+  const commandTraces = tracer && createCommandTraces({ tracer, at: () => addresses?.grpc });
+  const { refused: onRefused } = createOverloads(clock, log);
+  const { services, calls, show, drain } = createServices({ ...options, commandTraces, onRefused });
   const times = createCallTimes(clock);
   let asked = authenticatorSettings(options.state.settings);
   const authenticator = createAuthenticator({ settings: asked, clock, log });
-  const transport = { services, limits, liveness, times, authenticator, tls, log, clock };
-  const grpc = createGrpcTransport({ ...transport, places: places.grpc });
+  const transport = { limits, liveness, times, authenticator, tls, log, clock, onRefused };
+  const traced = (spans: RpcTraces | undefined) => ({ spans, services: spans ? services.map(spans.watch) : services });
+  const grpc = createGrpcTransport({ ...transport, ...traced(traces?.grpc), places: places.grpc });
   const cors = { origins: listeners.corsOrigins, headers: listeners.corsHeaders };
   const dashboard = createPages(readPageFiles());
   const metrics = scraper === undefined ? undefined : createMetricsPage({ scraper, clock, log });
   const pages: Pages = (request, response) => metrics?.(request, response) || dashboard(request, response);
-  const web = createWebTransport({ ...transport, places: places.web, cors, pages });
+  const web = createWebTransport({ ...transport, ...traced(traces?.web), places: places.web, cors, pages });
 
   return {
     workers: 0,
-    listen: async (at, isShared) => ({
-      grpc: await grpc.listen(at.grpc, isShared),
-      web: await web.listen(at.web, isShared),
-    }),
+    async listen(at, isShared) {
+      addresses = { grpc: await grpc.listen(at.grpc, isShared), web: await web.listen(at.web, isShared) };
+      return addresses;
+    },
     show(next) {
       if (next.tls !== undefined && next.tls.generation !== tls?.generation) {
         grpc.renew(next.tls);

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Engines } from "../engine/remote/messages.ts";
 import type { Log } from "../log.ts";
 import type { Scraper } from "../scrape.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { createConnectionPlaces } from "../transport/port/connection-places.ts";
 import { canSharePorts } from "../transport/port/port-sharing.ts";
 import type { Front, ServerState } from "./front.ts";
@@ -18,15 +19,20 @@ export interface OpenFrontOptions {
   readonly state: ServerState;
   /** What the web port serves at `/metrics`; undefined: nothing. */
   readonly scraper: Scraper | undefined;
+  /** Unset: no spans are made. */
+  readonly tracing?: Pick<Tracing, "tracer" | "take"> | undefined;
   /** Called when the front can serve no more; the message says why. */
   readonly onFatal: (message: string) => void;
 }
 
 /** Nothing listens yet. */
 export async function openFront(options: OpenFrontOptions): Promise<Front> {
-  const { clock, log, engines, secretKey, state, scraper } = options;
+  const { clock, log, engines, secretKey, state, scraper, tracing } = options;
   const { workers, limits } = state.settings;
-  if (workers > 0) return startWorkerFronts({ ...options, count: await workersThatCanListen(workers, log) });
+  if (workers > 0) {
+    const count = await workersThatCanListen(workers, log);
+    return startWorkerFronts({ ...options, count, onSpans: tracing?.take });
+  }
   // Loaded where it is needed: with workers the main thread carries nothing.
   const { createLocalFront } = await import("./local-front.ts");
   const places = () => createConnectionPlaces(limits.maxConnections);
@@ -35,13 +41,14 @@ export async function openFront(options: OpenFrontOptions): Promise<Front> {
     engine: engines.limiters,
     boards: engines.boards,
     places: { grpc: places(), web: places() },
+    tracer: tracing?.tracer,
   });
 }
 
 async function workersThatCanListen(workers: number, log: Log): Promise<number> {
   if (workers === 1 || (await canSharePorts())) return workers;
   log.warn(
-    { workers },
+    { event: "one-worker", workers },
     "this system cannot share a port between threads (Linux can, with Node 22.12 or later): one transport worker carries all connections",
   );
   return 1;

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createIds } from "../ids.ts";
+import type { Log } from "../log.ts";
 import { createAccessGuard } from "../service/access/guard.ts";
 import { createAdmissionService } from "../service/admission-service.ts";
 import { createBoardService } from "../service/board-service.ts";
@@ -13,9 +14,12 @@ import { createConfigService } from "../service/config-service.ts";
 import { createHealth } from "../service/health.ts";
 import { createHeartbeats } from "../service/heartbeats.ts";
 import { createLimiterService } from "../service/limiter-service.ts";
+import { logActs } from "../service/operator-acts.ts";
 import { createReflection } from "../service/reflection.ts";
 import type { RpcService, StreamEnd } from "../service/rpc.ts";
+import type { CommandTraces } from "../service/session/command-traces.ts";
 import { createSessionService } from "../service/session/session-service.ts";
+import type { WireError } from "../wire/error-wire.ts";
 import type { ServerState } from "./front.ts";
 
 export interface ServicesOptions {
@@ -25,6 +29,12 @@ export interface ServicesOptions {
   /** 32 bytes under which the secrets of leases are made. */
   readonly secretKey: Uint8Array;
   readonly state: ServerState;
+  /** Writes what operators do. */
+  readonly log: Log;
+  /** Unset: no spans are made. */
+  readonly commandTraces?: CommandTraces | undefined;
+  /** Hears of each command of a session that is refused. */
+  readonly onRefused?: ((error: WireError) => void) | undefined;
 }
 
 export interface Services {
@@ -37,7 +47,7 @@ export interface Services {
 }
 
 export function createServices(options: ServicesOptions): Services {
-  const { clock, engine, boards, secretKey } = options;
+  const { clock, log, engine, boards, secretKey, commandTraces, onRefused } = options;
   let { state } = options;
   const ids = createIds(secretKey);
   const heartbeat = () => state.settings.liveness.heartbeat;
@@ -56,6 +66,8 @@ export function createServices(options: ServicesOptions): Services {
     maxCommands: () => state.settings.maxCommandsPerSession,
     commandCaller,
     guard,
+    traces: commandTraces,
+    onRefused,
   });
   const contract = [
     admission.service,
@@ -76,7 +88,7 @@ export function createServices(options: ServicesOptions): Services {
   health.set(state.serving);
 
   return {
-    services: all.map(guard.guard).map(calls.watch),
+    services: all.map((service) => logActs(calls.watch(guard.guard(service)), log)),
     calls,
     show(next) {
       const before = state.settings.access;

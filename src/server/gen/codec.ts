@@ -283,7 +283,7 @@ function readSessionCredential(m: SessionCredential, end: number): SessionCreden
 }
 
 function newSessionCommand(): SessionCommand {
-  return { $typeName: "ggen.backpressure.v1.SessionCommand", id: 0n, command: { case: undefined } };
+  return { $typeName: "ggen.backpressure.v1.SessionCommand", id: 0n, traceparent: "", tracestate: "", command: { case: undefined } };
 }
 
 function readSessionCommand(m: SessionCommand, end: number): SessionCommand {
@@ -292,6 +292,12 @@ function readSessionCommand(m: SessionCommand, end: number): SessionCommand {
     switch (tag >>> 3) {
       case 1:
         m.id = r.uint64();
+        break;
+      case 12:
+        m.traceparent = r.string();
+        break;
+      case 13:
+        m.tracestate = r.string();
         break;
       case 2: {
         const value = readAcquireRequest((m.command.case === "acquire" ? m.command.value : undefined) ?? newAcquireRequest(), r.enter());

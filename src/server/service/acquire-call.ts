@@ -35,8 +35,8 @@ export function createAcquireCalls({ verbs, engine, heartbeats }: AcquirePorts):
     askedId: (question) => (question.kind === "acquire" ? question.id : undefined),
     openStream: (hear, lose) => engine.openStream(hear, lose),
     closeStream: (stream) => engine.closeStream(stream),
-    ask: (question, { stream, monitored }, answer, fail) =>
-      engine.submit({ ...question, stream, monitored, session: undefined }, answer, fail),
+    ask: (question, { stream, monitored }, answer, fail, trace) =>
+      engine.submit({ ...question, stream, monitored, session: undefined }, answer, fail, trace),
     turnOf,
     async readPlace(id) {
       const waiter = await engine.waiter(id);

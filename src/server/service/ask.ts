@@ -4,6 +4,7 @@ import type { BoardAnswerTo, BoardAsk, BoardEngine } from "../engine/board-engin
 import type { AnswerTo, Ask, Engine, EngineUnavailable } from "../engine/engine.ts";
 import type { AbandonPull, LeavePull } from "../machine/board/command.ts";
 import type { Abandon, Leave, TryAcquire } from "../machine/limiter/command.ts";
+import type { TraceContext } from "../tracing/trace-context.ts";
 import type { UnaryCall } from "./rpc.ts";
 
 export function ask<A extends Ask>(engine: Engine, command: A): Promise<AnswerTo<A>> {
@@ -22,6 +23,7 @@ export function askAtOnce<A extends Ask, M>(
   engine: Engine,
   command: A,
   toMessage: (answer: AnswerTo<A>) => M,
+  trace?: TraceContext,
 ): M | Promise<M> {
   let now = undefined as { readonly answer: AnswerTo<A> } | undefined;
   let failure = undefined as EngineUnavailable | undefined;
@@ -36,6 +38,7 @@ export function askAtOnce<A extends Ask, M>(
       if (late === undefined) failure = error;
       else late.reject(error);
     },
+    trace,
   );
   if (now !== undefined) return toMessage(now.answer);
   if (failure !== undefined) throw failure;
@@ -51,10 +54,11 @@ export function askFor<M>(
   toMessage: (answer: AnswerTo<TryAcquire>) => M,
 ): M | Promise<M> {
   let answered = false;
-  const message = askAtOnce(engine, command, (answer) => {
+  const settled = (answer: AnswerTo<TryAcquire>) => {
     answered = true;
     return toMessage(answer);
-  });
+  };
+  const message = askAtOnce(engine, command, settled, call.span?.context);
   if (message instanceof Promise) {
     call.onGone(() => {
       if (answered) return;

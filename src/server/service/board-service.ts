@@ -125,7 +125,7 @@ export function createBoardService(options: BoardServiceOptions): BoardRpcs {
         boards.closeStream(stream);
         resolve(outcome);
       };
-      boards.submit({ ...command, stream, monitored: true, keepOnCancel: false }, answer, reject);
+      boards.submit({ ...command, stream, monitored: true, keepOnCancel: false }, answer, reject, call.span?.context);
       if (answered) return;
       call.onGone(() => {
         if (answered) return;

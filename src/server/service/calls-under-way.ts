@@ -8,6 +8,7 @@
 import type { Caller } from "../access/caller.ts";
 import type { Clock } from "../clock.ts";
 import { EngineUnavailable } from "../engine/engine.ts";
+import type { OpenSpan } from "../tracing/tracer.ts";
 import { notKept, sentAway, type WireError } from "../wire/error-wire.ts";
 import { failureOf } from "./failure.ts";
 import {
@@ -178,6 +179,14 @@ class WatchedCall implements UnaryCall {
     return this.#call.caller;
   }
 
+  get span(): OpenSpan | undefined {
+    return this.#call.span;
+  }
+
+  set span(span: OpenSpan | undefined) {
+    this.#call.span = span;
+  }
+
   header(name: string): string | undefined {
     return this.#call.header(name);
   }
@@ -217,6 +226,14 @@ class WatchedStream<O> implements ServerStream<O>, UnderWay {
 
   get caller(): Caller {
     return this.#stream.caller;
+  }
+
+  get span(): OpenSpan | undefined {
+    return this.#stream.span;
+  }
+
+  set span(span: OpenSpan | undefined) {
+    this.#stream.span = span;
   }
 
   header(name: string): string | undefined {

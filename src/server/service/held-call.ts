@@ -6,6 +6,7 @@
 
 import type { EngineUnavailable } from "../engine/engine.ts";
 import type { StreamId } from "../machine/liveness.ts";
+import type { TraceContext } from "../tracing/trace-context.ts";
 import { draining } from "../wire/error-wire.ts";
 import { failureOf } from "./failure.ts";
 import type { Heart, Heartbeats } from "./heartbeats.ts";
@@ -53,6 +54,7 @@ export interface HeldCallKind<Q, N, E extends Said, O> {
     by: { readonly stream: StreamId; readonly monitored: boolean },
     answer: (answer: N) => void,
     fail: (error: EngineUnavailable) => void,
+    trace: TraceContext | undefined,
   ): void;
   /** Undefined: it stands as before. */
   turnOf(news: N): Turn | undefined;
@@ -128,6 +130,7 @@ class HeldCall<Q, N, E extends Said, O> implements OpenCall {
     this.#engineStream = kind.openStream(
       (news) => this.#hear(news),
       (error) => this.#lose(error),
+      this.#stream.span?.context,
     );
   }
 

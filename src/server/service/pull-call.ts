@@ -36,8 +36,8 @@ export function createPullCalls({ verbs, boards, heartbeats }: PullPorts): (opti
     askedId: (question) => (question.kind === "pull" ? question.id : undefined),
     openStream: (hear, lose) => boards.openStream(hear, lose),
     closeStream: (stream) => boards.closeStream(stream),
-    ask: (question, { stream, monitored }, answer, fail) =>
-      boards.submit({ ...question, stream, monitored, session: undefined }, answer, fail),
+    ask: (question, { stream, monitored }, answer, fail, trace) =>
+      boards.submit({ ...question, stream, monitored, session: undefined }, answer, fail, trace),
     turnOf,
     async readPlace(id) {
       const place = await boards.place(id);

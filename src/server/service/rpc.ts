@@ -8,6 +8,7 @@
 import type { DescMethod, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
 import type { Caller } from "../access/caller.ts";
+import type { OpenSpan } from "../tracing/tracer.ts";
 import type { WireError } from "../wire/error-wire.ts";
 
 /** How a stream ended that its server did not end: a cancel over a living connection, or anything else. */
@@ -21,8 +22,16 @@ export interface Call {
   readonly timeout: number | undefined;
   /** Who calls, as the transport has made sure of it. */
   readonly caller: Caller;
+  /** The span of the call, which its transport has begun; undefined: the call is not sampled. */
+  span: OpenSpan | undefined;
   /** Returns the first header of the request of this name, in lower case; undefined: it has none, or its value is binary. */
   header(name: string): string | undefined;
+}
+
+/** Begins the spans of calls, and ends those of calls that do not come to their service; that ends the others. */
+export interface CallSpans {
+  begin(call: Call): OpenSpan | undefined;
+  refused(method: DescMethod, call: Call, error: WireError): void;
 }
 
 /** A call that is answered once. */

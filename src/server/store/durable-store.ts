@@ -102,8 +102,11 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
       // Before the log: a reader of these lines asks for health.
       tellHealth(problem?.message);
       if (problem)
-        log.error({ folder, err: problem }, "the data folder is full: nothing is granted until there is room");
-      else log.info({ folder }, "the data folder has room again");
+        log.error(
+          { event: "store-full", folder, err: problem },
+          "the data folder is full: nothing is granted until there is room",
+        );
+      else log.info({ event: "store-has-room", folder }, "the data folder has room again");
     },
     onFatal(problem) {
       const message = `the data folder ${folder} cannot be written any more: ${problem.message}`;
@@ -122,7 +125,7 @@ export async function openDurableStore(options: DurableStoreOptions): Promise<St
   const strays = cardsNowhere(found.boards);
   if (strays.length > 0) {
     log.error(
-      { folder, cards: strays },
+      { event: "cards-without-stage", folder, cards: strays },
       "lost are the stages of these cards, which are blocked in the first, or their boards, with which they come back",
     );
   }
@@ -272,11 +275,11 @@ function createLogGrowth(folder: string, log: Log): (problem: string | undefined
     grows = !grows;
     if (grows)
       log.error(
-        { folder, err: problem },
+        { event: "store-log-grows", folder, err: problem },
         "the data folder's log (data.db-wal) cannot be written into its database (data.db), and grows; nothing is lost, and " +
           "it is tried again and again: look after the disk",
       );
-    else log.info({ folder }, "the data folder's log is written into its database again");
+    else log.info({ event: "store-log-written", folder }, "the data folder's log is written into its database again");
   };
 }
 

@@ -250,6 +250,12 @@ function numbersInWords(numbers: RefusalNumbers): Record<string, string> {
 
 const SPANS: ReadonlySet<keyof RefusalNumbers> = new Set(["estimatedWait", "maxWait", "waited"]);
 
+/** Returns the reason that an error names; undefined: it has none. */
+export function reasonOf({ details }: WireError): string | undefined {
+  const info = details.find(({ desc }) => desc === ErrorInfoSchema)?.value as { readonly reason?: string } | undefined;
+  return info?.reason;
+}
+
 function errorInfo(reason: KnownReason, metadata: Readonly<Record<string, string>>): WireDetail {
   const said = Object.fromEntries(
     Object.entries(metadata).flatMap(([name, value]) => (value === "" ? [] : [[name, clip(value)]])),

@@ -16,6 +16,7 @@ import {
 } from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { createDispatcher } from "../../../src/server/transport/rpc/dispatch.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
+import { callOf } from "../../support/call-of.ts";
 import { pathOf } from "./support/grpc-client.ts";
 import { createHeldService } from "./support/held-service.ts";
 import { connectHttp2, envelope, openGrpcCall, outcomeOf } from "./support/http2-client.ts";
@@ -161,9 +162,9 @@ test.each([
 
 test("nothing is put together for a level that is off", () => {
   const log = createMemoryLog();
-  const dispatcher = createDispatcher([], { ...log, isDebugging: false });
-  dispatcher.began(acquire);
+  const dispatcher = createDispatcher({ services: [], log: { ...log, isDebugging: false } });
+  dispatcher.began(acquire, callOf());
   dispatcher.refused(acquire, FULL);
-  expect(dispatcher.errorOf(acquire, FULL)).toBe(FULL);
+  expect(dispatcher.errorOf(acquire, FULL, callOf())).toBe(FULL);
   expect(log.lines).toEqual([]);
 });

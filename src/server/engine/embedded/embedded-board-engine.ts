@@ -16,6 +16,8 @@ import {
 } from "../../machine/board/show.ts";
 import type { CallerBounds } from "../../machine/callers.ts";
 import type { Store } from "../../store/store.ts";
+import type { TraceContext } from "../../tracing/trace-context.ts";
+import type { Tracer } from "../../tracing/tracer.ts";
 import {
   BOARD_OVERTAKES,
   type BoardAnswerTo,
@@ -25,6 +27,7 @@ import {
 } from "../board-engine.ts";
 import { type Engine, EngineUnavailable } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
+import { createBoardTraces } from "./board-traces.ts";
 import { createDelivery, type ShownEvent } from "./delivery.ts";
 import { createStageClaims } from "./stage-claims.ts";
 
@@ -37,6 +40,8 @@ export interface EmbeddedBoardEngineOptions {
   readonly maxBoards?: number;
   /** How much one caller may have whose command does not say it; unset: any amount. */
   readonly callerBounds?: CallerBounds | undefined;
+  /** As for limiters. */
+  readonly tracer?: Pick<Tracer, "add"> | undefined;
 }
 
 export interface EmbeddedBoardEngine extends BoardEngine {
@@ -61,7 +66,7 @@ const NEWS_INTERVAL = 100_000;
 const MICROS = 1_000;
 
 export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): EmbeddedBoardEngine {
-  const { clock, store, limiters, callerBounds, maxBoards = Number.POSITIVE_INFINITY } = options;
+  const { clock, store, limiters, callerBounds, tracer, maxBoards = Number.POSITIVE_INFINITY } = options;
   const { wallTime } = clock;
   const machine = createBoardMachine({
     epoch: Math.floor(clock.wallTime(0) * MICROS),
@@ -71,6 +76,7 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
   });
   const { state } = machine;
   const watchers = new Set<(boards: ReadonlySet<string>) => void>();
+  const traces = tracer && createBoardTraces(tracer, state);
   const delivery = createDelivery<ShownOutcome, ShownNews, PullNews>(subjectsOf);
   const alarm = createAlarm(clock, settle);
   const news = createAlarm(clock, tellChanged);
@@ -81,13 +87,16 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
     command: C,
     answer: (outcome: ShownOutcomeOf<C>) => void,
     fail: (error: EngineUnavailable) => void,
+    trace?: TraceContext,
   ): void {
     if (closed) {
       fail(new EngineUnavailable("no"));
       return;
     }
     const now = clock.now();
+    if (trace !== undefined) traces?.ask(command, trace, now);
     const step = machine.step(command, now);
+    if (traces?.isFollowing) traces.decided(command, step, now);
     const { outcome, events, changes, wakeAt } = step;
     alarm.set(wakeAt, false);
     if (state.changed.size > 0) news.setUnlessSet(now + NEWS_INTERVAL);
@@ -147,7 +156,8 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
       command: A,
       answer: (answer: BoardAnswerTo<A>) => void,
       fail: (error: EngineUnavailable) => void,
-    ) => run(command, answer, fail),
+      trace?: TraceContext,
+    ) => run(command, answer, fail, trace),
     declare: (configs, renamed) =>
       new Promise((resolve) => run({ kind: "declare-boards", configs, renamed }, resolve, () => resolve(undefined))),
     openStream: (listener) => delivery.openStream(listener),
@@ -205,6 +215,7 @@ export function createEmbeddedBoardEngine(options: EmbeddedBoardEngineOptions): 
       return () => watchers.delete(listener);
     },
     async close() {
+      if (!closed) traces?.close(clock.now());
       closed = true;
       alarm.clear();
       news.clear();

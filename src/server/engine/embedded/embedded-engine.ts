@@ -22,11 +22,14 @@ import {
 } from "../../machine/limiter/show.ts";
 import { viewLease } from "../../machine/limiter/view.ts";
 import type { Store } from "../../store/store.ts";
+import type { TraceContext } from "../../tracing/trace-context.ts";
+import type { Tracer } from "../../tracing/tracer.ts";
 import { type AnswerTo, type Ask, type Engine, EngineUnavailable, OVERTAKES, type StreamNews } from "../engine.ts";
 import { createAlarm } from "./alarm.ts";
 import { createDeclaring, type Declaring } from "./declaring.ts";
 import { createDelivery, type ShownEvent } from "./delivery.ts";
 import { createLimiterHistory } from "./limiter-history.ts";
+import { createLimiterTraces } from "./limiter-traces.ts";
 import { createLimiterWatch } from "./limiter-watch.ts";
 import { createSlices } from "./slices.ts";
 
@@ -36,6 +39,8 @@ export interface EmbeddedEngineOptions {
   readonly machine: Omit<MachineOptions, "learning">;
   /** Keeps how each limiter stood in the last hour, for which it looks at them every 15 s for ever. */
   readonly keepsHistory?: boolean;
+  /** Takes the spans of what sampled requests wait for and hold; unset: none are made. */
+  readonly tracer?: Pick<Tracer, "add"> | undefined;
   /** Sees the machine after each turn: tests hold its invariants to it. */
   readonly inspect?: (state: State) => void;
 }
@@ -59,11 +64,12 @@ const NEWS_INTERVAL = 250_000;
 const TOLD_AT_ONCE = 4;
 
 export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
-  const { clock, store, keepsHistory = false, inspect } = options;
+  const { clock, store, keepsHistory = false, tracer, inspect } = options;
   const { wallTime } = clock;
   const { incompleteFor } = store;
   const machine = createMachine({ ...options.machine, learning: incompleteFor > 0 });
   const { state } = machine;
+  const traces = tracer && createLimiterTraces(tracer);
   const delivery = createDelivery<ShownOutcome, ShownNews, StreamNews>(subjectsOf);
   const alarm = createAlarm(clock, settle);
   const survey = createAlarm(clock, surveyMoved);
@@ -82,13 +88,17 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     command: C,
     answer: (outcome: ShownOutcomeOf<C>) => void,
     fail: (error: EngineUnavailable) => void,
+    trace?: TraceContext,
   ): void {
     if (closed) {
       fail(new EngineUnavailable("no"));
       return;
     }
     const now = clock.now();
-    const { outcome, events, changes, wakeAt, precise } = machine.step(command, now);
+    if (trace !== undefined) traces?.ask(command, trace, now);
+    const step = machine.step(command, now);
+    const { outcome, events, changes, wakeAt, precise } = step;
+    if (traces?.isFollowing) traces.decided(command, step, now);
     alarm.set(wakeAt, precise);
     inspect?.(state);
     if (state.moved.length > 0) survey.setUnlessSet(now + NEWS_INTERVAL);
@@ -151,7 +161,8 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       command: A,
       answer: (answer: AnswerTo<A>) => void,
       fail: (error: EngineUnavailable) => void,
-    ) => run(command, answer, fail),
+      trace?: TraceContext,
+    ) => run(command, answer, fail, trace),
     openStream: (listener) => delivery.openStream(listener),
     closeStream: (stream) => delivery.closeStream(stream),
     async limiter(name, key) {
@@ -208,6 +219,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       run(STOP_GRANTING, IGNORE, IGNORE);
     },
     async close() {
+      if (!closed) traces?.close(clock.now());
       closed = true;
       declaring.close();
       stopLearning();

@@ -3,6 +3,7 @@
  * of a stream. Every message is a plain object with a `kind`, so that a later version can add kinds and fields.
  */
 
+import type { TraceContext } from "../../tracing/trace-context.ts";
 import type { BoardAnswerTo, BoardAsk, BoardEngine, PullNews } from "../board-engine.ts";
 import type { AnswerTo, Ask, Engine, EngineUnavailable, LimiterChanges, StreamNews } from "../engine.ts";
 
@@ -54,8 +55,8 @@ export const READS: { readonly [O in Of]: Readonly<Record<ReadsOf<Engines[O]>, t
 export type Read<O extends Of> = ReadsOf<Engines[O]>;
 
 /** From a front. */
-export type FromFront = { readonly of: Of } & (
-  | { readonly kind: "submit"; readonly id: number; readonly command: AnyAsk }
+export type FromFront = { readonly of: Of } /** `trace`: of a sampled call. */ & (
+  | { readonly kind: "submit"; readonly id: number; readonly command: AnyAsk; readonly trace?: TraceContext }
   | { readonly kind: "read"; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
   | { readonly kind: "open-stream" | "close-stream"; readonly stream: number }
   /** A front has one subscription to each engine at most, whatever the number of its watchers. */

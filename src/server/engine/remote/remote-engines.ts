@@ -1,6 +1,7 @@
 /** The front's side of a link: the two engines' ports, whose engines stand beyond it. */
 
 import type { StreamId } from "../../machine/liveness.ts";
+import type { TraceContext } from "../../tracing/trace-context.ts";
 import type { BoardEngine } from "../board-engine.ts";
 import { type Engine, EngineUnavailable } from "../engine.ts";
 import { type Carrier, createChannel } from "./channel.ts";
@@ -121,8 +122,11 @@ export function createRemoteEngines({ carrier, maxPending = MAX_PENDING }: Remot
         command: Extract<FromFront, { kind: "submit" }>["command"],
         resolve: Pending["resolve"],
         fail: Pending["fail"],
+        trace?: TraceContext,
       ) {
-        ask({ of, resolve, fail }, (id) => ({ of, kind: "submit", id, command }));
+        ask({ of, resolve, fail }, (id) =>
+          trace === undefined ? { of, kind: "submit", id, command } : { of, kind: "submit", id, command, trace },
+        );
       },
       openStream(onNews: Listener["hear"], fail: Pending["fail"]) {
         lastStream += 1;

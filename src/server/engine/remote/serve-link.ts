@@ -6,6 +6,7 @@
 import type { Clock } from "../../clock.ts";
 import type { StreamId } from "../../machine/liveness.ts";
 import type { SessionRef } from "../../machine/session.ts";
+import type { TraceContext } from "../../tracing/trace-context.ts";
 import { createSlices } from "../embedded/slices.ts";
 import { EngineUnavailable } from "../engine.ts";
 import { type Carrier, createChannel, type LossReason } from "./channel.ts";
@@ -38,7 +39,12 @@ export interface ServedLink {
 
 /** What of an engine is used here, whichever of the two it is. */
 interface AnyEngine {
-  submit(command: AnyAsk, answer: (answer: AnyAnswer) => void, fail: (error: EngineUnavailable) => void): void;
+  submit(
+    command: AnyAsk,
+    answer: (answer: AnyAnswer) => void,
+    fail: (error: EngineUnavailable) => void,
+    trace?: TraceContext,
+  ): void;
   openStream(hear: (news: AnyNews, about: string) => void, fail: (error: EngineUnavailable) => void): StreamId;
   closeStream(stream: StreamId): void;
   watch(hear: (changes: never) => void, fail: (error: EngineUnavailable) => void): () => void;
@@ -85,7 +91,7 @@ export function serveLink({ engines, carrier, clock, onLost, onBug }: ServeLinkO
     }
   }
 
-  function submit({ of, id, command }: Extract<FromFront, { kind: "submit" }>): void {
+  function submit({ of, id, command, trace }: Extract<FromFront, { kind: "submit" }>): void {
     const over = "stream" in command ? command.stream : undefined;
     const stream = over === undefined ? undefined : streams.get(over);
     const own = withOwnStreams(command, stream?.own ?? NO_STREAM);
@@ -102,7 +108,7 @@ export function serveLink({ engines, carrier, clock, onLost, onBug }: ServeLinkO
       else streams.answered(over, value);
     };
     try {
-      anyEngines[of].submit(own, answer, ({ decided }) => channel.say({ kind: "failed", id, decided }));
+      anyEngines[of].submit(own, answer, ({ decided }) => channel.say({ kind: "failed", id, decided }), trace);
     } catch (error) {
       failBecause(id, error);
     }

@@ -6,6 +6,7 @@ import type { LogFields } from "../../log.ts";
 import type { ExpositionFormat } from "../../scrape.ts";
 import type { StreamEnd } from "../../service/rpc.ts";
 import type { TlsMaterial } from "../../transport/port/tls-material.ts";
+import type { SpanBatch } from "../../tracing/span-batches.ts";
 import type { FrontListeners } from "../front.ts";
 
 /** A `ServerState` as it is sent. */
@@ -56,7 +57,9 @@ export type FromWorker =
   | { readonly kind: "broken"; readonly error: Error }
   /** Somebody reads metrics: the port asks for piece after piece. */
   | { readonly kind: "scrape"; readonly format: ExpositionFormat; readonly port: MessagePort }
-  | LogLine;
+  | LogLine
+  /** Of sampled calls. */
+  | { readonly kind: "spans"; readonly batch: SpanBatch };
 
 /** A line for the one log of the server. */
 export interface LogLine {

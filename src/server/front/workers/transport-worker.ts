@@ -7,6 +7,9 @@ import { carryOver } from "../../engine/remote/port-carrier.ts";
 import { createRemoteEngines } from "../../engine/remote/remote-engines.ts";
 import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import { Redacted } from "../../redacted.ts";
+import { createSystemRandom } from "../../tracing/random.ts";
+import { createSpanBatches } from "../../tracing/span-batches.ts";
+import { createTracer } from "../../tracing/tracer.ts";
 import { createSharedPlaces } from "../../transport/port/connection-places.ts";
 import type { ServerState } from "../front.ts";
 import { createLocalFront } from "../local-front.ts";
@@ -19,15 +22,25 @@ import { createWorkerLog } from "./worker-log.ts";
 
 const { link, secretKey, state, connections, index, servesMetrics } = workerData as WorkerJob;
 let { isDebugging } = state;
+let { ratio } = state.settings.traces;
 const { limiters, boards } = createRemoteEngines({ carrier: carryOver(link) });
 const { maxConnections } = state.settings.limits;
 const clock = createSystemClock();
+const tracer =
+  state.settings.traces.otlp &&
+  createTracer({
+    clock,
+    random: createSystemRandom(),
+    ratio: () => ratio,
+    onSpan: createSpanBatches((batch) => post({ kind: "spans", batch })),
+  });
 const meter = createThreadMeter(clock);
 const scraper = createRemoteScraper((format, port) => {
   parentPort?.postMessage({ kind: "scrape", format, port } satisfies FromWorker, [port]);
 });
 const front = createLocalFront({
   clock,
+  tracer,
   log: createWorkerLog(post, () => isDebugging),
   engine: limiters,
   boards,
@@ -50,6 +63,7 @@ parentPort?.on("message", (message: ToWorker) => {
       break;
     case "show":
       isDebugging = message.state.isDebugging;
+      ratio = message.state.settings.traces.ratio;
       front.show(received(message.state));
       break;
     case "drain":

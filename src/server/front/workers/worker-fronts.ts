@@ -10,6 +10,7 @@ import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/c
 import type { Log } from "../../log.ts";
 import type { ExpositionFormat, Scraper } from "../../scrape.ts";
 import { openOf } from "../../transport/port/connection-places.ts";
+import type { SpanBatch } from "../../tracing/span-batches.ts";
 import { ensureFree } from "../../transport/port/port-sharing.ts";
 import type { Front, FrontAddresses, FrontFigures, FrontListeners, ServerState } from "../front.ts";
 import { createCallSum, type WorkerFigures } from "./figures.ts";
@@ -28,6 +29,8 @@ export interface WorkerFrontsOptions {
   readonly count: number;
   /** What the web port serves at `/metrics`; undefined: nothing. */
   readonly scraper: Scraper | undefined;
+  /** Takes the spans of their calls; unset: there are none. */
+  readonly onSpans?: ((batch: SpanBatch) => void) | undefined;
   /** Called when threads fail again and again. */
   readonly onFatal: (message: string) => void;
 }
@@ -39,7 +42,7 @@ const FIGURES_TIMEOUT = 1_000_000;
 
 /** Resolves when all threads run; rejects, with none left, if one does not start. */
 export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<Front> {
-  const { clock, log, engines, secretKey, count, scraper, onFatal } = options;
+  const { clock, log, engines, secretKey, count, scraper, onSpans = NOTHING, onFatal } = options;
   const connections = { grpc: sharedCounts(count), web: sharedCounts(count) };
   const restarts = createRestarts();
   const threads = new Set<WorkerThread>();
@@ -70,10 +73,13 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       clock,
       onLost(why) {
         if (why === "closed") return;
-        log.error({ worker: index + 1 }, "a transport worker does not read what it is answered, and is ended");
+        log.error(
+          { event: "worker-stuck", worker: index + 1 },
+          "a transport worker does not read what it is answered, and is ended",
+        );
         void thread?.end();
       },
-      onBug: (err) => log.error({ err }, "a command has failed in the engine"),
+      onBug: (err) => log.error({ event: "engine-fault", err }, "a command has failed in the engine"),
     });
     const servesMetrics = scraper !== undefined;
     const job = { link: port2, secretKey, state: sent(), connections, index, servesMetrics };
@@ -89,7 +95,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
     const onScrape = (format: ExpositionFormat, port: MessagePort) => {
       if (scraper !== undefined) serveScrape(scraper, format, port);
     };
-    thread = await startWorkerThread({ clock, job, log, onScrape, onEnd });
+    thread = await startWorkerThread({ clock, job, log, onScrape, onSpans, onEnd });
     indices.set(thread, index);
     threads.add(thread);
     return thread;
@@ -100,12 +106,15 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
     const pause = restarts.failed(clock.now());
     const worker = index + 1;
     if (pause === undefined) {
-      log.error({ err, worker, connections: lost }, "a transport worker has failed, as others have before");
+      log.error(
+        { event: "worker-failed", err, worker, connections: lost },
+        "a transport worker has failed, as others have before",
+      );
       onFatal(`transport workers fail again and again; the last one with: ${err.message}`);
       return;
     }
     log.error(
-      { err, worker, connections: lost },
+      { event: "worker-failed", err, worker, connections: lost },
       "a transport worker has failed. Its connections are lost; their leases and places wait for their ttl, and clients that " +
         "connect again find them. Another worker is started",
     );
@@ -129,9 +138,16 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
     }
     if (drained !== undefined) thread.say(drained);
     thread.ask(listening).then(
-      () => log.info({ worker: index + 1 }, "a transport worker has taken the place of the one that failed"),
+      () =>
+        log.info(
+          { event: "worker-replaced", worker: index + 1 },
+          "a transport worker has taken the place of the one that failed",
+        ),
       (err: Error) => {
-        log.error({ err, worker: index + 1 }, "a transport worker cannot listen, and is ended");
+        log.error(
+          { event: "worker-not-listening", err, worker: index + 1 },
+          "a transport worker cannot listen, and is ended",
+        );
         void thread.end();
       },
     );
@@ -225,6 +241,8 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
     abandon,
   };
 }
+
+const NOTHING = () => {};
 
 function sharedCounts(count: number): Int32Array {
   return new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));

@@ -4,6 +4,7 @@ import { type MessagePort, Worker } from "node:worker_threads";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { ExpositionFormat } from "../../scrape.ts";
+import type { SpanBatch } from "../../tracing/span-batches.ts";
 import type { FromWorker, Question, ToWorker, WorkerJob } from "./messages.ts";
 
 export interface WorkerThread {
@@ -21,6 +22,8 @@ export interface WorkerThreadOptions {
   readonly log: Log;
   /** Somebody reads metrics over it. */
   readonly onScrape: (format: ExpositionFormat, port: MessagePort) => void;
+  /** Takes the spans of its calls. */
+  readonly onSpans: (batch: SpanBatch) => void;
   /** Called once, when it has ended, for whatever reason. */
   readonly onEnd: (why: Error) => void;
 }
@@ -45,7 +48,7 @@ export function threadName(index: number): string {
 }
 
 /** Resolves when the thread can be asked; rejects if it ends before, after `onEnd`. */
-export function startWorkerThread({ clock, job, log, onScrape, onEnd }: WorkerThreadOptions): Promise<WorkerThread> {
+export function startWorkerThread({ clock, job, log, onScrape, onSpans, onEnd }: WorkerThreadOptions): Promise<WorkerThread> {
   const worker = new Worker(WORKER, {
     name: threadName(job.index),
     workerData: job,
@@ -77,6 +80,9 @@ export function startWorkerThread({ clock, job, log, onScrape, onEnd }: WorkerTh
         break;
       case "log":
         log[message.level](message.fields, message.message);
+        break;
+      case "spans":
+        onSpans(message.batch);
         break;
     }
   });

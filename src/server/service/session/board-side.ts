@@ -44,7 +44,7 @@ interface Held {
 }
 
 export function createBoardSide(boards: BoardEngine, options: SideOptions) {
-  const { sessionId, by, monitored, keepOnCancel, ids, outbox, fail, waits, at } = options;
+  const { sessionId, by, monitored, keepOnCancel, ids, outbox, fail, waits, at, traceOf } = options;
   const { caller } = by();
   const stream = boards.openStream(hear, options.lose);
   const session: SessionRef = { id: sessionId, stream };
@@ -124,6 +124,7 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
         answerPull(command, answer);
       },
       (error) => fail(command, failureOf(error)),
+      traceOf(command),
     );
   }
 

@@ -10,6 +10,7 @@ import {
 } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
 import { refusal } from "../../machine/reasons.ts";
 import {
+  Code,
   cancelled,
   draining,
   type FieldViolation,
@@ -19,6 +20,7 @@ import {
   tooManyCommands,
   WireError,
 } from "../../wire/error-wire.ts";
+import type { TraceContext } from "../../tracing/trace-context.ts";
 import { OK, statusToWire } from "../../wire/status-wire.ts";
 import { optionalDuration } from "../../wire/time-wire.ts";
 import { hide } from "../access/decide.ts";
@@ -26,7 +28,9 @@ import type { CommandGuard } from "../access/guard.ts";
 import type { CallsUnderWay, UnderWay } from "../calls-under-way.ts";
 import { failureOf } from "../failure.ts";
 import type { Call, StreamEnd } from "../rpc.ts";
+import type { Outcome } from "../rpc-span.ts";
 import { checkCommand } from "./check.ts";
+import { type CommandSpan, type CommandTraces, outcomeOfAnswer } from "./command-traces.ts";
 import {
   type CommandId,
   commandIdOf,
@@ -45,9 +49,15 @@ export interface CarryingPorts {
   readonly guard?: CommandGuard | undefined;
   /** Commands without a last answer that a session may have; asked for anew with each. */
   readonly maxCommands: () => number;
+  /** Undefined: no spans are made. */
+  readonly traces?: CommandTraces | undefined;
+  /** Hears of each command that fails with an error of the contract. */
+  readonly onRefused?: ((error: WireError) => void) | undefined;
 }
 
 export interface CarryingOptions {
+  /** That of the session. */
+  readonly call: Call;
   readonly outbox: SessionOutbox;
   /** Who has the session, and from where. */
   readonly call: Pick<Call, "caller" | "peer">;
@@ -62,6 +72,8 @@ export interface Carrying {
   carryOut(command: SessionCommand): FieldViolation | undefined;
   /** The command that waits in the place of this id. */
   at(subject: string): OpenCommand | undefined;
+  /** The span of a command; undefined: it is not sampled. */
+  traceOf(command: OpenCommand): TraceContext | undefined;
   /** See `SideOptions`. */
   waits(command: OpenCommand, subject: string): WireError | undefined;
   close(command: OpenCommand, answer: Answer): SessionAnswer | undefined;
@@ -80,7 +92,7 @@ interface Asked {
 }
 
 export function createCarrying(ports: CarryingPorts, options: CarryingOptions): Carrying {
-  const { clock, calls, guard, maxCommands } = ports;
+  const { clock, calls, guard, maxCommands, traces, onRefused } = ports;
   const { outbox, call, sides, isStopping } = options;
   const commands = createOpenCommands();
   /** Those of which the engine has yet to say the first word, the oldest first. */
@@ -88,6 +100,8 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
   /** Work of which its caller may hear nothing but of its own, with its board. */
   const hidden = new Map<OpenCommand, string>();
   const stopHearing = guard?.onChange(recheck);
+  /** Of those that are sampled. */
+  const spans = new Map<OpenCommand, CommandSpan>();
 
   const underWay: UnderWay = {
     get dueAt() {
@@ -199,16 +213,25 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
     heardOf(command);
     commands.close(command);
     if (hidden.size > 0) hidden.delete(command);
+    if (spans.size > 0) endSpan(command, outcomeOfAnswer(answer));
     return outbox.answer(command.id, answer, command);
   }
 
   function fail(command: OpenCommand, error: WireError): void {
+    onRefused?.(error);
+    if (spans.size > 0) endSpan(command, { error });
     const board = hidden.size > 0 ? hidden.get(command) : undefined;
     close(command, { case: "failed", value: statusToWire(board === undefined ? error : hide(board, error)) });
   }
 
+  function endSpan(command: OpenCommand, outcome: Outcome): void {
+    spans.get(command)?.end(outcome);
+    spans.delete(command);
+  }
+
   return {
-    carryOut({ id: said, command }) {
+    carryOut(message) {
+      const { id: said, command } = message;
       const id = commandIdOf(said);
       if (commands.get(id) !== undefined) return IN_USE;
       const violations = checkCommand(command);
@@ -228,12 +251,16 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
       }
       const bound = maxCommands();
       if (commands.size >= bound) {
-        answerNow(id, statusToWire(tooManyCommands(bound)));
+        const error = tooManyCommands(bound);
+        onRefused?.(error);
+        answerNow(id, statusToWire(error));
         return undefined;
       }
       const one = openCommandOf(id, command);
       const board = guard?.boardToHide(call.caller, command);
       if (board !== undefined) hidden.set(one, board);
+      const span = traces?.begin(message, call);
+      if (span !== undefined) spans.set(one, span);
       try {
         submit(one, command);
       } catch (thrown) {
@@ -250,6 +277,7 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
       return undefined;
     },
     at: commands.at,
+    traceOf: (command) => (spans.size === 0 ? undefined : spans.get(command)?.trace),
     waits(command, subject) {
       const isUnwanted = command.phase === "unwanted";
       const before = commands.waits(command, subject);
@@ -270,6 +298,8 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
     stop() {
       calls.remove(underWay);
       stopHearing?.();
+      for (const span of spans.values()) span.end({ code: Code.Canceled });
+      spans.clear();
     },
   };
 }

@@ -13,6 +13,7 @@ import type { Ids } from "../../ids.ts";
 import type { TryAcquire } from "../../machine/limiter/command.ts";
 import { refusal } from "../../machine/reasons.ts";
 import type { SessionRef } from "../../machine/session.ts";
+import type { TraceContext } from "../../tracing/trace-context.ts";
 import { refusalError, type WireError } from "../../wire/error-wire.ts";
 import { refusalToWire } from "../../wire/lease-wire.ts";
 import { OK, statusToWire } from "../../wire/status-wire.ts";
@@ -41,6 +42,7 @@ export interface SideOptions {
   /** The command waits, in the place of this id. Returns why it is wanted no more, if it is not. */
   readonly waits: (command: OpenCommand, subject: string) => WireError | undefined;
   readonly at: (subject: string) => OpenCommand | undefined;
+  readonly traceOf: (command: OpenCommand) => TraceContext | undefined;
   /** Another stream has taken the session up. */
   readonly displaced: () => void;
   readonly lose: (error: EngineUnavailable) => void;
@@ -49,7 +51,7 @@ export interface SideOptions {
 export type LimiterSide = ReturnType<typeof createLimiterSide>;
 
 export function createLimiterSide(engine: Engine, options: SideOptions) {
-  const { sessionId, by, monitored, keepOnCancel, ids, outbox, close, fail, waits, at } = options;
+  const { sessionId, by, monitored, keepOnCancel, ids, outbox, close, fail, waits, at, traceOf } = options;
   const { caller } = by();
   const stream = engine.openStream(hear, options.lose);
   const session: SessionRef = { id: sessionId, stream };
@@ -133,6 +135,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
           answerAcquire(command, answer);
         },
         (error) => fail(command, failureOf(error)),
+        traceOf(command),
       );
     },
 
@@ -143,6 +146,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
         asked,
         (answer) => close(command, tryAnswer(answer)),
         (error) => fail(command, failureOf(error)),
+        traceOf(command),
       );
     },
 

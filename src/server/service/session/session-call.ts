@@ -134,9 +134,10 @@ export function openSessionCall(ports: SessionPorts, { stream, isStopping, onOve
     }
     phase = "opening";
     const sessionId = resume?.sessionId ?? ids.next();
-    const { at, waits, close, fail } = carrying;
+    const { at, traceOf, waits, close, fail } = carrying;
     sides = createSides(ports, {
       at,
+      traceOf,
       waits,
       close,
       fail,

@@ -11,6 +11,7 @@ import type {
   UntypedHandleCall,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { ANONYMOUS } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { BidiHandler, RpcMethod, RpcService, ServerStreamHandler, UnaryHandler } from "../../service/rpc.ts";
 import { tooManyStreams, unauthenticated } from "../../wire/error-wire.ts";
@@ -84,10 +85,12 @@ function unary(
   const encode = encoderOf(method.output);
   const times = context.times.of(method, "grpc");
   return (call, callback) => {
+    const caller = beneath.callerOf(call);
+    const own = new GrpcCall(call, { caller: caller ?? ANONYMOUS, clock });
     const beganAt = times.began();
     const ended = (code: StatusCode) => times.ended(beganAt, call.cancelled ? codeOfGone(call, clock) : code);
     const fail = (thrown: unknown) => {
-      const error = dispatcher.errorOf(method, thrown);
+      const error = dispatcher.errorOf(method, thrown, own);
       ended(error.code);
       callback(statusOf(error));
     };
@@ -102,13 +105,12 @@ function unary(
       ended(OK);
       callback(null, bytes, OK_TRAILERS);
     };
-    dispatcher.began(method);
+    dispatcher.began(method, own);
     try {
-      const caller = beneath.callerOf(call);
       // Its stream has gone: nobody hears this.
       if (caller === undefined) throw unauthenticated();
-      dispatcher.check(method, call.request);
-      const answer = handle(call.request, new GrpcCall(call, { caller, clock })) as Message | Promise<Message>;
+      dispatcher.checkFirst(method, call.request, own);
+      const answer = handle(call.request, own) as Message | Promise<Message>;
       if (answer instanceof Promise) answer.then(succeed, fail);
       else succeed(answer);
     } catch (thrown) {
@@ -132,7 +134,7 @@ function serverStreaming(
     if (beneath === undefined) return;
     const stream = new GrpcServerStream(call, beneath, options);
     begin(stream, method, beneath, aside, dispatcher, () => {
-      dispatcher.check(method, call.request);
+      dispatcher.checkFirst(method, call.request, stream);
       handle(call.request, stream);
     });
   };
@@ -165,7 +167,7 @@ function begin(
   dispatcher: Dispatcher,
   handle: () => void,
 ): void {
-  dispatcher.began(method);
+  dispatcher.began(method, stream);
   const places = beneath.connection.places(aside);
   const leave = places.take({
     begin() {
@@ -176,7 +178,11 @@ function begin(
         stream.failOf(thrown);
       }
     },
-    refuse: () => stream.fail(tooManyStreams(places.most)),
+    refuse() {
+      const error = tooManyStreams(places.most);
+      dispatcher.refusedFirst(method, error, stream);
+      stream.fail(error);
+    },
   });
   stream.placed(leave);
 }

@@ -6,7 +6,7 @@ import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { Write } from "../../protobuf/codec.ts";
-import type { BidiStream, ServerStream, StreamEnd, UnaryCall } from "../../service/rpc.ts";
+import type { BidiStream, Call, ServerStream, StreamEnd, UnaryCall } from "../../service/rpc.ts";
 import { credentialExpired, type WireError } from "../../wire/error-wire.ts";
 import type { ReaderGuard, WatchedReader } from "../http2/reader-guard.ts";
 import { type MethodTimes, OK, type StatusCode } from "../rpc/call-times.ts";
@@ -35,6 +35,7 @@ type AnyCall = ServerWritableStream<Message, Buffer> | ServerDuplexStream<Messag
 
 export class GrpcServerStream implements ServerStream<Message> {
   readonly probed = true;
+  span: Call["span"];
   readonly #call: AnyCall;
   readonly #beneath: Beneath;
   readonly #options: GrpcStreamOptions;
@@ -122,13 +123,13 @@ export class GrpcServerStream implements ServerStream<Message> {
 
   fail(error: WireError): void {
     if (this.#ended) return;
-    this.#options.dispatcher.refused(this.#options.method, error);
+    this.#options.dispatcher.refused(this.#options.method, error, this);
     this.endWith(error);
   }
 
   /** Ends the stream with what its caller hears of something that was thrown. */
   failOf(thrown: unknown): void {
-    if (!this.#ended) this.endWith(this.#options.dispatcher.errorOf(this.#options.method, thrown));
+    if (!this.#ended) this.endWith(this.#options.dispatcher.errorOf(this.#options.method, thrown, this));
   }
 
   protected endWith(error: WireError): void {
@@ -248,6 +249,7 @@ export class GrpcBidiStream extends GrpcServerStream implements BidiStream<Messa
 /** A call that is answered once. */
 export class GrpcCall implements UnaryCall {
   readonly caller: Caller;
+  span: Call["span"];
   readonly #call: UnaryOfGrpc;
   readonly #clock: Clock;
 

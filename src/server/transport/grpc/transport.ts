@@ -27,9 +27,9 @@ import { createGrpcBeneath } from "./underlying-stream.ts";
 const TIMEOUT_HEADER = "grpc-timeout";
 
 export function createGrpcTransport(options: TransportOptions & Timed): Transport {
-  const { services, places, limits, liveness, times, log, clock } = options;
+  const { services, spans, onRefused, places, limits, liveness, times, log, clock } = options;
   // What a caller sends must not write lines of its own to standard error.
-  setLogger({ error: (message: string) => log.debug({ message }, "grpc-js") });
+  setLogger({ error: (message: string) => log.debug({ event: "grpc-js", message }, "grpc-js") });
   const grpc = new Server({
     "grpc.max_receive_message_length": limits.maxMessageBytes,
     "grpc.enable_channelz": 0,
@@ -38,7 +38,7 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
   const sessions = createHttp2Sessions({ server: http2Server, limits, liveness, clock });
   const guard = createRequestGuard(clock);
   const readers = createReaderGuard(clock, liveness);
-  const dispatcher = createDispatcher(services, log);
+  const dispatcher = createDispatcher({ services, log, spans, onRefused });
   const beneath = createGrpcBeneath(sessions);
   const callers = createCallerCheck(options.authenticator);
   for (const service of services) addService(grpc, service, { dispatcher, times, beneath, callers, readers, clock });

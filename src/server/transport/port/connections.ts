@@ -31,9 +31,14 @@ export function watchConnections(options: {
   let emptied: (() => void)[] = [];
 
   const warnOfDrops = rarely(clock, (times) =>
-    log.warn({ dropped: times, maxConnections }, "connections were closed at once: as many are open as may be"),
+    log.warn(
+      { event: "connections-dropped", dropped: times, maxConnections },
+      "connections were closed at once: as many are open as may be",
+    ),
   );
-  const warnOfErrors = rarely(clock, (times, err) => log.warn({ err, times }, "a connection could not be accepted"));
+  const warnOfErrors = rarely(clock, (times, err) =>
+    log.warn({ event: "connection-not-accepted", err, times }, "a connection could not be accepted"),
+  );
   server.on("error", (error) => {
     if (server.listening) warnOfErrors(error);
   });

@@ -38,9 +38,9 @@ export function watchDescriptors(options: {
     const isExhausted = error?.code === "EMFILE" || error?.code === "ENFILE";
     if (isExhausted && clock.now() >= quietUntil) {
       quietUntil = clock.now() + QUIET_TIME;
-      log.warn({ code: error.code, openFiles, maxConnections }, ADVICE);
+      log.warn({ event: "descriptors-exhausted", code: error.code, openFiles, maxConnections }, ADVICE);
     } else if (exhausted && !isExhausted) {
-      log.info({}, "file descriptors are free again; connections are accepted");
+      log.info({ event: "descriptors-free" }, "file descriptors are free again; connections are accepted");
     }
     exhausted = isExhausted;
     wait();

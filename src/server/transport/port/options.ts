@@ -3,7 +3,8 @@
 import type { Authenticator } from "../../access/authenticator.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
-import type { RpcService } from "../../service/rpc.ts";
+import type { CallSpans, RpcService } from "../../service/rpc.ts";
+import type { WireError } from "../../wire/error-wire.ts";
 import type { ConnectionPlaces } from "./connection-places.ts";
 import type { TlsMaterial } from "./tls-material.ts";
 
@@ -29,6 +30,10 @@ export interface Liveness {
 
 export interface TransportOptions {
   readonly services: readonly RpcService[];
+  /** Unset: no spans are made. */
+  readonly spans?: CallSpans | undefined;
+  /** Hears of each call that is refused with an error of the contract. */
+  readonly onRefused?: ((error: WireError) => void) | undefined;
   /** Of this port: how many connections there may be is counted here. */
   readonly places: ConnectionPlaces;
   readonly limits: TransportLimits;

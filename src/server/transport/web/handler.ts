@@ -66,7 +66,10 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
   return (request, response) => {
     const onFault = (err: unknown) => {
       if (response.closed || response.destroyed) return;
-      log.error({ err, url: request.url }, "a web request failed for a reason that is no caller's");
+      log.error(
+        { event: "request-fault", err, url: request.url },
+        "a web request failed for a reason that is no caller's",
+      );
       if (response.headersSent) response.destroy();
       else answerStatus(response, 500);
     };

@@ -11,6 +11,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext, type Metho
 import { ANONYMOUS, type Caller } from "../../access/caller.ts";
 import type {
   BidiHandler,
+  Call,
   RpcMethod,
   RpcService,
   ServerStreamHandler,
@@ -67,17 +68,18 @@ function unary(
   { dispatcher, times: allTimes }: RouteContext,
 ): MethodImpl<DescMethodUnary> {
   return async (request, context) => {
+    const call = new WebCall(context);
     const times = allTimes.of(method, systemOf(context));
     const beganAt = times.began();
     const ended = (code: StatusCode) => times.ended(beganAt, context.signal.aborted ? codeOfGone(context) : code);
-    note(context, method, dispatcher);
+    note(context, method, call, dispatcher);
     try {
-      dispatcher.check(method, request);
-      const answer = (await handle(request, new WebCall(context))) as Message;
+      dispatcher.checkFirst(method, request, call);
+      const answer = (await handle(request, call)) as Message;
       ended(OK);
       return answer;
     } catch (thrown) {
-      const error = dispatcher.errorOf(method, thrown);
+      const error = dispatcher.errorOf(method, thrown, call);
       ended(error.code);
       throw connectErrorOf(error, context.protocolName);
     }
@@ -93,7 +95,7 @@ function serverStreaming(
   return (request, context) => {
     const stream = new WebStream({ method, context, dispatcher, times: times.of(method, systemOf(context)) });
     begin(stream, context, method, aside, dispatcher, () => {
-      dispatcher.check(method, request);
+      dispatcher.checkFirst(method, request, stream);
       handle(request, stream);
     });
     return stream;
@@ -122,7 +124,7 @@ function begin(
   dispatcher: Dispatcher,
   handle: () => void,
 ): void {
-  note(context, method, dispatcher);
+  note(context, method, stream, dispatcher);
   // Without it nginx holds a streamed answer back until some KB of it have come.
   context.responseHeader.set("x-accel-buffering", "no");
   const beginNow = () => {
@@ -140,18 +142,24 @@ function begin(
     beginNow();
     return;
   }
-  const leave = places.take({ begin: beginNow, refuse: () => stream.fail(tooManyStreams(places.most)) });
+  const refuse = () => {
+    const error = tooManyStreams(places.most);
+    dispatcher.refusedFirst(method, error, stream);
+    stream.fail(error);
+  };
+  const leave = places.take({ begin: beginNow, refuse });
   if (exchange.signal.aborted) leave();
   else exchange.signal.addEventListener("abort", leave, { once: true });
 }
 
-function note({ values }: HandlerContext, method: DescMethod, dispatcher: Dispatcher): void {
-  dispatcher.began(method);
+function note({ values }: HandlerContext, method: DescMethod, call: Call, dispatcher: Dispatcher): void {
+  dispatcher.began(method, call);
   const exchange = values.get(exchangeKey);
   if (exchange !== undefined) exchange.begun = true;
 }
 
 class WebCall implements UnaryCall {
+  span: Call["span"];
   readonly #context: HandlerContext;
 
   constructor(context: HandlerContext) {

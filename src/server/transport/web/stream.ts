@@ -3,7 +3,7 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { ANONYMOUS, type Caller } from "../../access/caller.ts";
-import type { BidiStream, StreamEnd } from "../../service/rpc.ts";
+import type { BidiStream, Call, StreamEnd } from "../../service/rpc.ts";
 import { credentialExpired, type WireError } from "../../wire/error-wire.ts";
 import { type MethodTimes, OK, type StatusCode } from "../rpc/call-times.ts";
 import type { Dispatcher } from "../rpc/dispatch.ts";
@@ -31,6 +31,7 @@ interface Pull {
  * pulled is unsent, and `send` tells the truth about the reader.
  */
 export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Message, undefined> {
+  span: Call["span"];
   readonly #options: WebStreamOptions;
   readonly #exchange: WebExchange | undefined;
   readonly #beganAt: number;
@@ -110,7 +111,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
   fail(error: WireError): void {
     const { dispatcher, method, context } = this.#options;
     if (this.#ended) return;
-    dispatcher.refused(method, error);
+    dispatcher.refused(method, error, this);
     this.#breakOff(connectErrorOf(error, context.protocolName));
   }
 
@@ -141,7 +142,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
         if (this.#ended) return;
         if (thrown instanceof ConnectError) {
           // What came was no message, or too large a one.
-          dispatcher.refused(method, thrown);
+          dispatcher.refused(method, thrown, this);
           this.#breakOff(thrown);
         } else {
           this.failOf(thrown);
@@ -193,7 +194,7 @@ export class WebStream implements BidiStream<Message, Message>, AsyncIterator<Me
 
   #errorOf(thrown: unknown): ConnectError {
     const { dispatcher, method, context } = this.#options;
-    return connectErrorOf(dispatcher.errorOf(method, thrown), context.protocolName);
+    return connectErrorOf(dispatcher.errorOf(method, thrown, this), context.protocolName);
   }
 
   #outliveCredential(): void {

@@ -38,13 +38,13 @@ const HEADERS_TIMEOUT = 10_000;
 const CHECK_INTERVAL = 2_000;
 
 export function createWebTransport(options: WebTransportOptions): Transport {
-  const { services, places, limits, liveness, times, tls, log, clock, cors, pages = () => false } = options;
+  const { services, spans, onRefused, places, limits, liveness, times, tls, log, clock, cors, pages = () => false } = options;
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
   const guard = createRequestGuard(clock);
   const readers = createReaderGuard(clock, liveness);
   const openEnded = openEndedPaths(services);
-  const dispatcher = createDispatcher(services, log);
+  const dispatcher = createDispatcher({ services, log, spans, onRefused });
   const handle = createWebHandler({
     services,
     dispatcher,
