@@ -319,7 +319,7 @@ it("a log that cannot be written into the database is reported once each way; al
   await kept(folder, store, tryAcquire("b"));
   await kept(folder, store, tryAcquire("c"));
   expect(reports()).toEqual([1, 0]);
-  expect(log.at("error")[0]?.fields).toEqual({ folder: "/data", err: "disk I/O error" });
+  expect(log.at("error")[0]?.fields).toEqual({ event: "store-log-grows", folder: "/data", err: "disk I/O error" });
   folder.logGrows = undefined;
   await kept(folder, store, tryAcquire("d"));
   await kept(folder, store, tryAcquire("e"));
