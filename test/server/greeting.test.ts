@@ -56,7 +56,15 @@ it("elsewhere it is one JSON object, of the form of the log", () => {
     greeting({ server, config, isTerminal: false, program: "npx backpressure", now: 5 });
   const text = json(loaded(readDataChoice("/chosen", "option")));
   expect(text).toMatch(/^\{.*\}\n$/);
-  const about = { level: 30, time: 5, event: "serving", grpc: "127.0.0.1:50051", web: "http://[::1]:8080", workers: 0, msg: SERVES };
+  const about = {
+    level: 30,
+    time: 5,
+    event: "serving",
+    grpc: "127.0.0.1:50051",
+    web: "http://[::1]:8080",
+    workers: 0,
+    msg: SERVES,
+  };
   expect(JSON.parse(text)).toEqual({ ...about, data: "/chosen", config: null });
   const { data, config } = JSON.parse(json(loaded(undefined, "limiters: []")));
   expect([data, config]).toEqual([null, `${process.cwd()}/b.yaml`]);
