@@ -51,10 +51,24 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
     const { transport, close } = openNodeTransport(address, options);
     return createClientOn(NODE, { ...options, transport, address }, close);
   }
-  const { answerWithin = ANSWER_WITHIN, pingInterval, pingTimeout, maxStreamsPerConnection, tls, token, headers } = options;
+  const {
+    answerWithin = ANSWER_WITHIN,
+    pingInterval,
+    pingTimeout,
+    maxStreamsPerConnection,
+    tls,
+    token,
+    headers,
+  } = options;
   const connection = [pingInterval, pingTimeout, maxStreamsPerConnection];
   const identity = [tls?.caFile, tls?.certFile, tls?.keyFile, tls?.serverName, token && identityOf(token)];
-  const key = JSON.stringify([originOf(address), answerWithin, ...connection, ...identity, headers && identityOf(headers)]);
+  const key = JSON.stringify([
+    originOf(address),
+    answerWithin,
+    ...connection,
+    ...identity,
+    headers && identityOf(headers),
+  ]);
   const { item, leave } = SESSIONS.take(key, () => openSessionTransport(address, options, answerWithin));
   return createClientOn(NODE, { ...options, transport: item, address }, leave);
 }

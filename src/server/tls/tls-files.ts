@@ -47,7 +47,7 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
     watchPath(path, {
       onNews: lookSoon,
       onError: (error) =>
-        log.warn({ path, error: error.message }, "cannot watch a file of TLS; SIGHUP makes the server read it"),
+        log.warn({ event: "tls-not-watched", path, error: error.message }, "cannot watch a file of TLS; SIGHUP makes the server read it"),
     }),
   );
 
@@ -61,7 +61,7 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
 
   function sayTaken({ certificate, material: { clientCa } }: Extract<MaterialReading, { kind: "read" }>): void {
     const words = "TLS is spoken with this certificate";
-    log.info({ ...certificate, clientCertificates: clientCa !== undefined }, words);
+    log.info({ event: "tls-taken-up", ...certificate, clientCertificates: clientCa !== undefined }, words);
   }
 
   function lookSoon(): void {
@@ -89,7 +89,7 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
       reported = next.problem;
       failures += 1;
       log.error(
-        { problem: next.problem, failures },
+        { event: "tls-refused", problem: next.problem, failures },
         "the files of TLS have changed and cannot be used; what is in force stays",
       );
       return;

@@ -5,8 +5,8 @@ import type { ServerSettings } from "../../config/settings.ts";
 import type { LogFields } from "../../log.ts";
 import type { ExpositionFormat } from "../../scrape.ts";
 import type { StreamEnd } from "../../service/rpc.ts";
-import type { TlsMaterial } from "../../transport/port/tls-material.ts";
 import type { SpanBatch } from "../../tracing/span-batches.ts";
+import type { TlsMaterial } from "../../transport/port/tls-material.ts";
 import type { FrontListeners } from "../front.ts";
 
 /** A `ServerState` as it is sent. */

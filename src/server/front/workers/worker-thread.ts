@@ -48,7 +48,14 @@ export function threadName(index: number): string {
 }
 
 /** Resolves when the thread can be asked; rejects if it ends before, after `onEnd`. */
-export function startWorkerThread({ clock, job, log, onScrape, onSpans, onEnd }: WorkerThreadOptions): Promise<WorkerThread> {
+export function startWorkerThread({
+  clock,
+  job,
+  log,
+  onScrape,
+  onSpans,
+  onEnd,
+}: WorkerThreadOptions): Promise<WorkerThread> {
   const worker = new Worker(WORKER, {
     name: threadName(job.index),
     workerData: job,

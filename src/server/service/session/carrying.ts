@@ -9,6 +9,7 @@ import {
   SessionRenewedSchema,
 } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
 import { refusal } from "../../machine/reasons.ts";
+import type { TraceContext } from "../../tracing/trace-context.ts";
 import {
   Code,
   cancelled,
@@ -20,7 +21,6 @@ import {
   tooManyCommands,
   WireError,
 } from "../../wire/error-wire.ts";
-import type { TraceContext } from "../../tracing/trace-context.ts";
 import { OK, statusToWire } from "../../wire/status-wire.ts";
 import { optionalDuration } from "../../wire/time-wire.ts";
 import { hide } from "../access/decide.ts";

@@ -76,7 +76,7 @@ export function guardHandshakes(options: {
         socket.unshift(head);
         enter(socket);
       } else {
-        log.debug({ peer: peerOf(socket) }, "a connection to a TLS port is refused: it speaks plain text");
+        log.debug({ event: "plain-text-refused", peer: peerOf(socket) }, "a connection to a TLS port is refused: it speaks plain text");
         answerPlainText(socket, head, clock);
       }
     });
@@ -86,7 +86,7 @@ export function guardHandshakes(options: {
     socket.on("error", () => {});
   });
   server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
-    log.debug({ peer: peerOf(socket), error: error.message }, "a TLS handshake has failed");
+    log.debug({ event: "handshake-failed", peer: peerOf(socket), error: error.message }, "a TLS handshake has failed");
     socket.destroy();
   });
   return undecided;

@@ -58,7 +58,7 @@ async function answer(request: WebRequest, response: WebResponse, options: Metri
       refuse(response, error.message);
       return;
     }
-    log.debug({ err: error }, "a scrape of the metrics has broken off");
+    log.debug({ event: "scrape-broken-off", err: error }, "a scrape of the metrics has broken off");
     if (response.headersSent) breakOff(response);
     else refuse(response, "the metrics cannot be read now: the server stops");
   } finally {

@@ -38,7 +38,20 @@ const HEADERS_TIMEOUT = 10_000;
 const CHECK_INTERVAL = 2_000;
 
 export function createWebTransport(options: WebTransportOptions): Transport {
-  const { services, spans, onRefused, places, limits, liveness, times, tls, log, clock, cors, pages = () => false } = options;
+  const {
+    services,
+    spans,
+    onRefused,
+    places,
+    limits,
+    liveness,
+    times,
+    tls,
+    log,
+    clock,
+    cors,
+    pages = () => false,
+  } = options;
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
   const guard = createRequestGuard(clock);
