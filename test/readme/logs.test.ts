@@ -14,7 +14,7 @@ const sources = globSync("src/server/**/*.ts", { cwd: ROOT, exclude: ["src/serve
 /** A call of the log, up to where its event stands. */
 const CALL = /\blog\??\.(debug|info|warn|error)\(\s*\{\s*(?:event(?:: "([a-z-]+)")?)?/g;
 /** Lines whose event is a parameter of the function that writes them. */
-const BY_PARAMETER = /\bwarn\("([a-z-]+)"/g;
+const BY_PARAMETER = /\bwarn\(\s*"([a-z-]+)"/g;
 
 const written = sources.flatMap(({ path, text }) => [
   ...[...text.matchAll(CALL)].map(([found, level, event]) => ({ path, found, level: level ?? "", event })),

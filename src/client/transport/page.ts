@@ -52,13 +52,14 @@ interface SaidWith {
 
 /** Where the client's own headers cannot be said, the words are said without them: nobody would hear of the error. */
 function headOf({ methodKind }: DescMethod, { token, headers }: SaidWith): Headers {
-  const known = token?.();
-  const authorization = known === undefined ? {} : { authorization: `Bearer ${known}` };
   let own: CallHeaders = {};
   try {
     if (headers !== undefined) own = checked(headers());
   } catch {
     // See above.
   }
-  return requestHeader(methodKind, true, undefined, { ...own, ...authorization }, false);
+  const all = requestHeader(methodKind, true, undefined, own, false);
+  const known = token?.();
+  if (known !== undefined) all.set("authorization", `Bearer ${known}`);
+  return all;
 }

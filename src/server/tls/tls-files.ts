@@ -47,7 +47,10 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
     watchPath(path, {
       onNews: lookSoon,
       onError: (error) =>
-        log.warn({ event: "tls-not-watched", path, error: error.message }, "cannot watch a file of TLS; SIGHUP makes the server read it"),
+        log.warn(
+          { event: "tls-not-watched", path, error: error.message },
+          "cannot watch a file of TLS; SIGHUP makes the server read it",
+        ),
     }),
   );
 

@@ -56,11 +56,9 @@ export interface CarryingPorts {
 }
 
 export interface CarryingOptions {
-  /** That of the session. */
-  readonly call: Call;
   readonly outbox: SessionOutbox;
   /** Who has the session, and from where. */
-  readonly call: Pick<Call, "caller" | "peer">;
+  readonly call: Call;
   /** The session's sides, once it is open. */
   readonly sides: () => Sides;
   /** The server takes nothing new. */

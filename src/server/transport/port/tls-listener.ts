@@ -76,7 +76,10 @@ export function guardHandshakes(options: {
         socket.unshift(head);
         enter(socket);
       } else {
-        log.debug({ event: "plain-text-refused", peer: peerOf(socket) }, "a connection to a TLS port is refused: it speaks plain text");
+        log.debug(
+          { event: "plain-text-refused", peer: peerOf(socket) },
+          "a connection to a TLS port is refused: it speaks plain text",
+        );
         answerPlainText(socket, head, clock);
       }
     });
