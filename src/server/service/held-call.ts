@@ -130,7 +130,6 @@ class HeldCall<Q, N, E extends Said, O> implements OpenCall {
     this.#engineStream = kind.openStream(
       (news) => this.#hear(news),
       (error) => this.#lose(error),
-      this.#stream.span?.context,
     );
   }
 
@@ -143,6 +142,7 @@ class HeldCall<Q, N, E extends Said, O> implements OpenCall {
       by,
       (answer) => this.#answer(answer),
       (error) => this.#lose(error),
+      this.#stream.span?.context,
     );
   }
 
