@@ -183,10 +183,6 @@ class WatchedCall implements UnaryCall {
     return this.#call.span;
   }
 
-  set span(span: OpenSpan | undefined) {
-    this.#call.span = span;
-  }
-
   header(name: string): string | undefined {
     return this.#call.header(name);
   }
@@ -230,10 +226,6 @@ class WatchedStream<O> implements ServerStream<O>, UnderWay {
 
   get span(): OpenSpan | undefined {
     return this.#stream.span;
-  }
-
-  set span(span: OpenSpan | undefined) {
-    this.#stream.span = span;
   }
 
   header(name: string): string | undefined {

@@ -34,10 +34,6 @@ export class TracedStream<I, O> implements BidiStream<I, O> {
     return this.#stream.span;
   }
 
-  set span(span: OpenSpan | undefined) {
-    this.#stream.span = span;
-  }
-
   get probed(): boolean {
     return this.#stream.probed;
   }

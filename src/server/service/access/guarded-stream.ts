@@ -1,6 +1,7 @@
 /** A stream that ends when what it waits for, or watches, is allowed no longer. */
 
 import type { Caller } from "../../access/caller.ts";
+import type { OpenSpan } from "../../tracing/tracer.ts";
 import type { WireError } from "../../wire/error-wire.ts";
 import type { ServerStream, StreamEnd } from "../rpc.ts";
 
@@ -34,6 +35,10 @@ export class GuardedStream<O> implements ServerStream<O> {
 
   get caller(): Caller {
     return this.#stream.caller;
+  }
+
+  get span(): OpenSpan | undefined {
+    return this.#stream.span;
   }
 
   get probed(): boolean {

@@ -27,6 +27,7 @@ import { createMemoryStore } from "../../../../../src/server/store/memory-store.
 import type { WireError } from "../../../../../src/server/wire/error-wire.ts";
 import { callOf } from "../../../../support/call-of.ts";
 import { createFakeClock } from "../../../../support/fake-clock.ts";
+import { createMemoryLog } from "../../../transport/support/memory-log.ts";
 
 /** What errors carry. */
 const DETAILS = createRegistry(file_google_rpc_error_details);
@@ -72,6 +73,7 @@ export function createStage(access?: readonly AccessEntry[]) {
   });
   const { services, show } = createServices({
     clock,
+    log: createMemoryLog(),
     engine,
     boards,
     secretKey: createSecretKey(),
