@@ -15,11 +15,11 @@ import { createHealth } from "../service/health.ts";
 import { createHeartbeats } from "../service/heartbeats.ts";
 import { createLimiterService } from "../service/limiter-service.ts";
 import { logActs } from "../service/operator-acts.ts";
+import type { Overloads } from "../service/overloads.ts";
 import { createReflection } from "../service/reflection.ts";
 import type { RpcService, StreamEnd } from "../service/rpc.ts";
 import type { CommandTraces } from "../service/session/command-traces.ts";
 import { createSessionService } from "../service/session/session-service.ts";
-import type { WireError } from "../wire/error-wire.ts";
 import type { ServerState } from "./front.ts";
 
 export interface ServicesOptions {
@@ -34,7 +34,7 @@ export interface ServicesOptions {
   /** Unset: no spans are made. */
   readonly commandTraces?: CommandTraces | undefined;
   /** Hears of each command of a session that is refused. */
-  readonly onRefused?: ((error: WireError) => void) | undefined;
+  readonly onRefused?: Overloads["refused"] | undefined;
 }
 
 export interface Services {
