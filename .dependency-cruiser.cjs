@@ -149,6 +149,7 @@ module.exports = {
         "server/store/store\\.ts$",
         "server/config/settings\\.ts$",
         "server/protobuf/",
+        "server/otlp/",
         "server/(clock|log|scrape)\\.ts$",
       ],
       "Metrics are read of the machines and written for whoever asks; where the figures come from, the composition root knows.",

@@ -1,6 +1,6 @@
 /** Ids and secrets: the only file that asks for randomness. */
 
-import { hash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 
 export interface Ids {
   /** A fresh id for a waiter and the lease that it will be: unguessable, and sorted by nothing. */
@@ -17,6 +17,11 @@ const POOL_IDS = 256;
 const SECRET_LENGTH = 43;
 /** A power of two. */
 const RECENT_SECRETS = 1_024;
+
+/** An id of this process, for telemetry: another after each start. */
+export function createInstanceId(): string {
+  return randomUUID();
+}
 
 /** 32 bytes under which secrets are made, fresh. */
 export function createSecretKey(): Uint8Array {

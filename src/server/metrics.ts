@@ -1,14 +1,17 @@
 /** What the server measures of itself: joins the figures of its parts, and whoever reads them. */
 
 import type { Clock } from "./clock.ts";
+import { type OtlpSettings, otlpUrl } from "./config/otlp-target.ts";
 import { addressText, type MetricsSettings } from "./config/settings.ts";
 import type { FrontFigures } from "./front/front.ts";
 import { createThreadMeter } from "./front/thread-meter.ts";
 import type { Log } from "./log.ts";
-import { createCollect } from "./metrics/collect.ts";
+import { type Collect, createCollect } from "./metrics/collect.ts";
+import type { MetricsExporter } from "./metrics/exporter.ts";
 import { createProcessReader } from "./metrics/process-figures.ts";
 import { createScraper } from "./metrics/scraper.ts";
 import type { ServerFigures } from "./metrics/server-samples.ts";
+import type { Resource } from "./otlp/resource.ts";
 import type { Owner } from "./owner.ts";
 import type { Scraper } from "./scrape.ts";
 import type { Store } from "./store/store.ts";
@@ -20,6 +23,8 @@ export interface Metrics {
   readonly scraper: Scraper;
   /** Opens the port for metrics alone, if the settings have one. Rejects with what is wrong, where, and what to do. */
   listen(): Promise<BoundAddress | undefined>;
+  /** Sends what is measured now to the receiver, if there is one, and nothing more from here on. Waits two seconds at most. */
+  sendLast(): Promise<void>;
   /** Measures no more. Harmless to call twice. */
   close(): Promise<void>;
 }
@@ -33,12 +38,14 @@ export interface MetricsOptions {
   /** In force now. */
   readonly settings: () => MetricsSettings;
   readonly server: () => Omit<ServerFigures, "version">;
+  readonly resource: Resource;
 }
 
-/** Nothing listens yet. */
-export function createMetrics({ clock, log, owner, store, front, settings, server }: MetricsOptions): Metrics {
+/** Nothing listens yet. What sends metrics is loaded only where a receiver is configured. */
+export async function createMetrics(options: MetricsOptions): Promise<Metrics> {
+  const { clock, log, owner, store, front, settings, server, resource } = options;
   const meter = createThreadMeter(clock);
-  const { listen } = settings();
+  const { listen, otlp, exportInterval } = settings();
   /** Gives other calls a turn. */
   const turn = () => new Promise<void>((resolve) => void clock.schedule(clock.now(), false, resolve));
   const collect = createCollect(
@@ -55,12 +62,39 @@ export function createMetrics({ clock, log, owner, store, front, settings, serve
   );
   const scraper = createScraper({ collect, turn });
   const listener = listen === undefined ? undefined : createMetricsListener({ scraper, clock, log });
+  const exporter =
+    otlp && (await openExporter({ clock, log, collect, turn, resource, target: otlp, interval: exportInterval }));
   return {
     scraper,
     listen: async () => (listen === undefined ? undefined : listener?.listen(addressText(listen))),
+    sendLast: async () => exporter?.close(),
     async close() {
       meter.stop();
       await listener?.close();
     },
   };
+}
+
+async function openExporter(options: {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly collect: Collect;
+  readonly turn: () => Promise<void>;
+  readonly resource: Resource;
+  readonly target: OtlpSettings;
+  /** µs. */
+  readonly interval: number;
+}): Promise<MetricsExporter> {
+  const { clock, resource, target, ...rest } = options;
+  const [{ createMetricsExporter }, { createOtlpSender }] = await Promise.all([
+    import("./metrics/exporter.ts"),
+    import("./otlp/sender.ts"),
+  ]);
+  return createMetricsExporter({
+    ...rest,
+    clock,
+    url: otlpUrl(target, "metrics"),
+    about: { resource: resource.attributes, version: VERSION, since: clock.wallTime(clock.now()) },
+    send: createOtlpSender({ target, signal: "metrics" }),
+  });
 }

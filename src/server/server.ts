@@ -7,10 +7,11 @@ import { runningConfigMessage } from "./config/running-config.ts";
 import { addressText, restartFields, settingsInForce } from "./config/settings.ts";
 import type { Front, FrontAddresses, ServerState } from "./front/front.ts";
 import { openFront } from "./front/open-front.ts";
-import { createSecretKey } from "./ids.ts";
+import { createInstanceId, createSecretKey } from "./ids.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { openStore } from "./open-store.ts";
+import { resourceOf } from "./otlp/resource.ts";
 import { createOwner } from "./owner.ts";
 import type { Store } from "./store/store.ts";
 import { openTlsFiles, type TlsFilesWatch } from "./tls/tls-files.ts";
@@ -117,12 +118,13 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
   }
 
   sayNotes(config, log);
-  const tracing = await openTracing({ clock, log, settings: () => settings, random: options.random });
+  const resource = resourceOf(createInstanceId());
+  const tracing = await openTracing({ clock, log, settings: () => settings, random: options.random, resource });
   const owner = await createOwner({ config, clock, store, log, tracer: tracing?.tracer });
   const { engines } = owner;
   const secretKey = store.secretKey ?? createSecretKey();
-  const metrics = createMetrics({
-    ...{ clock, log, owner, store },
+  const metrics = await createMetrics({
+    ...{ clock, log, owner, store, resource },
     front: () => front.figures(),
     settings: () => settings.metrics,
     server: () => ({
@@ -151,6 +153,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
   async function end(): Promise<void> {
     stopWatchingDescriptors();
     tls?.close();
+    await metrics.sendLast();
     await front.sendAway();
     // Before the streams end: else each stream's end would free a place, and the next step could grant it to another.
     await owner.close();

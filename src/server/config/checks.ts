@@ -17,6 +17,7 @@ export function checkTogether(config: Config, settings: ServerSettings, complain
   checkAuth(settings, complaints);
   checkWhoMayCall(settings, complaints);
   checkOtlpTarget("traces.otlp", config.traces?.otlp, complaints);
+  checkOtlpTarget("metrics.otlp", config.metrics?.otlp, complaints);
   noteIneffective(settings, complaints);
 }
 
@@ -138,11 +139,14 @@ function checkAccess({ access }: Config, complaints: Complaints): void {
 }
 
 /** Notes fields that are given but have no effect beside the others. */
-function noteIneffective({ store, listeners, traces }: ServerSettings, complaints: Complaints): void {
+function noteIneffective({ store, listeners, traces, metrics }: ServerSettings, complaints: Complaints): void {
   if (store === undefined) {
     for (const field of ["store.leases", "store.max_megabytes"]) {
       complaints.note(field, "has no effect without store.folder: nothing is kept");
     }
+  }
+  if (metrics.otlp === undefined) {
+    complaints.note("metrics.export_interval", "has no effect without metrics.otlp: metrics are sent nowhere");
   }
   if (traces.otlp === undefined) {
     complaints.note("traces.ratio", "has no effect without traces.otlp: no spans are made");

@@ -57,6 +57,8 @@ export function settingsMessage(settings: ServerSettings): Config {
       maxLimiters: metrics.maxLimiters,
       keys: metrics.keys.map(({ limiter, key }) => ({ limiter, key })),
       listen: metrics.listen === undefined ? "" : addressText(metrics.listen),
+      exportInterval: microsToDuration(metrics.exportInterval),
+      ...(metrics.otlp && { otlp: otlpMessage(metrics.otlp) }),
     },
     traces: { ratio: traces.ratio, ...(traces.otlp && { otlp: otlpMessage(traces.otlp) }) },
     ...(store && {

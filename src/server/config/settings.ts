@@ -58,6 +58,10 @@ export interface MetricsSettings {
   readonly keys: readonly { readonly limiter: string; readonly key: string }[];
   /** Undefined: the web port serves them. */
   readonly listen: Address | undefined;
+  /** Undefined: they are sent nowhere. */
+  readonly otlp: OtlpSettings | undefined;
+  /** µs. */
+  readonly exportInterval: number;
 }
 
 /** Where the files of TLS are. */
@@ -171,6 +175,8 @@ export function serverSettings({
       maxLimiters: metrics?.maxLimiters ?? 1_000,
       keys: (metrics?.keys ?? []).map(({ limiter, key }) => ({ limiter, key })),
       listen: metrics?.listen ? parseAddress(metrics.listen) : undefined,
+      otlp: otlpSettings(metrics?.otlp),
+      exportInterval: micros(metrics?.exportInterval, 60 * SECOND),
     },
     tls: tls && {
       certFile: tls.certFile,
@@ -232,6 +238,8 @@ const RESTART_FIELDS: Readonly<Record<string, Read>> = {
   "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
   workers: ({ workers }) => workers,
   "metrics.listen": ({ metrics }) => metrics.listen,
+  "metrics.otlp": ({ metrics }) => metrics.otlp,
+  "metrics.export_interval": ({ metrics }) => metrics.exportInterval,
   "traces.otlp": ({ traces }) => traces.otlp,
 };
 
@@ -266,7 +274,7 @@ export function settingsInForce(running: ServerSettings, next: ServerSettings): 
   const { drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel, ...rest } = next;
   const { access, callerBounds } = rest;
   const bounds = { maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, access, callerBounds };
-  const metrics = { ...next.metrics, listen: running.metrics.listen };
+  const metrics = { ...running.metrics, maxLimiters: next.metrics.maxLimiters, keys: next.metrics.keys };
   const { auth, allowAnonymous } = next;
   const traces = { ...running.traces, ratio: next.traces.ratio };
   return { ...running, ...bounds, drainTimeout, logLevel, metrics, auth, allowAnonymous, traces };

@@ -16,7 +16,7 @@ export const POINTS_AT_ONCE = 1_000;
 
 export interface OtlpOptions {
   /** What the server is, by OpenTelemetry's names. */
-  readonly resource: Readonly<Record<string, string>>;
+  readonly resource: Readonly<Record<string, string | number>>;
   readonly version: string;
   /** ms since 1970: from when on counters count, and when they were read. */
   readonly since: number;
@@ -99,7 +99,7 @@ const CONVENTIONAL: Readonly<Record<string, string>> = {
   rpc_response_status_code: "rpc.response.status_code",
 };
 
-function writeResource(writer: Writer, attributes: Readonly<Record<string, string>>): void {
+function writeResource(writer: Writer, attributes: Readonly<Record<string, string | number>>): void {
   const start = writer.fork(RESOURCE);
   for (const [key, value] of Object.entries(attributes)) writeAttribute(writer, RESOURCE_ATTRIBUTE, key, value);
   writer.join(start);
@@ -145,11 +145,12 @@ function writeAttributes(writer: Writer, tag: number, { names, values }: Labels)
   }
 }
 
-function writeAttribute(writer: Writer, tag: number, key: string, value: string): void {
+function writeAttribute(writer: Writer, tag: number, key: string, value: string | number): void {
   const start = writer.fork(tag);
   writer.string(KEY, key);
   const any = writer.fork(VALUE);
-  writer.string(STRING_VALUE, value);
+  if (typeof value === "string") writer.string(STRING_VALUE, value);
+  else writer.int64(INT_VALUE, BigInt(value));
   writer.join(any);
   writer.join(start);
 }
@@ -208,3 +209,4 @@ const HISTOGRAM_ATTRIBUTE = tag(9, LENGTH_DELIMITED);
 const KEY = tag(1, LENGTH_DELIMITED);
 const VALUE = tag(2, LENGTH_DELIMITED);
 const STRING_VALUE = tag(1, LENGTH_DELIMITED);
+const INT_VALUE = tag(3, VARINT);

@@ -1,28 +1,10 @@
 /** Writes spans as an `ExportTraceServiceRequest` of OTLP, in protobuf, and reads what a receiver says against them. */
 
-import { hostname } from "node:os";
+import type { Resource } from "../otlp/resource.ts";
 import { Reader } from "../protobuf/reader.ts";
 import { Writer } from "../protobuf/writer.ts";
 import { VERSION } from "../version.ts";
 import type { AttributeValue, Span } from "./span.ts";
-
-/** What the server is, by OpenTelemetry's names. */
-export interface Resource {
-  readonly attributes: Readonly<Record<string, AttributeValue>>;
-}
-
-/** Returns what tells this process from others, and from itself after a restart. */
-export function resourceOf(instance: string): Resource {
-  return {
-    attributes: {
-      "service.name": "ggen-backpressure",
-      "service.version": VERSION,
-      "service.instance.id": instance,
-      "host.name": hostname(),
-      "process.pid": process.pid,
-    },
-  };
-}
 
 const writer = new Writer();
 

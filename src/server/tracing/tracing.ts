@@ -1,10 +1,10 @@
 /** The server's tracing: one tracer for what is decided here, and one exporter for the spans of all threads. */
 
-import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { otlpUrl } from "../config/otlp-target.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
+import type { Resource } from "../otlp/resource.ts";
 import type { Random } from "./random.ts";
 import type { SpanBatch } from "./span-batches.ts";
 import type { Tracer } from "./tracer.ts";
@@ -23,10 +23,17 @@ export interface TracingOptions {
   readonly settings: () => Pick<ServerSettings, "traces">;
   /** Chance; unset: the system's. */
   readonly random?: Random | undefined;
+  readonly resource: Resource;
 }
 
 /** Returns nothing, and loads nothing, where no receiver is configured. */
-export async function openTracing({ clock, log, settings, random }: TracingOptions): Promise<Tracing | undefined> {
+export async function openTracing({
+  clock,
+  log,
+  settings,
+  random,
+  resource,
+}: TracingOptions): Promise<Tracing | undefined> {
   const { otlp } = settings().traces;
   if (otlp === undefined) return undefined;
   const [
@@ -34,7 +41,7 @@ export async function openTracing({ clock, log, settings, random }: TracingOptio
     { createSystemRandom },
     { createSpanExporter },
     { createOtlpSender },
-    { encodeSpans, complaintOf, resourceOf },
+    { encodeSpans, complaintOf },
   ] = await Promise.all([
     import("./tracer.ts"),
     import("./random.ts"),
@@ -42,7 +49,6 @@ export async function openTracing({ clock, log, settings, random }: TracingOptio
     import("../otlp/sender.ts"),
     import("./encode-spans.ts"),
   ]);
-  const resource = resourceOf(randomUUID());
   const exporter = createSpanExporter({
     clock,
     log,

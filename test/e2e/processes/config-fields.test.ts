@@ -201,8 +201,8 @@ test("which files TLS has waits for a restart", async () => {
 /** By the log that the process makes of it: see the test of its own. */
 const IN_A_PROCESS = ["logging.level"];
 
-/** By the spans that a receiver is sent: see `test/e2e/traces.test.ts`. */
-const AT_A_RECEIVER = ["traces.otlp", "traces.ratio"];
+/** By what a receiver is sent: see `test/e2e/traces.test.ts` and `metrics-export.test.ts` beside it. */
+const AT_A_RECEIVER = ["traces.otlp", "traces.ratio", "metrics.otlp", "metrics.export_interval"];
 
 const BASE: Yaml = {
   workers: 0,

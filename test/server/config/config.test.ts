@@ -43,7 +43,7 @@ const DEFAULTS = {
   logLevel: "info",
   allowAnonymous: false,
   workers: defaultWorkers(availableParallelism()),
-  metrics: { maxLimiters: 1_000, keys: [], listen: undefined },
+  metrics: { maxLimiters: 1_000, keys: [], listen: undefined, otlp: undefined, exportInterval: 60 * SECOND },
   traces: { otlp: undefined, ratio: 0 },
 };
 
@@ -81,7 +81,7 @@ drain: {timeout: 0}
 logging: {level: warn}
 workers: 3
 allow_anonymous: true
-metrics: {max_limiters: 0, keys: [{limiter: tenants, key: acme}], listen: "[::]:9464"}
+metrics: {max_limiters: 0, keys: [{limiter: tenants, key: acme}], listen: "[::]:9464", otlp: {url: "http://c:4318"}, export_interval: 10s}
 traces: {ratio: 0.25, otlp: {url: "https://a/b", headers: [{name: X-Key, value: v}, {name: y, value_file: f}]}}
 `);
     expect(settings).toEqual({
@@ -106,7 +106,13 @@ traces: {ratio: 0.25, otlp: {url: "https://a/b", headers: [{name: X-Key, value: 
       logLevel: "warn",
       workers: 3,
       allowAnonymous: true,
-      metrics: { maxLimiters: 0, keys: [{ limiter: "tenants", key: "acme" }], listen: { host: "::", port: 9_464 } },
+      metrics: {
+        maxLimiters: 0,
+        keys: [{ limiter: "tenants", key: "acme" }],
+        listen: { host: "::", port: 9_464 },
+        otlp: { url: "http://c:4318", headers: [] },
+        exportInterval: 10 * SECOND,
+      },
       traces: {
         ratio: 0.25,
         otlp: {

@@ -7,7 +7,7 @@ import { FAMILIES, type Family } from "../../../src/server/metrics/families.ts";
 import { Labels, NO_LABELS } from "../../../src/server/metrics/labels.ts";
 import { POINTS_AT_ONCE, writeOtlp } from "../../../src/server/metrics/otlp.ts";
 import { type FamilySamples, samplesOf } from "../../../src/server/metrics/samples.ts";
-import { decodeOtlp } from "../../support/otlp/decode.ts";
+import { decodeOtlp } from "../../support/otlp/receiver.ts";
 
 const REQUEST = "collector.metrics.v1.ExportMetricsServiceRequest";
 const ABOUT = {

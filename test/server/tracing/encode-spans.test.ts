@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { complaintOf, encodeSpans, resourceOf } from "../../../src/server/tracing/encode-spans.ts";
+import { resourceOf } from "../../../src/server/otlp/resource.ts";
+import { complaintOf, encodeSpans } from "../../../src/server/tracing/encode-spans.ts";
 import type { Span } from "../../../src/server/tracing/span.ts";
 import { decodeOtlp } from "../../support/otlp/receiver.ts";
 
