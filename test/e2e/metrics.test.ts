@@ -1,7 +1,10 @@
 /** What a scrape says is what the calls themselves say. */
 
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect as connectTo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { WorkOutcome } from "../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
@@ -165,6 +168,34 @@ test("the server says that it serves, and from when on it has its configuration"
   expect(read.text).toMatch(/^backpressure_build_info\{version="[^"]+",node="[^"]+"\} 1$/m);
   expect(of("process_resident_memory_bytes")).toBeGreaterThan(1e7);
   expect(of("process_cpu_seconds_total")).toBeGreaterThan(0);
+});
+
+test("a server that drains says so until its end", async () => {
+  await using server = await startTestServer(`${DB}drain: { timeout: 60s }\n`);
+  const held = await hold(server.grpc(), "db");
+  const stopped = server.stop();
+  const read = await scrape(server.url);
+  expect([read.value("backpressure_draining"), read.value("backpressure_serving")]).toEqual([1, 0]);
+  held.cancel();
+  await stopped;
+});
+
+test("what is kept has its size and its commits; a server that may not know every lease says how long it learns", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "backpressure-metrics-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const yaml = `store: { folder: ${folder}, leases: none }\n${DB}`;
+  {
+    await using server = await startTestServer(yaml);
+    await server.grpc().call(tryAcquire, { claims: [{ limiter: "db" }], ttl: { seconds: 60n } });
+    const read = await scrape(server.url);
+    expect(read.value("backpressure_learning_seconds_remaining")).toBe(0);
+    expect(read.value("backpressure_store_commit_seconds_count")).toBeGreaterThan(0);
+    expect(read.value("backpressure_store_bytes")).toBeGreaterThan(4_096);
+  }
+  await using server = await startTestServer(yaml);
+  const left = (await scrape(server.url)).value("backpressure_learning_seconds_remaining");
+  expect(left).toBeGreaterThan(30);
+  expect(left).toBeLessThanOrEqual(60);
 });
 
 test("OpenMetrics is spoken to whoever prefers it", async () => {

@@ -10,6 +10,7 @@ import { add, BOARD, work } from "../../support/board.ts";
 import { promtool, requirePrometheus, startPrometheus } from "../../support/prometheus.ts";
 import { scrape } from "../../support/scrape.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
+import { startServerProcess } from "../../support/server-process.ts";
 
 /** With everything that there are families for. */
 async function startBusy(): Promise<TestServer> {
@@ -71,4 +72,26 @@ test("Prometheus scrapes it, in OpenMetrics as it prefers to", async (context) =
     1,
   );
   expect(await value('backpressure_limiter_key_permits_in_use{limiter="tenants",key="acme"}')).toEqual([1]);
+});
+
+test("a file that is not taken up is counted, and the last reload was none until one is", async () => {
+  const limiters = "limiters: [{ name: db, max_concurrent: 1 }]\n";
+  await using server = await startServerProcess(limiters);
+  const reloads = async () => {
+    const read = await scrape(server.url);
+    const of = (name: string) => read.value(`backpressure_config_${name}`);
+    return [of("reload_failures_total"), of("last_reload_successful")];
+  };
+  expect(await reloads()).toEqual([0, 1]);
+  const { "": loadedAt } = (await scrape(server.url)).of("backpressure_config_last_reload_timestamp_seconds");
+  server.configure("wrong: 1\n");
+  await server.logged(/not taken up/);
+  expect(await reloads()).toEqual([1, 0]);
+  server.configure(limiters);
+  await server.logged(/in force already/);
+  expect(await reloads()).toEqual([1, 1]);
+  server.configure(`${limiters}drain: { timeout: 1s }\n`);
+  await server.logged(/has changed and is taken up/);
+  const { "": reloadedAt } = (await scrape(server.url)).of("backpressure_config_last_reload_timestamp_seconds");
+  expect(reloadedAt).toBeGreaterThan(loadedAt ?? 0);
 });
