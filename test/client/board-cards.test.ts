@@ -66,7 +66,13 @@ describe("a card that is read", () => {
         priority: -3,
         stage: "Review",
         state: CardState.SENT_BACK,
-        lease: { worker: "ana", fencingToken: 2n ** 63n, pullTime: timestampFromMs(1000), live: false },
+        lease: {
+          worker: "ana",
+          caller: "user-1",
+          fencingToken: 2n ** 63n,
+          pullTime: timestampFromMs(1000),
+          live: false,
+        },
         attempt: 2,
         reason: "red",
         result: "r",
@@ -89,6 +95,7 @@ describe("a card that is read", () => {
       state: "sent-back",
       lease: {
         worker: "ana",
+        caller: "user-1",
         fencingToken: 2n ** 63n,
         pullTime: new Date(1000),
         ttlMs: undefined,

@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what a request id has stood for is forgotten",
     file: `${MACHINE}/limiter/requests.ts`,
-    find: "state.pastRequests.set(requestId, past, state.now);",
+    find: "state.pastRequests.set(keyOfCaller(caller, requestId), past, state.now);",
     replace: "",
     tests: [LEAKS, TRACE, MODEL],
   },
