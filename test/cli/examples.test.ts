@@ -38,9 +38,9 @@ function argsOf(line: string): readonly string[] | undefined {
   return args;
 }
 
-/** Whether a line names the program, and not a file, a package or a service of that name. */
+/** Whether a line names the program, and not a file, a package, a service or a namespace of that name. */
 function namesProgram(line: string): boolean {
-  return /(?<![\w./-])backpressure(?![\w./-])/.test(line);
+  return /(?<![\w./-]|namespace: )backpressure(?![\w./-])/.test(line);
 }
 
 /** Of lines that name the program, those that cannot be typed, with what is wrong, and how many can. */
