@@ -8,6 +8,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   "ggen-backpressure/express": new URL("../../src/middleware/express.ts", import.meta.url).href,
   // What a reader of the docs has installed.
   express: import.meta.resolve("express"),
+  "@opentelemetry/api": import.meta.resolve("@opentelemetry/api"),
 };
 
 registerHooks({

@@ -70,7 +70,7 @@ export function createAuthenticator({ settings: first, clock, log }: Authenticat
     const address = socket.remoteAddress ?? "unknown";
     const { isToldNow, times } = failures.failed(address);
     const words = "a credential does not count, and its call is refused";
-    if (isToldNow) log.warn({ address, credential: kind, times }, words);
+    if (isToldNow) log.warn({ event: "credential-refused", address, credential: kind, times }, words);
     return undefined;
   }
 

@@ -49,7 +49,7 @@ export function createKeyKeeper({ name, load, onChange, clock, log }: KeyKeeperO
       const text = JSON.stringify(next);
       const isOther = set !== undefined && set.text !== text;
       set = { find: createLocalJWKSet(next), text, loadedAt: clock.now() };
-      if (isFailing) log.info({ issuer: name }, "the keys of an issuer are there again");
+      if (isFailing) log.info({ event: "keys-there-again", issuer: name }, "the keys of an issuer are there again");
       isFailing = false;
       if (isOther) onChange();
     } catch (error) {
@@ -57,7 +57,7 @@ export function createKeyKeeper({ name, load, onChange, clock, log }: KeyKeeperO
         set === undefined
           ? "the keys of an issuer cannot be loaded: its tokens are refused"
           : "the keys of an issuer cannot be loaded: those of before count for a day at most";
-      if (!isFailing) log.error({ issuer: name, error: (error as Error).message }, words);
+      if (!isFailing) log.error({ event: "keys-missing", issuer: name, error: (error as Error).message }, words);
       isFailing = true;
     }
   }

@@ -25,7 +25,8 @@ export function watchKeyFile(
         void keys.refresh();
       });
     },
-    onError: (error) => log.warn({ path, error: error.message }, "cannot watch the keys of an issuer"),
+    onError: (error) =>
+      log.warn({ event: "keys-not-watched", path, error: error.message }, "cannot watch the keys of an issuer"),
   });
   return () => {
     callOff();
