@@ -150,7 +150,7 @@ describe("health, as the image asks it", () => {
       port = Number(probe.address.split(":").at(-1));
     }
     const { listen, env } = configured(port);
-    const path = file("health.yaml", `listeners: { grpc: "${listen}", web: "127.0.0.1:0" }\n`);
+    const path = file("health.yaml", `listeners: { grpc: "${listen}", web: "127.0.0.1:0" }\nallow_anonymous: true\n`);
     const variables = { BACKPRESSURE_CONFIG: path, ...env };
     const [, command = ""] = [words.length, words[0]];
     expect(command).toBe("health");
