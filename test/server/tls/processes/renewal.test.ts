@@ -114,6 +114,10 @@ it("a bad file changes nothing, and is logged once", async () => {
   const { cert } = await authority.issue({ subject: "CN=other" });
   folder.write("server.pem", cert);
   await vi.waitFor(() => expect(lines(running, REFUSED)).toHaveLength(2), 10_000);
+  expect(lines(running, REFUSED)[1]?.fields).toMatchObject({
+    problem: expect.stringMatching(/is not the key of the first certificate/),
+    failures: 2,
+  });
   expect(await presented(server.grpc.port)).toBe("CN=first");
   expect(JSON.stringify(running.log.lines)).not.toContain("PRIVATE KEY");
 });
