@@ -14,8 +14,8 @@ import { ratioOf, spreadOf } from "./support/spread.ts";
 import { type LoadRound, type UnderLoad, underLoad } from "./support/under-load.ts";
 
 /** ms of one side in one round. */
-const SHARE = 700;
-const TURNS = { rounds: 7, warmUp: 2 };
+const SHARE = 600;
+const TURNS = { rounds: 11, warmUp: 2 };
 const IN_FLIGHT = [1, 64, 1_024] as const;
 const UNARY_IN_FLIGHT = 64;
 const DECISIONS = 2;

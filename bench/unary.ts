@@ -18,8 +18,8 @@ const CONNECTIONS = 4;
 /** A connection may send 1,000 cancels a second for ever. */
 const CANCELLING_CONNECTIONS = 32;
 /** ms of one side in one round. */
-const SHARE = 700;
-const TURNS = { rounds: 7, warmUp: 2 };
+const SHARE = 600;
+const TURNS = { rounds: 11, warmUp: 2 };
 const LIMITERS = "limiters: [{ name: db, max_rps: 1000000, max_concurrent: 1000 }, { name: api, max_rps: 1000000 }]\n";
 
 await using cleanup = new AsyncDisposableStack();

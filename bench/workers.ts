@@ -14,8 +14,8 @@ import { ratioOf, spreadOf } from "./support/spread.ts";
 const IN_FLIGHT = 256;
 const CONNECTIONS = 8;
 /** ms */
-const SHARE = 1_000;
-const TURNS = { rounds: 7, warmUp: 2 };
+const SHARE = 700;
+const TURNS = { rounds: 13, warmUp: 2 };
 const limiters = (workers: number) => `workers: ${workers}\nlimiters: [{ name: api, max_rps: 1000000 }]\n`;
 
 interface Loaded {

@@ -20,9 +20,11 @@ export interface Library {
 }
 
 const nothing = () => {};
-const MANY = 20_000;
-/** As coarse as the clock of a thread's CPU is, what takes some tens of ns has to be done often. */
+/** The clock of a thread's CPU may count in steps of 4 ms: a round takes at least some tens of ms, whatever one operation takes. */
+const MANY = 50_000;
 const FAST = 200_000;
+const FASTER = 1_000_000;
+const FASTEST = 2_000_000;
 /** More than a round takes: no library here is to be held up by its rate. */
 const PLENTY = 1_000_000_000;
 
@@ -60,7 +62,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: "async-sema",
     keepsQueue: true,
-    share: FAST,
+    share: FASTEST,
     useOne(permits) {
       const sema = new Sema(permits, { capacity: 1_024 });
       return async () => {
@@ -79,7 +81,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: "cockatiel bulkhead",
     keepsQueue: true,
-    share: FAST,
+    share: FASTEST,
     useOne: (permits) => {
       const policy = bulkhead(permits, 1_000_000);
       return () => policy.execute(nothing);
@@ -92,7 +94,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: "bottleneck",
     keepsQueue: true,
-    share: 50,
+    share: 200,
     useOne: (permits) => {
       const limiter = new Bottleneck({ maxConcurrent: permits });
       return () => limiter.schedule(async () => {});
@@ -105,7 +107,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: "limiter",
     keepsQueue: false,
-    share: FAST,
+    share: FASTER,
     useOne: () => {
       const limiter = new TokenLimiter({ tokensPerInterval: PLENTY, interval: "second" });
       return () => limiter.removeTokens(1);
@@ -118,7 +120,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: "rate-limiter-flexible",
     keepsQueue: false,
-    share: FAST,
+    share: FASTER,
     useOne: () => {
       const limiter = new RateLimiterMemory({ points: PLENTY, duration: 1 });
       return () => limiter.consume("db", 1);
