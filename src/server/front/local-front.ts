@@ -1,6 +1,7 @@
 /** The front in this thread: services over the engines' ports, and the transports that carry them. */
 
 import { isDeepStrictEqual } from "node:util";
+import type { Caller } from "../access/caller.ts";
 import { type AuthenticatorSettings, createAuthenticator } from "../auth/create-authenticator.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -12,7 +13,6 @@ import type { Tracer } from "../tracing/tracer.ts";
 import { createGrpcTransport } from "../transport/grpc/transport.ts";
 import type { ConnectionPlaces } from "../transport/port/connection-places.ts";
 import { createCallTimes } from "../transport/rpc/call-times.ts";
-import type { Pages } from "../transport/web/handler.ts";
 import { createMetricsPage } from "../transport/web/metrics-page.ts";
 import { readPageFiles } from "../transport/web/pages/files.ts";
 import { createPages } from "../transport/web/pages/pages.ts";
@@ -47,7 +47,7 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
   };
   const commandTraces = tracer && createCommandTraces({ tracer, at: () => addresses?.grpc });
   const { refused: onRefused } = createOverloads(clock, log);
-  const { services, calls, show, drain } = createServices({ ...options, commandTraces, onRefused });
+  const { services, calls, rightsOf, show, drain } = createServices({ ...options, commandTraces, onRefused });
   const times = createCallTimes(clock);
   let asked = authenticatorSettings(options.state.settings);
   const authenticator = createAuthenticator({ settings: asked, clock, log });
@@ -55,10 +55,17 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
   const traced = (spans: RpcTraces | undefined) => ({ spans, services: spans ? services.map(spans.watch) : services });
   const grpc = createGrpcTransport({ ...transport, ...traced(traces?.grpc), places: places.grpc });
   const cors = { origins: listeners.corsOrigins, headers: listeners.corsHeaders };
-  const dashboard = createPages(readPageFiles());
-  const metrics = scraper === undefined ? undefined : createMetricsPage({ scraper, clock, log });
-  const pages: Pages = (request, response) => metrics?.(request, response) || dashboard(request, response);
-  const web = createWebTransport({ ...transport, ...traced(traces?.web), places: places.web, cors, pages });
+  const pages = createPages(readPageFiles());
+  const mayRead = (caller: Caller) => rightsOf(caller).mayAll("observe");
+  const guardedPage = scraper && createMetricsPage({ scraper, clock, log, mayRead });
+  const web = createWebTransport({
+    ...transport,
+    ...traced(traces?.web),
+    places: places.web,
+    cors,
+    pages,
+    guardedPage,
+  });
 
   return {
     workers: 0,

@@ -1,6 +1,8 @@
 /** All services of a server, over the engines' ports: what transports carry. */
 
 import { createAccessList } from "../access/access-list.ts";
+import type { Caller } from "../access/caller.ts";
+import type { Rights } from "../access/rights.ts";
 import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -40,6 +42,8 @@ export interface ServicesOptions {
 export interface Services {
   readonly services: readonly RpcService[];
   readonly calls: CallsUnderWay;
+  /** What a caller may do. */
+  rightsOf(caller: Caller): Rights;
   /** The state has changed. */
   show(state: ServerState): void;
   /** As of `Front`. */
@@ -90,6 +94,7 @@ export function createServices(options: ServicesOptions): Services {
   return {
     services: all.map((service) => logActs(calls.watch(guard.guard(service)), log)),
     calls,
+    rightsOf,
     show(next) {
       const before = state.settings.access;
       state = next;

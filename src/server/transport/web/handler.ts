@@ -3,6 +3,7 @@
 import { createConnectRouter, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Identity } from "../../access/authenticator.ts";
+import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { RpcService } from "../../service/rpc.ts";
@@ -32,6 +33,13 @@ import { answerUnknown } from "./unknown.ts";
 /** Serves a request that is no RPC; false: it has nothing at this path, and has touched nothing. */
 export type Pages = (request: WebRequest, response: WebResponse) => boolean;
 
+/** A page that only some may read. */
+export interface GuardedPage {
+  isAskedFor(request: WebRequest): boolean;
+  /** Answers whoever asks. */
+  answer(request: WebRequest, response: WebResponse, caller: Caller): void;
+}
+
 export interface WebHandlerOptions extends Timed {
   readonly services: readonly RpcService[];
   readonly dispatcher: Dispatcher;
@@ -41,6 +49,8 @@ export interface WebHandlerOptions extends Timed {
   readonly limits: TransportLimits;
   readonly cors: Cors;
   readonly pages: Pages;
+  /** Asked before the other pages are. */
+  readonly guardedPage: GuardedPage | undefined;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -49,7 +59,8 @@ const NO_CALL = "the request is answered before it is a call";
 
 /** Whatever comes, it does not throw. */
 export function createWebHandler(options: WebHandlerOptions): (request: WebRequest, response: WebResponse) => void {
-  const { services, dispatcher, times, sessions, readers, callers, limits, cors, pages, log, clock } = options;
+  const { services, dispatcher, times, sessions, readers, callers, limits, cors, pages, guardedPage, log, clock } =
+    options;
   const router = createConnectRouter({
     readMaxBytes: limits.maxMessageBytes,
     // Messages are small, and what is not decompressed cannot be a bomb.
@@ -77,18 +88,24 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     const [path = ""] = url.split("?", 1);
     const handler = handlers.get(path);
     const tooOld = handler !== undefined && isGrpcOverHttp10(request);
+    const identify = () => callers.identify(socketOf(request, sessions), path, request.headers.authorization);
     const respond = () => {
       if (cors.handle(request, response)) return undefined;
       if (handler && !tooOld) {
-        const { authorization } = request.headers;
-        const identity = callers.identify(socketOf(request, sessions), path, authorization);
+        const identity = identify();
         if (identity instanceof Promise) return identity.then((caller) => letIn(handler, caller));
         return letIn(handler, identity);
       }
+      if (guardedPage?.isAskedFor(request)) return showGuarded(guardedPage);
       if (!tooOld && pages(request, response)) return undefined;
       const refusal = tooOld ? refuseGrpcOverHttp10(response) : answerUnknown(request, response, services);
       if (refusal !== undefined) dispatcher.refused(path, refusal);
       return undefined;
+    };
+    const showGuarded = async (page: GuardedPage) => {
+      const caller = await identify();
+      if (caller === undefined) refuseWebCall(request, response, unauthenticated());
+      else page.answer(request, response, caller);
     };
     const letIn = async (handler: UniversalHandler, caller: Identity) => {
       if (caller !== undefined) {

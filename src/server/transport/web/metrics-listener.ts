@@ -1,6 +1,7 @@
 /** A port for metrics alone, over HTTP/1.1. */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { ANONYMOUS } from "../../access/caller.ts";
 import { createConnectionPlaces } from "../port/connection-places.ts";
 import type { Transport } from "../port/options.ts";
 import { createPort } from "../port/port.ts";
@@ -17,7 +18,10 @@ export function createMetricsListener(options: MetricsPageOptions): Transport {
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT, headersTimeout: REQUEST_TIMEOUT, keepAliveTimeout: IDLE_TIMEOUT },
     (request: IncomingMessage, response: ServerResponse) => {
-      if (page(request, response)) return;
+      if (page.isAskedFor(request)) {
+        page.answer(request, response, ANONYMOUS);
+        return;
+      }
       response.writeHead(404, { "content-type": "text/plain; charset=utf-8", connection: "close" });
       response.end("Nothing but /metrics is served here.\n");
     },

@@ -1,16 +1,21 @@
 /** Serves metrics at `/metrics`, at the pace of whoever reads them. */
 
 import { constants } from "node:http2";
+import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { type ExpositionFormat, type Scraper, TooManyScrapes } from "../../scrape.ts";
+import { notAllowed } from "../../wire/error-wire.ts";
 import type { WebRequest, WebResponse } from "./exchange.ts";
-import type { Pages } from "./handler.ts";
+import type { GuardedPage } from "./handler.ts";
+import { refuseWebCall } from "./refuse.ts";
 
 export interface MetricsPageOptions {
   readonly scraper: Scraper;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether a caller may read what the server has of everybody. Unset: whoever asks may. */
+  readonly mayRead?: ((caller: Caller) => boolean) | undefined;
 }
 
 const PATH = "/metrics";
@@ -22,15 +27,19 @@ const TYPES: Readonly<Record<ExpositionFormat, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
-export function createMetricsPage(options: MetricsPageOptions): Pages {
-  return (request, response) => {
-    if (request.method !== "GET" && request.method !== "HEAD") return false;
-    if ((request.url ?? "").split("?", 1)[0] !== PATH) return false;
-    // What goes wrong with either ends in "close".
-    request.on("error", () => {});
-    response.on("error", () => {});
-    void answer(request, response, options);
-    return true;
+export function createMetricsPage(options: MetricsPageOptions): GuardedPage {
+  const { mayRead = () => true } = options;
+  return {
+    isAskedFor({ method, url = "" }) {
+      return (method === "GET" || method === "HEAD") && url.split("?", 1)[0] === PATH;
+    },
+    answer(request, response, caller) {
+      // What goes wrong with either ends in "close".
+      request.on("error", () => {});
+      response.on("error", () => {});
+      if (mayRead(caller)) void answer(request, response, options);
+      else refuseWebCall(request, response, notAllowed("observe", "*"));
+    },
   };
 }
 

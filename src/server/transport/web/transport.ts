@@ -21,7 +21,7 @@ import { createDispatcher } from "../rpc/dispatch.ts";
 import { openEndedPaths } from "../rpc/method-paths.ts";
 import { shareByAlpn } from "./alpn.ts";
 import { type CorsOptions, createCors } from "./cors.ts";
-import { createWebHandler, type Pages } from "./handler.ts";
+import { createWebHandler, type GuardedPage, type Pages } from "./handler.ts";
 import { shareListener } from "./sniff.ts";
 
 export interface WebTransportOptions extends TransportOptions, Timed {
@@ -29,6 +29,7 @@ export interface WebTransportOptions extends TransportOptions, Timed {
   readonly cors: CorsOptions;
   /** What else is served here. */
   readonly pages?: Pages;
+  readonly guardedPage?: GuardedPage | undefined;
 }
 
 /** ms, over HTTP/1.1: a connection may be idle so long, and headers may take so long. */
@@ -51,6 +52,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     clock,
     cors,
     pages = () => false,
+    guardedPage,
   } = options;
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
@@ -68,6 +70,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     limits,
     cors: createCors(cors),
     pages,
+    guardedPage,
     log,
     clock,
   });
