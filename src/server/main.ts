@@ -86,7 +86,7 @@ async function serveUntilEnd({ configPath, data, acceptLoss, pretty, signals }: 
     log,
     onChange: (next) => server.reconfigure(next),
     isInForce: () => server.isInForce,
-    onRead: (isTaken) => server.noteRead(isTaken),
+    onRead: (problems) => server.noteRead(problems),
   });
   signals.onReload(() => {
     watch.reload();

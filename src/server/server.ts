@@ -2,8 +2,8 @@
 
 import { type Clock, createSystemClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
-import { formatProblem } from "./config/problem.ts";
-import { runningConfigMessage } from "./config/running-config.ts";
+import { formatProblem, type Problem } from "./config/problem.ts";
+import { type RefusedFile, runningConfigMessage } from "./config/running-config.ts";
 import { addressText, restartFields, settingsInForce } from "./config/settings.ts";
 import type { Front, FrontAddresses, ServerState } from "./front/front.ts";
 import { openFront } from "./front/open-front.ts";
@@ -29,8 +29,8 @@ export interface Server extends FrontAddresses {
   readonly metrics: BoundAddress | undefined;
   /** Takes up another configuration; what needs a restart is logged and left as it is. */
   reconfigure(config: LoadedConfig): void;
-  /** The configuration file was read again: whether it could be taken up, or is in force already. For metrics. */
-  noteRead(isTaken: boolean): void;
+  /** The configuration file was read again: what is wrong with it; nothing where it is taken up, or in force already. */
+  noteRead(problems: readonly Problem[]): void;
   /** Whether all that the configuration declares is taken up. What was refused may be taken up later. */
   readonly isInForce: boolean;
   /** Reads the files of TLS at once, where there are any. */
@@ -104,10 +104,10 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
   let draining = false;
   let problem: string | undefined;
   let reloadFailures = 0;
-  let lastReadTaken = true;
+  let refusedFile: RefusedFile | undefined;
 
   function state(): ServerState {
-    const status = { draining, learningEnds, storeProblem: problem };
+    const status = { draining, learningEnds, storeProblem: problem, refusedFile };
     const running = { started: config, latest, settings, startedAt, loadedAt, version: VERSION, status };
     return {
       serving: serving && problem === undefined,
@@ -133,7 +133,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
       learningFor: learningEnds === undefined ? 0 : Math.max(0, (learningEnds - clock.wallTime(clock.now())) * 1_000),
       storeFailed: problem !== undefined,
       loadedAt,
-      lastReadTaken,
+      lastReadTaken: refusedFile === undefined,
       reloadFailures,
     }),
   });
@@ -218,9 +218,11 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
         show();
         owner.takeUp(next);
       },
-      noteRead(isTaken) {
-        lastReadTaken = isTaken;
-        if (!isTaken) reloadFailures += 1;
+      noteRead(problems) {
+        const isRefused = problems.length > 0;
+        if (isRefused) reloadFailures += 1;
+        refusedFile = isRefused ? { problems, at: clock.wallTime(clock.now()) } : undefined;
+        show();
       },
       get isInForce() {
         return owner.isInForce;

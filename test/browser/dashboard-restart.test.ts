@@ -57,3 +57,19 @@ test("the server's page says that it serves, and where its settings come from", 
   await page.getByRole("heading", { name: "The server serves." }).waitFor();
   await page.getByRole("row", { name: "limits.max_waiters 777 the file" }).waitFor();
 });
+
+test("the server's page says what is wrong with a file that was refused, until one is in force", async () => {
+  const yaml = "limiters: [{ name: db, max_concurrent: 2 }]";
+  const server = await startRestartingServer(yaml);
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const page = await dashboard.open(server.url, "#/server");
+  await page.getByRole("heading", { name: "The server serves." }).waitFor();
+  server.process.configure("limiters: [{ name: db, max_concurrent: two }]");
+  await page.getByText(/^The file was refused at .*: what was in force stays so/).waitFor();
+  await page
+    .getByRole("listitem")
+    .filter({ hasText: /limiters\[0\]\.max_concurrent: / })
+    .waitFor();
+  server.process.configure(yaml);
+  await page.getByText(/^The file was refused/).waitFor({ state: "detached" });
+});

@@ -94,12 +94,13 @@ describe("the server in words", () => {
     ],
     [
       "SERVING",
-      { learningFor: "12.5s" },
+      { learningEndTime: "2026-01-01T00:00:12.5Z" },
       "The server grants nothing for 13 s more: it may not know every lease from before its start.",
     ],
+    ["SERVING", { learningEndTime: "2025-12-31T23:59:59Z" }, "The server serves."],
     ["SERVING", { storeProblem: "disk full" }, "The data folder takes nothing, and nothing is granted: disk full"],
   ])("health %s, %j", (health, status, words) => {
-    expect(serverSentence(health, status).words).toBe(words);
+    expect(serverSentence(health, status, "2026-01-01T00:00:00Z").words).toBe(words);
   });
 
   test("settings stand under the paths of the file, each with where it comes from", () => {

@@ -74,6 +74,8 @@ const readServer: ReadServer = async (connection) => {
     draining: status?.draining ?? false,
     learningFor: learnsUntil === undefined || there === undefined ? 0 : Math.max(0, learnsUntil - there),
     storeProblem: status?.storeProblem ?? "",
+    fileProblems: status?.fileProblems ?? [],
+    fileProblemCount: status?.fileProblemCount ?? 0,
     keeps: keeps(),
     restartFields,
     listens: config?.listeners?.grpc ?? "",

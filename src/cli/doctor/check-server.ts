@@ -1,6 +1,7 @@
 /** The server itself: how far it is, whether it serves, what it is, and what it keeps. */
 
 import { formatRoughly } from "../../text/duration.ts";
+import { formatCount } from "../../text/number.ts";
 import { type Finding, ok, some } from "./finding.ts";
 import { medianOf, type Observations, type ServerFacts } from "./observations.ts";
 
@@ -99,7 +100,13 @@ function checkClock({ clockAhead }: ServerFacts, roundTrip: number): Finding[] {
   return [{ level: "warning", check: "clock", what, why, todo: "set both clocks by NTP" }];
 }
 
-function checkStanding({ draining, learningFor, storeProblem }: ServerFacts): Finding[] {
+function checkStanding({
+  draining,
+  learningFor,
+  storeProblem,
+  fileProblems,
+  fileProblemCount,
+}: ServerFacts): Finding[] {
   const findings: Finding[] = [];
   if (draining) {
     findings.push({
@@ -126,6 +133,17 @@ function checkStanding({ draining, learningFor, storeProblem }: ServerFacts): Fi
       what: `its data folder takes nothing: ${storeProblem}`,
       why: "what cannot be kept is not granted",
       todo: "make room on its disk, or raise store.max_megabytes",
+    });
+  }
+  const [first] = fileProblems;
+  if (first !== undefined) {
+    const more = fileProblemCount > 1 ? `, and ${formatCount(fileProblemCount - 1, "more problem")}` : "";
+    findings.push({
+      level: "problem",
+      check: "file",
+      what: `its configuration file is refused: ${first}${more}`,
+      why: "what was in force before stays so, and its next start would fail",
+      todo: "mend it: `backpressure check FILE` names all that is wrong",
     });
   }
   return findings;

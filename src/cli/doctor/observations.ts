@@ -29,6 +29,9 @@ export interface ServerFacts {
   readonly learningFor: number;
   /** Empty: there is none. */
   readonly storeProblem: string;
+  /** The first of what is wrong with its file as it was read last; how many there are. */
+  readonly fileProblems: readonly string[];
+  readonly fileProblemCount: number;
   readonly keeps: "nothing" | "no-leases" | "process" | "disk";
   /** Fields of its file that wait for its next start. */
   readonly restartFields: readonly string[];

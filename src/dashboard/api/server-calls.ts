@@ -19,6 +19,7 @@ export interface ServerConfig {
   readonly startTime?: string;
   readonly loadTime?: string;
   readonly serverVersion?: string;
+  readonly readTime?: string;
   readonly status?: ServerStatus;
 }
 
@@ -30,9 +31,11 @@ export interface FieldOrigin {
 
 export interface ServerStatus {
   readonly draining?: boolean;
-  /** Such as `12.5s`. */
-  readonly learningFor?: string;
+  readonly learningEndTime?: string;
   readonly storeProblem?: string;
+  readonly fileProblems?: readonly string[];
+  readonly fileProblemCount?: number;
+  readonly fileRefuseTime?: string;
 }
 
 /** ms. */

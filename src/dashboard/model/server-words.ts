@@ -8,22 +8,24 @@ interface Known {
 
 interface Status {
   readonly draining?: boolean;
-  /** Such as `12.5s`. */
-  readonly learningFor?: string;
+  /** As of the server's clock, as `readTime` is. */
+  readonly learningEndTime?: string;
   readonly storeProblem?: string;
 }
 
-/** `health`: what `grpc.health.v1` says; undefined: not known yet. */
+/** `health`: what `grpc.health.v1` says; undefined: not known yet. `readTime`: when the status was read. */
 export function serverSentence(
   health: string | undefined,
-  { draining = false, learningFor, storeProblem = "" }: Status = {},
+  { draining = false, learningEndTime, storeProblem = "" }: Status = {},
+  readTime?: string,
 ): { readonly isWell: boolean; readonly words: string } {
   if (storeProblem !== "")
     return { isWell: false, words: `The data folder takes nothing, and nothing is granted: ${storeProblem}` };
   if (draining)
     return { isWell: false, words: "The server is about to stop: it finishes what is held, and admits nothing new." };
-  if (learningFor !== undefined) {
-    const seconds = Math.ceil(Number.parseFloat(learningFor));
+  const learningFor = learningEndTime && readTime ? Date.parse(learningEndTime) - Date.parse(readTime) : 0;
+  if (learningFor > 0) {
+    const seconds = Math.ceil(learningFor / 1_000);
     return {
       isWell: false,
       words: `The server grants nothing for ${seconds} s more: it may not know every lease from before its start.`,

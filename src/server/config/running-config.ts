@@ -11,6 +11,7 @@ import {
 } from "../gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import { msToTimestamp, optionalTimestamp } from "../wire/time-wire.ts";
 import type { LoadedConfig } from "./config.ts";
+import { formatProblem, type Problem } from "./problem.ts";
 import { restartFields, SETTING_FIELDS, type ServerSettings } from "./settings.ts";
 import { settingsMessage } from "./settings-message.ts";
 
@@ -34,7 +35,18 @@ export interface RunningStatus {
   readonly learningEnds: number | undefined;
   /** Undefined: the store is well. */
   readonly storeProblem: string | undefined;
+  /** The file as it was read last, where it was refused; undefined: it is in force. */
+  readonly refusedFile: RefusedFile | undefined;
 }
+
+export interface RefusedFile {
+  readonly problems: readonly Problem[];
+  /** ms since 1970. */
+  readonly at: number;
+}
+
+/** Problems of a refused file that are told. */
+const MOST_TOLD = 20;
 
 export function runningConfigMessage(running: RunningConfig): GetConfigResponse {
   const { started, latest, settings, startedAt, loadedAt, version, status } = running;
@@ -51,6 +63,9 @@ export function runningConfigMessage(running: RunningConfig): GetConfigResponse 
       draining: status.draining,
       learningEndTime: optionalTimestamp(status.learningEnds),
       storeProblem: status.storeProblem ?? "",
+      fileProblems: (status.refusedFile?.problems ?? []).slice(0, MOST_TOLD).map(formatProblem),
+      fileProblemCount: status.refusedFile?.problems.length ?? 0,
+      fileRefuseTime: optionalTimestamp(status.refusedFile?.at),
     },
   });
 }

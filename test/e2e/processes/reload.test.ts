@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { LimiterState } from "../../../src/client/gen/ggen/backpressure/v1/limiter_pb.ts";
 import { LimiterService } from "../../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { ConfigService } from "../../../src/server/gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import { acquire, giveBack, hold, queue } from "../../support/acquire.ts";
 import { Code, failureOf } from "../../support/call-failure.ts";
 import { createGrpcClient } from "../../support/grpc-client.ts";
@@ -10,6 +11,8 @@ import { limiterOf } from "../../support/look.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 
 const { createLimiter, deleteLimiter, listLimiters, updateLimiter, watchLimiters } = LimiterService.method;
+
+const { getConfig } = ConfigService.method;
 
 const TAKEN_UP = /has changed and is taken up/;
 
@@ -48,6 +51,22 @@ test("SIGHUP has the file read at once, and says what it thinks of it", async ()
   expect(await server.logged(/need a restart to take effect/)).toMatchObject({ fields: ["liveness.heartbeat"] });
   await using client = createGrpcClient(server.address);
   expect(await limiterOf(client, "db")).toMatchObject({ maxConcurrent: 3 });
+});
+
+test("a file that is refused says so to whoever asks, with what is wrong in which line, until one is in force", async () => {
+  const yaml = "limiters: [{ name: db, max_concurrent: 1 }]";
+  await using server = await startServerProcess(yaml);
+  await using client = createGrpcClient(server.address);
+  const status = async () => (await client.call(getConfig, {})).status;
+  const many = Array.from({ length: 30 }, (_, index) => `  - { name: l${index}, max_rps: fast }\n`).join("");
+  server.configure(`limiters:\n${many}`);
+  await expect.poll(status, { timeout: 10_000 }).toMatchObject({ fileProblemCount: 30, fileRefuseTime: expect.anything() });
+  const problems = (await status())?.fileProblems ?? [];
+  expect(problems).toHaveLength(20);
+  expect(problems[0]).toMatch(/backpressure\.yaml:3:\d+: limiters\[0\]\.max_rps: /);
+  server.configure(yaml);
+  await expect.poll(status, { timeout: 10_000 }).toMatchObject({ fileProblems: [], fileProblemCount: 0 });
+  expect((await status())?.fileRefuseTime).toBeUndefined();
 });
 
 test("SIGHUP with a file that has not changed declares nothing, and watchers hear nothing", async () => {

@@ -3,8 +3,8 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { formatRoughly } from "../../../text/duration.ts";
-import { formatInstant, formatNumber } from "../../../text/number.ts";
-import type { ServerConfig } from "../../api/server-calls.ts";
+import { formatCount, formatInstant, formatNumber } from "../../../text/number.ts";
+import type { ServerConfig, ServerStatus } from "../../api/server-calls.ts";
 import { serverSentence, settingsOf } from "../../model/server-words.ts";
 import { createPoll } from "../../store/poll.ts";
 import { usePage } from "../../ui/context.ts";
@@ -27,7 +27,7 @@ export function ServerPage() {
   if (known === undefined) return <h1>Server</h1>;
   const { totals } = overview.census.value;
   const since = known.startTime === undefined ? undefined : new Date(known.startTime);
-  const { isWell, words } = serverSentence(probe.health.value, known.status);
+  const { isWell, words } = serverSentence(probe.health.value, known.status, known.readTime);
   const figures: Figure[] = [
     { label: "version", value: known.serverVersion ?? "unknown" },
     { label: "has run for", value: since ? formatRoughly(Math.max(0, connection.now.value - since.getTime())) : "–" },
@@ -48,6 +48,7 @@ export function ServerPage() {
           The file says otherwise by now of {known.restartFields?.join(", ")}, which takes a restart to come into force.
         </p>
       )}
+      <RefusedFile {...known.status} />
       <div class="scroller whole">
         <table class="settings">
           <thead>
@@ -69,5 +70,23 @@ export function ServerPage() {
         </table>
       </div>
     </>
+  );
+}
+
+/** What is wrong with the file, if what was read last is not in force. */
+function RefusedFile({ fileProblems = [], fileProblemCount = 0, fileRefuseTime }: ServerStatus) {
+  if (fileProblems.length === 0) return null;
+  const since = fileRefuseTime === undefined ? "" : ` at ${formatInstant(new Date(fileRefuseTime))}`;
+  const more = fileProblemCount - fileProblems.length;
+  return (
+    <section aria-label="The file is refused">
+      <p class="alarming">The file was refused{since}: what was in force stays so, and the next start would fail.</p>
+      <ul>
+        {fileProblems.map((problem) => (
+          <li key={problem}>{problem}</li>
+        ))}
+        {more > 0 && <li>{formatCount(more, "more problem")}</li>}
+      </ul>
+    </section>
   );
 }

@@ -19,7 +19,7 @@ export interface WatchOptions {
   /** Whether all of the last one is in force: if not, `reload` hands it out again. Default: true. */
   readonly isInForce?: () => boolean;
   /** Called with each file that was read: whether it is taken up, or in force already. */
-  readonly onRead?: (isTaken: boolean) => void;
+  readonly onRead?: (problems: readonly Problem[]) => void;
   readonly clock?: Clock;
   /** Default: in a thread of its own. */
   readonly parse?: typeof parseElsewhere;
@@ -112,14 +112,14 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     if (next.kind === "invalid") {
       refuse(next.problems);
     } else if (next.text === current.text && !isInForce()) {
-      onRead(true);
+      onRead([]);
       log.info(
         { event: "config-tried-again", path },
         "the configuration file has not changed; what of it is not in force is tried again",
       );
       onChange(next);
     } else if (next.text === current.text) {
-      onRead(true);
+      onRead([]);
       log.info({ event: "config-same", path }, "the configuration file says what is in force already");
     } else if (next.text.trim() === "" && current.limiters.length > 0) {
       // A full disk may leave an empty file, which would delete all limiters.
@@ -131,7 +131,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       refuse([{ place: { kind: "file", path: path as string }, field: "auth", message }]);
     } else {
       current = next;
-      onRead(true);
+      onRead([]);
       log.info(
         { event: "config-taken-up", path, limiters: next.limiters.length },
         "the configuration file has changed and is taken up",
@@ -141,7 +141,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   }
 
   function refuse(problems: readonly Problem[]): void {
-    onRead(false);
+    onRead(problems);
     for (const problem of problems.slice(0, MOST_LOGGED)) {
       log.error({ event: "config-problem", field: problem.field }, formatProblem(problem));
     }
