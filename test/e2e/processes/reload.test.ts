@@ -60,7 +60,9 @@ test("a file that is refused says so to whoever asks, with what is wrong in whic
   const status = async () => (await client.call(getConfig, {})).status;
   const many = Array.from({ length: 30 }, (_, index) => `  - { name: l${index}, max_rps: fast }\n`).join("");
   server.configure(`limiters:\n${many}`);
-  await expect.poll(status, { timeout: 10_000 }).toMatchObject({ fileProblemCount: 30, fileRefuseTime: expect.anything() });
+  await expect
+    .poll(status, { timeout: 10_000 })
+    .toMatchObject({ fileProblemCount: 30, fileRefuseTime: expect.anything() });
   const problems = (await status())?.fileProblems ?? [];
   expect(problems).toHaveLength(20);
   expect(problems[0]).toMatch(/backpressure\.yaml:3:\d+: limiters\[0\]\.max_rps: /);
