@@ -1,0 +1,150 @@
+/** Commands of a session whose answers wait for a disk that keeps nothing: each is answered in its time, and takes nothing. */
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { expect, test } from "vitest";
+import type { BoardEngine } from "../../../src/server/engine/board-engine.ts";
+import type { Engine } from "../../../src/server/engine/engine.ts";
+import {
+  type SessionAnswer,
+  type SessionCommandSchema,
+  type SessionRequest,
+  SessionRequestSchema,
+  type SessionResponse,
+} from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
+import { ErrorInfoSchema } from "../../../src/server/gen/google/rpc/error_details_pb.ts";
+import { createIds } from "../../../src/server/ids.ts";
+import { refusal } from "../../../src/server/machine/reasons.ts";
+import { createCallsUnderWay } from "../../../src/server/service/calls-under-way.ts";
+import { createHeartbeats } from "../../../src/server/service/heartbeats.ts";
+import type { BidiStream } from "../../../src/server/service/rpc.ts";
+import { openSessionCall } from "../../../src/server/service/session/session-call.ts";
+import { callOf } from "../../support/call-of.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+
+/** µs: the time that an answer may take, and by which it is looked for late. */
+const BOUND = 10_000_000;
+const LOOK = 50_000;
+
+interface Asked {
+  readonly kind: string;
+  readonly id?: string;
+  readonly answer: (value: unknown) => void;
+}
+
+/** An engine that opens sessions, and answers everything else when the test says so. */
+function createHeldEngine() {
+  const asked: Asked[] = [];
+  const engine = {
+    submit(command: { readonly kind: string; readonly id?: string }, answer: (value: unknown) => void) {
+      if (command.kind === "open-session") answer({ kind: "done" });
+      else if (command.kind !== "renew-session") asked.push({ ...command, answer });
+    },
+    openStream: () => 1,
+    closeStream: () => {},
+  };
+  return { asked, engine: engine as unknown as Engine & BoardEngine };
+}
+
+function openScene() {
+  const clock = createFakeClock();
+  const limiters = createHeldEngine();
+  const boards = createHeldEngine();
+  const calls = createCallsUnderWay({ clock, bound: () => BOUND });
+  const answers: SessionAnswer[] = [];
+  let say: (request: SessionRequest) => void = () => {};
+  const stream = {
+    ...callOf(),
+    probed: true,
+    send(response: SessionResponse) {
+      answers.push(...response.answers);
+      return true;
+    },
+    onMessage(listener: typeof say) {
+      say = listener;
+    },
+    onWritable() {},
+    onHalfClose() {},
+    onEnd() {},
+    pause() {},
+    resume() {},
+    end() {},
+    fail() {},
+  } as BidiStream<SessionRequest, SessionResponse>;
+  const heartbeats = createHeartbeats(clock, () => 1_000_000_000);
+  const ports = { clock, calls, ids: createIds(), engine: limiters.engine, boards: boards.engine, heartbeats };
+  openSessionCall({ ...ports, maxCommands: () => 100 }, { stream, isStopping: () => false, onOver: () => {} });
+  say(create(SessionRequestSchema, { open: { keepOnCancel: true } }));
+  let ids = 0n;
+  return {
+    clock,
+    calls,
+    limiters: limiters.asked,
+    boards: boards.asked,
+    ask(command: Command) {
+      ids += 1n;
+      say(create(SessionRequestSchema, { commands: [{ id: ids, command }] }));
+    },
+    /** What has been said so far, once this turn is over: the reason of each that has failed. */
+    async said() {
+      await new Promise(setImmediate);
+      return answers.map(
+        ({ id, answer }) => `${id} ${answer.case === "failed" ? reasonOf(answer.value) : answer.case}`,
+      );
+    },
+  };
+}
+
+type Command = NonNullable<MessageInitShape<typeof SessionCommandSchema>["command"]>;
+
+function reasonOf({ details }: { readonly details: Parameters<typeof anyUnpack>[0][] }): string | undefined {
+  const found = details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find((info) => info !== undefined);
+  return found?.reason;
+}
+
+const ACQUIRE: Command = { case: "acquire", value: { claims: [{ limiter: "db" }] } };
+const TRY_ACQUIRE: Command = { case: "tryAcquire", value: { claims: [{ limiter: "db" }] } };
+const PULL: Command = { case: "pull", value: { board: "delivery", stage: "Build" } };
+
+test("a command that has no word of the engine in its time is answered NOT_KEPT, and takes nothing", async () => {
+  const { ask, clock, calls, limiters, boards, said } = openScene();
+  for (const command of [ACQUIRE, TRY_ACQUIRE, PULL]) ask(command);
+  ask({ case: "release", value: { leaseId: "lease" } });
+  clock.advance(BOUND - 1);
+  expect(await said()).toEqual([]);
+  clock.advance(LOOK + 1);
+  expect(await said()).toEqual(["1 NOT_KEPT", "2 NOT_KEPT", "3 NOT_KEPT", "4 NOT_KEPT"]);
+  const [acquire, tryAcquire] = limiters;
+  const given = limiters.filter(({ kind }) => kind === "abandon" || kind === "leave");
+  expect(given).toMatchObject([
+    { kind: "abandon", id: acquire?.id },
+    { kind: "leave", id: acquire?.id },
+    { kind: "abandon", id: tryAcquire?.id },
+    { kind: "leave", id: tryAcquire?.id },
+  ]);
+  expect(boards.map(({ kind }) => kind)).toEqual(["pull", "abandon-pull"]);
+  expect(calls.count).toBe(0);
+});
+
+test("a late word of the engine is no second answer", async () => {
+  const { ask, clock, limiters, said } = openScene();
+  ask(TRY_ACQUIRE);
+  ask(ACQUIRE);
+  clock.advance(BOUND + LOOK);
+  for (const { answer } of limiters.slice(0, 2)) answer(refusal("LIMITER_NOT_FOUND"));
+  expect(await said()).toEqual(["1 NOT_KEPT", "2 NOT_KEPT"]);
+});
+
+test("each command has its own time, and one that waits in a queue has none", async () => {
+  const { ask, clock, calls, limiters, said } = openScene();
+  ask(ACQUIRE);
+  limiters[0]?.answer({ kind: "waiting", waiterId: limiters[0].id, waitersAhead: 0, estimatedWait: undefined });
+  ask(TRY_ACQUIRE);
+  clock.advance(BOUND / 2);
+  ask(TRY_ACQUIRE);
+  clock.advance(BOUND / 2 + LOOK);
+  expect(await said()).toEqual(["1 waiting", "2 NOT_KEPT"]);
+  expect(calls.count).toBe(1);
+  clock.advance(BOUND);
+  expect(await said()).toEqual(["1 waiting", "2 NOT_KEPT", "3 NOT_KEPT"]);
+});
