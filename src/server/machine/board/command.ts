@@ -313,7 +313,8 @@ export interface BoardOutcomes {
   "resume-session": BoardSessionResumed | Refusal;
   "renew-session": BoardSessionRenewed | Refusal;
   "leave-session": Nothing;
-  "leave-pull": Nothing;
+  /** WAITER_NOT_FOUND: nothing of that id is under the stream by itself. What a session has pulled is not. */
+  "leave-pull": Nothing | Refusal;
   /** The card that was given back; nothing where there was none. */
   "withdraw-pull": CardChanged | Nothing;
   "abandon-pull": Nothing;

@@ -114,9 +114,12 @@ export function renewWork(state: BoardState, command: RenewWork): BoardOutcomes[
 /** A stream has ended: what it stood for ends with it, or has its ttl to come back. */
 export function leavePull(state: BoardState, command: LeavePull): BoardOutcomes["leave-pull"] {
   const puller = state.pullers.get(command.id);
-  if (puller?.stream === command.stream) leaveQueue(state, puller, command.how);
+  if (puller?.stream === command.stream) {
+    leaveQueue(state, puller, command.how);
+    return DONE;
+  }
   const work = state.works.get(command.id);
-  if (work === undefined || !isHeldOver(work, command.stream)) return DONE;
+  if (work === undefined || !isHeldOver(work, command.stream)) return refusal("WAITER_NOT_FOUND");
   if (command.unheard) work.heard = false;
   leaveWork(state, work, command.how);
   return DONE;

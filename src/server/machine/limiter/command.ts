@@ -278,7 +278,8 @@ export interface Outcomes {
   "resume-session": SessionResumed | Refusal;
   "renew-session": SessionRenewed | Refusal;
   "leave-session": Done;
-  leave: Done;
+  /** WAITER_NOT_FOUND: nothing of that id is under the stream by itself. What a session was granted is not. */
+  leave: Done | Refusal;
   renew: Renewed | Ended | Refusal;
   release: Ended | Refusal;
   withdraw: Ended | Withdrawn;

@@ -21,7 +21,8 @@ export function leave(state: State, command: Leave): Outcomes["leave"] {
   const lease = state.leases.get(id);
   const waiter = lease === undefined ? state.waiters.get(id) : undefined;
   if (waiter?.stream === stream) leaveQueue(state, waiter, waiter.trustCancel ? how : "lost");
-  if (lease !== undefined && isHeldOver(lease, stream)) leaveLease(state, lease, lease.trustCancel ? how : "lost");
+  else if (lease !== undefined && isHeldOver(lease, stream)) leaveLease(state, lease, lease.trustCancel ? how : "lost");
+  else return refusal("WAITER_NOT_FOUND");
   return { kind: "done" };
 }
 

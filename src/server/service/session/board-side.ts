@@ -113,15 +113,7 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
       { ...pull, stream, monitored, keepOnCancel },
       (answer) => {
         if (command.phase === "over") return;
-        if (answer.kind === "pull-waiting") {
-          const unwanted = waits(command, answer.pullId);
-          if (unwanted !== undefined) {
-            leaveQueue(answer.pullId, "cancelled");
-            fail(command, unwanted);
-            return;
-          }
-        }
-        answerPull(command, answer);
+        if (answer.kind !== "pull-waiting" || waits(command, answer.pullId)) answerPull(command, answer);
       },
       (error) => fail(command, failureOf(error)),
       traceOf(command),
@@ -144,8 +136,10 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
     );
   }
 
-  function leaveQueue(subject: string, how: StreamEnd): void {
-    giveBackPull(boards, { kind: "leave-pull", id: subject, stream, how, unheard: false });
+  /** As of the side of limiters. */
+  function leaveQueue(subject: string, how: StreamEnd, left: () => void): void {
+    const leave = { kind: "leave-pull", id: subject, stream, how, unheard: false } as const;
+    boards.submit(leave, (answer) => answer.kind !== "refused" && left(), left);
   }
 
   return {

@@ -73,7 +73,7 @@ export interface Carrying {
   /** The span of a command; undefined: it is not sampled. */
   traceOf(command: OpenCommand): TraceContext | undefined;
   /** See `SideOptions`. */
-  waits(command: OpenCommand, subject: string): WireError | undefined;
+  waits(command: OpenCommand, subject: string): boolean;
   close(command: OpenCommand, answer: Answer): SessionAnswer | undefined;
   fail(command: OpenCommand, error: WireError): void;
   /** The server stops: commands that wait leave their queues as if the stream had ended in this way. */
@@ -193,12 +193,16 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
   function cancel(id: CommandId): void {
     const command = commands.get(id);
     if (command === undefined || command.subject === "") return;
-    if (command.phase === "waiting") {
-      sides().at(command.side)?.leaveQueue(command.subject, "cancelled");
-      fail(command, cancelled());
-    } else {
-      command.phase = "unwanted";
-    }
+    if (command.phase === "waiting") giveUp(command, "cancelled", cancelled());
+    else if (command.phase === "asked") command.phase = "unwanted";
+  }
+
+  /** Fails a command that waits, unless something else was decided of it, which is then its answer: a grant may yet have to be kept. */
+  function giveUp(command: OpenCommand, how: StreamEnd, error: WireError): void {
+    command.phase = "leaving";
+    sides()
+      .at(command.side)
+      ?.leaveQueue(command.subject, how, () => fail(command, error));
   }
 
   /** The engine has said the first word of it. */
@@ -281,16 +285,15 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
       const before = commands.waits(command, subject);
       heardOf(command);
       if (before !== undefined && before !== command) fail(before, refusalError(refusal("WAITER_DISPLACED")));
-      if (isUnwanted) return cancelled();
-      return isStopping() ? draining() : undefined;
+      if (isUnwanted) giveUp(command, "cancelled", cancelled());
+      else if (isStopping()) giveUp(command, "cancelled", draining());
+      return command.phase === "waiting";
     },
     close,
     fail,
     drain(waiterLeaves) {
       for (const command of commands.waiting()) {
-        const how = command.side === "boards" ? "cancelled" : waiterLeaves;
-        sides().at(command.side)?.leaveQueue(command.subject, how);
-        fail(command, draining());
+        giveUp(command, command.side === "boards" ? "cancelled" : waiterLeaves, draining());
       }
     },
     stop() {

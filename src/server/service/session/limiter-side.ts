@@ -39,8 +39,8 @@ export interface SideOptions {
   readonly close: (command: OpenCommand, answer: Answer) => SessionAnswer | undefined;
   /** The same of one that has failed. */
   readonly fail: (command: OpenCommand, error: WireError) => void;
-  /** The command waits, in the place of this id. Returns why it is wanted no more, if it is not. */
-  readonly waits: (command: OpenCommand, subject: string) => WireError | undefined;
+  /** The command waits, in the place of this id. Returns whether it is still wanted; it is given up if not. */
+  readonly waits: (command: OpenCommand, subject: string) => boolean;
   readonly at: (subject: string) => OpenCommand | undefined;
   readonly traceOf: (command: OpenCommand) => TraceContext | undefined;
   /** Another stream has taken the session up. */
@@ -87,8 +87,12 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
     else if (news.kind === "displaced") fail(command, refusalError(refusal(news.reason)));
   }
 
-  function leaveQueue(subject: string, how: StreamEnd): void {
-    giveBack(engine, { kind: "leave", id: subject, stream, how });
+  /**
+   * `left` is called once it waits no more, or the engine is out of reach; never if something else was decided before, which is
+   * said in its time.
+   */
+  function leaveQueue(subject: string, how: StreamEnd, left: () => void): void {
+    engine.submit({ kind: "leave", id: subject, stream, how }, (answer) => answer.kind !== "refused" && left(), left);
   }
 
   return {
@@ -124,15 +128,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
         asked,
         (answer) => {
           if (command.phase === "over") return;
-          if (answer.kind === "waiting") {
-            const unwanted = waits(command, answer.waiterId);
-            if (unwanted !== undefined) {
-              leaveQueue(answer.waiterId, "cancelled");
-              fail(command, unwanted);
-              return;
-            }
-          }
-          answerAcquire(command, answer);
+          if (answer.kind !== "waiting" || waits(command, answer.waiterId)) answerAcquire(command, answer);
         },
         (error) => fail(command, failureOf(error)),
         traceOf(command),
@@ -178,7 +174,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
     /** The client is to hear nothing more of a command: it takes nothing. */
     abandon(subject: string, requestId: string): void {
       giveBack(engine, { kind: "abandon", id: subject, requestId, caller });
-      leaveQueue(subject, "cancelled");
+      leaveQueue(subject, "cancelled", NOTHING);
     },
 
     leave(how: StreamEnd): void {

@@ -13,8 +13,11 @@ export type CommandId = number | bigint;
 export interface OpenCommand {
   readonly id: CommandId;
   readonly side: Side;
-  /** `asked`: the engine has not answered yet. `unwanted`: nor has it then, and if it waits its client wants it no more. */
-  phase: "asked" | "unwanted" | "waiting" | "over";
+  /**
+   * `asked`: the engine has not answered yet. `unwanted`: nor has it then, and if it waits its client wants it no more. `leaving`: it
+   * waits no more, unless something else was decided before.
+   */
+  phase: "asked" | "unwanted" | "waiting" | "leaving" | "over";
   /** The id that it was asked under; then that of the place in which it waits. Empty: it takes nothing. */
   subject: string;
   /** Undefined: it is no pull. */
@@ -60,11 +63,11 @@ export function createOpenCommands(): OpenCommands {
       return before;
     },
     close(command) {
-      if (command.phase === "waiting") bySubject.delete(command);
+      if (bySubject.get(command.subject) === command) bySubject.delete(command);
       command.phase = "over";
       byId.delete(command);
     },
-    waiting: () => [...bySubject.values()],
+    waiting: () => [...bySubject.values()].filter(({ phase }) => phase === "waiting"),
   };
 }
 

@@ -726,11 +726,14 @@ export class BoardModel {
         puller.stream = undefined;
         puller.awayUntil = this.#now + ttl;
       }
+      return DONE;
     }
     const held = this.works.find(({ work }) => work.id === id);
-    if (held === undefined) return DONE;
+    if (held?.work.attachment.kind !== "attached" || held.work.attachment.stream !== stream) {
+      return refused("WAITER_NOT_FOUND", undefined);
+    }
     const { card, work } = held;
-    if (work.attachment.kind !== "attached" || work.attachment.stream !== stream) return DONE;
+    if (work.attachment.kind !== "attached") return DONE;
     if (unheard) work.heard = false;
     if (work.ttl !== 0 && !(how === "cancelled" && !work.keepsOnCancel && work.attachment.first)) {
       work.attachment = { kind: "orphaned" };

@@ -226,8 +226,7 @@ export class Model {
         return refused(past?.caller === callerOf(command) ? reasonOf(past.end) : "LEASE_NOT_FOUND");
       }
       case "leave":
-        this.#leave(command);
-        return { kind: "done" };
+        return this.#leave(command);
       case "open-session": {
         const { sessionId } = command;
         const caller = callerOf(command);
@@ -662,15 +661,19 @@ export class Model {
     return { kind: "granted", id: lease.id, held: true, resumed: true, claims };
   }
 
-  #leave({ id, stream, how }: Leave): void {
+  #leave({ id, stream, how }: Leave): Said {
     const waiter = this.waiters.find((each) => each.id === id && each.stream === stream);
-    if (waiter) this.#leaveQueue(waiter, how);
+    if (waiter) {
+      this.#leaveQueue(waiter, how);
+      return { kind: "done" };
+    }
     const lease = this.#lease(id);
-    if (lease?.attachment.kind !== "attached" || lease.attachment.stream !== stream) return;
+    if (lease?.attachment.kind !== "attached" || lease.attachment.stream !== stream) return refused("WAITER_NOT_FOUND");
     const { first } = lease.attachment;
     lease.attachment = { kind: "orphaned" };
     if (this.#endsWith(lease, how, first)) this.#end(lease, "cancelled");
     else this.#startClock(lease);
+    return { kind: "done" };
   }
 
   #leaveQueue(waiter: ModelWaiter, how: Leave["how"]): void {

@@ -1,4 +1,4 @@
-/** Commands of a session whose answers wait for a disk that keeps nothing: each is answered in its time, and takes nothing. */
+/** Commands of a session whose answers wait for the disk: each is answered in its time, and what it is answered is true. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
@@ -35,15 +35,24 @@ interface Asked {
 /** An engine that opens sessions, and answers everything else when the test says so. */
 function createHeldEngine() {
   const asked: Asked[] = [];
+  let hear: (news: unknown, about: string) => void = () => {};
   const engine = {
     submit(command: { readonly kind: string; readonly id?: string }, answer: (value: unknown) => void) {
       if (command.kind === "open-session") answer({ kind: "done" });
       else if (command.kind !== "renew-session") asked.push({ ...command, answer });
     },
-    openStream: () => 1,
+    openStream(listener: typeof hear) {
+      hear = listener;
+      return 1;
+    },
     closeStream: () => {},
   };
-  return { asked, engine: engine as unknown as Engine & BoardEngine };
+  return {
+    asked,
+    engine: engine as unknown as Engine & BoardEngine,
+    /** Says this on the session's stream. */
+    tell: (news: unknown, about: string) => hear(news, about),
+  };
 }
 
 function openScene() {
@@ -81,6 +90,7 @@ function openScene() {
     calls,
     limiters: limiters.asked,
     boards: boards.asked,
+    tell: limiters.tell,
     ask(command: Command) {
       ids += 1n;
       say(create(SessionRequestSchema, { commands: [{ id: ids, command }] }));
@@ -102,6 +112,7 @@ function reasonOf({ details }: { readonly details: Parameters<typeof anyUnpack>[
   return found?.reason;
 }
 
+const GONE = refusal("WAITER_NOT_FOUND");
 const ACQUIRE: Command = { case: "acquire", value: { claims: [{ limiter: "db" }] } };
 const TRY_ACQUIRE: Command = { case: "tryAcquire", value: { claims: [{ limiter: "db" }] } };
 const PULL: Command = { case: "pull", value: { board: "delivery", stage: "Build" } };
@@ -147,4 +158,33 @@ test("each command has its own time, and one that waits in a queue has none", as
   expect(calls.count).toBe(1);
   clock.advance(BOUND);
   expect(await said()).toEqual(["1 waiting", "2 NOT_KEPT", "3 NOT_KEPT"]);
+});
+
+/** A command that waits in its queue, and is cancelled. */
+async function cancelWaiting() {
+  const scene = openScene();
+  scene.ask(ACQUIRE);
+  const [acquire] = scene.limiters as [Asked];
+  acquire.answer({ kind: "waiting", waiterId: acquire.id, waitersAhead: 0, estimatedWait: undefined });
+  scene.ask({ case: "cancel", value: { commandId: 1n } });
+  const leave = scene.limiters.at(-1) as Asked;
+  expect(leave).toMatchObject({ kind: "leave", id: acquire.id });
+  return { ...scene, leave, about: acquire.id as string };
+}
+
+test("a command that is cancelled while it waits is answered so once it has left its queue", async () => {
+  const { leave, said } = await cancelWaiting();
+  expect(await said()).not.toContain("1 undefined");
+  leave.answer({ kind: "done" });
+  // A cancel has no reason of its own.
+  expect(await said()).toEqual(["1 waiting", "2 undefined", "1 undefined"]);
+});
+
+test("a command that is cancelled when its grant has yet to be kept is answered with that, and its client holds it", async () => {
+  const { leave, tell, said, about } = await cancelWaiting();
+  leave.answer(GONE);
+  expect(await said()).toEqual(["1 waiting", "2 undefined"]);
+  const lease = { id: about, claims: [], grantedAt: 0, ttl: 0 };
+  tell({ kind: "granted", lease, held: true, resumed: false, validFor: undefined }, about);
+  expect(await said()).toEqual(["1 waiting", "2 undefined", "1 granted"]);
 });
