@@ -18,7 +18,9 @@ const CONNECTIONS = 12;
 const TIMEOUT = 120_000;
 const LIMITERS = "limiters: [{ name: db, max_concurrent: 1000, ttl: 30s }, { name: rate, max_rps: 1000000 }]\n";
 
-const SAID = { throws: /a bug in a worker/, "fills its memory": /of \d+ MB of its heap are in use/, hangs: /never/ };
+const SAID = { throws: /a bug in a worker/, "fills its memory": /of \d+ MB of its heap are in use/ };
+/** ms that a call may take: one on a connection of a worker that hangs has no other end. */
+const CALL_TIMEOUT = 5_000;
 
 function startServer(nodeArguments: readonly string[] = []): Promise<ServerProcess> {
   return startServerProcess(`workers: 2\n${LIMITERS}`, { nodeArguments: [...nodeArguments, "--import", CRASH] });
@@ -46,7 +48,8 @@ async function startUser(client: ContractClient): Promise<User> {
   const callAgain = async () => {
     while (!stopped) {
       try {
-        await client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "rate" }] });
+        const request = { claims: [{ limiter: "rate" }] };
+        await client.call(AdmissionService.method.tryAcquire, request, { timeout: CALL_TIMEOUT });
         user.calls += 1;
       } catch {
         user.failedCalls += 1;
@@ -64,11 +67,15 @@ async function startUser(client: ContractClient): Promise<User> {
 
 async function leasesIn(state: LeaseState, { address }: ServerProcess): Promise<number> {
   await using operator = createGrpcClient(address);
+  return countLeases(state, operator);
+}
+
+async function countLeases(state: LeaseState, operator: ContractClient): Promise<number> {
   const { leases } = await operator.call(LimiterService.method.listLeases, { limiter: "db", pageSize: 1_000 });
   return leases.filter((lease) => lease.state === state).length;
 }
 
-test.each<Crash["how"]>(["throws", "fills its memory"])(
+test.each(["throws", "fills its memory"] as const)(
   "a worker that %s under load: its connections are lost, others do not notice, and another takes its place",
   async (how) => {
     await using server = await startServer(["--max-old-space-size=160"]);
@@ -95,6 +102,37 @@ test.each<Crash["how"]>(["throws", "fills its memory"])(
   },
   TIMEOUT,
 );
+
+test("a worker that hangs is noticed and left: what its connections hold has its ttl, others go on, and another takes its place", {
+  timeout: TIMEOUT,
+}, async () => {
+  await using server = await startServer();
+  await using cleanup = new AsyncDisposableStack();
+  const clients = Array.from({ length: CONNECTIONS }, () => cleanup.use(createGrpcClient(server.address)));
+  const calling = cleanup.use(new AsyncDisposableStack());
+  const users = await Promise.all(clients.map(async (client) => calling.use(await startUser(client))));
+  crash(server, 0, "hangs");
+  const { connections, ...hang } = await server.logged(/a transport worker hangs/);
+  expect(hang).toMatchObject({ level: 50, worker: 1, msg: expect.stringContaining("restart the server soon") });
+  await server.logged(/has taken the place/);
+  const before = users.map(({ calls }) => calls);
+  const goOn = () => users.filter(({ calls }, i) => calls > (before[i] ?? 0) + 10);
+  await expect.poll(() => goOn().length, { timeout: 20_000 }).toBe(CONNECTIONS - Number(connections));
+  expect(goOn().filter(({ failedCalls, lost }) => failedCalls > 0 || lost)).toEqual([]);
+  const operator = clients[users.indexOf(goOn()[0] as (typeof users)[number])] as ContractClient;
+  expect(await countLeases(LeaseState.ORPHANED, operator)).toBe(connections);
+  expect(await countLeases(LeaseState.ATTACHED, operator)).toBe(CONNECTIONS - Number(connections));
+});
+
+test("a second worker that hangs ends the server, which says why", { timeout: TIMEOUT }, async () => {
+  await using server = await startServer();
+  for (const index of [0, 1]) {
+    crash(server, index, "hangs");
+    await server.logged(/a transport worker hangs/);
+  }
+  await server.exited;
+  await expect(server.logged(/never/)).rejects.toThrow(/backpressure: transport workers hang/);
+});
 
 test("clients of the package keep their leases through the failure of each worker", { timeout: TIMEOUT }, async () => {
   await using server = await startServer();

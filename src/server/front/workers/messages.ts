@@ -38,7 +38,8 @@ export interface WorkerJob {
 /** What a thread is asked, and answers when it is done. */
 export type Question =
   | { readonly kind: "listen"; readonly at: FrontListeners; readonly isShared: boolean }
-  | { readonly kind: "count-calls" | "figures" | "send-away" | "close" };
+  /** `are-you-there`: nothing is done. */
+  | { readonly kind: "are-you-there" | "count-calls" | "figures" | "send-away" | "close" };
 
 export type ToWorker =
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }

@@ -96,6 +96,8 @@ async function answer(question: Question): Promise<unknown> {
   switch (question.kind) {
     case "listen":
       return front.listen(question.at, question.isShared);
+    case "are-you-there":
+      return undefined;
     case "count-calls":
       return front.callsUnderWay();
     case "figures":

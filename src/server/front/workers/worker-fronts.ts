@@ -17,6 +17,7 @@ import { createCallSum, type WorkerFigures } from "./figures.ts";
 import type { Question, SentState, ToWorker } from "./messages.ts";
 import { createRestarts } from "./restarts.ts";
 import { serveScrape } from "./scrape-link.ts";
+import { HANGS_AFTER, startWatchdog } from "./watchdog.ts";
 import { startWorkerThread, threadName, type WorkerThread } from "./worker-thread.ts";
 
 export interface WorkerFrontsOptions {
@@ -56,6 +57,8 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
   let drained: Extract<ToWorker, { kind: "drain" }> | undefined;
   /** From here on a thread that ends is not started anew. */
   let ending = false;
+  /** Threads that hang, and are left where they are. */
+  let hanging = 0;
 
   function sent(): SentState {
     const { serving, settings, running } = state;
@@ -67,37 +70,44 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
   async function start(index: number): Promise<WorkerThread> {
     const { port1, port2 } = new MessageChannel();
     let thread: WorkerThread | undefined;
-    const link: ServedLink = serveLink({
-      engines,
-      carrier: carryOver(port1),
-      clock,
-      onLost(why) {
-        if (why === "closed") return;
-        log.error(
-          { event: "worker-stuck", worker: index + 1 },
-          "a transport worker does not read what it is answered, and is ended",
-        );
-        void thread?.end();
-      },
-      onBug: (err) => log.error({ event: "engine-fault", err }, "a command has failed in the engine"),
-    });
-    const servesMetrics = scraper !== undefined;
-    const job = { link: port2, secretKey, state: sent(), connections, index, servesMetrics };
-    const onEnd = (why: Error) => {
+    let stopWatching = () => {};
+    /** It ends or hangs, whichever comes first. */
+    let isLost = false;
+    const lose = (replace: (lost: number) => void) => {
+      if (isLost) return;
+      isLost = true;
+      stopWatching();
       link.lose();
-      if (thread !== undefined) threads.delete(thread);
       const counted = answered.get(index);
       if (counted !== undefined) past.addEnded(counted.calls);
       answered.delete(index);
       const lost = Atomics.exchange(connections.grpc, index, 0) + Atomics.exchange(connections.web, index, 0);
-      if (thread !== undefined && !ending) replace(index, why, lost);
+      if (thread === undefined) return;
+      threads.delete(thread);
+      if (!ending) replace(lost);
     };
+    const onHang = () => {
+      thread?.leave();
+      lose((lost) => replaceHanging(index, lost));
+    };
+    const link: ServedLink = serveLink({
+      engines,
+      carrier: carryOver(port1),
+      clock,
+      onLost: (why) => why !== "closed" && onHang(),
+      onBug: (err) => log.error({ event: "engine-fault", err }, "a command has failed in the engine"),
+    });
+    const servesMetrics = scraper !== undefined;
+    const job = { link: port2, secretKey, state: sent(), connections, index, servesMetrics };
+    const onEnd = (why: Error) => lose((lost) => replace(index, why, lost));
     const onScrape = (format: ExpositionFormat, port: MessagePort) => {
       if (scraper !== undefined) serveScrape(scraper, format, port);
     };
     thread = await startWorkerThread({ clock, job, log, onScrape, onSpans, onEnd });
     indices.set(thread, index);
     threads.add(thread);
+    const { ask } = thread;
+    stopWatching = startWatchdog({ clock, ask: () => ask({ kind: "are-you-there" }), onHang });
     return thread;
   }
 
@@ -118,6 +128,27 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       "a transport worker has failed. Its connections are lost; their leases and places wait for their ttl, and clients that " +
         "connect again find them. Another worker is started",
     );
+    startAfter(pause, index);
+  }
+
+  /**
+   * The same of one that hangs. It is not ended: a thread that is ended from outside while it has connections takes the whole process with it
+   * (`WorkerThread.end`).
+   */
+  function replaceHanging(index: number, lost: number): void {
+    hanging += 1;
+    const worker = index + 1;
+    log.error(
+      { event: "worker-stuck", worker, connections: lost },
+      `a transport worker hangs: it has not answered for ${HANGS_AFTER / 1_000_000} s. The leases and places of its connections wait for their ` +
+        "ttl, and clients that connect again find them. It keeps a core and a listener, so that some new connections are not " +
+        "answered: restart the server soon, and report the bug",
+    );
+    if (hanging > 1 || count === 1) onFatal("transport workers hang, and cannot be ended while others go on");
+    else startAfter(0, index);
+  }
+
+  function startAfter(pause: number, index: number): void {
     const cancel = clock.schedule(clock.now() + pause, false, () => {
       pauses.delete(cancel);
       start(index).then(

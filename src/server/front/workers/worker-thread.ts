@@ -13,6 +13,8 @@ export interface WorkerThread {
   say(message: Exclude<ToWorker, { kind: "ask" | "end" }>): void;
   /** Ends it, and all that it carries. Harmless to call twice. */
   end(): Promise<void>;
+  /** Leaves one that hangs where it is: it ends by itself if it ever comes back, and keeps no process alive. */
+  leave(): void;
 }
 
 export interface WorkerThreadOptions {
@@ -136,6 +138,10 @@ export function startWorkerThread({
       const cancel = clock.schedule(clock.now() + END_TIMEOUT, false, () => void worker.terminate());
       await exited.promise;
       cancel();
+    },
+    leave() {
+      post({ kind: "end" });
+      worker.unref();
     },
   };
   return ready.promise;

@@ -63,7 +63,7 @@ export function createOpenCommands(): OpenCommands {
       return before;
     },
     close(command) {
-      if (bySubject.get(command.subject) === command) bySubject.delete(command);
+      bySubject.delete(command);
       command.phase = "over";
       byId.delete(command);
     },
