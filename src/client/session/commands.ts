@@ -8,6 +8,7 @@ import {
   SessionCommandSchema,
 } from "../gen/ggen/backpressure/v1/session_service_pb.ts";
 import { ELSEWHERE, errorOfStatus, reasonIn } from "./errors.ts";
+import { weightOf } from "./weight.ts";
 
 export type Command = Exclude<SessionCommand["command"], { case: undefined }>;
 export type Answer = Exclude<SessionAnswer["answer"], { case: undefined }>;
@@ -35,8 +36,8 @@ export interface Commands {
   readonly open: number;
   /** Returns its id. */
   add(command: Command, asker: Asker, trace?: CommandTrace): bigint;
-  /** Returns the next to send, at most so many. */
-  take(most: number): SessionCommand[];
+  /** Returns the next to send: as many as a message may have, and has room for. */
+  take(): SessionCommand[];
   /** Whether any is to be sent. */
   readonly hasUnsent: boolean;
   /** Its asker has gone. Returns whether the server may have it. */
@@ -47,6 +48,10 @@ export interface Commands {
   /** None was decided: all are to be sent again, in their order. */
   sendAgain(): void;
 }
+
+/** The most commands in one message, and about their bytes: half of what a server takes, unless it is told otherwise. */
+const MOST_COMMANDS = 1000;
+const MOST_BYTES = 1 << 19;
 
 /** `onUnclaimed` is called with the last answer of a command whose asker has gone. */
 export function createCommands(onUnclaimed: (answer: Answer, command: Command) => void): Commands {
@@ -78,13 +83,20 @@ export function createCommands(onUnclaimed: (answer: Answer, command: Command) =
       unsent.push(added);
       return lastId;
     },
-    take(most) {
+    take() {
       const taken: SessionCommand[] = [];
-      for (const command of unsent.splice(0, most)) {
-        if (command.asker === undefined) continue;
-        command.isSent = true;
-        taken.push(command.message);
+      let count = 0;
+      let bytes = 0;
+      for (const one of unsent) {
+        if (one.asker !== undefined) {
+          bytes += weightOf(one.command);
+          if (taken.length === MOST_COMMANDS || (bytes > MOST_BYTES && taken.length > 0)) break;
+          one.isSent = true;
+          taken.push(one.message);
+        }
+        count += 1;
       }
+      unsent.splice(0, count);
       return taken;
     },
     get hasUnsent() {

@@ -20,6 +20,7 @@ import type { CallHeaders } from "../rpc/headers.ts";
 import { createCarriage } from "./carriage.ts";
 import { type Answer, type Asker, type Command, type CommandTrace, createCommands } from "./commands.ts";
 import { ELSEWHERE, reasonIn } from "./errors.ts";
+import { createGathered, type Gathered } from "./gathered.ts";
 import { createQuiet } from "./quiet.ts";
 import { openSessionCall, type SessionCall } from "./session-call.ts";
 
@@ -72,8 +73,6 @@ export interface SessionOptions {
   readonly onRest: (isAtRest: boolean) => void;
 }
 
-/** The most commands in one message. */
-const MOST_COMMANDS = 1000;
 type Phase =
   | { readonly kind: "away" }
   | {
@@ -82,6 +81,7 @@ type Phase =
       readonly resumes: boolean;
       /** Calls off the bound of its time. */
       readonly stopWaiting: () => void;
+      readonly gathered: Gathered;
     }
   | { readonly kind: "open"; readonly call: SessionCall };
 
@@ -130,7 +130,7 @@ export function createSession(options: SessionOptions): Session {
       first = undefined;
       isBeatDue = false;
       quiet.sent();
-      message.commands = commands.take(MOST_COMMANDS);
+      message.commands = commands.take();
       isDue = commands.hasUnsent;
       if (message.commands.some(({ id }) => id === renewal?.id)) renewal = undefined;
       return message;
@@ -143,7 +143,7 @@ export function createSession(options: SessionOptions): Session {
       onOver: (error) => isCurrent(call) && over(error),
     });
     const stopWaiting = carriage.isBounded ? clock.scheduleInBackground(openWithin, late) : () => {};
-    phase = { kind: "opening", call, resumes: resume !== undefined, stopWaiting };
+    phase = { kind: "opening", call, resumes: resume !== undefined, stopWaiting, gathered: createGathered() };
   }
 
   function isCurrent(call: SessionCall): boolean {
@@ -160,9 +160,11 @@ export function createSession(options: SessionOptions): Session {
     look();
   }
 
-  function onOpened(opened: SessionOpened): void {
+  function onOpened(part: SessionOpened): void {
     if (phase.kind !== "opening") return;
     phase.stopWaiting();
+    const opened = phase.gathered.add(part);
+    if (opened === undefined) return;
     phase = { kind: "open", call: phase.call };
     carriage.opened();
     quiet.opened();

@@ -881,6 +881,9 @@ function writeSessionOpened(m: SessionOpened): void {
     writeSessionCard(item);
     w.join(start);
   }
+  if (m.more !== false) {
+    w.bool(40, m.more);
+  }
   w.unknown(m);
 }
 

@@ -1,7 +1,9 @@
 /** What is asked by a session: commands there, answers back. */
 
+import { toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { LeaseEnd, WorkOutcome } from "../../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
+import { SessionRequestSchema } from "../../../src/client/gen/ggen/backpressure/v1/session_service_pb.ts";
 import { refusal } from "../../../src/server/machine/reasons.ts";
 import { draining, refusalError } from "../../../src/server/wire/error-wire.ts";
 import { aborted } from "../support/aborted.ts";
@@ -48,6 +50,20 @@ describe("a client with sessions", () => {
     const { session, first } = await nextSession(fixture);
     expect(first.commands).toHaveLength(1000);
     expect((await session.requests.next()).commands).toHaveLength(500);
+  });
+
+  it("sends no message that is longer than half of what a server takes", async () => {
+    const fixture = createSessionFixture();
+    const holder = "€".repeat(85);
+    for (let i = 0; i < 1500; i += 1) void fixture.client.acquire("db", { holder, key: `${i}${"€".repeat(80)}` });
+    const { session, first } = await nextSession(fixture);
+    const messages = [first];
+    const count = () => messages.reduce((sum, { commands }) => sum + commands.length, 0);
+    while (count() < 1500) messages.push(await session.requests.next());
+    const bytes = messages.map((message) => toBinary(SessionRequestSchema, message).byteLength);
+    expect(Math.max(...bytes)).toBeLessThan(1 << 19);
+    expect(bytes.length).toBeLessThan(8);
+    expect(new Set(messages.flatMap(({ commands }) => commands.map(({ id }) => id))).size).toBe(1500);
   });
 
   it("waits and holds by it, and says each place", async () => {

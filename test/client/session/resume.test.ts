@@ -71,6 +71,36 @@ describe("a session whose call is lost", () => {
     expect(held.service.acquire.untaken).toEqual([]);
   });
 
+  it("hears what it still holds in several messages, where that is much", async () => {
+    const held = await holdMany(3);
+    const [one, lost, other] = held.leases as [Lease, Lease, Lease];
+    const again = await breakAndAttempt(held);
+    const { id } = await again.nextOf("renew");
+    const opened = { credential: CREDENTIAL, resumed: true };
+    again.session.say({ opened: { ...opened, leaseIds: ["lease-3"], more: true } });
+    await settle();
+    expect(held.events.filter(({ kind }) => kind === "resumed")).toEqual([]);
+    again.session.say({ opened: { ...opened, leaseIds: ["lease-1"] }, answers: [{ id, answer: renewedAll() }] });
+    await settle();
+    expect(held.events.filter(({ kind }) => kind === "resumed")).toHaveLength(2);
+    expect([one.valid, other.valid]).toEqual([true, true]);
+    const asked = await again.nextOf("release");
+    expect(asked.value).toMatchObject({ leaseId: lost.id, outcome: WorkOutcome.IGNORED });
+  });
+
+  it("begins anew where it breaks among those messages", async () => {
+    const held = await holdMany(2);
+    const again = await breakAndAttempt(held);
+    again.session.say({ opened: { credential: CREDENTIAL, resumed: true, leaseIds: ["lease-1"], more: true } });
+    again.session.fail(connectionLost());
+    await settle();
+    held.clock.advance(2 * FIRST_DELAY);
+    const third = await nextSession(held);
+    expect(third.first.open).toMatchObject({ resume: CREDENTIAL });
+    await takeUp(third, ["lease-1", "lease-2"]);
+    expect(held.leases.every(({ valid }) => valid)).toBe(true);
+  });
+
   it("counts validity from the moment when the attempt was made", async () => {
     const held = await holdMany(1);
     held.clock.advance(RENEW_AFTER - 2 * FIRST_DELAY);

@@ -1,10 +1,15 @@
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
-import type {
-  SessionAnswer,
-  SessionRequest,
-  SessionResponse,
+import {
+  type SessionAnswer,
+  SessionCredentialSchema,
+  type SessionNotice,
+  SessionNoticeSchema,
+  type SessionRequest,
+  type SessionResponse,
 } from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
 import type { BidiStream } from "../../../src/server/service/rpc.ts";
+import { openedParts } from "../../../src/server/service/session/opened-parts.ts";
 import { type Answer, createSessionOutbox } from "../../../src/server/service/session/outbox.ts";
 
 /** A stream that takes so many messages before its reader is behind. */
@@ -13,8 +18,12 @@ function createScene(takes = Number.POSITIVE_INFINITY) {
   let left = takes;
   let writable = () => {};
   const stream = {
-    send({ answers }: SessionResponse) {
-      sent.push(answers.map(({ id, answer }) => `${id} ${answer.case} ${placeOf(answer)}`.trim()));
+    send({ opened, answers, notices }: SessionResponse) {
+      sent.push([
+        ...(opened?.leaseIds ?? []),
+        ...answers.map(({ id, answer }) => `${id} ${answer.case} ${placeOf(answer)}`.trim()),
+        ...notices.map(({ subject }) => `notice of ${subject.value}`),
+      ]);
       left -= 1;
       return left > 0;
     },
@@ -81,4 +90,52 @@ describe("a session's outbox", () => {
     expect(sent.map(({ length }) => length)).toEqual([1_000, 1_000, 500]);
     expect(sent.flat()).toEqual(Array.from({ length: 2_500 }, (_, id) => `${id} renewed`));
   });
+
+  test("says of a lease neither before its grant nor after what was decided later, in however many messages", () => {
+    const { outbox, sent } = createScene();
+    for (let id = 0n; id < 1_500n; id += 1n) outbox.answer(id, RENEWED, undefined);
+    outbox.notice(noticeOf("a"));
+    outbox.answer(1_500n, RENEWED, undefined);
+    outbox.notice(noticeOf("b"));
+    outbox.flush();
+    expect(sent.map((message) => message.length)).toEqual([1_000, 503]);
+    expect(sent[1]?.slice(-3)).toEqual(["1500 renewed", "notice of a", "notice of b"]);
+  });
+
+  test("says what a thousand notices have come before only after them", () => {
+    const { outbox, sent } = createScene();
+    outbox.answer(1n, RENEWED, undefined);
+    for (let i = 0; i < 1_001; i += 1) outbox.notice(noticeOf(`${i}`));
+    outbox.answer(2n, RENEWED, undefined);
+    outbox.flush();
+    expect(sent.map((message) => message.length)).toEqual([1_001, 2]);
+    expect(sent[1]).toEqual(["2 renewed", "notice of 1000"]);
+  });
+
+  test("has no more in a message than some cards with all their words", () => {
+    const { outbox, sent } = createScene();
+    const card = { $typeName: "ggen.backpressure.v1.Card", data: "x".repeat(65_536) };
+    const pulled = { case: "pulled", value: { $typeName: "ggen.backpressure.v1.PulledCard", card } } as Answer;
+    for (let id = 0n; id < 20n; id += 1n) outbox.answer(id, pulled, undefined);
+    outbox.flush();
+    const counts = sent.map((message) => message.length);
+    expect(counts.reduce((sum, count) => sum + count)).toBe(20);
+    // 4 MiB, with characters of three bytes.
+    expect(Math.max(...counts)).toBeLessThan((4 << 20) / (3 * 65_536) / 2);
+  });
+
+  test("says what a session holds part by part, before any answer", () => {
+    const { outbox, sent } = createScene();
+    const leaseIds = Array.from({ length: 20_001 }, (_, i) => `lease-${i}`);
+    const credential = create(SessionCredentialSchema, { sessionId: "session" });
+    outbox.opened(openedParts(credential, true, { leaseIds, cards: [] }));
+    outbox.answer(1n, RENEWED, undefined);
+    outbox.flush();
+    expect(sent.map((message) => message.length)).toEqual([10_000, 10_000, 2]);
+    expect(sent.flat()).toEqual([...leaseIds, "1 renewed"]);
+  });
 });
+
+function noticeOf(leaseId: string): SessionNotice {
+  return create(SessionNoticeSchema, { subject: { case: "leaseId", value: leaseId } });
+}

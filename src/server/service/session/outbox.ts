@@ -15,6 +15,7 @@ import {
 import { msToTimestamp } from "../../wire/time-wire.ts";
 import type { BidiStream } from "../rpc.ts";
 import type { CommandId } from "./open-commands.ts";
+import { roomFor } from "./room.ts";
 
 export type Answer = SessionAnswer["answer"];
 
@@ -27,7 +28,8 @@ export interface Placed {
 export interface SessionOutbox {
   /** Whether the reader has yet to take what was said: nothing more should be decided for it. */
   readonly behind: boolean;
-  opened(opened: SessionOpened): void;
+  /** One part after the other, which leave as messages of their own. Nothing else is said before they have left. */
+  opened(parts: readonly SessionOpened[]): void;
   /** The last answer to a command. Returns the answer, for `keeps`. */
   answer(id: CommandId, answer: Answer, command: Placed | undefined): SessionAnswer;
   /** A command's place in its queue; one that has not left yet is replaced. */
@@ -53,13 +55,17 @@ export interface SessionOutboxOptions {
   readonly onEmpty: () => void;
 }
 
-/** Answers and notices of one message: a few hundred KB at most. */
+/** Answers and notices of one message: a few hundred KB at most, beside what cards bring. */
 const MOST = 1_000;
 
 export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutboxOptions): SessionOutbox {
   let answers: SessionAnswer[] = [];
-  let notices: SessionNotice[] = [];
-  let opened: SessionOpened | undefined;
+  /** Each with the number of answers that were said before it. */
+  let notices: { readonly notice: SessionNotice; readonly after: number }[] = [];
+  /** Answers that were said, and that have left. */
+  let said = 0;
+  let left = 0;
+  let opened: SessionOpened[] = [];
   let endTime: number | undefined;
   /** Answers that a later one may replace, with the commands that wait. */
   const places = new Map<SessionAnswer, Placed>();
@@ -72,25 +78,45 @@ export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutbox
   });
 
   function isEmpty(): boolean {
-    return answers.length + notices.length === 0 && opened === undefined && endTime === undefined;
+    return answers.length + notices.length + opened.length === 0 && endTime === undefined;
   }
 
   function send(): void {
-    const some = answers.length > MOST ? answers.splice(0, MOST) : answers;
+    const part = opened.shift();
+    if (part !== undefined && opened.length > 0) {
+      writable = stream.send({ $typeName: SessionResponseSchema.typeName, opened: part, answers: [], notices: [] });
+      return;
+    }
+    const some = takeAnswers();
+    const few = takeNotices();
     const sent = places.size > 0 ? some.filter(stillMeant) : some;
-    if (some === answers) answers = [];
-    const few = notices.length > MOST ? notices.splice(0, MOST) : notices;
-    if (few === notices) notices = [];
     const draining = endTime === undefined ? undefined : create(DrainingSchema, { endTime: msToTimestamp(endTime) });
     writable = stream.send({
       $typeName: SessionResponseSchema.typeName,
-      opened,
+      opened: part,
       answers: sent,
       notices: few,
       draining,
     });
-    opened = undefined;
     endTime = undefined;
+  }
+
+  /** No more than come before the notices for which this message has no room. */
+  function takeAnswers(): SessionAnswer[] {
+    const notice = notices[MOST];
+    const count = Math.min(roomFor(answers, MOST), notice === undefined ? MOST : notice.after - left);
+    const taken = count < answers.length ? answers.splice(0, count) : answers;
+    if (taken === answers) answers = [];
+    left += taken.length;
+    return taken;
+  }
+
+  /** Those that come before the next answer: what was renewed after a lease has ended is then never said before that. */
+  function takeNotices(): SessionNotice[] {
+    const next = notices.findIndex(({ after }, index) => index === MOST || after > left);
+    const taken = next === -1 ? notices : notices.splice(0, next);
+    if (taken === notices) notices = [];
+    return taken.map(({ notice }) => notice);
   }
 
   function stillMeant(answer: SessionAnswer): boolean {
@@ -108,6 +134,7 @@ export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutbox
   function push(id: CommandId, answer: Answer): SessionAnswer {
     const message: SessionAnswer = { $typeName: "ggen.backpressure.v1.SessionAnswer", id: BigInt(id), answer };
     answers.push(message);
+    said += 1;
     onFilled();
     return message;
   }
@@ -116,8 +143,8 @@ export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutbox
     get behind() {
       return !writable;
     },
-    opened(message) {
-      opened = message;
+    opened(parts) {
+      opened = [...parts];
       onFilled();
     },
     answer(id, answer, command) {
@@ -135,7 +162,7 @@ export function createSessionOutbox({ stream, onFilled, onEmpty }: SessionOutbox
       places.set(command.place, command);
     },
     notice(notice) {
-      notices.push(notice);
+      notices.push({ notice, after: said });
       onFilled();
     },
     draining(at) {

@@ -7,7 +7,6 @@ import type { BoardEngine } from "../../engine/board-engine.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type {
   SessionCommand,
-  SessionOpened,
   SessionRequest,
   SessionResponse,
 } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
@@ -20,6 +19,7 @@ import type { Heartbeats } from "../heartbeats.ts";
 import type { BidiStream, StreamEnd } from "../rpc.ts";
 import { type CarryingPorts, createCarrying } from "./carrying.ts";
 import { checkMessage, checkOpening } from "./check.ts";
+import { openedParts } from "./opened-parts.ts";
 import { createSessionOutbox } from "./outbox.ts";
 import { createSides, type Resumed, type Sides } from "./sides.ts";
 
@@ -158,21 +158,13 @@ export function openSessionCall(ports: SessionPorts, { stream, isStopping, onOve
     breakOff(refusalError(refusal("SESSION_NOT_FOUND")));
   }
 
-  function opened(sessionId: string, resumed: boolean, { leaseIds, cards }: Resumed): void {
+  function opened(sessionId: string, resumed: boolean, left: Resumed): void {
     if (phase !== "opening") return;
     phase = "open";
-    const credential: SessionOpened["credential"] = {
-      $typeName: "ggen.backpressure.v1.SessionCredential",
-      sessionId,
-      secret: ids.secretOf(sessionId),
-    };
-    outbox.opened({
-      $typeName: "ggen.backpressure.v1.SessionOpened",
-      credential,
-      resumed,
-      leaseIds: [...leaseIds],
-      cards: [...cards],
-    });
+    const secret = ids.secretOf(sessionId);
+    outbox.opened(
+      openedParts({ $typeName: "ggen.backpressure.v1.SessionCredential", sessionId, secret }, resumed, left),
+    );
     work();
   }
 
