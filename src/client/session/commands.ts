@@ -89,7 +89,7 @@ export function createCommands(onUnclaimed: (answer: Answer, command: Command) =
       let bytes = 0;
       for (const one of unsent) {
         if (one.asker !== undefined) {
-          bytes += weightOf(one.command);
+          bytes += weightOf(one.command) + one.message.tracestate.length;
           if (taken.length === MOST_COMMANDS || (bytes > MOST_BYTES && taken.length > 0)) break;
           one.isSent = true;
           taken.push(one.message);

@@ -188,3 +188,14 @@ test("a command that is cancelled when its grant has yet to be kept is answered 
   tell({ kind: "granted", lease, held: true, resumed: false, validFor: undefined }, about);
   expect(await said()).toEqual(["1 waiting", "2 undefined", "1 granted"]);
 });
+
+test("a command that is refused before its place was said is answered with that, once", async () => {
+  const { ask, limiters, tell, said, calls } = openScene();
+  ask(ACQUIRE);
+  const [acquire] = limiters as [Asked];
+  // A refusal takes nothing, so it does not wait for the disk; the place does, behind what was decided before.
+  tell(refusal("WAIT_TIMEOUT"), acquire.id as string);
+  acquire.answer({ kind: "waiting", waiterId: acquire.id, waitersAhead: 0, estimatedWait: undefined });
+  expect(await said()).toEqual(["1 WAIT_TIMEOUT"]);
+  expect(calls.count).toBe(0);
+});

@@ -107,7 +107,7 @@ export function createBoardSide(boards: BoardEngine, options: SideOptions) {
   }
 
   function ask(command: OpenCommand, pull: Omit<PullCard, "stream" | "monitored" | "keepOnCancel">): void {
-    command.subject = pull.id;
+    options.asks(command, pull.id);
     command.pull = { board: pull.board, immediate: pull.maxWait === 0 };
     boards.submit(
       { ...pull, stream, monitored, keepOnCancel },

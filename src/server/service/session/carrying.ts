@@ -72,6 +72,8 @@ export interface Carrying {
   at(subject: string): OpenCommand | undefined;
   /** The span of a command; undefined: it is not sampled. */
   traceOf(command: OpenCommand): TraceContext | undefined;
+  /** See `OpenCommands`. */
+  asks(command: OpenCommand, subject: string): void;
   /** See `SideOptions`. */
   waits(command: OpenCommand, subject: string): boolean;
   close(command: OpenCommand, answer: Answer): SessionAnswer | undefined;
@@ -280,6 +282,7 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
     },
     at: commands.at,
     traceOf: (command) => (spans.size === 0 ? undefined : spans.get(command)?.trace),
+    asks: commands.asks,
     waits(command, subject) {
       const isUnwanted = command.phase === "unwanted";
       const before = commands.waits(command, subject);

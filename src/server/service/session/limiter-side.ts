@@ -43,6 +43,8 @@ export interface SideOptions {
   readonly waits: (command: OpenCommand, subject: string) => boolean;
   readonly at: (subject: string) => OpenCommand | undefined;
   readonly traceOf: (command: OpenCommand) => TraceContext | undefined;
+  /** The command is asked under this id, and may wait. */
+  readonly asks: (command: OpenCommand, subject: string) => void;
   /** Another stream has taken the session up. */
   readonly displaced: () => void;
   readonly lose: (error: EngineUnavailable) => void;
@@ -123,7 +125,7 @@ export function createLimiterSide(engine: Engine, options: SideOptions) {
 
     acquire(command: OpenCommand, request: AcquireRequest): void {
       const asked = verbs.acquire.toSessionCommand(request, { stream, monitored, keepOnCancel, session }, by());
-      command.subject = asked.id;
+      options.asks(command, asked.id);
       engine.submit(
         asked,
         (answer) => {

@@ -35,9 +35,11 @@ export interface Pull {
 export interface OpenCommands {
   readonly size: number;
   get(id: CommandId): OpenCommand | undefined;
-  /** The command that waits in a place. */
+  /** The command that waits in a place, or was asked under this id. */
   at(subject: string): OpenCommand | undefined;
   add(command: OpenCommand): void;
+  /** It is asked under this id: the engine may say that it is refused before it says that it waits. */
+  asks(command: OpenCommand, subject: string): void;
   /** It waits, in the place of this id. Returns the command that has waited there. */
   waits(command: OpenCommand, subject: string): OpenCommand | undefined;
   /** It has its last answer. */
@@ -55,8 +57,13 @@ export function createOpenCommands(): OpenCommands {
     get: (id) => byId.get(id),
     at: (subject) => bySubject.get(subject),
     add: (command) => byId.add(command),
+    asks(command, subject) {
+      command.subject = subject;
+      bySubject.add(command);
+    },
     waits(command, subject) {
       const before = bySubject.get(subject);
+      bySubject.delete(command);
       command.phase = "waiting";
       command.subject = subject;
       bySubject.add(command);

@@ -134,10 +134,11 @@ export function openSessionCall(ports: SessionPorts, { stream, isStopping, onOve
     }
     phase = "opening";
     const sessionId = resume?.sessionId ?? ids.next();
-    const { at, traceOf, waits, close, fail } = carrying;
+    const { at, traceOf, asks, waits, close, fail } = carrying;
     sides = createSides(ports, {
       at,
       traceOf,
+      asks,
       waits,
       close,
       fail,
