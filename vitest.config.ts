@@ -147,6 +147,23 @@ const workers: TestProjectConfiguration = {
   },
 };
 
+/** The client as most have it, over sessions, and a server as most have it, with transport workers. */
+const IN_SESSIONS_WITH_WORKERS = [
+  "client/processes/{board-node,node}",
+  "client/sockets/{boards,limit}",
+  "e2e/{client-resume,connection-cuts,refusals,silent-holders}",
+];
+
+const sessionsWithWorkers: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: "sessions-with-workers-again",
+    include: IN_SESSIONS_WITH_WORKERS.map((name) => `test/${name}.test.ts`),
+    env: { CARRIER: "sessions", BACKPRESSURE_TEST_WORKERS: "2" },
+    ...WAITS,
+  },
+};
+
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -154,6 +171,13 @@ export default defineConfig({
     sequence: { sequencer: LongestKindFirst },
     // A server that a test starts without a folder keeps nothing in the home of the developer.
     env: { XDG_STATE_HOME: join(tmpdir(), "backpressure-state-of-tests") },
-    projects: [unit, unitInSessions, socketsInSessions, ...(Object.keys(FOLDERS) as Kind[]).map(project), workers],
+    projects: [
+      unit,
+      unitInSessions,
+      socketsInSessions,
+      ...(Object.keys(FOLDERS) as Kind[]).map(project),
+      workers,
+      sessionsWithWorkers,
+    ],
   },
 });
