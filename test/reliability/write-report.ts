@@ -39,7 +39,7 @@ const HARNESSES: readonly {
   {
     name: "history",
     title: "Histories",
-    how: "what sixteen processes have seen of a real server, and counted outside of it: permits, slots, tokens, order, rate, one lease a request id",
+    how: "what sixteen processes have seen of a real server, and counted outside of it: permits, slots, tokens, order, rate, one lease a request id; by calls and by sessions, with transport workers and without",
     control: "bugs put into the server, and histories that were doctored, are found",
   },
   {
@@ -52,7 +52,8 @@ const HARNESSES: readonly {
     name: "kill-server",
     title: "`kill -9` of the server, under load",
     how: "20 holders in 4 processes with this package's client, counted in and out by a process of their own",
-    control: "with a fresh data folder at each start more are at work than there are permits",
+    control:
+      "with a fresh data folder at each start more are at work than there are permits; a client that does not take its session up again loses leases",
   },
   {
     name: "kill-server-board",
@@ -64,8 +65,15 @@ const HARNESSES: readonly {
   {
     name: "lost-answers",
     title: "Lost answers",
-    how: "a fifth of the answers unheard, asked again under the same request id, the server killed three times meanwhile",
-    control: "without a request id there are as many leases as calls",
+    how: "a fifth of the answers unheard, asked again under the same request id, the server killed three times meanwhile; a session is taken up again, or left for another",
+    control: "without a request id there are as many leases as answers",
+  },
+  {
+    name: "connection-cuts",
+    title: "Connections that break",
+    how: "each after some bytes, in the midst of whatever they are, while clients acquire, hold and release; then the server's books are held against theirs",
+    control:
+      "a client that does not take its session up again loses leases; one that does not say that it asks again is granted twice",
   },
   {
     name: "restart-time",
@@ -122,6 +130,12 @@ const HARNESSES: readonly {
     name: "grpc-abuse",
     title: "Abuse of gRPC",
     how: "requests that no library sends, each with its documented answer",
+    control: "",
+  },
+  {
+    name: "session-neighbours",
+    title: "Neighbours of a session that floods, or never reads",
+    how: "pairs of calls of other clients, begun by a schedule, in peace and beside it, in turns in one run; the abuser has the lowest priority, so that it takes no core from them",
     control: "",
   },
   { name: "slow-readers", title: "Slow readers", how: "streams that never read", control: "" },

@@ -10,6 +10,36 @@ export interface FoundBug {
 
 export const FOUND: readonly FoundBug[] = [
   {
+    harness: "history",
+    bug: "a session's command that was cancelled while its grant was on its way to the disk was answered CANCELLED: the lease lived on, and nobody knew of it",
+    mended: "2026-11-30",
+  },
+  {
+    harness: "history",
+    bug: "a session's command whose wait was over while its place in the queue was on its way to the disk was never answered",
+    mended: "2026-11-30",
+  },
+  {
+    harness: "sessions at their bounds",
+    bug: "what a session holds was listed in one message: beyond 160,000 leases no client took that, and the session could not be taken up again",
+    mended: "2026-11-30",
+  },
+  {
+    harness: "sessions at their bounds",
+    bug: "commands and cards with many words made a message larger than the other side takes: the session ended, and with it all that was asked",
+    mended: "2026-11-30",
+  },
+  {
+    harness: "sessions at their bounds",
+    bug: "with more than 1,000 answers to say, the end of a lease could be said before its grant: its client held on to it",
+    mended: "2026-11-30",
+  },
+  {
+    harness: "worker-death",
+    bug: "a transport worker that hung was noticed only under load: until then what its connections held lived on",
+    mended: "2026-11-30",
+  },
+  {
     harness: "power-loss",
     bug: "a flipped bit of the schema or the header that only the first write finds: refused, but the log was in the database by then",
     mended: "2026-11-28",

@@ -5,7 +5,12 @@
 
 import "../../support/end-with-parent.ts";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type Lease, ServerUnavailableError } from "../../../src/client/index.ts";
+import { type Client, connect, type Lease, ServerUnavailableError } from "../../../src/client/index.ts";
+import type { Carrier } from "../../support/carrier.ts";
+import { connectTampered, forgetSession } from "./cuts/clients.ts";
+
+/** What carries its calls, or what it lacks. */
+export type HolderClient = Carrier | "forgets its session";
 
 export type HolderNews =
   | { readonly kind: "enter"; readonly id: string; readonly leaseId: string; readonly fencingToken: string }
@@ -17,7 +22,7 @@ export type HolderNews =
 /** ms that the work takes: mostly a little; now and then it outlasts a restart of the server. */
 const workTime = () => (Math.random() < 0.2 ? 1_000 + Math.random() * 1_500 : Math.random() * 20);
 
-const [address = "", limiter = "", holders = ""] = process.argv.slice(2);
+const [address = "", limiter = "", holders = "", kind = ""] = process.argv.slice(2);
 const answers = new Map<string, () => void>();
 let enough = false;
 
@@ -43,8 +48,13 @@ async function holdOnce(id: string, lease: Lease): Promise<void> {
   await tell({ kind: "leave", id, lost: signal.aborted ? String(signal.reason) : "" });
 }
 
+function connectAs(holder: string): Client {
+  if (kind === ("forgets its session" satisfies HolderClient)) return connectTampered(forgetSession)(address);
+  return connect(address, { answerWithin: 30_000, holder, sessions: kind === ("sessions" satisfies HolderClient) });
+}
+
 async function hold(holder: number): Promise<void> {
-  await using client = connect(address, { answerWithin: 30_000, holder: `holder ${process.pid}.${holder}` });
+  await using client = connectAs(`holder ${process.pid}.${holder}`);
   for (let round = 0; !enough; round += 1) {
     const id = `${holder}.${round}`;
     try {

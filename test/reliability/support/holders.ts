@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { HolderNews } from "./holders-process.ts";
+import type { HolderClient, HolderNews } from "./holders-process.ts";
 
 export interface Holders extends AsyncDisposable {
   /** The most that were at work at once. */
@@ -29,8 +29,10 @@ export function startHolders(options: {
   readonly processes: number;
   /** In each process. */
   readonly holders: number;
+  /** Unset: what users have who say nothing. */
+  readonly client?: HolderClient;
 }): Holders {
-  const { address, limiter, processes, holders } = options;
+  const { address, limiter, processes, holders, client = "sessions" } = options;
   const atWork = new Set<string>();
   const fencingTokens: bigint[] = [];
   const losses: string[] = [];
@@ -60,7 +62,7 @@ export function startHolders(options: {
   }
 
   const children = Array.from({ length: processes }, (_, index) => {
-    const child = fork(SCRIPT, [address, limiter, String(holders)], { execArgv: [] });
+    const child = fork(SCRIPT, [address, limiter, String(holders), client], { execArgv: [] });
     child.on("message", (news: HolderNews) => hear(child, index, news));
     return child;
   });

@@ -1,11 +1,10 @@
-/** The calls of AdmissionService as a client of the history check makes them, with the times at which it heard. */
+/** The calls of AdmissionService as a client of the history check makes them, each with a stream of its own. */
 
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
   AcquireRequestSchema,
   AcquireResponseSchema,
   AdmissionService,
-  type Granted,
   ReleaseRequestSchema,
   type ReleaseResponse,
   ReleaseResponseSchema,
@@ -16,43 +15,26 @@ import {
 } from "../../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import type { Connection } from "./connection.ts";
 import { micros } from "./history.ts";
-
-/** A grant as it was heard of. */
-export interface Heard {
-  readonly at: number;
-  readonly granted: Granted;
-}
-
-export interface AcquireStream {
-  readonly sent: number;
-  /** When it was first heard that it waits. */
-  readonly queued: number | undefined;
-  /** Resolves when something was heard, or it ended. */
-  readonly answered: Promise<void>;
-  /** Undefined: it ended, or was cancelled, before. */
-  readonly granted: Promise<Heard | undefined>;
-  /** Not after a cancel. */
-  readonly ended: Promise<void>;
-  cancel(): void;
-}
-
-export interface TryAnswer {
-  readonly sent: number;
-  /** Undefined: it was refused. */
-  readonly heard: Heard | undefined;
-}
-
-interface Credential {
-  readonly leaseId: string;
-  readonly secret: string;
-}
+import type { AcquireStream, Credential, Heard, TryAnswer, Way } from "./way.ts";
 
 // By hand, since `pathOf` comes with a library that sixteen processes would have to load.
 const [ACQUIRE, TRY_ACQUIRE, RENEW, RELEASE] = (["acquire", "tryAcquire", "renew", "release"] as const).map(
   (name) => `/${AdmissionService.typeName}/${AdmissionService.method[name].name}`,
 ) as [string, string, string, string];
 
-export function acquire(connection: Connection, init: MessageInitShape<typeof AcquireRequestSchema>): AcquireStream {
+export function byCalls(connection: Connection): Way {
+  const way: Way = {
+    acquire: (init) => acquire(connection, init),
+    tryAcquire: (init) => tryAcquire(connection, init),
+    renew: (credential) => renew(connection, credential),
+    release: (credential) => release(connection, credential),
+    apart: async () => way,
+    lose: () => {},
+  };
+  return way;
+}
+
+function acquire(connection: Connection, init: MessageInitShape<typeof AcquireRequestSchema>): AcquireStream {
   const answered = Promise.withResolvers<void>();
   const granted = Promise.withResolvers<Heard | undefined>();
   const ended = Promise.withResolvers<void>();
@@ -64,7 +46,7 @@ export function acquire(connection: Connection, init: MessageInitShape<typeof Ac
       const at = micros();
       const { event } = fromBinary(AcquireResponseSchema, bytes);
       if (event.case === "waiting") queued ??= at;
-      if (event.case === "granted") granted.resolve({ at, granted: event.value });
+      if (event.case === "granted") granted.resolve({ at, granted: event.value, by: undefined });
       answered.resolve();
     },
     onEnd() {
@@ -88,7 +70,7 @@ export function acquire(connection: Connection, init: MessageInitShape<typeof Ac
   };
 }
 
-export async function tryAcquire(
+async function tryAcquire(
   connection: Connection,
   init: MessageInitShape<typeof TryAcquireRequestSchema>,
 ): Promise<TryAnswer> {
@@ -96,13 +78,12 @@ export async function tryAcquire(
   const sent = micros();
   const bytes = await unary(connection, TRY_ACQUIRE, message);
   const at = micros();
-  if (bytes === undefined) return { sent, heard: undefined };
-  const { result } = fromBinary(TryAcquireResponseSchema, bytes);
-  return { sent, heard: result.case === "granted" ? { at, granted: result.value } : undefined };
+  const { result } = bytes === undefined ? NO_RESULT : fromBinary(TryAcquireResponseSchema, bytes);
+  const heard = result.case === "granted" ? { at, granted: result.value, by: undefined } : undefined;
+  return { sent, heard, lost: undefined };
 }
 
-/** Undefined: it had ended. Else when that was asked which the answer confirms. */
-export async function renew(connection: Connection, credential: Credential): Promise<number | undefined> {
+async function renew(connection: Connection, credential: Credential): Promise<number | undefined> {
   const message = toBinary(RenewRequestSchema, create(RenewRequestSchema, { leases: [credential] }));
   const sent = micros();
   const bytes = await unary(connection, RENEW, message);
@@ -110,12 +91,13 @@ export async function renew(connection: Connection, credential: Credential): Pro
   return fromBinary(RenewResponseSchema, bytes).results[0]?.result.case === "renewed" ? sent : undefined;
 }
 
-/** Undefined: the server knew of no such lease. */
-export async function release(connection: Connection, credential: Credential): Promise<ReleaseResponse | undefined> {
+async function release(connection: Connection, credential: Credential): Promise<ReleaseResponse | undefined> {
   const message = toBinary(ReleaseRequestSchema, create(ReleaseRequestSchema, credential));
   const bytes = await unary(connection, RELEASE, message);
   return bytes && fromBinary(ReleaseResponseSchema, bytes);
 }
+
+const NO_RESULT = create(TryAcquireResponseSchema);
 
 function unary(connection: Connection, path: string, message: Uint8Array): Promise<Buffer | undefined> {
   const { promise, resolve } = Promise.withResolvers<Buffer | undefined>();

@@ -33,6 +33,17 @@ export const BUGS: readonly VisibleBug[] = [
   },
 ];
 
+/** Bugs that only a client of sessions sees. */
+export const SESSION_BUGS: readonly VisibleBug[] = [
+  {
+    name: "a session that is lost takes its leases with it",
+    file: `${MACHINE}/limiter/session-commands.ts`,
+    find: 'leases.filter((lease) => !outlivesStream(lease, lease.trustCancel ? how : "lost"))',
+    replace: "leases",
+    breaks: "permits",
+  },
+];
+
 function mutant(name: string): Mutant {
   const found = MUTANTS.find((each) => each.name === name);
   if (found === undefined) throw new Error(`there is no mutant ${name}`);

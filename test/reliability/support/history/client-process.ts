@@ -6,9 +6,12 @@
 import "../../../support/end-with-parent.ts";
 import { appendFileSync } from "node:fs";
 import { createDice } from "../../../server/machine/dice.ts";
+import type { Carrier } from "../../../support/carrier.ts";
+import { byCalls } from "./calls.ts";
 import { connectLean } from "./connection.ts";
 import { connectCounter } from "./counter.ts";
 import type { HistoryLine } from "./history.ts";
+import { bySession } from "./session.ts";
 import { takeTurn } from "./turns.ts";
 import { createWorker } from "./worker.ts";
 
@@ -19,6 +22,7 @@ export interface ClientOptions {
   readonly counter: string;
   /** Where its history goes. */
   readonly history: string;
+  readonly carrier: Carrier;
   readonly seed: number;
   readonly workers: number;
   readonly calls: number;
@@ -29,6 +33,12 @@ const LINES = 1_000;
 
 const options = JSON.parse(process.argv[2] ?? "") as ClientOptions;
 const connections = await Promise.all([connectLean(options.address), connectLean(options.address)]);
+const chances = createDice(options.seed);
+const ways = await Promise.all(
+  connections.map((connection) =>
+    options.carrier === "streams" ? byCalls(connection) : bySession(connection, { keepOnCancel: chances.chance(50) }),
+  ),
+);
 const counter = await connectCounter(options.counter);
 let lines: string[] = [];
 let calls = 0;
@@ -46,7 +56,7 @@ function write(): void {
 async function work(number: number): Promise<void> {
   const dice = createDice(options.seed + number);
   const name = `${process.pid}.${number}`;
-  const worker = createWorker({ name, connections, counter, dice, record, onCall: () => calls++ });
+  const worker = createWorker({ name, ways, counter, dice, record, onCall: () => calls++ });
   while (calls < options.calls) await takeTurn(worker);
 }
 

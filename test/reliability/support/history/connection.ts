@@ -18,6 +18,8 @@ import {
 
 export interface Connection extends Disposable {
   open(path: string, message: Uint8Array, listener: CallListener): Call;
+  /** Opens a call that sends more than one message. */
+  openStream(path: string, listener: CallListener): StreamCall;
 }
 
 export interface CallListener {
@@ -31,11 +33,19 @@ export interface Call {
   cancel(): void;
 }
 
+export interface StreamCall extends Call {
+  send(message: Uint8Array): void;
+}
+
 interface OpenCall extends CallListener {
   /** Of a message that is not whole yet. */
   rest: Buffer;
+  /** Of a call that lasts: bytes that were read since the server was last told, and that it takes yet. */
+  window: { read: number; left: number } | undefined;
 }
 
+/** Bytes that a stream takes before any are read. */
+const WINDOW = 65_535;
 /** Bytes after which the server is notified that we have read them; it may send 65,535 before. */
 const WINDOW_STEP = 16_384;
 const CANCEL = 8;
@@ -86,6 +96,7 @@ export async function connectLean(address: string): Promise<Connection> {
       case TYPE.data:
         if ((flags & FLAG.padded) !== 0) throw new Error("padding was not expected");
         countRead(payload.byteLength);
+        countReadOf(stream, payload.byteLength);
         readMessages(open.get(stream), payload);
         return;
       case TYPE.headers:
@@ -100,8 +111,11 @@ export async function connectLean(address: string): Promise<Connection> {
       case TYPE.ping:
         if ((flags & FLAG.ack) === 0) send(frame(TYPE.ping, FLAG.ack, 0, payload));
         return;
-      case TYPE.windowUpdate:
+      case TYPE.windowUpdate: {
+        const window = open.get(stream)?.window;
+        if (window !== undefined) window.left += payload.readUInt32BE(0);
         return;
+      }
       default:
         throw new Error(`a frame of type ${type} was not expected`);
     }
@@ -112,6 +126,19 @@ export async function connectLean(address: string): Promise<Connection> {
     if (read < WINDOW_STEP) return;
     send(frame(TYPE.windowUpdate, 0, 0, uint32(read)));
     read = 0;
+  }
+
+  function countReadOf(stream: number, bytes: number): void {
+    const window = open.get(stream)?.window;
+    if (window === undefined) return;
+    window.read += bytes;
+    if (window.read < WINDOW_STEP) return;
+    send(frame(TYPE.windowUpdate, 0, stream, uint32(window.read)));
+    window.read = 0;
+  }
+
+  function cancel(stream: number): void {
+    if (open.delete(stream)) send(frame(TYPE.rstStream, 0, stream, uint32(CANCEL)));
   }
 
   function end(stream: number): void {
@@ -135,12 +162,27 @@ export async function connectLean(address: string): Promise<Connection> {
       const bytes = callTemplate(block, message);
       bytes.writeUInt32BE(stream, 5);
       bytes.writeUInt32BE(stream, HEAD + block.byteLength + 5);
-      open.set(stream, { ...listener, rest: NOTHING });
+      open.set(stream, { ...listener, rest: NOTHING, window: undefined });
       send(bytes);
+      return { cancel: () => cancel(stream) };
+    },
+    openStream(path, listener) {
+      lastStream += 2;
+      const stream = lastStream;
+      const window = { read: 0, left: WINDOW };
+      open.set(stream, { ...listener, rest: NOTHING, window });
+      send(frame(TYPE.headers, FLAG.endHeaders, stream, headersOf(path)));
       return {
-        cancel() {
-          if (open.delete(stream)) send(frame(TYPE.rstStream, 0, stream, uint32(CANCEL)));
+        send(message) {
+          const prefix = Buffer.alloc(MESSAGE_PREFIX);
+          prefix.writeUInt32BE(message.byteLength, 1);
+          const payload = Buffer.concat([prefix, message]);
+          window.left -= payload.byteLength;
+          // Its workers wait for answers: what is under way at any time is far from that.
+          if (window.left < 0) throw new Error("a session has asked for more than its window takes");
+          send(frame(TYPE.data, 0, stream, payload));
         },
+        cancel: () => cancel(stream),
       };
     },
     [Symbol.dispose]() {

@@ -3,14 +3,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LeaseEnd } from "../../../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
-import { type Heard, release, renew } from "./asking.ts";
-import type { Connection } from "./connection.ts";
 import type { CounterClient } from "./counter.ts";
 import { micros } from "./history.ts";
 import { INSTANCES } from "./limiters.ts";
+import { holdsNothing } from "./session.ts";
+import type { Heard, Way } from "./way.ts";
 
 export interface HoldPorts {
-  readonly connection: () => Connection;
+  /** One of those that may speak for any lease. */
+  readonly way: () => Way;
   readonly counter: CounterClient;
   readonly dice: Dice;
   readonly onCall: () => void;
@@ -38,10 +39,12 @@ export interface Hold {
 const ROUNDING = 10;
 
 /** Undefined: nothing is held, as with a limiter that has a rate limit alone. */
-export function holdLease({ at, granted }: Heard, liveness: Liveness, ports: HoldPorts): Hold | undefined {
-  const { connection, counter, dice, onCall, surprise } = ports;
+export function holdLease(heard: Heard, liveness: Liveness, ports: HoldPorts): Hold | undefined {
+  const { counter, dice, onCall, surprise } = ports;
+  const { at, granted, by } = heard;
   const { lease, secret } = granted;
-  if (lease === undefined || secret === "") return undefined;
+  if (lease === undefined || holdsNothing(heard)) return undefined;
+  const way = () => by ?? ports.way();
   const credential = { leaseId: lease.id, secret };
   let validUntil = endOf(liveness);
   const counted = lease.claims
@@ -52,7 +55,7 @@ export function holdLease({ at, granted }: Heard, liveness: Liveness, ports: Hol
 
   async function renewOnce(): Promise<void> {
     onCall();
-    const sent = await renew(connection(), credential);
+    const sent = await way().renew(credential);
     if (sent === undefined) {
       if (micros() < validUntil) surprise(`${lease?.id} could not be renewed while it was valid`);
     } else if (liveness.kind === "detached") {
@@ -72,13 +75,13 @@ export function holdLease({ at, granted }: Heard, liveness: Liveness, ports: Hol
     abandon: () => Math.max(at, validUntil),
     async release() {
       onCall();
-      const first = await release(connection(), credential);
+      const first = await way().release(credential);
       const mayHaveExpired = micros() >= validUntil && first?.end === LeaseEnd.EXPIRED;
       const isReleased = first?.end === LeaseEnd.RELEASED && !first.alreadyEnded;
       if (!isReleased && !mayHaveExpired) surprise(`${lease.id} was released with ${JSON.stringify(first)}`);
       if (!dice.chance(10)) return;
       onCall();
-      const second = await release(connection(), credential);
+      const second = await way().release(credential);
       if (second?.alreadyEnded && second.end === first?.end) return;
       surprise(`${lease.id} was released once more with ${JSON.stringify(second)}`);
     },

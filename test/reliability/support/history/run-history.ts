@@ -4,11 +4,14 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Carrier } from "../../../support/carrier.ts";
 import type { ClientOptions } from "./client-process.ts";
 import type { Count, Counter } from "./counter.ts";
 import { type HistoryLine, readHistory } from "./history.ts";
 
 export interface RunSize {
+  /** What carries the calls. */
+  readonly carrier: Carrier;
   readonly seed: number;
   readonly processes: number;
   /** Of each process. */
@@ -35,10 +38,11 @@ export interface HistoryRun {
 const SCRIPT = fileURLToPath(new URL("client-process.ts", import.meta.url));
 
 export async function runHistory(options: RunOptions): Promise<HistoryRun> {
-  const { address, counter, folder, seed, processes, workers, calls } = options;
+  const { address, carrier, counter, folder, seed, processes, workers, calls } = options;
   const clients = Array.from({ length: processes }, (_, index) =>
     startClient({
       address,
+      carrier,
       counter: counter.path,
       history: `${folder}/history-${index}.jsonl`,
       seed: seed + index * workers,

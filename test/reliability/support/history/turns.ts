@@ -2,9 +2,9 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dice } from "../../../server/machine/dice.ts";
-import type { AcquireStream, Heard } from "./asking.ts";
 import { micros } from "./history.ts";
 import type { Hold } from "./hold.ts";
+import type { AcquireStream, Heard, TryAnswer } from "./way.ts";
 import { type Ask, grantedUntil, notGranted, type Wanted, type Worker } from "./worker.ts";
 
 /** ms: longer than any turn. */
@@ -88,7 +88,7 @@ async function leaveQueue(worker: Worker): Promise<void> {
 async function tryTwice(worker: Worker): Promise<void> {
   const ask: Ask = { claims: pickWithPermits(worker.dice), requestId: worker.newRequestId(), ttl: LONG };
   const answers = await Promise.all([worker.tryAcquire(ask), worker.tryAcquire(ask)]);
-  const heard = answers.find((answer) => answer.heard !== undefined)?.heard;
+  const heard = await heldBy(answers);
   const since = Math.min(...answers.map(({ sent }) => sent));
   const hold = heard && worker.hold(heard, { kind: "detached", since, ttl: LONG });
   const until = await workOn(hold);
@@ -104,6 +104,13 @@ async function tryTwice(worker: Worker): Promise<void> {
   const again = worker.hold(late.heard, { kind: "detached", since: late.sent, ttl: LONG });
   await again?.stop();
   await again?.release();
+}
+
+/** Resolves with the grant of the one that has the lease: of two sessions the later has taken it over. */
+async function heldBy(answers: readonly TryAnswer[]): Promise<Heard | undefined> {
+  const [one, other] = answers.filter(({ heard }) => heard !== undefined);
+  if (one?.lost === undefined || other?.lost === undefined) return one?.heard;
+  return Promise.race([one.lost.then(() => other.heard), other.lost.then(() => one.heard)]);
 }
 
 /** The same with a stream, which the later one takes over, in the queue or with its lease. */
@@ -131,12 +138,17 @@ async function acquireTwice(worker: Worker): Promise<void> {
 /** Lets its time run out. */
 async function abandon(worker: Worker): Promise<void> {
   const ask: Ask = { claims: [pickRoomy(worker.dice)], ttl: SHORT };
-  const answer = await worker.tryAcquire(ask);
+  const way = await worker.apart();
+  const answer = await worker.tryAcquire(ask, way);
   const { sent, heard } = answer;
-  if (heard === undefined) return worker.note(ask, answer, notGranted());
-  const hold = worker.hold(heard, { kind: "detached", since: sent, ttl: SHORT });
-  await hold?.work();
-  worker.note(ask, answer, grantedUntil(heard, hold?.abandon() ?? heard.at));
+  if (heard === undefined) {
+    worker.note(ask, answer, notGranted());
+  } else {
+    const hold = worker.hold(heard, { kind: "detached", since: sent, ttl: SHORT });
+    await hold?.work();
+    worker.note(ask, answer, grantedUntil(heard, hold?.abandon() ?? heard.at));
+  }
+  way.lose();
 }
 
 /** Returns until when it was surely held. */

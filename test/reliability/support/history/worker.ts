@@ -4,11 +4,10 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { DurationSchema } from "@bufbuild/protobuf/wkt";
 import type { ClaimSchema } from "../../../../src/client/gen/ggen/backpressure/v1/lease_pb.ts";
 import type { Dice } from "../../../server/machine/dice.ts";
-import { type AcquireStream, acquire, type Heard, type TryAnswer, tryAcquire } from "./asking.ts";
-import type { Connection } from "./connection.ts";
 import type { CounterClient } from "./counter.ts";
 import { type HistoryLine, micros, type Outcome } from "./history.ts";
 import { type Hold, holdLease, type Liveness } from "./hold.ts";
+import type { AcquireStream, Heard, TryAnswer, Way } from "./way.ts";
 
 /** What is wanted, with what the record needs of it. */
 export type Wanted = MessageInitShape<typeof ClaimSchema> & { readonly limiter: string };
@@ -27,7 +26,10 @@ export interface Worker {
   readonly dice: Dice;
   newRequestId(): string;
   acquire(ask: Ask): AcquireStream;
-  tryAcquire(ask: Ask): Promise<TryAnswer>;
+  /** `way`: unset: any. */
+  tryAcquire(ask: Ask, way?: Way): Promise<TryAnswer>;
+  /** See `Way.apart`. */
+  apart(): Promise<Way>;
   /** Returns when. */
   cancel(stream: AcquireStream): number;
   /** Undefined: it holds nothing. */
@@ -43,7 +45,7 @@ export type Asked = Pick<AcquireStream, "sent" | "queued"> | TryAnswer;
 export interface WorkerOptions {
   /** Unique among all workers. */
   readonly name: string;
-  readonly connections: readonly Connection[];
+  readonly ways: readonly Way[];
   readonly counter: CounterClient;
   readonly dice: Dice;
   readonly record: (line: HistoryLine) => void;
@@ -51,8 +53,8 @@ export interface WorkerOptions {
   readonly onCall: () => void;
 }
 
-export function createWorker({ name, connections, counter, dice, record, onCall }: WorkerOptions): Worker {
-  const connection = () => dice.pick(connections);
+export function createWorker({ name, ways, counter, dice, record, onCall }: WorkerOptions): Worker {
+  const anyWay = () => dice.pick(ways);
   const surprise = (what: string) => record({ kind: "surprise", what: `${name}: ${what}` });
   let requests = 0;
   return {
@@ -63,19 +65,20 @@ export function createWorker({ name, connections, counter, dice, record, onCall 
     },
     acquire(ask) {
       onCall();
-      return acquire(connection(), toRequest(ask));
+      return anyWay().acquire(toRequest(ask));
     },
-    tryAcquire(ask) {
+    tryAcquire(ask, way = anyWay()) {
       onCall();
-      return tryAcquire(connection(), toRequest(ask));
+      return way.tryAcquire(toRequest(ask));
     },
+    apart: () => anyWay().apart(),
     cancel(stream) {
       onCall();
       const at = micros();
       stream.cancel();
       return at;
     },
-    hold: (heard, liveness) => holdLease(heard, liveness, { connection, counter, dice, onCall, surprise }),
+    hold: (heard, liveness) => holdLease(heard, liveness, { way: anyWay, counter, dice, onCall, surprise }),
     note(ask, asked, outcome) {
       const claims = ask.claims.map(({ limiter, key = "" }) => ({ limiter, key }));
       const queued = "queued" in asked ? asked.queued : undefined;

@@ -14,11 +14,13 @@ export interface World extends AsyncDisposable {
   run(size: RunSize): Promise<HistoryRun>;
 }
 
-export async function startWorld(bug?: Bug): Promise<World> {
+/** `workers`: its transport workers. */
+export async function startWorld(workers: number, bug?: Bug): Promise<World> {
   await using cleanup = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), "backpressure-history-"));
   cleanup.defer(() => rmSync(folder, { recursive: true }));
-  const yaml = `store: { folder: ${folder}/data, leases: process }\n${LIMITERS_YAML}logging: { level: error }\n`;
+  const store = `store: { folder: ${folder}/data, leases: process }\n`;
+  const yaml = `workers: ${workers}\n${store}${LIMITERS_YAML}logging: { level: error }\n`;
   const server = cleanup.use(await startServerProcess(yaml, { nodeArguments: withBugs(bug ? [bug] : []) }));
   const counter = cleanup.use(await startCounter(folder));
   const own = cleanup.move();
