@@ -179,9 +179,7 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
   }
 
   function withdraw(command: OpenCommand, no: WireError | undefined): void {
-    if (no === undefined || command.phase !== "waiting") return;
-    sides().at(command.side)?.leaveQueue(command.subject, "cancelled");
-    fail(command, no);
+    if (no !== undefined && command.phase === "waiting") giveUp(command, "cancelled", no);
   }
 
   function renew(one: OpenCommand): void {
