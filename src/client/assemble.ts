@@ -63,7 +63,7 @@ const AWAY_WITHIN = 200;
 
 export function assembleClient(parts: ClientParts, options: ClientOptions): Client {
   const { clock, random, transport, address, disconnect } = parts;
-  const { warn, page } = parts.platform;
+  const { warn, page, adviceOf } = parts.platform;
   const { answerWithin = ANSWER_WITHIN } = options;
   requireAnswerWithin(answerWithin);
   const probeDelay = createBackoff(random, { initialDelay: FIRST_PROBE, maxDelay: LONGEST_PROBE });
@@ -79,6 +79,7 @@ export function assembleClient(parts: ClientParts, options: ClientOptions): Clie
     clock,
     answerWithin,
     availability,
+    adviceOf,
   });
   const confirmWithin = () => (availability.isAway ? Math.min(AWAY_WITHIN, answerWithin) : answerWithin);
   /** Aborts when the connections are closed. */

@@ -16,6 +16,7 @@ import { createSessionTransport } from "./session/session-transport.ts";
 import { type Closable, createShared } from "./session/shared.ts";
 import { originOf } from "./transport/node-address.ts";
 import { type ConnectionOptions, openNodeTransport } from "./transport/node-transport.ts";
+import { tlsAdvice } from "./wire/tls-advice.ts";
 
 /** How to connect from Node. */
 export interface ConnectOptions extends ClientOptions, ConnectionOptions {
@@ -35,6 +36,7 @@ const SESSION_PATH = `/${SessionService.typeName}/${SessionService.method.sessio
 const NODE: Place = {
   platform: {
     warn: (message, stack) => emitWarning(message, { type: "LeaseLeakWarning", detail: `acquired\n${stack}` }),
+    adviceOf: tlsAdvice,
     page: undefined,
   },
   parts: { openBoards, openLimiters: createLimiters },

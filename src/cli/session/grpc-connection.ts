@@ -15,6 +15,7 @@ import { createSystemClock } from "../../client/rpc/clock.ts";
 import { awaitFirstWord } from "../../client/rpc/first-word.ts";
 import { within } from "../../client/rpc/within.ts";
 import { type NodeTransport, openNodeTransport } from "../../client/transport/node-transport.ts";
+import { tlsAdvice } from "../../client/wire/tls-advice.ts";
 import { credentials } from "./credentials.ts";
 import { UsageError } from "./failure.ts";
 
@@ -53,7 +54,7 @@ export function openConnection(address: string): Connection {
   const unavailable = (detail: string) => new ServerUnavailableError(address, detail);
   const calls = { answerWithin: ANSWER_WITHIN, heard() {}, unavailable };
   const toError = (thrown: unknown) =>
-    thrown instanceof ServerUnavailableError ? thrown : toClientError(thrown, address);
+    thrown instanceof ServerUnavailableError ? thrown : toClientError(thrown, address, tlsAdvice);
   return {
     callsTo(service) {
       const rpc = createRpcClient(service, transport);

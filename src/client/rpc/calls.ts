@@ -65,11 +65,14 @@ export interface CallsOptions {
   readonly clock: Clock;
   readonly answerWithin: number;
   readonly availability: Pick<Availability, "heard">;
+  /** What to do about a connection that failed, where that is known. */
+  readonly adviceOf?: ((thrown: unknown) => string | undefined) | undefined;
 }
 
-export function createCalls({ transport, address, clock, answerWithin, availability }: CallsOptions): Calls {
+export function createCalls(options: CallsOptions): Calls {
+  const { transport, address, clock, answerWithin, availability, adviceOf } = options;
   const checked = withCheckedTimeouts(withRefusedCallsAgain(transport));
-  const toError = (thrown: unknown) => (isOwn(thrown) ? thrown : toClientError(thrown, address));
+  const toError = (thrown: unknown) => (isOwn(thrown) ? thrown : toClientError(thrown, address, adviceOf));
   const unavailable: Calls["unavailable"] = (detail, init) => new ServerUnavailableError(address, detail, init);
 
   /** Rejects when the time is over, whatever the transport does: some wait for a connection and heed no deadline. */

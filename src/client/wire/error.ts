@@ -21,7 +21,6 @@ import {
 import { isNetworkFailure } from "./network-failure.ts";
 import { reasonFromName } from "./reason.ts";
 import { durationToMs } from "./time.ts";
-import { tlsAdvice } from "./tls-advice.ts";
 
 /** The domain of the service in `ErrorInfo`. */
 export const DOMAIN = "ggen.backpressure";
@@ -62,8 +61,13 @@ const FOREIGN_CODES: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal]);
  * Returns the client's error for whatever a call threw; `address` is where the call was sent. Only what the transport or
  * the server calls unavailable is a `ServerUnavailableError`. An error of the program (in an interceptor, in a runtime that
  * lacks a function) comes out as it was thrown, so that a caller that fails open does not take it for an outage.
+ * `adviceOf`: what to do about a connection that failed in a way that is known.
  */
-export function toClientError(thrown: unknown, address: string): Error {
+export function toClientError(
+  thrown: unknown,
+  address: string,
+  adviceOf?: (thrown: unknown) => string | undefined,
+): Error {
   const error = ConnectError.from(thrown);
   const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === DOMAIN);
   if (info !== undefined) return admissionError(error, info);
@@ -71,7 +75,7 @@ export function toClientError(thrown: unknown, address: string): Error {
   const isNetwork = isForeign && isNetworkFailure(error.cause);
   if (isForeign && !isNetwork) return error.cause as Error;
   if (isNetwork || isCutOff(error) || CONNECTION_CODES.has(error.code)) {
-    return new ServerUnavailableError(address, error.rawMessage, { cause: error, advice: tlsAdvice(error) });
+    return new ServerUnavailableError(address, error.rawMessage, { cause: error, advice: adviceOf?.(error) });
   }
   if (error.code === Code.Unauthenticated) return unauthenticated(error, undefined);
   const hint = error.code === Code.Unimplemented ? `; does ${address} serve this version of ggen.backpressure.v1?` : "";
