@@ -105,6 +105,19 @@ module.exports = {
       "Who calls and what it may do are decided from plain values, before a service sees the call.",
     ),
     only(
+      "audit",
+      "server/audit/",
+      [
+        "server/audit/",
+        "server/engine/(board-)?engine\\.ts$",
+        "server/machine/",
+        "server/wire/",
+        "server/gen/",
+        "server/(clock|log)\\.ts$",
+      ],
+      "The audit writes down what engines are asked for by operators, in the words of the contract; it decides nothing.",
+    ),
+    only(
       "service",
       "server/service/",
       [

@@ -95,6 +95,11 @@ const SERVE: readonly CommandEntry[] = [
     load: async () => (await import("./commands/token.ts")).defineToken,
   },
   {
+    name: "audit",
+    description: "say whether an audit file is as it was written",
+    load: async () => (await import("./commands/audit.ts")).defineAudit,
+  },
+  {
     name: "diff",
     description: "say what of a configuration differs from what the server runs",
     load: async () => (await import("./commands/diff.ts")).defineDiff,

@@ -1,5 +1,8 @@
 /** The owner of what the server decides: the engines over their store, and what the configuration declares of them. */
 
+import { createHash } from "node:crypto";
+import type { AuditLog } from "./audit/audit-log.ts";
+import { auditEngines } from "./audit/audited-engines.ts";
 import type { Clock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { createDeclarations } from "./declarations.ts";
@@ -37,12 +40,14 @@ export interface OwnerOptions {
   readonly log: Log;
   /** Unset: no spans are made. */
   readonly tracer?: Pick<Tracer, "add"> | undefined;
+  /** Undefined: nothing is written down. */
+  readonly audit: AuditLog | undefined;
 }
 
 const MICROS = 1_000;
 
 /** Takes up what the store has found and what the configuration declares. */
-export async function createOwner({ config, clock, store, log, tracer }: OwnerOptions): Promise<Owner> {
+export async function createOwner({ config, clock, store, log, tracer, audit }: OwnerOptions): Promise<Owner> {
   const fencingEpoch = Math.max(Math.floor(clock.wallTime(0) * MICROS), store.reserved);
   const stopReserving = await reserveTokens({ clock, store, fencingEpoch });
   const { maxWaiters, maxLimiters, maxBoards, callerBounds } = config.settings;
@@ -59,9 +64,10 @@ export async function createOwner({ config, clock, store, log, tracer }: OwnerOp
   declarations.takeUpAtStart(config);
 
   return {
-    engines: { limiters: engine, boards },
+    engines: audit === undefined ? { limiters: engine, boards } : auditEngines({ limiters: engine, boards }, audit),
     look: { limiters: engine.look, boards: boards.look },
     takeUp(next) {
+      audit?.note({ event: "reload", file: next.origin.path ?? "", sha256: digestOf(next.text) });
       engine.setMaxWaiters(next.settings.maxWaiters);
       engine.setMaxLimiters(next.settings.maxLimiters);
       boards.setMaxBoards(next.settings.maxBoards);
@@ -89,4 +95,9 @@ export async function createOwner({ config, clock, store, log, tracer }: OwnerOp
       await engine.close();
     },
   };
+}
+
+/** Which of the file's versions it was. */
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

@@ -1,10 +1,12 @@
 /** The composition root: joins store, owner and front, and leads them from their start to their end. */
 
+import { openAuditFile } from "./audit/audit-file.ts";
+import { type AuditLog, createAuditLog } from "./audit/audit-log.ts";
 import { type Clock, createSystemClock } from "./clock.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { formatProblem, type Problem } from "./config/problem.ts";
 import { type RefusedFile, runningConfigMessage } from "./config/running-config.ts";
-import { addressText, restartFields, settingsInForce } from "./config/settings.ts";
+import { addressText, restartFields, type ServerSettings, settingsInForce } from "./config/settings.ts";
 import type { Front, FrontAddresses, ServerState } from "./front/front.ts";
 import { openFront } from "./front/open-front.ts";
 import { createInstanceId, createSecretKey } from "./ids.ts";
@@ -59,6 +61,8 @@ interface ServeOptions extends ServerOptions {
   readonly clock: Clock;
   readonly onFatal: (message: string) => void;
   readonly onFront: (front: Front) => void;
+  /** Undefined: nothing is written down. */
+  readonly audit: AuditLog | undefined;
   /** Undefined: both ports speak plain text. */
   readonly tls: TlsFilesWatch | undefined;
 }
@@ -80,20 +84,23 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   const store = await openStore({ settings: config.settings, clock, log, acceptLoss, onFatal });
   let tls: TlsFilesWatch | undefined;
+  let audit: AuditLog | undefined;
   try {
     options.ending?.throwIfAborted();
     const { tls: files } = config.settings;
     tls = files && (await openTlsFiles({ files, clock, log }));
-    return await serve({ ...options, clock, onFatal, onFront, tls }, store);
+    audit = await openAudit(config.settings, clock, log);
+    return await serve({ ...options, clock, onFatal, onFront, tls, audit }, store);
   } catch (error) {
     tls?.close();
     await store.close();
+    await audit?.close();
     throw error;
   }
 }
 
 async function serve(options: ServeOptions, store: Store): Promise<Server> {
-  const { config, log, clock, ending, onFatal, onFront, tls } = options;
+  const { config, log, clock, ending, onFatal, onFront, tls, audit } = options;
   let { settings } = config;
   let latest = config;
   const startedAt = clock.wallTime(clock.now());
@@ -120,7 +127,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
   sayNotes(config, log);
   const resource = resourceOf(createInstanceId());
   const tracing = await openTracing({ clock, log, settings: () => settings, random: options.random, resource });
-  const owner = await createOwner({ config, clock, store, log, tracer: tracing?.tracer });
+  const owner = await createOwner({ config, clock, store, log, tracer: tracing?.tracer, audit });
   const { engines } = owner;
   const secretKey = store.secretKey ?? createSecretKey();
   const metrics = await createMetrics({
@@ -161,6 +168,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     await metrics.close();
     await tracing?.close();
     await store.close();
+    await audit?.close();
     log.info({ event: "stopped" }, "the server has ended");
   }
 
@@ -238,6 +246,13 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     await stopNow();
     throw error;
   }
+}
+
+/** Opens the file that operators' acts are written to, if one is named. */
+async function openAudit({ auditFile }: ServerSettings, clock: Clock, log: Log): Promise<AuditLog | undefined> {
+  if (auditFile === undefined) return undefined;
+  const wallTime = () => clock.wallTime(clock.now());
+  return createAuditLog({ file: await openAuditFile({ path: auditFile, wallTime }), log, wallTime });
 }
 
 /** Logs what `check` says of a file that is valid. */

@@ -61,6 +61,7 @@ export function settingsMessage(settings: ServerSettings): Config {
       ...(metrics.otlp && { otlp: otlpMessage(metrics.otlp) }),
     },
     traces: { ratio: traces.ratio, ...(traces.otlp && { otlp: otlpMessage(traces.otlp) }) },
+    ...(settings.auditFile !== undefined && { audit: { file: settings.auditFile } }),
     ...(store && {
       store: { folder: store.folder, leases: DURABILITIES[store.leases], maxMegabytes: store.maxMegabytes },
     }),

@@ -39,6 +39,8 @@ export interface ServerSettings {
   readonly logLevel: LogLevel;
   /** Threads that carry connections; 0: the main thread does. */
   readonly workers: number;
+  /** The file that operators' acts are written to; undefined: none. */
+  readonly auditFile: string | undefined;
   /** Undefined: nothing is kept. */
   readonly store: StoreSettings | undefined;
   readonly metrics: MetricsSettings;
@@ -136,6 +138,7 @@ export function serverSettings({
   auth,
   allowAnonymous,
   traces,
+  audit,
 }: Config): ServerSettings {
   return {
     listeners: {
@@ -164,6 +167,7 @@ export function serverSettings({
     maxCommandsPerSession: limits?.maxCommandsPerSession ?? 10_000,
     logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
     workers: workers ?? defaultWorkers(availableParallelism()),
+    auditFile: audit?.file || undefined,
     store: store?.folder
       ? {
           folder: store.folder,
@@ -236,6 +240,7 @@ const RESTART_FIELDS: Readonly<Record<string, Read>> = {
   "liveness.keepalive_time": ({ liveness }) => liveness.keepaliveTime,
   "liveness.keepalive_timeout": ({ liveness }) => liveness.keepaliveTimeout,
   "liveness.heartbeat": ({ liveness }) => liveness.heartbeat,
+  "audit.file": ({ auditFile }) => auditFile,
   workers: ({ workers }) => workers,
   "metrics.listen": ({ metrics }) => metrics.listen,
   "metrics.otlp": ({ metrics }) => metrics.otlp,

@@ -108,11 +108,27 @@ export interface Engine {
   /** Calls back, a few times a second at most, with what changed; returns what ends that. */
   watch(listener: (changed: LimiterChanges) => void, fail: (error: EngineUnavailable) => void): () => void;
 
+  /** Has a call that a front has refused written down, where that is done. */
+  note(refused: RefusedCall): Promise<void>;
+
   /**
    * Carries out no command any more: those without an answer, and all from here on, fail. Streams and watches hear nothing
    * more. What is kept stays as it is: streams that end from here on lose neither their leases nor their places.
    */
   close(): Promise<void>;
+}
+
+/** A call that a front has refused by itself. */
+export interface RefusedCall {
+  readonly caller: string;
+  /** `ggen.backpressure.v1.LimiterService/DeleteLimiter`. */
+  readonly method: string;
+  /** Address and port. */
+  readonly peer: string;
+  /** Why, for people. */
+  readonly message: string;
+  /** How many more there were since the one before, of which nothing was said. */
+  readonly more: number;
 }
 
 /** The engine cannot be reached, or has ended. */

@@ -23,6 +23,7 @@ import type { RpcService, StreamEnd } from "../service/rpc.ts";
 import type { CommandTraces } from "../service/session/command-traces.ts";
 import { createSessionService } from "../service/session/session-service.ts";
 import type { ServerState } from "./front.ts";
+import { createSampler } from "./sampler.ts";
 
 export interface ServicesOptions {
   readonly clock: Clock;
@@ -55,7 +56,15 @@ export function createServices(options: ServicesOptions): Services {
   let { state } = options;
   const ids = createIds(secretKey);
   const heartbeat = () => state.settings.liveness.heartbeat;
-  const guard = createAccessGuard({ list: listOf(state) });
+  const sampler = createSampler(clock);
+  const guard = createAccessGuard({
+    list: listOf(state),
+    onDenied({ caller, method, peer, error: { message } }) {
+      const more = sampler.take();
+      // What becomes of a line is the owner's affair.
+      if (more !== undefined) engine.note({ caller: caller.name, method, peer, message, more }).catch(() => {});
+    },
+  });
   const { rightsOf, commandCaller } = guard;
   const admission = createAdmissionService({ clock, ids, engine, heartbeat, commandCaller });
   const board = createBoardService({ clock, ids, boards, heartbeat, rightsOf, commandCaller });

@@ -22,7 +22,7 @@ export interface CallerTally {
   leases: number;
 }
 
-/** What says of a command who gives it. */
+/** What says of a command who gives it; of an operator's no machine asks. */
 export interface Called {
   /** The caller's name. Unset: `ANONYMOUS_CALLER`. */
   readonly caller?: string | undefined;

@@ -12,7 +12,6 @@ export type Reason = Exclude<
   | "TOO_MANY_COMMANDS"
   | "HTTP_VERSION_TOO_OLD"
   | "NOT_ALLOWED"
-  | "NOT_AUDITED"
   | "UNAUTHENTICATED"
   | "CREDENTIAL_EXPIRED"
 >;

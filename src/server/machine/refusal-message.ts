@@ -61,6 +61,8 @@ const MESSAGES: Record<Reason, (refusal: NamedRefusal) => string> = {
     `${name} grants nothing yet: some leases from before the server's restart may be unknown, and must run out first`,
   ENGINE_UNAVAILABLE: () =>
     "the part of the server that decides about the stage's limiter cannot be reached now; nothing was pulled: ask again",
+  NOT_AUDITED: () =>
+    "the server could not write this down in its audit file, and has not done it; free the file's disk, and ask again",
   QUEUE_FULL: ({ name, field, waitersAhead, limiter, at, numbers: { maxWaiters, maxPullers } }) =>
     limiter === "" && at === undefined
       ? `${count(waitersAhead)} requests wait on the server, as many as may wait in all its queues${bound(field("max_waiters"), maxWaiters)}`

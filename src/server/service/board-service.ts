@@ -136,9 +136,9 @@ export function createBoardService(options: BoardServiceOptions): BoardRpcs {
   }
 
   const service = createRpcService(BoardService, {
-    async createBoard({ board }) {
+    async createBoard({ board }, { caller }) {
       const { config } = valid(boardConfig(board as WireBoard));
-      const outcome = await ask({ kind: "create-board", config });
+      const outcome = await ask({ kind: "create-board", config, caller: caller.name });
       if (outcome.kind === "refused") throw refusalError(outcome);
       return create(CreateBoardResponseSchema, { board: boardMessage(outcome.board) });
     },
@@ -165,19 +165,20 @@ export function createBoardService(options: BoardServiceOptions): BoardRpcs {
       });
     },
 
-    async updateBoard({ board, updateMask }) {
+    async updateBoard({ board, updateMask }, { caller }) {
       const message = board as WireBoard;
       const outcome = await change(message.etag, async () => {
         const view = await readBoard(message.name);
         const { config, renamed } = valid(applyBoardUpdate(view.config, message, updateMask?.paths ?? []));
         const revision = revisionOf(message.etag) ?? view.revision;
-        return ask({ kind: "update-board", config, renamed: [...renamed], revision });
+        return ask({ kind: "update-board", config, renamed: [...renamed], revision, caller: caller.name });
       });
       return create(UpdateBoardResponseSchema, { board: boardMessage(outcome.board) });
     },
 
-    async deleteBoard({ name, etag, force }) {
-      const outcome = await ask({ kind: "delete-board", name, revision: revisionOf(etag), force });
+    async deleteBoard({ name, etag, force }, { caller }) {
+      const by = { caller: caller.name };
+      const outcome = await ask({ kind: "delete-board", name, revision: revisionOf(etag), force, ...by });
       if (outcome.kind === "refused") throw refusalError(outcome);
       return create(DeleteBoardResponseSchema, { deletedCards: outcome.cards });
     },
@@ -229,8 +230,9 @@ export function createBoardService(options: BoardServiceOptions): BoardRpcs {
       });
     },
 
-    async deleteCard({ board, cardId, etag }) {
-      const outcome = await ask({ kind: "delete-card", board, cardId, revision: revisionOf(etag) });
+    async deleteCard({ board, cardId, etag }, { caller }) {
+      const by = { caller: caller.name };
+      const outcome = await ask({ kind: "delete-card", board, cardId, revision: revisionOf(etag), ...by });
       if (outcome.kind === "refused") throw refusalError(outcome);
       return create(DeleteCardResponseSchema);
     },

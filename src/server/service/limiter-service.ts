@@ -60,13 +60,13 @@ export function createLimiterService({
   }
 
   /** Changes a limiter as it stands, again if another call was faster, unless the caller has named what it must be. */
-  async function update(message: WireLimiter, paths: readonly string[]): Promise<LimiterView> {
+  async function update(message: WireLimiter, paths: readonly string[], caller: string): Promise<LimiterView> {
     const { name, etag } = message;
     for (;;) {
       const view = await read(name);
       const config = valid(applyUpdate(view.config, message, paths));
       const revision = revisionOf(etag) ?? view.revision;
-      const outcome = await ask(engine, { kind: "update-limiter", config, revision });
+      const outcome = await ask(engine, { kind: "update-limiter", config, revision, caller });
       if (outcome.kind === "limiter") return outcome.limiter;
       if (outcome.reason !== "ETAG_MISMATCH" || etag !== "") throw refusalError(outcome);
     }
@@ -85,9 +85,9 @@ export function createLimiterService({
   }
 
   return createRpcService(LimiterService, {
-    async createLimiter({ limiter }) {
+    async createLimiter({ limiter }, { caller }) {
       const config = valid(limiterConfig(limiter as WireLimiter));
-      const outcome = await ask(engine, { kind: "create-limiter", config });
+      const outcome = await ask(engine, { kind: "create-limiter", config, caller: caller.name });
       if (outcome.kind === "refused") throw refusalError(outcome);
       return create(CreateLimiterResponseSchema, { limiter: toWire(outcome.limiter) });
     },
@@ -117,13 +117,14 @@ export function createLimiterService({
       });
     },
 
-    async updateLimiter({ limiter, updateMask }) {
-      const view = await update(limiter as WireLimiter, updateMask?.paths ?? []);
+    async updateLimiter({ limiter, updateMask }, { caller }) {
+      const view = await update(limiter as WireLimiter, updateMask?.paths ?? [], caller.name);
       return create(UpdateLimiterResponseSchema, { limiter: toWire(view) });
     },
 
-    async deleteLimiter({ name, etag, force }) {
-      const outcome = await ask(engine, { kind: "delete-limiter", name, revision: revisionOf(etag), force });
+    async deleteLimiter({ name, etag, force }, { caller }) {
+      const by = { caller: caller.name };
+      const outcome = await ask(engine, { kind: "delete-limiter", name, revision: revisionOf(etag), force, ...by });
       if (outcome.kind === "refused") throw refusalError(outcome);
       return create(DeleteLimiterResponseSchema, { drainingLeases: BigInt(outcome.drainingLeases) });
     },
@@ -181,7 +182,7 @@ export function createLimiterService({
 
     async revokeLease({ leaseId, force, message }, { caller }) {
       await requireOperator(caller, `lease/${leaseId}`, () => engine.lease(leaseId));
-      const outcome = await ask(engine, { kind: "revoke", leaseId, force, message });
+      const outcome = await ask(engine, { kind: "revoke", leaseId, force, message, caller: caller.name });
       switch (outcome.kind) {
         case "refused":
           throw refusalError(outcome);
@@ -194,7 +195,7 @@ export function createLimiterService({
 
     async cancelWaiter({ waiterId }, { caller }) {
       await requireOperator(caller, `waiter/${waiterId}`, () => engine.waiter(waiterId));
-      const outcome = await ask(engine, { kind: "cancel-waiter", waiterId });
+      const outcome = await ask(engine, { kind: "cancel-waiter", waiterId, caller: caller.name });
       if (outcome.kind === "refused") throw refusalError(outcome);
       return create(CancelWaiterResponseSchema);
     },

@@ -3,7 +3,7 @@
  * next start. The fields are those of config.proto's descriptor, so one without a row here fails.
  */
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,6 +91,7 @@ interface SettingRow {
 const ORIGIN = "https://app.example.com";
 const [GRPC, WEB, METRICS] = [await freePort(), await freePort(), await freePort()];
 const folder = mkdtempSync(join(tmpdir(), "backpressure-fields-"));
+const auditFolder = mkdtempSync(join(tmpdir(), "backpressure-audit-"));
 const folderOf = (name: string) => join(folder, name);
 
 const SETTINGS: Readonly<Record<string, SettingRow>> = {
@@ -112,6 +113,15 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
   "limits.max_commands_per_session": { value: 1, probe: refusesSecondCommand },
   "bounds.max_waiters": { value: 1, probe: (running) => refusesSecondWaiter(running, "CALLER_QUOTA") },
   "bounds.max_leases": { value: 1, probe: refusesSecondLease },
+  "audit.file": {
+    value: join(auditFolder, "audit.jsonl"),
+    async probe({ address }) {
+      await using client = createGrpcClient(address);
+      await client.call(LimiterService.method.createLimiter, { limiter: { name: "made", maxConcurrent: 1 } });
+      const path = join(auditFolder, "audit.jsonl");
+      return existsSync(path) && readFileSync(path, "utf8").includes('"of":"limiter/made"');
+    },
+  },
   "liveness.keepalive_time": { value: "100ms", probe: pings },
   "liveness.keepalive_timeout": {
     value: "100ms",
@@ -280,6 +290,7 @@ describe.each(Object.entries(ACCESS))("access[].%s", (path, { value, probe }) =>
 });
 
 function clean(): void {
+  rmSync(join(auditFolder, "audit.jsonl"), { force: true });
   rmSync(folder, { recursive: true, force: true });
 }
 

@@ -18,7 +18,7 @@ describe("a bad file is refused with all that is wrong, and where", () => {
       "no such section",
       "quotas: []\n",
       [
-        "b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, traces, metrics, access, bounds, tls, auth, allow_anonymous",
+        "b.yaml:1:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, traces, metrics, access, bounds, audit, tls, auth, allow_anonymous",
       ],
     ],
     ["a section in the wrong form", "limits: 5\n", ["b.yaml:1:1: limits: must be a mapping of fields, found 5"]],
@@ -50,7 +50,7 @@ describe("a bad file is refused with all that is wrong, and where", () => {
       "a field that a terminal should not see",
       '{"\\e[31m": 1}',
       [
-        'b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, traces, metrics, access, bounds, tls, auth, allow_anonymous',
+        'b.yaml:1:2: "\\u001b[31m": no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, traces, metrics, access, bounds, audit, tls, auth, allow_anonymous',
       ],
     ],
     [

@@ -56,6 +56,7 @@ function createLostEngines() {
     waiters: read,
     waiter: read,
     history: read,
+    note: read,
   };
   const boards: BoardEngine = {
     ...port,

@@ -201,6 +201,8 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
       const limiter = state.limiters.get(name);
       return limiter && (history?.samples(limiter, from) ?? []);
     },
+    // Its owner may have it written down.
+    async note() {},
     watch: (listener) => watch.add(listener),
     look,
     declare: declaring.declare,

@@ -39,6 +39,7 @@ export const READS: { readonly [O in Of]: Readonly<Record<ReadsOf<Engines[O]>, t
     waiters: true,
     waiter: true,
     history: true,
+    note: true,
   },
   boards: {
     board: true,

@@ -6,12 +6,12 @@ import type { Refusal, WaitReason } from "../reasons.ts";
 import type { SessionRef, SessionStream } from "../session.ts";
 import type { Board, BoardConfig, Card, CardContent, Puller, Work } from "./model.ts";
 
-export interface CreateBoard {
+export interface CreateBoard extends Called {
   readonly kind: "create-board";
   readonly config: BoardConfig;
 }
 
-export interface UpdateBoard {
+export interface UpdateBoard extends Called {
   readonly kind: "update-board";
   readonly config: BoardConfig;
   /** Pairs of the name that a stage is to have and the one that it had; the others keep theirs. */
@@ -20,7 +20,7 @@ export interface UpdateBoard {
   readonly revision: number | undefined;
 }
 
-export interface DeleteBoard {
+export interface DeleteBoard extends Called {
   readonly kind: "delete-board";
   readonly name: string;
   readonly revision: number | undefined;
@@ -50,7 +50,7 @@ export interface UpdateCard {
   readonly revision: number | undefined;
 }
 
-export interface DeleteCard {
+export interface DeleteCard extends Called {
   readonly kind: "delete-card";
   readonly board: string;
   readonly cardId: string;

@@ -109,31 +109,31 @@ export interface Abandon extends Called {
   readonly requestId: string;
 }
 
-export interface Revoke {
+export interface Revoke extends Called {
   readonly kind: "revoke";
   readonly leaseId: string;
   readonly force: boolean;
   readonly message: string;
 }
 
-export interface CancelWaiter {
+export interface CancelWaiter extends Called {
   readonly kind: "cancel-waiter";
   readonly waiterId: string;
 }
 
-export interface CreateLimiter {
+export interface CreateLimiter extends Called {
   readonly kind: "create-limiter";
   readonly config: LimiterConfig;
 }
 
-export interface UpdateLimiter {
+export interface UpdateLimiter extends Called {
   readonly kind: "update-limiter";
   readonly config: LimiterConfig;
   /** The revision that it must have; undefined: any. */
   readonly revision: number | undefined;
 }
 
-export interface DeleteLimiter {
+export interface DeleteLimiter extends Called {
   readonly kind: "delete-limiter";
   readonly name: string;
   readonly revision: number | undefined;

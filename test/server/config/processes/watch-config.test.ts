@@ -229,7 +229,7 @@ describe("what is in force stays", { timeout: 10_000 }, () => {
     await until(() => complaints.length === 3);
     expect(complaints).toEqual([
       `${path}:1:10: limits.max_waiters: must be a whole number from 1 to 1,000,000, found 0`,
-      `${path}:2:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, traces, metrics, access, bounds, tls, auth, allow_anonymous`,
+      `${path}:2:1: quotas: no such field; there are listeners, limits, liveness, drain, limiters, boards, logging, store, workers, traces, metrics, access, bounds, audit, tls, auth, allow_anonymous`,
       "the configuration file is not taken up; what is in force stays",
     ]);
     inPlace.change(folder, textOf("mended"), 2);

@@ -46,13 +46,20 @@ describe("what is open to whom", () => {
 });
 
 describe("a refusal", () => {
-  test("names verb and resource", async () => {
+  test("names verb and resource, and is noted, some of very many", async () => {
     const stage = await stageWith();
     const { error } = await stage.hear(LimiterService.method.deleteLimiter, { name: "db" }, APP);
     expect(error?.details[0]?.value).toMatchObject({
       reason: "NOT_ALLOWED",
       metadata: { verb: "operate", resource: "limiter/db" },
     });
+    const method = "ggen.backpressure.v1.LimiterService/DeleteLimiter";
+    expect(stage.denied).toMatchObject([{ caller: "token:app", method, peer: "test:1", more: 0 }]);
+    for (let i = 0; i < 100; i++) await stage.hear(LimiterService.method.deleteLimiter, { name: "db" }, APP);
+    expect(stage.denied).toHaveLength(20);
+    stage.clock.advance(1_000_000);
+    await stage.hear(LimiterService.method.deleteLimiter, { name: "db" }, APP);
+    expect(stage.denied[20]).toMatchObject({ more: 81 });
   });
 
   test("of claims is decided for each, with its key", async () => {

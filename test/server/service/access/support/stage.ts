@@ -17,6 +17,7 @@ import type { Verb } from "../../../../../src/server/access/rights.ts";
 import { parseConfig } from "../../../../../src/server/config/config.ts";
 import { createEmbeddedBoardEngine } from "../../../../../src/server/engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine } from "../../../../../src/server/engine/embedded/embedded-engine.ts";
+import type { RefusedCall } from "../../../../../src/server/engine/engine.ts";
 import type { ServerState } from "../../../../../src/server/front/front.ts";
 import { createServices } from "../../../../../src/server/front/services.ts";
 import { GetConfigResponseSchema } from "../../../../../src/server/gen/ggen/backpressure/config/v1/config_service_pb.ts";
@@ -61,7 +62,13 @@ export function entryOf(who: readonly string[], may: readonly Verb[], about: Par
 export function createStage(access?: readonly AccessEntry[]) {
   const clock = createFakeClock();
   const store = createMemoryStore();
-  const engine = createEmbeddedEngine({ clock, store, machine: { maxWaiters: 1_000 }, keepsHistory: true });
+  const denied: RefusedCall[] = [];
+  const engine = {
+    ...createEmbeddedEngine({ clock, store, machine: { maxWaiters: 1_000 }, keepsHistory: true }),
+    async note(refused: RefusedCall) {
+      denied.push(refused);
+    },
+  };
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine });
   const reading = parseConfig("", { path: undefined, overrides: [] });
   if (reading.kind === "invalid") throw new Error("the empty configuration is not valid");
@@ -163,6 +170,7 @@ export function createStage(access?: readonly AccessEntry[]) {
     engine,
     boards,
     services,
+    denied,
     call,
     open,
     /** The same of any method, for tables: an error is heard, and not thrown. */
