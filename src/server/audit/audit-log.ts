@@ -32,7 +32,7 @@ export function createAuditLog({ file, log, wallTime }: AuditLogOptions): AuditL
       if (wallTime() - complainedAt >= COMPLAINT_INTERVAL) {
         complainedAt = wallTime();
         log.error(
-          { err: error, event: event.event },
+          { event: "audit-not-written", err: error, line: event.event },
           "the audit file cannot be written: nothing is done for operators until it can; free its disk, or its folder",
         );
       }
