@@ -14,15 +14,15 @@ import { inTier, seedOf } from "./support/tier.ts";
 const record = openRecord("history");
 /** What carries the calls, how many transport workers the server has, and how many calls are made of it. */
 const CASES = [
-  { name: "calls", carrier: "streams", workers: 0, calls: inTier({ C: 150_000, N: 3_000_000 }) },
-  { name: "sessions", carrier: "sessions", workers: 0, calls: inTier({ C: 60_000, N: 1_000_000 }) },
-  { name: "calls, with workers", carrier: "streams", workers: 2, calls: inTier({ C: 40_000, N: 1_000_000 }) },
-  { name: "sessions, with workers", carrier: "sessions", workers: 2, calls: inTier({ C: 40_000, N: 1_000_000 }) },
+  { name: "calls", carrier: "streams", workers: 0, calls: inTier({ C: 120_000, N: 3_000_000 }) },
+  { name: "sessions", carrier: "sessions", workers: 0, calls: inTier({ C: 50_000, N: 1_000_000 }) },
+  { name: "calls, with workers", carrier: "streams", workers: 2, calls: inTier({ C: 30_000, N: 1_000_000 }) },
+  { name: "sessions, with workers", carrier: "sessions", workers: 2, calls: inTier({ C: 30_000, N: 1_000_000 }) },
 ] as const;
 /** What is kept in memory at a time. */
 const CALLS_A_ROUND = inTier({ C: 40_000, N: 250_000 });
 /** s after which no more rounds are begun: a machine may be slow, and the count is recorded. */
-const PATIENCE = inTier({ C: 120, N: 5_000 });
+const PATIENCE = inTier({ C: 60, N: 5_000 });
 const CLIENTS = { processes: 16, workers: 8 };
 const CONTROL_ROUNDS = 8;
 const FEW_CLIENTS = { processes: 2, workers: 24, calls: 4_000 };

@@ -53,7 +53,7 @@ const HARNESSES: readonly {
     title: "`kill -9` of the server, under load",
     how: "20 holders in 4 processes with this package's client, counted in and out by a process of their own",
     control:
-      "with a fresh data folder at each start more are at work than there are permits; a client that does not take its session up again loses leases",
+      "with a fresh data folder at each start more are at work than there are permits, or leases are lost; a client that does not take its session up again loses leases",
   },
   {
     name: "kill-server-board",
