@@ -85,7 +85,7 @@ test("a change of keyed that was refused is refused after a restart too while a 
   await expect.poll(() => first.log.at("error").length).toBe(1);
 
   const second = await start(limiter(true));
-  expect(second.log.at("error")[0]?.fields).toEqual({ limiters: ["db"] });
+  expect(second.log.at("error")[0]?.fields).toEqual({ event: "limiters-refused", limiters: ["db"] });
   expect(await limiterOf(second.client, "db")).toMatchObject({ keyed: false, declared: true, status: { leases: 1n } });
   const back = await hold(second.client, { claims: [{ limiter: "db" }], requestId: "keyed-is-refused-1" });
   await giveBack(second.client, back);

@@ -16,7 +16,7 @@ const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const FENCES = new Map(readFences(README).map(({ name, text }) => [name, text]));
 
 /** The most that an installation takes on the disk, in bytes; it takes 12.5 MB, of which the dashboard and its pictures are 0.7. */
-const MOST_BYTES = 13e6;
+const MOST_BYTES = 14e6;
 
 /** The Node that is refused, and the oldest that the client runs on; the newest is the one that runs this. */
 const NODE_20 = "20.20.2";
@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("an installation", () => {
-  test("takes at most 13 MB, blocks of the disk counted whole", () => {
+  test("takes at most 14 MB, blocks of the disk counted whole", () => {
     let bytes = 0;
     const bytesOf = new Map<string, number>();
     for (const file of globSync("node_modules/**/*", { cwd: app })) {

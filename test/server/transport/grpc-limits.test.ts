@@ -62,7 +62,9 @@ test("a connection beyond the limit is closed at once, which is said once in a w
   const open = [connect(), connect()];
   await Promise.all(open.map((socket) => once(socket, "connect")));
   for (let i = 0; i < 5; i += 1) await once(connect(), "close");
-  expect(log.at("warn").map(({ fields }) => fields)).toEqual([{ dropped: 1, maxConnections: 2 }]);
+  expect(log.at("warn").map(({ fields }) => fields)).toEqual([
+    { event: "connections-dropped", dropped: 1, maxConnections: 2 },
+  ]);
   clock.advance(11_000_000);
   await once(connect(), "close");
   expect(log.at("warn").map(({ fields }) => fields.dropped)).toEqual([1, 5]);

@@ -70,8 +70,8 @@ test.each(PROTOCOLS)("a bug is logged whole and answered as nothing but a bug: %
     ]);
   }
   expect(log.at("error").map(({ fields }) => fields)).toEqual([
-    { err: bug, method: "ggen.backpressure.v1.AdmissionService/TryAcquire" },
-    { err: bug, method: "ggen.backpressure.v1.AdmissionService/Acquire" },
+    { event: "call-fault", err: bug, method: "ggen.backpressure.v1.AdmissionService/TryAcquire" },
+    { event: "call-fault", err: bug, method: "ggen.backpressure.v1.AdmissionService/Acquire" },
   ]);
 });
 
