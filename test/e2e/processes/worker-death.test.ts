@@ -67,7 +67,8 @@ async function startUser(client: ContractClient): Promise<User> {
 
 async function leasesIn(state: LeaseState, { address }: ServerProcess): Promise<number> {
   await using operator = createGrpcClient(address);
-  return countLeases(state, operator);
+  // Awaited here: the client is put away when this function ends.
+  return await countLeases(state, operator);
 }
 
 async function countLeases(state: LeaseState, operator: ContractClient): Promise<number> {
