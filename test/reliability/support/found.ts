@@ -35,7 +35,7 @@ export const FOUND: readonly FoundBug[] = [
     mended: "2026-11-30",
   },
   {
-    harness: "worker-death",
+    harness: "worker-hangs",
     bug: "a transport worker that hung was noticed only under load: until then what its connections held lived on",
     mended: "2026-11-30",
   },
