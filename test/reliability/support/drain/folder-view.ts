@@ -39,7 +39,13 @@ export async function viewFolder(address: string): Promise<FolderView> {
   return plain({ limiters, leases, waiters, boards, cards });
 }
 
-/** Fencing tokens are more than JSON's numbers hold for ever. */
 function plain<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value, (_, each) => (typeof each === "bigint" ? `${each}` : each)));
+  return JSON.parse(JSON.stringify(value, plainField));
+}
+
+function plainField(name: string, value: unknown): unknown {
+  // What an older folder keeps belongs to callers without a credential; its file of what is expected has no such field.
+  if (name === "caller" && value === "") return undefined;
+  // Fencing tokens are more than JSON's numbers hold for ever.
+  return typeof value === "bigint" ? `${value}` : value;
 }
