@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { untilStatus } from "../support/look.ts";
-import { BUGS, SESSION_BUGS } from "./support/history/bugs.ts";
+import { BUGS, BUGS_OVER_SESSIONS } from "./support/history/bugs.ts";
 import { checkHistory, type Rule } from "./support/history/check-history.ts";
 import type { Count } from "./support/history/counter.ts";
 import { INSTANCES, LIMITERS, nameOf } from "./support/history/limiters.ts";
@@ -87,7 +87,7 @@ test.each(CASES)(
 
 describe.each([
   { name: "calls", carrier: "streams", workers: 0, bugs: BUGS },
-  { name: "sessions, with workers", carrier: "sessions", workers: 2, bugs: [...BUGS, ...SESSION_BUGS] },
+  { name: "sessions, with workers", carrier: "sessions", workers: 2, bugs: BUGS_OVER_SESSIONS },
 ] as const)("control: $name: a server with a bug is found out", ({ name, carrier, workers, bugs }) => {
   let found = 0;
   afterAll(() => record({ figure: `${name}: bugs put in that were found`, value: found, unit: `of ${bugs.length}` }));

@@ -34,7 +34,7 @@ export const BUGS: readonly VisibleBug[] = [
 ];
 
 /** Bugs that only a client of sessions sees. */
-export const SESSION_BUGS: readonly VisibleBug[] = [
+const SESSION_BUGS: readonly VisibleBug[] = [
   {
     name: "a session that is lost takes its leases with it",
     file: `${MACHINE}/limiter/session-commands.ts`,
@@ -42,6 +42,15 @@ export const SESSION_BUGS: readonly VisibleBug[] = [
     replace: "leases",
     breaks: "permits",
   },
+];
+
+/**
+ * The same bugs as they show over sessions: a lease that is released once has left its session, so that the second release is refused
+ * there, and frees nothing.
+ */
+export const BUGS_OVER_SESSIONS: readonly VisibleBug[] = [
+  ...BUGS.map((bug) => (bug.name === "a lease can be released twice" ? { ...bug, breaks: "answers" as const } : bug)),
+  ...SESSION_BUGS,
 ];
 
 function mutant(name: string): Mutant {
