@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Bug } from "../reliability/support/bug.ts";
 import { BUGS as DISK_BUGS } from "../reliability/support/disk-faults/bugs.ts";
-import { BUGS as HISTORY_BUGS } from "../reliability/support/history/bugs.ts";
+import { BUGS_OVER_SESSIONS as HISTORY_BUGS } from "../reliability/support/history/bugs.ts";
 import { MUTANTS } from "../reliability/support/mutants.ts";
 import { STREAMS_ARE_LIFE } from "../reliability/support/network/bug.ts";
 import { NEVER_EXPIRES } from "../reliability/support/soak-bug.ts";
