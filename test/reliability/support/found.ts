@@ -20,6 +20,11 @@ export const FOUND: readonly FoundBug[] = [
     mended: "2026-11-30",
   },
   {
+    harness: "session-neighbours",
+    bug: "beside a session that floods, one call of a hundred of others takes 2 to 5 times as long as in peace, on two cores",
+    mended: undefined,
+  },
+  {
     harness: "sessions at their bounds",
     bug: "what a session holds was listed in one message: beyond 160,000 leases no client took that, and the session could not be taken up again",
     mended: "2026-11-30",
