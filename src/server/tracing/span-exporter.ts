@@ -31,7 +31,7 @@ export interface SpanExporterOptions {
 const MOST_WAITING = 4_096;
 const BATCH = 512;
 /** µs for which a span waits for others. */
-const GATHER = 2_000_000;
+const GATHER = 1_000_000;
 /** µs between two attempts at a receiver that fails: the first, and the longest. */
 const FIRST_PAUSE = 1_000_000;
 const LONGEST_PAUSE = 30_000_000;
