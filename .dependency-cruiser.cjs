@@ -165,7 +165,7 @@ module.exports = {
         "server/otlp/",
         "server/(clock|log|scrape)\\.ts$",
       ],
-      "Metrics are read of the machines and written for whoever asks; where the figures come from, the composition root knows.",
+      "Metrics are read of the machines and written for their reader; the composition root knows where the figures come from.",
     ),
     only(
       "transport",
