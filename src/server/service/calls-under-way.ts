@@ -5,12 +5,11 @@
  * a bug.
  */
 
-import type { Caller } from "../access/caller.ts";
 import type { Clock } from "../clock.ts";
 import { EngineUnavailable } from "../engine/engine.ts";
-import type { OpenSpan } from "../tracing/tracer.ts";
 import { notKept, sentAway, type WireError } from "../wire/error-wire.ts";
 import { failureOf } from "./failure.ts";
+import { PassedCall, PassedStream } from "./passed-call.ts";
 import {
   decorate,
   type RpcService,
@@ -159,37 +158,12 @@ function forCaller(error: unknown): unknown {
 }
 
 /** The same call, whose caller may also be given up by the server. */
-class WatchedCall implements UnaryCall {
-  readonly #call: UnaryCall;
+class WatchedCall extends PassedCall<UnaryCall> implements UnaryCall {
   #onGone: (() => void) | undefined;
-
-  constructor(call: UnaryCall) {
-    this.#call = call;
-  }
-
-  get peer(): string {
-    return this.#call.peer;
-  }
-
-  get timeout(): number | undefined {
-    return this.#call.timeout;
-  }
-
-  get caller(): Caller {
-    return this.#call.caller;
-  }
-
-  get span(): OpenSpan | undefined {
-    return this.#call.span;
-  }
-
-  header(name: string): string | undefined {
-    return this.#call.header(name);
-  }
 
   onGone(listener: () => void): void {
     this.#onGone = listener;
-    this.#call.onGone(() => this.abandon());
+    this.passed.onGone(() => this.abandon());
   }
 
   abandon(): void {
@@ -200,64 +174,35 @@ class WatchedCall implements UnaryCall {
 }
 
 /** The same stream, which is no longer under way when it speaks or ends. */
-class WatchedStream<O> implements ServerStream<O>, UnderWay {
+class WatchedStream<O> extends PassedStream<O> implements UnderWay {
   readonly dueAt: number;
-  readonly #stream: ServerStream<O>;
   readonly #underWay: Set<UnderWay>;
   #onEnd: Parameters<ServerStream<O>["onEnd"]>[0] = NOTHING;
 
   constructor(stream: ServerStream<O>, underWay: Set<UnderWay>, dueAt: number) {
-    this.#stream = stream;
+    super(stream);
     this.#underWay = underWay;
     this.dueAt = dueAt;
   }
 
-  get peer(): string {
-    return this.#stream.peer;
-  }
-
-  get timeout(): number | undefined {
-    return this.#stream.timeout;
-  }
-
-  get caller(): Caller {
-    return this.#stream.caller;
-  }
-
-  get span(): OpenSpan | undefined {
-    return this.#stream.span;
-  }
-
-  header(name: string): string | undefined {
-    return this.#stream.header(name);
-  }
-
-  get probed(): boolean {
-    return this.#stream.probed;
-  }
-
-  send(message: O): boolean {
+  override send(message: O): boolean {
     this.#underWay.delete(this);
-    return this.#stream.send(message);
+    return this.passed.send(message);
   }
 
-  onWritable(listener: () => void): void {
-    this.#stream.onWritable(listener);
-  }
-
-  end(): void {
+  override end(): void {
     this.#underWay.delete(this);
-    this.#stream.end();
+    this.passed.end();
   }
 
-  fail(error: WireError): void {
+  override fail(error: WireError): void {
     this.#underWay.delete(this);
-    this.#stream.fail(error);
+    this.passed.fail(error);
   }
 
-  onEnd(listener: Parameters<ServerStream<O>["onEnd"]>[0]): void {
+  override onEnd(listener: Parameters<ServerStream<O>["onEnd"]>[0]): void {
     this.#onEnd = listener;
-    this.#stream.onEnd((how) => {
+    this.passed.onEnd((how) => {
       this.#underWay.delete(this);
       listener(how);
     });
@@ -266,10 +211,10 @@ class WatchedStream<O> implements ServerStream<O>, UnderWay {
   /** Its service gives back what it has, as after a cancel. */
   overdue(): void {
     this.#onEnd("cancelled");
-    this.#stream.fail(notKept());
+    this.passed.fail(notKept());
   }
 
   sendAway(error: WireError): void {
-    this.#stream.fail(error);
+    this.passed.fail(error);
   }
 }

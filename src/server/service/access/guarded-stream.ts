@@ -1,8 +1,7 @@
 /** A stream that ends when what it waits for, or watches, is allowed no longer. */
 
-import type { Caller } from "../../access/caller.ts";
-import type { OpenSpan } from "../../tracing/tracer.ts";
 import type { WireError } from "../../wire/error-wire.ts";
+import { PassedStream } from "../passed-call.ts";
 import type { ServerStream, StreamEnd } from "../rpc.ts";
 
 export interface GuardedStreamOptions {
@@ -14,65 +13,36 @@ export interface GuardedStreamOptions {
   readonly heard: (error: WireError) => WireError;
 }
 
-export class GuardedStream<O> implements ServerStream<O> {
-  readonly #stream: ServerStream<O>;
+export class GuardedStream<O> extends PassedStream<O> {
   readonly #options: GuardedStreamOptions;
   #spoken = false;
   #onEnd: (how: StreamEnd) => void = () => {};
 
   constructor(stream: ServerStream<O>, options: GuardedStreamOptions) {
-    this.#stream = stream;
+    super(stream);
     this.#options = options;
   }
 
-  get peer(): string {
-    return this.#stream.peer;
-  }
-
-  get timeout(): number | undefined {
-    return this.#stream.timeout;
-  }
-
-  get caller(): Caller {
-    return this.#stream.caller;
-  }
-
-  get span(): OpenSpan | undefined {
-    return this.#stream.span;
-  }
-
-  get probed(): boolean {
-    return this.#stream.probed;
-  }
-
-  header(name: string): string | undefined {
-    return this.#stream.header(name);
-  }
-
-  send(message: O): boolean {
+  override send(message: O): boolean {
     this.#spoken = true;
     // What is held may be held on, and given back.
     if (isGrant(message)) this.#leave();
-    return this.#stream.send(message);
+    return this.passed.send(message);
   }
 
-  onWritable(listener: () => void): void {
-    this.#stream.onWritable(listener);
-  }
-
-  end(): void {
+  override end(): void {
     this.#leave();
-    this.#stream.end();
+    this.passed.end();
   }
 
-  fail(error: WireError): void {
+  override fail(error: WireError): void {
     this.#leave();
-    this.#stream.fail(this.#spoken ? error : this.#options.heard(error));
+    this.passed.fail(this.#spoken ? error : this.#options.heard(error));
   }
 
-  onEnd(listener: (how: StreamEnd) => void): void {
+  override onEnd(listener: (how: StreamEnd) => void): void {
     this.#onEnd = listener;
-    this.#stream.onEnd((how) => {
+    this.passed.onEnd((how) => {
       this.#leave();
       listener(how);
     });
@@ -84,7 +54,7 @@ export class GuardedStream<O> implements ServerStream<O> {
     if (error === undefined) return;
     this.#leave();
     this.#onEnd("cancelled");
-    this.#stream.fail(error);
+    this.passed.fail(error);
   }
 
   #leave(): void {
