@@ -4,6 +4,7 @@ import type { Server, Socket } from "node:net";
 import type { TLSSocket, TlsOptions } from "node:tls";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
+import { readFirstBytes } from "./first-bytes.ts";
 import { answerPlainText } from "./plain-text.ts";
 import { contextOptionsOf, type TlsMaterial } from "./tls-material.ts";
 
@@ -12,9 +13,8 @@ import { contextOptionsOf, type TlsMaterial } from "./tls-material.ts";
  * once, what others wait for is not later than so many.
  */
 const HANDSHAKES_A_TURN = 20;
-/** ms for a handshake, and µs for the first word of it. */
+/** ms. */
 const HANDSHAKE_TIMEOUT = 10_000;
-const FIRST_WORD_TIMEOUT = 10_000_000;
 /** How a TLS client begins: the type of a record that carries a handshake. */
 const HANDSHAKE_RECORD = 0x16;
 
@@ -71,7 +71,7 @@ export function guardHandshakes(options: {
   server.on("connection", (socket: Socket) => {
     undecided.add(socket);
     socket.once("close", () => undecided.delete(socket));
-    awaitFirstWord(socket, clock, (head) => {
+    readFirstBytes(socket, clock, (head) => () => {
       if (head[0] === HANDSHAKE_RECORD) {
         socket.unshift(head);
         enter(socket);
@@ -93,27 +93,6 @@ export function guardHandshakes(options: {
     socket.destroy();
   });
   return undecided;
-}
-
-/** Calls back once with the first bytes of a connection; one that says nothing is closed. */
-function awaitFirstWord(socket: Socket, clock: Clock, heard: (head: Buffer) => void): void {
-  const onReadable = () => {
-    const head: Buffer | null = socket.read();
-    if (head === null) return;
-    stop();
-    heard(head);
-  };
-  const onSilence = () => socket.destroy();
-  const cancelTimeout = clock.schedule(clock.now() + FIRST_WORD_TIMEOUT, false, onSilence);
-  const stop = () => {
-    cancelTimeout();
-    socket.removeListener("readable", onReadable);
-    socket.removeListener("end", onSilence);
-    socket.removeListener("close", stop);
-  };
-  socket.on("readable", onReadable);
-  socket.once("end", onSilence);
-  socket.once("close", stop);
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {

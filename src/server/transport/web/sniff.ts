@@ -4,9 +4,8 @@ import type { Server } from "node:http";
 import type { Http2Server } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
+import { readFirstBytes } from "../port/first-bytes.ts";
 
-/** µs in which a connection must say what it speaks. */
-const SNIFF_TIMEOUT = 10_000_000;
 /** How a client begins that knows that we speak HTTP/2. */
 const PREFACE = Buffer.from("PRI * HTTP/2.0");
 
@@ -44,26 +43,14 @@ export function shareListener(options: {
 function sniffProtocol(socket: Socket, clock: Clock, found: (isHttp2: boolean) => void): void {
   let head: Buffer = Buffer.alloc(0);
 
-  const onReadable = () => {
-    const chunk: Buffer | null = socket.read();
-    if (chunk === null) return;
-    head = Buffer.concat([head, chunk]);
+  readFirstBytes(socket, clock, (piece) => {
+    head = Buffer.concat([head, piece]);
     const compared = Math.min(head.length, PREFACE.length);
     const isPreface = head.compare(PREFACE, 0, compared, 0, compared) === 0;
-    if (isPreface && compared < PREFACE.length) return;
-    stop();
-    socket.unshift(head);
-    found(isPreface);
-  };
-  const onSilence = () => socket.destroy();
-  const cancelTimeout = clock.schedule(clock.now() + SNIFF_TIMEOUT, false, onSilence);
-  const stop = () => {
-    cancelTimeout();
-    socket.removeListener("readable", onReadable);
-    socket.removeListener("end", onSilence);
-    socket.removeListener("close", stop);
-  };
-  socket.on("readable", onReadable);
-  socket.once("end", onSilence);
-  socket.once("close", stop);
+    if (isPreface && compared < PREFACE.length) return undefined;
+    return () => {
+      socket.unshift(head);
+      found(isPreface);
+    };
+  });
 }
