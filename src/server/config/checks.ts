@@ -30,7 +30,7 @@ function checkWhoMayCall(settings: ServerSettings, complaints: Complaints): void
   for (const name of ["grpc", "web"] as const) {
     const field = `listeners.${name}`;
     const { host } = settings.listeners[name];
-    if (complaints.concern(field) || LOOPBACK.test(host)) continue;
+    if (complaints.concern(field) || isOnLoopback(host)) continue;
     complaints.fault(
       field,
       `must be on loopback, such as 127.0.0.1, until the file says who may call: auth, tls.client_ca_file, or allow_anonymous: true for everybody, found ${host}`,
@@ -38,19 +38,30 @@ function checkWhoMayCall(settings: ServerSettings, complaints: Complaints): void
   }
 }
 
+export function isOnLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
+}
+
 /** Whether callers are asked who they are. */
 export function saysWhoMayCall({ auth, tls }: ServerSettings): boolean {
   return auth !== undefined || tls?.clientCaFile !== undefined;
 }
 
-function checkAuth({ auth }: ServerSettings, complaints: Complaints): void {
+function checkAuth({ auth, tls, allowAnonymous }: ServerSettings, complaints: Complaints): void {
+  const namesNobody = auth !== undefined && auth.tokens.length + auth.jwt.length === 0;
+  if (namesNobody && tls?.clientCaFile === undefined && !allowAnonymous && !complaints.concern("auth")) {
+    complaints.fault(
+      "auth",
+      "must name somebody who may call: tokens, jwt, or tls.client_ca_file beside it, or allow_anonymous: true for everybody",
+    );
+  }
   checkOwnNames("auth.tokens", auth?.tokens ?? [], complaints);
   checkOwnNames("auth.jwt", auth?.jwt ?? [], complaints);
   for (const [index, { keys }] of (auth?.jwt ?? []).entries()) {
     const field = `auth.jwt[${index}].jwks`;
     if (keys.kind === "file" || complaints.concern(field)) continue;
     const url = URL.parse(keys.url);
-    const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname));
+    const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && isOnLoopback(url.hostname));
     if (!isSafe)
       complaints.fault(
         field,

@@ -280,6 +280,13 @@ describe("a bad file is refused with all that is wrong, and where", () => {
       ],
     ],
     [
+      "who may call, of whom it names nobody",
+      "auth: {}\n",
+      [
+        "b.yaml:1:1: auth: must name somebody who may call: tokens, jwt, or tls.client_ca_file beside it, or allow_anonymous: true for everybody",
+      ],
+    ],
+    [
       "what a variable brings",
       "limits: {max_waiters: '${N:-many}'}\n",
       [`b.yaml:1:10: limits.max_waiters: ${COUNT}, found "many", which is "\${N:-many}"`],

@@ -3,11 +3,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, createSystemClock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
-import { saysWhoMayCall } from "../checks.ts";
 import type { ConfigReading, LoadedConfig } from "../config.ts";
 import { type FileReading, readConfigFileSoon } from "../config-file.ts";
 import { formatProblem, type Problem } from "../problem.ts";
 import { parseElsewhere } from "../thread/parse-elsewhere.ts";
+import { problemsOfTaking } from "./taken-away.ts";
 import { watchPath } from "./watch-path.ts";
 
 export interface WatchOptions {
@@ -125,11 +125,12 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       // A full disk may leave an empty file, which would delete all limiters.
       const message = "is empty; if no limiter is meant to be left, let it say limiters: []";
       refuse([{ place: { kind: "file", path: path as string }, field: "", message }]);
-    } else if (saysWhoMayCall(current.settings) && !saysWhoMayCall(next.settings) && !next.settings.allowAnonymous) {
-      const message =
-        "is taken away: if everybody is meant to call from now on, let the file say allow_anonymous: true";
-      refuse([{ place: { kind: "file", path: path as string }, field: "auth", message }]);
     } else {
+      const takenAway = problemsOfTaking(next, { started: running, latest: current });
+      if (takenAway.length > 0) {
+        refuse(takenAway);
+        return;
+      }
       current = next;
       onRead([]);
       log.info(

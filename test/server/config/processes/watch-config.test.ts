@@ -264,6 +264,53 @@ describe("what is in force stays", { timeout: 10_000 }, () => {
   });
 });
 
+const ASKS = `auth: { tokens: [{ name: ci, sha256: ["${"0".repeat(64)}"] }] }\n`;
+const ALLOWS = 'access: [{ who: ["*"], may: [observe], limiters: ["*"] }]\n';
+const OPEN = "allow_anonymous: true\n";
+const NO_AUTH = /: auth: is taken away, .* let the file say allow_anonymous: true$/;
+const NO_ACCESS =
+  /: access: is taken away: .* write access: \[.*\]; if everybody is, let the file say allow_anonymous: true$/;
+/** A client CA counts after a restart alone. */
+const CLIENT_CA = "tls: { cert_file: c, key_file: k, client_ca_file: ca }\n";
+
+/** What of the first file is missing in the second, and what the log says of it. */
+const TAKEN_AWAY: readonly (readonly [string, string, string, readonly RegExp[]])[] = [
+  ["who may call", ASKS, "", [NO_AUTH]],
+  ["who may call, for lack of a value", ASKS, "auth:\n", [NO_AUTH]],
+  ["all who may call, by an empty section", ASKS, "auth: {}\n", [/must name somebody who may call/]],
+  ["all who may call, by empty lists", ASKS, "auth: { tokens: [], jwt: [] }\n", [/must name somebody who may call/]],
+  ["who may call, in favour of a client CA that needs a restart", ASKS, CLIENT_CA, [NO_AUTH]],
+  ["who may do what", ASKS + ALLOWS, ASKS, [NO_ACCESS]],
+  ["who may do what, by an empty list", ASKS + ALLOWS, `${ASKS}access: []\n`, [NO_ACCESS]],
+  ["who may do what, of a server without credentials", ALLOWS, "", [NO_ACCESS]],
+  ["both", ASKS + ALLOWS, "", [NO_AUTH, NO_ACCESS]],
+  ["that everybody may call, elsewhere than on loopback", `${OPEN}listeners: { web: "0.0.0.0:1" }\n`, "", [NO_AUTH]],
+];
+
+describe.each(TAKEN_AWAY)("a file that takes away %s", (_, first, second, expected) => {
+  const both = () => {
+    const folder = newFolder();
+    const path = join(folder, "backpressure.yaml");
+    writeFileSync(path, textOf("first") + first);
+    return { path, ...start(path, createFakeClock()) };
+  };
+
+  it("is not taken up, and the log says what to write", async () => {
+    const { path, watch, taken, complaints, until } = both();
+    writeFileSync(path, textOf("second") + second);
+    watch.reload();
+    await until(() => complaints.at(-1) === "the configuration file is not taken up; what is in force stays");
+    expect(complaints).toHaveLength(expected.length + 1);
+    for (const [index, words] of expected.entries()) expect(complaints[index]).toMatch(words);
+    expect(taken).toEqual([]);
+    // The control: what says so aloud is taken up.
+    writeFileSync(path, textOf("third") + OPEN + second);
+    watch.reload();
+    await until(() => taken.length > 0);
+    expect(taken).toEqual(["third"]);
+  });
+});
+
 describe("the file is read", { timeout: 10_000 }, () => {
   it("after its folder was quiet for a while: its writer has finished", async () => {
     const folder = newFolder();
