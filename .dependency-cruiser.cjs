@@ -101,8 +101,14 @@ module.exports = {
     only(
       "access",
       "server/access/",
-      ["server/access/", "server/machine/callers\\.ts$"],
+      ["server/access/", "server/machine/(callers|reasons)\\.ts$", "server/shared/", "reasons/"],
       "Who calls and what it may do are decided from plain values, before a service sees the call.",
+    ),
+    only(
+      "shared",
+      "server/shared/",
+      ["server/shared/"],
+      "Counts and token buckets in memory that all threads share; what they are of is their users' affair.",
     ),
     only(
       "audit",
@@ -137,11 +143,12 @@ module.exports = {
       "front",
       "server/front/",
       [
+        "server/shared/",
         "server/front/",
         "server/access/",
         "server/service/",
         "server/transport/",
-        "server/auth/create-authenticator\\.ts$",
+        "server/auth/(create-authenticator|failed-attempts)\\.ts$",
         "server/engine/((board-)?engine\\.ts$|remote/)",
         "server/config/settings\\.ts$",
         "server/machine/structures/histogram\\.ts$",
@@ -171,9 +178,10 @@ module.exports = {
       "transport",
       "server/transport/",
       [
+        "server/shared/",
         "server/transport/",
         "server/service/rpc\\.ts$",
-        "server/access/(authenticator|caller)\\.ts$",
+        "server/access/(authenticator|caller|caller-quotas)\\.ts$",
         "server/wire/",
         "server/machine/structures/histogram\\.ts$",
         "server/(clock|log|redacted|scrape)\\.ts$",
@@ -186,8 +194,9 @@ module.exports = {
       "auth",
       "server/auth/",
       [
+        "server/shared/",
         "server/auth/",
-        "server/access/(authenticator|caller)\\.ts$",
+        "server/access/(authenticator|caller|caller-quotas)\\.ts$",
         "server/config/(auth-settings\\.ts$|watch/watch-path)",
         "server/(clock|log)\\.ts$",
       ],
@@ -208,9 +217,10 @@ module.exports = {
       "transport-port",
       "server/transport/port/",
       [
+        "server/shared/",
         "server/transport/port/",
         "server/service/rpc\\.ts$",
-        "server/access/(authenticator|caller)\\.ts$",
+        "server/access/(authenticator|caller|caller-quotas)\\.ts$",
         "server/wire/",
         "server/(clock|log|redacted)\\.ts$",
         "server/gen/",
@@ -223,7 +233,7 @@ module.exports = {
       [
         "server/transport/(http2|port|rpc)/",
         "server/service/rpc\\.ts$",
-        "server/access/(authenticator|caller)\\.ts$",
+        "server/access/(authenticator|caller|caller-quotas)\\.ts$",
         "server/wire/",
         "server/(clock|log)\\.ts$",
         "server/gen/",
@@ -236,7 +246,7 @@ module.exports = {
       [
         "server/transport/rpc/",
         "server/service/rpc\\.ts$",
-        "server/access/(authenticator|caller)\\.ts$",
+        "server/access/(authenticator|caller|caller-quotas)\\.ts$",
         "server/wire/",
         "server/machine/structures/histogram\\.ts$",
         "server/(clock|log)\\.ts$",
@@ -250,7 +260,7 @@ module.exports = {
       [
         "server/transport/(grpc|http2|port|rpc)/",
         "server/service/rpc\\.ts$",
-        "server/access/(authenticator|caller)\\.ts$",
+        "server/access/(authenticator|caller|caller-quotas)\\.ts$",
         "server/wire/",
         "server/(clock|log)\\.ts$",
         "server/gen/",
@@ -264,7 +274,7 @@ module.exports = {
       [
         "server/transport/(web|http2|port|rpc)/",
         "server/service/rpc\\.ts$",
-        "server/access/(authenticator|caller)\\.ts$",
+        "server/access/(authenticator|caller|caller-quotas)\\.ts$",
         "server/wire/",
         "server/(clock|log|scrape)\\.ts$",
         "server/gen/",

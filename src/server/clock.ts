@@ -17,6 +17,12 @@ const POLL_BELOW = 2_000;
 /** ms; `setTimeout` takes a longer wait for 1. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
+/** µs, monotonic, whole: what all threads of this process read alike, unlike `Clock.now`. */
+export function nowOfAllThreads(): number {
+  const [seconds, nanos] = process.hrtime();
+  return seconds * 1_000_000 + Math.floor(nanos / 1_000);
+}
+
 export function createSystemClock(): Clock {
   const now = () => Math.floor(performance.now() * 1000);
   const schedule = (at: number, precise: boolean, callback: () => void): (() => void) => {

@@ -12,6 +12,7 @@ import {
   KeyUsagesExtension,
   PemConverter,
   SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
   X509CrlGenerator,
@@ -49,8 +50,10 @@ export interface Authority {
   /** Its own certificate, in PEM. */
   readonly cert: string;
   issue(options?: LeafOptions): Promise<Leaf>;
-  /** A list of withdrawn certificates. */
-  withdraw(serials: readonly string[]): Promise<string>;
+  /** A list of withdrawn certificates; `nextUpdate`: ms from now. */
+  withdraw(serials: readonly string[], nextUpdate?: number): Promise<string>;
+  /** An authority that this one vouches for. */
+  delegate(name: string): Promise<Authority>;
 }
 
 const LOOPBACK_NAMES = [
@@ -58,20 +61,30 @@ const LOOPBACK_NAMES = [
   { type: "ip", value: "127.0.0.1" },
 ] as const;
 
-export async function createAuthority(name = "tests"): Promise<Authority> {
+interface Issuer {
+  readonly certificate: X509Certificate;
+  readonly privateKey: webcrypto.CryptoKey;
+}
+
+export async function createAuthority(name = "tests", by?: Issuer): Promise<Authority> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-  const certificate = await X509CertificateGenerator.createSelfSigned({
+  const subject = `CN=authority of ${name}`;
+  const certificate = await X509CertificateGenerator.create({
     ...between(-5 * MINUTE, 60 * MINUTE),
     serialNumber: nextSerial(),
-    name: `CN=authority of ${name}`,
-    keys: keys as never,
+    subject,
+    issuer: by?.certificate.subject ?? subject,
+    publicKey: keys.publicKey as never,
+    signingKey: (by?.privateKey ?? keys.privateKey) as never,
     signingAlgorithm: ALGORITHM,
     extensions: [
-      new BasicConstraintsExtension(true, 2, true),
+      new BasicConstraintsExtension(true, by === undefined ? 2 : 1, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey as never),
     ],
   });
   return {
+    delegate: (delegate) => createAuthority(delegate, { certificate, privateKey: keys.privateKey }),
     cert: certificate.toString("pem"),
     async issue({ subject = "CN=test", names = LOOPBACK_NAMES, extensions, notBefore, notAfter } = {}) {
       const own = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
@@ -92,11 +105,11 @@ export async function createAuthority(name = "tests"): Promise<Authority> {
       const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", own.privateKey);
       return { cert: leaf.toString("pem"), key: PemConverter.encode(pkcs8, "PRIVATE KEY"), serial };
     },
-    async withdraw(withdrawn) {
+    async withdraw(withdrawn, nextUpdate = 30 * MINUTE) {
       const list = await X509CrlGenerator.create({
         issuer: certificate.subject,
-        thisUpdate: new Date(Date.now() - MINUTE),
-        nextUpdate: new Date(Date.now() + 30 * MINUTE),
+        thisUpdate: new Date(Date.now() - 2 * MINUTE),
+        nextUpdate: new Date(Date.now() + nextUpdate),
         entries: withdrawn.map((serialNumber) => ({ serialNumber })),
         signingKey: keys.privateKey as never,
         signingAlgorithm: ALGORITHM,

@@ -1,9 +1,8 @@
 /** The access list: entries that allow, and add up. What none allows is refused. */
 
-import type { CallerBounds } from "../machine/callers.ts";
 import type { Caller } from "./caller.ts";
 import { compile, compileFor, type Matcher } from "./pattern.ts";
-import type { Reach, Rights, Verb } from "./rights.ts";
+import type { Bounds, Reach, Rights, Verb } from "./rights.ts";
 
 /** One entry, as the file has it. */
 export interface AccessEntry {
@@ -13,7 +12,7 @@ export interface AccessEntry {
   readonly boards: readonly string[];
   /** Empty: any key, and none. */
   readonly keys: readonly string[];
-  readonly bounds: CallerBounds | undefined;
+  readonly bounds: Bounds | undefined;
 }
 
 export interface AccessList {

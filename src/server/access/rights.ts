@@ -2,6 +2,14 @@
 
 import type { CallerBounds } from "../machine/callers.ts";
 
+/** How much one caller may have at once, and how often it may ask. */
+export interface Bounds extends CallerBounds {
+  /** Over all ports; undefined: any number. */
+  readonly maxConnections?: number | undefined;
+  /** Calls, and commands of sessions; undefined: any number. */
+  readonly maxRequestsPerSecond?: number | undefined;
+}
+
 export type Verb = "acquire" | "observe" | "operate";
 
 /** How far a caller may go with a limiter. */
@@ -22,7 +30,7 @@ export interface Rights {
   /** Whether it may do this with all that there is, or could be. */
   mayAll(verb: Verb): boolean;
   /** What the first entry says that is for it and says something; undefined: the server's own. */
-  readonly bounds: CallerBounds | undefined;
+  readonly bounds: Bounds | undefined;
 }
 
 /** Of every caller, where there is no list. */

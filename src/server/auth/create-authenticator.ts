@@ -9,10 +9,11 @@ import type { Clock } from "../clock.ts";
 import type { AuthSettings } from "../config/auth-settings.ts";
 import type { Log } from "../log.ts";
 import { certificateName } from "./certificate-name.ts";
-import { createFailedAttempts } from "./failed-attempts.ts";
+import type { FailedAttempts } from "./failed-attempts.ts";
 import { createJwtVerifier, type JwtVerifier } from "./jwt/verifier.ts";
 import { createLiveCredentials } from "./live-credentials.ts";
 import { createStaticTokens, isStaticToken, type StaticTokens } from "./static-tokens.ts";
+import { createVerificationTurns } from "./verification-turns.ts";
 
 export interface AuthenticatorSettings {
   /** Undefined: no token counts. */
@@ -31,6 +32,7 @@ export interface ConfiguredAuthenticator extends Authenticator {
 
 export interface AuthenticatorOptions {
   readonly settings: AuthenticatorSettings;
+  readonly failures: FailedAttempts;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -41,8 +43,13 @@ const BEARER = /^bearer +([\w.~+/=-]+) *$/i;
 const MOST_REMEMBERED = 10_000;
 const REMEMBERED_FOR = 300_000;
 
-export function createAuthenticator({ settings: first, clock, log }: AuthenticatorOptions): ConfiguredAuthenticator {
-  const failures = createFailedAttempts(clock);
+export function createAuthenticator({
+  settings: first,
+  failures,
+  clock,
+  log,
+}: AuthenticatorOptions): ConfiguredAuthenticator {
+  const turns = createVerificationTurns();
   const live = createLiveCredentials(clock);
   const certificates = new WeakMap<Socket, Identity>();
   let remembered = new Map<string, { readonly caller: Caller; readonly until: number }>();
@@ -51,7 +58,7 @@ export function createAuthenticator({ settings: first, clock, log }: Authenticat
   let jwt: JwtVerifier = createVerifier();
 
   function createVerifier(): JwtVerifier {
-    return createJwtVerifier({ issuers: settings.auth?.jwt ?? [], clock, log, onKeysChanged: forget });
+    return createJwtVerifier({ issuers: settings.auth?.jwt ?? [], clock, log, onKeysChanged: keysChanged });
   }
 
   function isOpen(): boolean {
@@ -60,6 +67,11 @@ export function createAuthenticator({ settings: first, clock, log }: Authenticat
 
   function forget(): void {
     remembered = new Map();
+  }
+
+  function keysChanged(): void {
+    forget();
+    live.review((caller) => caller.kind !== "jwt" || jwt.isKnown(caller));
   }
 
   function wallNow(): number {
@@ -103,18 +115,23 @@ export function createAuthenticator({ settings: first, clock, log }: Authenticat
       if (found !== undefined && found.until > wallNow()) return found.caller;
     }
     // Too many were wrong: they are not even looked at.
-    if (!failures.mayTry(socket.remoteAddress ?? "unknown")) return undefined;
+    const address = socket.remoteAddress ?? "unknown";
+    if (!failures.mayTry(address)) return undefined;
     if (token === undefined) return refused(socket, "none that is known");
     if (isStaticToken(token)) {
       const caller = tokens.callerOf(token, wallNow());
       return caller === undefined ? refused(socket, "token") : remember(token, caller);
     }
+    return turns.take(address, () => verifySigned(socket, token));
+  }
+
+  async function verifySigned(socket: Socket, token: string): Promise<Identity> {
+    if (!failures.mayTry(socket.remoteAddress ?? "unknown")) return undefined;
     const verifier = jwt;
-    return verifier.verify(token).then((caller) => {
-      if (caller === undefined) return refused(socket, "jwt");
-      // The settings may have changed meanwhile.
-      return verifier === jwt ? remember(token, caller) : undefined;
-    });
+    const caller = await verifier.verify(token);
+    if (caller === undefined) return refused(socket, "jwt");
+    // The settings, or its key, may have gone meanwhile.
+    return verifier === jwt && jwt.isKnown(caller) ? remember(token, caller) : undefined;
   }
 
   function remember(token: string, caller: Caller): Caller {

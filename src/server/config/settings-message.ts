@@ -35,6 +35,7 @@ export function settingsMessage(settings: ServerSettings): Config {
       maxLimiters: settings.maxLimiters,
       maxBoards: settings.maxBoards,
       maxCommandsPerSession: settings.maxCommandsPerSession,
+      maxConnectionsPerAddress: settings.maxConnectionsPerAddress,
     },
     liveness: {
       keepaliveTime: microsToDuration(liveness.keepaliveTime),

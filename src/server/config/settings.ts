@@ -3,17 +3,16 @@
 import { availableParallelism } from "node:os";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { AccessEntry } from "../access/access-list.ts";
-import type { Verb } from "../access/rights.ts";
+import type { Bounds, Verb } from "../access/rights.ts";
 import {
   AccessVerb,
-  type Bounds,
   type Config,
   LogLevel as ConfigLevel,
   Durability,
   type AccessEntry as WireAccessEntry,
+  type Bounds as WireBounds,
 } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
 import type { LogLevel } from "../log.ts";
-import type { CallerBounds } from "../machine/callers.ts";
 import type { LeaseDurability } from "../store/row.ts";
 import { durationToMicros } from "../wire/time-wire.ts";
 import { type AuthSettings, authSettings } from "./auth-settings.ts";
@@ -31,9 +30,11 @@ export interface ServerSettings {
   readonly maxLimiters: number;
   readonly maxBoards: number;
   /** How much one caller may have at once; undefined: any amount. */
-  readonly callerBounds: CallerBounds | undefined;
+  readonly callerBounds: Bounds | undefined;
   /** Who may do what; undefined: every caller may everything. */
   readonly access: readonly AccessEntry[] | undefined;
+  /** Connections from one address; undefined: any number. */
+  readonly maxConnectionsPerAddress: number | undefined;
   /** Commands without a last answer. */
   readonly maxCommandsPerSession: number;
   readonly logLevel: LogLevel;
@@ -164,6 +165,7 @@ export function serverSettings({
     maxBoards: limits?.maxBoards ?? 1_000,
     access: access.length === 0 ? undefined : access.map(accessEntryOf),
     callerBounds: bounds && callerBoundsOf(bounds),
+    maxConnectionsPerAddress: limits?.maxConnectionsPerAddress,
     maxCommandsPerSession: limits?.maxCommandsPerSession ?? 10_000,
     logLevel: LEVELS[logging?.level ?? ConfigLevel.UNSPECIFIED] ?? "info",
     workers: workers ?? defaultWorkers(availableParallelism()),
@@ -200,8 +202,8 @@ function accessEntryOf({ who, may, limiters, boards, keys, bounds }: WireAccessE
 }
 
 /** Returns bounds with their defaults. */
-function callerBoundsOf({ maxWaiters, maxLeases }: Bounds): CallerBounds {
-  return { maxWaiters: maxWaiters ?? 1_000, maxLeases: maxLeases ?? 10_000 };
+function callerBoundsOf({ maxWaiters, maxLeases, maxConnections, maxRequestsPerSecond }: WireBounds): Bounds {
+  return { maxWaiters: maxWaiters ?? 1_000, maxLeases: maxLeases ?? 10_000, maxConnections, maxRequestsPerSecond };
 }
 
 /** More than so many are for a server that was measured: each takes memory, and all of them wait for the one that decides. */
@@ -252,10 +254,13 @@ const LIVE_FIELDS: Readonly<Record<string, Read>> = {
   "limits.max_waiters": ({ maxWaiters }) => maxWaiters,
   "limits.max_limiters": ({ maxLimiters }) => maxLimiters,
   "limits.max_boards": ({ maxBoards }) => maxBoards,
+  "limits.max_connections_per_address": ({ maxConnectionsPerAddress }) => maxConnectionsPerAddress,
   "limits.max_commands_per_session": ({ maxCommandsPerSession }) => maxCommandsPerSession,
   access: ({ access }) => access,
   "bounds.max_waiters": ({ callerBounds }) => callerBounds?.maxWaiters,
   "bounds.max_leases": ({ callerBounds }) => callerBounds?.maxLeases,
+  "bounds.max_connections": ({ callerBounds }) => callerBounds?.maxConnections,
+  "bounds.max_requests_per_second": ({ callerBounds }) => callerBounds?.maxRequestsPerSecond,
   "drain.timeout": ({ drainTimeout }) => drainTimeout,
   "logging.level": ({ logLevel }) => logLevel,
   "metrics.max_limiters": ({ metrics }) => metrics.maxLimiters,
@@ -277,8 +282,9 @@ export const MACHINE_FIELDS: ReadonlySet<string> = new Set(["workers"]);
 /** The settings of a server that runs with `running` once it has taken up `next`: what needs a restart stays. */
 export function settingsInForce(running: ServerSettings, next: ServerSettings): ServerSettings {
   const { drainTimeout, maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, logLevel, ...rest } = next;
-  const { access, callerBounds } = rest;
-  const bounds = { maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, access, callerBounds };
+  const { access, callerBounds, maxConnectionsPerAddress } = rest;
+  const ofCallers = { access, callerBounds, maxConnectionsPerAddress };
+  const bounds = { maxWaiters, maxLimiters, maxBoards, maxCommandsPerSession, ...ofCallers };
   const metrics = { ...running.metrics, maxLimiters: next.metrics.maxLimiters, keys: next.metrics.keys };
   const { auth, allowAnonymous } = next;
   const traces = { ...running.traces, ratio: next.traces.ratio };

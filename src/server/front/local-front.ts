@@ -3,14 +3,17 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Caller } from "../access/caller.ts";
 import { type AuthenticatorSettings, createAuthenticator } from "../auth/create-authenticator.ts";
+import { createFailedAttempts } from "../auth/failed-attempts.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Scraper } from "../scrape.ts";
 import { createOverloads } from "../service/overloads.ts";
 import { createRpcTraces, type RpcTraces } from "../service/rpc-traces.ts";
 import { createCommandTraces } from "../service/session/command-traces.ts";
+import { createCounts } from "../shared/counts.ts";
 import type { Tracer } from "../tracing/tracer.ts";
 import { createGrpcTransport } from "../transport/grpc/transport.ts";
+import { createAddressPlaces } from "../transport/port/address-places.ts";
 import type { ConnectionPlaces } from "../transport/port/connection-places.ts";
 import { createCallTimes } from "../transport/rpc/call-times.ts";
 import { createMetricsPage } from "../transport/web/metrics-page.ts";
@@ -36,22 +39,28 @@ export interface LocalFront extends Front {
 }
 
 export function createLocalFront(options: LocalFrontOptions): LocalFront {
-  const { clock, log, places, scraper, tracer } = options;
+  const { clock, log, places, shared, scraper, tracer } = options;
   const { limits, liveness, listeners } = options.state.settings;
   let { tls } = options.state;
+  let { maxConnectionsPerAddress } = options.state.settings;
   /** Once they are bound. */
-  let addresses: FrontAddresses | undefined;
+  let bound: FrontAddresses | undefined;
   const traces = tracer && {
-    grpc: createRpcTraces({ tracer, port: { isGrpc: true, at: () => addresses?.grpc } }),
-    web: createRpcTraces({ tracer, port: { isGrpc: false, at: () => addresses?.web } }),
+    grpc: createRpcTraces({ tracer, port: { isGrpc: true, at: () => bound?.grpc } }),
+    web: createRpcTraces({ tracer, port: { isGrpc: false, at: () => bound?.web } }),
   };
-  const commandTraces = tracer && createCommandTraces({ tracer, at: () => addresses?.grpc });
+  const commandTraces = tracer && createCommandTraces({ tracer, at: () => bound?.grpc });
   const { refused: onRefused } = createOverloads(clock, log);
-  const { services, calls, rightsOf, show, drain } = createServices({ ...options, commandTraces, onRefused });
+  const { services, calls, rightsOf, quotas, show, drain } = createServices({ ...options, commandTraces, onRefused });
   const times = createCallTimes(clock);
   let asked = authenticatorSettings(options.state.settings);
-  const authenticator = createAuthenticator({ settings: asked, clock, log });
-  const transport = { limits, liveness, times, authenticator, tls, log, clock, onRefused };
+  const failures = createFailedAttempts(shared.memory.failures, shared.now);
+  const authenticator = createAuthenticator({ settings: asked, failures, clock, log });
+  const addresses = createAddressPlaces(
+    createCounts(shared.memory.addresses, shared.own),
+    () => maxConnectionsPerAddress,
+  );
+  const transport = { limits, liveness, times, authenticator, quotas, addresses, tls, log, clock, onRefused };
   const traced = (spans: RpcTraces | undefined) => ({ spans, services: spans ? services.map(spans.watch) : services });
   const grpc = createGrpcTransport({ ...transport, ...traced(traces?.grpc), places: places.grpc });
   const cors = { origins: listeners.corsOrigins, headers: listeners.corsHeaders };
@@ -70,8 +79,8 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
   return {
     workers: 0,
     async listen(at, isShared) {
-      addresses = { grpc: await grpc.listen(at.grpc, isShared), web: await web.listen(at.web, isShared) };
-      return addresses;
+      bound = { grpc: await grpc.listen(at.grpc, isShared), web: await web.listen(at.web, isShared) };
+      return bound;
     },
     show(next) {
       if (next.tls !== undefined && next.tls.generation !== tls?.generation) {
@@ -79,6 +88,7 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
         web.renew(next.tls);
       }
       tls = next.tls;
+      ({ maxConnectionsPerAddress } = next.settings);
       const asksNow = authenticatorSettings(next.settings);
       if (!isDeepStrictEqual(asksNow, asked)) authenticator.configure(asksNow);
       asked = asksNow;

@@ -8,6 +8,7 @@ import type { Tracing } from "../tracing/tracing.ts";
 import { createConnectionPlaces } from "../transport/port/connection-places.ts";
 import { canSharePorts } from "../transport/port/port-sharing.ts";
 import type { Front, ServerState } from "./front.ts";
+import { createSharedMemory } from "./shared-memory.ts";
 import { startWorkerFronts } from "./workers/worker-fronts.ts";
 
 export interface OpenFrontOptions {
@@ -35,9 +36,10 @@ export async function openFront(options: OpenFrontOptions): Promise<Front> {
   }
   // Loaded where it is needed: with workers the main thread carries nothing.
   const { createLocalFront } = await import("./local-front.ts");
+  const shared = { memory: createSharedMemory(1), own: 0, now: clock.now };
   const places = () => createConnectionPlaces(limits.maxConnections);
   return createLocalFront({
-    ...{ clock, log, secretKey, state, scraper },
+    ...{ clock, log, secretKey, state, shared, scraper },
     engine: engines.limiters,
     boards: engines.boards,
     places: { grpc: places(), web: places() },

@@ -2,6 +2,7 @@
 
 import { createAccessList } from "../access/access-list.ts";
 import type { Caller } from "../access/caller.ts";
+import { type CallerQuotas, createCallerQuotas } from "../access/caller-quotas.ts";
 import type { Rights } from "../access/rights.ts";
 import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
@@ -24,6 +25,7 @@ import type { CommandTraces } from "../service/session/command-traces.ts";
 import { createSessionService } from "../service/session/session-service.ts";
 import type { ServerState } from "./front.ts";
 import { createSampler } from "./sampler.ts";
+import type { ThreadMemory } from "./shared-memory.ts";
 
 export interface ServicesOptions {
   readonly clock: Clock;
@@ -32,6 +34,8 @@ export interface ServicesOptions {
   /** 32 bytes under which the secrets of leases are made. */
   readonly secretKey: Uint8Array;
   readonly state: ServerState;
+  /** What this thread knows together with others. */
+  readonly shared: ThreadMemory;
   /** Writes what operators do. */
   readonly log: Log;
   /** Unset: no spans are made. */
@@ -45,6 +49,8 @@ export interface Services {
   readonly calls: CallsUnderWay;
   /** What a caller may do. */
   rightsOf(caller: Caller): Rights;
+  /** What a caller may have of connections, and how often it may ask. */
+  readonly quotas: CallerQuotas;
   /** The state has changed. */
   show(state: ServerState): void;
   /** As of `Front`. */
@@ -52,7 +58,7 @@ export interface Services {
 }
 
 export function createServices(options: ServicesOptions): Services {
-  const { clock, log, engine, boards, secretKey, commandTraces, onRefused } = options;
+  const { clock, log, engine, boards, secretKey, shared, commandTraces, onRefused } = options;
   let { state } = options;
   const ids = createIds(secretKey);
   const heartbeat = () => state.settings.liveness.heartbeat;
@@ -66,6 +72,17 @@ export function createServices(options: ServicesOptions): Services {
     },
   });
   const { rightsOf, commandCaller } = guard;
+  const { own, now, memory } = shared;
+  const quotas = createCallerQuotas({
+    ...{ memory: memory.quotas, own, now },
+    boundsOf(caller) {
+      const [of, byDefault] = [rightsOf(caller).bounds, state.settings.callerBounds];
+      return {
+        maxConnections: of?.maxConnections ?? byDefault?.maxConnections,
+        maxRequestsPerSecond: of?.maxRequestsPerSecond ?? byDefault?.maxRequestsPerSecond,
+      };
+    },
+  });
   const admission = createAdmissionService({ clock, ids, engine, heartbeat, commandCaller });
   const board = createBoardService({ clock, ids, boards, heartbeat, rightsOf, commandCaller });
   const calls = createCallsUnderWay({ clock, bound: () => state.settings.drainTimeout });
@@ -79,6 +96,7 @@ export function createServices(options: ServicesOptions): Services {
     maxCommands: () => state.settings.maxCommandsPerSession,
     commandCaller,
     guard,
+    quotas,
     traces: commandTraces,
     onRefused,
   });
@@ -104,6 +122,7 @@ export function createServices(options: ServicesOptions): Services {
     services: all.map((service) => logActs(calls.watch(guard.guard(service)), log)),
     calls,
     rightsOf,
+    quotas,
     show(next) {
       const before = state.settings.access;
       state = next;

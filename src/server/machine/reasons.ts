@@ -53,6 +53,8 @@ export interface RefusalNumbers {
   readonly waiters?: number | undefined;
   readonly leases?: number | undefined;
   readonly maxLeases?: number | undefined;
+  readonly maxConnections?: number | undefined;
+  readonly maxRequestsPerSecond?: number | undefined;
   readonly maxKeys?: number | undefined;
   readonly estimatedWait?: number | undefined;
   readonly maxWait?: number | undefined;

@@ -68,11 +68,7 @@ const MESSAGES: Record<Reason, (refusal: NamedRefusal) => string> = {
       ? `${count(waitersAhead)} requests wait on the server, as many as may wait in all its queues${bound(field("max_waiters"), maxWaiters)}`
       : `${name} has ${count(waitersAhead)} waiting, as many as may` +
         (at === undefined ? bound(field("max_waiters"), maxWaiters) : bound(field("max_pullers"), maxPullers)),
-  CALLER_QUOTA: ({ field, numbers: { waiters, leases, maxWaiters, maxLeases } }) =>
-    leases === undefined
-      ? `this caller has ${plural(waiters ?? 0, "waiter")}, as many as one may have${bound(field("max_waiters"), maxWaiters)}`
-      : `this caller has ${plural(leases, "lease")} and ${plural(waiters ?? 0, "waiter")}, as many as one may have leases` +
-        `${bound(field("max_leases"), maxLeases)}; release some`,
+  CALLER_QUOTA: overQuota,
   KEYS_EXHAUSTED: ({ name, field, retryAfter, numbers: { maxKeys } }) =>
     `${name} has as many keys in use as it may${bound(field("max_keys"), maxKeys)}` +
     (retryAfter === undefined
@@ -169,4 +165,23 @@ const UNITS = [
 
 function quote(name: string): string {
   return JSON.stringify(clip(name));
+}
+
+/** Which of its bounds a caller has reached. */
+function overQuota({ field, retryAfter, numbers }: NamedRefusal): string {
+  const { waiters = 0, leases, maxWaiters, maxLeases, maxConnections, maxRequestsPerSecond } = numbers;
+  if (maxRequestsPerSecond !== undefined) {
+    const when = retryAfter === undefined ? "" : `; it may again in ${span(retryAfter)}`;
+    return `this caller asks more often than it may${bound(field("max_requests_per_second"), maxRequestsPerSecond)}${when}`;
+  }
+  if (maxConnections !== undefined) {
+    return `this caller has as many connections as one may have${bound(field("max_connections"), maxConnections)}; close one`;
+  }
+  if (leases === undefined) {
+    return `this caller has ${plural(waiters, "waiter")}, as many as one may have${bound(field("max_waiters"), maxWaiters)}`;
+  }
+  return (
+    `this caller has ${plural(leases, "lease")} and ${plural(waiters, "waiter")}, as many as one may have leases` +
+    `${bound(field("max_leases"), maxLeases)}; release some`
+  );
 }

@@ -14,7 +14,7 @@ import { byName, type CommandCaller, type CommandCallerOf } from "./command-call
 import { failureOf } from "./failure.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
-import { createRpcService, type RpcService, type StreamEnd } from "./rpc.ts";
+import { createRpcService, type Handlers, type RpcService, type StreamEnd } from "./rpc.ts";
 import { createVerbs } from "./verbs.ts";
 
 /** Checked here, since a rule between fields would be interpreted (CEL) for each Release: 1.5 µs of the 2.4 µs of its checks. */
@@ -58,7 +58,7 @@ export function createAdmissionService(options: AdmissionServiceOptions): Admiss
     throw refusalError(await wrongSecret(leaseId, by));
   }
 
-  const service = createRpcService(AdmissionService, {
+  const handlers: Handlers<typeof AdmissionService> = {
     acquire(request, stream) {
       const by = commandCaller(stream.caller);
       const question = verbs.acquire.toCommand(request, stream.timeout, by);
@@ -100,7 +100,9 @@ export function createAdmissionService(options: AdmissionServiceOptions): Admiss
       if (requestId === "" && !ids.isSecretOf(leaseId, secret)) return refuseSecret(leaseId, by);
       return askAtOnce(engine, verbs.release.toCommand(request, undefined, by), verbs.release.toMessage);
     },
-  });
+  };
+  const { renew, release } = AdmissionService.method;
+  const service = createRpcService(AdmissionService, handlers, { givesBack: [renew, release] });
 
   return {
     service,

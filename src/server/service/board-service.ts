@@ -47,7 +47,7 @@ import { revisionOf } from "./etag.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import type { OpenCall } from "./held-call.ts";
 import { createPullCalls } from "./pull-call.ts";
-import { createRpcService, type RpcService, type UnaryCall } from "./rpc.ts";
+import { createRpcService, type Handlers, type RpcService, type UnaryCall } from "./rpc.ts";
 
 export interface BoardServiceOptions {
   readonly clock: Clock;
@@ -135,7 +135,7 @@ export function createBoardService(options: BoardServiceOptions): BoardRpcs {
     });
   }
 
-  const service = createRpcService(BoardService, {
+  const handlers: Handlers<typeof BoardService> = {
     async createBoard({ board }, { caller }) {
       const { config } = valid(boardConfig(board as WireBoard));
       const outcome = await ask({ kind: "create-board", config, caller: caller.name });
@@ -290,7 +290,10 @@ export function createBoardService(options: BoardServiceOptions): BoardRpcs {
     async unblockCard({ board, cardId }) {
       return create(UnblockCardResponseSchema, { card: await askCard({ kind: "unblock", board, cardId }) });
     },
-  });
+  };
+  const { finishCard, giveBackCard, sendBackCard, renewCards } = BoardService.method;
+  const givesBack = [finishCard, giveBackCard, sendBackCard, renewCards];
+  const service = createRpcService(BoardService, handlers, { givesBack });
 
   return {
     service,

@@ -93,6 +93,8 @@ export interface RpcService {
   readonly aside: boolean;
   /** Whether it checks its requests by itself: then one that breaks a rule of the contract reaches it. */
   readonly checksItself: boolean;
+  /** Its methods that keep what their caller has, or give it back: they are bounded less than others. */
+  readonly givesBack: readonly DescMethod[];
 }
 
 export type RpcMethod =
@@ -135,7 +137,11 @@ export function decorate(service: RpcService, decorator: Decorator): RpcService 
 export function createRpcService<S extends DescService>(
   descriptor: S,
   handlers: Handlers<S>,
-  { aside = false, checksItself = false }: { readonly aside?: boolean; readonly checksItself?: boolean } = {},
+  {
+    aside = false,
+    checksItself = false,
+    givesBack = [],
+  }: Partial<Pick<RpcService, "aside" | "checksItself" | "givesBack">> = {},
 ): RpcService {
   const functions = handlers as Record<string, unknown>;
   const methods = descriptor.methods.map((method): RpcMethod => {
@@ -145,5 +151,5 @@ export function createRpcService<S extends DescService>(
     }
     return { kind: method.methodKind, descriptor: method, handle } as RpcMethod;
   });
-  return { descriptor, methods, aside, checksItself };
+  return { descriptor, methods, aside, checksItself, givesBack };
 }

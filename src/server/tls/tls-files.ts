@@ -25,6 +25,8 @@ export interface TlsFilesOptions {
   readonly log: Log;
 }
 
+type Read = Extract<MaterialReading, { kind: "read" }>;
+
 /** µs without news after which files are read: certificate and key are written one after the other. */
 const QUIET = 200_000;
 
@@ -62,9 +64,10 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
   let material: TlsMaterial = { ...first.material, generation: 1 };
   sayTaken(first);
 
-  function sayTaken({ certificate, material: { clientCa } }: Extract<MaterialReading, { kind: "read" }>): void {
-    const words = "TLS is spoken with this certificate";
-    log.info({ event: "tls-taken-up", ...certificate, clientCertificates: clientCa !== undefined }, words);
+  /** `changed`: what is another than before; unset: nothing was there. */
+  function sayTaken({ certificate, material: { clientCa } }: Read, changed?: readonly string[]): void {
+    const about = { ...certificate, clientCertificates: clientCa !== undefined, ...(changed && { changed }) };
+    log.info({ event: "tls-taken-up", ...about }, "TLS is spoken with this certificate");
   }
 
   function lookSoon(): void {
@@ -99,14 +102,15 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
     }
     reported = "";
     const { cert, key, clientCa, clientCrl } = next.material;
-    const isSame =
-      cert === material.cert &&
-      key.reveal() === material.key.reveal() &&
-      clientCa === material.clientCa &&
-      clientCrl === material.clientCrl;
-    if (isSame) return;
+    const changed = [
+      ...(cert === material.cert ? [] : ["cert_file"]),
+      ...(key.reveal() === material.key.reveal() ? [] : ["key_file"]),
+      ...(clientCa === material.clientCa ? [] : ["client_ca_file"]),
+      ...(clientCrl === material.clientCrl ? [] : ["client_crl_file"]),
+    ];
+    if (changed.length === 0) return;
     material = { ...next.material, generation: material.generation + 1 };
-    sayTaken(next);
+    sayTaken(next, changed);
     onChange();
   }
 

@@ -36,10 +36,12 @@ import {
   type Probed,
   pings,
   refusesAnonymous,
+  refusesCallsAtOnce,
   refusesLargeHeaders,
   refusesLargeMessages,
   refusesSecondBoard,
   refusesSecondCommand,
+  refusesSecondConnection,
   refusesSecondLease,
   refusesSecondLimiter,
   refusesSecondStream,
@@ -107,12 +109,15 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
   "limits.max_metadata_bytes": { value: 1_024, probe: refusesLargeHeaders },
   "limits.max_streams_per_connection": { value: 1, probe: refusesSecondStream },
   "limits.max_connections": { value: 1, probe: closesSecondConnection },
+  "limits.max_connections_per_address": { value: 1, probe: closesSecondConnection },
   "limits.max_waiters": { value: 1, probe: (running) => refusesSecondWaiter(running) },
   "limits.max_limiters": { value: 1, probe: refusesSecondLimiter },
   "limits.max_boards": { value: 1, probe: refusesSecondBoard },
   "limits.max_commands_per_session": { value: 1, probe: refusesSecondCommand },
   "bounds.max_waiters": { value: 1, probe: (running) => refusesSecondWaiter(running, "CALLER_QUOTA") },
   "bounds.max_leases": { value: 1, probe: refusesSecondLease },
+  "bounds.max_connections": { value: 1, probe: refusesSecondConnection },
+  "bounds.max_requests_per_second": { value: 1, probe: refusesCallsAtOnce },
   "audit.file": {
     value: join(auditFolder, "audit.jsonl"),
     async probe({ address }) {
@@ -273,6 +278,8 @@ const ACCESS: Readonly<Record<string, { readonly value: unknown; readonly probe:
   boards: { value: ["other"], probe: (running) => refusesAnonymous(running, "observe a board") },
   "bounds.max_waiters": { value: 1, probe: (running) => refusesSecondWaiter(running, "CALLER_QUOTA") },
   "bounds.max_leases": { value: 1, probe: refusesSecondLease },
+  "bounds.max_connections": { value: 1, probe: refusesSecondConnection },
+  "bounds.max_requests_per_second": { value: 1, probe: refusesCallsAtOnce },
 };
 
 describe.each(Object.entries(ACCESS))("access[].%s", (path, { value, probe }) => {

@@ -98,6 +98,23 @@ export function refusesSecondLease(server: Probed): Promise<boolean> {
   });
 }
 
+/** Whether one of three calls at one instant is one too many of its caller. */
+export function refusesCallsAtOnce(server: Probed): Promise<boolean> {
+  return withClient(server, async (client) => {
+    const ask = () => reasonOf(client.call(LimiterService.method.listLimiters, {}));
+    return (await Promise.all([ask(), ask(), ask()])).includes("CALLER_QUOTA");
+  });
+}
+
+/** Whether one of two connections is one too many of its caller: the second, or the first while an earlier one is still closing. */
+export function refusesSecondConnection(server: Probed): Promise<boolean> {
+  const ask = (client: ContractClient) => reasonOf(client.call(LimiterService.method.listLimiters, {}));
+  return withClient(server, async (first) => {
+    const reasons = [await ask(first), await withClient(server, ask)];
+    return reasons.includes("CALLER_QUOTA");
+  });
+}
+
 /** Whether callers without a credential may not do this. */
 export function refusesAnonymous(server: Probed, what: "acquire" | "observe a board"): Promise<boolean> {
   return withClient(server, async (client) => {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { createFailedAttempts, networkOf } from "../../../src/server/auth/failed-attempts.ts";
+import { createFailedAttempts, createFailureMemory } from "../../../src/server/auth/failed-attempts.ts";
+import { networkOf } from "../../../src/server/shared/network-of.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 describe("wrong credentials of one address", () => {
   it("are 20 at once, and one each second", () => {
     const clock = createFakeClock();
-    const attempts = createFailedAttempts(clock);
+    const attempts = createFailedAttempts(createFailureMemory(), clock.now);
     for (let i = 0; i < 20; i++) {
       expect(attempts.mayTry("10.0.0.1")).toBe(true);
       attempts.failed("10.0.0.1");
@@ -20,9 +21,20 @@ describe("wrong credentials of one address", () => {
     expect(attempts.mayTry("10.0.0.1")).toBe(false);
   });
 
+  it("are those of all threads together", () => {
+    const clock = createFakeClock();
+    const memory = createFailureMemory();
+    const threads = [0, 1].map(() => createFailedAttempts(memory, clock.now));
+    const told = Array.from({ length: 20 }, (_, i) => threads[i % 2]?.failed("10.0.0.1").isToldNow);
+    expect(threads.map((thread) => thread.mayTry("10.0.0.1"))).toEqual([false, false]);
+    expect(told.filter(Boolean)).toHaveLength(1);
+    // The control: one that shares nothing knows of none.
+    expect(createFailedAttempts(createFailureMemory(), clock.now).mayTry("10.0.0.1")).toBe(true);
+  });
+
   it("are told once a minute, with how many they were", () => {
     const clock = createFakeClock();
-    const attempts = createFailedAttempts(clock);
+    const attempts = createFailedAttempts(createFailureMemory(), clock.now);
     expect(attempts.failed("a")).toEqual({ isToldNow: true, times: 1 });
     expect(attempts.failed("a")).toMatchObject({ isToldNow: false });
     clock.advance(60_000_000);

@@ -4,14 +4,19 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } f
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 
-/** µs between two looks, between two looks for a key that is not known, and for which a set counts that cannot be renewed. */
-const REFRESH = 300_000_000;
+/**
+ * µs between two looks, so that a key that is withdrawn counts for a minute at most; between two looks for a key that is not known; and for
+ * which a set counts that cannot be renewed.
+ */
+const REFRESH = 50_000_000;
 const LEAST_BETWEEN = 30_000_000;
 const LONGEST = 86_400_000_000;
 
 export interface KeyKeeper {
   /** Finds the key of a token; rejects where there is none. */
   readonly keyOf: JWTVerifyGetKey;
+  /** Returns what is known of the key with this id, or of all of them for a token that names none: another text, another key. */
+  knownOf(kid: string | undefined): string;
   /** Loads the keys now. */
   refresh(): Promise<void>;
   close(): void;
@@ -28,6 +33,7 @@ export interface KeyKeeperOptions {
 }
 
 interface KeySet {
+  readonly keys: JSONWebKeySet["keys"];
   readonly find: JWTVerifyGetKey;
   readonly text: string;
   loadedAt: number;
@@ -48,8 +54,11 @@ export function createKeyKeeper({ name, load, onChange, clock, log }: KeyKeeperO
       const next = await load();
       const text = JSON.stringify(next);
       const isOther = set !== undefined && set.text !== text;
-      set = { find: createLocalJWKSet(next), text, loadedAt: clock.now() };
+      const isFirstOfNone = next.keys.length === 0 && set?.keys.length !== 0;
+      set = { keys: next.keys, find: createLocalJWKSet(next), text, loadedAt: clock.now() };
       if (isFailing) log.info({ event: "keys-there-again", issuer: name }, "the keys of an issuer are there again");
+      if (isFirstOfNone)
+        log.warn({ event: "keys-none", issuer: name }, "an issuer has no keys: its tokens are refused");
       isFailing = false;
       if (isOther) onChange();
     } catch (error) {
@@ -90,6 +99,10 @@ export function createKeyKeeper({ name, load, onChange, clock, log }: KeyKeeperO
         else throw error;
         return current()(header, token);
       }
+    },
+    knownOf(kid) {
+      if (set === undefined || kid === undefined) return set?.text ?? "";
+      return JSON.stringify(set.keys.filter((key) => key.kid === kid));
     },
     refresh,
     close() {

@@ -32,7 +32,7 @@ const TOLERANCE = 5;
 export interface JwtVerifier {
   /** Undefined: it does not count. Never rejects. */
   verify(token: string): Promise<Caller | undefined>;
-  /** Whether this verifier has made this caller. */
+  /** Whether this verifier has made this caller, by a key that its issuer still has. */
   isKnown(caller: Caller): boolean;
   close(): void;
 }
@@ -52,7 +52,11 @@ export interface JwtVerifierOptions {
 }
 
 export function createJwtVerifier({ issuers, clock, log, onKeysChanged }: JwtVerifierOptions): JwtVerifier {
-  const known = new WeakSet<Caller>();
+  /** Of each caller the key by which it was made. */
+  const known = new WeakMap<
+    Caller,
+    { readonly keys: KeyKeeper; readonly kid: string | undefined; readonly key: string }
+  >();
   const all = issuers.map((settings): Issuer => {
     const { name, keys: source } = settings;
     const load = () => loadKeys(source);
@@ -61,7 +65,7 @@ export function createJwtVerifier({ issuers, clock, log, onKeysChanged }: JwtVer
   });
 
   async function verifyBy({ settings, keys }: Issuer, token: string): Promise<Caller | undefined> {
-    const { payload } = await jwtVerify(token, keys.keyOf, {
+    const { payload, protectedHeader } = await jwtVerify(token, keys.keyOf, {
       algorithms: ALGORITHMS,
       issuer: settings.issuer,
       audience: settings.audience,
@@ -70,7 +74,10 @@ export function createJwtVerifier({ issuers, clock, log, onKeysChanged }: JwtVer
       currentDate: new Date(clock.wallTime(clock.now())),
       clockTolerance: TOLERANCE,
     });
-    return callerOfClaims(settings, payload);
+    const caller = callerOfClaims(settings, payload);
+    const { kid } = protectedHeader;
+    if (caller !== undefined) known.set(caller, { keys, kid, key: keys.knownOf(kid) });
+    return caller;
   }
 
   return {
@@ -81,16 +88,17 @@ export function createJwtVerifier({ issuers, clock, log, onKeysChanged }: JwtVer
         const { iss } = decodeJwt(token);
         for (const issuer of all.filter(({ settings }) => settings.issuer === iss)) {
           const caller = await verifyBy(issuer, token).catch(() => undefined);
-          if (caller === undefined) continue;
-          known.add(caller);
-          return caller;
+          if (caller !== undefined) return caller;
         }
       } catch {
         // It is no token at all.
       }
       return undefined;
     },
-    isKnown: (caller) => known.has(caller),
+    isKnown(caller) {
+      const by = known.get(caller);
+      return by !== undefined && by.keys.knownOf(by.kid) === by.key;
+    },
     close() {
       for (const { keys, stopWatching } of all) {
         stopWatching();

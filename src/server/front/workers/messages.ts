@@ -8,6 +8,7 @@ import type { StreamEnd } from "../../service/rpc.ts";
 import type { SpanBatch } from "../../tracing/span-batches.ts";
 import type { TlsMaterial } from "../../transport/port/tls-material.ts";
 import type { FrontListeners } from "../front.ts";
+import type { SharedMemory } from "../shared-memory.ts";
 
 /** A `ServerState` as it is sent. */
 export interface SentState {
@@ -29,6 +30,8 @@ export interface WorkerJob {
   readonly state: SentState;
   /** For each port, the connections of each thread. */
   readonly connections: { readonly grpc: Int32Array; readonly web: Int32Array };
+  /** What it knows together with the other threads. */
+  readonly memory: SharedMemory;
   /** Which of the threads it is, from 0. */
   readonly index: number;
   /** Whether its web port serves metrics. */

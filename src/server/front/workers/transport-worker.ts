@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { fromBinary } from "@bufbuild/protobuf";
-import { createSystemClock } from "../../clock.ts";
+import { createSystemClock, nowOfAllThreads } from "../../clock.ts";
 import { carryOver } from "../../engine/remote/port-carrier.ts";
 import { createRemoteEngines } from "../../engine/remote/remote-engines.ts";
 import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/config_service_pb.ts";
@@ -20,7 +20,7 @@ import type { FromWorker, Question, SentState, ToWorker, WorkerJob } from "./mes
 import { createRemoteScraper } from "./scrape-link.ts";
 import { createWorkerLog } from "./worker-log.ts";
 
-const { link, secretKey, state, connections, index, servesMetrics } = workerData as WorkerJob;
+const { link, secretKey, state, connections, memory, index, servesMetrics } = workerData as WorkerJob;
 let { isDebugging } = state;
 let { ratio } = state.settings.traces;
 const { limiters, boards } = createRemoteEngines({ carrier: carryOver(link) });
@@ -50,6 +50,7 @@ const front = createLocalFront({
     web: createSharedPlaces(maxConnections, { counts: connections.web, own: index }),
   },
   state: received(state),
+  shared: { memory, own: index, now: nowOfAllThreads },
   scraper: servesMetrics ? scraper : undefined,
 });
 

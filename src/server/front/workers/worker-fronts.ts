@@ -13,6 +13,7 @@ import type { SpanBatch } from "../../tracing/span-batches.ts";
 import { openOf } from "../../transport/port/connection-places.ts";
 import { ensureFree } from "../../transport/port/port-sharing.ts";
 import type { Front, FrontAddresses, FrontFigures, FrontListeners, ServerState } from "../front.ts";
+import { createSharedMemory, forgetThread } from "../shared-memory.ts";
 import { createCallSum, type WorkerFigures } from "./figures.ts";
 import type { Question, SentState, ToWorker } from "./messages.ts";
 import { createRestarts } from "./restarts.ts";
@@ -45,6 +46,7 @@ const FIGURES_TIMEOUT = 1_000_000;
 export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<Front> {
   const { clock, log, engines, secretKey, count, scraper, onSpans = NOTHING, onFatal } = options;
   const connections = { grpc: sharedCounts(count), web: sharedCounts(count) };
+  const memory = createSharedMemory(count);
   const restarts = createRestarts();
   const threads = new Set<WorkerThread>();
   /** What each thread has answered last, by its index, and what those have counted that have ended. */
@@ -82,6 +84,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       if (counted !== undefined) past.addEnded(counted.calls);
       answered.delete(index);
       const lost = Atomics.exchange(connections.grpc, index, 0) + Atomics.exchange(connections.web, index, 0);
+      forgetThread(memory, index);
       if (thread === undefined) return;
       threads.delete(thread);
       if (!ending) replace(lost);
@@ -98,7 +101,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       onBug: (err) => log.error({ event: "engine-fault", err }, "a command has failed in the engine"),
     });
     const servesMetrics = scraper !== undefined;
-    const job = { link: port2, secretKey, state: sent(), connections, index, servesMetrics };
+    const job = { link: port2, secretKey, state: sent(), connections, memory, index, servesMetrics };
     const onEnd = (why: Error) => lose((lost) => replace(index, why, lost));
     const onScrape = (format: ExpositionFormat, port: MessagePort) => {
       if (scraper !== undefined) serveScrape(scraper, format, port);

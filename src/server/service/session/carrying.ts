@@ -1,6 +1,7 @@
 /** Carries out the commands of a session, and knows those that have no last answer yet. */
 
 import { create } from "@bufbuild/protobuf";
+import type { CallerQuotas } from "../../access/caller-quotas.ts";
 import type { Clock } from "../../clock.ts";
 import type { ReleaseRequest } from "../../gen/ggen/backpressure/v1/admission_service_pb.ts";
 import {
@@ -47,6 +48,8 @@ export interface CarryingPorts {
   readonly calls: Pick<CallsUnderWay, "add" | "remove" | "dueAt">;
   /** What the access list says of commands; unset: nothing. */
   readonly guard?: CommandGuard | undefined;
+  /** Bounds how often a caller may ask; unset: nothing does. */
+  readonly quotas?: Pick<CallerQuotas, "refusalOfRequest"> | undefined;
   /** Commands without a last answer that a session may have; asked for anew with each. */
   readonly maxCommands: () => number;
   /** Undefined: no spans are made. */
@@ -92,7 +95,7 @@ interface Asked {
 }
 
 export function createCarrying(ports: CarryingPorts, options: CarryingOptions): Carrying {
-  const { clock, calls, guard, maxCommands, traces, onRefused } = ports;
+  const { clock, calls, guard, quotas, maxCommands, traces, onRefused } = ports;
   const { outbox, call, sides, isStopping } = options;
   const commands = createOpenCommands();
   /** Those of which the engine has yet to say the first word, the oldest first. */
@@ -124,6 +127,11 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
 
   function answerNow(id: CommandId, status: Extract<Answer, { case: "failed" }>["value"]): void {
     outbox.answer(id, { case: "failed", value: status }, undefined);
+  }
+
+  function refuse(id: CommandId, error: WireError): void {
+    onRefused?.(error);
+    answerNow(id, statusToWire(error));
   }
 
   function submit(one: OpenCommand, command: SessionCommand["command"]): void {
@@ -236,6 +244,11 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
       const { id: said, command } = message;
       const id = commandIdOf(said);
       if (commands.get(id) !== undefined) return IN_USE;
+      const tooOften = quotas?.refusalOfRequest(call.caller, GIVES_BACK.has(command.case) ? "gives-back" : "asks");
+      if (tooOften !== undefined) {
+        refuse(id, refusalError(tooOften));
+        return undefined;
+      }
       const violations = checkCommand(command);
       if (violations.length > 0) {
         answerNow(id, statusToWire(invalidRequest(violations)));
@@ -253,9 +266,7 @@ export function createCarrying(ports: CarryingPorts, options: CarryingOptions): 
       }
       const bound = maxCommands();
       if (commands.size >= bound) {
-        const error = tooManyCommands(bound);
-        onRefused?.(error);
-        answerNow(id, statusToWire(error));
+        refuse(id, tooManyCommands(bound));
         return undefined;
       }
       const one = openCommandOf(id, command);
@@ -317,6 +328,11 @@ const IN_USE: FieldViolation = {
 function isOfSession({ secret, requestId }: ReleaseRequest): boolean {
   return secret === "" && requestId === "";
 }
+
+/** What keeps what its caller has, or gives it back. */
+const GIVES_BACK: ReadonlySet<string | undefined> = new Set([
+  ...["release", "renew", "finish", "giveBack", "sendBack", "cancel"],
+]);
 
 /** What takes something new. */
 const NEW: ReadonlySet<string | undefined> = new Set(["acquire", "tryAcquire", "pull", "tryPull"]);

@@ -5,7 +5,7 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { Server, setLogger } from "@grpc/grpc-js";
 import type { Identity } from "../../access/authenticator.ts";
-import { unauthenticated } from "../../wire/error-wire.ts";
+import { unauthenticated, type WireError } from "../../wire/error-wire.ts";
 import { createReaderGuard } from "../http2/reader-guard.ts";
 import { createRequestGuard } from "../http2/request-guard.ts";
 import { createHttp2Sessions, http2Options } from "../http2/sessions.ts";
@@ -16,7 +16,7 @@ import { guardHandshakes, tlsOptions } from "../port/tls-listener.ts";
 import type { Timed } from "../rpc/call-times.ts";
 import { createCallerCheck } from "../rpc/caller-check.ts";
 import { createDispatcher } from "../rpc/dispatch.ts";
-import { openEndedPaths, streamingPaths } from "../rpc/method-paths.ts";
+import { givingBackPaths, openEndedPaths, streamingPaths } from "../rpc/method-paths.ts";
 import { clampGrpcTimeout } from "../rpc/timeouts.ts";
 import { noteDueTime } from "./due.ts";
 import { createGrpcHttp2 } from "./http2-server.ts";
@@ -27,7 +27,8 @@ import { createGrpcBeneath } from "./underlying-stream.ts";
 const TIMEOUT_HEADER = "grpc-timeout";
 
 export function createGrpcTransport(options: TransportOptions & Timed): Transport {
-  const { services, spans, onRefused, places, limits, liveness, times, log, clock } = options;
+  const { services, spans, onRefused, places, addresses, quotas, authenticator, limits, liveness, times, log, clock } =
+    options;
   // What a caller sends must not write lines of its own to standard error.
   setLogger({ error: (message: string) => log.debug({ event: "grpc-js", message }, "grpc-js") });
   const grpc = new Server({
@@ -40,7 +41,7 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
   const readers = createReaderGuard(clock, liveness);
   const dispatcher = createDispatcher({ services, log, spans, onRefused });
   const beneath = createGrpcBeneath(sessions);
-  const callers = createCallerCheck(options.authenticator);
+  const callers = createCallerCheck({ authenticator, quotas, givingBack: givingBackPaths(services) });
   for (const service of services) addService(grpc, service, { dispatcher, times, beneath, callers, readers, clock });
 
   const streaming = streamingPaths(services);
@@ -73,25 +74,32 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
   function letIn(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, caller: Identity): boolean {
     const path = headers[":path"] ?? "";
     if (stream.closed || stream.destroyed) return false;
-    if (caller === undefined) {
-      const error = unauthenticated();
-      refuseCall(stream, error);
-      dispatcher.refused(path, error);
-      return false;
-    }
+    if (caller === undefined) return refuse(stream, path, unauthenticated());
+    const { socket } = (stream.session && sessions.of(stream.session)) ?? {};
+    const no = callers.refusalOf(caller, socket, path);
+    if (no !== undefined) return refuse(stream, path, no);
     // grpc-js copies the headers at once, and with them whatever a client has written there.
     if (streaming.has(path) || !callers.isOpen) beneath.label(stream, headers, caller);
     else beneath.leaveUnlabelled(headers);
     return true;
   }
 
+  function refuse(stream: ServerHttp2Stream, path: string, error: WireError): false {
+    refuseCall(stream, error);
+    dispatcher.refused(path, error);
+    return false;
+  }
+
   const { server, undecided } = createListener(options, inject);
   return createPort({
     server,
     places,
+    addresses,
     limits,
+    tls: options.tls,
     log,
     clock,
+    sendAway: (socket) => void sessions.sendAway(socket),
     drain() {
       for (const socket of undecided) socket.destroy();
       sessions.drain();

@@ -34,6 +34,8 @@ const MAX_STREAMS_SETTING = 0xf0b5;
  * Streams beyond what HTTP/2 enforces that one connection may try to open in its life. Node ends a connection after 100.
  */
 const REJECTED_STREAMS = 2 ** 32 - 1;
+/** µs in which a client hears that it is sent away. */
+const LAST_WORDS = 50_000;
 /** MB that Node may buffer for one connection; its own 10 are too few for a thousand streams. */
 const SESSION_MEMORY = 64;
 
@@ -69,6 +71,8 @@ export interface Http2Sessions {
   of(session: Http2Session): Http2Connection | undefined;
   /** Sends GOAWAY to all: no new streams, and a connection ends with its last one. */
   drain(): void;
+  /** Sends GOAWAY over a connection and ends it, so that what is held over it is lost to its client. False: it is none of HTTP/2. */
+  sendAway(socket: Socket): boolean;
   /** Ends all connections, after what was written to them. */
   destroyAll(): void;
 }
@@ -81,6 +85,7 @@ export function createHttp2Sessions(options: {
 }): Http2Sessions {
   const { server, limits, liveness, clock } = options;
   const connections = new Map<Http2Session, Http2Connection>();
+  const sessionsOf = new WeakMap<Socket, Http2Session>();
 
   const keeper = createSessionKeeper();
   // Node makes the session while it hands out the socket, so the latest socket is that of the new session.
@@ -115,6 +120,7 @@ export function createHttp2Sessions(options: {
       places: (isAside) => (isAside ? aside : held),
     };
     connections.set(session, connection);
+    sessionsOf.set(socket, session);
     keeper.watch(session);
     const end = () => endAsLost(session, socket);
     const stopProbes = keepAlive({ session, end, liveness, clock });
@@ -131,6 +137,13 @@ export function createHttp2Sessions(options: {
     of: (session) => connections.get(session),
     drain() {
       for (const session of connections.keys()) session.close();
+    },
+    sendAway(socket) {
+      const session = sessionsOf.get(socket);
+      if (session === undefined) return false;
+      session.close();
+      clock.schedule(clock.now() + LAST_WORDS, false, () => endAsLost(session, socket));
+      return true;
     },
     destroyAll() {
       for (const session of connections.keys()) session.destroy();

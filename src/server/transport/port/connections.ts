@@ -3,6 +3,7 @@
 import type { Server, Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
+import type { AddressPlaces } from "./address-places.ts";
 import type { ConnectionPlaces } from "./connection-places.ts";
 
 export interface Connections {
@@ -22,11 +23,13 @@ const QUIET_TIME = 10_000_000;
 export function watchConnections(options: {
   readonly server: Server;
   readonly places: ConnectionPlaces;
+  /** Unset: any number may come from one address. */
+  readonly addresses?: AddressPlaces | undefined;
   readonly maxConnections: number;
   readonly log: Log;
   readonly clock: Clock;
 }): Connections {
-  const { server, places, maxConnections, log, clock } = options;
+  const { server, places, addresses, maxConnections, log, clock } = options;
   const sockets = new Set<Socket>();
   let emptied: (() => void)[] = [];
 
@@ -34,6 +37,12 @@ export function watchConnections(options: {
     log.warn(
       { event: "connections-dropped", dropped: times, maxConnections },
       "connections were closed at once: as many are open as may be",
+    ),
+  );
+  const warnOfAddress = rarely<string>(clock, (times, address) =>
+    log.warn(
+      { event: "address-connections-dropped", dropped: times, address },
+      "connections were closed at once: as many are open from one address as may be (limits.max_connections_per_address)",
     ),
   );
   const warnOfErrors = rarely(clock, (times, err) =>
@@ -50,12 +59,21 @@ export function watchConnections(options: {
       socket.destroy();
       return;
     }
+    const address = socket.remoteAddress ?? "unknown";
+    const leaveAddress = addresses === undefined ? NOTHING : addresses.take(address);
+    if (leaveAddress === undefined) {
+      places.leave();
+      warnOfAddress(address);
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
     // What is wrong with a socket ends it, and its protocol notices that; unheard, it would end the process.
     socket.on("error", () => {});
     socket.once("close", () => {
       sockets.delete(socket);
       places.leave();
+      leaveAddress();
       if (sockets.size > 0) return;
       for (const resolve of emptied) resolve();
       emptied = [];
@@ -75,6 +93,8 @@ export function watchConnections(options: {
     },
   };
 }
+
+const NOTHING = () => {};
 
 /** Says something at most once in `QUIET_TIME`, with how many times it would have been said since. */
 function rarely<T>(clock: Clock, say: (times: number, latest: T) => void): (latest: T) => void {

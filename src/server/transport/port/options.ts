@@ -1,10 +1,12 @@
 /** What every transport is made of, and what it promises to the code that starts and stops the server. */
 
 import type { Authenticator } from "../../access/authenticator.ts";
+import type { CallerQuotas } from "../../access/caller-quotas.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { CallSpans, RpcService } from "../../service/rpc.ts";
 import type { WireError } from "../../wire/error-wire.ts";
+import type { AddressPlaces } from "./address-places.ts";
 import type { ConnectionPlaces } from "./connection-places.ts";
 import type { TlsMaterial } from "./tls-material.ts";
 
@@ -36,10 +38,14 @@ export interface TransportOptions {
   readonly onRefused?: ((error: WireError) => void) | undefined;
   /** Of this port: how many connections there may be is counted here. */
   readonly places: ConnectionPlaces;
+  /** Of all ports: how many connections there may be from one address is counted here; unset: any number. */
+  readonly addresses?: AddressPlaces | undefined;
   readonly limits: TransportLimits;
   readonly liveness: Liveness;
   /** Tells who calls; undefined: everybody is anonymous. */
   readonly authenticator?: Authenticator | undefined;
+  /** Bounds what one caller may have; unset: it may have any amount. */
+  readonly quotas?: CallerQuotas | undefined;
   /** Undefined: the port speaks plain text. */
   readonly tls?: TlsMaterial | undefined;
   readonly log: Log;

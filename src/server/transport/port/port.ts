@@ -1,7 +1,8 @@
 /** A port's life, the same for every protocol: listen, drain, close. */
 
 import type { Server } from "node:net";
-import { Server as TlsServer } from "node:tls";
+import { type TLSSocket, Server as TlsServer } from "node:tls";
+import { createCertificateReview } from "./certificate-review.ts";
 import { watchConnections } from "./connections.ts";
 import { listen } from "./listen.ts";
 import type { Transport, TransportOptions } from "./options.ts";
@@ -12,18 +13,31 @@ const LAST_WORDS = 50_000;
 /** µs that a connection may take to end after that. */
 const LINGER = 500_000;
 
-export interface PortOptions extends Pick<TransportOptions, "places" | "log" | "clock"> {
+const NOTHING = () => {};
+
+export interface PortOptions extends Pick<TransportOptions, "places" | "addresses" | "tls" | "log" | "clock"> {
   readonly limits: Pick<TransportOptions["limits"], "maxConnections">;
   /** Accepts the connections; nothing listens yet. */
   readonly server: Server;
   /** Sends the open connections away, each after its last call. Called once. */
   readonly drain: () => void;
+  /** Ends one connection, whose client's certificate counts no more; unset: clients are asked for none. */
+  readonly sendAway?: (socket: TLSSocket) => void;
   /** Ends the open connections, after what was written to them, and all else. Called once. */
   readonly end: () => void;
 }
 
-export function createPort({ server, places, limits, log, clock, drain, end }: PortOptions): Transport {
-  const connections = watchConnections({ server, places, maxConnections: limits.maxConnections, log, clock });
+export function createPort(options: PortOptions): Transport {
+  const { server, places, addresses, limits, tls, log, clock, drain, sendAway = NOTHING, end } = options;
+  const connections = watchConnections({
+    server,
+    places,
+    addresses,
+    maxConnections: limits.maxConnections,
+    log,
+    clock,
+  });
+  const certificates = createCertificateReview({ server, tls, sendAway, clock, log });
   let draining = false;
   let ended = false;
   let closed: Promise<void> | undefined;
@@ -52,7 +66,9 @@ export function createPort({ server, places, limits, log, clock, drain, end }: P
   return {
     listen: (address, isShared) => listen(server, address, isShared),
     renew(material) {
-      if (server instanceof TlsServer) server.setSecureContext(contextOptionsOf(material));
+      if (!(server instanceof TlsServer)) return;
+      server.setSecureContext(contextOptionsOf(material));
+      certificates.take(material);
     },
     drain: drainOnce,
     close: () => {

@@ -14,7 +14,7 @@ import { contextOptionsOf, type TlsMaterial } from "./tls-material.ts";
  */
 const HANDSHAKES_A_TURN = 20;
 /** ms. */
-const HANDSHAKE_TIMEOUT = 10_000;
+export const HANDSHAKE_TIMEOUT = 10_000;
 /** How a TLS client begins: the type of a record that carries a handshake. */
 const HANDSHAKE_RECORD = 0x16;
 

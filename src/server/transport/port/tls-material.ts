@@ -17,6 +17,9 @@ export interface TlsMaterial {
   readonly generation: number;
 }
 
+/** Lists of withdrawn certificates in PEM, one of each authority. */
+export const WITHDRAWN_LISTS = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g;
+
 /** Throws what OpenSSL says where the parts are none, or do not belong together, once a context is made of it. */
 export function contextOptionsOf({ cert, key, clientCa, clientCrl }: TlsMaterial): SecureContextOptions {
   return {
@@ -28,6 +31,7 @@ export function contextOptionsOf({ cert, key, clientCa, clientCrl }: TlsMaterial
       // A client that comes back with a ticket is not asked for its certificate again, though it may have been withdrawn.
       secureOptions: constants.SSL_OP_NO_TICKET,
     }),
-    ...(clientCrl !== undefined && { crl: clientCrl }),
+    // Of a text that has several OpenSSL is given the first alone.
+    ...(clientCrl !== undefined && { crl: clientCrl.match(WITHDRAWN_LISTS) ?? clientCrl }),
   };
 }

@@ -23,6 +23,11 @@ export function openEndedPaths(services: readonly RpcService[]): ReadonlySet<str
   return pathsWhere(services, ({ methodKind }) => methodKind === "client_streaming" || methodKind === "bidi_streaming");
 }
 
+/** The paths of the methods that keep what their caller has, or give it back. */
+export function givingBackPaths(services: readonly RpcService[]): ReadonlySet<string> {
+  return new Set(services.flatMap(({ givesBack }) => givesBack.map(pathOf)));
+}
+
 function pathsWhere(services: readonly RpcService[], matches: (method: DescMethod) => boolean): ReadonlySet<string> {
   return new Set(services.flatMap(({ descriptor }) => descriptor.methods.filter(matches).map(pathOf)));
 }

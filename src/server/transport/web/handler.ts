@@ -102,19 +102,22 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
       if (refusal !== undefined) dispatcher.refused(path, refusal);
       return undefined;
     };
+    const refusalOf = (caller: Identity) =>
+      caller === undefined ? unauthenticated() : callers.refusalOf(caller, socketOf(request, sessions), path);
     const showGuarded = async (page: GuardedPage) => {
       const caller = await identify();
-      if (caller === undefined) refuseWebCall(request, response, unauthenticated());
-      else page.answer(request, response, caller);
+      const error = refusalOf(caller);
+      if (error !== undefined) refuseWebCall(request, response, error);
+      else if (caller !== undefined) page.answer(request, response, caller);
     };
     const letIn = async (handler: UniversalHandler, caller: Identity) => {
-      if (caller !== undefined) {
+      const error = refusalOf(caller);
+      if (caller !== undefined && error === undefined) {
         return serve(handler, url, createWebExchange({ request, response, sessions, readers, caller, callers, clock }));
       }
-      const error = unauthenticated();
       await restOf(request, response);
-      refuseWebCall(request, response, error);
-      dispatcher.refused(path, error);
+      refuseWebCall(request, response, error ?? unauthenticated());
+      dispatcher.refused(path, error ?? unauthenticated());
     };
     const serve = async (handler: UniversalHandler, url: string, exchange: WebExchange) => {
       const answer = await call(handler, url, exchange, request);

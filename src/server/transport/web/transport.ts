@@ -18,7 +18,7 @@ import { guardHandshakes, tlsOptions } from "../port/tls-listener.ts";
 import type { Timed } from "../rpc/call-times.ts";
 import { createCallerCheck } from "../rpc/caller-check.ts";
 import { createDispatcher } from "../rpc/dispatch.ts";
-import { openEndedPaths } from "../rpc/method-paths.ts";
+import { givingBackPaths, openEndedPaths } from "../rpc/method-paths.ts";
 import { shareByAlpn } from "./alpn.ts";
 import { type CorsOptions, createCors } from "./cors.ts";
 import { createWebHandler, type GuardedPage, type Pages } from "./handler.ts";
@@ -44,6 +44,9 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     spans,
     onRefused,
     places,
+    addresses,
+    quotas,
+    authenticator,
     limits,
     liveness,
     times,
@@ -66,7 +69,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     times,
     sessions,
     readers,
-    callers: createCallerCheck(options.authenticator),
+    callers: createCallerCheck({ authenticator, quotas, givingBack: givingBackPaths(services) }),
     limits,
     cors: createCors(cors),
     pages,
@@ -116,9 +119,14 @@ export function createWebTransport(options: WebTransportOptions): Transport {
   return createPort({
     server: http1,
     places,
+    addresses,
     limits,
+    tls,
     log,
     clock,
+    sendAway(socket) {
+      if (!sessions.sendAway(socket)) socket.destroy();
+    },
     drain() {
       draining = true;
       for (const socket of undecided) socket.destroy();

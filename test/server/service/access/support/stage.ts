@@ -20,6 +20,7 @@ import { createEmbeddedEngine } from "../../../../../src/server/engine/embedded/
 import type { RefusedCall } from "../../../../../src/server/engine/engine.ts";
 import type { ServerState } from "../../../../../src/server/front/front.ts";
 import { createServices } from "../../../../../src/server/front/services.ts";
+import { createSharedMemory } from "../../../../../src/server/front/shared-memory.ts";
 import { GetConfigResponseSchema } from "../../../../../src/server/gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import { file_google_rpc_error_details } from "../../../../../src/server/gen/google/rpc/error_details_pb.ts";
 import { createSecretKey } from "../../../../../src/server/ids.ts";
@@ -84,6 +85,7 @@ export function createStage(access?: readonly AccessEntry[]) {
     engine,
     boards,
     secretKey: createSecretKey(),
+    shared: { memory: createSharedMemory(1), own: 0, now: clock.now },
     state: stateOf(access),
   });
 

@@ -295,8 +295,9 @@ export const Reason = {
   KEYS_EXHAUSTED: 45,
 
   /**
-   * RESOURCE_EXHAUSTED: the caller has as many waiters, or leases, as one may have (`bounds` of the server's file, or of the entry of
-   * its access list). ErrorInfo says how many (`waiters`, `leases`) and the bound (`max_waiters` or `max_leases`).
+   * RESOURCE_EXHAUSTED: the caller has as many waiters, leases or connections as one may have, or asks more often (`bounds` of the server's
+   * file, or of the entry of its access list). ErrorInfo says the bound (`max_waiters`, `max_leases`, `max_connections` or
+   * `max_requests_per_second`), and how many waiters and leases it has (`waiters`, `leases`). Of requests the time brings one more.
    *
    * @generated from enum value: REASON_CALLER_QUOTA = 90;
    */
