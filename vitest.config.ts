@@ -122,18 +122,25 @@ const socketsInSessions: TestProjectConfiguration = {
  * `BACKPRESSURE_TEST_WORKERS=2 npx vitest run --project sockets`.
  */
 const WITH_WORKERS = [
+  "authentication",
   "board-liveness",
   "board-pull",
   "board-watch",
+  "caller-bounds",
+  "certificate-callers",
   "client-resume",
+  "credential-end",
   "fair",
   "lease-ends",
   "limiter-watch",
   "liveness-resume",
   "metrics",
+  "metrics-access",
+  "operator-acts",
   "refusals",
   "server-status",
   "sessions",
+  "tls",
   "waiting",
 ];
 

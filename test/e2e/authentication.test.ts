@@ -150,7 +150,6 @@ describe("a server that asks who calls", () => {
 
   it("refuses an address without looking after 20 wrong credentials", async () => {
     const server = await start();
-    // Each transport worker counts for itself, so all go by one connection.
     const client = createRawClient(server.address);
     for (let i = 0; i < 20; i++)
       expect(await callGrpc(server, bearer(`bp_ci_${secret(i + 20)}`), client)).toMatch(REFUSED);
@@ -206,6 +205,29 @@ describe("signed tokens", () => {
       const head = { alg: "ES256", jku: "http://127.0.0.1:1/keys", kid: "x" };
       return new SignJWT(claims()).setProtectedHeader(head).sign(foreign.privateKey);
     },
+    "a certificate that the token brings": async () => {
+      const x5c = [Buffer.from(await exportSPKI((await importJWK(foreign.jwk, "ES256")) as never)).toString("base64")];
+      const head = { alg: "ES256", kid: es.kid, x5c, x5u: "http://127.0.0.1:1/certificate" };
+      return new SignJWT(claims()).setProtectedHeader(head).sign(foreign.privateKey);
+    },
+    "an algorithm that is said twice": async () => {
+      const [, payload, signature] = (await sign(es)).split(".");
+      const head = `{"alg":"none","alg":"${es.alg}","kid":"${es.kid}"}`;
+      return `${Buffer.from(head).toString("base64url")}.${payload}.${signature}`;
+    },
+    "claims that are said twice": async () => {
+      const [head, , signature] = (await sign(es)).split(".");
+      const twice = `{"sub":"billing","sub":"admin",${JSON.stringify(claims()).slice(1)}`;
+      return `${head}.${Buffer.from(twice).toString("base64url")}.${signature}`;
+    },
+    "another algorithm of the same key": async () => withHeader({ alg: "ES384" }),
+    "a dot behind it": async () => `${await sign(es)}.`,
+    "a dot before it": async () => `.${await sign(es)}`,
+    "five parts, as if it were encrypted": async () => `${await sign(es)}.e30.e30`,
+    "no signature": async () => (await sign(es)).replace(/[^.]*$/, ""),
+    "a signature of zeros": async () => (await sign(es)).replace(/[^.]*$/, Buffer.alloc(64).toString("base64url")),
+    "white space in it": async () => (await sign(es)).replace(".", ". "),
+    "a line break in it": async () => (await sign(es)).replace(".", ".%0a"),
     "an unknown key": async () => sign(foreign),
     "no exp": () => without("exp"),
     "no sub": () => without("sub"),

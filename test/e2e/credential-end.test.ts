@@ -9,13 +9,14 @@ import { type Server, startServer } from "../../src/server/server.ts";
 import { createMemoryLog } from "../server/transport/support/memory-log.ts";
 import { AUDIENCE, createSigningKey, ISSUER, sign, startKeyPort } from "../support/identity-provider.ts";
 import { FREE_PORTS } from "../support/server.ts";
+import { createTlsFolder } from "../support/tls-folder.ts";
 import { WORKERS_YAML } from "../support/workers.ts";
 
 const secret = (byte: number) => Buffer.alloc(32, byte).toString("base64url");
 const [OLD, NEW] = [`bp_ci_${secret(1)}`, `bp_ci_${secret(2)}`];
 
 function configOf(auth: object) {
-  const yaml = `${FREE_PORTS}${WORKERS_YAML}limiters: [{ name: db, max_concurrent: 1, ttl: 30s }]\nauth: ${JSON.stringify(auth)}\n`;
+  const yaml = `${FREE_PORTS}${WORKERS_YAML}limiters: [{ name: db, max_concurrent: 1, ttl: 30s }, { name: other, max_concurrent: 1, ttl: 30s }]\nauth: ${JSON.stringify(auth)}\n`;
   const config = parseConfig(yaml, { path: undefined, overrides: [] });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   return config;
@@ -71,6 +72,33 @@ describe.each([true, false])("a holder (sessions: %s)", (sessions) => {
     );
     expect(lease.valid).toBe(true);
     expect(await lease.release()).toBe("released");
+  });
+
+  it("whose token was signed by a key that is withdrawn is cut off, and another holder goes on", async () => {
+    const [withdrawn, stays] = [await createSigningKey(), await createSigningKey()];
+    const folder = createTlsFolder();
+    const write = (...keys: (typeof stays)[]) =>
+      folder.write("keys.json", JSON.stringify({ keys: keys.map(({ jwk }) => jwk) }));
+    const file = write(withdrawn, stays);
+    const server = await start({ jwt: [{ name: "idp", issuer: ISSUER, audience: AUDIENCE, jwks: { file } }] });
+    const address = `localhost:${server.grpc.port}`;
+    const first = await sign(withdrawn, { sub: "first" });
+    await using away = connect(address, { token: first, sessions });
+    await using neighbour = connect(address, { token: await sign(stays, { sub: "second" }), sessions });
+    await away.acquire("db");
+    const kept = await neighbour.acquire("other");
+    write(stays);
+    await vi.waitFor(
+      async () => {
+        const states: Record<string, string> = {};
+        for await (const { caller, state } of neighbour.limiters.leases()) states[caller] = state;
+        expect(states).toEqual({ "idp:first": "orphaned", "idp:second": "attached" });
+      },
+      { timeout: 10_000, interval: 50 },
+    );
+    await expect(away.tryAcquire("db")).rejects.toBeInstanceOf(UnauthenticatedError);
+    expect(kept.signal.aborted).toBe(false);
+    expect(await kept.release()).toBe("released");
   });
 
   it("whose signed tokens live for seconds holds for as long as it likes", async () => {

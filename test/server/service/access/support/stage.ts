@@ -60,12 +60,12 @@ export function entryOf(who: readonly string[], may: readonly Verb[], about: Par
   return { who, may, limiters: [], boards: [], keys: [], bounds: undefined, ...about };
 }
 
-export function createStage(access?: readonly AccessEntry[]) {
+export function createStage(access?: readonly AccessEntry[], { maxWaiters = 1_000 } = {}) {
   const clock = createFakeClock();
   const store = createMemoryStore();
   const denied: RefusedCall[] = [];
   const engine = {
-    ...createEmbeddedEngine({ clock, store, machine: { maxWaiters: 1_000 }, keepsHistory: true }),
+    ...createEmbeddedEngine({ clock, store, machine: { maxWaiters }, keepsHistory: true }),
     async note(refused: RefusedCall) {
       denied.push(refused);
     },
