@@ -101,6 +101,7 @@ describe("a stream with a token", () => {
       latest: "abc",
       current: async () => "abc",
       replace: async () => false,
+      accepted() {},
       onReplaced: () => () => {
         open -= 1;
       },

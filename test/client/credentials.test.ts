@@ -74,6 +74,18 @@ describe("a token", () => {
     expect(await credentials.current()).toBe("new");
   });
 
+  it("that has taken the place of a refused one and is refused, too, is not replaced again, but by the next call that is refused", async () => {
+    let count = 0;
+    const credentials = createCredentials(createFakeClock(), () => `token${++count}`);
+    expect(await credentials.replace(await credentials.current())).toBe(true);
+    expect(await credentials.replace("token2")).toBe(false);
+    expect(await credentials.replace("token2")).toBe(true);
+    // One that has been accepted is replaced like any other.
+    credentials.accepted("token3");
+    expect(await credentials.replace("token3")).toBe(true);
+    expect(count).toBe(4);
+  });
+
   it.each(["", "with space", "line\nbreak", "ü"])(
     "that no header can carry is refused and not shown: %j",
     async (token) => {

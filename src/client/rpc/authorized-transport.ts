@@ -8,13 +8,17 @@ import { linkSignals } from "./linked-signal.ts";
 /**
  * Returns the transport with a token in each call. A call that is refused for its token is made once more if there is another. A stream
  * whose token is replaced, or is refused while there is another, ends as if its connection had been lost: what it stands for is taken up
- * again over another stream, under the new token.
+ * again over another stream, under the new token. One that is refused after that fails.
  */
 export function withToken(transport: Transport, credentials: Credentials): Transport {
   async function unary(...call: Parameters<Transport["unary"]>) {
     const [method, signal, timeoutMs, header, ...rest] = call;
     const token = await credentials.current();
-    const make = (with_: string) => transport.unary(method, signal, timeoutMs, authorized(header, with_), ...rest);
+    const make = async (with_: string) => {
+      const response = await transport.unary(method, signal, timeoutMs, authorized(header, with_), ...rest);
+      credentials.accepted(with_);
+      return response;
+    };
     try {
       return await make(token);
     } catch (thrown) {
@@ -39,7 +43,8 @@ export function withToken(transport: Transport, credentials: Credentials): Trans
     const errorOf = async (thrown: unknown) => (move.isAsked || (await isReplaced(thrown, token)) ? moved() : thrown);
     try {
       const response = await transport.stream(method, signal, timeoutMs, authorized(header, token), ...rest);
-      return { ...response, message: readOn(response.message, errorOf, end) } as StreamResponse;
+      const accepted = () => credentials.accepted(token);
+      return { ...response, message: readOn(response.message, { accepted, errorOf, end }) } as StreamResponse;
     } catch (thrown) {
       end();
       throw await errorOf(thrown);
@@ -53,13 +58,21 @@ export function withToken(transport: Transport, credentials: Credentials): Trans
   return { unary: unary as Transport["unary"], stream: stream as Transport["stream"] };
 }
 
+interface Reading {
+  readonly accepted: () => void;
+  readonly errorOf: (thrown: unknown) => Promise<unknown>;
+  readonly end: () => void;
+}
+
 async function* readOn<O extends DescMessage>(
   messages: AsyncIterable<MessageShape<O>>,
-  errorOf: (thrown: unknown) => Promise<unknown>,
-  end: () => void,
+  { accepted, errorOf, end }: Reading,
 ): AsyncGenerator<MessageShape<O>, void> {
   try {
-    yield* messages;
+    for await (const message of messages) {
+      accepted();
+      yield message;
+    }
   } catch (thrown) {
     throw await errorOf(thrown);
   } finally {

@@ -10,8 +10,13 @@ export interface Credentials {
   current(): Promise<string>;
   /** The last one; undefined: there was none yet. */
   readonly latest: string | undefined;
-  /** The server has refused `token`: asks once more. Resolves with whether there is another now. */
+  /**
+   * The server has refused `token`: asks once more, unless that has just taken the place of another that was refused. Resolves with
+   * whether there is another now.
+   */
   replace(token: string): Promise<boolean>;
+  /** The server has answered a call with this token. */
+  accepted(token: string): void;
   /** Calls back once, when another token has taken the place of `token`, before that runs out. Returns what calls it off. */
   onReplaced(token: string, listener: () => void): () => void;
 }
@@ -35,10 +40,12 @@ export function createCredentials(clock: Clock, source: TokenSource): Credential
   let known: Known | undefined;
   let asking: Promise<Known> | undefined;
   let callOff: (() => void) | undefined;
+  /** It has taken the place of one that was refused, and the server has not answered it yet. */
+  let unproven: string | undefined;
 
   async function askSource(): Promise<Known> {
     const token = typeof source === "string" ? source : await source();
-    if (typeof token !== "string" || !TOKEN.test(token)) {
+    if (typeof token !== "string" || !isToken(token)) {
       throw new TypeError("the token is empty, or has characters that no token may have; it is not shown here");
     }
     return { token, ...timesOf(token, clock.now().wall) };
@@ -90,8 +97,19 @@ export function createCredentials(clock: Clock, source: TokenSource): Credential
       }
     },
     async replace(token) {
-      if (known?.token === token && typeof source === "function") await ask();
+      if (known?.token === token && typeof source === "function") {
+        if (unproven === token) {
+          // The next call that is refused asks again.
+          unproven = undefined;
+          return false;
+        }
+        const next = await ask();
+        if (next.token !== token) unproven = next.token;
+      }
       return known !== undefined && known.token !== token;
+    },
+    accepted(token) {
+      if (unproven === token) unproven = undefined;
     },
     onReplaced(token, listener) {
       listeners.set(listener, token);
@@ -104,6 +122,11 @@ export function createCredentials(clock: Clock, source: TokenSource): Credential
   };
 }
 
+/** Whether a header can carry it. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
 /** When a JWT ends; of any other token nothing is known. */
 function timesOf(token: string, now: number): Omit<Known, "token"> {
   const endsAt = expiryOf(token);
@@ -111,7 +134,8 @@ function timesOf(token: string, now: number): Omit<Known, "token"> {
   return { renewAt: Math.max(endsAt - AHEAD, now + (endsAt - now) / 2), endsAt };
 }
 
-function expiryOf(token: string): number | undefined {
+/** ms since 1970; undefined: it does not say. */
+export function expiryOf(token: string): number | undefined {
   const [, payload, signature] = token.split(".");
   if (payload === undefined || signature === undefined) return undefined;
   try {
