@@ -11,6 +11,7 @@ import {
   WorkLostError,
 } from "../../client/api/errors.ts";
 import type { Reason } from "../../client/api/reasons.ts";
+import { TlsFileError } from "../../client/transport/tls-connection.ts";
 import { formatRoughly } from "../../text/duration.ts";
 import { EXIT } from "./exit-codes.ts";
 import { exitCodeOf, Interrupted } from "./signals.ts";
@@ -48,7 +49,9 @@ export function failureOf(thrown: unknown): Failure {
     const exitCode = thrown.exitCode === 1 ? EXIT.usage : thrown.exitCode;
     return { exitCode, reason: "USAGE", message: thrown.message.replace(/^error: /, "") };
   }
-  if (thrown instanceof UsageError) return { exitCode: EXIT.usage, reason: "USAGE", message: thrown.message };
+  if (thrown instanceof UsageError || thrown instanceof TlsFileError) {
+    return { exitCode: EXIT.usage, reason: "USAGE", message: thrown.message };
+  }
   if (thrown instanceof Interrupted) {
     return { exitCode: exitCodeOf(thrown.signal), reason: "INTERRUPTED", message: thrown.message };
   }

@@ -2,7 +2,14 @@
 
 import { readFileSync } from "node:fs";
 import { connect as connectTcp, isIP } from "node:net";
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from "node:tls";
 
 /** Whom to trust, and how to show who one is. Files are in PEM, and are read anew for each connection. */
 export interface TlsOptions {
@@ -21,6 +28,11 @@ export interface PinnedTlsOptions extends TlsOptions {
   readonly pinnedFile?: string | undefined;
 }
 
+/** A file of TLS that cannot be used. */
+export class TlsFileError extends Error {
+  override readonly name = "TlsFileError";
+}
+
 /** Throws a `TypeError` that says what is wrong with the options. */
 export function checkTlsOptions(origin: string, { certFile, keyFile }: TlsOptions): void {
   if (new URL(origin).protocol !== "https:") {
@@ -34,10 +46,10 @@ export function checkTlsOptions(origin: string, { certFile, keyFile }: TlsOption
   }
 }
 
-/** Begins to connect; throws where a file cannot be read. */
+/** Begins to connect; throws a `TlsFileError` where a file cannot be used. */
 export function connectSecurely({ hostname, port }: URL, tls: PinnedTlsOptions): TLSSocket {
   const host = hostname.replace(/^\[|\]$/g, "");
-  const options = { ...materialOf(tls), ...nameOf(host, tls), ALPNProtocols: ["h2"] };
+  const options = { secureContext: contextOf(tls), ...trustOf(tls), ...nameOf(host, tls), ALPNProtocols: ["h2"] };
   const tcp = connectTcp({ host, port: Number(port || 443), noDelay: true });
   const socket = connectTls({ ...options, socket: tcp });
   tcp.on("error", (error) => socket.destroy(error));
@@ -55,17 +67,28 @@ export function connectSecurely({ hostname, port }: URL, tls: PinnedTlsOptions):
 
 const NO_HTTP2 = "the server speaks TLS without HTTP/2";
 
-function materialOf({ caFile, certFile, keyFile, pinnedFile }: PinnedTlsOptions): ConnectionOptions {
-  return {
-    ...(pinnedFile !== undefined && {
-      ca: read("caFile", pinnedFile),
-      allowPartialTrustChain: true,
-      checkServerIdentity: () => undefined,
-    }),
-    ...(caFile !== undefined && { ca: read("caFile", caFile) }),
+function contextOf({ caFile, certFile, keyFile, pinnedFile }: PinnedTlsOptions): SecureContext {
+  const trusted = caFile ?? pinnedFile;
+  const material: SecureContextOptions = {
+    ...(pinnedFile !== undefined && { allowPartialTrustChain: true }),
+    ...(trusted !== undefined && { ca: read("caFile", trusted) }),
     ...(certFile !== undefined && { cert: read("certFile", certFile) }),
     ...(keyFile !== undefined && { key: read("keyFile", keyFile) }),
   };
+  try {
+    return createSecureContext(material);
+  } catch (error) {
+    const files = [trusted, certFile, keyFile].filter((path) => path !== undefined).join(", ");
+    const why = (error as Error).message.replace(/^error:[0-9A-F]*:/, "");
+    throw new TlsFileError(
+      `cannot connect: tls.caFile, tls.certFile or tls.keyFile is not what it should be, in PEM (${files}): ${why}`,
+      { cause: error },
+    );
+  }
+}
+
+function trustOf({ pinnedFile }: PinnedTlsOptions): ConnectionOptions {
+  return pinnedFile === undefined ? {} : { checkServerIdentity: () => undefined };
 }
 
 /** An IP address is no name that a server could be asked for by (RFC 6066), but its certificate may have it. */
@@ -81,7 +104,7 @@ function read(option: keyof TlsOptions, path: string): string {
     const { code, message } = error as NodeJS.ErrnoException;
     const why =
       code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "it may not be read" : (code ?? message);
-    throw new Error(`cannot connect: tls.${option} (${path}): ${why}`, { cause: error });
+    throw new TlsFileError(`cannot connect: tls.${option} (${path}): ${why}`, { cause: error });
   }
 }
 
