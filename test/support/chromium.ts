@@ -33,13 +33,22 @@ const ARGUMENTS = [
   "--disable-dev-shm-usage",
 ];
 
+export interface ChromiumOptions {
+  /** SHA-256 of the public keys, in Base64, that a certificate may have whatever its authority is. */
+  readonly trustedKeys?: readonly string[];
+}
+
 /** Starts one with an empty profile. */
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium({ trustedKeys = [] }: ChromiumOptions = {}): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), "backpressure-chromium-"));
   const browser = await chromium.launch({
     ...(await findExecutable()),
     ignoreDefaultArgs: true,
-    args: [...ARGUMENTS, `--user-data-dir=${profile}`],
+    args: [
+      ...ARGUMENTS,
+      `--user-data-dir=${profile}`,
+      ...(trustedKeys.length > 0 ? [`--ignore-certificate-errors-spki-list=${trustedKeys.join(",")}`] : []),
+    ],
   });
   browser.once("disconnected", () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
   return browser;

@@ -22,7 +22,8 @@ export interface TestServer extends Pick<Server, "stop" | "stopNow">, AsyncDispo
 }
 
 /** Free ports, wherever else a configuration may say. */
-export const FREE_PORTS = 'listeners: { grpc: "127.0.0.1:0", web: "127.0.0.1:0" }\n';
+export const FREE_LISTENERS = { grpc: "127.0.0.1:0", web: "127.0.0.1:0" };
+export const FREE_PORTS = `listeners: ${JSON.stringify(FREE_LISTENERS)}\n`;
 
 export interface TestServerOptions {
   /** Pages of these may call it. Unset: none. */
@@ -36,7 +37,7 @@ export async function startTestServer(
   yaml: string,
   { corsOrigins = [], clock }: TestServerOptions = {},
 ): Promise<TestServer> {
-  const listeners = { grpc: "127.0.0.1:0", web: "127.0.0.1:0", cors_origins: corsOrigins };
+  const listeners = { ...FREE_LISTENERS, cors_origins: corsOrigins };
   const config = parseConfig(
     `listeners: ${JSON.stringify(listeners)}\n${clock === undefined ? WORKERS_YAML : "workers: 0\n"}${yaml}`,
     {

@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { launchChromium } from "../../support/chromium.ts";
+import { type ChromiumOptions, launchChromium } from "../../support/chromium.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 import { bundleFiles, type Files, type Site, serveSite } from "./site.ts";
 
@@ -12,7 +12,7 @@ export interface TestBrowser {
     yaml: string,
     origins?: (origin: string) => readonly string[],
   ): Promise<{ readonly server: TestServer; readonly site: Site }>;
-  /** A site whose origin the server does not know. */
+  /** A site whose origin no server knows that is not told of it. */
   strangeSite(): Promise<Site>;
   /** Opens tabs of one profile, as a person does. They are closed with the test. */
   openTabs(...urls: readonly string[]): Promise<Page[]>;
@@ -24,12 +24,12 @@ export interface TestBrowser {
 const PATIENCE = 10_000;
 
 /** Starts it before the tests of the file that calls this, and ends it after them. */
-export function useBrowser(): TestBrowser {
+export function useBrowser(options: ChromiumOptions = {}): TestBrowser {
   let browser: Browser;
   let files: Files;
 
   beforeAll(async () => {
-    [browser, files] = await Promise.all([launchChromium(), bundleFiles()]);
+    [browser, files] = await Promise.all([launchChromium(options), bundleFiles()]);
   });
   afterAll(() => browser?.close());
 

@@ -5,7 +5,7 @@ import { parseConfig } from "../../../src/server/config/config.ts";
 import { type Server, startServer } from "../../../src/server/server.ts";
 import { createMemoryLog, type MemoryLog } from "../../server/transport/support/memory-log.ts";
 import type { Authority, Leaf } from "../../support/certificates.ts";
-import { FREE_PORTS } from "../../support/server.ts";
+import { FREE_LISTENERS } from "../../support/server.ts";
 import { createTlsFolder, type TlsFolder } from "../../support/tls-folder.ts";
 import { WORKERS_YAML } from "../../support/workers.ts";
 
@@ -22,6 +22,8 @@ export interface TlsServerOptions {
   readonly authority: Authority;
   readonly clientCa?: string;
   readonly clientCrl?: string;
+  /** Pages of these may call it. Unset: none. */
+  readonly corsOrigins?: readonly string[];
 }
 
 /** `options`: undefined for plain text. */
@@ -33,7 +35,8 @@ export async function startTlsServer(yaml: string, options: TlsServerOptions | u
     client_ca_file: options.clientCa === undefined ? "" : folder.write("clients.pem", options.clientCa),
     client_crl_file: options.clientCrl === undefined ? "" : folder.write("withdrawn.pem", options.clientCrl),
   };
-  const text = `${FREE_PORTS}${WORKERS_YAML}${yaml}${tls === undefined ? "" : `tls: ${JSON.stringify(tls)}\n`}`;
+  const listeners = { ...FREE_LISTENERS, cors_origins: options?.corsOrigins ?? [] };
+  const text = `listeners: ${JSON.stringify(listeners)}\n${WORKERS_YAML}${yaml}${tls === undefined ? "" : `tls: ${JSON.stringify(tls)}\n`}`;
   const config = parseConfig(text, { path: undefined, overrides: [] });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
   const log = createMemoryLog();
