@@ -7,10 +7,11 @@ import { AdmissionError, connect } from "ggen-backpressure";
 
 const parameters = new URLSearchParams(location.search);
 const limiter = parameters.get("limiter") ?? "sample";
-const client = connect(parameters.get("server") ?? "http://localhost:8080", { holder: document.title });
+const server = parameters.get("server") ?? "http://localhost:8080";
 
 const acquireButton = find("acquire", HTMLButtonElement);
 const giveBackButton = find("give-back", HTMLButtonElement);
+const tokenField = find("token", HTMLInputElement);
 const state = find("state", HTMLElement);
 
 acquireButton.addEventListener("click", async () => {
@@ -20,6 +21,8 @@ acquireButton.addEventListener("click", async () => {
   acquireButton.disabled = true;
   giveBackButton.disabled = false;
   try {
+    // Sent by https, or to this machine. One from your own login comes here, too: `token: () => fetchToken()`.
+    await using client = connect(server, { holder: document.title, token: tokenField.value || undefined });
     await using lease = await client.acquire(limiter, {
       signal: stop.signal,
       onWaiting: ({ waitersAhead }) => show(`waiting, ${waitersAhead} before me`),

@@ -16,7 +16,6 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -39,15 +38,24 @@ func main() {
 	permits := flag.Uint("permits", 1, "how many of its permits")
 	maxWait := flag.Duration("max-wait", time.Minute, "how long to wait at most")
 	duration := flag.Duration("work", 5*time.Second, "how long the work takes")
+	var who identity
+	flag.StringVar(&who.caFile, "ca-file", "", "the server's authority, in PEM; speaks TLS")
+	flag.StringVar(&who.certFile, "cert-file", "", "this client's certificate, in PEM")
+	flag.StringVar(&who.keyFile, "key-file", "", "its private key, in PEM")
+	flag.StringVar(&who.tokenFile, "token-file", "", "a file with this client's token")
 	flag.Parse()
 
 	// Ctrl-C ends the work, or the wait for it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	conn, err := grpc.NewClient(*address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	options, err := who.dialOptions()
+	if err != nil {
+		fail(err)
+	}
+	options = append(options,
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}))
+	conn, err := grpc.NewClient(*address, options...)
 	if err != nil {
 		fail(err)
 	}

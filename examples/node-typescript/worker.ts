@@ -2,6 +2,7 @@
  * Holds a lease while it works, with the typed client: it waits its turn, stops when the lease is lost, and gives it back.
  */
 
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { AdmissionError, connect } from "ggen-backpressure";
@@ -15,6 +16,12 @@ const { values } = parseArgs({
     "max-wait": { type: "string", default: "60" },
     /** s that the work takes. */
     work: { type: "string", default: "5" },
+    /** For an address of https://: the server's authority, this client's certificate and its private key, in PEM. */
+    "ca-file": { type: "string" },
+    "cert-file": { type: "string" },
+    "key-file": { type: "string" },
+    /** A file with this client's token. */
+    "token-file": { type: "string" },
   },
 });
 
@@ -22,7 +29,13 @@ const { values } = parseArgs({
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort(new Error("interrupted")));
 
-await using client = connect(values.address, { holder: "examples/node-typescript" });
+const { "ca-file": caFile, "cert-file": certFile, "key-file": keyFile, "token-file": tokenFile } = values;
+await using client = connect(values.address, {
+  holder: "examples/node-typescript",
+  tls: caFile || certFile ? { caFile, certFile, keyFile } : undefined,
+  // Asked again before the token ends: what Kubernetes mounts changes.
+  token: tokenFile ? async () => (await readFile(tokenFile, "utf8")).trim() : undefined,
+});
 
 try {
   await client.withLease(

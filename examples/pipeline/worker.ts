@@ -3,6 +3,7 @@
  * stage can pull them. Where the next stage does not, this one fills up and pulls nothing more.
  */
 
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type Card, connect, type Work, type WorkHandler } from "ggen-backpressure";
@@ -71,7 +72,18 @@ const work: WorkHandler = async (card, signal, held) => {
   return step(card, held);
 };
 
-await using client = connect(values.address, { holder: `${stage} ${process.pid}` });
+// As the command line has them: for a server that speaks TLS and asks who calls.
+const {
+  BACKPRESSURE_CA_FILE: caFile,
+  BACKPRESSURE_CERT_FILE: certFile,
+  BACKPRESSURE_KEY_FILE: keyFile,
+  BACKPRESSURE_TOKEN_FILE: tokenFile,
+} = process.env;
+await using client = connect(values.address, {
+  holder: `${stage} ${process.pid}`,
+  tls: caFile || certFile ? { caFile, certFile, keyFile } : undefined,
+  token: tokenFile ? async () => (await readFile(tokenFile, "utf8")).trim() : undefined,
+});
 const loop = client.board("orders").work(stage, work, {
   concurrency: Number(values.concurrency),
   signal: stop.signal,

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import grpc
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
@@ -38,6 +39,10 @@ async def main() -> None:
     parser.add_argument("--permits", type=int, default=1, help="how many of its permits")
     parser.add_argument("--max-wait", type=float, default=60, help="seconds to wait at most")
     parser.add_argument("--work", type=float, default=5, help="seconds that the work takes")
+    parser.add_argument("--ca-file", help="the server's authority, in PEM; speaks TLS")
+    parser.add_argument("--cert-file", help="this client's certificate, in PEM")
+    parser.add_argument("--key-file", help="its private key, in PEM")
+    parser.add_argument("--token-file", help="a file with this client's token")
     args = parser.parse_args()
 
     # As Ctrl-C does: ends the work, or the wait for it.
@@ -53,8 +58,34 @@ async def main() -> None:
         max_wait=timedelta(seconds=args.max_wait),
         ttl=TTL,
     )
-    async with grpc.aio.insecure_channel(args.address, options=KEEPALIVE) as channel:
+    async with open_channel(args) as channel:
         await with_lease(AdmissionServiceStub(channel), request, work)
+
+
+def open_channel(args: argparse.Namespace) -> grpc.aio.Channel:
+    """Speaks TLS where a file says whom to trust or who calls."""
+    files = [args.ca_file, args.cert_file, args.key_file, args.token_file]
+    if not any(files):
+        return grpc.aio.insecure_channel(args.address, options=KEEPALIVE)
+    ca, cert, key = (Path(file).read_bytes() if file else None for file in files[:3])
+    credentials = grpc.ssl_channel_credentials(ca, key, cert)
+    if args.token_file:
+        token = grpc.metadata_call_credentials(TokenFile(args.token_file))
+        credentials = grpc.composite_channel_credentials(credentials, token)
+    return grpc.aio.secure_channel(args.address, credentials, options=KEEPALIVE)
+
+
+class TokenFile(grpc.AuthMetadataPlugin):
+    """Reads the token for each call: what Kubernetes mounts changes."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def __call__(self, context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback) -> None:
+        try:
+            callback((("authorization", f"Bearer {self.path.read_text().strip()}"),), None)
+        except OSError as error:
+            callback((), error)
 
 
 async def with_lease(

@@ -1,9 +1,13 @@
+import { writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { connect } from "../../src/client/index.ts";
 import { hold, queue } from "../support/acquire.ts";
+import { createAuthority } from "../support/certificates.ts";
 import { leasesOf } from "../support/look.ts";
 import { type Program, startProgram } from "../support/program.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { CREDENTIALS, type Secured, startSecured } from "../support/secured.ts";
+import { startTestServer } from "../support/server.ts";
 import { type Example, Lacking, prepareGo, prepareNode, preparePython } from "./support/toolchain.ts";
 
 /** ms; toolchains fetch and compile. */
@@ -26,13 +30,24 @@ describe.each([
   }, PREPARATION);
 
   /** Skips the test, by name, where the machine lacks something. */
-  function start(context: TestContext, { address }: TestServer, options: ExampleOptions = {}): Program {
+  function exampleFor(context: TestContext): Example {
     if (example instanceof Lacking) context.skip(example.message);
-    const { command, env, seconds } = example as Example;
+    return example as Example;
+  }
+
+  function start(context: TestContext, { address }: { readonly address: string }, options: Options = {}): Program {
+    const { command, env, seconds } = exampleFor(context);
     const { work = 3600, maxWait = 60, ...others } = options;
     const values = { address, work: seconds(work), "max-wait": seconds(maxWait), ...others };
     const flags = Object.entries(values).map(([name, value]) => `--${name}=${value}`);
     return startProgram([...command, ...flags], { env: { ...process.env, ...env } });
+  }
+
+  /** Starts it with files of the server's folder. */
+  function startSecurely(context: TestContext, { address, file }: Secured, files: Files, work?: number): Program {
+    const paths = Object.entries(files).map(([flag, name]) => [flag, file(name)] as const);
+    const secured = { address: exampleFor(context).secure(address) };
+    return start(context, secured, { ...Object.fromEntries(paths), ...(work && { work }) });
   }
 
   test("waits its turn, holds a lease while it works, and gives it back", async (context) => {
@@ -97,9 +112,47 @@ describe.each([
     expect(await program.ended).toMatchObject({ code: 1, printed: expect.stringMatching(said) });
     await next.next("granted");
   });
+
+  describe("against a secured server", { timeout: 120_000 }, () => {
+    test.for(Object.entries(CREDENTIALS))("holds its lease with %s", async ([, { caller, files }], context) => {
+      await using secured = await startSecured(SAMPLE);
+      const address = `https://${secured.address}`;
+      await using client = connect(address, { ...secured.options, answerWithin: 30_000 });
+      await using program = startSecurely(context, secured, files);
+      await program.until(/^holding/m);
+      for await (const lease of client.limiters.leases()) expect(lease.caller).toBe(caller);
+      const next = client.acquire("sample");
+      program.signal("SIGTERM");
+      await using lease = await next;
+      expect(lease.valid).toBe(true);
+      expect(await program.ended).toMatchObject({ code: 1 });
+    });
+
+    test("is refused without a credential, with one that does not count, and where it trusts another authority", async (context) => {
+      await using secured = await startSecured(SAMPLE);
+      writeFileSync(secured.file("wrong.token"), `bp_worker_${"A".repeat(43)}\n`);
+      writeFileSync(secured.file("other.crt"), (await createAuthority("others")).cert);
+      const said = async (files: Files) => {
+        await using program = startSecurely(context, secured, files, 0.1);
+        return await program.ended;
+      };
+      const trusting: Files = { "ca-file": "ca.crt" };
+      for (const files of [trusting, { ...trusting, "token-file": "wrong.token" }]) {
+        const { code, printed } = await said(files);
+        expect({ code, printed }).toEqual({ code: 1, printed: expect.stringMatching(/^UNAUTHENTICATED: /m) });
+      }
+      const { code, printed } = await said({ "ca-file": "other.crt", "token-file": "worker.token" });
+      expect({ code, printed }).toEqual({ code: 1, printed: expect.stringMatching(/certificate/i) });
+      // The control: the same with what counts.
+      expect(await said({ "ca-file": "ca.crt", "token-file": "worker.token" })).toMatchObject({ code: 0 });
+    });
+  });
 });
 
-interface ExampleOptions {
+/** Files of a secured server's folder, by flag. */
+type Files = Readonly<Record<string, string>>;
+
+interface Options {
   readonly limiter?: string;
   readonly permits?: number;
   /** s */

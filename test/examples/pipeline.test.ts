@@ -5,9 +5,11 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { BoardService } from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { CardState } from "../../src/client/gen/ggen/backpressure/v1/card_pb.ts";
+import { connect } from "../../src/client/index.ts";
 import { type BoardView, watchBoard } from "../support/board-view.ts";
 import type { ContractClient } from "../support/contract-client.ts";
 import { type Program, startProgram } from "../support/program.ts";
+import { startSecured } from "../support/secured.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const FOLDER = new URL("../../examples/pipeline/", import.meta.url);
@@ -16,9 +18,17 @@ const SELF_IMPORT = fileURLToPath(new URL("../support/self-import.ts", import.me
 const WORKER = fileURLToPath(new URL("worker.ts", FOLDER));
 const BOARD = "orders";
 
-function start({ address }: TestServer, stage: string, { pace = 20, concurrency = 2 } = {}): Program {
+interface StartOptions {
+  readonly pace?: number;
+  readonly concurrency?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+function start({ address }: Pick<TestServer, "address">, stage: string, options: StartOptions = {}): Program {
+  const { pace = 20, concurrency = 2, env } = options;
   const flags = [`--address=${address}`, `--pace=${pace}`, `--concurrency=${concurrency}`];
-  return startProgram([process.execPath, "--import", SELF_IMPORT, WORKER, stage, ...flags]);
+  const command = [process.execPath, "--import", SELF_IMPORT, WORKER, stage, ...flags];
+  return startProgram(command, { env: { ...process.env, ...env } });
 }
 
 async function order(client: ContractClient, id: string, weight: number): Promise<void> {
@@ -92,4 +102,24 @@ test("with no shipper, everything upstream fills up and stops; a killed packer's
   await using _ship = start(server, "Ship");
   await view.until(areShipped(10));
   expect(view.board.status?.completedCount).toBe(10n);
+});
+
+test("on a secured server, each stage with a credential of another kind, orders are shipped, and a worker without one ships none", {
+  timeout: 120_000,
+}, async () => {
+  await using server = await startSecured(CONFIG);
+  const { address, file, options } = server;
+  const secured = { address: `https://${address}` };
+  const trusting = { BACKPRESSURE_CA_FILE: file("ca.crt") };
+  const certificate = { BACKPRESSURE_CERT_FILE: file("worker.crt"), BACKPRESSURE_KEY_FILE: file("worker.key") };
+  const token = { BACKPRESSURE_TOKEN_FILE: file("worker.token") };
+  await using client = connect(secured.address, { ...options, answerWithin: 30_000 });
+  const board = client.board(BOARD);
+  await using nobody = start(secured, "Price", { env: trusting });
+  await nobody.until(/Unauthenticated/);
+  await using _price = start(secured, "Price", { env: { ...trusting, ...certificate } });
+  await using _pack = start(secured, "Pack", { env: { ...trusting, ...token } });
+  await using ship = start(secured, "Ship", { env: { ...trusting, ...token } });
+  await board.add({ id: "order-1", data: JSON.stringify({ items: [{ price: 5, weight: 2 }] }) });
+  await ship.until(/^Ship: order-1$/m);
 });

@@ -23,10 +23,22 @@ export interface GrpcurlResult {
   readonly code: number;
 }
 
-/** Runs it to its end, in plain text. `input` goes to standard input, for `-d @`. */
-export function grpcurl(args: readonly string[], { input = "" } = {}): Promise<GrpcurlResult> {
+export interface GrpcurlOptions {
+  /** Goes to standard input, for `-d @`. */
+  readonly input?: string;
+  /** Flags by which it speaks TLS; unset: plain text. */
+  readonly tls?: readonly string[];
+  /** Variables that it has besides. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+const PLAIN = ["-plaintext"];
+
+/** Runs it to its end. */
+export function grpcurl(args: readonly string[], options: GrpcurlOptions = {}): Promise<GrpcurlResult> {
+  const { input = "", tls = PLAIN, env } = options;
   return new Promise((resolve) => {
-    const child = execFile("grpcurl", ["-plaintext", ...args], { env: ENV }, (error, stdout, stderr) => {
+    const child = execFile("grpcurl", [...tls, ...args], { env: { ...ENV, ...env } }, (error, stdout, stderr) => {
       resolve({ stdout, stderr, code: error === null ? 0 : Number(error.code ?? -1) });
     });
     child.stdin?.end(input);
@@ -39,9 +51,9 @@ export interface GrpcurlStream {
   readonly messages: AsyncIterableIterator<unknown>;
 }
 
-/** Starts a streaming call, in plain text. It is killed at the end of the test at the latest. */
-export function streamGrpcurl(args: readonly string[]): GrpcurlStream {
-  const child = spawn("grpcurl", ["-plaintext", ...args], { env: ENV, stdio: ["ignore", "pipe", "inherit"] });
+/** Starts a streaming call. It is killed at the end of the test at the latest. */
+export function streamGrpcurl(args: readonly string[], { tls = PLAIN, env }: GrpcurlOptions = {}): GrpcurlStream {
+  const child = spawn("grpcurl", [...tls, ...args], { env: { ...ENV, ...env }, stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => {
     child.kill("SIGKILL");
   });

@@ -18,6 +18,8 @@ export interface Example {
   readonly env?: Readonly<Record<string, string>>;
   /** How a number of seconds is written on its command line. */
   seconds(count: number): string;
+  /** How an address that speaks TLS is written on its command line. */
+  secure(address: string): string;
 }
 
 /** The machine lacks something that the tests of an example need. */
@@ -32,6 +34,7 @@ export async function prepareNode(): Promise<Example> {
       join(ROOT, "examples/node-typescript/worker.ts"),
     ],
     seconds: String,
+    secure: (address) => `https://${address}`,
   };
 }
 
@@ -45,7 +48,7 @@ export async function prepareGo(): Promise<Example> {
   mkdirSync(dirname(program), { recursive: true });
   await run("go", ["generate", "."], options);
   await run("go", ["build", "-o", program, "."], options);
-  return { command: [program], seconds: (count) => `${count}s` };
+  return { command: [program], seconds: (count) => `${count}s`, secure: String };
 }
 
 /** Generates the stubs, in an environment that is kept with the packages of npm. */
@@ -65,7 +68,8 @@ export async function preparePython(): Promise<Example> {
     writeFileSync(isWhole, "");
   }
   await run("./generate.sh", [python], { cwd });
-  return { command: [python, join(cwd, "worker.py")], env: { PYTHONPATH: join(cwd, "gen") }, seconds: String };
+  const command = [python, join(cwd, "worker.py")];
+  return { command, env: { PYTHONPATH: join(cwd, "gen") }, seconds: String, secure: String };
 }
 
 async function needs(attempt: Promise<unknown>, what: string): Promise<void> {
