@@ -37,7 +37,9 @@ function problemsOf(text: string): readonly string[] {
   if (JSON.stringify(permissions) !== '{"contents":"read"}') problems.push("permissions");
   for (const [name, job] of Object.entries(jobs)) {
     if (job.permissions !== undefined) problems.push(`${name}: permissions of its own`);
-    for (const step of job.steps) problems.push(...problemsOfStep(step, text).map((problem) => `${name}: ${problem}`));
+    for (const step of job.steps) {
+      for (const problem of problemsOfStep(step, text)) problems.push(`${name}: ${problem}`);
+    }
   }
   return problems;
 }
