@@ -1,8 +1,9 @@
 /** The commands of a session that have no last answer yet. */
 
 import type { SessionAnswer, SessionCommand } from "../../gen/ggen/backpressure/v1/session_service_pb.ts";
-import { hash, mixed } from "../../machine/structures/hash.ts";
+import { hash } from "../../machine/structures/hash.ts";
 import { ObjectTable } from "../../machine/structures/object-table.ts";
+import { hashOfId } from "./id-hash.ts";
 
 /** Which of a session's engines decides it. */
 export type Side = "limiters" | "boards";
@@ -80,10 +81,6 @@ export function createOpenCommands(): OpenCommands {
 
 export function commandIdOf(id: bigint): CommandId {
   return id <= LARGEST_NUMBER ? Number(id) : id;
-}
-
-function hashOfId(id: CommandId): number {
-  return mixed(typeof id === "number" ? id : Number(BigInt.asUintN(32, id)));
 }
 
 const LARGEST_NUMBER = BigInt(Number.MAX_SAFE_INTEGER);
