@@ -3,12 +3,13 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { AdmissionService } from "../../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { acquire, hold } from "../../support/acquire.ts";
 import { add, BOARD, work } from "../../support/board.ts";
-import { promtool, requirePrometheus, startPrometheus } from "../../support/prometheus.ts";
+import { promtool, requirePrometheus, runPrometheus, startPrometheus } from "../../support/prometheus.ts";
 import { scrape } from "../../support/scrape.ts";
+import { startSecured } from "../../support/secured.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 
@@ -94,4 +95,28 @@ test("a file that is not taken up is counted, and the last reload was none until
   await server.logged(/has changed and is taken up/);
   const { "": reloadedAt } = (await scrape(server.url)).of("backpressure_config_last_reload_timestamp_seconds");
   expect(reloadedAt).toBeGreaterThan(loadedAt ?? 0);
+});
+
+test("it scrapes a secured server as docs/operations.md has it, with the authority and a token from files, and no other way", {
+  timeout: 120_000,
+}, async (context) => {
+  requirePrometheus(context);
+  await using secured = await startSecured("limiters: [{ name: db, max_concurrent: 7 }]\n");
+  const page = readFileSync(new URL("../../../docs/operations.md", import.meta.url), "utf8");
+  const [, job = ""] = /^```yaml prometheus-secured\n([\s\S]*?)^```/m.exec(page) ?? [];
+  const config = job
+    .replace("/etc/prometheus/backpressure/ca.crt", secured.file("ca.crt"))
+    .replace("/etc/prometheus/backpressure/token", secured.file("worker.token"))
+    .replace("backpressure.backpressure.svc:8080", new URL(secured.url).host);
+  // The control: the same without the token.
+  const nobody = config.replace(/^ +authorization.*\n/m, "").replace(/job_name: backpressure/, "job_name: nobody");
+  const jobs = `${config}${nobody.replace("scrape_configs:\n", "")}`;
+  const prometheus = await runPrometheus({ "prometheus.yml": `global: { scrape_interval: 1s }\n${jobs}` });
+  const upOf = async (name: string) => (await prometheus.query(`up{job="${name}"}`).catch(() => []))[0]?.value;
+  await vi.waitFor(async () => expect([await upOf("backpressure"), await upOf("nobody")]).toEqual([1, 0]), {
+    timeout: 60_000,
+    interval: 250,
+  });
+  const [limit] = await prometheus.query('backpressure_limiter_permits{limiter="db"}');
+  expect(limit?.value).toBe(7);
 });

@@ -2,21 +2,24 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { get } from "node:https";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { IServiceMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor";
 import type { IDeployment } from "kubernetes-models/apps/v1/Deployment";
 import type { IPersistentVolumeClaim } from "kubernetes-models/v1/PersistentVolumeClaim";
 import type { IService } from "kubernetes-models/v1/Service";
-import { expect, test } from "vitest";
+import { describe, expect, type TestContext, test } from "vitest";
 import { loadConfig } from "../../../src/server/config/config.ts";
 import { requireTool, type Tool } from "../../support/require-tool.ts";
+import { startSecured } from "../../support/secured.ts";
 import { MANIFESTS, type Manifest, manifest, problemsOf, readManifests } from "../support/manifests.ts";
 import { OPS, readOps } from "../support/rules.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const CONFIG = `${OPS}/kubernetes/backpressure.yaml`;
+const SECURED = `${OPS}/kubernetes-secured/backpressure.yaml`;
 
 /** Where `go install` puts it, which is not always on the path. */
 const ENV = { ...process.env, PATH: [process.env.PATH, join(homedir(), "go", "bin")].join(delimiter) };
@@ -34,8 +37,8 @@ const service = manifest<Whole<IService>>("Service");
 const pod = deployment.spec?.template.spec;
 const container = pod?.containers[0];
 
-function settings() {
-  const reading = loadConfig({ path: CONFIG, overrides: [] });
+function settings(path = CONFIG) {
+  const reading = loadConfig({ path, overrides: [] });
   if (reading.kind !== "loaded") throw new Error(JSON.stringify(reading.problems));
   return reading;
 }
@@ -76,8 +79,8 @@ test("a field that is misspelt, a value of another type and one out of its bound
   expect(await spoilt((spec) => Object.assign(spec, { strategy: { type: "Replace" } }), "Deployment")).not.toEqual([]);
 });
 
-test("`backpressure check` takes the configuration, and has nothing to say", () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`${ROOT}/src/cli/main.ts`, "check", CONFIG], {
+test.each([CONFIG, SECURED])("`backpressure check` takes %s, and has nothing to say", (path) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`${ROOT}/src/cli/main.ts`, "check", path], {
     encoding: "utf8",
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -154,14 +157,19 @@ test("it runs as nobody special, and may write to its volumes alone", () => {
   });
 });
 
-test("kustomize makes the same objects of it, and a ConfigMap whose name does not change with its content", async (context) => {
+/** Builds a folder below ops/; skips the test, by name, where there is no kustomize. */
+function build(context: TestContext, folder: string): readonly Manifest[] {
   requireTool(context, KUSTOMIZE);
-  const build = (folder: string) => {
-    const { stdout, stderr, status } = spawnSync("sh", ["-c", BUILD, "sh", folder], { env: ENV, encoding: "utf8" });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    return readManifests(stdout);
-  };
-  const built = [...build(`${OPS}/kubernetes`), ...build(`${OPS}/kubernetes/monitoring`)];
+  const { stdout, stderr, status } = spawnSync("sh", ["-c", BUILD, "sh", `${OPS}/${folder}`], {
+    env: ENV,
+    encoding: "utf8",
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return readManifests(stdout);
+}
+
+test("kustomize makes the same objects of it, and a ConfigMap whose name does not change with its content", async (context) => {
+  const built = [...build(context, "kubernetes"), ...build(context, "kubernetes/monitoring")];
   expect(await problemsOf(built)).toEqual([]);
   const added = built.filter(({ kind }) => !MANIFESTS.some((each) => each.kind === kind));
   expect(added).toMatchObject([
@@ -185,3 +193,85 @@ test("what docs/operations.md pipes into kubectl is an object with the rules as 
   expect(rule).toMatchObject({ kind: "PrometheusRule", spec: { groups: expect.arrayContaining([expect.anything()]) } });
   expect(await problemsOf(rule === undefined ? [] : [rule])).toEqual([]);
 });
+
+describe("the secured server", () => {
+  const of = <T extends Manifest>(objects: readonly Manifest[], kind: string) =>
+    objects.find((object) => object.kind === kind) as T;
+
+  test("is the same server but for TLS and for who may call", async (context) => {
+    const built = build(context, "kubernetes-secured");
+    expect(await problemsOf(built)).toEqual([]);
+    expect(built.map(({ kind }) => kind).toSorted()).toEqual(
+      build(context, "kubernetes")
+        .map(({ kind }) => kind)
+        .toSorted(),
+    );
+    expect(of<Manifest & { data: object }>(built, "ConfigMap").data).toEqual({
+      "backpressure.yaml": readFileSync(SECURED, "utf8"),
+    });
+    const { auth, access, tls, allowAnonymous, ...same } = settings(SECURED).settings;
+    expect({ auth, access, tls, allowAnonymous }).toMatchObject({ allowAnonymous: false, tls: expect.anything() });
+    expect(settings().settings).toMatchObject(JSON.parse(JSON.stringify(same)));
+    expect(settings(SECURED).limiters).toEqual(settings().limiters);
+  });
+
+  test("finds each file that its configuration names in a volume, which other users of the container cannot read", (context) => {
+    const { spec } = of<Whole<IDeployment>>(build(context, "kubernetes-secured"), "Deployment");
+    const { containers, volumes = [], automountServiceAccountToken } = spec?.template.spec ?? { containers: [] };
+    const mounts = containers[0]?.volumeMounts ?? [];
+    const files = [...readFileSync(SECURED, "utf8").matchAll(/_file: (\S+)/g)].map(([, path = ""]) => path);
+    expect(files).toHaveLength(4);
+    for (const file of files) {
+      const mount = mounts.find(({ mountPath }) => dirname(file) === mountPath);
+      const volume = volumes.find(({ name }) => name === mount?.name);
+      expect(volume?.secret?.defaultMode ?? volume?.projected?.defaultMode, file).toBe(0o440);
+    }
+    // It may fetch keys; it has no other token of the cluster's.
+    expect(automountServiceAccountToken).toBe(false);
+  });
+
+  test("has no probe that speaks plain text, and none that takes a credential", async (context) => {
+    const { spec } = of<Whole<IDeployment>>(build(context, "kubernetes-secured"), "Deployment");
+    const { startupProbe, readinessProbe, livenessProbe } = spec?.template.spec?.containers[0] ?? {};
+    expect([startupProbe?.grpc, readinessProbe?.grpc, livenessProbe?.grpc]).toEqual([undefined, undefined, undefined]);
+    for (const probe of [startupProbe, livenessProbe]) {
+      expect(probe?.httpGet).toEqual({ scheme: "HTTPS", port: "web", path: "/" });
+    }
+    // A process takes a while to start on a busy node; nothing may be killed for that.
+    expect(livenessProbe?.exec).toBeUndefined();
+    expect(readinessProbe?.exec?.command).toEqual(["node", "dist/cli/main.js", "health"]);
+    await using secured = await startSecured("");
+    expect(await probe(`${secured.url}/`)).toBe(200);
+    expect(await probe(`${secured.url}/metrics`)).toBe(401);
+    const health = [`${ROOT}/src/cli/main.ts`, "--address", `https://${secured.address}`, "health"];
+    const env = { ...process.env, BACKPRESSURE_CA_FILE: secured.file("ca.crt") };
+    expect(spawnSync(process.execPath, health, { env, encoding: "utf8" })).toMatchObject({ status: 0 });
+  });
+
+  test("is scraped over TLS, with a token that its configuration lets observe everything", async (context) => {
+    const [monitor] = build(context, "kubernetes-secured/monitoring");
+    expect(await problemsOf(monitor === undefined ? [] : [monitor])).toEqual([]);
+    const endpoints = (monitor as Whole<IServiceMonitor>).spec?.endpoints;
+    expect(endpoints).toMatchObject([
+      {
+        scheme: "https",
+        tlsConfig: { ca: { secret: { name: "backpressure-tls", key: "ca.crt" } } },
+        authorization: {},
+      },
+    ]);
+    const { access } = settings(SECURED).settings;
+    expect(access).toContainEqual(
+      expect.objectContaining({ who: ["token:prometheus"], limiters: ["*"], boards: ["*"] }),
+    );
+  });
+});
+
+/** As the kubelet asks: whatever the certificate, and without a credential. */
+function probe(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    get(url, { rejectUnauthorized: false, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on("error", reject);
+  });
+}
