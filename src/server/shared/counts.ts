@@ -6,6 +6,8 @@ export interface CountMemory {
   readonly marks: Int32Array;
   /** For each slot one number a thread. */
   readonly counts: Int32Array;
+  /** How often each thread was another: what an earlier one has counted is over. */
+  readonly turns: Int32Array;
   readonly threads: number;
 }
 
@@ -18,11 +20,12 @@ export interface Counts {
 }
 
 export function createCountMemory(threads: number): CountMemory {
-  return { marks: sharedInts(SLOTS), counts: sharedInts(SLOTS * threads), threads };
+  return { marks: sharedInts(SLOTS), counts: sharedInts(SLOTS * threads), turns: sharedInts(threads), threads };
 }
 
 /** `own`: which of the threads this is. */
-export function createCounts({ marks, counts, threads }: CountMemory, own: number): Counts {
+export function createCounts({ marks, counts, turns, threads }: CountMemory, own: number): Counts {
+  const turn = Atomics.load(turns, own);
   function countOf(slot: number): number {
     let count = 0;
     for (let thread = 0; thread < threads; thread++) count += Atomics.load(counts, slot * threads + thread);
@@ -33,7 +36,10 @@ export function createCounts({ marks, counts, threads }: CountMemory, own: numbe
     take(name, most) {
       const slot = slotOf(name, marks, isAtRest);
       const place = slot * threads + own;
-      const takeBack = () => void Atomics.sub(counts, place, 1);
+      const takeBack = () => {
+        // A thread that hung may come back when another has taken its place.
+        if (Atomics.load(turns, own) === turn) Atomics.sub(counts, place, 1);
+      };
       Atomics.add(counts, place, 1);
       if (countOf(slot) <= most) return takeBack;
       takeBack();
@@ -43,7 +49,8 @@ export function createCounts({ marks, counts, threads }: CountMemory, own: numbe
 }
 
 /** What a thread has counted is over. */
-export function clearCounts({ counts, threads }: CountMemory, thread: number): void {
+export function clearCounts({ counts, turns, threads }: CountMemory, thread: number): void {
+  Atomics.add(turns, thread, 1);
   for (let slot = 0; slot < SLOTS; slot++) Atomics.store(counts, slot * threads + thread, 0);
 }
 

@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { createConnectionPlaces, createSharedPlaces } from "../../../src/server/transport/port/connection-places.ts";
+import {
+  createConnectionPlaces,
+  createPlaceMemory,
+  createSharedPlaces,
+  giveBackPlaces,
+} from "../../../src/server/transport/port/connection-places.ts";
 
 test("a port has as many places as it may have connections", () => {
   const places = createConnectionPlaces(2);
@@ -9,8 +14,8 @@ test("a port has as many places as it may have connections", () => {
 });
 
 test("threads that share a port share its places", () => {
-  const counts = new Int32Array(new SharedArrayBuffer(8));
-  const [first, second] = [0, 1].map((own) => createSharedPlaces(3, { counts, own }));
+  const memory = createPlaceMemory(2);
+  const [first, second] = [0, 1].map((own) => createSharedPlaces(3, memory, own));
   expect([first?.take(), second?.take(), second?.take(), first?.take(), second?.take()]).toEqual([
     true,
     true,
@@ -20,5 +25,17 @@ test("threads that share a port share its places", () => {
   ]);
   second?.leave();
   expect([first?.take(), second?.take()]).toEqual([true, false]);
-  expect([...counts]).toEqual([2, 1]);
+  expect([...memory.counts]).toEqual([2, 1]);
+});
+
+test("the places of a thread that hangs are given back once, though it comes back and leaves them itself", () => {
+  const memory = createPlaceMemory(2);
+  const [hanging, other] = [0, 1].map((own) => createSharedPlaces(3, memory, own));
+  expect([hanging?.take(), hanging?.take(), other?.take()]).toEqual([true, true, true]);
+  expect(giveBackPlaces(memory, 0)).toBe(2);
+  const next = createSharedPlaces(3, memory, 0);
+  expect([next.take(), next.take(), next.take()]).toEqual([true, true, false]);
+  hanging?.leave();
+  hanging?.leave();
+  expect([next.open, next.take()]).toEqual([3, false]);
 });

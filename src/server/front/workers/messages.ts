@@ -6,6 +6,7 @@ import type { LogFields } from "../../log.ts";
 import type { ExpositionFormat } from "../../scrape.ts";
 import type { StreamEnd } from "../../service/rpc.ts";
 import type { SpanBatch } from "../../tracing/span-batches.ts";
+import type { PlaceMemory } from "../../transport/port/connection-places.ts";
 import type { TlsMaterial } from "../../transport/port/tls-material.ts";
 import type { FrontListeners } from "../front.ts";
 import type { SharedMemory } from "../shared-memory.ts";
@@ -29,7 +30,7 @@ export interface WorkerJob {
   readonly secretKey: Uint8Array;
   readonly state: SentState;
   /** For each port, the connections of each thread. */
-  readonly connections: { readonly grpc: Int32Array; readonly web: Int32Array };
+  readonly connections: { readonly grpc: PlaceMemory; readonly web: PlaceMemory };
   /** What it knows together with the other threads. */
   readonly memory: SharedMemory;
   /** Which of the threads it is, from 0. */

@@ -46,8 +46,8 @@ const front = createLocalFront({
   boards,
   secretKey,
   places: {
-    grpc: createSharedPlaces(maxConnections, { counts: connections.grpc, own: index }),
-    web: createSharedPlaces(maxConnections, { counts: connections.web, own: index }),
+    grpc: createSharedPlaces(maxConnections, connections.grpc, index),
+    web: createSharedPlaces(maxConnections, connections.web, index),
   },
   state: received(state),
   shared: { memory, own: index, now: nowOfAllThreads },

@@ -10,7 +10,7 @@ import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/c
 import type { Log } from "../../log.ts";
 import type { ExpositionFormat, Scraper } from "../../scrape.ts";
 import type { SpanBatch } from "../../tracing/span-batches.ts";
-import { openOf } from "../../transport/port/connection-places.ts";
+import { createPlaceMemory, giveBackPlaces, openOf } from "../../transport/port/connection-places.ts";
 import { ensureFree } from "../../transport/port/port-sharing.ts";
 import type { Front, FrontAddresses, FrontFigures, FrontListeners, ServerState } from "../front.ts";
 import { createSharedMemory, forgetThread } from "../shared-memory.ts";
@@ -45,7 +45,7 @@ const FIGURES_TIMEOUT = 1_000_000;
 /** Resolves when all threads run; rejects, with none left, if one does not start. */
 export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<Front> {
   const { clock, log, engines, secretKey, count, scraper, onSpans = NOTHING, onFatal } = options;
-  const connections = { grpc: sharedCounts(count), web: sharedCounts(count) };
+  const connections = { grpc: createPlaceMemory(count), web: createPlaceMemory(count) };
   const memory = createSharedMemory(count);
   const restarts = createRestarts();
   const threads = new Set<WorkerThread>();
@@ -83,7 +83,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
       const counted = answered.get(index);
       if (counted !== undefined) past.addEnded(counted.calls);
       answered.delete(index);
-      const lost = Atomics.exchange(connections.grpc, index, 0) + Atomics.exchange(connections.web, index, 0);
+      const lost = giveBackPlaces(connections.grpc, index) + giveBackPlaces(connections.web, index);
       forgetThread(memory, index);
       if (thread === undefined) return;
       threads.delete(thread);
@@ -277,10 +277,6 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
 }
 
 const NOTHING = () => {};
-
-function sharedCounts(count: number): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
-}
 
 /** The ports that the first thread was given, where any would do. */
 function withPorts(at: FrontListeners, { grpc, web }: FrontAddresses): FrontListeners {
