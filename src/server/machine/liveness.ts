@@ -3,7 +3,7 @@
  * work on cards, for waiters and pullers.
  */
 
-import { type InSession, isAway, join, memberEnd, part, type Session, type SessionHouse } from "./session.ts";
+import { type InSession, isAway, join, memberEnd, part, rejoin, type Session, type SessionHouse } from "./session.ts";
 import type { StreamEnd, StreamId } from "./stream.ts";
 import type { Due } from "./structures/indexed-heap.ts";
 
@@ -151,6 +151,13 @@ export function restartTtl<H extends Held>(state: Clockwork<NoInfer<H>>, held: H
   const lasts = attachment.kind === "attached" && (ttl === 0 || (attachment.monitored && !keepsOnCancel));
   if (ttl === undefined || lasts) state.deadlines.clear(held);
   else state.deadlines.set(held, state.now + ttl);
+}
+
+/** Its holder has shown life for it alone: it has its whole ttl from now. */
+export function renewHeld<H extends Held>(state: Clockwork<NoInfer<H>>, held: H): void {
+  const { id, attachment } = held;
+  if (attachment.kind === "in-session") rejoin(state, attachment.term, id);
+  else restartTtl(state, held);
 }
 
 /** Puts what is held into a session, which shows life for it from now on. What has no ttl needs none. */

@@ -47,7 +47,7 @@ export interface Term extends Due {
   /** µs; 0: it ends with the stream. */
   readonly ttl: number;
   readonly keepsOnCancel: boolean;
-  /** By id, when each was granted, or taken into the session, in that order. */
+  /** By id, when each was granted, taken into the session, or renewed by itself, in that order. */
   readonly members: Map<string, number>;
 }
 
@@ -153,6 +153,12 @@ export function join(state: SessionHouse, session: Session, held: Joining): Term
   term.members.set(held.id, state.now);
   schedule(state, term);
   return term;
+}
+
+/** The client has shown life for one thing that is held: it has its whole ttl from now, whatever becomes of the others. */
+export function rejoin({ now }: SessionHouse, { members }: Term, id: string): void {
+  members.delete(id);
+  members.set(id, now);
 }
 
 /** Takes out what has ended, or is not the session's any more. */

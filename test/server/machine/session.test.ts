@@ -32,8 +32,9 @@ function limiters({ keepOnCancel = false, trustCancel = true, monitored = true }
   };
 }
 
-function boards(keepOnCancel = false) {
-  const scene = createBoardScene({ stages: [queue("In"), work("Work"), queue("Out")], ttl: SECOND });
+function boards(keepOnCancel = false, limiter = "") {
+  const stages = [queue("In"), work("Work", undefined, { limiter }), queue("Out")];
+  const scene = createBoardScene({ stages, ttl: SECOND });
   const session = { id: "s", stream: STREAM };
   scene.step({ kind: "open-session", sessionId: "s", stream: STREAM, monitored: true, keepOnCancel });
   return {
@@ -121,6 +122,17 @@ describe("a session", () => {
     expect(scene.holds(long.id)).toBe(false);
   });
 
+  it("gives a lease that is renewed by itself its whole ttl, and the others nothing of it", () => {
+    const { scene, session } = limiters({ keepOnCancel: true });
+    const [renewed, other] = [scene.acquire(CLAIMS, { session }), scene.acquire(CLAIMS, { session })];
+    scene.pass(0.6 * SECOND);
+    scene.step({ kind: "renew", leaseId: renewed.id });
+    scene.pass(SECOND - 1);
+    expect([renewed.id, other.id].map(scene.holds)).toEqual([true, false]);
+    scene.pass(1);
+    expect(scene.holds(renewed.id)).toBe(false);
+  });
+
   it("shows no life for a lease that was asked back", () => {
     const { scene, session, renew } = limiters({ keepOnCancel: true });
     const [back, other] = [scene.acquire(CLAIMS, { session }), scene.acquire(CLAIMS, { session })];
@@ -201,6 +213,33 @@ describe("a session of a worker", () => {
     scene.pass(SECOND);
     expect(scene.card("a").state).toBe("waiting");
     expect(scene.state.sessions.size).toBe(0);
+  });
+
+  it("gives work that is renewed by itself its whole ttl, and other work nothing of it", () => {
+    const { scene, session } = boards(true);
+    for (const id of ["a", "b"]) scene.add(id);
+    for (const _ of ["a", "b"]) scene.pull("Work", { session });
+    scene.pass(0.6 * SECOND);
+    const token = scene.card("a").work?.token ?? 0;
+    scene.step({ kind: "renew-work", board: "b", cardId: "a", token });
+    const states = () => ["a", "b"].map((id) => scene.card(id).state);
+    scene.pass(SECOND - 1);
+    expect(states()).toEqual(["active", "waiting"]);
+    scene.pass(1);
+    expect(states()).toEqual(["waiting", "waiting"]);
+  });
+
+  it("has the work of a pull that it takes over at the limiter, though that was to have no stream", () => {
+    const { scene, session, leave } = boards(false, "l");
+    scene.add("a");
+    const asked = { requestId: REQUEST, worker: "w" };
+    const { id } = scene.pull("Work", { ...asked, detached: true, maxWait: 0, ttl: SECOND });
+    scene.pull("Work", { ...asked, session });
+    scene.settleClaim(id);
+    scene.pass(2 * SECOND);
+    expect(scene.card("a").state).toBe("active");
+    leave("cancelled");
+    expect(scene.card("a").state).toBe("waiting");
   });
 
   it("counts no attempt for a card of which the worker has not heard", () => {

@@ -188,7 +188,7 @@ export interface Puller extends Queuer, FifoNode<Puller> {
   /** It does not wait: what cannot be had at once is refused. */
   now: boolean;
   /** The work will have no stream of its own. */
-  readonly detached: boolean;
+  detached: boolean;
   /** Whose stream it waits on; undefined: it has one of its own. */
   session: Session<Puller> | undefined;
   /** What it will take once the stage's limiter has admitted it; it then stands aside in its queue. */

@@ -172,6 +172,7 @@ function takeOver(
     return pullNow(state, stage, command, session);
   }
   puller.now = false;
+  puller.detached = command.detached;
   takePlace(state, puller, command, state.now + (command.maxWait ?? Number.POSITIVE_INFINITY));
   if (session !== undefined) puller.keepsOnCancel = session.keepsOnCancel;
   changeSession(state, puller, session);

@@ -1,7 +1,7 @@
 /** What becomes of cards that are worked on, and of their workers. */
 
 import { type Called, callerOf, keyOfCaller } from "../callers.ts";
-import { isHeldOver, keepsPlace, outlivesStream, restartTtl, type StreamEnd, sessionIdOf } from "../liveness.ts";
+import { isHeldOver, keepsPlace, outlivesStream, renewHeld, type StreamEnd, sessionIdOf } from "../liveness.ts";
 import { type Refusal, refusal } from "../reasons.ts";
 import { enter } from "../session.ts";
 import { setState } from "./cards.ts";
@@ -107,7 +107,7 @@ export function renewWork(state: BoardState, command: RenewWork): BoardOutcomes[
     work.heard = true;
     touch(state, card);
   }
-  restartTtl(state, work);
+  renewHeld(state, work);
   return { kind: "work-renewed", work };
 }
 

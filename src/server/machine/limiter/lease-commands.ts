@@ -1,12 +1,11 @@
 /** Holding: what becomes of waiters and leases once they are there. */
 
 import { callerOf, keyOfCaller } from "../callers.ts";
-import { expiresAt, isHeldOver, keepsPlace, outlivesStream, sessionIdOf, streamOf } from "../liveness.ts";
+import { expiresAt, isHeldOver, keepsPlace, outlivesStream, renewHeld, sessionIdOf, streamOf } from "../liveness.ts";
 import { refusal } from "../reasons.ts";
 import { enter } from "../session.ts";
 import type { Abandon, CancelWaiter, Ended, Leave, Outcomes, Release, Renew, Revoke, Withdraw } from "./command.ts";
 import { detach, endLease, orphan, pastEnd, pastEndOfAny, undoGrant } from "./ending.ts";
-import { startClock } from "./grant.ts";
 import { type HeldClaim, isFirstHeld, type Lease, noteRevoked } from "./lease.ts";
 import { flowOf, type Waiter } from "./limiter.ts";
 import type { WorkOutcome } from "./outcomes.ts";
@@ -45,7 +44,8 @@ function leaveLease(state: State, lease: Lease, how: Leave["how"]): void {
 export function renew(state: State, command: Renew): Outcomes["renew"] {
   const lease = leaseOf(state, command);
   if (lease === undefined) return pastEnd(state, callerOf(command), command.leaseId) ?? refusal("LEASE_NOT_FOUND");
-  startClock(state, lease);
+  // One that is being revoked keeps the time that it has left.
+  if (lease.revokedAt === undefined) renewHeld(state, lease);
   return { kind: "renewed", lease };
 }
 

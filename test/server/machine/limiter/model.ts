@@ -8,9 +8,16 @@ import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
 import type { Acquire, Command, Leave, Resume, TryAcquire } from "../../../../src/server/machine/limiter/command.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
 import type { LeaseEnd } from "../../../../src/server/machine/limiter/outcomes.ts";
-import type { Attachment } from "../../../../src/server/machine/liveness.ts";
 import type { Reason } from "../../../../src/server/machine/reasons.ts";
 import type { SessionStream } from "../../../../src/server/machine/session.ts";
+import {
+  endInSession,
+  isIn,
+  type ModelAttachment,
+  type ModelSession,
+  newSession,
+  streamOf,
+} from "../model-sessions.ts";
 
 export interface ModelLimiter {
   config: LimiterConfig;
@@ -27,22 +34,6 @@ interface Aim {
   readonly permits: number;
   readonly tokens: number;
 }
-
-export interface ModelSession {
-  readonly kind: "session";
-  readonly id: string;
-  readonly caller: string;
-  stream: number | undefined;
-  monitored: boolean;
-  first: boolean;
-  keepsOnCancel: boolean;
-  aliveAt: number;
-}
-
-/** As the machine has it, but for a lease in a session, which it shares with others. */
-type ModelAttachment =
-  | Exclude<Attachment, { kind: "in-session" }>
-  | { readonly kind: "in-session"; readonly session: ModelSession; readonly first: boolean; readonly since: number };
 
 export interface ModelLease {
   readonly id: string;
@@ -176,15 +167,12 @@ export class Model {
 
   /** When a lease runs out unless its holder shows itself. */
   endsAt(lease: ModelLease): number {
-    const { attachment, ttl, keepsOnCancel, revoking, expiresAt } = lease;
-    if (attachment.kind !== "in-session" || revoking) return expiresAt;
-    const { stream, monitored, aliveAt } = attachment.session;
-    const lasts = ttl === 0 || (stream !== undefined && monitored && !keepsOnCancel);
-    return lasts ? NEVER : Math.max(aliveAt, attachment.since) + ttl;
+    const { revoking, expiresAt } = lease;
+    return revoking ? expiresAt : (endInSession(lease) ?? expiresAt);
   }
 
   heldIn(session: ModelSession): ModelLease[] {
-    return this.leases.filter(({ attachment }) => attachment.kind === "in-session" && attachment.session === session);
+    return this.leases.filter((lease) => isIn(session, lease));
   }
 
   inUse(limiter: ModelLimiter, key: string): number {
@@ -228,11 +216,12 @@ export class Model {
       case "leave":
         return this.#leave(command);
       case "open-session": {
-        const { sessionId } = command;
         const caller = callerOf(command);
-        const stream = { stream: undefined, monitored: false, keepsOnCancel: false, first: true };
-        this.sessions.push({ kind: "session", id: sessionId, caller, ...stream, aliveAt: this.#now });
-        this.#takeUp(this.sessions.at(-1) as ModelSession, command);
+        const known = this.sessions.find(({ id }) => id === command.sessionId);
+        const session = known ?? newSession(command.sessionId, caller, this.#now);
+        if (known === undefined) this.sessions.push(session);
+        else if (known.caller === caller) known.first = false;
+        if (session.caller === caller) this.#takeUp(session, command);
         return { kind: "done" };
       }
       case "resume-session": {
@@ -268,6 +257,7 @@ export class Model {
       case "renew": {
         const lease = this.#own(command);
         if (lease === undefined) return this.#howItEnded(command.leaseId, callerOf(command));
+        if (lease.attachment.kind === "in-session") lease.attachment = { ...lease.attachment, since: this.#now };
         this.#startClock(lease);
         return { kind: "renewed", id: lease.id };
       }
@@ -958,11 +948,6 @@ function longest(estimates: readonly Estimate[]): Estimate {
 
 function saidClaim({ limiter, key, permits, tokens }: Aim, { slots }: Claim): SaidClaim {
   return { limiter: limiter.config.name, key, permits, tokens, slots: slots ? permits : 0 };
-}
-
-function streamOf({ attachment }: ModelLease): number | undefined {
-  if (attachment.kind === "in-session") return attachment.session.stream;
-  return attachment.kind === "attached" ? attachment.stream : undefined;
 }
 
 function reasonOf(end: LeaseEnd): Reason {

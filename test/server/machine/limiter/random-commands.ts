@@ -4,10 +4,10 @@ import { ANONYMOUS_CALLER } from "../../../../src/server/machine/callers.ts";
 import type { Claim } from "../../../../src/server/machine/limiter/claim.ts";
 import type { Acquire, Command, Renew, Resume, TryAcquire } from "../../../../src/server/machine/limiter/command.ts";
 import type { LimiterConfig } from "../../../../src/server/machine/limiter/limiter.ts";
-import type { SessionRef } from "../../../../src/server/machine/session.ts";
 import { limiterOf, rateOf } from "../../../support/limiter-config.ts";
 import { claimOn, MILLISECOND, MINUTE, SECOND } from "../builders.ts";
 import { createDice, type Dice } from "../dice.ts";
+import { createRandomSessions } from "../random-sessions.ts";
 import type { Model } from "./model.ts";
 
 const PLAIN = ["rate", "permits", "both", "short"];
@@ -88,6 +88,13 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
   let serial = 0;
   const asked: (Acquire | TryAcquire)[] = [];
   const gone: string[] = ["unknown"];
+  const sessions = createRandomSessions({
+    sessions: () => model.sessions,
+    next: () => ++serial,
+    callers: NAMED,
+    most: 4,
+    callerFor,
+  });
 
   function isKeyed(name: string): boolean {
     return model.limiters.get(name)?.config.keyed ?? KEYED.includes(name);
@@ -103,8 +110,8 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     const claims = retried && dice.chance(85) ? retried.claims : claimsOf(dice, isKeyed);
     const kind = retried && dice.chance(90) ? retried.kind : dice.chance(70) ? "acquire" : "try-acquire";
     const ttl = dice.pick([undefined, undefined, 100 * MILLISECOND, SECOND, 20 * SECOND]);
-    const session = dice.chance(40) ? sessionRef(dice) : undefined;
-    const known = modelSession(session)?.caller ?? retried?.caller;
+    const session = dice.chance(40) ? sessions.ref(dice) : undefined;
+    const known = sessions.find(session)?.caller ?? retried?.caller;
     const by = { caller: callerFor(known, dice), bounds: dice.chance(15) ? BOUNDS : undefined };
     const command: Acquire | TryAcquire =
       kind === "try-acquire"
@@ -118,7 +125,7 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
             ttl: dice.chance(8) ? 0 : ttl,
             requestId,
             stream: session?.stream ?? stream,
-            monitored: modelSession(session)?.monitored ?? dice.chance(85),
+            monitored: sessions.find(session)?.monitored ?? dice.chance(85),
             keepOnCancel: dice.chance(40),
             session,
             ...by,
@@ -138,48 +145,16 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
     return callerFor(lease?.caller ?? model.ends.get(id)?.caller, dice);
   }
 
-  /** Most often of a stream that is open, sometimes of one that was displaced or has ended. */
-  function sessionRef(dice: Dice): SessionRef | undefined {
-    const open = model.sessions.flatMap(({ id, stream }) => (stream === undefined ? [] : [{ id, stream }]));
-    if (open.length === 0) return undefined;
-    const ref = dice.pick(open);
-    return dice.chance(97) ? ref : { id: dice.chance(50) ? ref.id : "no session", stream: ref.stream - 1 };
-  }
-
-  function modelSession(ref: SessionRef | undefined) {
-    return model.sessions.find(({ id, stream }) => id === ref?.id && stream === ref.stream);
-  }
-
-  function ofSession(dice: Dice): Command {
-    const monitored = dice.chance(85);
-    const keepOnCancel = dice.chance(30);
-    const any = model.sessions.length === 0 ? undefined : dice.pick(model.sessions);
-    if (any === undefined || (model.sessions.length < 4 && dice.chance(30))) {
-      serial += 1;
-      const caller = dice.pick(NAMED);
-      return { kind: "open-session", sessionId: `session-${serial}`, stream: serial, monitored, keepOnCancel, caller };
-    }
-    const what = dice.pick(["resume", "leave", "leave", "renew", "renew"] as const);
-    const stream = any.stream ?? 0;
-    const sessionId = dice.chance(95) ? any.id : "no session";
-    const caller = callerFor(any.caller, dice);
-    if (what === "renew") return { kind: "renew-session", session: { id: sessionId, stream }, caller };
-    if (what === "resume")
-      return { kind: "resume-session", sessionId, stream: ++serial, monitored, keepOnCancel, caller };
-    const how = dice.pick(["cancelled", "lost", "lost"] as const);
-    return { kind: "leave-session", sessionId, stream: dice.chance(95) ? stream : stream - 1, how };
-  }
-
   /** Most often one that lives, sometimes any that ever was. */
   function leaseId(dice: Dice): string {
     return model.leases.length > 0 && dice.chance(90) ? dice.pick(model.leases).id : dice.pick(gone);
   }
 
   function release(dice: Dice): Command {
-    const session = dice.chance(30) ? sessionRef(dice) : undefined;
+    const session = dice.chance(30) ? sessions.ref(dice) : undefined;
     const own = model.sessions.flatMap((each) => (each.id === session?.id ? model.heldIn(each) : []));
     const id = own.length > 0 && dice.chance(80) ? dice.pick(own).id : leaseId(dice);
-    const caller = callerFor(modelSession(session)?.caller, dice) ?? callerOfLease(id, dice);
+    const caller = callerFor(sessions.find(session)?.caller, dice) ?? callerOfLease(id, dice);
     return { kind: "release", leaseId: id, workOutcome: "success", session, caller };
   }
 
@@ -263,7 +238,7 @@ export function createRandomCommands({ model, crowded }: RandomCommandsOptions):
       case "declare":
         return declare(dice);
       case "session":
-        return ofSession(dice);
+        return sessions.command(dice);
       case "wake":
         return { kind: "wake" };
     }

@@ -16,6 +16,7 @@ import { createMachine, type Machine, type Step } from "../../../../../src/serve
 import { refill } from "../../../../../src/server/machine/limiter/token-bucket.ts";
 import { expiresAt } from "../../../../../src/server/machine/liveness.ts";
 import { assertReaching } from "../../assert-reaching.ts";
+import { showAttachment, showSessions } from "../../model-sessions.ts";
 import { Model, type ModelStep, type Said } from "../model.ts";
 import { createRandomCommands } from "../random-commands.ts";
 
@@ -193,17 +194,22 @@ function compareStates(machine: Machine, model: Model, now: number): void {
     ttl: lease.ttl,
     trustCancel: lease.trustCancel,
     keepsOnCancel: lease.keepsOnCancel,
-    attachment: attachmentOf(lease),
+    attachment: showAttachment(lease.attachment),
     expiresAt: expiresAt(lease) ?? Number.POSITIVE_INFINITY,
     revoking: lease.revokedAt !== undefined,
   }));
   const modelLeases = model.leases.map((lease) => {
     const { id, caller, ttl, trustCancel, keepsOnCancel, attachment, revoking } = lease;
-    const alike =
-      attachment.kind === "in-session"
-        ? { kind: attachment.kind, session: attachment.session.id, first: attachment.first }
-        : attachment;
-    return { id, caller, ttl, trustCancel, keepsOnCancel, attachment: alike, expiresAt: model.endsAt(lease), revoking };
+    return {
+      id,
+      caller,
+      ttl,
+      trustCancel,
+      keepsOnCancel,
+      attachment: showAttachment(attachment),
+      expiresAt: model.endsAt(lease),
+      revoking,
+    };
   });
   const byId = (a: { id: string }, b: { id: string }) => Number(a.id) - Number(b.id);
   compare("leases", leases.toSorted(byId), modelLeases.toSorted(byId));
@@ -214,17 +220,7 @@ function compareStates(machine: Machine, model: Model, now: number): void {
     return { id, caller, stream, deadline, session: session?.id, keepsOnCancel };
   });
   compare("waiters", waiters, modelWaiters);
-  const sessions = Array.from(
-    state.sessions.values(),
-    ({ kind, id, caller, stream, monitored, first, keepsOnCancel, aliveAt }) => {
-      return { kind, id, caller, stream, monitored, first, keepsOnCancel, aliveAt };
-    },
-  );
-  const modelSessions = model.sessions.map(({ kind, id, caller, stream, monitored, first, keepsOnCancel, aliveAt }) => {
-    return { kind, id, caller, stream, monitored, first, keepsOnCancel, aliveAt };
-  });
-  const byName = (a: { id: string }, b: { id: string }) => a.id.localeCompare(b.id);
-  compare("sessions", sessions.toSorted(byName), modelSessions.toSorted(byName));
+  compare("sessions", showSessions(state.sessions.values()), showSessions(model.sessions));
   compare("limiters", [...state.limiters.keys()], [...model.limiters.keys()]);
   for (const [name, limiter] of state.limiters) {
     const expected = model.limiters.get(name);
@@ -296,11 +292,6 @@ function say(outcome: Outcome | MachineNews): Said {
     case "done":
       return { kind: outcome.kind };
   }
-}
-
-function attachmentOf({ attachment }: Lease) {
-  if (attachment.kind !== "in-session") return attachment;
-  return { kind: attachment.kind, session: attachment.term.session.id, first: attachment.first };
 }
 
 function claims(lease: Lease) {
