@@ -26,7 +26,7 @@ export function reach(script: readonly number[]): Drainable {
   const commands = createRandomCommands({
     model,
     limiter,
-    crowded: true,
+    mix: "crowded",
     limitedEnds: false,
   });
   let now = 0;

@@ -3,16 +3,22 @@
 import type { PullCard } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, CardContent, CardState, StageConfig } from "../../../../src/server/machine/board/model.ts";
 import { type Called, callerOf } from "../../../../src/server/machine/callers.ts";
-import type { Attachment } from "../../../../src/server/machine/liveness.ts";
+import type { ModelAttachment, ModelSession } from "../model-sessions.ts";
 
 /** An outcome or an event, of the machine or the model. */
 export type Said = { readonly kind: string } & Readonly<Record<string, unknown>>;
 
 export interface ModelStep {
   readonly outcome: Said;
-  readonly events: readonly { readonly to: number; readonly said: Said }[];
+  readonly events: readonly ModelEvent[];
   /** What is asked of limiters and given back, in order. */
   readonly claims: readonly string[];
+}
+
+export interface ModelEvent {
+  readonly to: number;
+  readonly about: string;
+  readonly said: Said;
 }
 
 export interface ModelStage {
@@ -41,8 +47,8 @@ export interface ModelWork {
   heard: boolean;
   promises: number;
   token: number;
-  attachment: Attachment;
-  /** Infinity: it lasts. */
+  attachment: ModelAttachment;
+  /** Infinity: it lasts. Of what is not in a session. */
   expiresAt: number;
 }
 
@@ -73,9 +79,10 @@ export interface ModelPuller {
   readonly worker: string;
   readonly ttl: number | undefined;
   readonly requestId: string;
-  readonly detached: boolean;
+  detached: boolean;
   stream: number | undefined;
   monitored: boolean;
+  session: ModelSession | undefined;
   keepsOnCancel: boolean;
   now: boolean;
   /** When it gives up: by its own bound, and while it is away. */
@@ -95,7 +102,7 @@ type Place = { readonly board?: string; readonly stage?: string; readonly card?:
 
 /** A revision that nothing has. */
 export const STALE = -1;
-export const DETACHED: Attachment = { kind: "detached" };
+export const DETACHED: ModelAttachment = { kind: "detached" };
 export const DONE: Said = { kind: "done" };
 
 /** Whether two pieces of content or configuration say the same. */
@@ -105,7 +112,12 @@ export function same(a: object, b: object): boolean {
 
 export function toPuller(
   command: PullCard,
-  { board, stage, now }: { board: ModelBoard; stage: ModelStage; now: number },
+  {
+    board,
+    stage,
+    session,
+    now,
+  }: { board: ModelBoard; stage: ModelStage; session: ModelSession | undefined; now: number },
 ): ModelPuller {
   const { id, worker, requestId, detached, stream, monitored, maxWait } = command;
   return {
@@ -119,7 +131,8 @@ export function toPuller(
     detached,
     stream,
     monitored,
-    keepsOnCancel: command.keepOnCancel,
+    session,
+    keepsOnCancel: session?.keepsOnCancel ?? command.keepOnCancel,
     now: maxWait === 0,
     deadline: now + (maxWait ?? Number.POSITIVE_INFINITY),
     awayUntil: Number.POSITIVE_INFINITY,
@@ -188,4 +201,19 @@ export function cardSaid({ id }: ModelCard): Said {
 
 export function pulledSaid({ id }: ModelCard, work: string | undefined, resumed: boolean): Said {
   return { kind: "pulled", card: id, work, resumed };
+}
+
+export function sessionSaid(held: readonly { readonly card: ModelCard; readonly work: ModelWork }[]): Said {
+  const cards = held.map(({ card, work }) => ({
+    workId: work.id,
+    board: nameOf(card.board),
+    cardId: card.id,
+    token: work.token,
+  }));
+  return { kind: "session-resumed", cards: cards.sort(byWork) };
+}
+
+/** The order in which a session's cards are listed is left open. */
+export function byWork(a: { readonly workId: string }, b: { readonly workId: string }): number {
+  return Number(a.workId) - Number(b.workId);
 }

@@ -9,14 +9,22 @@ import type {
   BoardCommand,
   DeclareBoards,
   EndWork,
+  LeaveBoardSession,
   LeavePull,
   PullCard,
-  ResumeWork,
   UpdateBoard,
 } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, CardContent, CardState } from "../../../../src/server/machine/board/model.ts";
 import { type Called, type CallerBounds, callerOf } from "../../../../src/server/machine/callers.ts";
-import type { Attachment } from "../../../../src/server/machine/liveness.ts";
+import type { SessionStream } from "../../../../src/server/machine/session.ts";
+import {
+  endInSession,
+  isIn,
+  type ModelAttachment,
+  type ModelSession,
+  newSession,
+  streamOf,
+} from "../model-sessions.ts";
 import {
   boardSaid,
   cardSaid,
@@ -28,6 +36,7 @@ import {
   keyOf,
   type ModelBoard,
   type ModelCard,
+  type ModelEvent,
   type ModelPull,
   type ModelPuller,
   type ModelStage,
@@ -42,6 +51,7 @@ import {
   type Said,
   STALE,
   same,
+  sessionSaid,
   stageName,
   toPuller,
 } from "./model-words.ts";
@@ -55,13 +65,14 @@ export class BoardModel {
   readonly boards = new Map<string, ModelBoard>();
   /** In the order of their arrival. */
   pullers: ModelPuller[] = [];
+  sessions: ModelSession[] = [];
   readonly #callerBounds: CallerBounds | undefined;
   #now = 0;
   #serial = 0;
   /** By caller, and request id. */
   readonly #past = new Map<string, { board: string; stage: string; card: string; held: boolean }>();
   readonly #withdrawn = new Set<string>();
-  #events: { to: number; said: Said }[] = [];
+  #events: ModelEvent[] = [];
   #claims: string[] = [];
 
   constructor(options: { readonly callerBounds?: CallerBounds } = {}) {
@@ -73,8 +84,10 @@ export class BoardModel {
     this.#events = [];
     this.#claims = [];
     this.#settleTime();
+    this.#forgetSessions();
     const outcome = this.#carryOut(command);
     this.#settle();
+    this.#forgetSessions();
     return { outcome, events: this.#events, claims: this.#claims };
   }
 
@@ -87,10 +100,19 @@ export class BoardModel {
         : this.cardsIn(board, board.stages.length - 1).map((card) => card.enteredAt + keep);
     });
     return Math.min(
-      ...this.works.map(({ work }) => work.expiresAt),
+      ...this.works.map(({ work }) => this.endsAt(work)),
       ...this.pullers.map((puller) => givesUpAt(puller)),
       ...completed,
     );
+  }
+
+  /** When work runs out unless its worker shows itself. */
+  endsAt(work: ModelWork): number {
+    return endInSession(work) ?? work.expiresAt;
+  }
+
+  worksIn(session: ModelSession): { card: ModelCard; work: ModelWork }[] {
+    return this.works.filter(({ work }) => isIn(session, work));
   }
 
   get works(): { card: ModelCard; work: ModelWork }[] {
@@ -117,7 +139,7 @@ export class BoardModel {
   #settleTime(): void {
     const due = this.pullers.filter((puller) => givesUpAt(puller) <= this.#now);
     for (const { card, work } of this.works) {
-      if (work.expiresAt > this.#now) continue;
+      if (this.endsAt(work) > this.#now) continue;
       if (work.heard) {
         this.#fail(card, "its worker has vanished", "otherwise");
       } else {
@@ -130,7 +152,7 @@ export class BoardModel {
     for (const puller of due) {
       if (!this.pullers.includes(puller)) continue;
       this.#dequeue(puller);
-      this.#tell(puller.stream, refused("WAIT_TIMEOUT", placeOf(puller)));
+      this.#tellPuller(puller, refused("WAIT_TIMEOUT", placeOf(puller)));
     }
     this.#settle();
   }
@@ -189,18 +211,35 @@ export class BoardModel {
           if (!isOwn(card.work, command)) {
             return refused("STALE_FENCING_TOKEN", { board: command.board, card: command.cardId });
           }
-          return this.#attach(card, card.work as ModelWork, command, {
-            kind: "attached",
-            stream: command.stream,
-            monitored: command.monitored,
-            first: false,
-          });
+          const { stream, monitored, keepOnCancel } = command;
+          const by = { kind: "attached", stream, monitored, first: false } as const;
+          return this.#attach(card, card.work as ModelWork, by, keepOnCancel);
         });
-      case "open-session":
-      case "resume-session":
-      case "renew-session":
+      case "open-session": {
+        const caller = callerOf(command);
+        const known = this.sessions.find(({ id }) => id === command.sessionId);
+        const session = known ?? newSession(command.sessionId, caller, this.#now);
+        if (known === undefined) this.sessions.push(session);
+        else if (known.caller === caller) known.first = false;
+        if (session.caller === caller) this.#takeUp(session, command);
+        return DONE;
+      }
+      case "resume-session": {
+        const session = this.sessions.find(({ id }) => id === command.sessionId);
+        if (session?.caller !== callerOf(command)) return refused("SESSION_NOT_FOUND", undefined);
+        session.first = false;
+        this.#takeUp(session, command);
+        return sessionSaid(this.worksIn(session));
+      }
+      case "renew-session": {
+        const session = this.#enter(command);
+        if (!isSession(session)) return session as Said;
+        const ttls = this.worksIn(session).flatMap(({ work }) => work.ttl || []);
+        const validFor = ttls.length === 0 ? undefined : Math.floor(Math.min(...ttls) / 2);
+        return { kind: "session-renewed", validFor };
+      }
       case "leave-session":
-        throw new Error(`the model knows no ${command.kind}`);
+        return this.#leaveSession(command);
       case "leave-pull":
         return this.#leave(command);
       case "abandon-pull": {
@@ -230,7 +269,7 @@ export class BoardModel {
         const puller = this.pullers.find((each) => keyOf(each) === keyOf(command));
         if (puller !== undefined) {
           this.#dequeue(puller);
-          this.#tell(puller.stream, refused("REQUEST_WITHDRAWN", placeOf(puller)));
+          this.#tellPuller(puller, refused("REQUEST_WITHDRAWN", placeOf(puller)));
         }
         if (!this.#past.has(keyOf(command))) this.#withdrawn.add(keyOf(command));
         return DONE;
@@ -243,10 +282,10 @@ export class BoardModel {
           if (command.refusal === undefined) this.#claims.push(`unclaim ${command.id}`);
           return DONE;
         }
-        const { kept, stream } = puller;
+        const { kept } = puller;
         this.#remove(puller);
         if (command.refusal === undefined) this.#serve(puller, kept);
-        else this.#tell(stream, refusalSaid(command.refusal));
+        else this.#tellPuller(puller, refusalSaid(command.refusal));
         return DONE;
       }
       case "lose-claim": {
@@ -263,13 +302,17 @@ export class BoardModel {
           const work = card.work as ModelWork;
           if (!isOwn(work, command)) return refused("STALE_FENCING_TOKEN", placeOf(card));
           work.heard = true;
+          if (work.attachment.kind === "in-session") work.attachment = { ...work.attachment, since: this.#now };
           this.#startClock(work);
           return { kind: "work-renewed", work: work.id };
         });
       case "finish":
       case "give-back":
-      case "send-back":
-        return this.#withCard(command, (card) => this.#conclude(card, command));
+      case "send-back": {
+        const session = this.#enter(command);
+        if (session !== undefined && !isSession(session)) return session;
+        return this.#withCard(command, (card) => this.#conclude(card, command, session));
+      }
       case "block":
         return this.#withCard(command, (card) => {
           const { work, lastWork } = card;
@@ -352,7 +395,7 @@ export class BoardModel {
       const index = board.stages.indexOf(puller.stage);
       if (index > 0) continue;
       this.#dequeue(puller);
-      this.#tell(puller.stream, refused(index === 0 ? "FIRST_STAGE" : "STAGE_NOT_FOUND", placeOf(puller)));
+      this.#tellPuller(puller, refused(index === 0 ? "FIRST_STAGE" : "STAGE_NOT_FOUND", placeOf(puller)));
     }
     const keepers = this.pullers.filter((puller) => puller.board === board && puller.kept);
     const wanted = keepers.map((puller) => puller.kept?.card as ModelCard);
@@ -404,7 +447,7 @@ export class BoardModel {
   #removeBoard(board: ModelBoard): void {
     for (const puller of this.pullers.filter((each) => each.board === board)) {
       this.#dequeue(puller);
-      this.#tell(puller.stream, refused("BOARD_NOT_FOUND", placeOf(puller)));
+      this.#tellPuller(puller, refused("BOARD_NOT_FOUND", placeOf(puller)));
     }
     for (const card of [...board.cards]) this.#dropCard(card);
     this.boards.delete(nameOf(board));
@@ -566,12 +609,11 @@ export class BoardModel {
   }
 
   #serve(puller: ModelPuller, pull: ModelPull): void {
-    const said = this.#take(puller, pull);
-    this.#tell(puller.stream, said);
+    this.#tellPuller(puller, this.#take(puller, pull));
   }
 
   #take(puller: ModelPuller, pull: ModelPull): Said {
-    const { id, caller, board, stage, worker, ttl, requestId, detached, stream, monitored, keepsOnCancel } = puller;
+    const { id, caller, board, stage, worker, ttl, requestId, keepsOnCancel } = puller;
     this.#shift(board, stage, pull);
     const { card } = pull;
     if (stage.config.kind === "queue") {
@@ -579,9 +621,7 @@ export class BoardModel {
       if (requestId !== "") this.#past.set(keyOf(puller), past);
       return pulledSaid(card, undefined, false);
     }
-    const attachment = detached
-      ? DETACHED
-      : ({ kind: "attached", stream: stream as number, monitored, first: true } as const);
+    const attachment = this.#heldBy(puller, ttl, true);
     const claimed = claims(stage);
     const work = {
       id,
@@ -617,8 +657,12 @@ export class BoardModel {
   // Pullers
 
   #pull(command: PullCard): Said {
-    const known = this.#recall(command);
-    if (known !== undefined) return known;
+    const session = this.#enter(command);
+    if (session !== undefined && !isSession(session)) return session;
+    return this.#recall(command, session) ?? this.#pullAnew(command, session);
+  }
+
+  #pullAnew(command: PullCard, session: ModelSession | undefined): Said {
     const board = this.boards.get(command.board);
     if (board === undefined) return refused("BOARD_NOT_FOUND", { board: command.board });
     const at = { board: command.board, stage: command.stage };
@@ -633,7 +677,7 @@ export class BoardModel {
       return refused("CARD_NOT_FOUND", { ...at, card: command.cardId });
     }
     const pull = present === 0 ? this.#find(board, stage, now ? only : undefined) : "NO_CARD";
-    const puller = toPuller(command, { board, stage, now: this.#now });
+    const puller = toPuller(command, { board, stage, session, now: this.#now });
     if (now && typeof pull === "string") return refused(pull, at);
     const direct = typeof pull !== "string" && !claims(stage);
     const tooMany = this.#quota(command, { holds: stage.config.kind === "work", waits: !now && !direct });
@@ -660,7 +704,7 @@ export class BoardModel {
   }
 
   /** What the request id has led to; undefined: it is new. */
-  #recall(command: PullCard): Said | undefined {
+  #recall(command: PullCard, session: ModelSession | undefined): Said | undefined {
     const { requestId, board, stage, worker, detached } = command;
     if (requestId === "") return undefined;
     const puller = this.pullers.find((each) => keyOf(each) === keyOf(command));
@@ -669,25 +713,23 @@ export class BoardModel {
         nameOf(puller.board) === board &&
         puller.stage.config.name === stage &&
         puller.worker === worker &&
-        puller.detached === detached;
-      return alike ? this.#takeOver(puller, command) : refused("REQUEST_ID_REUSED", undefined);
+        (puller.session !== undefined || session !== undefined || puller.detached === detached);
+      return alike ? this.#takeOver(puller, command, session) : refused("REQUEST_ID_REUSED", undefined);
     }
     const held = this.works.find(({ work }) => keyOf(work) === keyOf(command));
     if (held !== undefined) {
       const { card, work } = held;
+      const { kind } = work.attachment;
       const alike =
         nameOf(card.board) === board &&
         card.stage.config.name === stage &&
         work.worker === worker &&
-        (work.attachment.kind === "detached") === detached;
+        (kind === "in-session" || session !== undefined || (kind === "detached") === detached);
       if (!alike) return refused("REQUEST_ID_REUSED", undefined);
-      const { stream, monitored } = command;
-      return this.#attach(
-        card,
-        work,
-        command,
-        detached ? DETACHED : { kind: "attached", stream, monitored, first: false },
-      );
+      // Without a ttl it ends with the stream that it has.
+      const stays = session === undefined ? detached && work.ttl === 0 : isIn(session, work);
+      const by = stays ? work.attachment : this.#heldBy({ ...command, session }, work.ttl, false);
+      return this.#attach(card, work, by, session?.keepsOnCancel ?? command.keepOnCancel);
     }
     if (this.#withdrawn.has(keyOf(command))) return refused("REQUEST_WITHDRAWN", undefined);
     const past = this.#past.get(keyOf(command));
@@ -698,15 +740,20 @@ export class BoardModel {
     return pulledSaid(card, undefined, true);
   }
 
-  #takeOver(puller: ModelPuller, command: PullCard): Said {
-    if (puller.stream !== undefined) this.#tell(puller.stream, { kind: "displaced", reason: "WAITER_DISPLACED" });
+  #takeOver(puller: ModelPuller, command: PullCard, session: ModelSession | undefined): Said {
+    // A session hears nothing of what it asks twice.
+    if (puller.stream !== command.stream) {
+      this.#tellPuller(puller, { kind: "displaced", reason: "WAITER_DISPLACED" });
+    }
     if (command.maxWait === 0) {
       this.#dequeue(puller);
-      return this.#pull(command);
+      return this.#pullAnew(command, session);
     }
     puller.stream = command.stream;
     puller.monitored = command.monitored;
-    puller.keepsOnCancel = command.keepOnCancel;
+    puller.session = session;
+    puller.detached = command.detached;
+    puller.keepsOnCancel = session?.keepsOnCancel ?? command.keepOnCancel;
     puller.now = false;
     puller.deadline = this.#now + (command.maxWait ?? Number.POSITIVE_INFINITY);
     puller.awayUntil = Number.POSITIVE_INFINITY;
@@ -716,16 +763,7 @@ export class BoardModel {
   #leave({ id, stream, how, unheard }: LeavePull): Said {
     const puller = this.pullers.find((each) => each.id === id && each.stream === stream);
     if (puller !== undefined) {
-      const ttl = puller.ttl ?? puller.board.config.ttl;
-      const leaves = how === "cancelled" && !puller.keepsOnCancel;
-      if (leaves || puller.requestId === "" || puller.now || ttl === 0) {
-        this.#dequeue(puller);
-      } else {
-        if (puller.kept) this.#claims.push(`unclaim ${id}`);
-        puller.kept = undefined;
-        puller.stream = undefined;
-        puller.awayUntil = this.#now + ttl;
-      }
+      this.#leaveQueue(puller, how);
       return DONE;
     }
     const held = this.works.find(({ work }) => work.id === id);
@@ -733,10 +771,33 @@ export class BoardModel {
       return refused("WAITER_NOT_FOUND", undefined);
     }
     const { card, work } = held;
-    if (work.attachment.kind !== "attached") return DONE;
+    const { first } = held.work.attachment;
+    work.attachment = { kind: "orphaned" };
+    this.#leaveWork(card, work, { how, unheard, first });
+    return DONE;
+  }
+
+  #leaveQueue(puller: ModelPuller, how: LeavePull["how"]): void {
+    const ttl = puller.ttl ?? puller.board.config.ttl;
+    const leaves = how === "cancelled" && !puller.keepsOnCancel;
+    if (leaves || puller.requestId === "" || puller.now || ttl === 0) {
+      this.#dequeue(puller);
+      return;
+    }
+    if (puller.kept) this.#claims.push(`unclaim ${puller.id}`);
+    puller.kept = undefined;
+    puller.stream = undefined;
+    puller.awayUntil = this.#now + ttl;
+  }
+
+  /** `first`: its grant went out over the stream that has ended. */
+  #leaveWork(
+    card: ModelCard,
+    work: ModelWork,
+    { how, unheard, first }: { readonly how: LeavePull["how"]; readonly unheard: boolean; readonly first: boolean },
+  ): void {
     if (unheard) work.heard = false;
-    if (work.ttl !== 0 && !(how === "cancelled" && !work.keepsOnCancel && work.attachment.first)) {
-      work.attachment = { kind: "orphaned" };
+    if (work.ttl !== 0 && !(how === "cancelled" && !work.keepsOnCancel && first)) {
       this.#startClock(work);
     } else if (how === "cancelled" || !work.heard) {
       card.attempt -= 1;
@@ -744,7 +805,6 @@ export class BoardModel {
     } else {
       this.#fail(card, "its worker has vanished", "otherwise");
     }
-    return DONE;
   }
 
   #dequeue(puller: ModelPuller): void {
@@ -757,7 +817,7 @@ export class BoardModel {
     puller.kept = undefined;
     if (!puller.now) return;
     this.#remove(puller);
-    this.#tell(puller.stream, refused("NO_CARD", placeOf(puller)));
+    this.#tellPuller(puller, refused("NO_CARD", placeOf(puller)));
   }
 
   #remove(puller: ModelPuller): void {
@@ -767,7 +827,7 @@ export class BoardModel {
 
   // Work
 
-  #conclude(card: ModelCard, command: EndWork): Said {
+  #conclude(card: ModelCard, command: EndWork, session: ModelSession | undefined): Said {
     const { work, lastWork } = card;
     const isPersons = work?.caller === callerOf(command) && command.token === 0 && work.ttl === undefined;
     if (work === undefined || !(isOwn(work, command) || isPersons)) {
@@ -793,7 +853,8 @@ export class BoardModel {
           this.#endWork(card, "waiting", "give-back");
         }
     }
-    this.#tellOver(card, work, undefined);
+    // The worker's own session has the answer.
+    if (session === undefined || !isIn(session, work)) this.#tellOver(card, work, undefined);
     return cardSaid(card);
   }
 
@@ -818,17 +879,25 @@ export class BoardModel {
     this.#setState(card, state);
   }
 
-  #attach(card: ModelCard, work: ModelWork, { keepOnCancel }: PullCard | ResumeWork, attachment: Attachment): Said {
-    const before = work.attachment;
-    const sameStream =
-      before.kind === "attached" && attachment.kind === "attached" && before.stream === attachment.stream;
-    if (before.kind === "attached" && !sameStream) {
-      this.#tell(before.stream, { kind: "displaced", reason: "LEASE_DISPLACED" });
+  /** What shows the life of the worker of a pull. */
+  #heldBy(
+    { session, detached, stream, monitored }: Pick<ModelPuller, "session" | "detached" | "stream" | "monitored">,
+    ttl: number | undefined,
+    first: boolean,
+  ): ModelAttachment {
+    if (session === undefined) {
+      return detached ? DETACHED : { kind: "attached", stream: stream as number, monitored, first };
     }
-    work.attachment = attachment;
+    return ttl === undefined ? DETACHED : { kind: "in-session", session, first, since: this.#now };
+  }
+
+  #attach(card: ModelCard, work: ModelWork, by: ModelAttachment, keeps: boolean): Said {
+    const before = streamOf(work);
+    work.attachment = by;
     work.heard = true;
-    if (keepOnCancel) work.keepsOnCancel = true;
+    if (keeps) work.keepsOnCancel = true;
     work.promises += 1;
+    if (before !== streamOf(work)) this.#tell(before, work.id, { kind: "displaced", reason: "LEASE_DISPLACED" });
     this.#startClock(work);
     return pulledSaid(card, work.id, true);
   }
@@ -840,14 +909,76 @@ export class BoardModel {
     work.expiresAt = ttl !== undefined && silent ? this.#now + ttl : Number.POSITIVE_INFINITY;
   }
 
-  #tellOver(card: ModelCard, { attachment }: ModelWork, reason: string | undefined): void {
-    if (attachment.kind !== "attached") return;
-    this.#tell(attachment.stream, reason === undefined ? { kind: "work-over" } : refused(reason, placeOf(card)));
+  // Sessions
+
+  /** The session of a command, which shows life by that. */
+  #enter(command: Pick<PullCard, "session" | "caller">): ModelSession | Said | undefined {
+    const ref = command.session;
+    if (ref === undefined) return undefined;
+    const session = this.sessions.find(({ id }) => id === ref.id);
+    if (session?.caller !== callerOf(command)) return refused("SESSION_NOT_FOUND", undefined);
+    if (session.stream !== ref.stream) return refused("SESSION_DISPLACED", undefined);
+    session.aliveAt = this.#now;
+    return session;
   }
 
-  #tell(to: number | undefined, said: Said): void {
-    if (to !== undefined) this.#events.push({ to, said });
+  #takeUp(session: ModelSession, { stream, monitored, keepOnCancel }: SessionStream): void {
+    if (session.stream !== undefined) {
+      this.#tell(session.stream, session.id, { kind: "displaced", reason: "SESSION_DISPLACED" });
+      this.#leaveQueuesOf(session, "lost");
+    }
+    Object.assign(session, { stream, monitored, aliveAt: this.#now });
+    session.keepsOnCancel ||= keepOnCancel;
+    for (const { work } of this.worksIn(session)) {
+      work.heard = true;
+      if (keepOnCancel) work.keepsOnCancel = true;
+    }
   }
+
+  #leaveSession({ sessionId, stream, how, unheard }: LeaveBoardSession): Said {
+    const session = this.sessions.find((each) => each.id === sessionId && each.stream === stream);
+    if (session === undefined) return DONE;
+    this.#leaveQueuesOf(session, how);
+    session.stream = undefined;
+    session.aliveAt = this.#now;
+    for (const { card, work } of this.worksIn(session)) {
+      const { first } = work.attachment as { readonly first: boolean };
+      this.#leaveWork(card, work, { how, unheard: unheard.includes(work.id), first: first && session.first });
+    }
+    return DONE;
+  }
+
+  #leaveQueuesOf(session: ModelSession, how: LeavePull["how"]): void {
+    const present = this.pullers.filter((puller) => puller.session === session && puller.stream !== undefined);
+    for (const puller of present) this.#leaveQueue(puller, how);
+  }
+
+  /** One lasts while its stream is open, or something of it is held or waits. */
+  #forgetSessions(): void {
+    this.sessions = this.sessions.filter(
+      (session) =>
+        session.stream !== undefined ||
+        this.worksIn(session).length > 0 ||
+        this.pullers.some((puller) => puller.session === session),
+    );
+  }
+
+  #tellOver(card: ModelCard, work: ModelWork, reason: string | undefined): void {
+    const said = reason === undefined ? { kind: "work-over" } : refused(reason, placeOf(card));
+    this.#tell(streamOf(work), work.id, said);
+  }
+
+  #tellPuller({ stream, id }: ModelPuller, said: Said): void {
+    this.#tell(stream, id, said);
+  }
+
+  #tell(to: number | undefined, about: string, said: Said): void {
+    if (to !== undefined) this.#events.push({ to, about, said });
+  }
+}
+
+function isSession(found: ModelSession | Said | undefined): found is ModelSession {
+  return found?.kind === "session";
 }
 
 /** To any caller but its own there is no such work. */

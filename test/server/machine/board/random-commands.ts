@@ -1,9 +1,11 @@
 /** Random commands against a few small boards, aimed at what there is: one number makes one command. */
 
-import type { BoardCommand, PullCard } from "../../../../src/server/machine/board/command.ts";
+import type { BoardCommand, EndWork, PullCard } from "../../../../src/server/machine/board/command.ts";
 import type { BoardConfig, StageConfig } from "../../../../src/server/machine/board/model.ts";
 import { MILLISECOND, MINUTE, SECOND } from "../builders.ts";
 import { createDice, type Dice } from "../dice.ts";
+import { isIn, streamOf } from "../model-sessions.ts";
+import { createRandomSessions } from "../random-sessions.ts";
 import { boardOf, contentOf, DAY, FIVE, HOUR, queue, work } from "./boards.ts";
 import type { FakeLimiter } from "./fake-limiter.ts";
 import type { BoardModel } from "./model.ts";
@@ -18,7 +20,7 @@ export interface RandomCommandsOptions {
   /** Says what there is to aim at. */
   readonly model: BoardModel;
   readonly limiter: FakeLimiter;
-  readonly crowded: boolean;
+  readonly mix: keyof typeof MIXES;
   /** Whether the last stage may have a limit. */
   readonly limitedEnds: boolean;
 }
@@ -43,65 +45,115 @@ type Sort =
   | "declare"
   | "answer"
   | "lose"
+  | "session"
   | "wake";
 
-/** Of a thousand commands, how many are of each sort; the rest are wakes. */
-type Mix = readonly (readonly [Sort, number])[];
+interface Mix {
+  /** Of a thousand commands, how many are of each sort; the rest are wakes. */
+  readonly shares: readonly (readonly [Sort, number])[];
+  /** Of a hundred commands, how many come at the instant of the one before, whatever has time to pass. */
+  readonly atOnce: number;
+  /** Of a hundred pulls, how many come in a session, if one is open. */
+  readonly inSession: number;
+}
 
-/** All that can be done is done. */
 const CALLERS = [undefined, undefined, undefined, "token:ci", "k8s:app"];
 /** What a command brings of its own. */
 const BOUNDS = { maxWaiters: 1, maxLeases: 2 };
-const MIXED: Mix = [
-  ["add", 145],
-  ["pull", 240],
-  ["finish", 105],
-  ["give-back", 40],
-  ["send-back", 70],
-  ["leave", 55],
-  ["withdraw", 15],
-  ["abandon", 15],
-  ["resume", 15],
-  ["renew", 20],
-  ["block", 25],
-  ["unblock", 30],
-  ["delete-card", 20],
-  ["update-card", 15],
-  ["answer", 90],
-  ["lose", 45],
-  ["update-board", 40],
-  ["delete-board", 7],
-  ["declare", 8],
-];
 
-/** Boards are full, much is sent back, and time hardly passes. */
-const CROWDED: Mix = [
-  ["add", 205],
-  ["pull", 320],
-  ["finish", 190],
-  ["give-back", 30],
-  ["send-back", 90],
-  ["leave", 20],
-  ["withdraw", 10],
-  ["abandon", 10],
-  ["block", 8],
-  ["unblock", 10],
-  ["answer", 80],
-  ["lose", 10],
-  ["update-board", 15],
-];
+/** What random commands are most about. */
+export const MIXES = {
+  /** All that can be done is done. */
+  mixed: {
+    shares: [
+      ["add", 135],
+      ["pull", 235],
+      ["finish", 95],
+      ["give-back", 40],
+      ["send-back", 70],
+      ["leave", 55],
+      ["withdraw", 15],
+      ["abandon", 15],
+      ["resume", 15],
+      ["renew", 20],
+      ["block", 25],
+      ["unblock", 30],
+      ["delete-card", 20],
+      ["update-card", 15],
+      ["answer", 90],
+      ["lose", 45],
+      ["update-board", 40],
+      ["delete-board", 7],
+      ["declare", 8],
+      ["session", 25],
+    ],
+    atOnce: 0,
+    inSession: 30,
+  },
+  /** Boards are full, much is sent back, and time hardly passes. */
+  crowded: {
+    shares: [
+      ["add", 205],
+      ["pull", 310],
+      ["finish", 190],
+      ["give-back", 30],
+      ["send-back", 90],
+      ["leave", 20],
+      ["withdraw", 10],
+      ["abandon", 10],
+      ["block", 8],
+      ["unblock", 10],
+      ["answer", 80],
+      ["lose", 10],
+      ["update-board", 15],
+      ["session", 10],
+    ],
+    atOnce: 95,
+    inSession: 30,
+  },
+  /** A session or two have much work, and come and go. */
+  sessions: {
+    shares: [
+      ["add", 220],
+      ["pull", 340],
+      ["finish", 40],
+      ["give-back", 20],
+      ["send-back", 20],
+      ["leave", 20],
+      ["withdraw", 10],
+      ["abandon", 10],
+      ["resume", 15],
+      ["renew", 40],
+      ["block", 5],
+      ["unblock", 10],
+      ["answer", 80],
+      ["lose", 10],
+      ["session", 120],
+    ],
+    atOnce: 50,
+    inSession: 85,
+  },
+} satisfies Record<string, Mix>;
 
 const NAMES = ["limited", "five", "short", "queues"];
 const CARD_IDS = Array.from({ length: 24 }, (_, index) => `card-${index}`);
 const WORKERS = ["ann", "bob"];
 
-export function createRandomCommands({ model, limiter, crowded, limitedEnds }: RandomCommandsOptions): RandomCommands {
+export function createRandomCommands({ model, limiter, mix, limitedEnds }: RandomCommandsOptions): RandomCommands {
+  const { shares, atOnce, inSession }: Mix = MIXES[mix];
   let now = 0;
   let serial = 0;
   const asked: PullCard[] = [];
   const gone: string[] = ["unknown"];
   /** By board: what its last declaration said. */
   const renamesSaid = new Map<string, ReadonlyMap<string, string>>();
+  const sessions = createRandomSessions({
+    sessions: () => model.sessions,
+    next: () => ++serial,
+    callers: CALLERS,
+    most: 2,
+    callerFor,
+  });
 
   /** Of stages that are there, none renamed twice, from one stage each, and in no circle. */
   function stillSaid(stages: readonly StageConfig[], renames: readonly (readonly [string, string])[]) {
@@ -118,11 +170,10 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
   }
 
   /** Most often a card that is there, of those that `are` something. */
-  function cardFor(dice: Dice, are: (card: BoardModel["cards"][number]) => boolean): { board: string; cardId: string } {
+  function cardFor(dice: Dice, are: (card: SomeCard) => boolean): { board: string; cardId: string } {
     const fit = model.cards.filter(are);
     if (fit.length > 0 && dice.chance(92)) {
-      const { id, board } = dice.pick(fit);
-      return { board: board.config.name, cardId: id };
+      return placeOf(dice.pick(fit));
     }
     return { board: dice.chance(10) ? "nothing" : dice.pick(NAMES), cardId: dice.pick(CARD_IDS) };
   }
@@ -150,7 +201,9 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
     const stages = board?.config.stages ?? FIVE;
     const index = dice.chance(4) ? 0 : 1 + dice.roll(stages.length - 1);
     const stage = dice.chance(2) ? "nowhere" : (stages[index]?.name ?? "");
-    const detached = dice.chance(20);
+    const session = dice.chance(inSession) ? sessions.ref(dice) : undefined;
+    const known = sessions.find(session);
+    const detached = session === undefined && dice.chance(20);
     const waits = [undefined, undefined, undefined, 0, 0, 0, 1, 5 * MILLISECOND, SECOND];
     const maxWait = detached ? 0 : dice.pick(waits);
     const ttl = dice.pick([undefined, undefined, 100 * MILLISECOND, SECOND, 20 * SECOND]);
@@ -163,23 +216,28 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
       maxWait,
       ttl: !detached && dice.chance(10) ? 0 : ttl,
       requestId: dice.chance(45) ? `request-${serial}` : "",
-      stream: serial,
-      monitored: dice.chance(85),
+      stream: session?.stream ?? serial,
+      monitored: known?.monitored ?? dice.chance(85),
       keepOnCancel: dice.chance(40),
       detached,
       cardId: maxWait === 0 && dice.chance(25) ? cardFor(dice, (card) => card.board === board).cardId : undefined,
-      session: undefined,
-      caller: dice.pick(CALLERS),
+      session,
+      caller: callerFor(known?.caller, dice),
       bounds: dice.chance(15) ? BOUNDS : undefined,
     };
     const { id, stream, monitored } = fresh;
+    const alone = session === undefined && (dice.chance(90) ? retried?.detached : detached) === true;
     const again = retried && {
       ...retried,
       id,
       stream,
       monitored,
-      caller: callerFor(retried.caller, dice),
-      maxWait: dice.chance(80) ? retried.maxWait : maxWait,
+      session,
+      detached: alone,
+      // What is to have no stream does not wait, and is never asked for until its stream ends.
+      ttl: alone ? retried.ttl || ttl : retried.ttl,
+      caller: callerFor(known?.caller ?? retried.caller, dice),
+      maxWait: alone ? 0 : dice.chance(80) ? retried.maxWait : maxWait,
     };
     const command = again && dice.chance(90) ? again : { ...fresh, requestId: again?.requestId ?? fresh.requestId };
     if (command.requestId !== "") asked.push(command);
@@ -188,15 +246,43 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
   }
 
   function leave(dice: Dice): BoardCommand {
-    const working = model.works.flatMap(({ work: { id, attachment } }) =>
-      attachment.kind === "attached" ? [{ id, stream: attachment.stream }] : [],
-    );
+    const working = model.works.flatMap(({ work }) => {
+      const stream = streamOf(work);
+      // Nothing of a session is left by itself, but for what waits.
+      return stream === undefined || (work.attachment.kind === "in-session" && dice.chance(80))
+        ? []
+        : [{ id: work.id, stream }];
+    });
     const waiting = model.pullers.flatMap(({ id, stream }) => (stream === undefined ? [] : [{ id, stream }]));
     const all = [...waiting, ...working];
     const { id, stream } = all.length === 0 ? { id: dice.pick(gone), stream: 0 } : dice.pick(all);
     const how = dice.pick(["cancelled", "lost", "lost"] as const);
     // A stream that was displaced may end late, and must not take what is no longer its own.
     return { kind: "leave-pull", id, stream: dice.chance(95) ? stream : stream - 1, how, unheard: dice.chance(20) };
+  }
+
+  function ofSession(dice: Dice): BoardCommand {
+    const command = sessions.command(dice);
+    if (command.kind !== "leave-session") return command;
+    const unheard = model.works.flatMap(({ work: { id } }) => (dice.chance(20) ? [id] : []));
+    return { ...command, unheard };
+  }
+
+  /** Mostly from no session, or from that of its worker. */
+  function end(kind: EndWork["kind"], dice: Dice): EndWork {
+    const session = dice.chance(30) ? sessions.ref(dice) : undefined;
+    const known = sessions.find(session);
+    const own = known === undefined ? [] : model.works.filter(({ work }) => isIn(known, work));
+    const at = own.length > 0 && dice.chance(90) ? placeOf(dice.pick(own).card) : cardFor(dice, isActive);
+    return {
+      kind,
+      ...at,
+      token: tokenOf(at, dice),
+      words: dice.pick(["", "words"]),
+      failed: dice.chance(50),
+      session,
+      caller: known === undefined ? callerAt(at, dice) : callerFor(known.caller, dice),
+    };
   }
 
   function update(dice: Dice): BoardCommand {
@@ -254,7 +340,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
   function commandOf(dice: Dice): BoardCommand {
     const missing = NAMES.filter((name) => !model.boards.has(name));
     if (missing.length > NAMES.length - 2) return { kind: "create-board", config: configOf(dice.pick(missing), dice) };
-    const sort = sortOf(dice, crowded ? CROWDED : MIXED);
+    const sort = sortOf(dice, shares);
     switch (sort) {
       case "add": {
         const id = dice.pick(CARD_IDS);
@@ -265,18 +351,8 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
         return pull(dice);
       case "finish":
       case "give-back":
-      case "send-back": {
-        const at = cardFor(dice, (card) => card.state === "active");
-        return {
-          kind: sort,
-          ...at,
-          token: tokenOf(at, dice),
-          words: dice.pick(["", "words"]),
-          failed: dice.chance(50),
-          session: undefined,
-          caller: callerAt(at, dice),
-        };
-      }
+      case "send-back":
+        return end(sort, dice);
       case "withdraw": {
         // Mostly of what was asked, sometimes before it is asked.
         const next = `request-${serial + 1}`;
@@ -294,7 +370,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
       case "leave":
         return leave(dice);
       case "resume": {
-        const at = cardFor(dice, (card) => card.state === "active");
+        const at = cardFor(dice, isActive);
         return {
           kind: "resume-work",
           ...at,
@@ -306,7 +382,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
         };
       }
       case "renew": {
-        const at = cardFor(dice, (card) => card.state === "active");
+        const at = cardFor(dice, isActive);
         return { kind: "renew-work", ...at, token: tokenOf(at, dice), caller: callerAt(at, dice) };
       }
       case "block": {
@@ -351,6 +427,8 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
         return limiter.grant(dice.pick([...limiter.asked]));
       case "lose":
         return limiter.held.size === 0 ? WAKE : limiter.lose(dice.pick([...limiter.held]));
+      case "session":
+        return ofSession(dice);
       case "wake":
         return WAKE;
     }
@@ -388,7 +466,7 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
   return {
     next(seed, wakeAt) {
       const dice = createDice(seed);
-      const wait = crowded && dice.chance(95) ? 0 : Math.max(0, waitOf(dice, wakeAt - now));
+      const wait = dice.chance(atOnce) ? 0 : Math.max(0, waitOf(dice, wakeAt - now));
       now += wait;
       return { command: commandOf(dice), wait };
     },
@@ -396,6 +474,14 @@ export function createRandomCommands({ model, limiter, crowded, limitedEnds }: R
 }
 
 const WAKE = { kind: "wake" } as const;
+
+type SomeCard = BoardModel["cards"][number];
+
+const isActive = ({ state }: SomeCard) => state === "active";
+
+function placeOf({ board, id }: SomeCard): { board: string; cardId: string } {
+  return { board: board.config.name, cardId: id };
+}
 
 function aboutOf(dice: Dice): Partial<BoardConfig> {
   return {
@@ -408,9 +494,9 @@ function aboutOf(dice: Dice): Partial<BoardConfig> {
   };
 }
 
-function sortOf(dice: Dice, mix: Mix): Sort {
+function sortOf(dice: Dice, shares: Mix["shares"]): Sort {
   let roll = dice.roll(1_000);
-  for (const [sort, share] of mix) {
+  for (const [sort, share] of shares) {
     roll -= share;
     if (roll < 0) return sort;
   }

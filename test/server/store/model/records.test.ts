@@ -8,6 +8,7 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { MIXES } from "../../machine/board/random-commands.ts";
 import { playBoardsWithRestarts } from "../support/board-restarts.ts";
 import { playWithRestarts } from "../support/limiter-restarts.ts";
 
@@ -58,16 +59,18 @@ it("takes up whatever is left of limiters and leases after a damage", { timeout:
 
 const boardScript = fc.array(fc.integer(), { minLength: BOARD_STEPS, maxLength: BOARD_STEPS, size: "max" });
 
+const boardMix = fc.constantFrom(...(Object.keys(MIXES) as (keyof typeof MIXES)[]));
+
 const EXPECTED_OF_BOARDS = [
   ["waiting", "active", "blocked", "finished", "sent-back", "completed"],
-  ["forgotten", "work", "claimed work", "work without a ttl"],
+  ["forgotten", "work", "claimed work", "work in a session", "work without a ttl"],
 ].flat();
 
 it("brings boards, cards and work on them through any crash", { timeout: 20_000 + RUNS * 100 }, () => {
   const seen = new Map<string, number>();
   fc.assert(
-    fc.property(fc.boolean(), boardScript, (crowded, each) =>
-      playBoardsWithRestarts({ script: each, crowded, damaged: false, seen }),
+    fc.property(boardMix, boardScript, (mix, each) =>
+      playBoardsWithRestarts({ script: each, mix, damaged: false, seen }),
     ),
     { numRuns: RUNS, ...REPLAY },
   );
@@ -76,8 +79,8 @@ it("brings boards, cards and work on them through any crash", { timeout: 20_000 
 
 it("takes up whatever is left of boards and cards after a damage", { timeout: 20_000 + RUNS * 100 }, () => {
   fc.assert(
-    fc.property(fc.boolean(), boardScript, (crowded, each) =>
-      playBoardsWithRestarts({ script: each, crowded, damaged: true, seen: new Map() }),
+    fc.property(boardMix, boardScript, (mix, each) =>
+      playBoardsWithRestarts({ script: each, mix, damaged: true, seen: new Map() }),
     ),
     { numRuns: RUNS / 2, ...REPLAY },
   );

@@ -9,10 +9,11 @@ import {
   createBoardMachine,
 } from "../../../../src/server/machine/board/machine.ts";
 import type { Board, Card, Work } from "../../../../src/server/machine/board/model.ts";
+import { expiresAt, sessionIdOf } from "../../../../src/server/machine/liveness.ts";
 import { drain } from "../../machine/board/drain.ts";
 import { createFakeLimiter, type FakeLimiter } from "../../machine/board/fake-limiter.ts";
 import type { BoardModel } from "../../machine/board/model.ts";
-import { createRandomCommands } from "../../machine/board/random-commands.ts";
+import { createRandomCommands, type RandomCommandsOptions } from "../../machine/board/random-commands.ts";
 import { MINUTE, SECOND } from "../../machine/builders.ts";
 import { createDice, type Dice } from "../../machine/dice.ts";
 import { createKeptRows } from "./kept-rows.ts";
@@ -22,7 +23,7 @@ const STARTUP = 50_000;
 
 export interface BoardRestartOptions {
   readonly script: readonly number[];
-  readonly crowded: boolean;
+  readonly mix: RandomCommandsOptions["mix"];
   readonly damaged: boolean;
   readonly seen: Map<string, number>;
 }
@@ -35,7 +36,7 @@ interface Run {
   readonly limiter: FakeLimiter;
 }
 
-export function playBoardsWithRestarts({ script, crowded, damaged, seen }: BoardRestartOptions): void {
+export function playBoardsWithRestarts({ script, mix, damaged, seen }: BoardRestartOptions): void {
   const rows = createKeptRows();
   const tokens = new Map<string, number>();
   let time = 0;
@@ -60,7 +61,7 @@ export function playBoardsWithRestarts({ script, crowded, damaged, seen }: Board
     carryOut: (effects) => run.limiter.carryOut(effects),
     compareWith: (state) => run.limiter.compareWith(state),
   };
-  const commands = createRandomCommands({ model, limiter, crowded, limitedEnds: false });
+  const commands = createRandomCommands({ model, limiter, mix, limitedEnds: false });
   const note = (what: string) => seen.set(what, (seen.get(what) ?? 0) + 1);
 
   function start(reserved: number): Run {
@@ -173,6 +174,7 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
         compareWorks(card.work, cardAgain.work as Work, now.now);
         expectInstant(cardAgain.work?.pulledAt, card.work.pulledAt);
         note(card.work.leaseId !== undefined ? "claimed work" : "work");
+        if (sessionIdOf(card.work) !== undefined) note("work in a session");
       }
     }
   }
@@ -180,13 +182,13 @@ function compareRuns(before: Run, after: Run, note: (what: string) => void): voi
 
 function compareWorks(work: Work, again: Work, now: number): void {
   const { attachment: _, card: __, pulledAt: ___, dueAt: ____, heapIndex: _____, promises: ______, ...rest } = work;
-  const { attachment, card: _1, pulledAt: _2, dueAt, heapIndex, promises, ...restAgain } = again;
+  const { attachment, card: _1, pulledAt: _2, dueAt: _3, heapIndex: _4, promises, ...restAgain } = again;
   expect(restAgain).toEqual(rest);
   expect(attachment.kind).not.toBe("attached");
   // Of the calls from before the restart one may have heard, so it is never undone for another's sake.
   expect(promises).toBe(1);
-  if (work.ttl === undefined) expect(heapIndex).toBe(-1);
-  else expect(dueAt).toBe(now + work.ttl);
+  expect(sessionIdOf(again)).toBe(sessionIdOf(work));
+  expect(expiresAt(again)).toBe(work.ttl === undefined ? undefined : now + work.ttl);
 }
 
 function showCard(card: Card) {
@@ -225,19 +227,26 @@ function modelOf(state: () => BoardState): BoardModel {
     wrapped.set(board, known);
     return known;
   };
+  const wrapCard = (card: Card) => ({ id: card.id, state: card.state, board: wrap(card.stage.board) });
+  const wrapWork = ({ id, attachment }: Work) => {
+    const { kind } = attachment;
+    return { id, attachment: kind === "in-session" ? { kind, session: attachment.term.session } : attachment };
+  };
   return {
     get boards() {
       return new Map(Array.from(state().boards, ([name, board]) => [name, wrap(board)]));
     },
     get cards() {
-      const all = [...state().boards.values()].flatMap((board) => [...board.cards.values()]);
-      return all.map((card) => ({ id: card.id, state: card.state, board: wrap(card.stage.board) }));
+      return [...state().boards.values()].flatMap((board) => Array.from(board.cards.values(), wrapCard));
     },
     get works() {
-      return Array.from(state().works.values(), (work) => ({ work }));
+      return Array.from(state().works.values(), (work) => ({ work: wrapWork(work), card: wrapCard(work.card) }));
     },
     get pullers() {
       return [...state().pullers.values()];
+    },
+    get sessions() {
+      return [...state().sessions.values()];
     },
   } as unknown as BoardModel;
 }

@@ -17,18 +17,31 @@ import type {
 } from "../../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../../src/server/machine/board/invariants.ts";
 import { type BoardState, createBoardMachine } from "../../../../../src/server/machine/board/machine.ts";
-import type { Card } from "../../../../../src/server/machine/board/model.ts";
+import type { Card, Puller, Work } from "../../../../../src/server/machine/board/model.ts";
+import { expiresAt } from "../../../../../src/server/machine/liveness.ts";
 import { assertReaching } from "../../assert-reaching.ts";
+import { showAttachment, showSessions } from "../../model-sessions.ts";
 import { createAudit } from "../audit.ts";
 import { createFakeLimiter } from "../fake-limiter.ts";
 import { BoardModel } from "../model.ts";
-import type { ModelBoard, ModelCard, Said } from "../model-words.ts";
-import { createRandomCommands } from "../random-commands.ts";
+import {
+  byWork,
+  type ModelBoard,
+  type ModelCard,
+  type ModelEvent,
+  type ModelPuller,
+  type ModelWork,
+  type Said,
+} from "../model-words.ts";
+import { createRandomCommands, MIXES } from "../random-commands.ts";
 import { createWatchers } from "../watchers.ts";
+
+type Mix = keyof typeof MIXES;
 
 const REPLAY: { seed?: number; path?: string } = {};
 const RUNS = Number(process.env.BOARD_RUNS ?? 2_000);
 const STEPS = 60;
+const ALL_MIXES = Object.keys(MIXES) as Mix[];
 const CALLER_BOUNDS = { maxWaiters: 3, maxLeases: 6 };
 /** The whole state is compared after so many steps, and after the last; what is said, after each. */
 const COMPARE_EVERY = 4;
@@ -41,7 +54,9 @@ const EXPECTED = [
   "LEASE_REVOKED CONCURRENCY_EXHAUSTED CALLER_QUOTA",
   "board board-deleted boards-declared card pulled pull-waiting work-renewed work-over displaced done",
   "waiting active blocked finished sent-back completed",
-  "pulled-by-a-waiter pulled-again pulled-into-a-queue kept-own kept-move exchanged forgotten",
+  "SESSION_NOT_FOUND SESSION_DISPLACED session-resumed session-renewed resumed-with-cards",
+  "begun-in-session begun-attached begun-detached taken-up-in-session taken-up-attached taken-up-detached",
+  "claimed-in-session pulled-by-a-waiter pulled-again pulled-into-a-queue kept-own kept-move exchanged forgotten",
 ].flatMap((line) => line.split(" "));
 const reached = new Set<string>();
 
@@ -49,7 +64,7 @@ it(
   "does what the model does, whatever is asked of it and however late it is woken",
   () => {
     const scripts = fc.array(fc.integer(), { minLength: STEPS, maxLength: STEPS, size: "max" });
-    const property = fc.property(fc.boolean(), scripts, play);
+    const property = fc.property(fc.constantFrom(...ALL_MIXES), scripts, play);
     assertReaching(property, { numRuns: RUNS, ...REPLAY }, () => EXPECTED.filter((each) => !reached.has(each)));
   },
   20_000 + RUNS * 100,
@@ -60,7 +75,7 @@ it("says the same in the same order when it is given the same commands at the sa
   fc.assert(
     fc.property(scripts, (script) => {
       const log: { now: number; command: BoardCommand }[] = [];
-      playLogged(true, script, log);
+      playLogged("crowded", script, log);
       const [once, again] = [1, 2].map(() => {
         const machine = createBoardMachine({ callerBounds: CALLER_BOUNDS });
         return log.map(({ now, command }) => {
@@ -74,17 +89,17 @@ it("says the same in the same order when it is given the same commands at the sa
   );
 });
 
-function play(crowded: boolean, script: readonly number[]): void {
+function play(mix: Mix, script: readonly number[]): void {
   const log: { now: number; command: BoardCommand }[] = [];
   try {
-    playLogged(crowded, script, log);
+    playLogged(mix, script, log);
   } catch (error) {
     const lines = log.map(({ now, command }) => `${now} ${JSON.stringify(command)}`);
     throw new Error(`${(error as Error).message}\n\nafter\n${lines.join("\n")}`, { cause: error });
   }
 }
 
-function playLogged(crowded: boolean, script: readonly number[], log: { now: number; command: BoardCommand }[]): void {
+function playLogged(mix: Mix, script: readonly number[], log: { now: number; command: BoardCommand }[]): void {
   const machine = createBoardMachine({ callerBounds: CALLER_BOUNDS, rememberFor: Number.MAX_SAFE_INTEGER });
   const { state } = machine;
   const model = new BoardModel({ callerBounds: CALLER_BOUNDS });
@@ -92,7 +107,7 @@ function playLogged(crowded: boolean, script: readonly number[], log: { now: num
   const commands = createRandomCommands({
     model,
     limiter,
-    crowded,
+    mix,
     limitedEnds: true,
   });
   const audit = createAudit(state);
@@ -122,15 +137,30 @@ function playLogged(crowded: boolean, script: readonly number[], log: { now: num
     assertBoards(state);
     watchers.look();
     if (wakeAt <= now) throw new Error(`wants to be woken at ${wakeAt}, which is over`);
-    if (wakeAt !== model.next()) throw new Error(`wants to be woken at ${wakeAt}, not at ${model.next()}`);
+    checkWake(wakeAt, model.next(), state);
   }
+}
+
+/** Exactly when something falls due, but for a deadline that much of a session shares: that may be early. */
+function checkWake(wakeAt: number, due: number, { sessions }: BoardState): void {
+  if (wakeAt === due) return;
+  const terms = [...sessions.values()].flatMap((session) => [...session.terms.values()]);
+  if (wakeAt < due && terms.some(({ heapIndex, dueAt }) => heapIndex !== -1 && dueAt === wakeAt)) return;
+  throw new Error(`wants to be woken at ${wakeAt}, not at ${due}`);
 }
 
 function note(outcome: BoardOutcome, events: readonly BoardEvent[], state: BoardState): void {
   for (const said of [outcome, ...events.map(({ news }) => news)]) {
     reached.add(said.kind);
     if ("reason" in said) reached.add(said.reason);
+    if (said.kind === "session-resumed" && said.cards.length > 1) reached.add("resumed-with-cards");
     if (said.kind !== "pulled") continue;
+    const { work, resumed } = said;
+    if (work !== undefined) {
+      const { kind } = work.attachment;
+      reached.add(`${resumed ? "taken-up" : "begun"}-${kind}`);
+      if (kind === "in-session" && work.leaseId !== undefined) reached.add("claimed-in-session");
+    }
     if (said !== outcome) reached.add("pulled-by-a-waiter");
     if (said.resumed) reached.add("pulled-again");
     if (said.work === undefined) reached.add("pulled-into-a-queue");
@@ -146,15 +176,12 @@ function note(outcome: BoardOutcome, events: readonly BoardEvent[], state: Board
   }
 }
 
-/** The order between different streams is left open; the events of one stream come in order. */
-function compareEvents(
-  events: readonly BoardEvent[],
-  expected: readonly { readonly to: number; readonly said: Said }[],
-): void {
+/** The order between different streams is left open, and between different subjects; those of one subject come in order. */
+function compareEvents(events: readonly BoardEvent[], expected: readonly ModelEvent[]): void {
   if (events.length === 0 && expected.length === 0) return;
-  const said = events.map(({ to, news }) => ({ to, said: say(news) }));
-  const byStream = (a: { readonly to: number }, b: { readonly to: number }) => a.to - b.to;
-  compare("events", said.toSorted(byStream), expected.toSorted(byStream));
+  const said = events.map(({ to, about, news }) => ({ to, about, said: say(news) }));
+  const bySubject = (a: ModelEvent, b: ModelEvent) => a.to - b.to || a.about.localeCompare(b.about);
+  compare("events", said.toSorted(bySubject), expected.toSorted(bySubject));
 }
 
 /** So it is with limiters: what is done for one pull is done in order. */
@@ -164,6 +191,7 @@ function compareClaims(claims: readonly { readonly kind: string; readonly id: st
 }
 
 function compareBoards(state: BoardState, model: BoardModel): void {
+  compare("sessions", showSessions(state.sessions.values()), showSessions(model.sessions));
   compare("boards", [...state.boards.keys()].sort(), [...model.boards.keys()].sort());
   for (const [name, board] of state.boards) {
     const expected = model.boards.get(name) as ModelBoard;
@@ -180,28 +208,27 @@ function compareBoards(state: BoardState, model: BoardModel): void {
         cards,
         model.cardsIn(expected, index).map((card) => showModelCard(model, card)),
       );
-      const pullers = Array.from(stage.pullers.all(), ({ id, stream, claiming }) => [id, stream, claiming?.card.id]);
+      const pullers = Array.from(stage.pullers.all(), (puller) => showPuller(puller, puller.claiming?.card));
       const waiting = model.pullers.filter((puller) => puller.stage === modelStage);
       compare(
         `pullers of ${stage.config.name}`,
         pullers,
-        waiting.map(({ id, stream, kept }) => [id, stream, kept?.card.id]),
+        waiting.map((puller) => showPuller(puller, puller.kept?.card)),
       );
     }
   }
 }
 
+function showPuller(
+  { id, stream, session, detached, keepsOnCancel }: Puller | ModelPuller,
+  kept: { readonly id: string } | undefined,
+): unknown[] {
+  return [id, stream, session?.id, detached, keepsOnCancel, kept?.id];
+}
+
 function showCard(card: Card): unknown[] {
   const { work, content } = card;
-  const held = work && [
-    work.id,
-    work.caller,
-    work.worker,
-    work.ttl,
-    work.requestId,
-    work.attachment,
-    work.heapIndex === -1 ? null : work.dueAt,
-  ];
+  const held = work && showWork(work, expiresAt(work));
   const times = [card.addedAt, card.enteredAt, card.completedAt, card.blockedAt, card.blockedTime];
   const { id, state, attempt, reason, result } = card;
   return [id, state, attempt, reason, result, content, times, card.reservedFor?.id, held];
@@ -209,11 +236,17 @@ function showCard(card: Card): unknown[] {
 
 function showModelCard(model: BoardModel, card: ModelCard): unknown[] {
   const { work, content } = card;
-  const expiresAt = work?.expiresAt === Number.POSITIVE_INFINITY ? null : work?.expiresAt;
-  const held = work && [work.id, work.caller, work.worker, work.ttl, work.requestId, work.attachment, expiresAt];
+  const held = work && showWork(work, model.endsAt(work));
   const times = [card.addedAt, card.enteredAt, card.completedAt, card.blockedAt, card.blockedTime];
   const { id, state, attempt, reason, result } = card;
   return [id, state, attempt, reason, result, content, times, model.keptFor(card)?.id, held];
+}
+
+function showWork(
+  { id, caller, worker, ttl, requestId, keepsOnCancel, heard, attachment }: Work | ModelWork,
+  endsAt = Number.POSITIVE_INFINITY,
+): unknown[] {
+  return [id, caller, worker, ttl, requestId, keepsOnCancel, heard, showAttachment(attachment), endsAt];
 }
 
 /** Fencing tokens rise with every pull of a board, those of a board of the same name that was before it included. */
@@ -248,7 +281,9 @@ function say(said: BoardOutcome | BoardNews): Said {
     case "board-deleted":
       return { kind: "board-deleted", cards: said.cards };
     case "session-resumed":
+      return { kind: "session-resumed", cards: said.cards.toSorted(byWork) };
     case "session-renewed":
+      return { kind: "session-renewed", validFor: said.validFor };
     case "work-over":
     case "done":
       return { kind: said.kind };
