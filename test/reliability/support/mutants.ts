@@ -18,6 +18,7 @@ const RESTORE = `${TESTS}/limiter/restore.test.ts`;
 const RECORDS = "test/server/store/model/records.test.ts";
 const TRACE = `${TESTS}/limiter/model/no-trace.test.ts`;
 const MODEL = `${TESTS}/limiter/model/model.test.ts`;
+const BOARD_MODEL = `${TESTS}/board/model/model.test.ts`;
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -124,5 +125,26 @@ export const MUTANTS: readonly Mutant[] = [
     find: "const oldest = this.#oldest;",
     replace: "const oldest = this.#newest;",
     tests: [FAIR],
+  },
+  {
+    name: "a worker whose session is back has not heard of the card that was lost on its way",
+    file: `${MACHINE}/board/session-commands.ts`,
+    find: "    work.heard = true;\n",
+    replace: "",
+    tests: [BOARD_MODEL],
+  },
+  {
+    name: "the pulls of a session that another stream has taken up leave their queues",
+    file: `${MACHINE}/board/session-commands.ts`,
+    find: 'leaveQueues(state, session, "lost");',
+    replace: 'leaveQueues(state, session, "cancelled");',
+    tests: [BOARD_MODEL],
+  },
+  {
+    name: "a session hears nothing of its card that another session finishes",
+    file: `${MACHINE}/board/work-commands.ts`,
+    find: "if (session === undefined || sessionIdOf(work) !== session.id) tellOver",
+    replace: "if (session === undefined) tellOver",
+    tests: [BOARD_MODEL],
   },
 ];
