@@ -208,7 +208,6 @@ export function sessionSaid(held: readonly { readonly card: ModelCard; readonly 
     workId: work.id,
     board: nameOf(card.board),
     cardId: card.id,
-    token: work.token,
   }));
   return { kind: "session-resumed", cards: cards.sort(byWork) };
 }

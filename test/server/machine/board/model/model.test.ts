@@ -14,6 +14,7 @@ import type {
   BoardEvent,
   BoardNews,
   BoardOutcome,
+  BoardSessionResumed,
 } from "../../../../../src/server/machine/board/command.ts";
 import { assertBoards } from "../../../../../src/server/machine/board/invariants.ts";
 import { type BoardState, createBoardMachine } from "../../../../../src/server/machine/board/machine.ts";
@@ -130,6 +131,7 @@ function playLogged(mix: Mix, script: readonly number[], log: { now: number; com
     compareClaims(step.claims, expected.claims);
     if (index % COMPARE_EVERY === 0 || index === script.length - 1) compareBoards(state, model);
     checkTokens(state, tokens);
+    if (step.outcome.kind === "session-resumed") checkListed(step.outcome, state);
     model.learnTokens((id) => state.works.get(id)?.token ?? 0);
     limiter.carryOut(step.claims);
     limiter.compareWith(state);
@@ -226,6 +228,11 @@ function showPuller(
   return [id, stream, session?.id, detached, keepsOnCancel, kept?.id];
 }
 
+/** A session that is resumed hears under which tokens it works. */
+function checkListed({ cards }: BoardSessionResumed, { works }: BoardState): void {
+  for (const { workId, token } of cards) compare(`token of work ${workId}`, token, works.get(workId)?.token);
+}
+
 function showCard(card: Card): unknown[] {
   const { work, content } = card;
   const held = work && showWork(work, expiresAt(work));
@@ -281,7 +288,8 @@ function say(said: BoardOutcome | BoardNews): Said {
     case "board-deleted":
       return { kind: "board-deleted", cards: said.cards };
     case "session-resumed":
-      return { kind: "session-resumed", cards: said.cards.toSorted(byWork) };
+      // Tokens are the machine's own.
+      return { kind: "session-resumed", cards: said.cards.map(({ token: _, ...card }) => card).sort(byWork) };
     case "session-renewed":
       return { kind: "session-renewed", validFor: said.validFor };
     case "work-over":
