@@ -11,7 +11,7 @@ import { AdmissionError, ServerUnavailableError } from "../../src/client/index.t
 import { connectForTest, startRealServer } from "../client/support/real-server.ts";
 import { type CallFailure, Code } from "../support/call-failure.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
-import { CADDY, ENVOY_PROXY, HAPROXY, NGINX, type ProxyKind } from "./support/kinds.ts";
+import { CADDY, ENVOY_PROXY, HAPROXY, KINDS, NGINX, type ProxyKind } from "./support/kinds.ts";
 import { pageConfig, without } from "./support/page.ts";
 import { startProxy } from "./support/proxy.ts";
 import { connectThrough } from "./support/ways.ts";
@@ -30,7 +30,7 @@ async function failureOf(call: Promise<unknown>): Promise<unknown> {
 }
 
 beforeEach((context) => {
-  for (const kind of [NGINX, HAPROXY, CADDY, ENVOY_PROXY]) kind.require(context);
+  for (const kind of KINDS) kind.require(context);
 });
 
 describe("nginx", () => {
@@ -119,9 +119,9 @@ describe("a short call beside 500 streams of one connection", () => {
 });
 
 /** Has one client wait 1,100 times, and returns how many of that were refused, by reason, and what becomes of a release beside them. */
-async function crowd(kind: ProxyKind, config: string): Promise<object> {
+async function crowd(kind: ProxyKind, config: string, sessions = false): Promise<object> {
   const { proxy, near } = await setup(kind, config);
-  const client = connectForTest(proxy.grpc, { answerWithin: 25_000, retry: { maxAttempts: 3 } });
+  const client = connectForTest(proxy.grpc, { sessions, answerWithin: 25_000, retry: { maxAttempts: 3 } });
   const holder = await client.acquire("db");
   const refused: Record<string, number> = {};
   const stop = new AbortController();
@@ -151,6 +151,10 @@ describe("1,100 waiters", { timeout: 60_000 }, () => {
   test("Envoy refuses calls beyond 1,024 by default", async () => {
     const config = without(pageConfig(ENVOY_PROXY), /^ *circuit_breakers:.*\n(?: *thresholds:\n.*\n)?/m);
     expect(await crowd(ENVOY_PROXY, config)).toMatchObject({ ServerUnavailableError: 1_100 - 1_023 });
+  });
+
+  test.each(KINDS)("$name bears them in a session, which is one stream", async (kind) => {
+    expect(await crowd(kind, pageConfig(kind), true)).toEqual({ release: "released" });
   });
 
   test("Caddy has all of them on one connection to the server, which bears 1,000", async () => {

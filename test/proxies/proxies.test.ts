@@ -10,7 +10,7 @@ import { createGrpcClient } from "../support/grpc-client.ts";
 import { KINDS, type ProxyKind } from "./support/kinds.ts";
 import { pageConfig } from "./support/page.ts";
 import { startProxy } from "./support/proxy.ts";
-import { connectThrough, type Traveller, WAYS } from "./support/ways.ts";
+import { connectThrough, NODE_WAYS, type Traveller, WAYS } from "./support/ways.ts";
 
 const CONFIG = `
 limiters: [{ name: db, max_concurrent: 1, ttl: 10s }, { name: held, max_concurrent: 100, ttl: 10s }]
@@ -136,9 +136,9 @@ describe.each(KINDS)("through $name", (kind) => {
     await (await near.acquire("db", { maxWait: 15_000 })).release();
   });
 
-  test("thousands of calls beside a lease and a place cost neither", async () => {
+  test.each(NODE_WAYS)("thousands of calls beside a lease and a place cost neither: %s", async (way) => {
     const { proxy, near } = await setup(kind);
-    const far = connectThrough("gRPC", proxy);
+    const far = connectThrough(way, proxy, { answerWithin: 10_000 });
     const lease = await far.client.acquire("db");
     const early = far.client.acquire("db");
     await untilWaiters(near, 1);

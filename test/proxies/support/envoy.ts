@@ -10,8 +10,10 @@ import { onTestFinished, type TestContext } from "vitest";
 export interface EnvoyOptions {
   /** host:port of the gRPC port. */
   readonly upstream: string;
-  /** How long a request, and so a stream, may last; Envoy's own default is 15s. */
+  /** How long a call may last after the end of its request; Envoy's own default is 15s. */
   readonly routeTimeout: string;
+  /** How long any call may last. Default: as long as it likes, which is Envoy's, too. */
+  readonly maxStreamDuration?: string;
   /** What the upstream speaks. Default: HTTP/2. */
   readonly upstreamProtocol?: "http1" | "http2";
 }
@@ -87,7 +89,7 @@ async function listenerOf(adminPath: string): Promise<string | undefined> {
   return `${address}:${port}`;
 }
 
-function configOf({ upstream, routeTimeout, upstreamProtocol = "http2" }: EnvoyOptions): object {
+function configOf({ upstream, upstreamProtocol = "http2", ...lasting }: EnvoyOptions): object {
   const [host = "", port = ""] = upstream.split(":");
   const protocol = upstreamProtocol === "http2" ? { http2_protocol_options: {} } : { http_protocol_options: {} };
   return {
@@ -97,7 +99,7 @@ function configOf({ upstream, routeTimeout, upstreamProtocol = "http2" }: EnvoyO
         {
           name: "grpc",
           address: socketAddress("127.0.0.1", 0),
-          filter_chains: [{ filters: [connectionManager(routeTimeout)] }],
+          filter_chains: [{ filters: [connectionManager(lasting)] }],
         },
       ],
       clusters: [
@@ -121,7 +123,11 @@ function configOf({ upstream, routeTimeout, upstreamProtocol = "http2" }: EnvoyO
   };
 }
 
-function connectionManager(timeout: string): object {
+function connectionManager({
+  routeTimeout,
+  maxStreamDuration,
+}: Pick<EnvoyOptions, "routeTimeout" | "maxStreamDuration">): object {
+  const longest = maxStreamDuration && { max_stream_duration: { max_stream_duration: maxStreamDuration } };
   return {
     name: "envoy.filters.network.http_connection_manager",
     typed_config: {
@@ -133,7 +139,7 @@ function connectionManager(timeout: string): object {
           {
             name: "all",
             domains: ["*"],
-            routes: [{ match: { prefix: "/" }, route: { cluster: "backpressure", timeout } }],
+            routes: [{ match: { prefix: "/" }, route: { cluster: "backpressure", timeout: routeTimeout, ...longest } }],
           },
         ],
       },

@@ -9,8 +9,11 @@ import { createMailbox, type Mailbox } from "../../client/support/mailbox.ts";
 import { connectForTest } from "../../client/support/real-server.ts";
 import type { RunningProxy } from "./proxy.ts";
 
+/** What `connect()` does in Node. */
+export const NODE_WAYS = ["gRPC", "gRPC in a session"] as const;
+
 export const WAYS = [
-  "gRPC",
+  ...NODE_WAYS,
   "Connect over HTTP/2",
   "Connect over HTTP/1.1",
   "gRPC-Web over HTTP/2",
@@ -30,7 +33,10 @@ export function connectThrough(
   options: ClientOptions = {},
 ): Traveller {
   const events = createMailbox<ClientEvent>();
-  if (way === "gRPC") return { client: connectForTest(grpc, { ...options, onEvent: events.put }), events };
+  if (isNodeWay(way)) {
+    const sessions = way === "gRPC in a session";
+    return { client: connectForTest(grpc, { ...options, sessions, onEvent: events.put }), events };
+  }
   const { transport, disconnect } = createWebTransport(way, web);
   const client = createClient({ ...options, transport, address: web, onEvent: events.put });
   onTestFinished(async () => {
@@ -40,8 +46,13 @@ export function connectThrough(
   return { client, events };
 }
 
+/** Whether it goes to the gRPC port. */
+export function isNodeWay(way: Way): way is (typeof NODE_WAYS)[number] {
+  return NODE_WAYS.some((each) => each === way);
+}
+
 function createWebTransport(
-  way: Exclude<Way, "gRPC">,
+  way: Exclude<Way, (typeof NODE_WAYS)[number]>,
   baseUrl: string,
 ): { readonly transport: Transport; disconnect(): void } {
   const create = way.startsWith("Connect") ? createConnectTransport : createGrpcWebTransport;
