@@ -80,6 +80,7 @@ export async function createAuthority(name = "tests", by?: Issuer): Promise<Auth
     extensions: [
       new BasicConstraintsExtension(true, by === undefined ? 2 : 1, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      // As authorities have it: two of one name are told apart by it.
       await SubjectKeyIdentifierExtension.create(keys.publicKey as never),
     ],
   });

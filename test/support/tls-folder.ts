@@ -5,16 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** A folder that goes with the test. */
+/** A folder that goes with whatever has made it. */
 export interface TlsFolder {
   readonly path: string;
   /** Writes a file, which others may not read unless `mode` says so, and returns its path. */
   write(name: string, text: string, mode?: number): string;
 }
 
-export function createTlsFolder(): TlsFolder {
+/** `atEnd`: takes what removes it; unset: the end of the test does. */
+export function createTlsFolder(atEnd: (remove: () => void) => void = onTestFinished): TlsFolder {
   const path = mkdtempSync(join(tmpdir(), "backpressure-tls-"));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  atEnd(() => rmSync(path, { recursive: true, force: true }));
   return {
     path,
     write(name, text, mode = 0o600) {

@@ -6,6 +6,7 @@ import type { Log } from "../../log.ts";
 import type { ConfigReading, LoadedConfig } from "../config.ts";
 import { type FileReading, readConfigFileSoon } from "../config-file.ts";
 import { formatProblem, type Problem } from "../problem.ts";
+import type { ServerSettings } from "../settings.ts";
 import { parseElsewhere } from "../thread/parse-elsewhere.ts";
 import { problemsOfTaking } from "./taken-away.ts";
 import { watchPath } from "./watch-path.ts";
@@ -131,10 +132,11 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
         refuse(takenAway);
         return;
       }
+      const changed = changedSettings(current.settings, next.settings);
       current = next;
       onRead([]);
       log.info(
-        { event: "config-taken-up", path, limiters: next.limiters.length },
+        { event: "config-taken-up", path, limiters: next.limiters.length, changed },
         "the configuration file has changed and is taken up",
       );
       onChange(next);
@@ -166,4 +168,10 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       folders.close();
     },
   };
+}
+
+/** The names of the settings that differ; what they say may be no one else's business. */
+function changedSettings(before: ServerSettings, next: ServerSettings): readonly string[] {
+  const names = Object.keys(next) as (keyof ServerSettings)[];
+  return names.filter((name) => !isDeepStrictEqual(before[name], next[name]));
 }
