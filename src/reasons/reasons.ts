@@ -54,6 +54,7 @@ export const REASONS = {
   HTTP_VERSION_TOO_OLD: { code: "FAILED_PRECONDITION", when: "never" },
 
   NOT_ALLOWED: { code: "PERMISSION_DENIED", when: "never" },
+  FOREIGN_PAGE: { code: "PERMISSION_DENIED", when: "never" },
   LEASE_SECRET_MISMATCH: { code: "PERMISSION_DENIED", when: "never" },
 
   UNAUTHENTICATED: { code: "UNAUTHENTICATED", when: "never" },

@@ -2,7 +2,7 @@
 
 import type { Clock } from "./clock.ts";
 import { type OtlpSettings, otlpUrl } from "./config/otlp-target.ts";
-import { addressText, type MetricsSettings } from "./config/settings.ts";
+import { addressText, hostsOf, type MetricsSettings } from "./config/settings.ts";
 import type { FrontFigures } from "./front/front.ts";
 import { createThreadMeter } from "./front/thread-meter.ts";
 import type { Log } from "./log.ts";
@@ -37,13 +37,15 @@ export interface MetricsOptions {
   readonly front: () => Promise<FrontFigures>;
   /** In force now. */
   readonly settings: () => MetricsSettings;
+  /** Names, beside that of `listen`, by which browsers reach the port of metrics. */
+  readonly webHosts: readonly string[];
   readonly server: () => Omit<ServerFigures, "version">;
   readonly resource: Resource;
 }
 
 /** Nothing listens yet. What sends metrics is loaded only where a receiver is configured. */
 export async function createMetrics(options: MetricsOptions): Promise<Metrics> {
-  const { clock, log, owner, store, front, settings, server, resource } = options;
+  const { clock, log, owner, store, front, settings, webHosts, server, resource } = options;
   const meter = createThreadMeter(clock);
   const { listen, otlp, exportInterval } = settings();
   /** Gives other calls a turn. */
@@ -61,7 +63,8 @@ export async function createMetrics(options: MetricsOptions): Promise<Metrics> {
     turn,
   );
   const scraper = createScraper({ collect, turn });
-  const listener = listen === undefined ? undefined : createMetricsListener({ scraper, clock, log });
+  const listener =
+    listen === undefined ? undefined : createMetricsListener({ scraper, hosts: hostsOf(listen, webHosts), clock, log });
   const exporter =
     otlp && (await openExporter({ clock, log, collect, turn, resource, target: otlp, interval: exportInterval }));
   return {

@@ -134,6 +134,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     ...{ clock, log, owner, store, resource },
     front: () => front.figures(),
     settings: () => settings.metrics,
+    webHosts: settings.listeners.webHosts,
     server: () => ({
       serving: serving && problem === undefined,
       draining,

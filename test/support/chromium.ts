@@ -36,10 +36,14 @@ const ARGUMENTS = [
 export interface ChromiumOptions {
   /** SHA-256 of the public keys, in Base64, that a certificate may have whatever its authority is. */
   readonly trustedKeys?: readonly string[];
+  /** Names of hosts that lead to this machine, as name servers of anyone could have them do. */
+  readonly namesOfThisMachine?: readonly string[];
 }
 
 /** Starts one with an empty profile. */
-export async function launchChromium({ trustedKeys = [] }: ChromiumOptions = {}): Promise<Browser> {
+export async function launchChromium(options: ChromiumOptions = {}): Promise<Browser> {
+  const { trustedKeys = [], namesOfThisMachine = [] } = options;
+  const rules = namesOfThisMachine.map((name) => `MAP ${name} 127.0.0.1`);
   const profile = mkdtempSync(join(tmpdir(), "backpressure-chromium-"));
   const browser = await chromium.launch({
     ...(await findExecutable()),
@@ -48,6 +52,7 @@ export async function launchChromium({ trustedKeys = [] }: ChromiumOptions = {})
       ...ARGUMENTS,
       `--user-data-dir=${profile}`,
       ...(trustedKeys.length > 0 ? [`--ignore-certificate-errors-spki-list=${trustedKeys.join(",")}`] : []),
+      ...(rules.length > 0 ? [`--host-resolver-rules=${rules.join(",")}`] : []),
     ],
   });
   browser.once("disconnected", () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));

@@ -85,8 +85,8 @@ export function auditEngines({ limiters, boards }: Engines, audit: AuditLog): En
   return {
     limiters: {
       ...limiters,
-      async note(refused) {
-        audit.note({ event: "denied", ...refused });
+      async note(noted) {
+        audit.note({ ...noted });
       },
       submit<A extends Ask>(
         command: A,

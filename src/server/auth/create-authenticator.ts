@@ -12,6 +12,7 @@ import { certificateName } from "./certificate-name.ts";
 import type { FailedAttempts } from "./failed-attempts.ts";
 import { createJwtVerifier, type JwtVerifier } from "./jwt/verifier.ts";
 import { createLiveCredentials } from "./live-credentials.ts";
+import { createLogins } from "./logins.ts";
 import { createStaticTokens, isStaticToken, type StaticTokens } from "./static-tokens.ts";
 import { createVerificationTurns } from "./verification-turns.ts";
 
@@ -31,6 +32,8 @@ export interface ConfiguredAuthenticator extends Authenticator {
 }
 
 export interface AuthenticatorOptions {
+  /** 32 bytes under which logins are sealed. */
+  readonly secretKey: Uint8Array;
   readonly settings: AuthenticatorSettings;
   readonly failures: FailedAttempts;
   readonly clock: Clock;
@@ -42,14 +45,17 @@ const BEARER = /^bearer +([\w.~+/=-]+) *$/i;
 /** Verified tokens that are remembered, and ms for each at most. */
 const MOST_REMEMBERED = 10_000;
 const REMEMBERED_FOR = 300_000;
+/** ms for which a page is logged in at most. */
+const LOGIN_LASTS = 12 * 3_600_000;
+/** Before a login, where it is remembered beside tokens. */
+const LOGIN = "login ";
 
-export function createAuthenticator({
-  settings: first,
-  failures,
-  clock,
-  log,
-}: AuthenticatorOptions): ConfiguredAuthenticator {
+export function createAuthenticator(options: AuthenticatorOptions): ConfiguredAuthenticator {
+  const { settings: first, secretKey, failures, clock, log } = options;
   const turns = createVerificationTurns();
+  const logins = createLogins(secretKey);
+  /** The caller of the token, of one that is logged in by it. */
+  const shownBy = new WeakMap<Caller, Caller>();
   const live = createLiveCredentials(clock);
   const certificates = new WeakMap<Socket, Identity>();
   let remembered = new Map<string, { readonly caller: Caller; readonly until: number }>();
@@ -71,7 +77,7 @@ export function createAuthenticator({
 
   function keysChanged(): void {
     forget();
-    live.review((caller) => caller.kind !== "jwt" || jwt.isKnown(caller));
+    live.review((caller) => caller.kind !== "jwt" || jwt.isKnown(credentialOf(caller)));
   }
 
   function wallNow(): number {
@@ -134,6 +140,36 @@ export function createAuthenticator({
     return verifier === jwt && jwt.isKnown(caller) ? remember(token, caller) : undefined;
   }
 
+  /** A token that was right once is no guess, and a login of another server is nobody's fault: neither counts as a failure. */
+  function byLogin(socket: Socket, sealed: string): Identity | Promise<Identity> {
+    const found = remembered.get(LOGIN + sealed);
+    if (found !== undefined && found.until > wallNow()) return found.caller;
+    const login = logins.open(sealed);
+    if (login === undefined || login.until <= wallNow()) return byCertificate(socket);
+    const { token, until } = login;
+    const takeUp = (caller: Identity) =>
+      caller === undefined ? byCertificate(socket) : remember(LOGIN + sealed, untilLoginEnds(caller, until));
+    if (isStaticToken(token)) return takeUp(tokens.callerOf(token, wallNow()));
+    return verifyAnew(token).then(takeUp);
+  }
+
+  async function verifyAnew(token: string): Promise<Identity> {
+    const verifier = jwt;
+    const caller = await verifier.verify(token);
+    return caller !== undefined && verifier === jwt && jwt.isKnown(caller) ? caller : undefined;
+  }
+
+  /** The caller as its token has made it. */
+  function credentialOf(caller: Caller): Caller {
+    return shownBy.get(caller) ?? caller;
+  }
+
+  function untilLoginEnds(caller: Caller, until: number): Caller {
+    const own: Caller = { ...caller, expiresAt: BigInt(until) };
+    shownBy.set(own, caller);
+    return own;
+  }
+
   function remember(token: string, caller: Caller): Caller {
     const { expiresAt } = caller;
     const until = Math.min(wallNow() + REMEMBERED_FOR, Number(expiresAt ?? Number.POSITIVE_INFINITY));
@@ -147,9 +183,17 @@ export function createAuthenticator({
     get isOpen() {
       return isOpen();
     },
-    identify(socket, authorization) {
+    identify(socket, { authorization, login }) {
       if (isOpen()) return ANONYMOUS;
-      return authorization === undefined ? byCertificate(socket) : byToken(socket, authorization);
+      if (authorization !== undefined) return byToken(socket, authorization);
+      return login === undefined ? byCertificate(socket) : byLogin(socket, login);
+    },
+    async logIn(socket, token) {
+      if (isOpen()) return undefined;
+      const caller = await byToken(socket, `Bearer ${token}`);
+      if (caller === undefined) return undefined;
+      const until = Math.min(Math.floor(wallNow()) + LOGIN_LASTS, Number(caller.expiresAt ?? Number.POSITIVE_INFINITY));
+      return { caller: untilLoginEnds(caller, until), login: logins.seal({ token, until }) };
     },
     watch: (caller, onEnded) => live.watch(caller, onEnded),
     configure(next) {
@@ -161,7 +205,8 @@ export function createAuthenticator({
         jwt.close();
         jwt = createVerifier();
       }
-      live.review((caller) => {
+      live.review((watched) => {
+        const caller = credentialOf(watched);
         if (caller.kind === "token") return tokens.isKnown(caller);
         if (caller.kind === "jwt") return jwt.isKnown(caller);
         return caller.kind === "certificate" || withoutCredential() !== undefined;

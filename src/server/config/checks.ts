@@ -2,6 +2,7 @@
 
 import { unknownPlaceholder } from "../access/pattern.ts";
 import type { Config } from "../gen/ggen/backpressure/config/v1/config_pb.ts";
+import { readHost } from "../wire/web-host.ts";
 import { readOrigin } from "../wire/web-origin.ts";
 import type { Complaints } from "./complaints.ts";
 import { checkOtlpTarget } from "./otlp-target.ts";
@@ -11,6 +12,7 @@ import { quote } from "./yaml/value.ts";
 export function checkTogether(config: Config, settings: ServerSettings, complaints: Complaints): void {
   checkAddresses(settings, complaints);
   checkOrigins(settings, complaints);
+  checkHosts(settings, complaints);
   checkStageLimiters(config, complaints);
   checkTls(settings, complaints);
   checkAccess(config, complaints);
@@ -150,7 +152,7 @@ function checkAccess({ access }: Config, complaints: Complaints): void {
 }
 
 /** Notes fields that are given but have no effect beside the others. */
-function noteIneffective({ store, listeners, traces, metrics }: ServerSettings, complaints: Complaints): void {
+function noteIneffective({ store, listeners, traces, metrics, tls }: ServerSettings, complaints: Complaints): void {
   if (store === undefined) {
     for (const field of ["store.leases", "store.max_megabytes"]) {
       complaints.note(field, "has no effect without store.folder: nothing is kept");
@@ -166,6 +168,9 @@ function noteIneffective({ store, listeners, traces, metrics }: ServerSettings, 
     const message = "has no effect without listeners.cors_origins: no page of another origin may call the web port";
     complaints.note("listeners.cors_headers", message);
   }
+  if (tls !== undefined && metrics.listen === undefined) {
+    complaints.note("listeners.web_hosts", "has no effect with tls: the certificate says which names are the server's");
+  }
 }
 
 /** Reports origins that no page would match. */
@@ -175,5 +180,15 @@ function checkOrigins({ listeners: { corsOrigins } }: ServerSettings, complaints
     if (origin === "*" || complaints.concern(field)) continue;
     const reading = readOrigin(origin);
     if (reading.kind === "invalid") complaints.fault(field, `must be ${reading.expected}, found ${quote(origin)}`);
+  }
+}
+
+/** Reports names that no browser would send. */
+function checkHosts({ listeners: { webHosts } }: ServerSettings, complaints: Complaints): void {
+  for (const [index, host] of webHosts.entries()) {
+    const field = `listeners.web_hosts[${index}]`;
+    if (host === "*" || complaints.concern(field)) continue;
+    const reading = readHost(host);
+    if (reading.kind === "invalid") complaints.fault(field, `must be ${reading.expected}, found ${quote(host)}`);
   }
 }

@@ -28,6 +28,7 @@ export function settingsMessage(settings: ServerSettings): Config {
       web: addressText(listeners.web),
       corsOrigins: [...listeners.corsOrigins],
       corsHeaders: [...listeners.corsHeaders],
+      webHosts: [...listeners.webHosts],
     },
     limits: {
       ...limits,

@@ -96,6 +96,8 @@ interface Listeners {
   readonly corsOrigins: readonly string[];
   /** Request headers that those pages may send beside the usual ones; `*`: any. */
   readonly corsHeaders: readonly string[];
+  /** Names by which browsers reach the web port in plain text; `*`: any. */
+  readonly webHosts: readonly string[];
 }
 
 export interface Address {
@@ -147,6 +149,7 @@ export function serverSettings({
       web: parseAddress(listeners?.web || "127.0.0.1:8080"),
       corsOrigins: listeners?.corsOrigins ?? [],
       corsHeaders: listeners?.corsHeaders ?? [],
+      webHosts: listeners?.webHosts ?? [],
     },
     limits: {
       maxMessageBytes: limits?.maxMessageBytes ?? 1 << 20,
@@ -228,6 +231,7 @@ const RESTART_FIELDS: Readonly<Record<string, Read>> = {
   "listeners.web": ({ listeners }) => listeners.web,
   "listeners.cors_origins": ({ listeners }) => listeners.corsOrigins,
   "listeners.cors_headers": ({ listeners }) => listeners.corsHeaders,
+  "listeners.web_hosts": ({ listeners }) => listeners.webHosts,
   "limits.max_message_bytes": ({ limits }) => limits.maxMessageBytes,
   "limits.max_metadata_bytes": ({ limits }) => limits.maxMetadataBytes,
   "limits.max_streams_per_connection": ({ limits }) => limits.maxStreamsPerConnection,
@@ -313,6 +317,11 @@ const LEVELS: Readonly<Partial<Record<ConfigLevel, LogLevel>>> = {
 /** Returns `host:port`, or `[host]:port` of IPv6, as clients and listeners read it. */
 export function addressText({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Returns the names by which browsers reach an address: its own, and those that are listed. */
+export function hostsOf({ host }: Address, listed: readonly string[]): readonly string[] {
+  return [host, ...listed];
 }
 
 /** Returns the URL of an address; there the zone of an IPv6 address stands behind `%25` (RFC 6874). */

@@ -108,8 +108,8 @@ export interface Engine {
   /** Calls back, a few times a second at most, with what changed; returns what ends that. */
   watch(listener: (changed: LimiterChanges) => void, fail: (error: EngineUnavailable) => void): () => void;
 
-  /** Has a call that a front has refused written down, where that is done. */
-  note(refused: RefusedCall): Promise<void>;
+  /** Has something written down that a front has done or refused by itself, where that is done. */
+  note(noted: Noted): Promise<void>;
 
   /**
    * Carries out no command any more: those without an answer, and all from here on, fail. Streams and watches hear nothing
@@ -118,8 +118,17 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** A call that a front has refused by itself. */
+/** What a front has done or refused by itself. */
+export type Noted =
+  | RefusedCall
+  /** A page has shown a token, or given up its login. */
+  | { readonly event: "login" | "logout"; readonly caller: string; readonly peer: string }
+  /** A page has shown a token that does not count. `more`: as of `RefusedCall`. */
+  | { readonly event: "login-refused"; readonly peer: string; readonly more: number };
+
+/** A call that was refused. */
 export interface RefusedCall {
+  readonly event: "denied";
   readonly caller: string;
   /** `ggen.backpressure.v1.LimiterService/DeleteLimiter`. */
   readonly method: string;

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Caller } from "../access/caller.ts";
 import { type AuthenticatorSettings, createAuthenticator } from "../auth/create-authenticator.ts";
 import { createFailedAttempts } from "../auth/failed-attempts.ts";
-import type { ServerSettings } from "../config/settings.ts";
+import { hostsOf, type ServerSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Scraper } from "../scrape.ts";
 import { createOverloads } from "../service/overloads.ts";
@@ -21,6 +21,7 @@ import { readPageFiles } from "../transport/web/pages/files.ts";
 import { createPages } from "../transport/web/pages/pages.ts";
 import { createWebTransport } from "../transport/web/transport.ts";
 import type { Front, FrontAddresses, FrontListeners } from "./front.ts";
+import { createLoginNotes } from "./login-notes.ts";
 import { createServices, type ServicesOptions } from "./services.ts";
 
 export interface LocalFrontOptions extends ServicesOptions {
@@ -39,7 +40,7 @@ export interface LocalFront extends Front {
 }
 
 export function createLocalFront(options: LocalFrontOptions): LocalFront {
-  const { clock, log, places, shared, scraper, tracer } = options;
+  const { clock, log, places, shared, scraper, tracer, secretKey } = options;
   const { limits, liveness, listeners } = options.state.settings;
   let { tls } = options.state;
   let { maxConnectionsPerAddress } = options.state.settings;
@@ -55,7 +56,7 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
   const times = createCallTimes(clock);
   let asked = authenticatorSettings(options.state.settings);
   const failures = createFailedAttempts(shared.memory.failures, shared.now);
-  const authenticator = createAuthenticator({ settings: asked, failures, clock, log });
+  const authenticator = createAuthenticator({ settings: asked, secretKey, failures, clock, log });
   const addresses = createAddressPlaces(
     createCounts(shared.memory.addresses, shared.own),
     () => maxConnectionsPerAddress,
@@ -72,8 +73,10 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
     ...traced(traces?.web),
     places: places.web,
     cors,
+    hosts: hostsOf(listeners.web, listeners.webHosts),
     pages,
     guardedPage,
+    onLogin: createLoginNotes(options),
   });
 
   return {

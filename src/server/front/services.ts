@@ -68,7 +68,8 @@ export function createServices(options: ServicesOptions): Services {
     onDenied({ caller, method, peer, error: { message } }) {
       const more = sampler.take();
       // What becomes of a line is the owner's affair.
-      if (more !== undefined) engine.note({ caller: caller.name, method, peer, message, more }).catch(() => {});
+      if (more !== undefined)
+        engine.note({ event: "denied", caller: caller.name, method, peer, message, more }).catch(() => {});
     },
   });
   const { rightsOf, commandCaller } = guard;

@@ -12,6 +12,7 @@ export type Reason = Exclude<
   | "TOO_MANY_COMMANDS"
   | "HTTP_VERSION_TOO_OLD"
   | "NOT_ALLOWED"
+  | "FOREIGN_PAGE"
   | "UNAUTHENTICATED"
   | "CREDENTIAL_EXPIRED"
 >;

@@ -180,6 +180,21 @@ export function cancelled(): WireError {
   return new WireError(Code.Canceled, "the command was cancelled by its client");
 }
 
+/** A page of another origin calls. `origin`: undefined where its browser does not say it. */
+export function foreignPage(origin: string | undefined): WireError {
+  const page = origin === undefined ? "a page of another origin" : `a page of ${clip(origin)}`;
+  const message = `${page} may not call this server; pages of the origins in listeners.cors_origins may`;
+  return reasonError("FOREIGN_PAGE", message, { metadata: { origin: clip(origin ?? "") } });
+}
+
+/** The server is called by a name that any page could have made lead to it. */
+export function unknownHost(host: string): WireError {
+  const message =
+    `the server does not know itself as ${clip(host)}, and a page could have any name lead to it (DNS rebinding); ` +
+    "add the name to listeners.web_hosts, use an IP address or localhost, or TLS";
+  return reasonError("FOREIGN_PAGE", message, { metadata: { host: clip(host) } });
+}
+
 /** The call came over HTTP/`came`, which cannot carry its answer; it takes HTTP/`needed`. */
 export function httpVersionTooOld(came: string, needed: "1.1" | "2"): WireError {
   const message =

@@ -45,7 +45,7 @@ const options: TransportOptions & Timed = {
 const transport =
   port === "grpc"
     ? createGrpcTransport(options)
-    : createWebTransport({ ...options, cors: { origins: [], headers: [] } });
+    : createWebTransport({ ...options, cors: { origins: [], headers: [] }, hosts: [] });
 const address = await transport.listen("127.0.0.1:0");
 const response = contract.message("ServerCompatResponse");
 process.stdout.write(withLength(toBinary(response, create(response, { ...address }))));

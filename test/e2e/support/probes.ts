@@ -1,5 +1,7 @@
 /** Whether a setting of a server is in force, as one sees it from outside. */
 
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,6 +41,15 @@ export async function allowsPage({ url }: Probed, origin: string, header: string
   });
   const allowed = headers.get("access-control-allow-headers")?.toLowerCase().split(/, */) ?? [];
   return headers.get("access-control-allow-origin") === origin && allowed.includes(header);
+}
+
+/** Whether whatever asks for metrics by this name is answered. */
+export async function knowsHost({ url }: Probed, host: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const request = get({ host: hostname, port, path: "/metrics", headers: { host } });
+  const [answer] = (await once(request, "response")) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode === 200;
 }
 
 /** Whether a request of some 2 kB is too large. */

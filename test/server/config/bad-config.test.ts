@@ -187,6 +187,16 @@ describe("a bad file is refused with all that is wrong, and where", () => {
       ],
     ],
     [
+      "names of hosts that no browser sends",
+      'listeners: {web_hosts: ["http://a.example:80/", "*.127.0.0.1", "a.*", "", "*"]}',
+      [
+        'b.yaml:1:25: listeners.web_hosts[0]: must be a name without scheme, port and path: a.example, found "http://a.example:80/"',
+        'b.yaml:1:49: listeners.web_hosts[1]: must be a name: an IP address has no subdomains, found "*.127.0.0.1"',
+        `b.yaml:1:64: listeners.web_hosts[2]: must be a name whose * is the whole list's only word, or its first part (*.example.com), found "a.*"`,
+        'b.yaml:1:71: listeners.web_hosts[3]: must be the name of a host, such as bp.example.com or *.example.com, or *, found ""',
+      ],
+    ],
+    [
       "one address for both",
       "listeners: {grpc: 127.0.0.1:8080}",
       ["b.yaml:1:1: listeners.web: must differ from listeners.grpc, which is port 8080 of 127.0.0.1 too"],

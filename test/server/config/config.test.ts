@@ -27,6 +27,7 @@ const DEFAULTS = {
     web: { host: "127.0.0.1", port: 8080 },
     corsOrigins: [],
     corsHeaders: [],
+    webHosts: [],
   },
   limits: {
     maxMessageBytes: 1_048_576,
@@ -90,6 +91,7 @@ traces: {ratio: 0.25, otlp: {url: "https://a/b", headers: [{name: X-Key, value: 
         web: { host: "web.internal", port: 80 },
         corsOrigins: ["*", "http://localhost:3000"],
         corsHeaders: ["X-Request-Id"],
+        webHosts: [],
       },
       limits: {
         maxMessageBytes: 1_024,
@@ -251,7 +253,12 @@ describe("the files that are delivered", () => {
     const { settings, limiters } = loaded(readFileSync("examples/backpressure.yaml", "utf8"));
     expect(settings).toEqual({
       ...DEFAULTS,
-      listeners: { ...DEFAULTS.listeners, corsOrigins: ["https://ops.example.com"], corsHeaders: ["x-request-id"] },
+      listeners: {
+        ...DEFAULTS.listeners,
+        corsOrigins: ["https://ops.example.com"],
+        corsHeaders: ["x-request-id"],
+        webHosts: ["bp.example.com"],
+      },
       store: STORE,
       metrics: { ...DEFAULTS.metrics, keys: [{ limiter: "tenant-export", key: "acme" }] },
       traces: {
@@ -282,6 +289,7 @@ describe("the files that are delivered", () => {
         web: { host: "0.0.0.0", port: 8080 },
         corsOrigins: [],
         corsHeaders: [],
+        webHosts: ["backpressure", "host.docker.internal"],
       },
     });
     expect(limiters).toMatchObject([{ name: "sample", maxConcurrent: 1, ttl: 0 }]);
@@ -311,6 +319,7 @@ describe("the environment", () => {
       web: { host: "0.0.0.0", port: 2 },
       corsOrigins: ["*"],
       corsHeaders: [],
+      webHosts: [],
     });
     expect(settings.store).toEqual({ ...STORE, folder: "/data" });
     expect(settings.logLevel).toBe("debug");

@@ -90,6 +90,7 @@ const MACHINE_REASONS = (Object.keys(WireReason) as (keyof typeof WireReason)[])
     name !== "DRAINING" &&
     name !== "NOT_KEPT" &&
     name !== "NOT_ALLOWED" &&
+    name !== "FOREIGN_PAGE" &&
     name !== "NOT_AUDITED" &&
     name !== "TOO_MANY_STREAMS" &&
     name !== "TOO_MANY_COMMANDS" &&

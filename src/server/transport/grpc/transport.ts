@@ -65,7 +65,7 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
       noteDueTime(headers, timeout, clock);
       if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
       const { socket } = (stream.session && sessions.of(stream.session)) ?? {};
-      const identity = callers.identify(socket, path, headers.authorization);
+      const identity = callers.identify(socket, path, { authorization: headers.authorization });
       if (identity instanceof Promise) return identity.then((caller) => letIn(stream, headers, caller));
       return letIn(stream, headers, identity);
     },

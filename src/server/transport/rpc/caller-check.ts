@@ -1,7 +1,7 @@
 /** Makes sure who calls and that it may have one more call, before a call is looked at any further. */
 
 import type { Socket } from "node:net";
-import type { Authenticator, Identity } from "../../access/authenticator.ts";
+import type { Authenticator, Identity, LoggedIn, Shown } from "../../access/authenticator.ts";
 import { ANONYMOUS, type Caller } from "../../access/caller.ts";
 import type { CallerQuotas } from "../../access/caller-quotas.ts";
 import { refusalError, type WireError } from "../../wire/error-wire.ts";
@@ -10,7 +10,9 @@ export interface CallerCheck {
   /** Whether nobody is asked, and everybody is anonymous. */
   readonly isOpen: boolean;
   /** Who makes a call of this path; undefined: nobody that counts, and the call is refused. */
-  identify(socket: Socket | undefined, path: string, authorization: string | undefined): Identity | Promise<Identity>;
+  identify(socket: Socket | undefined, path: string, shown: Shown): Identity | Promise<Identity>;
+  /** As of `Authenticator`; undefined, too, where nobody is asked. */
+  logIn(socket: Socket, token: string): Promise<LoggedIn | undefined>;
   /** Counts a call of this caller. Returns why it is refused; undefined: it is not. */
   refusalOf(caller: Caller, socket: Socket | undefined, path: string): WireError | undefined;
   /** Calls back once, when the credential of a stream counts no more. Returns what calls it off. */
@@ -34,9 +36,9 @@ export function createCallerCheck({ authenticator, quotas, givingBack }: CallerC
     get isOpen() {
       return authenticator?.isOpen ?? true;
     },
-    identify(socket, path, authorization) {
+    identify(socket, path, shown) {
       if (authenticator === undefined || authenticator.isOpen || path.startsWith(ASKED_BY_ALL)) return ANONYMOUS;
-      return socket === undefined ? undefined : authenticator.identify(socket, authorization);
+      return socket === undefined ? undefined : authenticator.identify(socket, shown);
     },
     refusalOf(caller, socket, path) {
       if (quotas === undefined || socket === undefined || path.startsWith(ASKED_BY_ALL)) return undefined;
@@ -45,6 +47,7 @@ export function createCallerCheck({ authenticator, quotas, givingBack }: CallerC
         quotas.refusalOfRequest(caller, givingBack.has(path) ? "gives-back" : "asks");
       return no && refusalError(no);
     },
+    logIn: async (socket, token) => authenticator?.logIn(socket, token),
     watch: (caller, onEnded) => authenticator?.watch(caller, onEnded) ?? NOTHING,
   };
 }

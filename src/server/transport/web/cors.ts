@@ -5,6 +5,8 @@ import { readOrigin } from "../../wire/web-origin.ts";
 import type { WebRequest, WebResponse } from "./exchange.ts";
 
 export interface Cors {
+  /** Whether pages of an origin may call; undefined: of one that their browser does not say. */
+  allows(origin: string | undefined): boolean;
   /** Sets the headers that a browser looks for. True: the request was a preflight, and is answered. */
   handle(request: WebRequest, response: WebResponse): boolean;
 }
@@ -51,14 +53,18 @@ export function createCors({ origins, headers }: CorsOptions): Cors {
     return [...new Set([...allowedHeaders, ...names])].join(", ");
   }
 
+  const allows = (origin: string | undefined) =>
+    any || (origin !== undefined && matchers.some((matches) => matches(origin)));
+
   return {
+    allows,
     handle(request, response) {
       if (origins.length === 0) return false;
       // Caches must not hand one origin's answer to another, or to a page of this port.
       if (vary !== "") response.setHeader("vary", vary);
       const { origin } = request.headers;
       if (origin === undefined) return false;
-      const isAllowed = any || matchers.some((matches) => matches(origin));
+      const isAllowed = allows(origin);
       if (isAllowed) {
         response.setHeader("access-control-allow-origin", any ? "*" : origin);
         response.setHeader("access-control-expose-headers", EXPOSED_HEADERS);

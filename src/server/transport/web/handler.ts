@@ -7,7 +7,7 @@ import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { RpcService } from "../../service/rpc.ts";
-import { unauthenticated } from "../../wire/error-wire.ts";
+import { unauthenticated, type WireError } from "../../wire/error-wire.ts";
 import type { ReaderGuard } from "../http2/reader-guard.ts";
 import type { Http2Sessions } from "../http2/sessions.ts";
 import type { TransportLimits } from "../port/options.ts";
@@ -25,7 +25,10 @@ import {
   type WebResponse,
 } from "./exchange.ts";
 import { isGrpcOverHttp10, refuseGrpcOverHttp10 } from "./http-version.ts";
+import { loginOf } from "./login-cookie.ts";
+import type { LoginPage } from "./login-page.ts";
 import { addRoutes } from "./methods.ts";
+import type { PageGuard, RequestFacts } from "./page-guard.ts";
 import { refuseWebCall } from "./refuse.ts";
 import { readRest } from "./request-rest.ts";
 import { answerUnknown } from "./unknown.ts";
@@ -48,9 +51,11 @@ export interface WebHandlerOptions extends Timed {
   readonly callers: CallerCheck;
   readonly limits: TransportLimits;
   readonly cors: Cors;
+  readonly pageGuard: PageGuard;
   readonly pages: Pages;
   /** Asked before the other pages are. */
   readonly guardedPage: GuardedPage | undefined;
+  readonly loginPage: LoginPage;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -59,8 +64,8 @@ const NO_CALL = "the request is answered before it is a call";
 
 /** Whatever comes, it does not throw. */
 export function createWebHandler(options: WebHandlerOptions): (request: WebRequest, response: WebResponse) => void {
-  const { services, dispatcher, times, sessions, readers, callers, limits, cors, pages, guardedPage, log, clock } =
-    options;
+  const { services, dispatcher, times, sessions, readers, callers, limits, log, clock } = options;
+  const { cors, pageGuard, pages, guardedPage, loginPage } = options;
   const router = createConnectRouter({
     readMaxBytes: limits.maxMessageBytes,
     // Messages are small, and what is not decompressed cannot be a bomb.
@@ -73,6 +78,11 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
   // HTTP/2 ends the stream alone, and `request-guard.ts` sees to that.
   const restOf = (request: WebRequest, response: WebResponse) =>
     "stream" in request ? undefined : readRest(request, response, clock);
+
+  const factsOf = (request: WebRequest): RequestFacts => ({
+    socket: socketOf(request, sessions),
+    showsToken: !callers.isOpen && request.headers.authorization !== undefined,
+  });
 
   return (request, response) => {
     const onFault = (err: unknown) => {
@@ -88,14 +98,22 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     const [path = ""] = url.split("?", 1);
     const handler = handlers.get(path);
     const tooOld = handler !== undefined && isGrpcOverHttp10(request);
-    const identify = () => callers.identify(socketOf(request, sessions), path, request.headers.authorization);
+    const isLogin = loginPage.isAskedFor(request);
+    const identify = () => {
+      const { authorization } = request.headers;
+      return callers.identify(socketOf(request, sessions), path, { authorization, login: loginOf(request) });
+    };
     const respond = () => {
       if (cors.handle(request, response)) return undefined;
+      const isGuarded = handler !== undefined || isLogin || guardedPage?.isAskedFor(request);
+      const foreign = isGuarded ? pageGuard.refusalOf(request, factsOf(request)) : undefined;
+      if (foreign !== undefined) return refuse(foreign);
       if (handler && !tooOld) {
         const identity = identify();
         if (identity instanceof Promise) return identity.then((caller) => letIn(handler, caller));
         return letIn(handler, identity);
       }
+      if (isLogin) return loginPage.answer(request, response, { socket: socketOf(request, sessions), identify });
       if (guardedPage?.isAskedFor(request)) return showGuarded(guardedPage);
       if (!tooOld && pages(request, response)) return undefined;
       const refusal = tooOld ? refuseGrpcOverHttp10(response) : answerUnknown(request, response, services);
@@ -110,14 +128,17 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
       if (error !== undefined) refuseWebCall(request, response, error);
       else if (caller !== undefined) page.answer(request, response, caller);
     };
+    const refuse = async (error: WireError) => {
+      await restOf(request, response);
+      refuseWebCall(request, response, error);
+      dispatcher.refused(path, error);
+    };
     const letIn = async (handler: UniversalHandler, caller: Identity) => {
       const error = refusalOf(caller);
       if (caller !== undefined && error === undefined) {
         return serve(handler, url, createWebExchange({ request, response, sessions, readers, caller, callers, clock }));
       }
-      await restOf(request, response);
-      refuseWebCall(request, response, error ?? unauthenticated());
-      dispatcher.refused(path, error ?? unauthenticated());
+      return refuse(error ?? unauthenticated());
     };
     const serve = async (handler: UniversalHandler, url: string, exchange: WebExchange) => {
       const answer = await call(handler, url, exchange, request);
@@ -129,7 +150,7 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     };
     try {
       // What is no call is answered whatever its body says.
-      const isCall = handler && !tooOld && request.method !== "OPTIONS";
+      const isCall = isLogin || (handler && !tooOld && request.method !== "OPTIONS");
       const rest = isCall ? undefined : restOf(request, response);
       (rest ? rest.then(respond) : respond())?.catch(onFault);
     } catch (thrown) {

@@ -6,20 +6,30 @@ import { createConnectionPlaces } from "../port/connection-places.ts";
 import type { Transport } from "../port/options.ts";
 import { createPort } from "../port/port.ts";
 import { createMetricsPage, type MetricsPageOptions } from "./metrics-page.ts";
+import { createPageGuard } from "./page-guard.ts";
+import { refuseWebCall } from "./refuse.ts";
 
 const MAX_CONNECTIONS = 100;
 /** ms. */
 const REQUEST_TIMEOUT = 10_000;
 const IDLE_TIMEOUT = 60_000;
 
-export function createMetricsListener(options: MetricsPageOptions): Transport {
-  const { clock, log } = options;
+export interface MetricsListenerOptions extends MetricsPageOptions {
+  /** Names by which browsers reach the port, as `readHost` takes them; `*`: any. */
+  readonly hosts: readonly string[];
+}
+
+export function createMetricsListener(options: MetricsListenerOptions): Transport {
+  const { hosts, clock, log } = options;
+  const guard = createPageGuard({ allows: () => false, hosts, log, clock });
   const page = createMetricsPage(options);
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT, headersTimeout: REQUEST_TIMEOUT, keepAliveTimeout: IDLE_TIMEOUT },
     (request: IncomingMessage, response: ServerResponse) => {
       if (page.isAskedFor(request)) {
-        page.answer(request, response, ANONYMOUS);
+        const foreign = guard.refusalOf(request, { socket: request.socket, showsToken: false });
+        if (foreign === undefined) page.answer(request, response, ANONYMOUS);
+        else refuseWebCall(request, response, foreign);
         return;
       }
       response.writeHead(404, { "content-type": "text/plain; charset=utf-8", connection: "close" });

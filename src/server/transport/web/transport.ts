@@ -22,14 +22,19 @@ import { givingBackPaths, openEndedPaths } from "../rpc/method-paths.ts";
 import { shareByAlpn } from "./alpn.ts";
 import { type CorsOptions, createCors } from "./cors.ts";
 import { createWebHandler, type GuardedPage, type Pages } from "./handler.ts";
+import { createLoginPage, type OnLogin } from "./login-page.ts";
+import { createPageGuard } from "./page-guard.ts";
 import { shareListener } from "./sniff.ts";
 
 export interface WebTransportOptions extends TransportOptions, Timed {
   /** Which pages of other origins may call. */
   readonly cors: CorsOptions;
+  /** Names by which browsers reach the port, as `readHost` takes them; `*`: any. */
+  readonly hosts: readonly string[];
   /** What else is served here. */
   readonly pages?: Pages;
   readonly guardedPage?: GuardedPage | undefined;
+  readonly onLogin?: OnLogin;
 }
 
 /** ms, over HTTP/1.1: a connection may be idle so long, and headers may take so long. */
@@ -53,27 +58,32 @@ export function createWebTransport(options: WebTransportOptions): Transport {
     tls,
     log,
     clock,
-    cors,
+    hosts,
     pages = () => false,
     guardedPage,
+    onLogin = () => {},
   } = options;
+  const callers = createCallerCheck({ authenticator, quotas, givingBack: givingBackPaths(services) });
   const http2 = createHttp2Server(http2Options(limits));
   const sessions = createHttp2Sessions({ server: http2, limits, liveness, clock });
   const guard = createRequestGuard(clock);
   const readers = createReaderGuard(clock, liveness);
   const openEnded = openEndedPaths(services);
   const dispatcher = createDispatcher({ services, log, spans, onRefused });
+  const cors = createCors(options.cors);
   const handle = createWebHandler({
     services,
     dispatcher,
     times,
     sessions,
     readers,
-    callers: createCallerCheck({ authenticator, quotas, givingBack: givingBackPaths(services) }),
+    callers,
     limits,
-    cors: createCors(cors),
+    cors,
+    pageGuard: createPageGuard({ allows: cors.allows, hosts, log, clock }),
     pages,
     guardedPage,
+    loginPage: createLoginPage(callers, onLogin),
     log,
     clock,
   });

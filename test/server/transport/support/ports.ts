@@ -46,12 +46,17 @@ export function startGrpc(services: readonly RpcService[], options: PortOptions 
 export function startWeb(
   services: readonly RpcService[],
   options: PortOptions & { readonly cors?: Partial<WebTransportOptions["cors"]> } & Partial<
-      Pick<WebTransportOptions, "pages">
+      Pick<WebTransportOptions, "pages" | "hosts" | "guardedPage">
     > = {},
 ): Promise<Port> {
   const log = createMemoryLog();
-  const { cors, pages } = options;
-  const common = { ...transportOptions(services, options, log), cors: { origins: [], headers: [], ...cors } };
+  const { cors, pages, guardedPage, hosts = [] } = options;
+  const common = {
+    ...transportOptions(services, options, log),
+    cors: { origins: [], headers: [], ...cors },
+    hosts,
+    guardedPage,
+  };
   return start(createWebTransport(pages ? { ...common, pages } : common), log);
 }
 

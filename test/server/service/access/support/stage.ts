@@ -17,7 +17,7 @@ import type { Verb } from "../../../../../src/server/access/rights.ts";
 import { parseConfig } from "../../../../../src/server/config/config.ts";
 import { createEmbeddedBoardEngine } from "../../../../../src/server/engine/embedded/embedded-board-engine.ts";
 import { createEmbeddedEngine } from "../../../../../src/server/engine/embedded/embedded-engine.ts";
-import type { RefusedCall } from "../../../../../src/server/engine/engine.ts";
+import type { Noted } from "../../../../../src/server/engine/engine.ts";
 import type { ServerState } from "../../../../../src/server/front/front.ts";
 import { createServices } from "../../../../../src/server/front/services.ts";
 import { createSharedMemory } from "../../../../../src/server/front/shared-memory.ts";
@@ -63,10 +63,10 @@ export function entryOf(who: readonly string[], may: readonly Verb[], about: Par
 export function createStage(access?: readonly AccessEntry[], { maxWaiters = 1_000 } = {}) {
   const clock = createFakeClock();
   const store = createMemoryStore();
-  const denied: RefusedCall[] = [];
+  const denied: Noted[] = [];
   const engine = {
     ...createEmbeddedEngine({ clock, store, machine: { maxWaiters }, keepsHistory: true }),
-    async note(refused: RefusedCall) {
+    async note(refused: Noted) {
       denied.push(refused);
     },
   };
