@@ -1,7 +1,9 @@
 /** The page: joins what it asks of the server, what it knows, and what it shows. */
 
 import { render } from "preact";
+import { createLoginCalls } from "./api/login-calls.ts";
 import { createRpc } from "./api/rpc.ts";
+import { createAccount } from "./store/account.ts";
 import { createAnnouncer } from "./store/announcer.ts";
 import { createConnection } from "./store/connection.ts";
 import { createLimiters } from "./store/limiters.ts";
@@ -19,11 +21,13 @@ const baseUrl = new URL(".", document.baseURI).href.replace(/\/$/, "");
 const rpc = createRpc(baseUrl);
 const connection = createConnection();
 const navigation = createNavigation(window);
-const limiters = createLimiters({ rpc, connection });
+const account = createAccount(createLoginCalls(baseUrl), window);
+const limiters = createLimiters({ rpc, connection, account });
 const overview = createOverview({ limiters, connection, navigation });
 const probe = createProbe({ server: rpc.server, connection, onSilence: limiters.reopen });
 const page: Page = {
   rpc,
+  account,
   connection,
   navigation,
   limiters,

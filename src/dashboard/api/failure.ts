@@ -12,6 +12,11 @@ export function failureText(error: unknown): string {
   return failure.rawMessage;
 }
 
+/** Whether the server knows the caller no more. */
+export function isUnauthenticated(error: unknown): boolean {
+  return ConnectError.from(error).code === Code.Unauthenticated;
+}
+
 export function isNotFound(error: unknown): boolean {
   return ConnectError.from(error).code === Code.NotFound;
 }

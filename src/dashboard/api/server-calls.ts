@@ -3,6 +3,8 @@
  * descriptions of their messages would cost more than the rest of this file.
  */
 
+import { Code, ConnectError } from "@connectrpc/connect";
+
 export interface ServerCalls {
   /** Returns what `grpc.health.v1.Health/Check` answers: SERVING, NOT_SERVING. Rejects when there is no answer within `ms`. */
   health(ms: number): Promise<string>;
@@ -38,6 +40,9 @@ export interface ServerStatus {
   readonly fileRefuseTime?: string;
 }
 
+/** Connect's, by their statuses of HTTP. */
+const CODES: Readonly<Record<number, Code>> = { 401: Code.Unauthenticated, 403: Code.PermissionDenied };
+
 /** ms. */
 const PATIENCE = 5_000;
 
@@ -49,8 +54,9 @@ export function createServerCalls(baseUrl: string): ServerCalls {
       body: "{}",
       signal: AbortSignal.timeout(ms),
     });
-    if (!response.ok) throw new Error(`the server answered ${path} with HTTP ${response.status}`);
-    return response.json();
+    if (response.ok) return response.json();
+    const { message = `HTTP ${response.status}` } = await response.json().catch(() => ({}));
+    throw new ConnectError(message, CODES[response.status] ?? Code.Unknown);
   }
   return {
     async health(ms) {

@@ -3,8 +3,9 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Limiter } from "../../client/api/limiter.ts";
 import { limiterFromWire } from "../../client/wire/limiter.ts";
-import { failureText } from "../api/failure.ts";
+import { failureText, isUnauthenticated } from "../api/failure.ts";
 import type { Rpc } from "../api/rpc.ts";
+import type { Account } from "./account.ts";
 import type { Connection } from "./connection.ts";
 import { keepOpen, type OpenWatch } from "./keep-open.ts";
 
@@ -30,9 +31,10 @@ const PACE = 250;
 export interface LimitersOptions {
   readonly rpc: Pick<Rpc, "limiters">;
   readonly connection: Pick<Connection, "heard" | "lost">;
+  readonly account: Pick<Account, "review">;
 }
 
-export function createLimiters({ rpc, connection }: LimitersOptions): Limiters {
+export function createLimiters({ rpc, connection, account }: LimitersOptions): Limiters {
   const byName = new Map<string, Heard>();
   const version = signal(0);
   const isWhole = signal(false);
@@ -72,6 +74,11 @@ export function createLimiters({ rpc, connection }: LimitersOptions): Limiters {
     }
   }
 
-  const watch: OpenWatch = keepOpen({ read, onLost: (error) => connection.lost(failureText(error)) });
+  function onLost(error: unknown): void {
+    if (isUnauthenticated(error)) account.review();
+    connection.lost(failureText(error));
+  }
+
+  const watch: OpenWatch = keepOpen({ read, onLost });
   return { byName, version, isWhole, reopen: watch.reopen };
 }

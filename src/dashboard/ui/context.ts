@@ -4,6 +4,7 @@ import type { ReadonlySignal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Rpc } from "../api/rpc.ts";
+import type { Account } from "../store/account.ts";
 import type { Connection } from "../store/connection.ts";
 import type { Limiters } from "../store/limiters.ts";
 import type { Navigation } from "../store/navigation.ts";
@@ -14,6 +15,7 @@ import type { Recent } from "../store/recent.ts";
 
 export interface Page {
   readonly rpc: Rpc;
+  readonly account: Account;
   readonly connection: Connection;
   readonly limiters: Limiters;
   readonly navigation: Navigation;

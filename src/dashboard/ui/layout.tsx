@@ -13,7 +13,7 @@ const ROOMS: readonly { readonly view: View; readonly label: string; readonly ki
 ];
 
 export function Layout({ children }: { readonly children: ComponentChildren }) {
-  const { connection, navigation, announcement } = usePage();
+  const { connection, navigation, account, announcement } = usePage();
   const liveness = connection.liveness.value;
   const { kind } = navigation.route.value.view;
   return (
@@ -32,7 +32,8 @@ export function Layout({ children }: { readonly children: ComponentChildren }) {
             </a>
           ))}
         </nav>
-        <LivenessMark liveness={liveness} />
+        {!account.isAsking.value && <LivenessMark liveness={liveness} />}
+        <AccountMark />
       </header>
       <main id="content" tabIndex={-1}>
         {children}
@@ -42,6 +43,32 @@ export function Layout({ children }: { readonly children: ComponentChildren }) {
         {announcement.value}
       </p>
     </div>
+  );
+}
+
+/** Who the page's calls are made by, where the server asks. */
+function AccountMark() {
+  const { account, notices } = usePage();
+  const self = account.self.value;
+  if (!self?.asks || account.isAsking.value) return null;
+  const logOut = () =>
+    account
+      .logOut()
+      .catch(() => notices.say({ kind: "failed", text: "Not logged out: the server cannot be reached." }));
+  return (
+    <p class="account">
+      {self.caller}{" "}
+      {self.byLogin && (
+        <button type="button" onClick={logOut}>
+          Log out
+        </button>
+      )}
+      {self.kind === "anonymous" && (
+        <button type="button" onClick={account.ask}>
+          Log in
+        </button>
+      )}
+    </p>
   );
 }
 

@@ -7,17 +7,19 @@ import { usePage } from "../ui/context.ts";
 import { LimiterPage } from "./limiter/limiter.tsx";
 import { OverviewPage } from "./overview/overview.tsx";
 
+const loadLogin = async () => (await import("./login/login.tsx")).LoginPage;
 const loadBoard = async () => (await import("./board/board.tsx")).BoardPage;
 const loadBoards = async () => (await import("./board/boards.tsx")).BoardsPage;
 const loadServer = async () => (await import("./server/server.tsx")).ServerPage;
 
 export function CurrentView() {
-  const { navigation } = usePage();
+  const { navigation, account } = usePage();
   const { view } = navigation.route.value;
   const title = titleOf(view);
   useEffect(() => {
     document.title = title;
   }, [title]);
+  if (account.isAsking.value) return <Late key="login" load={loadLogin} show={(Page) => <Page />} />;
   switch (view.kind) {
     case "overview":
       return <OverviewPage />;

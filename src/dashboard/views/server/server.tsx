@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { formatRoughly } from "../../../text/duration.ts";
 import { formatCount, formatInstant, formatNumber } from "../../../text/number.ts";
+import { failureText } from "../../api/failure.ts";
 import type { ServerConfig, ServerStatus } from "../../api/server-calls.ts";
 import { serverSentence, settingsOf } from "../../model/server-words.ts";
 import { createPoll } from "../../store/poll.ts";
@@ -17,14 +18,26 @@ const PATIENCE = 2_000;
 export function ServerPage() {
   const { rpc, probe, connection, overview } = usePage();
   const config = useMemo(() => signal<ServerConfig | undefined>(undefined), []);
+  const failure = useMemo(() => signal(""), []);
   useEffect(() => {
     const read = async () => {
-      config.value = await rpc.server.config();
+      try {
+        config.value = await rpc.server.config();
+      } catch (error) {
+        failure.value = failureText(error);
+      }
     };
     return createPoll({ read, pace: PACE, patience: PATIENCE }).close;
-  }, [rpc, config]);
+  }, [rpc, config, failure]);
   const known = config.value;
-  if (known === undefined) return <h1>Server</h1>;
+  if (known === undefined) {
+    return (
+      <>
+        <h1>Server</h1>
+        {failure.value !== "" && <p>Its configuration is not shown: {failure.value}.</p>}
+      </>
+    );
+  }
   const { totals } = overview.census.value;
   const since = known.startTime === undefined ? undefined : new Date(known.startTime);
   const { isWell, words } = serverSentence(probe.health.value, known.status, known.readTime);
