@@ -10,6 +10,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { digestOf } from "../../src/server/auth/static-tokens.ts";
 import { buildForSources } from "../../tools/build-dashboard.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { scrape } from "../support/scrape.ts";
@@ -78,17 +79,20 @@ const REBOUND: Stand = (port) => ({ page: `http://rebound.test:${port}/evil`, ta
 /** What the page does; it says nothing of what came of it, since it mostly does not know. */
 type Attack = (page: Page, target: string) => Promise<unknown>;
 
+function submit(page: Page, action: string, name: string, value: string): Promise<void> {
+  return page.evaluate(
+    ([to, field, text]) => {
+      const form = Object.assign(document.createElement("form"), { action: to, method: "post", enctype: "text/plain" });
+      form.append(Object.assign(document.createElement("input"), { name: field, value: text }));
+      document.body.append(form);
+      form.submit();
+    },
+    [action, name, value] as const,
+  );
+}
+
 const POSTS: Readonly<Record<string, Attack>> = {
-  "a form": (page, target) =>
-    page.evaluate(
-      ([action, name, value]) => {
-        const form = Object.assign(document.createElement("form"), { action, method: "post", enctype: "text/plain" });
-        form.append(Object.assign(document.createElement("input"), { name, value }));
-        document.body.append(form);
-        form.submit();
-      },
-      [target + CREATE, NAME, VALUE] as const,
-    ),
+  "a form": (page, target) => submit(page, target + CREATE, NAME, VALUE),
   "fetch without CORS": (page, target) =>
     page.evaluate(
       ([url, body]) => fetch(url, { method: "POST", mode: "no-cors", credentials: "include", body }).then(() => {}),
@@ -210,6 +214,62 @@ test("no page of others has the dashboard in a frame", async () => {
   expect(await shown(false)).toBe(false);
   // Control: without the policy it has.
   expect(await shown(true)).toBe(true);
+});
+
+describe("where callers are asked who they are", () => {
+  const TOKEN = `bp_ann_${Buffer.alloc(32, 1).toString("base64url")}`;
+  const AUTH = { tokens: [{ name: "ann", sha256: [digestOf(TOKEN).toString("hex")] }] };
+
+  async function startAsking(isOpen: boolean) {
+    const server = await startTestServer(`auth: ${JSON.stringify(AUTH)}\n`);
+    onTestFinished(() => server[Symbol.asyncDispose]());
+    return { server, relay: await startRelay(server.url, { isOpen }) };
+  }
+
+  it.each([
+    ["another site", ELSEWHERE],
+    ["another port of this machine", OTHER_PORT],
+  ])("a page of %s logs nobody in by a token of its own", async (_where, stand) => {
+    const loggedIn = async (isOpen: boolean) => {
+      const { relay } = await startAsking(isOpen);
+      const { page: at, target } = stand(relay.port);
+      const page = await open(at);
+      await submit(page, `${target}/login`, `{"token":"${TOKEN}","more":"`, '"}');
+      await expect.poll(() => relay.answers.length).toBeGreaterThan(0);
+      await page.waitForLoadState();
+      return [relay.answers[0], (await page.context().cookies(target)).length];
+    };
+    expect(await loggedIn(false)).toEqual(["POST /login 403", 0]);
+    // Control.
+    expect(await loggedIn(true)).toEqual(["POST /login 200", 1]);
+  });
+
+  it.each(["a form", "fetch without CORS", "a beacon"])(
+    "the login of a person is of no use to another port of the machine, by %s: its cookie comes along, and does not count",
+    async (by) => {
+      const isStolenWith = async (isOpen: boolean) => {
+        const { server, relay } = await startAsking(isOpen);
+        const { page: at, target } = OTHER_PORT(relay.port);
+        const page = await open(`${target}/nothing`);
+        const status = await page.evaluate(async (token) => {
+          const headers = { "content-type": "application/json" };
+          return (await fetch("/login", { method: "POST", headers, body: JSON.stringify({ token }) })).status;
+        }, TOKEN);
+        expect(status).toBe(200);
+        await page.goto(at);
+        await POSTS[by]?.(page, target);
+        const asked = () => relay.answers.filter((answer) => answer.includes("CreateLimiter"));
+        await expect.poll(() => asked().length).toBeGreaterThan(0);
+        const bearer = { "content-type": "application/json", authorization: `Bearer ${TOKEN}` };
+        const list = `${server.url}/ggen.backpressure.v1.LimiterService/ListLimiters`;
+        const listed = await fetch(list, { method: "POST", headers: bearer, body: "{}" });
+        return (await listed.text()).includes("stolen");
+      };
+      expect(await isStolenWith(false)).toBe(false);
+      // Control.
+      expect(await isStolenWith(true)).toBe(true);
+    },
+  );
 });
 
 test("the own page is a page like any other, and reaches what others do not", async () => {

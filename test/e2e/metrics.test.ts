@@ -225,7 +225,7 @@ test("a reader that does not read holds one of two places, and others are told s
     const socket = connectTo(Number(port), hostname);
     onTestFinished(() => void socket.destroy());
     await once(socket, "connect");
-    socket.write("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
+    socket.write("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n");
     await once(socket, "readable");
     return socket;
   };

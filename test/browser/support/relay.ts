@@ -19,8 +19,8 @@ const PERMISSION = {
 };
 
 /**
- * `isOpen`: nothing of a request says which page has sent it, and what it carries passes for JSON; any page may read the answer, and frame
- * it. So a server would do that does not look.
+ * `isOpen`: each request passes for one of the own page, and what it carries for JSON; any page may read the answer, and frame it. So a
+ * server would do that does not look.
  */
 export async function startRelay(url: string, { isOpen = false } = {}): Promise<Relay> {
   const answers: string[] = [];
@@ -51,7 +51,8 @@ function pass(
 ): void {
   const { method, headers } = request;
   const unsaid = Object.fromEntries(Object.entries(headers).filter(([name]) => !TELLING.test(name)));
-  const passed = isOpen ? { ...unsaid, ...(method === "POST" && { "content-type": "application/json" }) } : headers;
+  const own = { ...unsaid, "sec-fetch-site": "same-origin" };
+  const passed = isOpen ? { ...own, ...(method === "POST" && { "content-type": "application/json" }) } : headers;
   const onward = forward(`${url}${request.url}`, { method, headers: passed }, (answer) => {
     const { "content-security-policy": policy, ...others } = answer.headers;
     note(answer.statusCode ?? 0);
