@@ -169,9 +169,8 @@ describe("a login", () => {
     const other = await start({ workers: 0 });
     const strange = await cookieOf(other.url);
     const own = await cookieOf(url);
-    const changed = own
-      .replace(/.$/, (last) => (last === "A" ? "B" : "A"))
-      .replace(/=./, (first) => (first === "=A" ? "=B" : "=A"));
+    // A character of the ciphertext; the last one may have bits that stand for nothing.
+    const changed = `${own.slice(0, -9)}${own.at(-9) === "A" ? "B" : "A"}${own.slice(-8)}`;
     for (let count = 0; count < 15; count++) {
       expect(await callWith(url, strange)).toBe(401);
       expect(await callWith(url, changed)).toBe(401);
