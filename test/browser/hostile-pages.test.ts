@@ -26,10 +26,8 @@ let browser: Browser;
 let site: { readonly port: number; close(): void };
 
 beforeAll(async () => {
-  // Names that lead here, as those of a hostile name server would.
-  const rules = "MAP evil.test 127.0.0.1,MAP rebound.test 127.0.0.1";
   [browser, site] = await Promise.all([
-    launchChromium(`--host-resolver-rules=${rules}`),
+    launchChromium({ namesOfThisMachine: ["evil.test", "rebound.test"] }),
     serveSite(),
     buildForSources(),
   ]);
