@@ -57,6 +57,7 @@ export async function createOwner({ config, clock, store, log, tracer, audit }: 
     machine: { maxWaiters, maxLimiters, fencingEpoch, callerBounds },
     keepsHistory: true,
     tracer,
+    onLearned: (state) => sayLearned(state, log),
   });
   const boards = createEmbeddedBoardEngine({ clock, store, limiters: engine, maxBoards, callerBounds, tracer });
   store.forgetFound();
@@ -95,6 +96,14 @@ export async function createOwner({ config, clock, store, log, tracer, audit }: 
       await engine.close();
     },
   };
+}
+
+/** One line, however many limiters there are. */
+function sayLearned({ leases, waiters }: State, log: Log): void {
+  log.info(
+    { event: "learned", leases: leases.size, waiters: waiters.size },
+    "every lease from before the restart has been resumed or has ended: new leases are granted",
+  );
 }
 
 /** Which of the file's versions it was. */

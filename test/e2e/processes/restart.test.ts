@@ -23,6 +23,7 @@ const { tryAcquire, release, renew } = AdmissionService.method;
 const { createLimiter, getLimiter, listLeases, listLimiters } = LimiterService.method;
 
 /** The line of a server that grants nothing yet. */
+const LEARNED = /new leases are granted$/;
 const LEARNS = /no new ones are granted until the longest ttl has passed/;
 
 const requestId = (name: string) => name.padEnd(22, "-");
@@ -223,6 +224,8 @@ test("where leases are not kept, a start grants nothing until those of before ha
   expect(result.value).toMatchObject({ reason: Reason.LEARNING });
   await hold(client, "db");
   expect(performance.now() - begun).toBeGreaterThan(4_000);
+  // Said once: the one before the grant that was waited for, and no other.
+  expect(await server.process.logged(LEARNED)).toMatchObject({ level: 30, event: "learned", leases: 1, waiters: 0 });
 });
 
 test("so does one after a run that was stopped in order and one that was not, with leases of the same ttl", async () => {

@@ -309,3 +309,44 @@ describe("news", () => {
     expect(clock.scheduled).toBeLessThanOrEqual(1);
   });
 });
+
+describe("a start that may not know every lease", () => {
+  const learning = () => {
+    const clock = createFakeClock();
+    const learned: number[] = [];
+    const engine = createEmbeddedEngine({
+      clock,
+      store: { ...createMemoryStore(), incompleteFor: 5 * SECOND },
+      machine: { maxWaiters: 10 },
+      onLearned: (state) => learned.push(state.learning ? Number.NaN : clock.now()),
+    });
+    return { clock, engine, learned };
+  };
+
+  test("says once that it has learnt, when it grants again", () => {
+    const { clock, learned } = learning();
+    clock.advance(5 * SECOND - 1);
+    expect(learned).toEqual([]);
+    clock.advance(600 * SECOND);
+    expect(learned).toEqual([5 * SECOND]);
+  });
+
+  test.each([
+    ["stops to grant", "stopGranting"],
+    ["is closed", "close"],
+  ] as const)("says nothing where it %s before", (_what, end) => {
+    const { clock, engine, learned } = learning();
+    engine[end]();
+    clock.advance(600 * SECOND);
+    expect(learned).toEqual([]);
+  });
+});
+
+test("a start that knows every lease has nothing to learn", () => {
+  const clock = createFakeClock();
+  let said = 0;
+  const onLearned = () => (said += 1);
+  createEmbeddedEngine({ clock, store: createMemoryStore(), machine: { maxWaiters: 10 }, onLearned });
+  clock.advance(600 * SECOND);
+  expect(said).toBe(0);
+});

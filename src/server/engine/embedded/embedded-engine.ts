@@ -41,6 +41,8 @@ export interface EmbeddedEngineOptions {
   readonly keepsHistory?: boolean;
   /** Takes the spans of what sampled requests wait for and hold; unset: none are made. */
   readonly tracer?: Pick<Tracer, "add"> | undefined;
+  /** Called when the learning after the start is over, and leases are granted again; not where the engine is closed before. */
+  readonly onLearned?: (state: State) => void;
   /** Sees the machine after each turn: tests hold its invariants to it. */
   readonly inspect?: (state: State) => void;
 }
@@ -64,7 +66,7 @@ const NEWS_INTERVAL = 250_000;
 const TOLD_AT_ONCE = 4;
 
 export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
-  const { clock, store, keepsHistory = false, tracer, inspect } = options;
+  const { clock, store, keepsHistory = false, tracer, onLearned = IGNORE, inspect } = options;
   const { wallTime } = clock;
   const { incompleteFor } = store;
   const machine = createMachine({ ...options.machine, learning: incompleteFor > 0 });
@@ -120,7 +122,9 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
     if (forgotten.length > 0) store.keep(forgotten);
     settle();
     if (!state.learning) return;
-    stopLearning = clock.schedule(clock.now() + incompleteFor, false, () => run(END_LEARNING, IGNORE, IGNORE));
+    stopLearning = clock.schedule(clock.now() + incompleteFor, false, () =>
+      run(END_LEARNING, () => onLearned(state), IGNORE),
+    );
   }
 
   /** What is looked at is looked at as of now. */
