@@ -103,15 +103,21 @@ test("calls are counted by protocol, method and status, over all threads that ca
   const client = server.connect({ protocol: "connect", httpVersion: "2" });
   await client.call(tryAcquire, ask);
   await client.call(tryAcquire, { claims: [{ limiter: "gone" }] }).catch(() => {});
+  const unknown = ["a.B/C", "a.B/D"];
+  for (const path of unknown) {
+    const headers = { "content-type": "application/json" };
+    await (await fetch(`${server.url}/${path}`, { method: "POST", headers, body: "{}" })).text();
+  }
   const read = await scrape(server.url);
-  const counted = (system: string, code: string) =>
+  const counted = (system: string, code: string, method = "ggen.backpressure.v1.AdmissionService/TryAcquire") =>
     read.value(
       `rpc_server_call_duration_seconds_count{rpc_system_name="${system}",` +
-        `rpc_method="ggen.backpressure.v1.AdmissionService/TryAcquire",rpc_response_status_code="${code}"}`,
+        `rpc_method="${method}",rpc_response_status_code="${code}"}`,
     );
   expect(counted("grpc", "OK")).toBe(calls);
   expect(counted("connectrpc", "OK")).toBe(1);
   expect(counted("connectrpc", "NOT_FOUND")).toBe(1);
+  expect(counted("connectrpc", "UNIMPLEMENTED", "_OTHER")).toBe(unknown.length);
 });
 
 test("streams and connections are counted while they are open", async () => {

@@ -13,18 +13,10 @@ import type { ServerStream } from "../../../src/server/service/rpc.ts";
 import { createRpcService } from "../../../src/server/service/rpc.ts";
 import { type CallTimes, createCallTimes, statusName } from "../../../src/server/transport/rpc/call-times.ts";
 import { draining } from "../../../src/server/wire/error-wire.ts";
+import { endedOf } from "./support/ended.ts";
 import { startGrpc, startWeb } from "./support/ports.ts";
 
 const ASK = { claims: [{ limiter: "db" }] };
-
-/** How many calls ended, by protocol, method and status. */
-function endedOf(times: CallTimes): Record<string, number> {
-  const ended = times.read().ended.map(({ system, method, code, times: { counts } }) => {
-    const name = `${system} ${method.split("/")[1]} ${statusName(code)}`;
-    return [name, counts.reduce((a, b) => a + b, 0)] as const;
-  });
-  return Object.fromEntries(ended);
-}
 
 const openStreams = (times: CallTimes) =>
   Object.fromEntries(times.read().streams)[`${AdmissionService.typeName}/Acquire`];

@@ -5,6 +5,7 @@ import { connect as connectTcp } from "node:net";
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { createSystemClock } from "../../../src/server/clock.ts";
 import {
   AcquireRequestSchema,
   AdmissionService,
@@ -14,6 +15,7 @@ import {
   SessionRequestSchema,
   SessionService,
 } from "../../../src/server/gen/ggen/backpressure/v1/session_service_pb.ts";
+import { createCallTimes } from "../../../src/server/transport/rpc/call-times.ts";
 import { createDispatcher } from "../../../src/server/transport/rpc/dispatch.ts";
 import { WireError } from "../../../src/server/wire/error-wire.ts";
 import { callOf } from "../../support/call-of.ts";
@@ -122,7 +124,7 @@ describe.each(PORTS)("on the %s port", (_name, start) => {
     const client = connectHttp2(address, { settings: { enablePush: false } });
     const large = { "x-large": "x".repeat(2 * LIMITS.maxMetadataBytes) };
     await outcomeOf(openGrpcCall(client, pathOf(acquire), large));
-    expect(linesOf(log)).toEqual([["a call is refused", "Acquire", undefined]]);
+    expect(linesOf(log)).toEqual([["a call is refused", "Acquire", Code.ResourceExhausted]]);
   });
 });
 
@@ -162,9 +164,14 @@ test.each([
 
 test("nothing is put together for a level that is off", () => {
   const log = createMemoryLog();
-  const dispatcher = createDispatcher({ services: [], log: { ...log, isDebugging: false } });
+  const dispatcher = createDispatcher({
+    services: [],
+    times: createCallTimes(createSystemClock()),
+    log: { ...log, isDebugging: false },
+  });
   dispatcher.began(acquire, callOf());
-  dispatcher.refused(acquire, FULL);
+  dispatcher.refused(acquire, FULL, callOf());
+  dispatcher.refusedEarly({ path: pathOf(acquire), system: "grpc", arrivedAt: 0 }, FULL);
   expect(dispatcher.errorOf(acquire, FULL, callOf())).toBe(FULL);
   expect(log.lines).toEqual([]);
 });

@@ -3,6 +3,9 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import { Metadata } from "@grpc/grpc-js";
 
+/** Stands in headers that a method has answered with, and is never sent. */
+export const BY_METHOD = Symbol("by a method");
+
 /** Binary values are sent without padding ("implementations should emit un-padded values"). */
 export class Trailers extends Metadata {
   override clone(): Trailers {
@@ -12,7 +15,8 @@ export class Trailers extends Metadata {
   }
 
   override toHttp2Headers(): OutgoingHttpHeaders {
-    const headers = super.toHttp2Headers();
+    const headers: OutgoingHttpHeaders & { [BY_METHOD]?: true } = super.toHttp2Headers();
+    headers[BY_METHOD] = true;
     for (const [name, value] of Object.entries(headers)) {
       if (!name.endsWith("-bin")) continue;
       headers[name] = Array.isArray(value) ? value.map(withoutPadding) : withoutPadding(String(value));
@@ -37,6 +41,6 @@ class NoTrailers extends Metadata {
   }
 }
 
-const NO_MESSAGE: OutgoingHttpHeaders = Object.freeze({ "grpc-message": undefined });
+const NO_MESSAGE: OutgoingHttpHeaders = Object.freeze({ "grpc-message": undefined, [BY_METHOD]: true });
 
 export const OK_TRAILERS: Metadata = new NoTrailers();

@@ -15,11 +15,12 @@ import { createPort } from "../port/port.ts";
 import { guardHandshakes, tlsOptions } from "../port/tls-listener.ts";
 import type { Timed } from "../rpc/call-times.ts";
 import { createCallerCheck } from "../rpc/caller-check.ts";
-import { createDispatcher } from "../rpc/dispatch.ts";
+import { createDispatcher, type EarlyRequest } from "../rpc/dispatch.ts";
 import { givingBackPaths, openEndedPaths, streamingPaths } from "../rpc/method-paths.ts";
 import { clampGrpcTimeout } from "../rpc/timeouts.ts";
 import { noteDueTime } from "./due.ts";
 import { createGrpcHttp2 } from "./http2-server.ts";
+import { onLibraryAnswer } from "./library-answers.ts";
 import { addService } from "./methods.ts";
 import { refuseCall, refuseForeign } from "./request.ts";
 import { createGrpcBeneath } from "./underlying-stream.ts";
@@ -39,7 +40,7 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
   const sessions = createHttp2Sessions({ server: http2Server, limits, liveness, clock });
   const guard = createRequestGuard(clock);
   const readers = createReaderGuard(clock, liveness);
-  const dispatcher = createDispatcher({ services, log, spans, onRefused });
+  const dispatcher = createDispatcher({ services, times, log, spans, onRefused });
   const beneath = createGrpcBeneath(sessions);
   const callers = createCallerCheck({ authenticator, quotas, givingBack: givingBackPaths(services) });
   for (const service of services) addService(grpc, service, { dispatcher, times, beneath, callers, readers, clock });
@@ -49,15 +50,16 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
   spreadStreams({
     server: http2Server,
     sessions,
-    dispatcher,
+    onRefused: (headers, no) => dispatcher.refusedEarly(arrived(headers), no),
     maxMetadataBytes: limits.maxMetadataBytes,
     clock,
     before(stream, headers, flags) {
-      const path = headers[":path"] ?? "";
+      const request = arrived(headers);
+      const { path } = request;
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) guard.watch(stream, openEnded.has(path));
       const foreign = refuseForeign(stream, headers);
       if (foreign !== undefined) {
-        dispatcher.refused(path, foreign);
+        dispatcher.refusedEarly(request, foreign);
         return false;
       }
       // Deadlines count from here on, whatever making sure of the caller takes.
@@ -66,27 +68,38 @@ export function createGrpcTransport(options: TransportOptions & Timed): Transpor
       if (typeof timeout === "string") headers[TIMEOUT_HEADER] = clampGrpcTimeout(timeout);
       const { socket } = (stream.session && sessions.of(stream.session)) ?? {};
       const identity = callers.identify(socket, path, { authorization: headers.authorization });
-      if (identity instanceof Promise) return identity.then((caller) => letIn(stream, headers, caller));
-      return letIn(stream, headers, identity);
+      if (identity instanceof Promise) return identity.then((caller) => letIn(stream, headers, request, caller));
+      return letIn(stream, headers, request, identity);
     },
   });
 
-  function letIn(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, caller: Identity): boolean {
-    const path = headers[":path"] ?? "";
+  function arrived(headers: IncomingHttpHeaders): EarlyRequest {
+    return { path: headers[":path"] ?? "", system: "grpc", arrivedAt: clock.now() };
+  }
+
+  function letIn(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    request: EarlyRequest,
+    caller: Identity,
+  ): boolean {
+    const { path } = request;
     if (stream.closed || stream.destroyed) return false;
-    if (caller === undefined) return refuse(stream, path, unauthenticated());
+    if (caller === undefined) return refuse(stream, request, unauthenticated());
     const { socket } = (stream.session && sessions.of(stream.session)) ?? {};
     const no = callers.refusalOf(caller, socket, path);
-    if (no !== undefined) return refuse(stream, path, no);
+    if (no !== undefined) return refuse(stream, request, no);
+    // A method whose requests go on begins with its headers.
+    if (!openEnded.has(path)) onLibraryAnswer(stream, (answer) => dispatcher.refusedEarly(request, answer));
     // grpc-js copies the headers at once, and with them whatever a client has written there.
     if (streaming.has(path) || !callers.isOpen) beneath.label(stream, headers, caller);
     else beneath.leaveUnlabelled(headers);
     return true;
   }
 
-  function refuse(stream: ServerHttp2Stream, path: string, error: WireError): false {
+  function refuse(stream: ServerHttp2Stream, request: EarlyRequest, error: WireError): false {
     refuseCall(stream, error);
-    dispatcher.refused(path, error);
+    dispatcher.refusedEarly(request, error);
     return false;
   }
 

@@ -11,14 +11,19 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Clock } from "../../clock.ts";
-import type { Dispatcher } from "../rpc/dispatch.ts";
+import { Code } from "../../wire/error-wire.ts";
+import type { RefusedCall } from "../rpc/dispatch.ts";
 import { type Http2Sessions, refuseStream } from "./sessions.ts";
 
 /** Streams that one session may have handed on in one turn of the event loop; what comes beyond waits for the next. */
 const STREAMS_A_TURN = 100;
 
-const METADATA_TOO_LARGE = { message: "its metadata is larger than max_metadata_bytes" };
-const TOO_MANY_OPEN = { message: "its connection has too many streams open" };
+/** With the codes that gRPC makes of the resets with which such streams end. */
+const METADATA_TOO_LARGE = {
+  code: Code.ResourceExhausted,
+  message: "its metadata is larger than max_metadata_bytes",
+};
+const TOO_MANY_OPEN = { code: Code.Unavailable, message: "its connection has too many streams open" };
 
 type Arrival = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: string[]];
 
@@ -32,7 +37,8 @@ type Arrival = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: 
 export function spreadStreams(options: {
   readonly server: Http2Server;
   readonly sessions: Http2Sessions;
-  readonly dispatcher: Dispatcher;
+  /** A stream was reset, for what it is one too many of. */
+  readonly onRefused: (headers: IncomingHttpHeaders, no: RefusedCall) => void;
   readonly maxMetadataBytes: number;
   readonly clock: Clock;
   /**
@@ -45,7 +51,7 @@ export function spreadStreams(options: {
     flags: number,
   ) => boolean | Promise<boolean>;
 }): void {
-  const { server, sessions, dispatcher, maxMetadataBytes, clock, before } = options;
+  const { server, sessions, onRefused, maxMetadataBytes, clock, before } = options;
   const listeners = server.listeners("stream");
   server.removeAllListeners("stream");
   const pass = (arrival: Arrival) => {
@@ -90,11 +96,11 @@ export function spreadStreams(options: {
     // Node holds a client to the limit from when it has confirmed our settings, which it need never do.
     if (stream.session?.pendingSettingsAck && sizeOf(rawHeaders) > maxMetadataBytes) {
       refuseStream(stream, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      dispatcher.refused(headers[":path"] ?? "", METADATA_TOO_LARGE);
+      onRefused(headers, METADATA_TOO_LARGE);
       return;
     }
     if (stream.session && sessions.of(stream.session)?.count(stream) === false) {
-      dispatcher.refused(headers[":path"] ?? "", TOO_MANY_OPEN);
+      onRefused(headers, TOO_MANY_OPEN);
       return;
     }
     if (!isTurning) {

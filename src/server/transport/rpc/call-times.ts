@@ -16,6 +16,8 @@ export const OK = 0;
 export interface CallTimes {
   /** Where the calls of a method over a protocol are counted; always the same. */
   of(method: DescMethod, system: RpcSystem): MethodTimes;
+  /** Counts a call that was refused before it came to its method. Undefined: there is no such method. */
+  refused(method: DescMethod | undefined, system: RpcSystem, code: StatusCode, arrivedAt: number): void;
   /** Returns what has been counted, in plain values. */
   read(): CallFigures;
 }
@@ -34,7 +36,7 @@ export interface CallFigures {
 
 export interface EndedCalls {
   readonly system: RpcSystem;
-  /** `package.Service/Method`. */
+  /** `package.Service/Method`; of calls of no method that there is `_OTHER`, as the conventions have it. */
   readonly method: string;
   readonly code: StatusCode;
   readonly times: HistogramCounts;
@@ -47,26 +49,37 @@ const BOUNDS = boundsInSeconds(
   ...[30, 60, 300, 3_600],
 );
 
+/** All methods that there are not: whatever clients ask for, it is one label. */
+const OTHER = "_OTHER";
+
 export function createCallTimes(clock: Clock): CallTimes {
-  const systems = { grpc: new Map<DescMethod, MethodTimes>(), connectrpc: new Map<DescMethod, MethodTimes>() };
+  const systems = {
+    grpc: new Map<DescMethod | undefined, MethodTimes>(),
+    connectrpc: new Map<DescMethod | undefined, MethodTimes>(),
+  };
+
+  function of(method: DescMethod | undefined, system: RpcSystem): MethodTimes {
+    let times = systems[system].get(method);
+    if (times === undefined) {
+      times = new MethodTimes(clock);
+      systems[system].set(method, times);
+    }
+    return times;
+  }
+
   return {
-    of(method, system) {
-      let times = systems[system].get(method);
-      if (times === undefined) {
-        times = new MethodTimes(clock);
-        systems[system].set(method, times);
-      }
-      return times;
-    },
+    of,
+    refused: (method, system, code, arrivedAt) => of(method, system).took(clock.now() - arrivedAt, code),
     read() {
       const ended: EndedCalls[] = [];
       const streams = new Map<string, number>();
       for (const system of ["grpc", "connectrpc"] as const) {
         for (const [method, times] of systems[system]) {
-          const name = nameOf(method);
+          const name = method === undefined ? OTHER : nameOf(method);
           for (const [code, histogram] of times.byCode)
             ended.push({ system, method: name, code, times: histogram.copy() });
-          if (method.methodKind !== "unary") streams.set(name, (streams.get(name) ?? 0) + times.underWay);
+          if (method !== undefined && method.methodKind !== "unary")
+            streams.set(name, (streams.get(name) ?? 0) + times.underWay);
         }
       }
       return { ended, streams: [...streams] };
@@ -94,12 +107,17 @@ export class MethodTimes {
   /** To be called once for each that began. */
   ended(beganAt: number, code: StatusCode): void {
     this.underWay -= 1;
+    this.took(this.#clock.now() - beganAt, code);
+  }
+
+  /** `micros`: how long a call took that is over. */
+  took(micros: number, code: StatusCode): void {
     let histogram = this.byCode.get(code);
     if (histogram === undefined) {
       histogram = new Histogram(BOUNDS);
       this.byCode.set(code, histogram);
     }
-    histogram.record(this.#clock.now() - beganAt);
+    histogram.record(micros);
   }
 }
 

@@ -6,7 +6,8 @@ import type { Log, LogFields } from "../../log.ts";
 import type { Call, CallSpans, RpcService } from "../../service/rpc.ts";
 import { internalError, invalidRequest, WireError } from "../../wire/error-wire.ts";
 import { violationsByRules, violationsOf } from "../../wire/validate.ts";
-import { nameOf } from "./method-paths.ts";
+import type { RpcSystem, Timed } from "./call-times.ts";
+import { nameOf, pathOf } from "./method-paths.ts";
 
 export interface Dispatcher {
   /** A call has come: begins its span, if it is sampled, and writes to the debug log; to be called once for each. */
@@ -19,18 +20,28 @@ export interface Dispatcher {
   refusedFirst(method: DescMethod, error: WireError, call: Call): void;
   /** Returns what the caller hears of something that was thrown. A refusal is logged as below, a bug whole, as an error. */
   errorOf(method: DescMethod, thrown: unknown, call: Call): WireError;
-  /** Writes to the debug log why a call is refused. `method`: the path of one that is none of the contract's. */
-  refused(method: DescMethod | string, no: RefusedCall, call?: Call): void;
+  /** Writes to the debug log why a call is refused. */
+  refused(method: DescMethod, no: RefusedCall, call: Call): void;
+  /** A request is refused before it has come to a method: counts it, if it is a call, and writes that to the debug log. */
+  refusedEarly(request: EarlyRequest, no: RefusedCall): void;
+}
+
+/** A request that nothing is known of but its headers. */
+export interface EarlyRequest {
+  readonly path: string;
+  readonly system: RpcSystem;
+  readonly arrivedAt: number;
 }
 
 export interface RefusedCall {
-  readonly code?: Code;
+  /** Undefined: the request is no call. */
+  readonly code?: Code | undefined;
   /** HTTP's, where that is all that the answer says. */
   readonly status?: number;
   readonly message: string;
 }
 
-export interface DispatcherOptions {
+export interface DispatcherOptions extends Timed {
   readonly services: readonly RpcService[];
   readonly log: Log;
   readonly spans?: CallSpans | undefined;
@@ -41,21 +52,25 @@ export interface DispatcherOptions {
 const NOTHING = () => {};
 
 /** Checks every request type once, since the first use of a type compiles its rules, which takes tens of ms. */
-export function createDispatcher({ services, log, spans, onRefused = NOTHING }: DispatcherOptions): Dispatcher {
+export function createDispatcher({ services, times, log, spans, onRefused = NOTHING }: DispatcherOptions): Dispatcher {
   for (const { descriptor } of services) {
     for (const { input } of descriptor.methods) violationsByRules(input, create(input));
   }
 
   // Calls pass here by the thousand a second: a line that is not written is not put together.
-  function refused(method: DescMethod | string, no: RefusedCall, call?: Call): void {
+  function refused(method: DescMethod, no: RefusedCall, call: Call): void {
     if (no instanceof WireError) onRefused(no);
-    if (!log.isDebugging) return;
-    const { code, status, message } = no;
-    const name = typeof method === "string" ? method.replace(/^\//, "") : nameOf(method);
-    log.debug(
-      { event: "call-refused", method: name, code, status, error: message, ...traceOf(call) },
-      "a call is refused",
-    );
+    if (log.isDebugging) sayRefused(nameOf(method), no, call);
+  }
+
+  function refusedEarly({ path, system, arrivedAt }: EarlyRequest, no: RefusedCall): void {
+    if (no instanceof WireError) onRefused(no);
+    if (no.code !== undefined) times.refused(methods.get(path), system, no.code, arrivedAt);
+    if (log.isDebugging) sayRefused(path.replace(/^\//, ""), no);
+  }
+
+  function sayRefused(method: string, { code, status, message }: RefusedCall, call?: Call): void {
+    log.debug({ event: "call-refused", method, code, status, error: message, ...traceOf(call) }, "a call is refused");
   }
 
   function check(method: DescMethod, message: Message): void {
@@ -64,6 +79,9 @@ export function createDispatcher({ services, log, spans, onRefused = NOTHING }: 
     if (violations.length > 0) throw invalidRequest(violations);
   }
 
+  const methods = new Map(
+    services.flatMap(({ descriptor }) => descriptor.methods.map((method) => [pathOf(method), method] as const)),
+  );
   // Health and reflection are asked by machines, all the time.
   const aside = new Set(services.flatMap((service) => (service.aside ? service.descriptor.methods : [])));
   const unchecked = new Set(
@@ -97,6 +115,7 @@ export function createDispatcher({ services, log, spans, onRefused = NOTHING }: 
       return internalError();
     },
     refused,
+    refusedEarly,
   };
 }
 

@@ -32,6 +32,8 @@ export interface WebExchange {
   onCredentialEnd(listener: () => void): void;
   /** Whether its call has come to the function that serves it. */
   begun: boolean;
+  /** The signal that connect-node aborts with what it answers by itself; undefined: it is answered by a status of HTTP alone. */
+  ending: AbortSignal | undefined;
   /** Aborted as soon as the response can no longer reach its client. */
   readonly signal: AbortSignal;
   /** Where a stream that lasts finds a place on its connection; undefined: the connection carries one call at a time. */
@@ -90,6 +92,7 @@ export function createWebExchange(options: WebExchangeOptions): WebExchange {
       else controller.signal.addEventListener("abort", stopWatching, { once: true });
     },
     begun: false,
+    ending: undefined,
     signal: controller.signal,
     places: (aside) => connection?.places(aside),
     howEnded() {

@@ -13,7 +13,7 @@ import type { Http2Sessions } from "../http2/sessions.ts";
 import type { TransportLimits } from "../port/options.ts";
 import type { Timed } from "../rpc/call-times.ts";
 import type { CallerCheck } from "../rpc/caller-check.ts";
-import type { Dispatcher } from "../rpc/dispatch.ts";
+import type { Dispatcher, RefusedCall } from "../rpc/dispatch.ts";
 import { clampConnectTimeout, clampGrpcTimeout } from "../rpc/timeouts.ts";
 import type { Cors } from "./cors.ts";
 import {
@@ -31,6 +31,7 @@ import { addRoutes } from "./methods.ts";
 import type { PageGuard, RequestFacts } from "./page-guard.ts";
 import { refuseWebCall } from "./refuse.ts";
 import { readRest } from "./request-rest.ts";
+import { codeOfRefusal, systemAsked } from "./status.ts";
 import { answerUnknown } from "./unknown.ts";
 
 /** Serves a request that is no RPC; false: it has nothing at this path, and has touched nothing. */
@@ -71,6 +72,10 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     // Messages are small, and what is not decompressed cannot be a bomb.
     acceptCompression: [],
     binaryOptions: { readUnknownFields: false },
+    requestGate: ({ values, signal }) => {
+      const exchange = values.get(exchangeKey);
+      if (exchange !== undefined) exchange.ending = signal;
+    },
   });
   for (const service of services) addRoutes(router, service, { dispatcher, times });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -97,6 +102,9 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     const url = request.url ?? "/";
     const [path = ""] = url.split("?", 1);
     const handler = handlers.get(path);
+    const arrivedAt = clock.now();
+    const refused = (no: RefusedCall) =>
+      dispatcher.refusedEarly({ path, system: systemAsked(request.headers["content-type"]), arrivedAt }, no);
     const tooOld = handler !== undefined && isGrpcOverHttp10(request);
     const isLogin = loginPage.isAskedFor(request);
     const identify = () => {
@@ -117,7 +125,7 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
       if (guardedPage?.isAskedFor(request)) return showGuarded(guardedPage);
       if (!tooOld && pages(request, response)) return undefined;
       const refusal = tooOld ? refuseGrpcOverHttp10(response) : answerUnknown(request, response, services);
-      if (refusal !== undefined) dispatcher.refused(path, refusal);
+      if (refusal !== undefined) refused(refusal);
       return undefined;
     };
     const refusalOf = (caller: Identity) =>
@@ -131,7 +139,7 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
     const refuse = async (error: WireError) => {
       await restOf(request, response);
       refuseWebCall(request, response, error);
-      dispatcher.refused(path, error);
+      if (handler !== undefined) refused(error);
     };
     const letIn = async (handler: UniversalHandler, caller: Identity) => {
       const error = refusalOf(caller);
@@ -145,7 +153,7 @@ export function createWebHandler(options: WebHandlerOptions): (request: WebReque
       await restOf(request, response);
       await writeAnswer(answer, exchange, response);
       if (!exchange.begun && !exchange.signal.aborted) {
-        dispatcher.refused(path, { status: answer.status, message: NO_CALL });
+        refused({ code: codeOfRefusal(exchange), status: answer.status, message: NO_CALL });
       }
     };
     try {

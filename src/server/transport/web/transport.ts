@@ -25,6 +25,7 @@ import { createWebHandler, type GuardedPage, type Pages } from "./handler.ts";
 import { createLoginPage, type OnLogin } from "./login-page.ts";
 import { createPageGuard } from "./page-guard.ts";
 import { shareListener } from "./sniff.ts";
+import { systemAsked } from "./status.ts";
 
 export interface WebTransportOptions extends TransportOptions, Timed {
   /** Which pages of other origins may call. */
@@ -69,7 +70,7 @@ export function createWebTransport(options: WebTransportOptions): Transport {
   const guard = createRequestGuard(clock);
   const readers = createReaderGuard(clock, liveness);
   const openEnded = openEndedPaths(services);
-  const dispatcher = createDispatcher({ services, log, spans, onRefused });
+  const dispatcher = createDispatcher({ services, times, log, spans, onRefused });
   const cors = createCors(options.cors);
   const handle = createWebHandler({
     services,
@@ -91,7 +92,10 @@ export function createWebTransport(options: WebTransportOptions): Transport {
   spreadStreams({
     server: http2,
     sessions,
-    dispatcher,
+    onRefused(headers, no) {
+      const system = systemAsked(headers["content-type"]);
+      dispatcher.refusedEarly({ path: headers[":path"] ?? "", system, arrivedAt: clock.now() }, no);
+    },
     maxMetadataBytes: limits.maxMetadataBytes,
     clock,
     before(stream, headers, flags) {

@@ -28,7 +28,13 @@ export function answerUnknown(
     return undefined;
   }
   answerText(response, 404, `${NOTHING_HERE}\n`);
-  return { status: 404, message: NOTHING_HERE };
+  // Which is what Connect makes of a 404.
+  const code = isConnectCall(request) ? Code.Unimplemented : undefined;
+  return { code, status: 404, message: NOTHING_HERE };
+}
+
+function isConnectCall({ method, headers }: WebRequest): boolean {
+  return method === "POST" && /^application\/(connect\+)?(json|proto)\b/.test(headers["content-type"] ?? "");
 }
 
 const NO_METHOD = "no such method is served here";

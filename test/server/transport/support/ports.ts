@@ -29,6 +29,7 @@ export interface PortOptions {
   readonly clock?: Clock;
   readonly times?: CallTimes;
   readonly tls?: TransportOptions["tls"];
+  readonly authenticator?: TransportOptions["authenticator"];
 }
 
 export const LIMITS: TransportLimits = {
@@ -75,6 +76,7 @@ function transportOptions(
     times: options.times ?? createCallTimes(clock),
     clock,
     tls: options.tls,
+    authenticator: options.authenticator,
     log,
   };
 }
