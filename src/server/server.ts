@@ -143,6 +143,7 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
       loadedAt,
       lastReadTaken: refusedFile === undefined,
       reloadFailures,
+      tls: tls?.figures,
     }),
   });
   const scraper = settings.metrics.listen === undefined ? metrics.scraper : undefined;

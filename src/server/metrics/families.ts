@@ -159,7 +159,7 @@ export const FAMILIES = {
   rpcDuration: histogram("rpc_server_call_duration_seconds", {
     labels: ["rpc_system_name", "rpc_method", "rpc_response_status_code"],
     unit: "seconds",
-    help: "Calls that have ended, from when their method was asked to their status; of a stream that is its whole life.",
+    help: "Calls that have ended, from when their method was asked to their status; of a stream that is its whole life. Those that are refused before, from their arrival; those of no method that there is, as _OTHER.",
     convention: "rpc.server.call.duration",
   }),
   streams: gauge("backpressure_streams", {
@@ -202,6 +202,16 @@ export const FAMILIES = {
   }),
   configReloadFailures: counter("backpressure_config_reload_failures_total", {
     help: "Configuration files that were not taken up, since they could not be read or are not valid.",
+  }),
+  tlsNotAfter: gauge("backpressure_tls_certificate_not_after_timestamp_seconds", {
+    unit: "seconds",
+    help: "Until when the certificate of tls.cert_file that is in force is good. Absent without TLS.",
+  }),
+  tlsLastReloadSuccessful: gauge("backpressure_tls_last_reload_successful", {
+    help: "1 while the files of TLS that were read last are in force, 0 while they cannot be used. Absent without TLS.",
+  }),
+  tlsReloadFailures: counter("backpressure_tls_reload_failures_total", {
+    help: "Changes of the files of TLS that were not taken up, since the files cannot be used. Absent without TLS.",
   }),
   buildInfo: gauge("backpressure_build_info", {
     labels: ["version", "node"],

@@ -3,6 +3,7 @@
 import type { FrontFigures } from "../front/front.ts";
 import type { ThreadFigures } from "../front/thread-meter.ts";
 import type { StoreFigures } from "../store/store.ts";
+import type { TlsFigures } from "../tls/tls-files.ts";
 import { statusName } from "../transport/rpc/call-times.ts";
 import { Labels, NO_LABELS } from "./labels.ts";
 import type { ProcessFigures } from "./process-figures.ts";
@@ -20,6 +21,8 @@ export interface ServerFigures {
   readonly lastReadTaken: boolean;
   /** Files that were not taken up. */
   readonly reloadFailures: number;
+  /** Undefined: TLS is not spoken. */
+  readonly tls: TlsFigures | undefined;
   readonly version: string;
 }
 
@@ -83,6 +86,9 @@ export function serverSamples(server: ServerFigures): FamilySamples[] {
     samplesOf("configLastReload", one(server.loadedAt / 1_000)),
     samplesOf("configLastReloadSuccessful", one(Number(server.lastReadTaken))),
     samplesOf("configReloadFailures", one(server.reloadFailures)),
+    samplesOf("tlsNotAfter", one(server.tls && server.tls.notAfter / 1_000)),
+    samplesOf("tlsLastReloadSuccessful", one(server.tls && Number(server.tls.lastReadTaken))),
+    samplesOf("tlsReloadFailures", one(server.tls?.failures)),
     samplesOf("buildInfo", [{ labels: build, value: 1 }]),
   ];
 }

@@ -10,13 +10,21 @@ import { type MaterialReading, readMaterial } from "./read-material.ts";
 export interface TlsFilesWatch {
   /** What is in force. */
   readonly material: TlsMaterial;
-  /** How many times files have changed and could not be used. */
-  readonly failures: number;
+  readonly figures: TlsFigures;
   /** The one listener that is called each time when other material is in force. */
   onChange(listener: () => void): void;
   /** Reads the files at once. */
   reload(): void;
   close(): void;
+}
+
+export interface TlsFigures {
+  /** ms since 1970: until when the certificate in force is good. */
+  readonly notAfter: number;
+  /** Whether the files that were read last can be used. */
+  readonly lastReadTaken: boolean;
+  /** How many times files have changed and could not be used. */
+  readonly failures: number;
 }
 
 export interface TlsFilesOptions {
@@ -62,6 +70,7 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
     throw new Error(first.problem);
   }
   let material: TlsMaterial = { ...first.material, generation: 1 };
+  let { notAfter } = first.certificate;
   sayTaken(first);
 
   /** `changed`: what is another than before; unset: nothing was there. */
@@ -110,6 +119,7 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
     ];
     if (changed.length === 0) return;
     material = { ...next.material, generation: material.generation + 1 };
+    notAfter = next.certificate.notAfter;
     sayTaken(next, changed);
     onChange();
   }
@@ -124,8 +134,8 @@ export async function openTlsFiles({ files, clock, log }: TlsFilesOptions): Prom
     get material() {
       return material;
     },
-    get failures() {
-      return failures;
+    get figures() {
+      return { notAfter: Date.parse(notAfter), lastReadTaken: reported === "", failures };
     },
     onChange(listener) {
       onChange = listener;

@@ -12,6 +12,7 @@ import { usesOf } from "../support/promql.ts";
 import { RULES } from "../support/rules.ts";
 import { type LabelsByMetric, labelsByMetric } from "../support/scrape.ts";
 import { scratch } from "../support/scratch.ts";
+import { startTlsServer } from "../support/tls-server.ts";
 
 /** What Prometheus adds to all that it scrapes, and makes by itself. */
 const OF_TARGETS = ["job", "instance"];
@@ -31,7 +32,9 @@ beforeAll(async () => {
   const folder = mkdtempSync(join(tmpdir(), "backpressure-ops-"));
   try {
     await using server = await startBusyServer(folder);
-    said = labelsByMetric(await scrape(server.url));
+    await using withTls = await startTlsServer(folder);
+    const scrapes = [await scrape(`http://${withTls.metrics}`), await scrape(server.url)];
+    said = new Map(scrapes.flatMap((each) => [...labelsByMetric(each)]));
   } finally {
     rmSync(folder, { recursive: true, maxRetries: 10 });
   }

@@ -10,6 +10,7 @@ import { QUERIES, type Query } from "../support/dashboard.ts";
 import { startBusyServer, YAML } from "../support/load.ts";
 import { startWithAlerts } from "../support/prometheus.ts";
 import { scratch } from "../support/scratch.ts";
+import { startTlsServer } from "../support/tls-server.ts";
 
 /** ms between looks, and how many there are at most: a few seconds are enough. */
 const LOOK = 250;
@@ -18,7 +19,8 @@ const LOOKS = 200;
 test("every query of the dashboard comes to something", { timeout: 120_000 }, async (context) => {
   requirePrometheus(context);
   await using server = await startBusyServer(scratch({}));
-  const prometheus = await startWithAlerts(new URL(server.url).host);
+  await using withTls = await startTlsServer(scratch({}));
+  const prometheus = await startWithAlerts(new URL(server.url).host, withTls.metrics);
   await using client = createGrpcClient(server.address);
   /** Works until the queries come to something; resolves with those that do not. */
   const empty = async (queries: readonly Query[]) => {

@@ -9,6 +9,8 @@ import { requirePrometheus } from "../../support/prometheus.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { rulesOf, startWithAlerts, untilFiring } from "../support/prometheus.ts";
 import { RULES } from "../support/rules.ts";
+import { scratch } from "../support/scratch.ts";
+import { startTlsServer } from "../support/tls-server.ts";
 
 const YAML = `
 limiters:
@@ -18,12 +20,14 @@ limiters:
   - { name: hourly, rate: 1/h, burst_size: 1 }
 `;
 
-test("a stuck queue, an overloaded resource, a file that is refused and a lost server fire their alerts, and nothing else does", {
+test("a stuck queue, an overloaded resource, files that are refused and a lost server fire their alerts, and nothing else does", {
   timeout: 120_000,
 }, async (context) => {
   requirePrometheus(context);
   await using server = await startServerProcess(YAML);
-  const prometheus = await startWithAlerts(new URL(server.url).host);
+  // Its certificate is good for half an hour.
+  await using withTls = await startTlsServer(scratch({}));
+  const prometheus = await startWithAlerts(new URL(server.url).host, withTls.metrics);
   await using client = createGrpcClient(server.address);
 
   await hold(client, "gpu");
@@ -33,12 +37,19 @@ test("a stuck queue, an overloaded resource, a file that is refused and a lost s
   await client.call(AdmissionService.method.tryAcquire, { claims: [{ limiter: "hourly" }] });
   await queue(client, "hourly");
   server.configure("limiters: [{ name: gpu, max_concurrent: minus one }]\n");
+  withTls.spoilCertificate();
 
   const workUnderOverload = async () => {
     const { leaseId, secret } = await hold(client, "llm");
     await client.call(AdmissionService.method.release, { leaseId, secret, outcome: WorkOutcome.OVERLOADED });
   };
-  const expected = ["BackpressureQueueStuck", "BackpressureUpstreamOverloaded", "BackpressureReloadFailed"];
+  const expected = [
+    "BackpressureQueueStuck",
+    "BackpressureUpstreamOverloaded",
+    "BackpressureReloadFailed",
+    "BackpressureTlsRefused",
+    "BackpressureCertificateEnds",
+  ];
   const firing = await untilFiring(prometheus, expected, workUnderOverload);
   const names = RULES.map((rule) => ("alert" in rule ? rule.alert : rule.record));
   const { names: loaded, errors } = await rulesOf(prometheus);
@@ -46,8 +57,10 @@ test("a stuck queue, an overloaded resource, a file that is refused and a lost s
   // A busy machine may well be late.
   const ours = firing.filter(({ labels }) => labels.alertname !== "BackpressureEventLoopLate");
   expect(ours.map(({ labels }) => [labels.alertname, labels.limiter]).toSorted()).toEqual([
+    ["BackpressureCertificateEnds", undefined],
     ["BackpressureQueueStuck", "gpu"],
     ["BackpressureReloadFailed", undefined],
+    ["BackpressureTlsRefused", undefined],
     ["BackpressureUpstreamOverloaded", "llm"],
   ]);
   const stuck = firing.find(({ labels }) => labels.limiter === "gpu");

@@ -9,10 +9,12 @@ function shortened(rules: string): string {
   return rules.replaceAll(/\b(\d+)m\b/g, "$1s").replaceAll("> 60", "> 1");
 }
 
-/** Starts one that scrapes this address, host:port, four times a second, and ends with the test. */
-export function startWithAlerts(target: string): Promise<RunningPrometheus> {
+/** Starts one that scrapes these addresses, host:port, four times a second, and ends with the test. */
+export function startWithAlerts(...targets: readonly string[]): Promise<RunningPrometheus> {
   return runPrometheus({
-    "prometheus.yml": readOps("prometheus.yml").replaceAll("15s", "250ms").replace("localhost:8080", target),
+    "prometheus.yml": readOps("prometheus.yml")
+      .replaceAll("15s", "250ms")
+      .replace("localhost:8080", targets.join('", "')),
     "alerts.yml": shortened(readOps("alerts.yml")),
   });
 }

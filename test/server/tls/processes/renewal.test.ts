@@ -6,6 +6,8 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { connect } from "../../../../src/client/index.ts";
 import { startTlsServer, type TlsServer } from "../../../e2e/support/tls-server.ts";
 import { createAuthority, type Leaf } from "../../../support/certificates.ts";
+import { scrape } from "../../../support/scrape.ts";
+import { startTestServer } from "../../../support/server.ts";
 
 const DB = "limiters: [{ name: db, max_concurrent: 1000 }]\n";
 const TAKEN = "TLS is spoken with this certificate";
@@ -120,6 +122,29 @@ it("a bad file changes nothing, and is logged once", async () => {
   });
   expect(await presented(server.grpc.port)).toBe("CN=first");
   expect(JSON.stringify(running.log.lines)).not.toContain("PRIVATE KEY");
+});
+
+it("metrics say until when the certificate in force is good, and how often files were refused", async () => {
+  const MINUTE = 60_000;
+  const [soon, later] = [Date.now() + 10 * MINUTE, Date.now() + 20 * MINUTE].map((at) => Math.floor(at / 1_000));
+  const until = (seconds = 0) => authority.issue({ notAfter: seconds * 1_000 - Date.now() });
+  const running = await startTlsServer('metrics: { listen: "127.0.0.1:0" }\n', { leaf: await until(soon), authority });
+  const said = async () => {
+    const read = await scrape(`http://127.0.0.1:${running.server.metrics?.port}`);
+    return ["certificate_not_after_timestamp_seconds", "last_reload_successful", "reload_failures_total"].map((name) =>
+      read.value(`backpressure_tls_${name}`),
+    );
+  };
+  expect(await said()).toEqual([soon, 1, 0]);
+  running.folder.write("server.pem", "nonsense");
+  await expect.poll(said).toEqual([soon, 0, 1]);
+  write(running, await until(later));
+  await expect.poll(said).toEqual([later, 1, expect.any(Number)]);
+});
+
+it("a server without TLS says nothing of it", async () => {
+  await using server = await startTestServer(DB);
+  expect((await scrape(server.url)).text).not.toContain("backpressure_tls_");
 });
 
 it("clients of an authority that was swapped are refused from the next connection on", async () => {
