@@ -6,13 +6,20 @@ import { unlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
+import { BoardService } from "../../src/client/gen/ggen/backpressure/v1/board_service_pb.ts";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
 import { connect } from "../../src/client/index.ts";
+import { parseConfig } from "../../src/server/config/config.ts";
+import { ConfigService } from "../../src/server/gen/ggen/backpressure/config/v1/config_service_pb.ts";
+import { startServer } from "../../src/server/server.ts";
+import { createMemoryLog } from "../server/transport/support/memory-log.ts";
 import type { ContractClient } from "../support/contract-client.ts";
+import { createGrpcClient } from "../support/grpc-client.ts";
 import { type ReceivedSpan, type SpanReceiver, startSpanReceiver } from "../support/otlp/span-receiver.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { FREE_PORTS, startTestServer, type TestServer } from "../support/server.ts";
 import { unusedPort } from "../support/unused-port.ts";
 
 const LIMITERS = `limiters:
@@ -262,11 +269,44 @@ test("a server that stops sends the spans of what is held", async () => {
   expect(hold?.attributes["backpressure.hold.end"]).toBe("server-stopped");
 });
 
-test("calls without a traceparent are sampled by the ratio, which a reload changes", async () => {
+test("calls without a traceparent begin a trace, as many as the ratio says", async () => {
   const { server, receiver } = await startTraced(", ratio: 1");
   await server.grpc().call(LimiterService.method.listLimiters, {});
   const [span] = await receiver.until(1);
   expect(span).toMatchObject({ parentSpanId: "", traceState: "" });
+});
+
+test.each([0, 2])("a reload changes the ratio in force, for open connections too, with %d workers", async (workers) => {
+  const receiver = await startSpanReceiver();
+  const loaded = (ratio: number) => {
+    const traces = `traces: { otlp: { url: "${receiver.url}" }, ratio: ${ratio} }\n`;
+    const reading = parseConfig(`${FREE_PORTS}workers: ${workers}\n${traces}`, { path: undefined, overrides: [] });
+    if (reading.kind === "invalid") throw new Error(JSON.stringify(reading.problems));
+    return reading;
+  };
+  const server = await startServer({ config: loaded(0), log: createMemoryLog() });
+  onTestFinished(() => server.stopNow());
+  await using cleanup = new AsyncDisposableStack();
+  const clients = Array.from({ length: 6 }, () => cleanup.use(createGrpcClient(`127.0.0.1:${server.grpc.port}`)));
+  /** Each on a connection of its own: a call by a method of its own, once the thread that serves it has this ratio. */
+  const callAll = async (ratio: number, method: DescMethodUnary) => {
+    for (const client of clients) {
+      await expect
+        .poll(async () => (await client.call(ConfigService.method.getConfig, {})).config?.traces?.ratio)
+        .toBe(ratio);
+      await client.call(method, {});
+    }
+  };
+  const { listLimiters } = LimiterService.method;
+  const { listBoards } = BoardService.method;
+  await callAll(0, listLimiters);
+  server.reconfigure(loaded(1));
+  await callAll(1, listLimiters);
+  server.reconfigure(loaded(0));
+  await callAll(0, listBoards);
+  await server.stopNow();
+  const count = (name: string) => receiver.spans.filter((span) => span.name.endsWith(`/${name}`)).length;
+  expect([count("ListLimiters"), count("ListBoards")]).toEqual([clients.length, 0]);
 });
 
 test("what a receiver is told of the server, and the headers that it wants", async () => {

@@ -4,6 +4,7 @@
  */
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -92,7 +93,8 @@ interface SettingRow {
 }
 
 const ORIGIN = "https://app.example.com";
-const [GRPC, WEB, METRICS] = [await freePort(), await freePort(), await freePort()];
+const [GRPC, WEB, METRICS, RECEIVER] = [await freePort(), await freePort(), await freePort(), await freePort()];
+const OTLP = { url: `http://127.0.0.1:${RECEIVER}` };
 const folder = mkdtempSync(join(tmpdir(), "backpressure-fields-"));
 const auditFolder = mkdtempSync(join(tmpdir(), "backpressure-audit-"));
 const folderOf = (name: string) => join(folder, name);
@@ -159,6 +161,13 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
       return isElsewhere;
     },
   },
+  "metrics.otlp": { value: OTLP, probe: async (running) => (await sentBy(running)).includes("/v1/metrics") },
+  "traces.otlp": { value: OTLP, probe: async (running) => (await sentBy(running, SAMPLED)).includes("/v1/traces") },
+  "traces.ratio": {
+    value: 1,
+    with: { "traces.otlp": OTLP },
+    probe: async (running) => (await sentBy(running)).includes("/v1/traces"),
+  },
   workers: { value: 1, probe: ({ server }) => server.workers === 1 },
   "store.folder": {
     value: folderOf("folder"),
@@ -179,6 +188,26 @@ const SETTINGS: Readonly<Record<string, SettingRow>> = {
   },
   "store.max_megabytes": { value: 1, with: { "store.folder": folderOf("megabytes") }, probe: isSoonFull },
 };
+
+const SAMPLED = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
+
+/** What a receiver at `OTLP` is sent, by path, of a call with these headers and of the server's end. */
+async function sentBy({ server, address }: Running, headers: Readonly<Record<string, string>> = {}): Promise<string[]> {
+  const paths: string[] = [];
+  const receiver = createHttpServer((request, response) => {
+    paths.push(request.url ?? "");
+    request.resume().once("end", () => response.end());
+  });
+  await new Promise<void>((resolve) => receiver.listen(RECEIVER, "127.0.0.1", resolve));
+  {
+    await using client = createGrpcClient(address);
+    await client.call(LimiterService.method.listLimiters, {}, { headers });
+  }
+  await server.stopNow();
+  receiver.closeAllConnections();
+  await new Promise((resolve) => receiver.close(resolve));
+  return paths;
+}
 
 /** Files that belong together: `test/e2e/tls.test.ts` and `test/server/tls` hold them to taking effect. */
 const OF_TLS = ["tls.cert_file", "tls.key_file", "tls.client_ca_file", "tls.client_crl_file"];
@@ -218,8 +247,8 @@ test("which files TLS has waits for a restart", async () => {
 /** By the log that the process makes of it: see the test of its own. */
 const IN_A_PROCESS = ["logging.level"];
 
-/** By what a receiver is sent: see `test/e2e/traces.test.ts` and `metrics-export.test.ts` beside it. */
-const AT_A_RECEIVER = ["traces.otlp", "traces.ratio", "metrics.otlp", "metrics.export_interval"];
+/** By how often a receiver is sent something: see `test/e2e/metrics-export.test.ts`. */
+const IN_TIME = ["metrics.export_interval"];
 
 const BASE: Yaml = {
   workers: 0,
@@ -474,7 +503,7 @@ test("every field of the configuration has its row", () => {
     ...IN_A_PROCESS,
     ...OF_TLS,
     ...OF_AUTH,
-    ...AT_A_RECEIVER,
+    ...IN_TIME,
     ...DECLARED.map(([path]) => path),
     ...OF_A_CHANGE,
   ];
