@@ -63,9 +63,27 @@ function originWords({ origin, variable = "" }: { readonly origin?: string; read
 
 function flatten(value: Readonly<Record<string, unknown>>, path: string): [string, string][] {
   return Object.entries(value).flatMap(([name, part]): [string, string][] => {
-    const field = `${path}${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
-    if (Array.isArray(part)) return [[field, part.map(String).join(", ")]];
-    if (typeof part === "object" && part !== null) return flatten(part as Record<string, unknown>, `${field}.`);
-    return [[field, String(part)]];
+    const field = `${path}${inFile(name)}`;
+    if (isMessage(part)) return flatten(part, `${field}.`);
+    return [[field, Array.isArray(part) ? part.map(wordsOf).join(", ") : wordsOf(part)]];
   });
+}
+
+/** As the file writes it. */
+function wordsOf(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(wordsOf).join(", ")}]`;
+  if (!isMessage(value)) return String(value).replace(ENUM, (_, word: string) => word.toLowerCase());
+  const fields = Object.entries(value).map(([name, part]) => `${inFile(name)}: ${wordsOf(part)}`);
+  return `{ ${fields.join(", ")} }`;
+}
+
+/** What stands before the words of an enumeration in JSON. */
+const ENUM = /^(?:LOG_LEVEL|DURABILITY|ACCESS_VERB)_(\w+)$/;
+
+function inFile(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function isMessage(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
