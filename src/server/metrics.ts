@@ -5,11 +5,13 @@ import { type OtlpSettings, otlpUrl } from "./config/otlp-target.ts";
 import { addressText, hostsOf, type MetricsSettings } from "./config/settings.ts";
 import type { FrontFigures } from "./front/front.ts";
 import { createThreadMeter } from "./front/thread-meter.ts";
+import type { ReadLoad } from "./load.ts";
 import type { Log } from "./log.ts";
 import { type Collect, createCollect } from "./metrics/collect.ts";
 import type { MetricsExporter } from "./metrics/exporter.ts";
 import { createProcessReader } from "./metrics/process-figures.ts";
 import { createScraper } from "./metrics/scraper.ts";
+import { createServerLoad } from "./metrics/server-load.ts";
 import type { ServerFigures } from "./metrics/server-samples.ts";
 import type { Resource } from "./otlp/resource.ts";
 import type { Owner } from "./owner.ts";
@@ -21,6 +23,7 @@ import { VERSION } from "./version.ts";
 
 export interface Metrics {
   readonly scraper: Scraper;
+  readonly load: ReadLoad;
   /** Opens the port for metrics alone, if the settings have one. Rejects with what is wrong, where, and what to do. */
   listen(): Promise<BoundAddress | undefined>;
   /** Sends what is measured now to the receiver, if there is one, and nothing more from here on. Waits two seconds at most. */
@@ -63,12 +66,14 @@ export async function createMetrics(options: MetricsOptions): Promise<Metrics> {
     turn,
   );
   const scraper = createScraper({ collect, turn });
+  const load = createServerLoad({ clock, front, main: meter.read, store: store.figures });
   const listener =
     listen === undefined ? undefined : createMetricsListener({ scraper, hosts: hostsOf(listen, webHosts), clock, log });
   const exporter =
     otlp && (await openExporter({ clock, log, collect, turn, resource, target: otlp, interval: exportInterval }));
   return {
     scraper,
+    load,
     listen: async () => (listen === undefined ? undefined : listener?.listen(addressText(listen))),
     sendLast: async () => exporter?.close(),
     async close() {

@@ -147,7 +147,17 @@ async function serve(options: ServeOptions, store: Store): Promise<Server> {
     }),
   });
   const scraper = settings.metrics.listen === undefined ? metrics.scraper : undefined;
-  const opening = openFront({ clock, log, engines, secretKey, state: state(), scraper, tracing, onFatal });
+  const opening = openFront({
+    clock,
+    log,
+    engines,
+    secretKey,
+    state: state(),
+    scraper,
+    load: metrics.load,
+    tracing,
+    onFatal,
+  });
   const front = await opening.catch(async (error) => {
     await metrics.close();
     await owner.close();

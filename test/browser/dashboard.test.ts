@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { hold } from "../support/acquire.ts";
 import { startTestServer } from "../support/server.ts";
 import { seriousViolations } from "./support/axe.ts";
 import { useDashboard } from "./support/dashboard.ts";
@@ -81,4 +82,19 @@ test("the page works below a prefix of a proxy", async () => {
   await page.getByRole("link", { name: "mail" }).click();
   await page.getByRole("heading", { name: "mail" }).waitFor();
   await page.getByText("live", { exact: true }).waitFor();
+});
+
+test("the page of the server says what it carries, while it carries it", async () => {
+  const server = await start(TWO);
+  const page = await dashboard.open(server.url, "#/server");
+  const figure = (label: string) => page.locator(".figures div", { hasText: label }).locator("dd");
+  await expect.poll(() => figure("connections").textContent()).toMatch(/^\d+$/);
+  expect(await figure("threads late").textContent()).toMatch(/^\S+ms \/ \S+$/);
+  expect(await figure("heap").textContent()).toMatch(/^\S+ MB$/);
+  // Nothing is kept.
+  expect(await figure("data folder").textContent()).toBe("–");
+  const held = await hold(server.grpc(), "db");
+  await page.getByText(/^Streams: .*1 Acquire/).waitFor();
+  held.cancel();
+  await page.getByText(/1 Acquire/).waitFor({ state: "detached" });
 });

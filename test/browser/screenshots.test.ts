@@ -38,6 +38,7 @@ const VIEWS: readonly (readonly [name: string, hash: string, ready: (page: Page)
       await page.locator(".canvas canvas").nth(2).waitFor();
     },
   ],
+  ["server", "#/server", (page) => page.getByText(/^Streams: /).waitFor()],
   ["board", "#/boards/release-2.4", (page) => page.locator("[data-card]").first().waitFor()],
 ];
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { arrange, needy, takeCensus } from "../../src/dashboard/model/census.ts";
 import { formatRoute, parseRoute, type View } from "../../src/dashboard/model/route.ts";
+import { type Load, loadFigures, streamWords } from "../../src/dashboard/model/server-load.ts";
 import { serverSentence, settingsOf } from "../../src/dashboard/model/server-words.ts";
 import { stageLimitPreview } from "../../src/dashboard/model/stage-limit.ts";
 import { slotsOf } from "../../src/dashboard/ui/windowed.ts";
@@ -101,6 +102,41 @@ describe("the server in words", () => {
     ["SERVING", { storeProblem: "disk full" }, "The data folder takes nothing, and nothing is granted: disk full"],
   ])("health %s, %j", (health, status, words) => {
     expect(serverSentence(health, status, "2026-01-01T00:00:00Z").words).toBe(words);
+  });
+
+  test("what it carries is in figures, and a figure that JSON leaves out is 0", () => {
+    const values = (load: Load) => loadFigures(load).map(({ value }) => value);
+    const load: Load = {
+      streams: [
+        { method: "a.v1.B/Session", open: 4 },
+        { method: "a.v1.B/Acquire", open: 1_200 },
+      ],
+      grpcConnections: 3,
+      webConnections: 2,
+      eventLoopDelay: { p50: "0.0004s", p99: "0.012s", longest: "1.5s", thread: "transport 1" },
+      heapUsedBytes: "48200000",
+      heapTotalBytes: "90000000",
+      storeBytes: "5000000000",
+    };
+    expect(values(load)).toEqual(["1,204", "5", "0.4ms / 12ms", "1.5s", "48.2 MB", "5 GB"]);
+    expect(streamWords(load)).toBe("1,200 Acquire, 4 Session");
+    expect(values({})).toEqual(["0", "0", "0ms / 0ms", "0ms", "0 B", "–"]);
+    expect(streamWords({})).toBe("");
+  });
+
+  test("a setting reads as the file writes it, lists of entries and words of enumerations too", () => {
+    const config = {
+      logging: { level: "LOG_LEVEL_WARN" },
+      store: { leases: "DURABILITY_DISK" },
+      metrics: { keys: [{ limiter: "tenants", key: "acme" }] },
+      access: [{ who: ["token:ci"], may: ["ACCESS_VERB_ACQUIRE", "ACCESS_VERB_OBSERVE"], bounds: { maxWaiters: 1 } }],
+    };
+    expect(settingsOf({ config }).map(({ field, value }) => `${field}: ${value}`)).toEqual([
+      "logging.level: warn",
+      "store.leases: disk",
+      "metrics.keys: { limiter: tenants, key: acme }",
+      "access: { who: [token:ci], may: [acquire, observe], bounds: { max_waiters: 1 } }",
+    ]);
   });
 
   test("settings stand under the paths of the file, each with where it comes from", () => {

@@ -7,6 +7,7 @@ import { parseConfig } from "../../src/server/config/config.ts";
 import { ConfigService } from "../../src/server/gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import { type Server, startServer } from "../../src/server/server.ts";
 import { createMemoryLog } from "../server/transport/support/memory-log.ts";
+import { hold } from "../support/acquire.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 
 function loaded(yaml: string, ports: { readonly grpc: number; readonly web: number }) {
@@ -50,6 +51,24 @@ test("connections are counted over all workers", async () => {
   await expect.poll(() => open.size).toBeLessThanOrEqual(4);
   expect(log.at("warn").map(({ message }) => message)).toContainEqual(expect.stringContaining("as many are open"));
   for (const socket of sockets) socket.destroy();
+});
+
+test("every worker says what all of them carry", async () => {
+  const { server } = await start("limiters: [{ name: db, max_concurrent: 8 }]\n");
+  const address = `127.0.0.1:${server.grpc.port}`;
+  await using cleanup = new AsyncDisposableStack();
+  for (let holders = 0; holders < 6; holders += 1) await hold(cleanup.use(createGrpcClient(address)), "db");
+  for (let i = 0; i < 6; i += 1) {
+    await using client = createGrpcClient(address);
+    const { status } = await client.call(ConfigService.method.getConfig, {});
+    expect(status?.load).toMatchObject({
+      streams: [{ method: "ggen.backpressure.v1.AdmissionService/Acquire", open: 6 }],
+      webConnections: 0,
+    });
+    expect(status?.load?.grpcConnections).toBeGreaterThanOrEqual(7);
+    // Of three threads.
+    expect(Number(status?.load?.heapUsedBytes)).toBeGreaterThan(3e7);
+  }
 });
 
 test("what a reload changes is said by every worker", async () => {

@@ -1,11 +1,12 @@
 /** `backpressure doctor`: what is wrong with a server, or looks as if it were not meant, and what to do. */
 
-import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Duration, durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import { createSystemClock } from "../../client/rpc/clock.ts";
+import type { ServerLoad } from "../../server/gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import { formatCount } from "../../text/number.ts";
 import { examine } from "../doctor/examine.ts";
 import type { Finding, Level } from "../doctor/finding.ts";
-import type { ServerFacts } from "../doctor/observations.ts";
+import type { LoadFacts, ServerFacts } from "../doctor/observations.ts";
 import type { ReadServer } from "../doctor/observe.ts";
 import type { Context, DefineCommand } from "../session/context.ts";
 import { EXIT } from "../session/exit-codes.ts";
@@ -80,5 +81,20 @@ const readServer: ReadServer = async (connection) => {
     restartFields,
     listens: config?.listeners?.grpc ?? "",
     web: config?.listeners?.web ?? "",
+    load: status?.load && factsOf(status.load),
   };
 };
+
+function factsOf(load: ServerLoad): LoadFacts {
+  const { streams, grpcConnections, webConnections, eventLoopDelay, heapUsedBytes, storeBytes } = load;
+  const ms = (duration: Duration | undefined) => (duration === undefined ? 0 : durationMs(duration));
+  return {
+    streams: streams.reduce((sum, { open }) => sum + open, 0),
+    connections: grpcConnections + webConnections,
+    p99: ms(eventLoopDelay?.p99),
+    longest: ms(eventLoopDelay?.longest),
+    thread: eventLoopDelay?.thread ?? "",
+    heapUsed: Number(heapUsedBytes),
+    storeBytes: storeBytes === undefined ? undefined : Number(storeBytes),
+  };
+}

@@ -1,5 +1,6 @@
 /** The server itself: how far it is, whether it serves, what it is, and what it keeps. */
 
+import { formatBytes } from "../../text/bytes.ts";
 import { formatRoughly } from "../../text/duration.ts";
 import { formatCount } from "../../text/number.ts";
 import { type Finding, ok, some } from "./finding.ts";
@@ -7,6 +8,8 @@ import { medianOf, type Observations, type ServerFacts } from "./observations.ts
 
 /** ms: a round trip that is longer shows in every call. */
 const FAR = 100;
+/** ms by which a loop may be late, as in `ops/alerts.yml`. */
+const LATE = 100;
 /** ms by which two clocks may differ before people are misled. */
 const SKEW = 2_000;
 
@@ -74,6 +77,7 @@ function checkFacts(server: ServerFacts, { clientVersion, roundTrips }: Observat
     checkVersion(server, clientVersion),
     ...checkClock(server, medianOf(roundTrips)),
     ...checkStanding(server),
+    ...checkLoad(server),
     checkStore(server),
     ...checkRestart(server),
   ];
@@ -147,6 +151,26 @@ function checkStanding({
     });
   }
   return findings;
+}
+
+function checkLoad({ load }: ServerFacts): Finding[] {
+  if (load === undefined) return [];
+  const { streams, connections, p99, longest, thread, heapUsed, storeBytes } = load;
+  if (p99 > LATE) {
+    return [
+      {
+        level: "warning",
+        check: "load",
+        what: `its threads are late by ${formatRoughly(p99)} (p99 of the last minute), by ${formatRoughly(longest)} at most (${thread})`,
+        why: "every call waits that long, renewals included",
+        todo: "see BackpressureEventLoopLate in docs/operations.md: more CPU, sessions, or workers",
+      },
+    ];
+  }
+  const carried = `it carries ${formatCount(streams, "stream")} over ${formatCount(connections, "connection")}`;
+  const late = `is late by ${formatRoughly(p99)} (p99 of the last minute, ${formatRoughly(longest)} at most)`;
+  const kept = storeBytes === undefined ? "" : `, and has ${formatBytes(storeBytes)} on disk`;
+  return [ok("load", `${carried}, ${late}, takes ${formatBytes(heapUsed)} of heap${kept}`)];
 }
 
 function checkStore({ keeps }: ServerFacts): Finding {

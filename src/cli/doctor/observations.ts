@@ -37,6 +37,22 @@ export interface ServerFacts {
   readonly restartFields: readonly string[];
   /** Where it serves gRPC, as its configuration says: host:port. */
   readonly listens: string;
+  /** Undefined: it does not say. */
+  readonly load: LoadFacts | undefined;
+}
+
+/** What a server carries over all its threads. */
+export interface LoadFacts {
+  readonly streams: number;
+  readonly connections: number;
+  /** ms by which timers came late in the last minute, where that was worst: 99 of 100 not later than `p99`. */
+  readonly p99: number;
+  readonly longest: number;
+  readonly thread: string;
+  /** Bytes. */
+  readonly heapUsed: number;
+  /** Undefined: nothing is kept, or it does not say. */
+  readonly storeBytes: number | undefined;
 }
 
 export type WebPort =

@@ -38,6 +38,22 @@ export interface ServerStatus {
   readonly fileProblems?: readonly string[];
   readonly fileProblemCount?: number;
   readonly fileRefuseTime?: string;
+  readonly load?: ServerLoad;
+}
+
+export interface ServerLoad {
+  readonly streams?: readonly { readonly method?: string; readonly open?: number }[];
+  readonly grpcConnections?: number;
+  readonly webConnections?: number;
+  readonly eventLoopDelay?: {
+    readonly p50?: string;
+    readonly p99?: string;
+    readonly longest?: string;
+    readonly thread?: string;
+  };
+  readonly heapUsedBytes?: string;
+  readonly heapTotalBytes?: string;
+  readonly storeBytes?: string;
 }
 
 /** Connect's, by their statuses of HTTP. */

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { Engines } from "../engine/remote/messages.ts";
+import type { ReadLoad } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { Scraper } from "../scrape.ts";
 import type { Tracing } from "../tracing/tracing.ts";
@@ -20,6 +21,8 @@ export interface OpenFrontOptions {
   readonly state: ServerState;
   /** What the web port serves at `/metrics`; undefined: nothing. */
   readonly scraper: Scraper | undefined;
+  /** What the services say that the server carries. */
+  readonly load: ReadLoad;
   /** Unset: no spans are made. */
   readonly tracing?: Pick<Tracing, "tracer" | "take"> | undefined;
   /** Called when the front can serve no more; the message says why. */
@@ -28,7 +31,7 @@ export interface OpenFrontOptions {
 
 /** Nothing listens yet. */
 export async function openFront(options: OpenFrontOptions): Promise<Front> {
-  const { clock, log, engines, secretKey, state, scraper, tracing } = options;
+  const { clock, log, engines, secretKey, state, scraper, load, tracing } = options;
   const { workers, limits } = state.settings;
   if (workers > 0) {
     const count = await workersThatCanListen(workers, log);
@@ -39,7 +42,7 @@ export async function openFront(options: OpenFrontOptions): Promise<Front> {
   const shared = { memory: createSharedMemory(1), own: 0, now: clock.now };
   const places = () => createConnectionPlaces(limits.maxConnections);
   return createLocalFront({
-    ...{ clock, log, secretKey, state, shared, scraper },
+    ...{ clock, log, secretKey, state, shared, scraper, load },
     engine: engines.limiters,
     boards: engines.boards,
     places: { grpc: places(), web: places() },

@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import type { BoardEngine } from "../engine/board-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createIds } from "../ids.ts";
+import type { ReadLoad } from "../load.ts";
 import type { Log } from "../log.ts";
 import { createAccessGuard } from "../service/access/guard.ts";
 import { createAdmissionService } from "../service/admission-service.ts";
@@ -36,6 +37,8 @@ export interface ServicesOptions {
   readonly state: ServerState;
   /** What this thread knows together with others. */
   readonly shared: ThreadMemory;
+  /** What the server carries now. */
+  readonly load: ReadLoad;
   /** Writes what operators do. */
   readonly log: Log;
   /** Unset: no spans are made. */
@@ -58,7 +61,7 @@ export interface Services {
 }
 
 export function createServices(options: ServicesOptions): Services {
-  const { clock, log, engine, boards, secretKey, shared, commandTraces, onRefused } = options;
+  const { clock, log, engine, boards, secretKey, shared, load, commandTraces, onRefused } = options;
   let { state } = options;
   const ids = createIds(secretKey);
   const heartbeat = () => state.settings.liveness.heartbeat;
@@ -106,7 +109,7 @@ export function createServices(options: ServicesOptions): Services {
     createLimiterService({ clock, engine, rightsOf }),
     board.service,
     sessions.service,
-    createConfigService({ clock, engine, boards, rightsOf, running: () => state.running }),
+    createConfigService({ clock, engine, boards, rightsOf, running: () => state.running, load }),
   ];
   const health = createHealth(contract.map(({ descriptor }) => descriptor.typeName));
   const all = [

@@ -3,10 +3,13 @@
 import { getHeapStatistics } from "node:v8";
 import type { Clock } from "../clock.ts";
 import { boundsInSeconds, Histogram, type HistogramCounts } from "../machine/structures/histogram.ts";
+import { type RecentDelay, RecentDelays } from "./recent-delays.ts";
 
 export interface ThreadFigures {
   /** How late a timer has come, since the thread's start. */
   readonly loopDelay: HistogramCounts;
+  /** The same of the last minute. */
+  readonly recentDelay: RecentDelay;
   /** Bytes. */
   readonly heapUsed: number;
   readonly heapTotal: number;
@@ -24,12 +27,15 @@ const BOUNDS = boundsInSeconds(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 /** Begins to look at the event loop of this thread. */
 export function createThreadMeter(clock: Clock): ThreadMeter {
   const loopDelay = new Histogram(BOUNDS);
+  const recentDelays = new RecentDelays();
   let cancel = () => {};
 
   function arm(): void {
     const dueAt = clock.now() + INTERVAL;
     cancel = clock.schedule(dueAt, false, () => {
-      loopDelay.record(clock.now() - dueAt);
+      const now = clock.now();
+      loopDelay.record(now - dueAt);
+      recentDelays.record(now - dueAt, now);
       arm();
     });
   }
@@ -38,7 +44,12 @@ export function createThreadMeter(clock: Clock): ThreadMeter {
   return {
     read() {
       const { used_heap_size, total_heap_size } = getHeapStatistics();
-      return { loopDelay: loopDelay.copy(), heapUsed: used_heap_size, heapTotal: total_heap_size };
+      return {
+        loopDelay: loopDelay.copy(),
+        recentDelay: recentDelays.read(clock.now()),
+        heapUsed: used_heap_size,
+        heapTotal: total_heap_size,
+      };
     },
     stop: () => cancel(),
   };

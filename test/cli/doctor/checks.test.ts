@@ -7,7 +7,7 @@ import { checkLimiters } from "../../../src/cli/doctor/check-limiters.ts";
 import { checkReach } from "../../../src/cli/doctor/check-reach.ts";
 import { checkServer, isLoopback } from "../../../src/cli/doctor/check-server.ts";
 import { type Finding, some } from "../../../src/cli/doctor/finding.ts";
-import type { Observations, ServerFacts } from "../../../src/cli/doctor/observations.ts";
+import type { LoadFacts, Observations, ServerFacts } from "../../../src/cli/doctor/observations.ts";
 import type { Probe } from "../../../src/cli/doctor/probe.ts";
 import type { Limiter, LimiterStatus } from "../../../src/client/api/limiter.ts";
 import { BoardSchema } from "../../../src/client/gen/ggen/backpressure/v1/board_pb.ts";
@@ -25,6 +25,17 @@ const SERVER: ServerFacts = {
   keeps: "process",
   restartFields: [],
   listens: "127.0.0.1:50051",
+  load: undefined,
+};
+
+const LOAD: LoadFacts = {
+  streams: 12,
+  connections: 1,
+  p99: 100,
+  longest: 2_500,
+  thread: "main",
+  heapUsed: 48_000_000,
+  storeBytes: 1_000_000,
 };
 
 function seen(about: Partial<Observations> = {}, server: Partial<ServerFacts> = {}): Observations {
@@ -56,6 +67,14 @@ describe("the server", () => {
     expect(findings[0]?.what).toBe("localhost:50051 answers in 2ms");
   });
 
+  it("says what it carries, and what it keeps if it keeps anything", () => {
+    const said = (load: LoadFacts) => checkServer(seen({}, { load })).find(({ check }) => check === "load")?.what;
+    const carried =
+      "it carries 12 streams over 1 connection, is late by 100ms (p99 of the last minute, 2.5s at most), takes 48 MB of heap";
+    expect(said(LOAD)).toBe(`${carried}, and has 1 MB on disk`);
+    expect(said({ ...LOAD, storeBytes: undefined })).toBe(carried);
+  });
+
   it.each<[string, Partial<Observations>, Partial<ServerFacts>, string[]]>([
     ["is far", { roundTrips: [99, 100, 101] }, {}, ["note reachable"]],
     ["is not so far", { roundTrips: [99, 99, 101] }, {}, []],
@@ -69,6 +88,8 @@ describe("the server", () => {
     ["has another time", {}, { clockAhead: -2_001 }, ["warning clock"]],
     ["has nearly the same", {}, { clockAhead: 2_000 }, []],
     ["is so far that no clock can be compared", { roundTrips: [5_000] }, { clockAhead: 5_000 }, ["note reachable"]],
+    ["is late", {}, { load: { ...LOAD, p99: 101 } }, ["warning load"]],
+    ["is late once", {}, { load: LOAD }, []],
     ["drains", {}, { draining: true }, ["problem draining"]],
     ["learns", {}, { learningFor: 1 }, ["problem learning"]],
     ["cannot keep anything", {}, { storeProblem: "the disk is full" }, ["problem store-problem"]],

@@ -10,6 +10,9 @@ describe("doctor", () => {
     const { code, stdout } = await cli(["doctor"], { address: service.address });
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^✓ ${service.address} answers in \\S+ms\n✓ it serves, with \\d services\n`));
+    expect(stdout).toMatch(
+      /\n✓ it carries \d+ streams? over \d connections?, is late by \S+ms \(p99 .*, takes \S+ MB of heap\n/,
+    );
     expect(stdout).toContain("\n✓ the clocks here and there agree\n");
     expect(stdout).toContain("\n! it keeps nothing: all is in memory\n");
     expect(stdout).toContain("\n  → give it a folder: --data DIR, or store.folder in its file\n");

@@ -8,7 +8,8 @@ test("each timer that comes late is counted with its lateness", () => {
   const clock = createFakeClock({ lateness: 3_000 });
   const meter = createThreadMeter(clock);
   clock.advance(4 * 23_000);
-  const { loopDelay } = meter.read();
+  const { loopDelay, recentDelay } = meter.read();
+  expect(recentDelay).toEqual({ p50: 3_000, p99: 3_000, longest: 3_000 });
   expect(loopDelay.bounds.filter((_, bucket) => loopDelay.counts[bucket] !== 0)).toEqual([5_000]);
   expect(loopDelay.sum).toBe(4 * 3_000);
   meter.stop();

@@ -25,6 +25,7 @@ const TOO_LARGE = Buffer.alloc(LIMITS.maxMessageBytes + 1);
 const STRICT: Authenticator = {
   isOpen: false,
   identify: async () => undefined,
+  logIn: async () => undefined,
   watch: () => () => {},
 };
 

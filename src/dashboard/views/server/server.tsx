@@ -5,7 +5,8 @@ import { useEffect, useMemo } from "preact/hooks";
 import { formatRoughly } from "../../../text/duration.ts";
 import { formatCount, formatInstant, formatNumber } from "../../../text/number.ts";
 import { failureText } from "../../api/failure.ts";
-import type { ServerConfig, ServerStatus } from "../../api/server-calls.ts";
+import type { ServerConfig, ServerLoad, ServerStatus } from "../../api/server-calls.ts";
+import { loadFigures, streamWords } from "../../model/server-load.ts";
 import { serverSentence, settingsOf } from "../../model/server-words.ts";
 import { createPoll } from "../../store/poll.ts";
 import { usePage } from "../../ui/context.ts";
@@ -51,9 +52,10 @@ export function ServerPage() {
     <>
       <h1 class={isWell ? undefined : "alarming"}>{words}</h1>
       <Figures figures={figures} />
+      {known.status?.load && <Load load={known.status.load} />}
       <h2>Configuration</h2>
       <p>
-        {known.file === undefined ? "The default configuration: no file was given." : `From ${known.file}`}
+        {known.file === undefined ? "No file was given, so this is the default configuration" : `From ${known.file}`}
         {known.loadTime !== undefined && `, in force since ${formatInstant(new Date(known.loadTime))}`}.
       </p>
       {(known.restartFields ?? []).length > 0 && (
@@ -83,6 +85,18 @@ export function ServerPage() {
         </table>
       </div>
     </>
+  );
+}
+
+/** What it carries now, over all its threads. */
+function Load({ load }: { readonly load: ServerLoad }) {
+  const streams = streamWords(load);
+  return (
+    <section aria-label="What it carries">
+      <h2>Load</h2>
+      <Figures figures={loadFigures(load)} />
+      {streams && <p>Streams: {streams}.</p>}
+    </section>
   );
 }
 

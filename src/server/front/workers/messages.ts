@@ -62,6 +62,8 @@ export type FromWorker =
   | { readonly kind: "broken"; readonly error: Error }
   /** Somebody reads metrics: the port asks for piece after piece. */
   | { readonly kind: "scrape"; readonly format: ExpositionFormat; readonly port: MessagePort }
+  /** Somebody asks what the server carries: the port wants one answer. */
+  | { readonly kind: "load"; readonly port: MessagePort }
   | LogLine
   /** Of sampled calls. */
   | { readonly kind: "spans"; readonly batch: SpanBatch };

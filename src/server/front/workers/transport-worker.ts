@@ -16,6 +16,7 @@ import { createLocalFront } from "../local-front.ts";
 import { createThreadMeter } from "../thread-meter.ts";
 import type { WorkerFigures } from "./figures.ts";
 import { watchHeap } from "./heap-watch.ts";
+import { createRemoteLoad } from "./load-link.ts";
 import type { FromWorker, Question, SentState, ToWorker, WorkerJob } from "./messages.ts";
 import { createRemoteScraper } from "./scrape-link.ts";
 import { createWorkerLog } from "./worker-log.ts";
@@ -38,6 +39,9 @@ const meter = createThreadMeter(clock);
 const scraper = createRemoteScraper((format, port) => {
   parentPort?.postMessage({ kind: "scrape", format, port } satisfies FromWorker, [port]);
 });
+const load = createRemoteLoad((port) => {
+  parentPort?.postMessage({ kind: "load", port } satisfies FromWorker, [port]);
+});
 const front = createLocalFront({
   clock,
   tracer,
@@ -51,6 +55,7 @@ const front = createLocalFront({
   },
   state: received(state),
   shared: { memory, own: index, now: nowOfAllThreads },
+  load,
   scraper: servesMetrics ? scraper : undefined,
 });
 

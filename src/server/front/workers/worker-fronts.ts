@@ -7,6 +7,7 @@ import type { Engines } from "../../engine/remote/messages.ts";
 import { carryOver } from "../../engine/remote/port-carrier.ts";
 import { type ServedLink, serveLink } from "../../engine/remote/serve-link.ts";
 import { GetConfigResponseSchema } from "../../gen/ggen/backpressure/config/v1/config_service_pb.ts";
+import type { ReadLoad } from "../../load.ts";
 import type { Log } from "../../log.ts";
 import type { ExpositionFormat, Scraper } from "../../scrape.ts";
 import type { SpanBatch } from "../../tracing/span-batches.ts";
@@ -15,6 +16,7 @@ import { ensureFree } from "../../transport/port/port-sharing.ts";
 import type { Front, FrontAddresses, FrontFigures, FrontListeners, ServerState } from "../front.ts";
 import { createSharedMemory, forgetThread } from "../shared-memory.ts";
 import { createCallSum, type WorkerFigures } from "./figures.ts";
+import { serveLoad } from "./load-link.ts";
 import type { Question, SentState, ToWorker } from "./messages.ts";
 import { createRestarts } from "./restarts.ts";
 import { serveScrape } from "./scrape-link.ts";
@@ -31,6 +33,8 @@ export interface WorkerFrontsOptions {
   readonly count: number;
   /** What the web port serves at `/metrics`; undefined: nothing. */
   readonly scraper: Scraper | undefined;
+  /** What the services say that the server carries. */
+  readonly load: ReadLoad;
   /** Takes the spans of their calls; unset: there are none. */
   readonly onSpans?: ((batch: SpanBatch) => void) | undefined;
   /** Called when threads fail again and again. */
@@ -44,7 +48,7 @@ const FIGURES_TIMEOUT = 1_000_000;
 
 /** Resolves when all threads run; rejects, with none left, if one does not start. */
 export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<Front> {
-  const { clock, log, engines, secretKey, count, scraper, onSpans = NOTHING, onFatal } = options;
+  const { clock, log, engines, secretKey, count, scraper, load, onSpans = NOTHING, onFatal } = options;
   const connections = { grpc: createPlaceMemory(count), web: createPlaceMemory(count) };
   const memory = createSharedMemory(count);
   const restarts = createRestarts();
@@ -106,7 +110,8 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
     const onScrape = (format: ExpositionFormat, port: MessagePort) => {
       if (scraper !== undefined) serveScrape(scraper, format, port);
     };
-    thread = await startWorkerThread({ clock, job, log, onScrape, onSpans, onEnd });
+    const onLoad = (port: MessagePort) => serveLoad(load, port);
+    thread = await startWorkerThread({ clock, job, log, onScrape, onLoad, onSpans, onEnd });
     indices.set(thread, index);
     threads.add(thread);
     const { ask } = thread;

@@ -24,6 +24,8 @@ export interface WorkerThreadOptions {
   readonly log: Log;
   /** Somebody reads metrics over it. */
   readonly onScrape: (format: ExpositionFormat, port: MessagePort) => void;
+  /** Somebody asks over it what the server carries. */
+  readonly onLoad: (port: MessagePort) => void;
   /** Takes the spans of its calls. */
   readonly onSpans: (batch: SpanBatch) => void;
   /** Called once, when it has ended, for whatever reason. */
@@ -55,6 +57,7 @@ export function startWorkerThread({
   job,
   log,
   onScrape,
+  onLoad,
   onSpans,
   onEnd,
 }: WorkerThreadOptions): Promise<WorkerThread> {
@@ -86,6 +89,9 @@ export function startWorkerThread({
         break;
       case "scrape":
         onScrape(message.format, message.port);
+        break;
+      case "load":
+        onLoad(message.port);
         break;
       case "log":
         log[message.level](message.fields, message.message);

@@ -87,6 +87,7 @@ export function createStage(access?: readonly AccessEntry[], { maxWaiters = 1_00
     secretKey: createSecretKey(),
     shared: { memory: createSharedMemory(1), own: 0, now: clock.now },
     state: stateOf(access),
+    load: () => Promise.reject(new Error("nothing is measured here")),
   });
 
   function find(method: DescMethod): RpcMethod {

@@ -13,15 +13,15 @@ import type { Board } from "../../v1/board_pb.ts";
 import { file_ggen_backpressure_v1_board } from "../../v1/board_pb.ts";
 import type { Limiter } from "../../v1/limiter_pb.ts";
 import { file_ggen_backpressure_v1_limiter } from "../../v1/limiter_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ggen/backpressure/config/v1/config_service.proto.
  */
 export const file_ggen_backpressure_config_v1_config_service: GenFile = /*@__PURE__*/
-  fileDesc("CjBnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnX3NlcnZpY2UucHJvdG8SG2dnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MSISChBHZXRDb25maWdSZXF1ZXN0IooDChFHZXRDb25maWdSZXNwb25zZRIzCgZjb25maWcYASABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuQ29uZmlnEjkKB29yaWdpbnMYAiADKAsyKC5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRmllbGRPcmlnaW4SDAoEZmlsZRgDIAEoCRIWCg5yZXN0YXJ0X2ZpZWxkcxgEIAMoCRIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsb2FkX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNlcnZlcl92ZXJzaW9uGAcgASgJEi0KCXJlYWRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOQoGc3RhdHVzGAkgASgLMikuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlNlcnZlclN0YXR1cyLXAQoMU2VydmVyU3RhdHVzEhAKCGRyYWluaW5nGAEgASgIEjUKEWxlYXJuaW5nX2VuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1zdG9yZV9wcm9ibGVtGAMgASgJEhUKDWZpbGVfcHJvYmxlbXMYBCADKAkSGgoSZmlsZV9wcm9ibGVtX2NvdW50GAUgASgNEjQKEGZpbGVfcmVmdXNlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImMKC0ZpZWxkT3JpZ2luEg0KBWZpZWxkGAEgASgJEjMKBm9yaWdpbhgCIAEoDjIjLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5PcmlnaW4SEAoIdmFyaWFibGUYAyABKAkiWAobTGlzdERlY2xhcmVkTGltaXRlcnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMogAQiaAocTGlzdERlY2xhcmVkTGltaXRlcnNSZXNwb25zZRIvCghsaW1pdGVycxgBIAMoCzIdLmdnZW4uYmFja3ByZXNzdXJlLnYxLkxpbWl0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlYKGUxpc3REZWNsYXJlZEJvYXJkc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAyiABCJiChpMaXN0RGVjbGFyZWRCb2FyZHNSZXNwb25zZRIrCgZib2FyZHMYASADKAsyGy5nZ2VuLmJhY2twcmVzc3VyZS52MS5Cb2FyZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqXAoGT3JpZ2luEhYKEk9SSUdJTl9VTlNQRUNJRklFRBAAEg8KC09SSUdJTl9GSUxFEAESFgoST1JJR0lOX0VOVklST05NRU5UEAISEQoNT1JJR0lOX09QVElPThADMpEDCg1Db25maWdTZXJ2aWNlEmoKCUdldENvbmZpZxItLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5HZXRDb25maWdSZXF1ZXN0Gi4uZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkdldENvbmZpZ1Jlc3BvbnNlEosBChRMaXN0RGVjbGFyZWRMaW1pdGVycxI4LmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaXN0RGVjbGFyZWRMaW1pdGVyc1JlcXVlc3QaOS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdERlY2xhcmVkTGltaXRlcnNSZXNwb25zZRKFAQoSTGlzdERlY2xhcmVkQm9hcmRzEjYuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxpc3REZWNsYXJlZEJvYXJkc1JlcXVlc3QaNy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdERlY2xhcmVkQm9hcmRzUmVzcG9uc2VCfAofY29tLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MVABWldnaXRodWIuY29tL2dnZW4tYmFja3ByZXNzdXJlL2dnZW4tYmFja3ByZXNzdXJlL2dlbi9nZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjE7Y29uZmlndjFiBnByb3RvMw", [file_buf_validate_validate, file_ggen_backpressure_config_v1_config, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_timestamp]);
+  fileDesc("CjBnZ2VuL2JhY2twcmVzc3VyZS9jb25maWcvdjEvY29uZmlnX3NlcnZpY2UucHJvdG8SG2dnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MSISChBHZXRDb25maWdSZXF1ZXN0IooDChFHZXRDb25maWdSZXNwb25zZRIzCgZjb25maWcYASABKAsyIy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuQ29uZmlnEjkKB29yaWdpbnMYAiADKAsyKC5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuRmllbGRPcmlnaW4SDAoEZmlsZRgDIAEoCRIWCg5yZXN0YXJ0X2ZpZWxkcxgEIAMoCRIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsb2FkX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnNlcnZlcl92ZXJzaW9uGAcgASgJEi0KCXJlYWRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOQoGc3RhdHVzGAkgASgLMikuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlNlcnZlclN0YXR1cyKOAgoMU2VydmVyU3RhdHVzEhAKCGRyYWluaW5nGAEgASgIEjUKEWxlYXJuaW5nX2VuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1zdG9yZV9wcm9ibGVtGAMgASgJEhUKDWZpbGVfcHJvYmxlbXMYBCADKAkSGgoSZmlsZV9wcm9ibGVtX2NvdW50GAUgASgNEjQKEGZpbGVfcmVmdXNlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKBGxvYWQYByABKAsyJy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuU2VydmVyTG9hZCKiAgoKU2VydmVyTG9hZBI9CgdzdHJlYW1zGAEgAygLMiwuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLlN0cmVhbXNPZk1ldGhvZBIYChBncnBjX2Nvbm5lY3Rpb25zGAIgASgNEhcKD3dlYl9jb25uZWN0aW9ucxgDIAEoDRJFChBldmVudF9sb29wX2RlbGF5GAQgASgLMisuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkV2ZW50TG9vcERlbGF5EhcKD2hlYXBfdXNlZF9ieXRlcxgFIAEoBBIYChBoZWFwX3RvdGFsX2J5dGVzGAYgASgEEhgKC3N0b3JlX2J5dGVzGAcgASgESACIAQFCDgoMX3N0b3JlX2J5dGVzIi8KD1N0cmVhbXNPZk1ldGhvZBIOCgZtZXRob2QYASABKAkSDAoEb3BlbhgCIAEoDSKcAQoORXZlbnRMb29wRGVsYXkSJgoDcDUwGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5ORgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdsb25nZXN0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBnRocmVhZBgEIAEoCSJjCgtGaWVsZE9yaWdpbhINCgVmaWVsZBgBIAEoCRIzCgZvcmlnaW4YAiABKA4yIy5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuT3JpZ2luEhAKCHZhcmlhYmxlGAMgASgJIlgKG0xpc3REZWNsYXJlZExpbWl0ZXJzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDKIAEImgKHExpc3REZWNsYXJlZExpbWl0ZXJzUmVzcG9uc2USLwoIbGltaXRlcnMYASADKAsyHS5nZ2VuLmJhY2twcmVzc3VyZS52MS5MaW1pdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJWChlMaXN0RGVjbGFyZWRCb2FyZHNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMogAQiYgoaTGlzdERlY2xhcmVkQm9hcmRzUmVzcG9uc2USKwoGYm9hcmRzGAEgAygLMhsuZ2dlbi5iYWNrcHJlc3N1cmUudjEuQm9hcmQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKlwKBk9yaWdpbhIWChJPUklHSU5fVU5TUEVDSUZJRUQQABIPCgtPUklHSU5fRklMRRABEhYKEk9SSUdJTl9FTlZJUk9OTUVOVBACEhEKDU9SSUdJTl9PUFRJT04QAzKRAwoNQ29uZmlnU2VydmljZRJqCglHZXRDb25maWcSLS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuR2V0Q29uZmlnUmVxdWVzdBouLmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5HZXRDb25maWdSZXNwb25zZRKLAQoUTGlzdERlY2xhcmVkTGltaXRlcnMSOC5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjEuTGlzdERlY2xhcmVkTGltaXRlcnNSZXF1ZXN0GjkuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxpc3REZWNsYXJlZExpbWl0ZXJzUmVzcG9uc2UShQEKEkxpc3REZWNsYXJlZEJvYXJkcxI2LmdnZW4uYmFja3ByZXNzdXJlLmNvbmZpZy52MS5MaXN0RGVjbGFyZWRCb2FyZHNSZXF1ZXN0GjcuZ2dlbi5iYWNrcHJlc3N1cmUuY29uZmlnLnYxLkxpc3REZWNsYXJlZEJvYXJkc1Jlc3BvbnNlQnwKH2NvbS5nZ2VuLmJhY2twcmVzc3VyZS5jb25maWcudjFQAVpXZ2l0aHViLmNvbS9nZ2VuLWJhY2twcmVzc3VyZS9nZ2VuLWJhY2twcmVzc3VyZS9nZW4vZ2dlbi9iYWNrcHJlc3N1cmUvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_ggen_backpressure_config_v1_config, file_ggen_backpressure_v1_board, file_ggen_backpressure_v1_limiter, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Reads the settings.
@@ -165,6 +165,13 @@ export type ServerStatus = Message<"ggen.backpressure.config.v1.ServerStatus"> &
    * @generated from field: google.protobuf.Timestamp file_refuse_time = 6;
    */
   fileRefuseTime?: Timestamp | undefined;
+
+  /**
+   * What it carries, and how it fares, as of now. Unset: it cannot say at present.
+   *
+   * @generated from field: ggen.backpressure.config.v1.ServerLoad load = 7;
+   */
+  load?: ServerLoad | undefined;
 };
 
 /**
@@ -173,6 +180,139 @@ export type ServerStatus = Message<"ggen.backpressure.config.v1.ServerStatus"> &
  */
 export const ServerStatusSchema: GenMessage<ServerStatus> = /*@__PURE__*/
   messageDesc(file_ggen_backpressure_config_v1_config_service, 2);
+
+/**
+ * What a server carries, over all its threads, and how it fares.
+ *
+ * @generated from message ggen.backpressure.config.v1.ServerLoad
+ */
+export type ServerLoad = Message<"ggen.backpressure.config.v1.ServerLoad"> & {
+  /**
+   * Streaming calls under way, by method: those that wait, hold, watch, or carry a session. A method without any is left out.
+   *
+   * @generated from field: repeated ggen.backpressure.config.v1.StreamsOfMethod streams = 1;
+   */
+  streams: StreamsOfMethod[];
+
+  /**
+   * Connections open at the port of gRPC.
+   *
+   * @generated from field: uint32 grpc_connections = 2;
+   */
+  grpcConnections: number;
+
+  /**
+   * Connections open at the web port.
+   *
+   * @generated from field: uint32 web_connections = 3;
+   */
+  webConnections: number;
+
+  /**
+   * How late its threads are.
+   *
+   * @generated from field: ggen.backpressure.config.v1.EventLoopDelay event_loop_delay = 4;
+   */
+  eventLoopDelay?: EventLoopDelay | undefined;
+
+  /**
+   * Bytes of JavaScript's heaps that are in use.
+   *
+   * @generated from field: uint64 heap_used_bytes = 5;
+   */
+  heapUsedBytes: bigint;
+
+  /**
+   * Bytes of JavaScript's heaps that are reserved.
+   *
+   * @generated from field: uint64 heap_total_bytes = 6;
+   */
+  heapTotalBytes: bigint;
+
+  /**
+   * Bytes that the database of the data folder and its log take on the disk. Unset: nothing is kept, or the disk does not say in time.
+   *
+   * @generated from field: optional uint64 store_bytes = 7;
+   */
+  storeBytes?: bigint | undefined;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.ServerLoad.
+ * Use `create(ServerLoadSchema)` to create a new message.
+ */
+export const ServerLoadSchema: GenMessage<ServerLoad> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 3);
+
+/**
+ * The streams of one method.
+ *
+ * @generated from message ggen.backpressure.config.v1.StreamsOfMethod
+ */
+export type StreamsOfMethod = Message<"ggen.backpressure.config.v1.StreamsOfMethod"> & {
+  /**
+   * The method, such as `ggen.backpressure.v1.AdmissionService/Acquire`.
+   *
+   * @generated from field: string method = 1;
+   */
+  method: string;
+
+  /**
+   * How many are under way.
+   *
+   * @generated from field: uint32 open = 2;
+   */
+  open: number;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.StreamsOfMethod.
+ * Use `create(StreamsOfMethodSchema)` to create a new message.
+ */
+export const StreamsOfMethodSchema: GenMessage<StreamsOfMethod> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 4);
+
+/**
+ * How late a timer of 20 ms has come in the last minute, each of the thread where that is worst: whatever a thread does waits so long.
+ *
+ * @generated from message ggen.backpressure.config.v1.EventLoopDelay
+ */
+export type EventLoopDelay = Message<"ggen.backpressure.config.v1.EventLoopDelay"> & {
+  /**
+   * Half of the timers were not later.
+   *
+   * @generated from field: google.protobuf.Duration p50 = 1;
+   */
+  p50?: Duration | undefined;
+
+  /**
+   * 99 of 100 timers were not later.
+   *
+   * @generated from field: google.protobuf.Duration p99 = 2;
+   */
+  p99?: Duration | undefined;
+
+  /**
+   * The latest of them.
+   *
+   * @generated from field: google.protobuf.Duration longest = 3;
+   */
+  longest?: Duration | undefined;
+
+  /**
+   * The thread with the latest: `main` decides, `transport 1` and so on carry connections.
+   *
+   * @generated from field: string thread = 4;
+   */
+  thread: string;
+};
+
+/**
+ * Describes the message ggen.backpressure.config.v1.EventLoopDelay.
+ * Use `create(EventLoopDelaySchema)` to create a new message.
+ */
+export const EventLoopDelaySchema: GenMessage<EventLoopDelay> = /*@__PURE__*/
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 5);
 
 /**
  * Where the value of a field comes from.
@@ -207,7 +347,7 @@ export type FieldOrigin = Message<"ggen.backpressure.config.v1.FieldOrigin"> & {
  * Use `create(FieldOriginSchema)` to create a new message.
  */
 export const FieldOriginSchema: GenMessage<FieldOrigin> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 3);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 6);
 
 /**
  * Reads declared limiters.
@@ -235,7 +375,7 @@ export type ListDeclaredLimitersRequest = Message<"ggen.backpressure.config.v1.L
  * Use `create(ListDeclaredLimitersRequestSchema)` to create a new message.
  */
 export const ListDeclaredLimitersRequestSchema: GenMessage<ListDeclaredLimitersRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 4);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 7);
 
 /**
  * A page of declared limiters.
@@ -264,7 +404,7 @@ export type ListDeclaredLimitersResponse = Message<"ggen.backpressure.config.v1.
  * Use `create(ListDeclaredLimitersResponseSchema)` to create a new message.
  */
 export const ListDeclaredLimitersResponseSchema: GenMessage<ListDeclaredLimitersResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 5);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 8);
 
 /**
  * Reads declared boards.
@@ -292,7 +432,7 @@ export type ListDeclaredBoardsRequest = Message<"ggen.backpressure.config.v1.Lis
  * Use `create(ListDeclaredBoardsRequestSchema)` to create a new message.
  */
 export const ListDeclaredBoardsRequestSchema: GenMessage<ListDeclaredBoardsRequest> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 6);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 9);
 
 /**
  * A page of declared boards.
@@ -321,7 +461,7 @@ export type ListDeclaredBoardsResponse = Message<"ggen.backpressure.config.v1.Li
  * Use `create(ListDeclaredBoardsResponseSchema)` to create a new message.
  */
 export const ListDeclaredBoardsResponseSchema: GenMessage<ListDeclaredBoardsResponse> = /*@__PURE__*/
-  messageDesc(file_ggen_backpressure_config_v1_config_service, 7);
+  messageDesc(file_ggen_backpressure_config_v1_config_service, 10);
 
 /**
  * What has set a field.
