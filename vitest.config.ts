@@ -41,6 +41,8 @@ const COMPUTING: readonly Kind[] = ["contract", "model"];
  */
 const WAITS = { maxWorkers: 2 * availableParallelism(), sequence: { groupOrder: 0 } };
 const COMPUTES = { maxWorkers: availableParallelism(), sequence: { groupOrder: 1 } };
+/** ms. */
+const TEST_TIMEOUT = 30_000;
 /** One file at a time. */
 const ALONE = { fileParallelism: false };
 
@@ -61,8 +63,10 @@ function project(name: Kind): TestProjectConfiguration {
   // On a shared machine a stall of a second is no fault of the server's: what has a bound in time may fail once, and is
   // reported. What a seed decides has `retry: 0`.
   const retry = name === "reliability" ? 1 : 0;
+  // A machine that is busy takes seconds to start a process, of which a test may start twenty.
+  const testTimeout = name === "processes" ? 90_000 : TEST_TIMEOUT;
   const workers = name === "reliability" ? ALONE : COMPUTING.includes(name) ? COMPUTES : WAITS;
-  return { extends: true, test: { name, include: inFolders(FOLDERS[name]), retry, ...workers } };
+  return { extends: true, test: { name, include: inFolders(FOLDERS[name]), retry, testTimeout, ...workers } };
 }
 
 const unit: TestProjectConfiguration = {
@@ -173,7 +177,7 @@ const sessionsWithWorkers: TestProjectConfiguration = {
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
+    testTimeout: TEST_TIMEOUT,
     hookTimeout: 30_000,
     sequence: { sequencer: LongestKindFirst },
     // A server that a test starts without a folder keeps nothing in the home of the developer.
