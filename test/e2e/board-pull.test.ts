@@ -139,7 +139,8 @@ test("with no time to wait the answer is why there is none, and the stream ends 
 
 test.each([
   ["its max_wait", { maxWait: { nanos: 200e6 } }, {}],
-  ["its deadline", {}, { timeout: 200 }],
+  // Time for the connection, too.
+  ["its deadline", {}, { timeout: 1_500 }],
 ])("a puller that has waited for %s goes, and takes no card with it", async (_what, bound, options) => {
   await using server = await startTestServer(RELEASE);
   const client = server.grpc();

@@ -45,7 +45,7 @@ test.each(["gRPC", "Connect"])("nor than the call's own deadline, which charges 
   await using server = await startTestServer(SERVER);
   const client = how === "gRPC" ? server.grpc() : server.connect({ protocol: "connect", httpVersion: "2" });
   const holder = await hold(client, "db");
-  const waiter = await queue(client, "db", { timeout: 300 });
+  const waiter = await queue(client, "db", { timeout: 1_000 });
   expect(await waiter.ending).toMatchObject({ code: Code.DeadlineExceeded });
   await giveBack(client, holder);
   expect(await statusOf(client, "db")).toMatchObject({ waiters: 0n, permitsInUse: 0n, grantedCount: 1n });
