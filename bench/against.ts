@@ -1,7 +1,7 @@
 /**
  * This checkout against another, in turns in one run: a change that claims to cost nothing shows it here.
  *
- * `node bench/against.ts DIR [--only machine,unary,durable,rate]`: DIR is a checkout of another commit, after `npm ci`. Each
+ * `node bench/against.ts DIR [--only machine,unary,acquire,session,durable,rate]`: DIR is a checkout of another commit, after `npm ci`. Each
  * figure is this checkout's speed as a share of the other's. The load and its clients are this checkout's for both.
  */
 
@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { createRate } from "../src/server/machine/limiter/rate.ts";
 import { ONE_LIMITER } from "./load/subjects.ts";
-import { pairs } from "./load/verbs.ts";
+import { acquires, pairs, sessionPairs } from "./load/verbs.ts";
 import type * as Sides from "./machine/sides.ts";
 import { deliveredShare } from "./rate/grants.ts";
 import { grantOverSockets } from "./rate/over-sockets.ts";
@@ -22,7 +22,7 @@ import { atLeast, type Figure, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
 import { underLoad } from "./support/under-load.ts";
 
-const KINDS = ["machine", "unary", "durable", "rate"] as const;
+const KINDS = ["machine", "unary", "acquire", "session", "durable", "rate"] as const;
 type Kind = (typeof KINDS)[number];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });
@@ -34,7 +34,12 @@ const KEPT = atLeast(0.97);
 const MANY = 100_000;
 /** ms of one server in one round. */
 const SHARE = 2_000;
-const CONNECTIONS = 4;
+/** What is asked over gRPC, with its connections. */
+const OVER_GRPC = {
+  unary: { what: "TryAcquire + Release over gRPC", verb: pairs, clients: 4 },
+  acquire: { what: "Acquire over gRPC, granted and cancelled", verb: acquires, clients: 32 },
+  session: { what: "Acquire + Release in a session", verb: sessionPairs, clients: 1 },
+} as const;
 const RATE = { text: "1000/s", tokens: 1_000, perMicros: 1_000_000 };
 
 await using cleanup = new AsyncDisposableStack();
@@ -60,10 +65,14 @@ async function measureMachine(): Promise<Figure[]> {
   ];
 }
 
-/** µs of a server's CPU, of all its threads, for a pair. */
-async function cpuOf(server: MeasuredServer, inFlight: number): Promise<Side> {
-  const options = { address: server.address, clients: CONNECTIONS, limiter: "db", ...ONE_LIMITER };
-  return underLoad(server, cleanup.use(await pairs(options)), { inFlight, duration: SHARE }).side;
+/** µs of a server's CPU, of all its threads, for an operation. */
+async function cpuOf(
+  server: MeasuredServer,
+  inFlight: number,
+  { verb, clients }: (typeof OVER_GRPC)[keyof typeof OVER_GRPC] = OVER_GRPC.unary,
+): Promise<Side> {
+  const options = { address: server.address, clients, limiter: "db", ...ONE_LIMITER };
+  return underLoad(server, cleanup.use(await verb(options)), { inFlight, duration: SHARE }).side;
 }
 
 /** Both servers with the same configuration, each with a folder of its own. */
@@ -76,14 +85,11 @@ async function serveBoth(yaml: (folder: string) => string) {
   return { now: await serve({}), before: await serve({ main: join(OTHER, "src/cli/main.ts") }) };
 }
 
-async function measureUnary(): Promise<Figure[]> {
+async function measureOverGrpc(kind: keyof typeof OVER_GRPC): Promise<Figure[]> {
   const { now, before } = await serveBoth(() => "limiters: [{ name: db, max_rps: 1000000, max_concurrent: 1000 }]\n");
-  const sides = { now: await cpuOf(now, 64), before: await cpuOf(before, 64) };
-  return ofCosts(
-    "TryAcquire + Release over gRPC, by the server's CPU",
-    await inTurns(sides, { rounds: 15, warmUp: 2 }),
-    "µs",
-  );
+  const asked = OVER_GRPC[kind];
+  const sides = { now: await cpuOf(now, 64, asked), before: await cpuOf(before, 64, asked) };
+  return ofCosts(`${asked.what}, by the server's CPU`, await inTurns(sides, { rounds: 15, warmUp: 2 }), "µs");
 }
 
 async function measureDurable(): Promise<Figure[]> {
@@ -128,7 +134,9 @@ async function measureRate(): Promise<Figure[]> {
 
 const MEASURES: Readonly<Record<Kind, () => Promise<Figure[]>>> = {
   machine: measureMachine,
-  unary: measureUnary,
+  unary: () => measureOverGrpc("unary"),
+  acquire: () => measureOverGrpc("acquire"),
+  session: () => measureOverGrpc("session"),
   durable: measureDurable,
   rate: measureRate,
 };

@@ -30,8 +30,8 @@ export async function startMeasured(
   yaml: string,
   options: { readonly main?: string } = {},
 ): Promise<MeasuredServer & { readonly url: string }> {
-  // One core is one thread, unless the workers are what is measured. An older checkout knows no such field.
-  const text = options.main !== undefined || /^workers:/m.test(yaml) ? yaml : `workers: 0\n${yaml}`;
+  // One core is one thread, of another checkout too, unless the workers are what is measured.
+  const text = /^workers:/m.test(yaml) ? yaml : `workers: 0\n${yaml}`;
   const server = await startServerProcess(text, { nodeArguments: ["--import", PROBE], ...options });
   pinServer(server.process);
   return {
