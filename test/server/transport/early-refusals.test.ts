@@ -53,10 +53,15 @@ async function counted(port: typeof startGrpc | typeof startWeb, asked: Asked, o
 
 test.each<[what: string, asked: Asked, expected: string]>([
   ["a method that is not there", { path: "/a.B/C" }, "_OTHER UNIMPLEMENTED"],
+  ["a path whose bytes are no text", { path: "/a.B/%E0%A4%A" }, "_OTHER UNIMPLEMENTED"],
+  ["a path that ends in %", { path: `${METHOD}%` }, "_OTHER UNIMPLEMENTED"],
+  ["a path with letters that need bytes", { path: "/\u00ff\u00fe" }, "_OTHER UNIMPLEMENTED"],
+  ["a path that is empty", { path: "/" }, "_OTHER UNIMPLEMENTED"],
   ["a service's method that has no function", { path: METHOD.replace("TryAcquire", "Renew") }, "Renew UNIMPLEMENTED"],
   ["another verb", { headers: { ":method": "PUT" } }, "TryAcquire INTERNAL"],
   ["another codec", { headers: { "content-type": "application/grpc+json" } }, "TryAcquire UNIMPLEMENTED"],
   ["an unknown encoding", { headers: { "grpc-encoding": "br" } }, "TryAcquire UNIMPLEMENTED"],
+  ["an encoding that is no text", { headers: { "grpc-encoding": "%E0%A4%A" } }, "TryAcquire UNIMPLEMENTED"],
   ["a message that is none", { body: envelope(MALFORMED) }, "TryAcquire INTERNAL"],
   ["a stream's message that is none", { path: STREAM, body: envelope(MALFORMED) }, "Acquire INTERNAL"],
   ["a message that is too large", { body: envelope(TOO_LARGE) }, "TryAcquire RESOURCE_EXHAUSTED"],
@@ -78,6 +83,10 @@ test.each<[what: string, asked: Asked, expected: string]>([
 
 test.each<[what: string, asked: Asked, expected: string]>([
   ["a method that is not there", { path: "/a.B/C" }, "_OTHER UNIMPLEMENTED"],
+  ["a path whose bytes are no text", { path: "/a.B/%E0%A4%A" }, "_OTHER UNIMPLEMENTED"],
+  ["a path that ends in %", { path: `${METHOD}%` }, "_OTHER UNIMPLEMENTED"],
+  ["a path with letters that need bytes", { path: "/\u00ff\u00fe" }, "_OTHER UNIMPLEMENTED"],
+  ["a path that is empty", { path: "/" }, "_OTHER UNIMPLEMENTED"],
   ["a message that is none", { body: envelope(MALFORMED) }, "TryAcquire INTERNAL"],
   ["a message that is too large", { body: envelope(TOO_LARGE) }, "TryAcquire RESOURCE_EXHAUSTED"],
   ["a stream's message that is none", { path: STREAM, body: envelope(MALFORMED) }, "Acquire INTERNAL"],
@@ -103,6 +112,10 @@ test.each<[what: string, asked: Asked, expected: string]>([
 
 test.each<[what: string, asked: Asked, expected: string | undefined]>([
   ["a method that is not there", { path: "/a.B/C" }, "_OTHER UNIMPLEMENTED"],
+  ["a path whose bytes are no text", { path: "/a.B/%E0%A4%A" }, "_OTHER UNIMPLEMENTED"],
+  ["a path that ends in %", { path: `${METHOD}%` }, "_OTHER UNIMPLEMENTED"],
+  ["a path with letters that need bytes", { path: "/\u00ff\u00fe" }, "_OTHER UNIMPLEMENTED"],
+  ["a path that is empty", { path: "/" }, "_OTHER UNIMPLEMENTED"],
   ["a message that is none", { body: MALFORMED }, "TryAcquire INTERNAL"],
   ["a message that is too large", { body: TOO_LARGE }, "TryAcquire RESOURCE_EXHAUSTED"],
   ["a timeout that is none", { headers: { "connect-timeout-ms": "soon" } }, "TryAcquire INVALID_ARGUMENT"],

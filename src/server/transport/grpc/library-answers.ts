@@ -1,6 +1,7 @@
 /** Calls that grpc-js answers by itself, since they never come to their method. It tells nobody of them. */
 
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import querystring from "node:querystring";
 import { Code } from "../../wire/error-wire.ts";
 import type { RefusedCall } from "../rpc/dispatch.ts";
 import { BY_METHOD } from "./trailers.ts";
@@ -22,5 +23,6 @@ function refusalIn(headers: OutgoingHttpHeaders | readonly string[] = {}): Refus
   if (!("grpc-status" in headers) || BY_METHOD in headers) return undefined;
   const code: Code = Number(headers["grpc-status"]);
   if (code === Code.DeadlineExceeded) return undefined;
-  return { code, message: decodeURI(String(headers["grpc-message"])) };
+  // grpc-js leaves some messages as they are, with the path that was asked for in them: not each `%` there stands for a byte.
+  return { code, message: querystring.unescape(String(headers["grpc-message"])) };
 }

@@ -10,6 +10,7 @@ import {
   type SecureClientSessionOptions,
 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
+import querystring from "node:querystring";
 import { onTestFinished } from "vitest";
 
 /** A connection that is ended with the test; its errors are the test's business only through its streams. */
@@ -67,7 +68,7 @@ export async function outcomeOf(stream: ClientHttp2Stream): Promise<GrpcOutcome>
   if (!stream.destroyed) await new Promise((resolve) => stream.once("close", resolve));
   return {
     status: fields["grpc-status"]?.toString(),
-    message: decodeURIComponent(fields["grpc-message"]?.toString() ?? ""),
+    message: querystring.unescape(fields["grpc-message"]?.toString() ?? ""),
     rstCode: stream.rstCode,
   };
 }
