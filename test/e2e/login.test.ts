@@ -103,16 +103,13 @@ describe("a page that shows a token", () => {
     expect(await callWith(url, cookie)).toBe(401);
   });
 
-  it("is not, with one that does not count; after twenty the address is not listened to", async () => {
+  it("is not, with one that does not count, however often it is shown; a right one of the same address is", async () => {
     const { url } = await start({ workers: 0 });
-    for (let count = 0; count < 19; count++) {
+    for (let count = 0; count < 25; count++) {
       const { status, cookie } = await logIn(url, WRONG);
       expect([status, cookie]).toEqual([401, undefined]);
     }
-    // Control: up to then a right one counts.
     expect((await logIn(url, BOB)).status).toBe(200);
-    for (let count = 0; count < 5; count++) await logIn(url, WRONG);
-    expect((await logIn(url, ANN)).status).toBe(401);
   });
 
   it.each<[string, string, object | undefined]>([

@@ -71,12 +71,15 @@ export function createAuthenticator(options: AuthenticatorOptions): ConfiguredAu
     return settings.auth === undefined && !settings.certificates;
   }
 
-  function forget(): void {
-    remembered = new Map();
+  /** Forgets all but signed tokens that count still: to verify one takes time, and is refused to an address that gets others wrong. */
+  function forgetOthers(): void {
+    remembered = new Map(
+      [...remembered].filter(([, { caller }]) => caller.kind === "jwt" && jwt.isKnown(credentialOf(caller))),
+    );
   }
 
   function keysChanged(): void {
-    forget();
+    forgetOthers();
     live.review((caller) => caller.kind !== "jwt" || jwt.isKnown(credentialOf(caller)));
   }
 
@@ -120,14 +123,16 @@ export function createAuthenticator(options: AuthenticatorOptions): ConfiguredAu
       const found = remembered.get(token);
       if (found !== undefined && found.until > wallNow()) return found.caller;
     }
-    // Too many were wrong: they are not even looked at.
+    // It takes a digest, and nobody guesses one: a right token counts from an address that others get wrong, too.
+    if (token !== undefined && isStaticToken(token)) {
+      const caller = tokens.callerOf(token, wallNow());
+      if (caller !== undefined) return remember(token, caller);
+    }
+    // Too many were wrong: they are not verified, nor logged.
     const address = socket.remoteAddress ?? "unknown";
     if (!failures.mayTry(address)) return undefined;
     if (token === undefined) return refused(socket, "none that is known");
-    if (isStaticToken(token)) {
-      const caller = tokens.callerOf(token, wallNow());
-      return caller === undefined ? refused(socket, "token") : remember(token, caller);
-    }
+    if (isStaticToken(token)) return refused(socket, "token");
     return turns.take(address, () => verifySigned(socket, token));
   }
 
@@ -199,12 +204,12 @@ export function createAuthenticator(options: AuthenticatorOptions): ConfiguredAu
     configure(next) {
       const before = settings;
       settings = next;
-      forget();
       tokens = createStaticTokens(next.auth?.tokens ?? []);
       if (!isDeepStrictEqual(before.auth?.jwt, next.auth?.jwt)) {
         jwt.close();
         jwt = createVerifier();
       }
+      forgetOthers();
       live.review((watched) => {
         const caller = credentialOf(watched);
         if (caller.kind === "token") return tokens.isKnown(caller);
