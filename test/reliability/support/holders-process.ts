@@ -5,7 +5,7 @@
 
 import "../../support/end-with-parent.ts";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, connect, type Lease, ServerUnavailableError } from "../../../src/client/index.ts";
+import { AdmissionError, type Client, connect, type Lease, ServerUnavailableError } from "../../../src/client/index.ts";
 import type { Carrier } from "../../support/carrier.ts";
 import { connectTampered, forgetSession } from "./cuts/clients.ts";
 
@@ -19,10 +19,12 @@ export type HolderNews =
   /** Something else than a grant came of an acquire. */
   | { readonly kind: "failed"; readonly id: string; readonly error: string };
 
-/** ms that the work takes: mostly a little; now and then it outlasts a restart of the server. */
-const workTime = () => (Math.random() < 0.2 ? 1_000 + Math.random() * 1_500 : Math.random() * 20);
+const [address = "", limiter = "", holders = "", kind = "", longestWork = ""] = process.argv.slice(2);
 
-const [address = "", limiter = "", holders = "", kind = ""] = process.argv.slice(2);
+/** ms that the work takes: mostly a little; now and then it outlasts a restart of the server. */
+const workTime = () =>
+  Math.random() < 0.2 ? 1_000 + Math.random() * (Number(longestWork) - 1_000) : Math.random() * 20;
+
 const answers = new Map<string, () => void>();
 let enough = false;
 
@@ -53,6 +55,11 @@ function connectAs(holder: string): Client {
   return connect(address, { answerWithin: 30_000, holder, sessions: kind === ("sessions" satisfies HolderClient) });
 }
 
+/** Returns whether the last attempt found a server that was about to stop. */
+function isDraining(error: unknown): boolean {
+  return error instanceof AdmissionError && error.reason === "DRAINING";
+}
+
 async function hold(holder: number): Promise<void> {
   await using client = connectAs(`holder ${process.pid}.${holder}`);
   for (let round = 0; !enough; round += 1) {
@@ -61,8 +68,8 @@ async function hold(holder: number): Promise<void> {
       await using lease = await client.acquire(limiter);
       await holdOnce(id, lease);
     } catch (error) {
-      // No server answers, and nothing is held: it is asked again.
-      if (error instanceof ServerUnavailableError) continue;
+      // No server was found in as many attempts as a client makes, and nothing is held: it is asked again.
+      if (error instanceof ServerUnavailableError || isDraining(error)) continue;
       await tell({ kind: "failed", id, error: String(error) });
     }
   }

@@ -31,8 +31,10 @@ export function startHolders(options: {
   readonly holders: number;
   /** Unset: what users have who say nothing. */
   readonly client?: HolderClient;
+  /** ms, at least 1,000, of the one hold in five that is long. */
+  readonly longestWork?: number;
 }): Holders {
-  const { address, limiter, processes, holders, client = "sessions" } = options;
+  const { address, limiter, processes, holders, client = "sessions", longestWork = 2_500 } = options;
   const atWork = new Set<string>();
   const fencingTokens: bigint[] = [];
   const losses: string[] = [];
@@ -62,7 +64,7 @@ export function startHolders(options: {
   }
 
   const children = Array.from({ length: processes }, (_, index) => {
-    const child = fork(SCRIPT, [address, limiter, String(holders), client], { execArgv: [] });
+    const child = fork(SCRIPT, [address, limiter, String(holders), client, String(longestWork)], { execArgv: [] });
     child.on("message", (news: HolderNews) => hear(child, index, news));
     return child;
   });
