@@ -36,15 +36,21 @@ type Kind = keyof typeof FOLDERS;
 const COMPUTING: readonly Kind[] = ["contract", "model"];
 
 /**
- * What waits runs first, two workers a core; what computes has the cores for itself afterwards, so that its load delays nothing that
- * is timed. Vitest runs groups one after the other, and gives the files of one group the same number of workers.
+ * On a shared machine a stall of a second is no fault of the server's. Where nobody can look, a test that has a bound in time
+ * may fail once: what passed only when it ran again is listed (`.ci/run`). What a seed decides has `retry: 0`.
  */
-const WAITS = { maxWorkers: 2 * availableParallelism(), sequence: { groupOrder: 0 } };
+const TIMED = { retry: process.env.CI ? 1 : 0 };
+/**
+ * What waits runs first, three workers for two cores: with more of them a slow machine spends its time on what it switches between.
+ * What computes has the cores for itself afterwards, so that its load delays nothing that is timed. Vitest runs groups one after
+ * the other, and gives the files of one group the same number of workers.
+ */
+const WAITS = { ...TIMED, maxWorkers: Math.ceil(1.5 * availableParallelism()), sequence: { groupOrder: 0 } };
 const COMPUTES = { maxWorkers: availableParallelism(), sequence: { groupOrder: 1 } };
 /** ms. */
 const TEST_TIMEOUT = 30_000;
-/** One file at a time. */
-const ALONE = { fileParallelism: false };
+/** One file at a time, for minutes: it may fail once anywhere. */
+const ALONE = { retry: 1, fileParallelism: false };
 
 /** Begins with the kinds that have the longest files, in the order of `FOLDERS`, so that none of these is left at the end. */
 class LongestKindFirst extends BaseSequencer {
@@ -60,13 +66,10 @@ function inFolders(folders: readonly string[]): string[] {
 }
 
 function project(name: Kind): TestProjectConfiguration {
-  // On a shared machine a stall of a second is no fault of the server's: what has a bound in time may fail once, and is
-  // reported. What a seed decides has `retry: 0`.
-  const retry = name === "reliability" ? 1 : 0;
   // A machine that is busy takes seconds to start a process, of which a test may start twenty.
   const testTimeout = name === "processes" ? 90_000 : TEST_TIMEOUT;
   const workers = name === "reliability" ? ALONE : COMPUTING.includes(name) ? COMPUTES : WAITS;
-  return { extends: true, test: { name, include: inFolders(FOLDERS[name]), retry, testTimeout, ...workers } };
+  return { extends: true, test: { name, include: inFolders(FOLDERS[name]), testTimeout, ...workers } };
 }
 
 const unit: TestProjectConfiguration = {

@@ -12,7 +12,7 @@ import { carrier } from "../support/carrier.ts";
 
 const PERMITS = 3;
 
-test("no lease is lost, none is doubled, and no permit leaks, however connections break", async () => {
+test("no lease is lost, none is doubled, and no permit leaks, however connections break", { retry: 0 }, async () => {
   const { address } = await startRealServer(`limiters: [{ name: db, max_concurrent: ${PERMITS}, ttl: 60s }]`);
   const direct = connectForTest(address);
   const seed = seedOf("connection-cuts");
