@@ -154,7 +154,7 @@ test("with all of 2,000 changing the page keeps its frames, and its memory", { t
   expect(after - before).toBeLessThan(5);
 });
 
-test("ten minutes of a page that is open leave its memory as it was", { timeout: 90_000 }, async () => {
+test("ten minutes of a page that is open leave its memory as it was", { timeout: 240_000 }, async () => {
   const { server, client } = await start();
   const page = await dashboard.open(server.url);
   await rows(page).first().waitFor();

@@ -14,8 +14,8 @@ import { startRealServer } from "../client/support/real-server.ts";
 import { startSlowWay } from "../client/support/slow-way.ts";
 
 const CONFIG = `
-limiters: [{ name: db, max_concurrent: 1000, ttl: 8s }]
-boards: [{ name: delivery, ttl: 8s, stages: [{ name: Todo }, { name: Doing, kind: WORK }, { name: Done }] }]
+limiters: [{ name: db, max_concurrent: 1000, ttl: 20s }]
+boards: [{ name: delivery, ttl: 20s, stages: [{ name: Todo }, { name: Doing, kind: WORK }, { name: Done }] }]
 `;
 
 const WAYS = ["Connect over HTTP/1.1", "Connect over HTTP/2", "gRPC-Web", "gRPC"] as const;
@@ -69,12 +69,12 @@ function transportBy(way: (typeof WAYS)[number], baseUrl: string): Transport {
 }
 
 async function holdMany(client: Client) {
-  const leases = await Promise.all(Array.from({ length: 16 }, () => client.acquire("db")));
-  const detached = await Promise.all(Array.from({ length: 16 }, () => client.tryAcquire("db")));
+  const leases = await Promise.all(Array.from({ length: 40 }, () => client.acquire("db")));
+  const detached = await Promise.all(Array.from({ length: 40 }, () => client.tryAcquire("db")));
   const board = client.board("delivery");
-  await Promise.all(Array.from({ length: 32 }, (_, i) => board.add({ id: `card-${i}` })));
-  const works = await Promise.all(Array.from({ length: 16 }, () => board.pull("Doing")));
-  const taken = await Promise.all(Array.from({ length: 16 }, () => board.tryPull("Doing", { ttl: 8000 })));
+  await Promise.all(Array.from({ length: 80 }, (_, i) => board.add({ id: `card-${i}` })));
+  const works = await Promise.all(Array.from({ length: 40 }, () => board.pull("Doing")));
+  const taken = await Promise.all(Array.from({ length: 40 }, () => board.tryPull("Doing", { ttl: 20_000 })));
   return [...leases, ...detached, ...works, ...taken].map((held) => {
     if ("granted" in held && !held.granted) throw new Error(held.message);
     return held;

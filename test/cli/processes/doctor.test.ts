@@ -10,14 +10,15 @@ describe("doctor", () => {
     const { code, stdout } = await cli(["doctor"], { address: service.address });
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^✓ ${service.address} answers in \\S+ms\n✓ it serves, with \\d services\n`));
-    expect(stdout).toMatch(
-      /\n✓ it carries \d+ streams? over \d connections?, is late by \S+ms \(p99 .*, takes \S+ MB of heap\n/,
-    );
+    // The server shares its thread with this test, and may be late by that.
+    const calm = "✓ it carries \\d+ streams? over \\d connections?, is late by \\S+ms \\(p99 .*, takes \\S+ MB of heap";
+    expect(stdout).toMatch(new RegExp(`\n(${calm}|! its threads are late by .*)\n`));
     expect(stdout).toContain("\n✓ the clocks here and there agree\n");
     expect(stdout).toContain("\n! it keeps nothing: all is in memory\n");
     expect(stdout).toContain("\n  → give it a folder: --data DIR, or store.folder in its file\n");
     expect(stdout).toContain("\n✓ nothing looks wrong with 1 limiter\n");
-    expect(stdout).toMatch(/\n0 problems, 1 warning, 0 notes\n$/);
+    const warnings = stdout.includes("\n! its threads are late") ? "2 warnings" : "1 warning";
+    expect(stdout).toMatch(new RegExp(`\n0 problems, ${warnings}, 0 notes\n$`));
   });
 
   it("finds a server that drains, and a stage that no card can enter, and exits with 1", async () => {

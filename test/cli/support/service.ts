@@ -22,7 +22,7 @@ export interface Service extends AsyncDisposable {
 /** `yaml`: its configuration, but for the ports. */
 export async function startService(yaml = ""): Promise<Service> {
   const server = await startTestServer(yaml);
-  const client = connect(server.address);
+  const client = connect(server.address, { answerWithin: 30_000 });
 
   async function until(limiter: string, holds: (status: LimiterStatus) => boolean): Promise<void> {
     for await (const event of client.limiters.watch({ names: [limiter] })) {

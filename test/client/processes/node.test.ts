@@ -228,7 +228,7 @@ describe("a client in Node, over gRPC", () => {
   it("holds more leases than one connection may have, and releases them all", async () => {
     const { address } = await startRealServer("limiters: [{ name: db, max_concurrent: 5000 }]");
     const proxy = await startTcpProxy(address);
-    const client = connectForTest(proxy.address, { answerWithin: 20_000 });
+    const client = connectForTest(proxy.address, { answerWithin: 60_000 });
     const leases = await Promise.all(Array.from({ length: 1500 }, () => client.acquire("db")));
     expect(proxy.connections).toBe(carrier === "sessions" ? 1 : 2);
     expect(new Set(leases.map(({ id }) => id)).size).toBe(1500);
