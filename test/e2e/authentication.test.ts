@@ -19,6 +19,7 @@ import {
   richStatusOf,
 } from "../server/transport/support/grpc-client.ts";
 import { createMemoryLog } from "../server/transport/support/memory-log.ts";
+import type { CallFailure } from "../support/call-failure.ts";
 import {
   AUDIENCE,
   createSigningKey,
@@ -146,6 +147,29 @@ describe("a server that asks who calls", () => {
       ),
     );
     expect(outcomes.map(({ code }) => code)).toEqual(outcomes.map(() => 16));
+  });
+
+  it("lets nobody be another by a header of its own", async () => {
+    const poor = `bp_poor_${secret(11)}`;
+    const entryOf = (name: string, token: string) => ({ name, sha256: [digestOf(token).toString("hex")] });
+    const auth = { tokens: [entryOf("ci", TOKEN), entryOf("poor", poor)] };
+    const access = [{ who: ["token:ci"], may: ["acquire"], limiters: ["*"] }];
+    const server = await start({ more: { auth, access } });
+    await using client = server.grpc();
+    const request = { claims: [{ limiter: "db" }] };
+    const headersOf = (token: string) => ({ authorization: bearer(token) });
+    // Its stream is open, with whatever the server knows it by.
+    await client.open(AdmissionService.method.acquire, request, { headers: headersOf(TOKEN) }).next();
+    const codes = ["ggen-stream", "ggen-caller", "x-forwarded-user"].flatMap((name) =>
+      ["0", "1", "2", "3", "token:ci"].map((value) => {
+        const headers = { ...headersOf(poor), [name]: value };
+        return client.call(AdmissionService.method.tryAcquire, request, { headers }).then(
+          () => "served",
+          ({ code }: CallFailure) => code,
+        );
+      }),
+    );
+    expect(new Set(await Promise.all(codes))).toEqual(new Set([Code.PermissionDenied]));
   });
 
   it("serves anonymous callers where the file says so, but none with a credential that does not count", async () => {

@@ -1,6 +1,6 @@
 /**
  * Every RPC, with each credential, in each protocol, over real connections: whoever does not count reaches no service, and of what one
- * may not see nothing is told or changed.
+ * may not see nothing is told or changed. The page of metrics, with the same credentials.
  */
 
 import type { JsonValue } from "@bufbuild/protobuf";
@@ -126,6 +126,17 @@ function isAlive(messages: readonly JsonValue[]): boolean {
   return answersTo("2", messages).length > 0;
 }
 
+/** With which status the page of metrics is answered over each version of HTTP. */
+async function pageStatuses(stage: Stage, credential: Credential): Promise<readonly number[]> {
+  const { authorization } = credential;
+  const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+  const statuses = (["1.1", "2"] as const).map(async (version) => {
+    using line = await stage.line({ port: "web", version }, credential);
+    return (await line.ask({ method: "GET", path: "/metrics", headers, body: undefined })).status;
+  });
+  return Promise.all(statuses);
+}
+
 const FEW_WAYS = WAYS.filter(({ port, protocol, version, codec }) => {
   const ofWeb = protocol === "connect" ? version === "2" : protocol === "grpc-web" && version === "1.1";
   return codec === "proto" && (port === "grpc" || ofWeb);
@@ -213,6 +224,21 @@ describe.each<{
     },
     TIMEOUT,
   );
+
+  test("figures are for callers who may observe everything: others are refused, and so are those that do not count", async () => {
+    const found = await Promise.all(
+      among("none", "garbage", "expired", "foreign", "poor", "right").map(async (credential) => {
+        const wanted = credential.worth === "poor" || credential.worth === "right" ? 403 : 401;
+        const statuses = await pageStatuses(stage, credential);
+        return { credential, isRight: statuses.every((status) => status === wanted), statuses };
+      }),
+    );
+    expect(found.filter(({ isRight }) => !isRight)).toEqual([]);
+    expect(found.length).toBeGreaterThan(kinds.length);
+    const authorization = `Bearer ${stage.credentials.operator}`;
+    const operator: Credential = { kind: "token", worth: "right", authorization, certificate: undefined };
+    expect(await pageStatuses(stage, operator)).toEqual([200, 200]);
+  });
 
   test(
     "a caller with the right to it reaches its service, whatever the protocol",

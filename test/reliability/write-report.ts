@@ -49,6 +49,18 @@ const HARNESSES: readonly {
     control: "without a bug the same tests pass",
   },
   {
+    name: "caller-queue",
+    title: "A caller that fills a queue",
+    how: "1,000 waiters of one caller, whose next are refused, and the calls of another beside them",
+    control: "without a bound one caller fills the queue for all (`one-caller.test.ts`)",
+  },
+  {
+    name: "threats",
+    title: "Measures taken away",
+    how: "the measure against each threat of [security](security.md#threats), taken out of a copy of the sources, and the test of that threat",
+    control: "with the measure the same tests pass",
+  },
+  {
     name: "kill-server",
     title: "`kill -9` of the server, under load",
     how: "20 holders in 4 processes with this package's client, counted in and out by a process of their own",

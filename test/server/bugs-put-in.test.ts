@@ -8,9 +8,17 @@ import { BUGS_OVER_SESSIONS as HISTORY_BUGS } from "../reliability/support/histo
 import { MUTANTS } from "../reliability/support/mutants.ts";
 import { STREAMS_ARE_LIFE } from "../reliability/support/network/bug.ts";
 import { NEVER_EXPIRES } from "../reliability/support/soak-bug.ts";
+import { MEASURES } from "../reliability/support/threats.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const ALL: readonly Bug[] = [...MUTANTS, ...HISTORY_BUGS, ...Object.values(DISK_BUGS), NEVER_EXPIRES, STREAMS_ARE_LIFE];
+const ALL: readonly Bug[] = [
+  ...MUTANTS,
+  ...MEASURES,
+  ...HISTORY_BUGS,
+  ...Object.values(DISK_BUGS),
+  NEVER_EXPIRES,
+  STREAMS_ARE_LIFE,
+];
 
 test.for(ALL)("$file has once: $find", ({ file, find }) => {
   expect(readFileSync(new URL(file, ROOT), "utf8").split(find)).toHaveLength(2);

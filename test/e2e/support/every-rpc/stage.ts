@@ -28,7 +28,7 @@ export interface Stage extends AsyncDisposable {
   /** `https://host:port`, or plain. */
   readonly url: string;
   /** A connection as this way of calling has it, with the credential's certificate. */
-  line(way: Way, credential: Credential): Promise<Line>;
+  line(way: Pick<Way, "port" | "version">, credential: Credential): Promise<Line>;
   /** How many calls a service has seen, and how many were refused before one had. */
   readonly calls: { readonly seen: number; readonly refused: number };
   /** All that there is, as an operator sees it, but for what time changes. */
