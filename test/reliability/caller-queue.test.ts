@@ -23,7 +23,7 @@ const ROUNDS = inTier({ C: 5, N: 25 });
 const LOOK = 3_000;
 const MOST_TIMES = 1.1;
 /** ms by which it may be more in any case: as long as a core is another's now and then. */
-const NOISE = 1;
+const NOISE = { median: 0.5, p99: 10 };
 
 const TOKEN = `bp_filler_${randomBytes(32).toString("base64url")}`;
 const YAML = `
@@ -60,7 +60,7 @@ async function lookBesideFull({ server }: Subject, bystander: Bystander): Promis
   return sight;
 }
 
-test(`beside a caller with ${MAX_WAITERS} waiters, whose next is refused, others' p99 is within a tenth of that in peace`, {
+test(`beside a caller with ${MAX_WAITERS} waiters, whose next is refused, others are answered as fast as in peace, to a tenth`, {
   timeout: ROUNDS * 30_000 + 60_000,
 }, async () => {
   await using subject = await startSubject(YAML);
@@ -72,10 +72,14 @@ test(`beside a caller with ${MAX_WAITERS} waiters, whose next is refused, others
     calm.push(await look(bystander));
     beside.push(await lookBesideFull(subject, bystander));
   }
-  // Of the quietest round of each.
-  const [inPeace, besideFull] = [calm, beside].map((sights) => Math.min(...sights.map(({ p99 }) => p99)));
-  record({ figure: "in peace: p99 of a pair of calls", value: inPeace ?? 0, unit: "ms" });
-  record({ figure: `beside ${MAX_WAITERS} waiters of another caller: p99`, value: besideFull ?? 0, unit: "ms" });
-  expect(besideFull).toBeLessThan(MOST_TIMES * (inPeace ?? 0) + NOISE);
+  for (const figure of ["median", "p99"] as const) {
+    // Of the quietest round of each.
+    const [inPeace = 0, besideFull = 0] = [calm, beside].map((sights) =>
+      Math.min(...sights.map((each) => each[figure])),
+    );
+    record({ figure: `in peace: ${figure} of a pair of calls`, value: inPeace, unit: "ms" });
+    record({ figure: `beside ${MAX_WAITERS} waiters of another caller: ${figure}`, value: besideFull, unit: "ms" });
+    expect.soft(besideFull, figure).toBeLessThan(MOST_TIMES * inPeace + NOISE[figure]);
+  }
   expect({ alive: subject.isAlive(), faults: subject.faults }).toEqual({ alive: true, faults: [] });
 });
