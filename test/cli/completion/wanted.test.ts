@@ -46,6 +46,11 @@ describe("at the cursor", () => {
       ["completion", ""],
       ["bash", "zsh", "fish"],
     ],
+    [["audit", ""], ["verify"]],
+    [
+      ["--token-file", "ci.token", "access", "token:ci", ""],
+      ["acquire", "observe", "operate"],
+    ],
   ])("after %j are the words that there are", async (words, expected) => {
     expect(await wordsAt(...words)).toEqual(expected);
   });
@@ -69,6 +74,14 @@ describe("at the cursor", () => {
     [["check", ""], "files"],
     [["serve", "--config", ""], "files"],
     [["serve", "--data", ""], "folders"],
+    [["access", "token:ci", "operate", "db", "--config", ""], "files"],
+    [["audit", "verify", ""], "files"],
+    [["--ca-file", ""], "files"],
+    [["limiters", "list", "--cert-file", ""], "files"],
+    [["limiters", "list", "--key-file", ""], "files"],
+    [["limiters", "list", "--token-file", ""], "files"],
+    [["limiters", "list", "--server-name", ""], "nothing"],
+    [["token", ""], "nothing"],
     [["run", "gpu", "--", ""], "commands"],
     [["run", "gpu", "--", "python", "tr"], "commands"],
     [["explain", "gpu", ""], "nothing"],
@@ -82,6 +95,32 @@ describe("at the cursor", () => {
     const options = await wordsAt("limiters", "delete", "--");
     for (const option of ["--force", "--etag", "--json", "--address", "--help"]) expect(options).toContain(option);
     expect(options).not.toContain("--key");
+  });
+
+  it.each([
+    [
+      ["limiters", "list", "--"],
+      ["--ca-file", "--cert-file", "--key-file", "--server-name", "--token-file"],
+    ],
+    [
+      ["access", "--"],
+      ["--config", "--key", "--tenant", "--group", "--claim"],
+    ],
+    [["audit", "verify", "--"], ["--json"]],
+  ])("after %j are those of credentials, and of the command", async (words, expected) => {
+    expect(await wordsAt(...words)).toEqual(expect.arrayContaining(expected));
+    // Everybody may read the arguments of a program: it is to be in a file.
+    expect(await wordsAt(...words)).not.toContain("--token");
+  });
+
+  it("have each a line of words that says what it is", async () => {
+    for (const [, group] of COMMAND_GROUPS) {
+      for (const { name } of group) {
+        const { wanted } = await find(name, "--");
+        const bare = wanted.kind === "words" ? wanted.words.filter(({ description }) => description === "") : [];
+        expect(bare, name).toEqual([]);
+      }
+    }
   });
 
   it("finds where the server is, and which board is meant", async () => {

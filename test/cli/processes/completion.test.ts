@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Shell } from "../../../src/cli/completion/scripts.ts";
 import { requireTool } from "../../support/require-tool.ts";
+import { CREDENTIALS, startSecured } from "../../support/secured.ts";
 import { cli, startOnTerminal } from "../support/cli.ts";
 import { closedPort } from "../support/closed-port.ts";
 import { type Service, startService } from "../support/service.ts";
@@ -56,7 +57,7 @@ afterAll(async () => {
 });
 
 describe.each(Object.entries(SHELLS))("%s", (shell, { command, setUp, prompt, sum }) => {
-  it("completes a command, and the name of a limiter that the server knows", async (context) => {
+  it("completes a file with a token, a command, and the name of a limiter that the server knows", async (context) => {
     requireTool(context, { name: shell, probe: [shell, "--version"], install: `apt-get install ${shell}` });
     await using terminal = startOnTerminal(command, {
       address: service.address,
@@ -74,7 +75,11 @@ describe.each(Object.entries(SHELLS))("%s", (shell, { command, setUp, prompt, su
     terminal.type(`${setUp}; echo ready-${sum}\n`);
     await terminal.until("stdout", "ready-23");
     await terminal.until("stdout", prompt, "ready-23");
-    terminal.type("backpressure expl\t");
+    writeFileSync(join(home, "operator.token"), "");
+    terminal.type(`backpressure --token-file ${home}/oper\t`);
+    await terminal.until("stdout", "operator.token", "ready-23");
+    // Ctrl-U takes the line away.
+    terminal.type("\x15backpressure expl\t");
     await terminal.until("stdout", "explain", "ready-23");
     terminal.type("paym\t");
     await terminal.until("stdout", "payments-db", "ready-23");
@@ -90,6 +95,16 @@ describe("the candidates", () => {
   it("say what each is, behind a tab", async () => {
     expect(await complete("expl")).toBe("explain\tsay why a limiter stands still, and what may be done\n");
     expect(await complete("--line", "backpressure explain g")).toBe("gpu\t\n");
+  });
+
+  it("are asked of a secured server with the credentials that the line has, and are none without", async () => {
+    await using secured = await startSecured("limiters: [{ name: payments-db, max_concurrent: 1 }]\n");
+    const { files } = CREDENTIALS["a token"];
+    const flags = Object.entries(files).map(([flag, name]) => `--${flag} ${secured.file(name)}`);
+    const address = `--address https://localhost:${secured.address.split(":").at(-1)}`;
+    const namesWith = (words: readonly string[]) => complete("--line", `backpressure ${words.join(" ")} explain pay`);
+    expect(await namesWith([address, ...flags])).toBe("payments-db\t\n");
+    expect(await namesWith([address, ...flags.slice(0, 1)])).toBe("");
   });
 
   it("are none, soon, where the server is not reached", async () => {
