@@ -12,8 +12,10 @@ import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limite
 import { Reason } from "../../src/client/gen/ggen/backpressure/v1/reason_pb.ts";
 import { acquire, hold } from "../support/acquire.ts";
 import { add, BOARD, work } from "../support/board.ts";
+import { AUDIENCE, createSigningKey, ISSUER } from "../support/identity-provider.ts";
 import { type Scrape, scrape } from "../support/scrape.ts";
 import { startTestServer } from "../support/server.ts";
+import { createTlsFolder } from "../support/tls-folder.ts";
 import { WORKERS } from "../support/workers.ts";
 
 const { tryAcquire, release } = AdmissionService.method;
@@ -174,6 +176,26 @@ test("the server says that it serves, and from when on it has its configuration"
   expect(read.text).toMatch(/^backpressure_build_info\{version="[^"]+",node="[^"]+"\} 1$/m);
   expect(of("process_resident_memory_bytes")).toBeGreaterThan(1e7);
   expect(of("process_cpu_seconds_total")).toBeGreaterThan(0);
+});
+
+test("an issuer of tokens has its keys, and from when on, until they cannot be loaded", async () => {
+  const folder = createTlsFolder();
+  const { jwk } = await createSigningKey();
+  const write = (keys: unknown) => folder.write("keys.json", JSON.stringify({ keys }));
+  const jwt = [{ name: "idp", issuer: ISSUER, audience: AUDIENCE, jwks: { file: write([jwk]) } }];
+  await using server = await startTestServer(`allow_anonymous: true\nauth: ${JSON.stringify({ jwt })}\n${DB}`);
+  const of = async (name: string) => (await scrape(server.url)).value(`backpressure_issuer_keys_${name}{issuer="idp"}`);
+  const patience = { timeout: 20_000 };
+  await expect.poll(() => of("loaded_timestamp_seconds").catch(() => 0), patience).toBeGreaterThan(0);
+  const loadedAt = await of("loaded_timestamp_seconds");
+  expect(Math.abs(loadedAt - Date.now() / 1_000)).toBeLessThan(60);
+  expect(await of("last_load_successful")).toBe(1);
+  write("no list");
+  await expect.poll(() => of("last_load_successful"), patience).toBe(0);
+  expect(await of("loaded_timestamp_seconds")).toBe(loadedAt);
+  write([]);
+  await expect.poll(() => of("last_load_successful"), patience).toBe(1);
+  await expect.poll(() => of("loaded_timestamp_seconds"), patience).toBeGreaterThan(loadedAt);
 });
 
 test("a server that drains says so until its end", async () => {

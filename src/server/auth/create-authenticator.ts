@@ -10,6 +10,7 @@ import type { AuthSettings } from "../config/auth-settings.ts";
 import type { Log } from "../log.ts";
 import { certificateName } from "./certificate-name.ts";
 import type { FailedAttempts } from "./failed-attempts.ts";
+import type { IssuerKeys } from "./issuer-keys.ts";
 import { createJwtVerifier, type JwtVerifier } from "./jwt/verifier.ts";
 import { createLiveCredentials } from "./live-credentials.ts";
 import { createLogins } from "./logins.ts";
@@ -28,6 +29,8 @@ export interface AuthenticatorSettings {
 export interface ConfiguredAuthenticator extends Authenticator {
   /** Takes up other settings; streams whose credential counts no more end at once. */
   configure(settings: AuthenticatorSettings): void;
+  /** How it stands with the keys of each issuer of tokens. */
+  readKeys(): readonly IssuerKeys[];
   close(): void;
 }
 
@@ -217,6 +220,7 @@ export function createAuthenticator(options: AuthenticatorOptions): ConfiguredAu
         return caller.kind === "certificate" || withoutCredential() !== undefined;
       });
     },
+    readKeys: () => jwt.readKeys(),
     close() {
       jwt.close();
       live.close();

@@ -1,5 +1,6 @@
 /** A front: all that stands between the engines' ports and the ports that clients connect to. */
 
+import type { IssuerKeys } from "../auth/issuer-keys.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { GetConfigResponse } from "../gen/ggen/backpressure/config/v1/config_service_pb.ts";
 import type { StreamEnd } from "../service/rpc.ts";
@@ -36,6 +37,8 @@ export interface FrontFigures {
   readonly calls: CallFigures;
   /** Open now, on each port. */
   readonly connections: { readonly grpc: number; readonly web: number };
+  /** How it stands with the keys of each issuer of tokens: each thread has its own, and the worst counts. */
+  readonly keys: readonly IssuerKeys[];
   /** The threads that carry connections, by name; none where the main thread does. */
   readonly threads: readonly (readonly [name: string, figures: ThreadFigures])[];
 }

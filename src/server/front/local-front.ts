@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Caller } from "../access/caller.ts";
 import { type AuthenticatorSettings, createAuthenticator } from "../auth/create-authenticator.ts";
 import { createFailedAttempts } from "../auth/failed-attempts.ts";
+import { worstOf } from "../auth/issuer-keys.ts";
 import { hostsOf, type ServerSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Scraper } from "../scrape.ts";
@@ -102,6 +103,7 @@ export function createLocalFront(options: LocalFrontOptions): LocalFront {
     figures: async () => ({
       calls: times.read(),
       connections: { grpc: places.grpc.open, web: places.web.open },
+      keys: worstOf(authenticator.readKeys()),
       threads: [],
     }),
     sendAway: async () => calls.sendAway(),

@@ -22,6 +22,7 @@ export type Label =
   | "thread"
   | "version"
   | "node"
+  | "issuer"
   | "rpc_system_name"
   | "rpc_method"
   | "rpc_response_status_code";
@@ -48,6 +49,7 @@ const LIMITER = { labels: ["limiter"] } as const;
 const KEY = { labels: ["limiter", "key"] } as const;
 const STAGE = { labels: ["board", "stage"] } as const;
 const THREAD = { labels: ["thread"] } as const;
+const ISSUER = { labels: ["issuer"] } as const;
 
 export const FAMILIES = {
   // Limiters.
@@ -212,6 +214,15 @@ export const FAMILIES = {
   }),
   tlsReloadFailures: counter("backpressure_tls_reload_failures_total", {
     help: "Changes of the files of TLS that were not taken up, since the files cannot be used. Absent without TLS.",
+  }),
+  issuerKeysLastLoadSuccessful: gauge("backpressure_issuer_keys_last_load_successful", {
+    ...ISSUER,
+    help: "1 while the keys of the issuer of tokens could be loaded when they were asked for last, 0 while they cannot be, by any thread. Absent without issuers.",
+  }),
+  issuerKeysLoaded: gauge("backpressure_issuer_keys_loaded_timestamp_seconds", {
+    ...ISSUER,
+    unit: "seconds",
+    help: "When the keys of the issuer that count were loaded, by the thread whose are oldest; they count for a day. Absent while a thread has none.",
   }),
   buildInfo: gauge("backpressure_build_info", {
     labels: ["version", "node"],

@@ -1,5 +1,6 @@
 /** The families of the server itself: calls, connections, what is kept, the process. */
 
+import type { IssuerKeys } from "../auth/issuer-keys.ts";
 import type { FrontFigures } from "../front/front.ts";
 import type { ThreadFigures } from "../front/thread-meter.ts";
 import type { StoreFigures } from "../store/store.ts";
@@ -26,7 +27,12 @@ export interface ServerFigures {
   readonly version: string;
 }
 
-export function frontSamples({ calls, connections }: FrontFigures): FamilySamples[] {
+export function frontSamples({ calls, connections, keys }: FrontFigures): FamilySamples[] {
+  const ofIssuers = (read: (keys: IssuerKeys) => number | undefined) =>
+    keys.flatMap((each) => {
+      const value = read(each);
+      return value === undefined ? [] : [{ labels: new Labels(["issuer"], [each.issuer]), value }];
+    });
   return [
     samplesOf(
       "rpcDuration",
@@ -45,6 +51,14 @@ export function frontSamples({ calls, connections }: FrontFigures): FamilySample
     samplesOf(
       "connections",
       Object.entries(connections).map(([port, open]) => ({ labels: new Labels(["port"], [port]), value: open })),
+    ),
+    samplesOf(
+      "issuerKeysLastLoadSuccessful",
+      ofIssuers(({ lastLoadTaken }) => Number(lastLoadTaken)),
+    ),
+    samplesOf(
+      "issuerKeysLoaded",
+      ofIssuers(({ loadedAt }) => loadedAt && loadedAt / 1_000),
     ),
   ];
 }

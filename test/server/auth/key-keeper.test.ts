@@ -86,6 +86,8 @@ describe("the keys of an issuer", () => {
 
   it("count for a day while the issuer is down, no longer, and again once it is back", async () => {
     const { clock, issuer, keeper, events } = await setup();
+    const before = keeper.read();
+    expect(before).toMatchObject({ issuer: "idp", lastLoadTaken: true });
     issuer.isDown = true;
     for (let hour = 0; hour < 24; hour++) {
       clock.advance(HOUR - SECOND);
@@ -95,6 +97,7 @@ describe("the keys of an issuer", () => {
     clock.advance(25 * SECOND);
     await keeper.refresh();
     expect(await find(keeper, KEY.kid)).toBe("unknown");
+    expect(keeper.read()).toEqual({ ...before, lastLoadTaken: false });
     expect(events()).toEqual(["keys-missing"]);
     issuer.isDown = false;
     clock.advance(30 * SECOND);
@@ -114,7 +117,7 @@ describe("the keys of an issuer", () => {
       await keeper.refresh();
     }
     expect(await find(keeper, KEY.kid)).toBe("unknown");
-    expect(events()).toEqual(["keys-none"]);
+    expect(events()).toEqual(["keys-none", "keys-taken-up"]);
   });
 
   it("are asked for no more once the keeper is closed", async () => {

@@ -33,6 +33,7 @@ const FRONT: FrontFigures = {
     ],
   },
   connections: { grpc: 2, web: 5 },
+  keys: [],
   threads: [
     ["transport 1", thread(1, 900, 1_000)],
     ["transport 2", thread(9, 90, 5_000)],

@@ -3,6 +3,7 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
+import type { IssuerKeys } from "../issuer-keys.ts";
 
 /**
  * µs between two looks, so that a key that is withdrawn counts for a minute at most; between two looks for a key that is not known; and for
@@ -17,6 +18,8 @@ export interface KeyKeeper {
   readonly keyOf: JWTVerifyGetKey;
   /** Returns what is known of the key with this id, or of all of them for a token that names none: another text, another key. */
   knownOf(kid: string | undefined): string;
+  /** How it stands with them. */
+  read(): IssuerKeys;
   /** Loads the keys now. */
   refresh(): Promise<void>;
   close(): void;
@@ -60,7 +63,12 @@ export function createKeyKeeper({ name, load, onChange, clock, log }: KeyKeeperO
       if (isFirstOfNone)
         log.warn({ event: "keys-none", issuer: name }, "an issuer has no keys: its tokens are refused");
       isFailing = false;
-      if (isOther) onChange();
+      if (!isOther) return;
+      log.info(
+        { event: "keys-taken-up", issuer: name, keys: next.keys.length },
+        "an issuer has other keys; tokens and streams of a key that is gone count no more",
+      );
+      onChange();
     } catch (error) {
       const words =
         set === undefined
@@ -104,6 +112,11 @@ export function createKeyKeeper({ name, load, onChange, clock, log }: KeyKeeperO
       if (set === undefined || kid === undefined) return set?.text ?? "";
       return JSON.stringify(set.keys.filter((key) => key.kid === kid));
     },
+    read: () => ({
+      issuer: name,
+      lastLoadTaken: !isFailing,
+      loadedAt: set && clock.wallTime(set.loadedAt),
+    }),
     refresh,
     close() {
       closed = true;

@@ -5,6 +5,7 @@ import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../clock.ts";
 import type { JwtIssuer } from "../../config/auth-settings.ts";
 import type { Log } from "../../log.ts";
+import type { IssuerKeys } from "../issuer-keys.ts";
 import { callerOfClaims } from "./claims.ts";
 import { createKeyKeeper, type KeyKeeper } from "./key-keeper.ts";
 import { loadKeys } from "./load-keys.ts";
@@ -34,6 +35,8 @@ export interface JwtVerifier {
   verify(token: string): Promise<Caller | undefined>;
   /** Whether this verifier has made this caller, by a key that its issuer still has. */
   isKnown(caller: Caller): boolean;
+  /** How it stands with the keys of each issuer. */
+  readKeys(): readonly IssuerKeys[];
   close(): void;
 }
 
@@ -99,6 +102,7 @@ export function createJwtVerifier({ issuers, clock, log, onKeysChanged }: JwtVer
       const by = known.get(caller);
       return by !== undefined && by.keys.knownOf(by.kid) === by.key;
     },
+    readKeys: () => all.map(({ keys }) => keys.read()),
     close() {
       for (const { keys, stopWatching } of all) {
         stopWatching();

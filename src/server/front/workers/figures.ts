@@ -1,5 +1,6 @@
 /** What all threads of a front have counted, together: those that have ended, too. */
 
+import type { IssuerKeys } from "../../auth/issuer-keys.ts";
 import { Histogram, type HistogramCounts } from "../../machine/structures/histogram.ts";
 import type { CallFigures, EndedCalls } from "../../transport/rpc/call-times.ts";
 import type { ThreadFigures } from "../thread-meter.ts";
@@ -7,6 +8,7 @@ import type { ThreadFigures } from "../thread-meter.ts";
 /** What one thread answers. */
 export interface WorkerFigures {
   readonly calls: CallFigures;
+  readonly keys: readonly IssuerKeys[];
   readonly thread: ThreadFigures;
 }
 

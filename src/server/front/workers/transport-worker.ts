@@ -116,8 +116,8 @@ async function answer(question: Question): Promise<unknown> {
 }
 
 async function figures(): Promise<WorkerFigures> {
-  const { calls } = await front.figures();
-  return { calls, thread: meter.read() };
+  const { calls, keys } = await front.figures();
+  return { calls, keys, thread: meter.read() };
 }
 
 function received({ serving, settings, running, tls }: SentState): ServerState {

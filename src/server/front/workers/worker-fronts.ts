@@ -2,6 +2,7 @@
 
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { toBinary } from "@bufbuild/protobuf";
+import { worstOf } from "../../auth/issuer-keys.ts";
 import type { Clock } from "../../clock.ts";
 import type { Engines } from "../../engine/remote/messages.ts";
 import { carryOver } from "../../engine/remote/port-carrier.ts";
@@ -211,6 +212,7 @@ export async function startWorkerFronts(options: WorkerFrontsOptions): Promise<F
     return {
       calls: calls.read(),
       connections: { grpc: openOf(connections.grpc), web: openOf(connections.web) },
+      keys: worstOf(byIndex.flatMap(([, { keys }]) => keys)),
       threads: byIndex.map(([index, { thread }]) => [threadName(index), thread]),
     };
   }
