@@ -1,7 +1,7 @@
 /** Streams whose credential counts no more, and clients that move before. */
 
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { UnauthenticatedError } from "../../src/client/api/errors.ts";
+import { LeaseLostError, UnauthenticatedError } from "../../src/client/api/errors.ts";
 import { connect } from "../../src/client/index.ts";
 import { digestOf } from "../../src/server/auth/static-tokens.ts";
 import { parseConfig } from "../../src/server/config/config.ts";
@@ -72,6 +72,18 @@ describe.each([true, false])("a holder (sessions: %s)", (sessions) => {
     );
     expect(lease.valid).toBe(true);
     expect(await lease.release()).toBe("released");
+  });
+
+  it("whose token is replaced loses a lease with a ttl of 0, as with any stream that ends", async () => {
+    const server = await start(tokens(OLD, NEW));
+    let current = OLD;
+    await using client = connect(`localhost:${server.grpc.port}`, { token: () => current, sessions });
+    const lease = await client.acquire("db", { ttl: 0 });
+    current = NEW;
+    server.reconfigure(configOf(tokens(NEW)));
+    await vi.waitFor(() => expect(lease.signal.reason).toBeInstanceOf(LeaseLostError), { timeout: 10_000 });
+    // What it has held is free.
+    await (await client.acquire("db")).release();
   });
 
   it("whose token was signed by a key that is withdrawn is cut off, and another holder goes on", async () => {
