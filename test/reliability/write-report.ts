@@ -135,8 +135,14 @@ const HARNESSES: readonly {
   {
     name: "floods",
     title: "Floods",
-    how: "one connection that does too much of one thing, another client beside it",
+    how: "one connection that does too much of one thing, over plain text and over TLS, another client beside it",
     control: "",
+  },
+  {
+    name: "rotation",
+    title: "Credentials that are replaced",
+    how: "the server's certificate, authorities, withdrawn certificates, tokens, keys and access list are replaced while 1,000 leases are held and other calls go on; then a bad file of each",
+    control: "where a withdrawn key is forgotten and its streams are not looked at, they go on",
   },
   {
     name: "grpc-abuse",
