@@ -3,19 +3,25 @@
  * not answered.
  */
 
+import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { AdmissionService } from "../../src/client/gen/ggen/backpressure/v1/admission_service_pb.ts";
 import { LimiterService } from "../../src/client/gen/ggen/backpressure/v1/limiter_service_pb.ts";
+import { verifyAuditFile } from "../../src/server/audit/verify.ts";
 import type { LeaseDurability } from "../../src/server/store/row.ts";
 import { createDice } from "../server/machine/dice.ts";
-import { acquire, hold } from "../support/acquire.ts";
-import type { CallFailure } from "../support/call-failure.ts";
+import { acquire, giveBack, hold } from "../support/acquire.ts";
+import { type CallFailure, failureOf } from "../support/call-failure.ts";
 import { createConnectClient } from "../support/connect-client.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { startRestartingServer } from "../support/restarting-server.ts";
-import type { BugName } from "./support/disk-faults/bugs.ts";
+import { startServerProcess } from "../support/server-process.ts";
+import { createTlsFolder } from "../support/tls-folder.ts";
+import { withBugs } from "./support/bug.ts";
+import { BUGS, type BugName } from "./support/disk-faults/bugs.ts";
 import {
+  AUDIT_FULL,
   CHECKPOINT_SYNC,
   FULL,
   LOG_WRITE,
@@ -105,6 +111,49 @@ describe.concurrent("what was answered is kept, with leases", { timeout: 120_000
     await cutPower({ subject, dice });
     await subject.audit({ bugs: ["another boot at each start"], learning: true });
     expect(subject.ledger.breaches).toEqual([]);
+  });
+});
+
+describe("with no room for the audit file", { retry: 0 }, () => {
+  const { createLimiter, getLimiter } = LimiterService.method;
+
+  /** A server with one line in its audit file, and from then on no room for another. */
+  async function setup(bugs: readonly BugName[] = []) {
+    const folder = createTlsFolder();
+    const path = join(folder.path, "audit.jsonl");
+    const server = await startServerProcess(`workers: 2\naudit: { file: ${path} }\n${LIMITERS}`, {
+      nodeArguments: withBugs(bugs.map((name) => BUGS[name])),
+    });
+    onTestFinished(() => server[Symbol.asyncDispose]());
+    const client = createGrpcClient(server.address);
+    onTestFinished(() => client[Symbol.asyncDispose]());
+    const make = (name: string) => client.call(createLimiter, { limiter: { name, maxConcurrent: 1 } });
+    await make("before");
+    const disk = await injectFault({ pid: server.process.pid, folder: folder.path, fault: AUDIT_FULL, from: 1 });
+    onTestFinished(() => disk.lift());
+    return { path, server, client, make, disk };
+  }
+
+  test("what operators do is refused and not done, and nothing else is", async () => {
+    const { path, server, client, make, disk } = await setup();
+    expect(await failureOf(make("meanwhile"))).toMatchObject({ code: Code.Unavailable, reason: "NOT_AUDITED" });
+    expect(await server.logged(/the audit file cannot be written/)).toMatchObject({ event: "audit-not-written" });
+    expect(await failureOf(client.call(getLimiter, { name: "meanwhile" }))).toMatchObject({ code: Code.NotFound });
+    const held = await hold(client, "db");
+    await client.call(renew, { leases: [{ leaseId: held.leaseId, secret: held.secret }] });
+    await giveBack(client, held);
+    await disk.lift();
+    await make("afterwards");
+    expect(await verifyAuditFile(path)).toMatchObject({ kind: "whole", lines: 2, end: { seq: 2 } });
+    record({ figure: "acts of operators without room for the audit file", value: 0, unit: "done" });
+  });
+
+  test("control: where the act waits for no line, it is done without one", async () => {
+    const { path, client, make } = await setup(["does for operators what it cannot write down"]);
+    await make("meanwhile");
+    expect(await client.call(getLimiter, { name: "meanwhile" })).toMatchObject({ limiter: { name: "meanwhile" } });
+    expect(await verifyAuditFile(path)).toMatchObject({ lines: 1 });
+    record({ figure: "acts of operators, written down or not", value: 1, unit: "done", control: "without a line" });
   });
 });
 

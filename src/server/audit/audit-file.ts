@@ -49,10 +49,9 @@ export async function openAuditFile({ path, wallTime }: AuditFileOptions): Promi
       await handle.appendFile(`${torn ? "\n" : ""}${text}\n`);
       await handle.datasync().catch(unlessNoDisk);
     } catch (error) {
-      torn = await handle.truncate(size).then(
-        () => torn,
-        () => true,
-      );
+      await handle.truncate(size).catch(NOTHING);
+      const left = await handle.stat().catch(() => undefined);
+      torn ||= left?.size !== size;
       throw error;
     }
     torn = false;

@@ -23,6 +23,8 @@ export const SERVING_FAULTS: readonly Fault[] = [
 
 export const FULL: Fault = { name: "disk full: ENOSPC", calls: WRITE, effect: "error=ENOSPC", files: [LOG, DATABASE] };
 
+export const AUDIT_FULL: Fault = { ...FULL, name: "no room for the audit file: ENOSPC", files: ["audit.jsonl"] };
+
 /** Nothing fails, but all that is to be on disk takes two seconds more. */
 export const SLOW_SYNC: Fault = { name: "slow fsync", calls: SYNC, effect: "delay_enter=2000000", files: [LOG] };
 
