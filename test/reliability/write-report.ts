@@ -135,7 +135,7 @@ const HARNESSES: readonly {
   {
     name: "floods",
     title: "Floods",
-    how: "one connection that does too much of one thing, over plain text and over TLS, another client beside it",
+    how: "one connection that does too much of one thing, another client beside it",
     control: "",
   },
   {
