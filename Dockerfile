@@ -34,5 +34,5 @@ EXPOSE 50051 8080
 # `health` asks grpc.health.v1 where BACKPRESSURE_CONFIG and BACKPRESSURE_GRPC_LISTEN have the server listen, and exits with 0 while the server serves.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "dist/cli/main.js", "health"]
 # See "A collector that keeps up" in docs/decisions.md.
-ENTRYPOINT ["node", "--max-semi-space-size=4", "--no-memory-reducer", "dist/cli/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--no-memory-reducer", "--no-allocation-site-pretenuring", "dist/cli/main.js"]
 CMD ["serve"]
