@@ -16,7 +16,7 @@ const IN_FLIGHT = 64;
 const CONNECTIONS = 4;
 /** ms of one side in one round. */
 const SHARE = 700;
-const TURNS = { rounds: 7, warmUp: 2 };
+const TURNS = { rounds: 30, warmUp: 4 };
 const LIMITERS = "limiters: [{ name: db, max_rps: 1000000, max_concurrent: 1000 }, { name: api, max_rps: 1000000 }]\n";
 
 await using cleanup = new AsyncDisposableStack();
