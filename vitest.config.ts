@@ -183,6 +183,9 @@ export default defineConfig({
     testTimeout: TEST_TIMEOUT,
     hookTimeout: 30_000,
     sequence: { sequencer: LongestKindFirst },
+    // A secret that any process has written fails the file that has started it, or the run.
+    setupFiles: ["test/support/secrets/setup.ts"],
+    globalSetup: ["test/support/secrets/suite-output.ts"],
     // A server that a test starts without a folder keeps nothing in the home of the developer.
     env: { XDG_STATE_HOME: join(tmpdir(), "backpressure-state-of-tests") },
     projects: [

@@ -7,6 +7,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Things } from "../server/service/access/support/samples.ts";
+import { secretsIn } from "../support/secrets/secret-forms.ts";
 import type { Credential, Worth } from "./support/every-rpc/credentials.ts";
 import type { Line } from "./support/every-rpc/line.ts";
 import { COMMAND_RPCS, RPCS, type Rpc } from "./support/every-rpc/rpcs.ts";
@@ -267,6 +268,22 @@ describe.each<{
     },
     TIMEOUT,
   );
+
+  test("no secret of a caller stands in what was written of all these calls", async () => {
+    const { all, operator } = stage.credentials;
+    const shown = all.flatMap(({ authorization, worth }) =>
+      authorization === undefined || worth === "garbage" ? [] : [authorization.slice("Bearer ".length)],
+    );
+    const secrets = [...shown, ...shown.map((token) => token.slice(-43)), operator, stage.things.lease.secret];
+    const written = await stage.written();
+    for (const [where, text] of Object.entries(written)) {
+      expect(text.length, where).toBeGreaterThan(1_000);
+      expect(secretsIn(text), where).toEqual([]);
+      expect(secrets.filter((secret) => text.includes(secret)).length, where).toBe(0);
+    }
+    // Else nobody would have said anything of them.
+    expect(written.audit).toContain("token:red");
+  });
 });
 
 test("control: where anonymous callers are let in, the same calls are found to be let in", async () => {

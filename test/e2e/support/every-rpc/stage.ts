@@ -1,5 +1,8 @@
 /** A server that asks who calls, with the things of one tenant in it: held, waited for and worked on. */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { inspect } from "node:util";
 import {
   create,
   type DescMethodUnary,
@@ -33,6 +36,8 @@ export interface Stage extends AsyncDisposable {
   readonly calls: { readonly seen: number; readonly refused: number };
   /** All that there is, as an operator sees it, but for what time changes. */
   everything(): Promise<string>;
+  /** What was written of all calls so far: the log, the audit file and the page of metrics. */
+  written(): Promise<Readonly<Record<"log" | "audit" | "metrics", string>>>;
 }
 
 export interface StageOptions {
@@ -62,7 +67,8 @@ export async function startStage({ tls, workers, more = {} }: StageOptions): Pro
       client_ca_file: folder.write("clients.crt", credentials.clientCa),
     },
   };
-  const fields = { workers, ...credentials.config, ...files, ...more };
+  const auditFile = join(folder.path, "audit.jsonl");
+  const fields = { workers, audit: { file: auditFile }, ...credentials.config, ...files, ...more };
   const yaml = Object.entries(fields).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`);
   const config = parseConfig(`${FREE_PORTS}${yaml.join("")}`, { path: undefined, overrides: [] });
   if (config.kind === "invalid") throw new Error(JSON.stringify(config.problems));
@@ -148,6 +154,15 @@ export async function startStage({ tls, workers, more = {} }: StageOptions): Pro
         cards.map((list) => toJson(BoardService.method.listCards.output, list)),
       ];
       return JSON.stringify(there, (name, value) => (/age|time/i.test(name) ? null : value));
+    },
+    async written() {
+      const headers = { authorization: `Bearer ${credentials.operator}` };
+      const metrics = await own.ask({ method: "GET", path: "/metrics", headers, body: undefined });
+      return {
+        log: inspect(log.lines, { depth: 12, maxStringLength: Infinity, maxArrayLength: Infinity }),
+        audit: readFileSync(auditFile, "utf8"),
+        metrics: String(metrics.body),
+      };
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };

@@ -1,6 +1,8 @@
 /** A log that tests read. */
 
+import { inspect } from "node:util";
 import type { Log, LogFields } from "../../../../src/server/log.ts";
+import { search } from "../../../support/secrets/leaks.ts";
 
 export interface LogLine {
   readonly level: "debug" | "info" | "warn" | "error";
@@ -18,6 +20,7 @@ export function createMemoryLog(): MemoryLog {
   const lines: LogLine[] = [];
   const write = (level: LogLine["level"]) => (fields: LogFields, message: string) => {
     lines.push({ level, fields, message });
+    search("the log of a server in the tests' own process", textOf({ fields, message }));
   };
   return {
     isDebugging: true,
@@ -29,4 +32,16 @@ export function createMemoryLog(): MemoryLog {
     lines,
     at: (level) => lines.filter((line) => line.level === level),
   };
+}
+
+/** With what JSON leaves out of errors and numbers. What goes round in circles is shown some levels deep. */
+function textOf(line: Pick<LogLine, "fields" | "message">): string {
+  try {
+    return JSON.stringify(line, (_, value: unknown) => {
+      if (value instanceof Error) return { ...value, message: value.message, stack: value.stack, cause: value.cause };
+      return typeof value === "bigint" ? String(value) : value;
+    });
+  } catch {
+    return inspect(line, { depth: 6 });
+  }
 }
