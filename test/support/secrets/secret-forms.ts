@@ -19,8 +19,9 @@ const FORMS: readonly {
   { kind: "a private key", form: /-----BEGIN [A-Z ]*PRIVATE KEY-----/g },
   // How the bytes of one begin: PKCS #8 of a curve, of RSA and of Ed25519, and SEC 1.
   { kind: "a private key", form: /AgEAM[A-Z]{2}GByqGSM49|IBADANBgkqhkiG9w0BAQ|MC4CAQAwBQYDK2Vw|MHcCAQEEI|MIGkAgEBBD/g },
-  // 32 bytes in base64url: the secret of a lease or of a session, that of a token, the private number of a key.
-  { kind: "32 bytes that look random", form: /(?<![\w-])[\w-]{43}(?![\w-])/g, isOne: looksRandom },
+  // 32 bytes in base64url: the secret of a lease or of a session, that of a token, the private number of a key. What is named a digest
+  // is one: `h1:` of Go's modules, and those of npm and of SSH.
+  { kind: "32 bytes that look random", form: /(?<![\w-]|h1:|sha256-|SHA256:)[\w-]{43}(?![\w-])/g, isOne: looksRandom },
 ];
 
 /** What stands in a secret that has no run of so many characters of base64url. */

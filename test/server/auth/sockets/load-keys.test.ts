@@ -182,7 +182,7 @@ describe("keys from a file", () => {
     renameSync(`${path}.new`, path);
     await vi.waitFor(() => expect(keeper.knownOf(next.kid)).toContain(next.kid), 10_000);
     expect(keeper.knownOf(KEY.kid)).toBe("[]");
-    expect(log.lines.map(({ fields }) => fields.event)).toEqual(["keys-missing", "keys-there-again"]);
+    expect(log.lines.map(({ fields }) => fields.event)).toEqual(["keys-missing", "keys-there-again", "keys-taken-up"]);
   });
 
   it("that are larger than may be are not read", async () => {

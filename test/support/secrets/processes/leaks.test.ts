@@ -83,6 +83,7 @@ describe("a text", () => {
     ["digests, names and fingerprints", `bp_ci_ ${"ab".repeat(32)} 12:AB token:ci Bearer realm`, []],
     ["a certificate", cert, []],
     ["a line of one with a stretch of that length", `${"aB3".repeat(6)}/${"aB3".repeat(14)}d+x`, []],
+    ["what is named a digest", `"Sum": "h1:${SECRET}=" SHA256:${SECRET}`, []],
     ["a name that is as long", "the-name-of-a-limiter-that-is-long-0123456x", []],
     ["nothing", "", []],
   ])("with %s", (_, text, kinds) => {
