@@ -16,7 +16,7 @@ afterAll(() => {
   copy[Symbol.dispose]();
 });
 
-test("control: with all measures the tests pass", { timeout: 2 * TIMEOUT, retry: 0 }, async () => {
+test("control: with all measures the tests pass", { timeout: 2 * TIMEOUT }, async () => {
   const tests = [...new Set(MEASURES.map(({ test }) => test))];
   const titles = [...new Set(MEASURES.map(({ title }) => title))];
   const { passed, passes, printed } = await copy.run({ tests, titles });

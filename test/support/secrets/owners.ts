@@ -1,4 +1,4 @@
-/** Which programs answer those who own what they print. */
+/** Which programs answer those who own what they print, and which are not searched at all. */
 
 /** Commands of the command line whose standard output is for the one who has typed them, with what it is that they show. */
 const COMMANDS = ["token", "acquire"];
@@ -15,4 +15,9 @@ export function isAnswer(args: readonly string[]): boolean {
   if (SHELLS.includes(program)) return words.some((line) => /(^|\s)(grpcurl|curl)\s/.test(line));
   const main = words.findIndex((word) => word.endsWith("/cli/main.ts") || word.endsWith("/cli/main.js"));
   return main !== -1 && COMMANDS.some((command) => words.includes(command, main));
+}
+
+/** Whether it runs tests, into whose sources a bug was put: what fails there shows what it has compared, to the test that has started it. */
+export function isTestRun(args: readonly string[]): boolean {
+  return args.some((word) => word.endsWith("/vitest.mjs"));
 }

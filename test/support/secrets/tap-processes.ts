@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from "node:module";
 import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { createSearch, search } from "./leaks.ts";
-import { isAnswer } from "./owners.ts";
+import { isAnswer, isTestRun } from "./owners.ts";
 
 /** Words of a command line that say which process it is. */
 const WORDS = 4;
@@ -19,6 +19,7 @@ function tapSpawned(): void {
   const { spawn } = prototype;
   prototype.spawn = function (this: ChildProcess, options) {
     const result = spawn.call(this, options);
+    if (isTestRun(options.args)) return result;
     if (!isAnswer(options.args)) tap(this.stdout, `the standard output of ${nameOf(options.args)}`);
     tap(this.stderr, `the standard error of ${nameOf(options.args)}`);
     return result;
