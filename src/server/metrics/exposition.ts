@@ -10,7 +10,7 @@ import type { Family } from "./families.ts";
 import { type FamilySamples, type Sample, seconds } from "./samples.ts";
 
 /** Lines that are written in one turn at most, but for those of one histogram. */
-export const LINES_AT_ONCE = 1_500;
+export const LINES_AT_ONCE = 500;
 
 /** Each piece is what one turn of the event loop may write; it is written when it is asked for. */
 export function* writeExposition(

@@ -22,7 +22,7 @@ export interface NamedKey {
 export const OTHER = "_other";
 
 /** Limiters, keys or boards that are measured in one turn. */
-export const MEASURED_AT_ONCE = 100;
+export const MEASURED_AT_ONCE = 25;
 
 /** Boards with series of their own; with as many stages as may be they have 60,000 lines. */
 export const MAX_BOARDS = 100;
