@@ -1,4 +1,7 @@
-/** Measures several things in turns, A B C A B C …, so that a noisy machine is as noisy for each of them. */
+/**
+ * Measures several things in turns, so that a noisy machine is as noisy for each of them. Each round begins one further on, A B C,
+ * B C A, C A B, …: what comes after another in one round comes before it in another.
+ */
 
 /** Does a share of its work and says what that cost, or how fast it went. */
 export type Side = () => number | Promise<number>;
@@ -11,7 +14,8 @@ export async function inTurns<K extends string>(
   const names = Object.keys(sides) as K[];
   const figures = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, number[]>;
   for (let round = -warmUp; round < rounds; round++) {
-    for (const name of names) {
+    const first = (round + warmUp) % names.length;
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       const figure = await sides[name]();
       if (round >= 0) figures[name].push(figure);
     }
