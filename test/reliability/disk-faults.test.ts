@@ -24,6 +24,7 @@ import {
   AUDIT_FULL,
   CHECKPOINT_SYNC,
   FULL,
+  LATE_LOG_WRITE,
   LOG_WRITE,
   SERVING_FAULTS,
   SLOW_SYNC,
@@ -290,7 +291,7 @@ describe.concurrent("control: it is found when the server", { timeout: 120_000 }
     [
       "answers before it is kept",
       "process",
-      (trial) => failWhileServing(LOG_WRITE, trial),
+      (trial) => failWhileServing(LATE_LOG_WRITE, trial),
       /was granted, and is gone|was answered/,
     ],
     [

@@ -13,10 +13,18 @@ const SYNC = "fsync,fdatasync";
 
 export const LOG_WRITE: Fault = { name: "write of the log: EIO", calls: WRITE, effect: "error=EIO", files: [LOG] };
 
+/** So late that clients have answers of before it, from a server that does not wait for what it says. */
+export const LATE_LOG_WRITE: Fault = {
+  ...LOG_WRITE,
+  name: "late write of the log: EIO",
+  effect: "error=EIO:delay_enter=100000",
+};
+
 /** Of a server that serves. */
 export const SERVING_FAULTS: readonly Fault[] = [
   { name: "fsync of the log: EIO", calls: SYNC, effect: "error=EIO", files: [LOG] },
   LOG_WRITE,
+  LATE_LOG_WRITE,
   { name: "write of the mark: EIO", calls: WRITE, effect: "error=EIO", files: [MARK] },
   { name: "any write or fsync: EIO", calls: `${WRITE},${SYNC}`, effect: "error=EIO", files: ALL },
 ];

@@ -11,13 +11,13 @@ import { createInterface } from "node:readline";
 import type { TestContext } from "vitest";
 import { requireTool } from "../../../support/require-tool.ts";
 
-/** What becomes of system calls: they come to nothing but an error, or come late. */
+/** What becomes of system calls: they come to nothing but an error, or come late, or both. */
 export interface Fault {
   readonly name: string;
   /** As strace lists them: `fsync,fdatasync`. */
   readonly calls: string;
   /** A delay is in µs. */
-  readonly effect: "error=EIO" | "error=ENOSPC" | `delay_enter=${number}`;
+  readonly effect: "error=EIO" | "error=ENOSPC" | `error=EIO:delay_enter=${number}` | `delay_enter=${number}`;
   /** In the data folder. */
   readonly files: readonly string[];
 }
