@@ -17,7 +17,7 @@ import type * as Sides from "./machine/sides.ts";
 import { deliveredShare } from "./rate/grants.ts";
 import { grantOverSockets } from "./rate/over-sockets.ts";
 import { type MeasuredServer, pinLoad, pinning, startMeasured } from "./servers/measured.ts";
-import { inTurns, type Side } from "./support/in-turns.ts";
+import { inTurns, meanOf, type Side } from "./support/in-turns.ts";
 import { atLeast, type Figure, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
 import { underLoad } from "./support/under-load.ts";
@@ -33,7 +33,9 @@ const kinds = values.only?.split(",") ?? KINDS;
 const KEPT = atLeast(0.97);
 const MANY = 100_000;
 /** ms of one server in one round. */
-const SHARE = 2_000;
+const SHARE = 250;
+/** Of each checkout. */
+const SERVERS = 3;
 /** What is asked over gRPC, with its connections. */
 const OVER_GRPC = {
   unary: { what: "TryAcquire + Release over gRPC", verb: pairs, clients: 4 },
@@ -86,10 +88,15 @@ async function serveBoth(yaml: (folder: string) => string) {
 }
 
 async function measureOverGrpc(kind: keyof typeof OVER_GRPC): Promise<Figure[]> {
-  const { now, before } = await serveBoth(() => "limiters: [{ name: db, max_rps: 1000000, max_concurrent: 1000 }]\n");
   const asked = OVER_GRPC[kind];
-  const sides = { now: await cpuOf(now, 64, asked), before: await cpuOf(before, 64, asked) };
-  return ofCosts(`${asked.what}, by the server's CPU`, await inTurns(sides, { rounds: 15, warmUp: 2 }), "µs");
+  const sides = { now: [] as Side[], before: [] as Side[] };
+  for (let server = 0; server < SERVERS; server += 1) {
+    const { now, before } = await serveBoth(() => "limiters: [{ name: db, max_rps: 1000000, max_concurrent: 1000 }]\n");
+    sides.now.push(await cpuOf(now, 64, asked));
+    sides.before.push(await cpuOf(before, 64, asked));
+  }
+  const rounds = await inTurns({ now: meanOf(sides.now), before: meanOf(sides.before) }, { rounds: 40, warmUp: 6 });
+  return ofCosts(`${asked.what}, by the server's CPU`, rounds, "µs");
 }
 
 async function measureDurable(): Promise<Figure[]> {

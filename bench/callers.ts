@@ -7,8 +7,8 @@ import { randomBytes } from "node:crypto";
 import { digestOf } from "../src/server/auth/static-tokens.ts";
 import { ONE_LIMITER } from "./load/subjects.ts";
 import { pairs, tryAcquires } from "./load/verbs.ts";
-import { pinLoad, pinning, startMeasured } from "./servers/measured.ts";
-import { inTurns, type Side } from "./support/in-turns.ts";
+import { type MeasuredServer, pinLoad, pinning, startMeasured } from "./servers/measured.ts";
+import { inTurns, meanOf, type Side } from "./support/in-turns.ts";
 import { atLeast, type Figure, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
 import { underLoad } from "./support/under-load.ts";
@@ -16,8 +16,10 @@ import { underLoad } from "./support/under-load.ts";
 const IN_FLIGHT = 64;
 const CONNECTIONS = 4;
 /** ms of one side in one round. */
-const SHARE = 600;
-const TURNS = { rounds: 11, warmUp: 4 };
+const SHARE = 250;
+const TURNS = { rounds: 30, warmUp: 6 };
+/** Of each kind. */
+const SERVERS = 3;
 const ENTRIES = 100;
 const LIMITERS = "limiters: [{ name: db, max_rps: 1000000, max_concurrent: 1000 }, { name: api, max_rps: 1000000 }]\n";
 const TOKEN = `bp_bench_${randomBytes(32).toString("base64url")}`;
@@ -34,12 +36,12 @@ await using cleanup = new AsyncDisposableStack();
 pinLoad();
 const guarded = `${LIMITERS}auth: ${JSON.stringify(auth)}\naccess: ${JSON.stringify(access)}\n`;
 const headers = { authorization: `Bearer ${TOKEN}` };
-/** Each has a server of its own, so that all have compiled as much. */
+/** Each has servers of its own, so that all have compiled as much. */
 const CALLS = {
-  open: { server: cleanup.use(await startMeasured(LIMITERS)) },
+  open: { servers: await serve(LIMITERS) },
   /** What the header itself costs HTTP/2. */
-  unread: { server: cleanup.use(await startMeasured(LIMITERS)), headers },
-  known: { server: cleanup.use(await startMeasured(guarded)), headers },
+  unread: { servers: await serve(LIMITERS), headers },
+  known: { servers: await serve(guarded), headers },
 };
 type Calls = keyof typeof CALLS;
 const VERBS = {
@@ -47,12 +49,22 @@ const VERBS = {
   "TryAcquire + Release": { verb: pairs, limiter: "db" },
 };
 
+async function serve(yaml: string): Promise<readonly MeasuredServer[]> {
+  const servers: MeasuredServer[] = [];
+  while (servers.length < SERVERS) servers.push(cleanup.use(await startMeasured(yaml)));
+  return servers;
+}
+
 /** µs of a server's CPU, of all its threads, for an operation. */
 async function cpuOf(name: keyof typeof VERBS, calls: Calls): Promise<Side> {
   const { verb, limiter } = VERBS[name];
-  const { server, ...credentials } = CALLS[calls];
-  const options = { address: server.address, clients: CONNECTIONS, limiter, ...credentials, ...ONE_LIMITER };
-  return underLoad(server, cleanup.use(await verb(options)), { inFlight: IN_FLIGHT, duration: SHARE }).side;
+  const { servers, ...credentials } = CALLS[calls];
+  const sides: Side[] = [];
+  for (const server of servers) {
+    const options = { address: server.address, clients: CONNECTIONS, limiter, ...credentials, ...ONE_LIMITER };
+    sides.push(underLoad(server, cleanup.use(await verb(options)), { inFlight: IN_FLIGHT, duration: SHARE }).side);
+  }
+  return meanOf(sides);
 }
 
 async function figuresOf(name: keyof typeof VERBS): Promise<Figure[]> {

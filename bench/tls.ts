@@ -7,7 +7,7 @@ import { createAuthority } from "../test/support/certificates.ts";
 import { ONE_LIMITER } from "./load/subjects.ts";
 import { pairs, tryAcquires } from "./load/verbs.ts";
 import { pinLoad, pinning, startMeasured } from "./servers/measured.ts";
-import { inTurns, type Side } from "./support/in-turns.ts";
+import { inTurns, meanOf } from "./support/in-turns.ts";
 import { atLeast, type Figure, report } from "./support/report.ts";
 import { ratioOf, spreadOf } from "./support/spread.ts";
 import { type UnderLoad, underLoad } from "./support/under-load.ts";
@@ -15,8 +15,10 @@ import { type UnderLoad, underLoad } from "./support/under-load.ts";
 const IN_FLIGHT = 64;
 const CONNECTIONS = 4;
 /** ms of one side in one round. */
-const SHARE = 700;
-const TURNS = { rounds: 30, warmUp: 4 };
+const SHARE = 250;
+const TURNS = { rounds: 40, warmUp: 6 };
+/** Of each kind. */
+const SERVERS = 3;
 const LIMITERS = "limiters: [{ name: db, max_rps: 1000000, max_concurrent: 1000 }, { name: api, max_rps: 1000000 }]\n";
 
 await using cleanup = new AsyncDisposableStack();
@@ -30,29 +32,32 @@ const write = (name: string, text: string) => {
   return join(folder, name);
 };
 const tls = { cert_file: write("tls.crt", leaf.cert), key_file: write("tls.key", leaf.key) };
-const servers = {
-  plain: { server: cleanup.use(await startMeasured(LIMITERS)), ca: undefined },
-  tls: { server: cleanup.use(await startMeasured(`${LIMITERS}tls: ${JSON.stringify(tls)}\n`)), ca: authority.cert },
+const KINDS = {
+  plain: { yaml: LIMITERS, ca: undefined },
+  tls: { yaml: `${LIMITERS}tls: ${JSON.stringify(tls)}\n`, ca: authority.cert },
 };
 const VERBS = {
   TryAcquire: { verb: tryAcquires, limiter: "api" },
   "TryAcquire + Release": { verb: pairs, limiter: "db" },
 };
 
-const loads = new Map<string, UnderLoad>();
-for (const [name, { verb, limiter }] of Object.entries(VERBS)) {
-  for (const [where, { server, ca }] of Object.entries(servers)) {
-    const work = cleanup.use(
-      await verb({ address: server.address, clients: CONNECTIONS, limiter, ca, ...ONE_LIMITER }),
-    );
-    loads.set(`${name} ${where}`, underLoad(server, work, { inFlight: IN_FLIGHT, duration: SHARE }));
+/** Those of each verb and kind. */
+const loads = new Map<string, UnderLoad[]>();
+for (const [kind, { yaml, ca }] of Object.entries(KINDS)) {
+  for (let number = 0; number < SERVERS; number += 1) {
+    const server = cleanup.use(await startMeasured(yaml));
+    for (const [name, { verb, limiter }] of Object.entries(VERBS)) {
+      const options = { address: server.address, clients: CONNECTIONS, limiter, ca, ...ONE_LIMITER };
+      const load = underLoad(server, cleanup.use(await verb(options)), { inFlight: IN_FLIGHT, duration: SHARE });
+      loads.set(`${name} ${kind}`, [...(loads.get(`${name} ${kind}`) ?? []), load]);
+    }
   }
 }
-const sides = Object.fromEntries([...loads].map(([key, { side }]) => [key, side])) as Record<string, Side>;
-const cpu = await inTurns(sides, TURNS);
-const cpuOf = (name: string, where: string) => cpu[`${name} ${where}`] ?? [];
-const rates = (name: string, where: string) =>
-  (loads.get(`${name} ${where}`)?.rounds ?? []).slice(TURNS.warmUp).map(({ rate }) => rate);
+const sides = Object.fromEntries([...loads].map(([key, all]) => [key, meanOf(all.map(({ side }) => side))]));
+const cpu = await inTurns<string>(sides, TURNS);
+const cpuOf = (name: string, kind: string) => cpu[`${name} ${kind}`] ?? [];
+const rates = (name: string, kind: string) =>
+  (loads.get(`${name} ${kind}`) ?? []).flatMap(({ rounds }) => rounds.slice(TURNS.warmUp).map(({ rate }) => rate));
 
 const figures: Figure[] = Object.keys(VERBS).flatMap((name) => [
   {

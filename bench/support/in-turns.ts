@@ -6,6 +6,18 @@
 /** Does a share of its work and says what that cost, or how fast it went. */
 export type Side = () => number | Promise<number>;
 
+/**
+ * One side of several processes that run the same: their mean. Two processes of one code differ by a tenth, by what each has
+ * compiled and when.
+ */
+export function meanOf(sides: readonly Side[]): Side {
+  return async () => {
+    let sum = 0;
+    for (const side of sides) sum += await side();
+    return sum / sides.length;
+  };
+}
+
 /** The figures of each side, round by round. The first `warmUp` rounds (unset: 1) are left out. */
 export async function inTurns<K extends string>(
   sides: Readonly<Record<K, Side>>,
