@@ -222,12 +222,11 @@ export async function runFlood(flood: Flood, port: number, duration: number): Pr
 
 /** Resolves when the bytes have left, the connection is over, or time is. */
 function write(socket: Socket, bytes: Buffer, deadline: number): Promise<void> {
-  const left = until(socket, deadline);
-  return Promise.race([left, new Promise<void>((resolve) => socket.write(bytes, () => resolve()))]);
+  return until(socket, deadline, (over) => socket.write(bytes, over));
 }
 
-/** Resolves at an instant of `performance.now`, or when the connection is over. */
-function until(socket: Socket, deadline: number): Promise<void> {
+/** Resolves at an instant of `performance.now`, when the connection is over, or when what it begins says so. */
+function until(socket: Socket, deadline: number, begin?: (over: () => void) => void): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed) return resolve();
     const over = () => {
@@ -235,8 +234,9 @@ function until(socket: Socket, deadline: number): Promise<void> {
       socket.off("close", over);
       resolve();
     };
-    const timer = setTimeout(over, deadline - performance.now());
+    const timer = setTimeout(over, Math.max(0, deadline - performance.now()));
     socket.on("close", over);
+    begin?.(over);
   });
 }
 
