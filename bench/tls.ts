@@ -14,7 +14,7 @@ import { type UnderLoad, underLoad } from "./support/under-load.ts";
 
 const IN_FLIGHT = 64;
 const CONNECTIONS = 4;
-/** ms of one side in one round. */
+/** ms of one server in one round. */
 const SHARE = 250;
 const TURNS = { rounds: 40, warmUp: 6 };
 /** Of each kind. */

@@ -36,7 +36,7 @@ const HEAP_LEFT = 12 << 20;
 /** Ports where the server is found, by what is spoken there: over TLS by a way. */
 async function openWay({ ports }: Subject, which: "grpc" | "web", ca: string | undefined) {
   const port = ports[which];
-  if (ca === undefined) return { http2: port, http1: port };
+  if (ca === undefined) return { http2: port, http1: port, isAlive: () => true };
   const way = await openTlsWay({ port, ca });
   onTestFinished(() => way[Symbol.dispose]());
   return way;
@@ -89,7 +89,11 @@ describe.each([
       });
     }
     expect(seen).toEqual(wanted);
-    expect({ alive: subject.isAlive(), faults: subject.faults }).toEqual({ alive: true, faults: [] });
+    expect({ alive: subject.isAlive(), way: way.isAlive(), faults: subject.faults }).toEqual({
+      alive: true,
+      way: true,
+      faults: [],
+    });
 
     const client = isGrpc
       ? createGrpcClient(address)

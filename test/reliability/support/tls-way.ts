@@ -10,6 +10,8 @@ export interface TlsWay extends Disposable {
   /** Ports, by what is spoken. */
   readonly http2: number;
   readonly http1: number;
+  /** A way that has ended ends its connections, as a server does that ends a flood. */
+  isAlive(): boolean;
 }
 
 export interface TlsWayOptions {
@@ -36,6 +38,7 @@ export async function openTlsWay(options: TlsWayOptions): Promise<TlsWay> {
   const [ports] = (await Promise.race([once(child, "message"), ended])) as [Pick<TlsWay, "http1" | "http2">];
   return {
     ...ports,
+    isAlive: () => child.exitCode === null && child.signalCode === null,
     [Symbol.dispose]() {
       child.kill("SIGKILL");
     },
